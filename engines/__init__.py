@@ -1,0 +1,1 @@
+"""Models and devices: from a picture to the people in it. Knows no tracks, threads or video."""

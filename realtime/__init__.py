@@ -1,0 +1,5 @@
+"""Time: sources, threads, people, tracks and outputs."""
+
+# cv2 before av, always: the other way round cv2.imshow hangs for ever (both bring a libxcb and an
+# FFmpeg of their own). Every module that imports av lies in this package, so this line comes first.
+import cv2 as cv2

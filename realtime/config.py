@@ -1,0 +1,99 @@
+"""The settings of a run: one place for names, defaults and help texts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from realtime.display import has_display
+from realtime.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """Where the pictures come from."""
+
+    source: str
+    """A video file, an image, a folder or quoted glob of images, `webcam` or `webcam:N`."""
+    start: int = 0
+    """First frame to use, counted from 0."""
+    end: int | None = None
+    """Stop before this frame."""
+    step: int = 1
+    """Use every STEP-th frame."""
+    flip: bool = False
+    """Mirror the picture left to right."""
+    rotate: Literal[0, 90, 180, 270] = 0
+    """Turn the picture clockwise by so many degrees, after --flip."""
+    camera_size: str | None = None
+    """Picture size to ask of a webcam, as WIDTHxHEIGHT."""
+    camera_fps: float | None = None
+    """Frames a second to ask of a webcam."""
+
+    def __post_init__(self) -> None:
+        if self.start < 0 or self.step < 1:
+            raise SettingsError("--start must be 0 or more and --step 1 or more.")
+        if self.end is not None and self.end <= self.start:
+            raise SettingsError(f"--end {self.end} leaves nothing after --start {self.start}.")
+        size = self.camera_size
+        if size is not None and not re.fullmatch(r"[1-9]\d*x[1-9]\d*", size):
+            raise SettingsError(
+                f"--camera-size {size!r} is not WIDTHxHEIGHT, for example 1280x720."
+            )
+        if self.camera_fps is not None and self.camera_fps <= 0:
+            raise SettingsError("--camera-fps must be above 0.")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """What finds the people."""
+
+    model: str = "human-pose-estimation-0001"
+    """A model's name (`python -m engines list`) or a model card of your own (a .toml file)."""
+    precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
+    """Arithmetic of the network; auto takes the fastest that there are weights for."""
+    height: int | None = None
+    """Rows of the network's input: more find smaller people, fewer run faster (model's default)."""
+    peak_threshold: float | None = None
+    """Least confidence of a keypoint (model's default)."""
+    limb_threshold: float | None = None
+    """Least affinity along a limb (model's default)."""
+    min_keypoints: int | None = None
+    """Drop people with fewer keypoints (model's default)."""
+    min_score: float | None = None
+    """Drop people with a lower score per keypoint (model's default)."""
+    max_people: int | None = None
+    """Keep only the best so many people of a frame."""
+
+    def __post_init__(self) -> None:
+        if self.height is not None and not 32 <= self.height <= 4096:
+            raise SettingsError(f"--height {self.height} is not between 32 and 4096.")
+        if self.max_people is not None and self.max_people < 1:
+            raise SettingsError("--max-people must be 1 or more.")
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSettings:
+    """Where the poses go."""
+
+    show: bool = field(default_factory=has_display)
+    """Show the poses in a window; q or Esc quits. On by default where there is a display."""
+    output: Path | None = None
+    """Write the pictures with the poses drawn: a .mp4 file, an image file, or a folder."""
+    json: Path | None = None
+    """Write OpenPose JSON files, one a frame, into this folder."""
+    coco: Path | None = None
+    """Write COCO keypoint results to this file."""
+    quiet: bool = False
+    """No progress bar, no summary; errors only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of a run."""
+
+    sources: SourceSettings
+    models: ModelSettings = field(default_factory=ModelSettings)
+    outputs: OutputSettings = field(default_factory=OutputSettings)

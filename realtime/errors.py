@@ -1,0 +1,21 @@
+"""What can go wrong while frames flow, each with a sentence for the user."""
+
+
+class RealtimeError(Exception):
+    """Root of this package's errors; its text says what happened and what to do."""
+
+
+class SourceError(RealtimeError, OSError):
+    """A source cannot be opened, or ends before its time."""
+
+
+class OutputError(RealtimeError, OSError):
+    """An output cannot be opened or written; what was written stays readable."""
+
+
+class SettingsError(RealtimeError, ValueError):
+    """Settings that contradict each other or mean nothing."""
+
+
+class Stopped(Exception):
+    """The user asked an output (the window) to end the run."""

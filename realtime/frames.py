@@ -1,0 +1,64 @@
+"""Frames, and where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from engines.poses import Image, check_shape
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of one camera.
+
+    camera: the source's unique name, as used in the names of outputs.
+    index: its place in the source, counted from 0 before --start and --step choose.
+    name: what outputs call it: `<camera>_%012d`, or a photo's own name without its ending.
+    time: seconds; a file's own media time, for a live source the moment of capture.
+    captured: seconds on the monotonic clock, right after the grab.
+    image: (H, W, 3) uint8 BGR, read-only.
+    """
+
+    camera: str
+    index: int
+    name: str
+    time: float
+    captured: float
+    image: Image
+
+    def __post_init__(self) -> None:
+        check_shape("Frame", "image", self.image, None, None, 3)
+        self.image.flags.writeable = False
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.image.shape[1], self.image.shape[0]
+
+
+class Source(Protocol):
+    """Gives the frames of one camera, file or folder, in order.
+
+    name: unique, fit for file names. live: frames come when they come, old ones are worthless.
+    total: how many frames iteration will give, None where unknown (an estimate is no promise).
+    rate: frames a second where known. notes: sentences about input that was passed over or
+    mended, for the end of the run (complete when iteration has ended).
+    """
+
+    name: str
+    live: bool
+    total: int | None
+    rate: float | None
+    notes: Sequence[str]
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+    def __iter__(self) -> Iterator[Frame]: ...

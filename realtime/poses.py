@@ -1,0 +1,57 @@
+"""People over time, and the result of an instant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.poses import Poses, check_shape
+from realtime.frames import Frame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tracks:
+    """The people of one frame with their identities.
+
+    id: (P,) int64, -1 = untracked. filled: (P, K) keypoints carried over rather than seen.
+    """
+
+    id: NDArray[np.int64]
+    poses: Poses
+    filled: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        check_shape("Tracks", "id", self.id, len(self.poses))
+        check_shape("Tracks", "filled", self.filled, *self.poses.score.shape)
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    @classmethod
+    def untracked(cls, poses: Poses) -> Tracks:
+        """Poses of a single frame: nobody has an identity."""
+        return cls(np.full(len(poses), -1, np.int64), poses, np.zeros(poses.score.shape, bool))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """What one camera saw."""
+
+    frame: Frame
+    tracks: Tracks
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """What all cameras saw at one instant.
+
+    time: seconds, of the first view. views: one a camera, None = that camera is out.
+    seconds: how long each stage took for it.
+    """
+
+    time: float
+    views: tuple[View | None, ...]
+    seconds: Mapping[str, float]
