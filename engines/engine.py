@@ -5,22 +5,46 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from engines.bottomup import BottomUp
 from engines.card import Card
+from engines.decoders import DECODERS
+from engines.decoders.paf import PafSettings
+from engines.openvino import OpenVino
 from engines.poses import Candidates, Image, Poses
+from engines.weights import Located
 
 
 class Estimator(Protocol):
     """Pictures in, people out, in two verbs for two threads.
 
     `submit` and `result` belong to the thread that made it: submit up to `depth` sets of pictures
-    (one a camera) before taking the results, which come in order. `decode` is pure.
+    (one a camera), then take the results, which come in order. `decode` is pure.
     """
 
     depth: int
-    card: Card
-    precision: str
 
     def submit(self, images: Sequence[Image]) -> None: ...
     def result(self) -> list[Candidates]: ...
     def decode(self, candidates: Candidates) -> Poses: ...
     def close(self) -> None: ...
+
+
+def open_estimator(
+    card: Card,
+    located: Located,
+    *,
+    height: int | None = None,
+    live: bool = False,
+    settings: PafSettings | None = None,
+    max_people: int | None = None,
+) -> Estimator:
+    """A model ready to run on this machine.
+
+    live: answer each picture as soon as possible rather than as many as possible.
+    height, settings: in place of the card's. DeviceError where the network cannot run here.
+    """
+    decoder = DECODERS[card.decoder](
+        card.skeleton, card.input.stride, card.paf_channels, settings or card.settings
+    )
+    network = OpenVino(card.input, located, live=live)
+    return BottomUp(network, decoder, card.input, height or card.input.height, max_people)

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-DATA = Path(os.environ.get("POSE_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+ROOT = Path(__file__).parents[1]
+DATA = Path(os.environ.get("POSE_TEST_DATA", ROOT.parent / "shared" / "data")).resolve()
+
+
+def with_weights() -> dict[str, str]:
+    """The environment of a child process that finds the test data's weights."""
+    return {**os.environ, "POSE_WEIGHTS": os.environ.get("POSE_WEIGHTS", str(DATA / "models"))}
 
 
 @pytest.fixture(scope="session")

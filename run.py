@@ -1,0 +1,52 @@
+"""posestream: people's poses from a webcam, a video or pictures, as they come.
+
+python run.py --source webcam
+python run.py --source video.mp4 --output poses.mp4 --json poses/
+"""
+
+from __future__ import annotations
+
+import sys
+
+from engines.errors import EngineError
+from engines.opencv import explain_import_error
+
+USER_ERROR = 2
+INTERRUPTED = 130
+
+
+def main() -> int:
+    """Run the job that the command line names; the exit code says how it went."""
+    try:
+        import tyro
+
+        from realtime.config import Settings
+        from realtime.errors import RealtimeError
+        from realtime.pipeline import run
+    except ImportError as error:
+        sentence = explain_import_error(error)
+        if sentence is None:
+            raise
+        return _fail(sentence)
+    try:
+        settings = tyro.cli(
+            Settings,
+            prog="run.py",
+            description=__doc__,
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+        )
+        run(settings)
+    except (EngineError, RealtimeError) as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+def _fail(sentence: str) -> int:
+    sys.stderr.write(f"posestream: {sentence}\n")
+    return USER_ERROR
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,191 @@
+"""The threads together: order, drops, age, errors with their stage, and a clean end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import pytest
+
+from engines.errors import DeviceError
+from engines.poses import Candidates, Image, Poses
+from engines.skeleton import named_skeleton
+from realtime.errors import SourceError
+from realtime.frames import Frame
+from realtime.pipeline import Pipeline
+
+pytestmark = pytest.mark.timeout(30)
+NONE = Candidates(np.zeros((0, 4), np.float32), np.zeros((0, 4), np.float32))
+
+
+class Clip:
+    """A source of `count` frames that hold their index; live ones come every `period` seconds."""
+
+    name = "clip"
+    rate: float | None = None
+    notes: Sequence[str] = ()
+
+    def __init__(self, count: int, period: float = 0.0, fails: Exception | None = None) -> None:
+        self.total: int | None = count
+        self.live = period > 0
+        self.period = period
+        self.fails = fails
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def __iter__(self) -> Iterator[Frame]:
+        began = time.monotonic()
+        for n in range(self.total or 0):
+            if self.live:
+                time.sleep(max(0.0, began + n * self.period - time.monotonic()))
+            image = np.full((8, 8, 3), n % 256, np.uint8)
+            yield Frame("clip", n, f"clip_{n:012d}", n / 10, time.monotonic(), image)
+        if self.fails:
+            raise self.fails
+
+
+class Slow:
+    """An estimator that takes its time and checks that it is used as promised."""
+
+    def __init__(self, depth: int = 1, seconds: float = 0.0, fails_at: int | None = None) -> None:
+        self.depth = depth
+        self.seconds = seconds
+        self.fails_at = fails_at
+        self.thread = threading.get_ident()
+        self.flying: deque[int] = deque()
+        self.most_flying = 0
+        self.closed = False
+
+    def submit(self, images: Sequence[Image]) -> None:
+        assert threading.get_ident() == self.thread
+        self.flying.append(int(images[0][0, 0, 0]))
+        self.most_flying = max(self.most_flying, len(self.flying))
+
+    def result(self) -> list[Candidates]:
+        assert threading.get_ident() == self.thread
+        value = self.flying.popleft()
+        if value == self.fails_at:
+            raise DeviceError("The device is gone; plug it in.")
+        time.sleep(self.seconds)
+        return [NONE]
+
+    def decode(self, candidates: Candidates) -> Poses:
+        skeleton = named_skeleton("coco18")
+        shape = (0, len(skeleton.keypoints))
+        empty = np.zeros(shape, np.float32)
+        return Poses(skeleton, np.zeros((*shape, 2), np.float32), empty, np.zeros(0, np.float32))
+
+    def close(self) -> None:
+        assert threading.get_ident() == self.thread
+        self.closed = True
+
+
+def threads() -> set[str]:
+    return {thread.name for thread in threading.enumerate()} & {"capture", "infer", "people"}
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_a_file_loses_no_frame_and_keeps_the_order(depth: int) -> None:
+    made: list[Slow] = []
+
+    def make() -> Slow:
+        made.append(Slow(depth))
+        return made[0]
+
+    results = list(Pipeline(Clip(200), make))
+    frames = [view.frame for result in results for view in result.views if view]
+    assert [frame.index for frame in frames] == list(range(200))
+    assert [result.time for result in results] == [n / 10 for n in range(200)]
+    assert made[0].closed
+    assert made[0].most_flying == depth
+    assert not threads()
+
+
+def test_fewer_frames_than_requests_in_flight() -> None:
+    assert len(list(Pipeline(Clip(2), lambda: Slow(depth=5)))) == 2
+    assert list(Pipeline(Clip(0), lambda: Slow(depth=5))) == []
+
+
+def test_a_slow_network_makes_a_live_source_drop_not_lag() -> None:
+    """60 frames at 200 a second through a network that does 40: age stays, most are dropped."""
+    pipeline = Pipeline(Clip(60, period=0.005), lambda: Slow(seconds=0.025))
+    ages = []
+    indices = []
+    for result in pipeline:
+        view = result.views[0]
+        assert view is not None
+        ages.append(time.monotonic() - view.frame.captured)
+        indices.append(view.frame.index)
+    assert indices == sorted(set(indices))
+    assert indices[-1] == 59
+    assert len(indices) + pipeline.dropped == 60
+    assert pipeline.dropped > 20
+    # A queue would make the last results 0.3 - 1.2 s old.
+    assert np.median(ages[len(ages) // 2 :]) < 0.15
+
+
+def test_a_failing_network_ends_the_run_with_its_stage() -> None:
+    with pytest.raises(DeviceError, match="plug it in") as caught:
+        list(Pipeline(Clip(100), lambda: Slow(fails_at=7)))
+    assert caught.value.__notes__ == ["in stage infer"]
+    assert not threads()
+
+
+def test_an_engine_that_does_not_open_ends_the_run() -> None:
+    def make() -> Slow:
+        raise DeviceError("No such device.")
+
+    with pytest.raises(DeviceError, match="No such device"):
+        list(Pipeline(Clip(100), make))
+    assert not threads()
+
+
+def test_a_source_that_breaks_off_gives_its_good_frames_first() -> None:
+    results = []
+    with pytest.raises(SourceError, match="ends") as caught:
+        for result in Pipeline(Clip(20, fails=SourceError("It ends.")), lambda: Slow(depth=3)):
+            results.append(result)
+    assert len(results) == 20
+    assert caught.value.__notes__ == ["in stage capture"]
+
+
+def test_a_defect_in_a_source_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(Pipeline(Clip(3, fails=ZeroDivisionError()), Slow))
+    assert not threads()
+
+
+def test_leaving_early_ends_all_threads() -> None:
+    results = iter(Pipeline(Clip(10_000), Slow))
+    for _ in range(3):
+        next(results)
+    results.close()  # type: ignore[attr-defined]
+    assert not threads()
+
+
+def test_ctrl_c_in_main_ends_all_threads() -> None:
+    made: list[Slow] = []
+
+    def make() -> Slow:
+        made.append(Slow())
+        return made[0]
+
+    results = iter(Pipeline(Clip(10_000), make))
+    next(results)
+    with pytest.raises(KeyboardInterrupt):
+        results.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
+    assert not threads()
+    assert made[0].closed

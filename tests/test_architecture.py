@@ -1,0 +1,91 @@
+"""The shape of the house: who may import whom, and what may lie where."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("engines", "calibration", "realtime")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+# Package -> what it may import of the project.
+BELOW = {
+    "engines": {"engines"},
+    "calibration": {"calibration"},
+    "realtime": {"realtime", "engines", "calibration"},
+}
+# Library -> the only places that may import it.
+ROOMS = {
+    "openvino": {"engines/openvino.py", "engines/commands/doctor.py"},
+    "av": {"realtime/"},
+    "torch": {"engines/torch.py", "engines/networks/"},
+    "pycuda": {"engines/cuda.py"},
+    "tensorrt": {"engines/tensorrt.py", "engines/build.py"},
+}
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module or ""
+
+
+def entry(path: Path) -> bool:
+    """Command-line rooms, which may import everything and are imported by nobody."""
+    return path.name == "__main__.py" or "commands" in path.parts
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_imports_go_down_only(path: Path) -> None:
+    package = path.relative_to(ROOT).parts[0]
+    allowed = set(PACKAGES) if entry(path) else BELOW[package]
+    for module in imports(path):
+        top = module.partition(".")[0]
+        assert top not in ("tests", "run", "training"), f"{name(path)} imports {module}"
+        assert top not in PACKAGES or top in allowed, f"{name(path)} imports {module}"
+        if not entry(path):
+            assert "commands" not in module.split("."), f"{name(path)} imports a command"
+        for library, rooms in ROOMS.items():
+            if top == library:
+                assert any(name(path).startswith(room) for room in rooms), f"{name(path)}: {module}"
+
+
+@pytest.mark.parametrize("path", [*MODULES, ROOT / "run.py"], ids=name)
+def test_no_module_is_long(path: Path) -> None:
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= (150 if path.name == "run.py" else 400)
+
+
+@pytest.mark.parametrize(
+    "module", ["realtime.sources.video", "realtime.sinks.video", "realtime.pipeline"]
+)
+def test_opencv_is_loaded_before_av(module: str) -> None:
+    """The other way round a window hangs for ever."""
+    code = (
+        f"import sys, {module}\n"
+        "order = list(sys.modules)\n"
+        "assert 'av' not in order or order.index('cv2') < order.index('av')\n"
+        "assert 'cv2' in order"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
+
+
+def test_runtimes_are_imported_only_when_used() -> None:
+    """A machine without a runtime never pays for it."""
+    code = (
+        "import sys, realtime.pipeline\n"
+        "loaded = {'openvino', 'torch', 'pycuda', 'tensorrt'} & set(sys.modules)\n"
+        "assert not loaded, loaded"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
