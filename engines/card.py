@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal
 
 from engines.decoders import DECODERS
 from engines.decoders.paf import PafSettings
 from engines.errors import CardError
 from engines.skeleton import Skeleton, named_skeleton, parse_skeleton
+from engines.tables import build, check_keys, table, tables
 
 FOLDER = Path(__file__).parent / "cards"
-T = TypeVar("T")
 Precision = Literal["fp32", "bf16", "int8"]
 
 
@@ -28,10 +29,12 @@ class WeightFile:
     url: str | None = None
 
     def __post_init__(self) -> None:
-        if len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef"):
+        if not re.fullmatch(r"[\w+-][\w.+ -]*", self.name) or self.size <= 0:
+            raise CardError(f"{self.name!r}: name must be a plain file name, size positive.")
+        if not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
             raise CardError(f"{self.name}: sha256 must be 64 lower-case hexadecimal digits.")
-        if Path(self.name).name != self.name or self.size <= 0:
-            raise CardError(f"{self.name}: name must be a plain file name, size positive.")
+        if self.url is not None and not re.fullmatch(r"https?://[^/\s]+/\S+", self.url):
+            raise CardError(f"{self.name}: url must begin with https:// and name a file.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,12 @@ class NetworkInput:
     colour: Literal["bgr", "rgb"] = "bgr"
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     scale: tuple[float, ...] = (1.0, 1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        if not len(self.mean) == len(self.scale) == 3 or 0 in self.scale:
+            raise CardError("input needs three numbers for mean and scale, and no zero in scale.")
+        if self.stride < 1 or self.height < self.stride:
+            raise CardError("input needs a positive stride and a height that is not below it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,42 +94,38 @@ def load_card(model: str) -> Card:
 
     CardError when there is none (with the nearest names) or when it is not complete.
     """
-    path = Path(model) if model.endswith(".toml") else FOLDER / f"{model}.toml"
-    if path.suffix == ".toml" and not path.is_file():
-        if model.endswith(".toml"):
-            raise CardError(f"There is no model card {model}.")
+    if model.lower().endswith(".toml"):
+        path = Path(model)
+    elif model in card_names():
+        path = FOLDER / f"{model}.toml"
+    else:
         near = get_close_matches(model, card_names(), n=3, cutoff=0.3) or card_names()
-        raise CardError(f"There is no model {model!r}; did you mean {' or '.join(near)}?")
+        raise CardError(
+            f"There is no model {model!r}; did you mean {' or '.join(near)}? A card of your own is "
+            f"given as its .toml file."
+        )
     try:
-        return _parse(path, tomllib.loads(path.read_text(encoding="utf-8")))
+        return _parse(path, tomllib.loads(path.read_text(encoding="utf-8-sig")))
+    except FileNotFoundError as error:
+        raise CardError(f"There is no model card {model}.") from error
     except CardError as error:
         raise CardError(f"Model card {path.name}: {error}") from error
-    except KeyError as error:
-        raise CardError(f"Model card {path.name} lacks {error.args[0]!r}.") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CardError(f"Model card {path.name} cannot be read: {error}") from error
 
 
 def _parse(path: Path, data: dict[str, Any]) -> Card:
+    known = ("title", "licence", "home", "skeleton", "input", "decoder", "weights")
+    check_keys("the card", data, known, ("skeleton", "input", "decoder", "weights"))
     skeleton = data["skeleton"]
     if isinstance(skeleton, str):
         skeleton = named_skeleton(skeleton)
     else:
         skeleton = parse_skeleton(path.stem, skeleton)
-    decoder = dict(data["decoder"])
-    kind = decoder.pop("kind")
-    if kind not in DECODERS:
+    decoder = table("decoder", data["decoder"])
+    kind = decoder.pop("kind", None)
+    if not isinstance(kind, str) or kind not in DECODERS:
         raise CardError(f"there is no decoder {kind!r}; known are {', '.join(DECODERS)}.")
-    channels = tuple((int(x), int(y)) for x, y in decoder.pop("pafs"))
-    if len(channels) != len(skeleton.limbs):
-        raise CardError(
-            f"pafs has {len(channels)} channel pairs, but skeleton {skeleton.name} has "
-            f"{len(skeleton.limbs)} limbs; give one pair a limb."
-        )
-    entry = dict(data["input"])
-    for key in ("mean", "scale"):
-        if key in entry:
-            entry[key] = tuple(float(value) for value in entry[key])
     return Card(
         name=path.stem,
         title=str(data.get("title", path.stem)),
@@ -128,38 +133,40 @@ def _parse(path: Path, data: dict[str, Any]) -> Card:
         home=str(data.get("home", "")),
         folder=path.resolve().parent,
         skeleton=skeleton,
-        input=_checked_input(_build(NetworkInput, entry)),
-        weights=tuple(_parse_weights(dict(one)) for one in data["weights"]),
+        input=build(NetworkInput, "input", data["input"]),
+        weights=tuple(_parse_weights(one) for one in tables("weights", data["weights"])),
         decoder=kind,
-        paf_channels=channels,
-        settings=_build(PafSettings, decoder),
+        paf_channels=_parse_channels(skeleton, decoder.pop("pafs", None)),
+        settings=_checked_settings(build(PafSettings, "decoder", decoder)),
     )
 
 
 def _parse_weights(entry: dict[str, Any]) -> Weights:
-    entry["precision"] = tuple(entry["precision"])
-    unknown = set(entry["precision"]) - set(get_args(Precision))
-    if unknown or not entry["precision"]:
-        raise CardError(f"precision must be among {', '.join(get_args(Precision))}.")
-    entry["files"] = tuple(_build(WeightFile, dict(file)) for file in entry["files"])
-    entry["outputs"] = dict(entry["outputs"])
-    if not entry["files"] or set(entry["outputs"]) != {"heatmaps", "pafs"}:
-        raise CardError("weights need files, and outputs for heatmaps and pafs.")
-    return _build(Weights, entry)
+    files = tables("files", entry.get("files"))
+    built = tuple(build(WeightFile, "a file of the weights", file) for file in files)
+    weights = build(Weights, "weights", {**entry, "files": built})
+    if not weights.precision or set(weights.outputs) != {"heatmaps", "pafs"}:
+        raise CardError("weights need a precision, and outputs for heatmaps and pafs.")
+    return weights
 
 
-def _checked_input(entry: NetworkInput) -> NetworkInput:
-    if entry.colour not in ("bgr", "rgb") or not len(entry.mean) == len(entry.scale) == 3:
-        raise CardError("input needs colour bgr or rgb, and three numbers for mean and scale.")
-    if entry.stride < 1 or entry.height < entry.stride or 0 in entry.scale:
-        raise CardError("input needs a positive stride, a height above it, and no zero in scale.")
-    return entry
+def _parse_channels(skeleton: Skeleton, pafs: Any) -> tuple[tuple[int, int], ...]:
+    if not isinstance(pafs, list) or len(pafs) != len(skeleton.limbs):
+        raise CardError(
+            f"decoder needs pafs: a list of {len(skeleton.limbs)} channel pairs, one for each limb "
+            f"of skeleton {skeleton.name}."
+        )
+    if not all(isinstance(pair, list) and len(pair) == 2 for pair in pafs):
+        raise CardError("pafs must be pairs: the x and the y channel of each limb's affinity map.")
+    each = [channel for pair in pafs for channel in pair]
+    if not all(type(channel) is int and channel >= 0 for channel in each):
+        raise CardError("pafs must be whole numbers from 0 on: channels of the affinity maps.")
+    if len(set(each)) < len(each):
+        raise CardError("pafs names a channel twice; each limb has two of its own.")
+    return tuple((x, y) for x, y in pafs)
 
 
-def _build(kind: type[T], entry: dict[str, Any]) -> T:
-    """The dataclass from a TOML table; an unknown key is an error that names the known ones."""
-    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    for key in entry:
-        if key not in known:
-            raise CardError(f"{key!r} is not known here; known are {', '.join(known)}.")
-    return kind(**entry)
+def _checked_settings(settings: PafSettings) -> PafSettings:
+    if settings.samples < 1 or not 0 <= settings.least_above <= 1:
+        raise CardError("decoder needs samples of 1 or more and least_above from 0 to 1.")
+    return settings

@@ -46,5 +46,5 @@ def open_estimator(
     decoder = DECODERS[card.decoder](
         card.skeleton, card.input.stride, card.paf_channels, settings or card.settings
     )
-    network = OpenVino(card.input, located, live=live)
+    network = OpenVino(card, located, live=live)
     return BottomUp(network, decoder, card.input, height or card.input.height, max_people)

@@ -34,20 +34,20 @@ def score_limbs(
     """
     limb, first, second = _all_pairs(peaks, limbs)
     allowed = samples - int(np.ceil(least_above * samples - 1e-6))
-    x_channel, y_channel = np.array(channels, np.intp).T
+    xy = np.ascontiguousarray(peaks[:, 1:3].T)
+    planes = np.array(channels, np.intp).T
     # A pair with more misses than allowed is out whatever follows. The middle of the line tells
     # most wrong pairs, so the full integral is taken for the few that survive it.
     order = np.argsort(np.abs(np.arange(samples) - (samples - 1) / 2), kind="stable")
-    middle = np.sort(order[: allowed + 1])
-    score = np.zeros(len(limb), np.float32)
-    for which in (middle, np.arange(samples)):
-        start, end = peaks[first, 1:3], peaks[second, 1:3]
-        values = _along(fields, start, end, x_channel[limb], y_channel[limb], which, samples)
+    for which in (order[: allowed + 1], order):
+        share = (which / max(samples - 1, 1)).astype(np.float32)
+        ends = xy.take(first, axis=1), xy.take(second, axis=1)
+        values = _along(fields, *ends, planes.take(limb, axis=1), share)
         above = values > sample_threshold
-        count = above.sum(axis=1)
-        keep = count >= len(which) - allowed
-        score = ((values * above).sum(axis=1) / np.maximum(count, 1))[keep]
+        count = above.sum(axis=0)
+        keep = np.flatnonzero(count >= len(which) - allowed)
         limb, first, second = limb[keep], first[keep], second[keep]
+    score = (values * above).sum(axis=0)[keep] / np.maximum(count[keep], 1)
     return np.stack([limb, first, second, score], axis=1).astype(np.float32)
 
 
@@ -64,35 +64,33 @@ def _all_pairs(peaks: Floats, limbs: Sequence[tuple[int, int]]) -> tuple[Ints, I
     return limb, starts[ends[limb, 0]] + row, starts[ends[limb, 1]] + column
 
 
-def _along(
-    fields: Floats,
-    start: Floats,
-    end: Floats,
-    x_channel: Ints,
-    y_channel: Ints,
-    which: Ints,
-    samples: int,
-) -> Floats:
-    """(Q, len(which)) bilinear samples of the field, dotted with the line's direction."""
+def _along(fields: Floats, start: Floats, end: Floats, planes: Ints, share: Floats) -> Floats:
+    """(S, Q) bilinear samples of the field along Q lines, dotted with the line's direction.
+
+    start, end: (2, Q) x and y; planes: (2, Q) the field's channels; share: (S,) 0..1 of the line.
+    Samples come first, so that numpy's inner loops run over the many pairs.
+    """
     _, high, wide = fields.shape
     along = end - start
-    length = np.linalg.norm(along, axis=1, keepdims=True)
-    direction = along / np.maximum(length, 1e-6)
-    share = (which / max(samples - 1, 1)).astype(np.float32)
-    x = np.clip(start[:, :1] + along[:, :1] * share, 0, wide - 1)
-    y = np.clip(start[:, 1:] + along[:, 1:] * share, 0, high - 1)
-    left = np.minimum(x.astype(np.intp), max(wide - 2, 0))
-    top = np.minimum(y.astype(np.intp), max(high - 2, 0))
-    fx, fy = x - left, y - top
-    corner = top * wide + left
+    direction = along / np.maximum(np.sqrt((along * along).sum(axis=0)), np.float32(1e-6))
+    x = np.clip(start[0] + along[0] * share[:, None], 0, wide - 1)
+    y = np.clip(start[1] + along[1] * share[:, None], 0, high - 1)
+    left = np.minimum(x.astype(np.int32), max(wide - 2, 0))
+    top = np.minimum(y.astype(np.int32), max(high - 2, 0))
+    # float32 minus an integer would be float64.
+    fx, fy = x - left.astype(np.float32), y - top.astype(np.float32)
+    corner = (top * wide + left).astype(np.intp)
     right, below = int(wide > 1), wide * int(high > 1)
-    weights = ((1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy)
     flat = fields.reshape(-1)
     out = np.zeros(x.shape, np.float32)
-    for axis, channel in enumerate((x_channel, y_channel)):
-        base = corner + (channel * (high * wide))[:, None]
-        value = np.zeros(x.shape, np.float32)
-        for step, weight in zip((0, right, below, right + below), weights, strict=True):
-            value += flat.take(base + step) * weight
-        out += value * direction[:, axis : axis + 1]
+    for plane, part in zip(planes, direction, strict=True):
+        at = corner + plane * (high * wide)
+        upper = _between(flat, at, right, fx)
+        lower = _between(flat, at + below, right, fx)
+        out += (upper + (lower - upper) * fy) * part
     return out
+
+
+def _between(flat: Floats, at: Ints, step: int, share: Floats) -> Floats:
+    here = flat.take(at)
+    return here + (flat.take(at + step) - here) * share

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from engines.card import NetworkInput
+from engines.card import Card
 from engines.errors import CardError, DeviceError
 from engines.poses import Floats, Image
 from engines.weights import Located
@@ -20,7 +20,7 @@ class OpenVino:
     30 ms, once). live: one set in flight on all cores; else one stream a core.
     """
 
-    def __init__(self, entry: NetworkInput, located: Located, *, live: bool) -> None:
+    def __init__(self, card: Card, located: Located, *, live: bool) -> None:
         try:
             import openvino
         except ImportError as error:
@@ -29,7 +29,11 @@ class OpenVino:
             ) from error
         self._ov: Any = openvino
         self._core: Any = openvino.Core()
-        self._entry = entry
+        self._entry = card.input
+        self._channels = {
+            "heatmaps": len(card.skeleton.keypoints),
+            "pafs": 1 + max(max(pair) for pair in card.paf_channels),
+        }
         self._located = located
         self._config = {
             "PERFORMANCE_HINT": "LATENCY" if live else "THROUGHPUT",
@@ -37,9 +41,9 @@ class OpenVino:
         }
         self._compiled: dict[tuple[int, int] | None, Any] = {}
         self._idle: dict[int, list[Any]] = {}
-        self._flying: deque[list[tuple[Any, Any]]] = deque()
+        self._flying: deque[list[tuple[Any, Any, Image]]] = deque()
         self._usual: tuple[int, int] | None = None
-        self._read()  # a bad file is reported now, not with the first picture
+        self._check_outputs()  # a bad file is reported now, not with the first picture
         self.depth = 1 if live else self._streams() + 1
 
     def submit(self, pictures: Sequence[Image]) -> None:
@@ -51,14 +55,14 @@ class OpenVino:
             request = idle.pop() if idle else compiled.create_infer_request()
             request.set_input_tensor(self._ov.Tensor(picture[None], shared_memory=True))
             request.start_async()
-            started.append((compiled, request))
+            started.append((compiled, request, picture))  # OpenVINO holds no reference to it
         self._flying.append(started)
 
     def result(self) -> list[tuple[Floats, Floats]]:
         """Heat maps and affinity fields of the oldest set, valid until the next submit."""
         maps = []
         outputs = self._located.weights.outputs
-        for compiled, request in self._flying.popleft():
+        for compiled, request, _ in self._flying.popleft():
             request.wait()
             maps.append(
                 (
@@ -114,16 +118,30 @@ class OpenVino:
             model = self._core.read_model(str(graph), *(str(path) for path in rest))
         except RuntimeError as error:
             raise DeviceError(f"OpenVINO cannot read {graph}: {_first_line(error)}") from error
-        known = {name for output in model.outputs for name in output.names}
-        missing = set(self._located.weights.outputs.values()) - known
-        if missing or len(model.inputs) != 1:
-            raise CardError(
-                f"{graph.name} has no output {', '.join(sorted(missing))}, which its card names; "
-                f"it has {', '.join(sorted(known))}."
-                if missing
-                else f"{graph.name} has {len(model.inputs)} inputs; a network here takes one."
-            )
         return model
+
+    def _check_outputs(self) -> None:
+        """CardError unless the network has one input and the outputs that its card names."""
+        graph, model = self._located.paths[0].name, self._read()
+        if len(model.inputs) != 1:
+            raise CardError(f"{graph} has {len(model.inputs)} inputs; a network here takes one.")
+        channels = {}
+        for output in model.outputs:
+            size = output.partial_shape
+            fits = size.rank.is_static and len(size) == 4 and size[1].is_static
+            channels.update(dict.fromkeys(output.names, size[1].get_length() if fits else 0))
+        for kind, least in self._channels.items():
+            name = self._located.weights.outputs[kind]
+            if name not in channels:
+                raise CardError(
+                    f"{graph} has no output {name}, which its card names; "
+                    f"it has {', '.join(sorted(channels))}."
+                )
+            if channels[name] < least:
+                raise CardError(
+                    f"Output {name} of {graph} has {channels[name]} channels, "
+                    f"but the {kind} of its card need {least}."
+                )
 
     def _arithmetic(self) -> dict[str, str]:
         """INT8 weights say for themselves where they are used; the rest of them may be bf16."""
@@ -137,6 +155,6 @@ class OpenVino:
 
 
 def _first_line(error: RuntimeError) -> str:
-    """OpenVINO's messages run over many lines of its own source; the last one says what is wrong."""
+    """OpenVINO's messages run over many lines; the last one says what is wrong."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else "no reason given"

@@ -21,31 +21,34 @@ def find_peaks(maps: Floats, threshold: float, most: int = 127) -> Floats:
     peaks of a type the strongest are kept. A plateau of equal values is one peak.
     """
     count, high, wide = maps.shape
-    padded = np.full((count, high + 2, wide + 2), -np.inf, np.float32)
+    step = wide + 2
+    padded = np.full((count, high + 2, step), -np.inf, np.float32)
     padded[:, 1:-1, 1:-1] = maps
-    centre = padded[:, 1:-1, 1:-1]
-    left, right = padded[:, :, :-2], padded[:, :, 2:]
-    row = np.maximum(np.maximum(left, right), padded[:, :, 1:-1])
-    # Ties are common in bf16 and INT8 maps: the first of equal neighbours wins.
-    before = np.maximum(row[:, :-2], left[:, 1:-1])
-    after = np.maximum(row[:, 2:], right[:, 1:-1])
-    found = (centre > threshold) & (centre > before) & (centre >= after)
-    kind, y, x = np.nonzero(found)
-    score = maps[kind, y, x]
+    flat = padded.reshape(-1)
+    # Few cells exceed the threshold, and each comparison leaves fewer: these alone are looked at.
+    at = np.flatnonzero(flat > threshold)
+    score = flat[at]
+    for shift in (-1, 1, -step, step, -step - 1, -step + 1, step - 1, step + 1):
+        other = flat[at + shift]
+        # Ties are common in bf16 and INT8 maps: the first of equal neighbours wins.
+        keep = score > other if shift < 0 else score >= other
+        at, score = at[keep], score[keep]
+    kind, cell = np.divmod(at, (high + 2) * step)
     if len(kind) and np.bincount(kind).max() > most:
-        keep = _strongest(kind, score, most)
-        kind, y, x, score = kind[keep], y[keep], x[keep], score[keep]
-    dx = _offset(padded[kind, y + 1, x], score, padded[kind, y + 1, x + 2])
-    dy = _offset(padded[kind, y, x + 1], score, padded[kind, y + 2, x + 1])
-    return np.stack([kind, x + dx, y + dy, score], axis=1).astype(np.float32)
+        best = _strongest(kind, score, most)
+        at, score, kind, cell = at[best], score[best], kind[best], cell[best]
+    y, x = np.divmod(cell, step)
+    dx = _offset(flat[at - 1], score, flat[at + 1])
+    dy = _offset(flat[at - step], score, flat[at + step])
+    return np.stack([kind, x - 1 + dx, y - 1 + dy, score], axis=1).astype(np.float32)
 
 
 def _offset(before: Floats, centre: Floats, after: Floats) -> Floats:
     """Vertex of the parabola through the logarithms of three neighbours: exact for a Gaussian."""
-    low, mid, high = (np.log(np.maximum(value, TINY)) for value in (before, centre, after))
+    low, mid, high = np.log(np.maximum([before, centre, after], TINY))
     bend = 2 * mid - low - high
-    shift = (high - low) / (2 * np.maximum(bend, TINY))
-    return np.clip(shift, -0.5, 0.5).astype(np.float32)
+    shift: Floats = (high - low) / (2 * np.maximum(bend, TINY))  # at most half a cell: mid is most
+    return shift
 
 
 def _strongest(kind: np.ndarray, score: Floats, most: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.errors import CardError
+from engines.tables import build, check_keys, table, tables
 
 FOLDER = Path(__file__).parent / "skeletons"
 
@@ -60,35 +61,53 @@ class Skeleton:
         return tuple(self.keypoints.index(name) for name in target.keypoints)
 
 
-def parse_skeleton(name: str, data: dict[str, Any]) -> Skeleton:
+@dataclass(frozen=True, slots=True)
+class Keypoint:
+    """One keypoint as a skeleton's TOML table describes it; colour is RGB."""
+
+    name: str
+    sigma: float
+    colour: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.name or self.sigma <= 0:
+            raise CardError(f"keypoint {self.name!r} needs a name and a sigma above 0.")
+        if len(self.colour) != 3 or not all(0 <= value <= 255 for value in self.colour):
+            raise CardError(f"keypoint {self.name!r} needs a colour of three numbers, 0 to 255.")
+
+
+def parse_skeleton(name: str, data: Any) -> Skeleton:
     """A skeleton from its TOML table (see skeletons/coco18.toml); CardError says what is wrong."""
-    try:
-        points = data["keypoints"]
-        names = tuple(str(point["name"]) for point in points)
-        if len(set(names)) < len(names):
-            raise CardError(f"Skeleton {name} names a keypoint twice; give each its own name.")
-        pairs = [*data["limbs"], *data.get("redundant", [])]
-        limbs = tuple((names.index(a), names.index(b)) for a, b in pairs)
-        return Skeleton(
-            name=name,
-            keypoints=names,
-            limbs=limbs,
-            redundant=frozenset(range(len(data["limbs"]), len(pairs))),
-            sigmas=tuple(float(point["sigma"]) for point in points),
-            colours=tuple(_bgr(point["colour"]) for point in points),
-        )
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        if isinstance(error, CardError):
-            raise
-        raise CardError(
-            f"Skeleton {name} is not complete ({error!r}); it needs keypoints with name, sigma and "
-            f"colour, and limbs as pairs of those names."
-        ) from error
+    data = table(f"skeleton {name}", data)
+    needed = ("keypoints", "limbs")
+    check_keys(f"skeleton {name}", data, (*needed, "redundant"), needed)
+    points = [build(Keypoint, "keypoints", one) for one in tables("keypoints", data["keypoints"])]
+    names = tuple(point.name for point in points)
+    if len(set(names)) < len(names):
+        raise CardError(f"skeleton {name} names a keypoint twice; give each its own name.")
+    tree = _limbs("limbs", data["limbs"], names)
+    redundant = _limbs("redundant", data.get("redundant", []), names)
+    if not tree:
+        raise CardError(f"skeleton {name} needs at least one limb.")
+    return Skeleton(
+        name=name,
+        keypoints=names,
+        limbs=(*tree, *redundant),
+        redundant=frozenset(range(len(tree), len(tree) + len(redundant))),
+        sigmas=tuple(point.sigma for point in points),
+        colours=tuple((p.colour[2], p.colour[1], p.colour[0]) for p in points),
+    )
 
 
-def _bgr(rgb: list[int]) -> tuple[int, int, int]:
-    red, green, blue = (int(value) for value in rgb)
-    return blue, green, red
+def _limbs(where: str, pairs: Any, names: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
+    """Pairs of keypoint names as pairs of indices."""
+    if not isinstance(pairs, list):
+        raise CardError(f"{where} must be a list of pairs of keypoint names.")
+    for pair in pairs:
+        known = isinstance(pair, list) and all(one in names for one in pair)
+        if not known or len(pair) != 2 or pair[0] == pair[1]:
+            raise CardError(f"{where} has {pair!r}, which is no pair of two of its keypoints.")
+    return tuple((names.index(one), names.index(other)) for one, other in pairs)
 
 
 @cache
@@ -98,4 +117,4 @@ def named_skeleton(name: str) -> Skeleton:
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.toml")))
         raise CardError(f"There is no skeleton {name!r}; known are {known}.")
-    return parse_skeleton(name, tomllib.loads(path.read_text()))
+    return parse_skeleton(name, tomllib.loads(path.read_text(encoding="utf-8")))

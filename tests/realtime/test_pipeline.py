@@ -18,6 +18,7 @@ from engines.skeleton import named_skeleton
 from realtime.errors import SourceError
 from realtime.frames import Frame
 from realtime.pipeline import Pipeline
+from realtime.poses import Result
 
 pytestmark = pytest.mark.timeout(30)
 NONE = Candidates(np.zeros((0, 4), np.float32), np.zeros((0, 4), np.float32))
@@ -154,10 +155,10 @@ def test_an_engine_that_does_not_open_ends_the_run() -> None:
 
 
 def test_a_source_that_breaks_off_gives_its_good_frames_first() -> None:
-    results = []
+    results: list[Result] = []
+    pipeline = Pipeline(Clip(20, fails=SourceError("It ends.")), lambda: Slow(depth=3))
     with pytest.raises(SourceError, match="ends") as caught:
-        for result in Pipeline(Clip(20, fails=SourceError("It ends.")), lambda: Slow(depth=3)):
-            results.append(result)
+        results.extend(pipeline)
     assert len(results) == 20
     assert caught.value.__notes__ == ["in stage capture"]
 

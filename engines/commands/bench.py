@@ -1,0 +1,107 @@
+"""How fast a model runs here: how soon one picture is answered, how many a second."""
+
+from __future__ import annotations
+
+import sys
+import time
+from importlib.metadata import version
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from engines.card import Card, Precision, load_card
+from engines.commands.machine import processor
+from engines.download import download_bar
+from engines.engine import Estimator, open_estimator
+from engines.errors import EngineError
+from engines.letterbox import Letterbox
+from engines.poses import Image
+from engines.weights import Located, locate
+
+USUAL = 256  # the height that figures are compared at
+WARM_UP = 3
+
+
+def run(
+    model: str,
+    precision: Precision | Literal["auto"],
+    height: int | None,
+    frames: int,
+    image: str | None,
+) -> int:
+    """A table: a row a height."""
+    card = load_card(model)
+    picture = _picture(image)
+    with download_bar() as bar:
+        located = locate(card, precision, progress=bar)
+    wide, high = picture.shape[1], picture.shape[0]
+    sys.stdout.write(
+        f"{card.name}, {located.precision}, {located.paths[0].name}\n"
+        f"{processor()}, OpenVINO {version('openvino')}\n"
+        f"{frames} times {image or 'a black picture'}, {wide}x{high}\n\n"
+        f"{'network':>10}{'network ms':>18}{'people ms':>18}{'':>14}\n"
+        f"{'input':>10}{'median':>9}{'p95':>9}{'median':>9}{'p95':>9}{'pictures/s':>14}\n"
+    )
+    for rows in [height] if height else sorted({USUAL, card.input.height}):
+        box = Letterbox.fit((wide, high), rows, card.input.stride)
+        network, people = _latency(card, located, rows, picture, frames)
+        figures = [np.percentile(times, q) for times in (network, people) for q in (50, 95)]
+        rate = _throughput(card, located, rows, picture, frames)
+        sys.stdout.write(
+            f"{f'{box.network[0]}x{box.network[1]}':>10}"
+            f"{''.join(f'{1e3 * figure:9.2f}' for figure in figures)}{rate:14.1f}\n"
+        )
+    return 0
+
+
+def _picture(image: str | None) -> Image:
+    if image is None:
+        return np.zeros((720, 1280, 3), np.uint8)
+    picture = cv2.imread(image)
+    if picture is None:
+        raise EngineError(f"{image} is not a picture that can be read.")
+    return np.asarray(picture, np.uint8)
+
+
+def _latency(
+    card: Card, located: Located, height: int, picture: Image, frames: int
+) -> tuple[list[float], list[float]]:
+    """Seconds of each picture alone: to its candidates, and from there to the people."""
+    estimator = open_estimator(card, located, height=height, live=True)
+    network, people = [], []
+    try:
+        for _ in range(WARM_UP + frames):
+            began = time.perf_counter()
+            estimator.submit([picture])
+            [candidates] = estimator.result()
+            between = time.perf_counter()
+            estimator.decode(candidates)
+            people.append(time.perf_counter() - between)
+            network.append(between - began)
+    finally:
+        estimator.close()
+    return network[WARM_UP:], people[WARM_UP:]
+
+
+def _throughput(card: Card, located: Located, height: int, picture: Image, frames: int) -> float:
+    """Pictures a second with as many in flight as the estimator likes."""
+    estimator = open_estimator(card, located, height=height, live=False)
+    try:
+        _stream(estimator, picture, WARM_UP * estimator.depth)
+        began = time.perf_counter()
+        _stream(estimator, picture, frames)
+        return frames / (time.perf_counter() - began)
+    finally:
+        estimator.close()
+
+
+def _stream(estimator: Estimator, picture: Image, frames: int) -> None:
+    flying = 0
+    for n in range(frames):
+        estimator.submit([picture])
+        flying += 1
+        while flying >= estimator.depth or (flying and n == frames - 1):
+            [candidates] = estimator.result()
+            flying -= 1
+            estimator.decode(candidates)

@@ -1,0 +1,20 @@
+"""Weights, before they are needed."""
+
+from __future__ import annotations
+
+import sys
+from typing import Literal
+
+from engines.card import Precision, load_card
+from engines.download import download_bar
+from engines.weights import locate
+
+
+def run(model: str, precision: Precision | Literal["auto"]) -> int:
+    """Fetch what is not here, then say where it lies."""
+    card = load_card(model)
+    with download_bar() as bar:
+        located = locate(card, precision, progress=bar)
+    sys.stdout.write(f"{card.name}, {located.precision}, licence {card.licence}:\n")
+    sys.stdout.writelines(f"  {path}\n" for path in located.paths)
+    return 0

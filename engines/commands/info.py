@@ -1,0 +1,44 @@
+"""What a model is."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+
+from engines.card import WeightFile, load_card
+from engines.weights import Search
+
+
+def run(model: str) -> int:
+    """The card in words, and for each file where it lies or whence it can be had."""
+    card = load_card(model)
+    search = Search(card)
+    limbs = f"{len(card.skeleton.keypoints)} keypoints, {len(card.skeleton.limbs)} limbs"
+    facts = {
+        "model": card.name,
+        "title": card.title,
+        "licence": card.licence,
+        "home": card.home,
+        "skeleton": f"{card.skeleton.name} ({limbs})",
+        "input": _words(asdict(card.input)),
+        "decoder": f"{card.decoder} ({_words(asdict(card.settings))})",
+    }
+    lines = [f"{key:10}{value}" for key, value in facts.items()]
+    for form in card.weights:
+        lines.append(f"{'weights':10}{', '.join(form.precision)}")
+        lines += [f"{'':12}{_whereabouts(file, search)}" for file in form.files]
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+def _words(values: dict[str, object]) -> str:
+    return ", ".join(
+        f"{key.replace('_', ' ')} {' '.join(map(str, value)) if isinstance(value, tuple) else value}"
+        for key, value in values.items()
+    )
+
+
+def _whereabouts(file: WeightFile, search: Search) -> str:
+    path = search.find(file)
+    place = f"at {path}" if path else f"not here, {file.url or 'not published'}"
+    return f"{file.name} ({file.size} bytes): {place}"

@@ -1,0 +1,23 @@
+"""All models that the package knows."""
+
+from __future__ import annotations
+
+import sys
+
+from engines.card import card_names, load_card
+from engines.weights import Search
+
+
+def run() -> int:
+    """One line a model."""
+    rows = [("model", "licence", "skeleton", "weights here", "title")]
+    for card in map(load_card, card_names()):
+        search = Search(card)
+        here = [name for form in card.weights if search.find_all(form) for name in form.precision]
+        known = ", ".join(dict.fromkeys(here)) or "none"
+        rows.append((card.name, card.licence, card.skeleton.name, known, card.title))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        sys.stdout.write("  ".join(cells).rstrip() + "\n")
+    return 0

@@ -1,0 +1,35 @@
+"""The processor that the figures belong to."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from pathlib import Path
+
+CPUINFO = Path("/proc/cpuinfo")
+
+
+def processor() -> str:
+    """Its name and how many cores this process may use."""
+    found = re.search(r"^model name\s*:\s*(.+)$", _cpuinfo(), re.MULTILINE)
+    name = found[1].strip() if found else platform.processor() or platform.machine()
+    return f"{name}, {cores()} cores"
+
+
+def cores() -> int:
+    """Cores that this process may use: a container may have fewer than the machine."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def flags() -> set[str]:
+    """Instruction sets, in Linux's names; empty where the system does not tell."""
+    found = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", _cpuinfo(), re.MULTILINE)
+    return set(found[1].split()) if found else set()
+
+
+def _cpuinfo() -> str:
+    return CPUINFO.read_text(errors="replace") if CPUINFO.exists() else ""

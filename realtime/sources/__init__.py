@@ -1,0 +1,78 @@
+"""Where frames come from: `open_source` makes the source that the settings name."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from realtime.config import SourceSettings
+from realtime.errors import SourceError
+from realtime.frames import Source
+from realtime.sources.images import ImageSource, glob_images, images_in, is_image
+from realtime.sources.names import file_name, nearest
+from realtime.sources.turn import Turned, matrix_of
+from realtime.sources.video import VideoSource
+from realtime.sources.webcam import WebcamSource, camera_indices
+
+Clock = Callable[[], float]
+
+
+def open_source(settings: SourceSettings, clock: Clock = time.monotonic) -> Source:
+    """The source that the settings name, ready to be entered.
+
+    Its name, total and rate are final once it is entered. SourceError where there is nothing to
+    open; whether a video or camera can be read shows when it is entered.
+    """
+    end = sys.maxsize if settings.end is None else settings.end
+    chosen = range(settings.start, end, settings.step)
+    source: Source
+    if settings.source.partition(":")[0] == "webcam":
+        source = _camera(settings, chosen, clock)
+    elif "://" in settings.source:
+        raise SourceError(
+            f"{settings.source} is a network address, and network cameras are not supported yet: "
+            "give a file, a folder or webcam."
+        )
+    else:
+        source = _file(settings.source, chosen, clock)
+    if settings.flip or settings.rotate:
+        source = Turned(source, matrix_of(settings.flip, settings.rotate))
+    return source
+
+
+def _camera(settings: SourceSettings, chosen: range, clock: Clock) -> WebcamSource:
+    name = settings.source
+    if not re.fullmatch(r"webcam(:[0-9]{1,3})?", name):
+        raise SourceError(f"{name!r} names no camera: write webcam, or webcam:0, webcam:1, ...")
+    number = name.partition(":")[2]
+    size = settings.camera_size.split("x") if settings.camera_size else None
+    return WebcamSource(
+        [int(number)] if number else camera_indices(),
+        chosen,
+        size=(int(size[0]), int(size[1])) if size else None,
+        fps=settings.camera_fps,
+        clock=clock,
+    )
+
+
+def _file(name: str, chosen: range, clock: Clock) -> Source:
+    path = os.path.expanduser(name)
+    if os.path.isfile(path):
+        if is_image(path):
+            return ImageSource(file_name(Path(path).stem), [path], chosen, clock)
+        return VideoSource(path, chosen, clock)
+    if os.path.isdir(path):
+        folder = os.path.basename(os.path.abspath(path))
+        return ImageSource(file_name(folder), images_in(path), chosen, clock)
+    if os.path.exists(path):
+        raise SourceError(f"{name} is neither a file nor a folder.")
+    if any(sign in path for sign in "*?["):
+        found = glob_images(path)
+        folder = os.path.commonpath([os.path.dirname(os.path.abspath(one)) for one in found])
+        return ImageSource(file_name(os.path.basename(folder)), found, chosen, clock)
+    hint = f" For a camera, write webcam:{name}." if name.isdecimal() else nearest(path)
+    raise SourceError(f"There is no file or folder {name!r}.{hint}")

@@ -1,0 +1,147 @@
+"""Photos: one, a folder of them, or all that a pattern matches."""
+
+from __future__ import annotations
+
+import glob
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+
+from engines.poses import Image
+from realtime.errors import SourceError
+from realtime.frames import Frame
+from realtime.sources.hush import hushed
+from realtime.sources.names import natural, unique_names
+
+# OpenCV's formats of whole-number pixels. A GIF is a video.
+ENDINGS = {
+    *(".avif", ".bmp", ".dib", ".jp2", ".jpe", ".jpeg", ".jpg", ".pam", ".pbm", ".pgm", ".png"),
+    *(".pnm", ".ppm", ".ras", ".sr", ".tif", ".tiff", ".webp"),
+}
+NAMED = 3  # so many broken images are named, the others counted
+
+
+def is_image(path: str) -> bool:
+    """Whether the name ends as an image's does."""
+    return os.path.splitext(path)[1].lower() in ENDINGS
+
+
+def images_in(folder: str) -> list[str]:
+    """Paths of the images that lie in the folder itself, in natural order; hidden files are not
+    looked at. SourceError where there is none.
+    """
+    try:
+        names = os.listdir(folder)
+    except OSError as error:
+        raise SourceError(f"Folder {folder} cannot be read: {error.strerror}.") from error
+    found = _sorted_images(os.path.join(folder, n) for n in names if not n.startswith("."))
+    if not found:
+        raise SourceError(
+            f"Folder {folder} holds no images (of {', '.join(sorted(ENDINGS))}); "
+            "a video must be named itself."
+        )
+    return found
+
+
+def glob_images(pattern: str) -> list[str]:
+    """Paths of the images that match the pattern, in natural order; ** stands for any folders.
+
+    SourceError where there is none.
+    """
+    found = _sorted_images(glob.iglob(pattern, recursive=True))
+    if not found:
+        raise SourceError(f"No image matches {pattern!r}.")
+    return found
+
+
+def _sorted_images(paths: Iterable[str]) -> list[str]:
+    return sorted((path for path in paths if is_image(path) and os.path.isfile(path)), key=natural)
+
+
+def read_image(path: str) -> Image:
+    """(H, W, 3) uint8 BGR, upright by its EXIF; grey, 16-bit and transparent images as well.
+
+    Transparency is ignored. SourceError says why a file cannot be read.
+    """
+    name = os.path.basename(path)
+    try:
+        # cv2.imread fails on names beyond the code page of Windows, and never says why.
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise SourceError(f"{name} cannot be read: {error.strerror}.") from error
+    try:
+        with hushed():
+            image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    except cv2.error as error:  # so many pixels that OpenCV refuses, or memory does
+        raise SourceError(f"{name} cannot be read: it is too large, or damaged.") from error
+    if image is None:
+        raise SourceError(f"{name} is not an image that can be read: damaged, or of another kind.")
+    return np.asarray(image, np.uint8)
+
+
+class ImageSource:
+    """Images one after the other, each with its own name; a picture a second, as time goes.
+
+    Broken images among good ones are passed over and reported in the notes. SourceError where
+    every image is broken, or --start lies behind the last.
+    """
+
+    live = False
+
+    def __init__(
+        self,
+        name: str,
+        paths: Sequence[str],
+        chosen: range,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = name
+        self.rate: float | None = 1.0
+        self._notes: list[str] = []
+        self.notes: Sequence[str] = self._notes
+        self._images = list(zip(paths, unique_names(paths), strict=True))
+        self._chosen = range(len(paths))[chosen.start : chosen.stop : chosen.step]
+        self._clock = clock
+        self.total: int | None = len(self._chosen)
+        if not self._chosen:
+            raise SourceError(
+                f"--start {chosen.start} leaves nothing: {name} has {len(paths)} images."
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
+
+    def __iter__(self) -> Iterator[Frame]:
+        broken: list[SourceError] = []
+        try:
+            for index in self._chosen:
+                path, name = self._images[index]
+                try:
+                    image = read_image(path)
+                except SourceError as error:
+                    broken.append(error)
+                    continue
+                yield Frame(self.name, index, name, float(index), self._clock(), image)
+        finally:
+            if 0 < len(broken) < len(self._chosen):
+                self._notes.append(self._report(broken))
+        if len(broken) == len(self._chosen):
+            raise broken[0] if len(broken) == 1 else SourceError(self._report(broken))
+
+    def _report(self, broken: Sequence[SourceError]) -> str:
+        said = " ".join(str(error) for error in broken[:NAMED])
+        more = f" And {len(broken) - NAMED} more." if len(broken) > NAMED else ""
+        return f"{len(broken)} of {self.total} images were passed over: {said}{more}"

@@ -1,0 +1,263 @@
+"""The whole program as a user runs it: `python run.py ...`, read back from its files."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.conftest import ROOT, with_weights
+from tests.synth import (
+    Points,
+    crowd,
+    person,
+    scene,
+    write_picture,
+    write_tiny_network,
+    write_video,
+)
+
+pytestmark = pytest.mark.timeout(90)
+SIZE = (320, 256)
+
+
+def posestream(*words: object, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run the program without a display."""
+    environment = {k: v for k, v in with_weights().items() if "DISPLAY" not in k}
+    return subprocess.run(
+        [sys.executable, "run.py", *map(str, words)],
+        cwd=ROOT,
+        env={**environment, **more},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def people_of(path: Path) -> list[Points]:
+    """(18, 3) x, y, score of each person in an OpenPose JSON file, by the json module alone."""
+    data = json.loads(path.read_text())
+    assert list(data) == ["version", "people"]
+    return [np.array(one["pose_keypoints_2d"], float).reshape(-1, 3) for one in data["people"]]
+
+
+def same(found: list[Points], truth: list[Points], within: float = 1.5) -> bool:
+    """Whether every person is there, each once, with every keypoint that can be seen."""
+    left = list(found)
+    for one in truth:
+        for n, other in enumerate(left):
+            seen = ~np.isnan(one[:, 0])
+            if (other[seen, 2] > 0).all() and (np.abs(other[seen, :2] - one[seen]).max() <= within):
+                del left[n]
+                break
+        else:
+            return False
+    return not left
+
+
+@pytest.fixture(scope="module")
+def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_network(tmp_path_factory.mktemp("tiny"), height=SIZE[1])
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[list[Points]], list[float]]:
+    """A video with uneven times: somebody walks through, the third frame is empty."""
+    truth = [[person((60 + 12 * n, 128), 180, "walking")] for n in range(12)]
+    truth[2] = []
+    times = [0.0, 0.1, 0.15, 0.4, 0.5, 0.6, 0.65, 0.7, 0.9, 1.0, 1.5, 1.6]
+    path = tmp_path_factory.mktemp("clip") / "walk by.mkv"
+    write_video(path, [scene(people, SIZE) for people in truth], times)
+    return path, truth, times
+
+
+def test_a_video_gives_its_people_in_every_output(
+    card: Path, clip: tuple[Path, list[list[Points]], list[float]], tmp_path: Path
+) -> None:
+    path, truth, times = clip
+    done = posestream(
+        *("--source", path, "--model", card, "--json", tmp_path / "json"),
+        *("--output", tmp_path / "poses.mp4", "--coco", tmp_path / "coco.json"),
+    )
+    assert done.returncode == 0, done.stderr
+    files = sorted((tmp_path / "json").iterdir())
+    assert [file.name for file in files] == [
+        f"walk_by_{n:012d}_keypoints.json" for n in range(len(truth))
+    ]
+    for file, people in zip(files, truth, strict=True):
+        assert same(people_of(file), people), file.name
+    import av  # after cv2
+
+    with av.open(str(tmp_path / "poses.mp4")) as video:
+        written = [frame.time for frame in video.decode(video=0)]
+    np.testing.assert_allclose(written, times, atol=1e-3)
+    results = json.loads((tmp_path / "coco.json").read_text())
+    assert [one["image_id"] for one in results] == [n for n in range(12) if n != 2]
+    assert all(one["category_id"] == 1 and len(one["keypoints"]) == 51 for one in results)
+
+
+def test_start_end_and_step_keep_the_frames_numbers(
+    card: Path, clip: tuple[Path, list[list[Points]], list[float]], tmp_path: Path
+) -> None:
+    path, truth, _ = clip
+    done = posestream(
+        *("--source", path, "--model", card, "--json", tmp_path),
+        *("--start", 1, "--end", 9, "--step", 3),
+    )
+    assert done.returncode == 0, done.stderr
+    for n in (1, 4, 7):
+        assert same(people_of(tmp_path / f"walk_by_{n:012d}_keypoints.json"), truth[n])
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_folder_of_pictures_with_a_broken_one(card: Path, tmp_path: Path) -> None:
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    folder.mkdir()
+    rng = np.random.default_rng(5)
+    truth = {f"img{n}": crowd(n, SIZE, rng) for n in (1, 2, 10)}
+    for name, people in truth.items():
+        write_picture(folder / f"{name}.png", scene(people, SIZE))
+    (folder / "img3.png").write_bytes((folder / "img2.png").read_bytes()[:200])
+    done = posestream(
+        "--source", folder, "--model", card, "--json", out, "--output", tmp_path / "drawn"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "img3.png" in done.stderr
+    assert {file.name for file in out.iterdir()} == {f"{name}_keypoints.json" for name in truth}
+    for name, people in truth.items():
+        assert same(people_of(out / f"{name}_keypoints.json"), people)
+    assert {file.stem for file in (tmp_path / "drawn").iterdir()} == set(truth)
+
+
+def test_flip_and_rotate_give_the_poses_of_the_picture_as_shown(card: Path, tmp_path: Path) -> None:
+    people = [person((160, 128), 180, "walking")]
+    upright = scene(people, SIZE)
+    # Stored turned left and mirrored; --flip --rotate 90 bring it back.
+    stored = cv2.flip(cv2.rotate(upright, cv2.ROTATE_90_COUNTERCLOCKWISE), 1)
+    write_picture(tmp_path / "one.png", stored)
+    done = posestream(
+        *("--source", tmp_path / "one.png", "--model", card, "--json", tmp_path),
+        *("--flip", "--rotate", 90),
+    )
+    assert done.returncode == 0, done.stderr
+    assert same(people_of(tmp_path / "one_keypoints.json"), people)
+
+
+def test_thresholds_and_max_people(card: Path, tmp_path: Path) -> None:
+    people = crowd(5, SIZE, np.random.default_rng(2))
+    source = write_picture(tmp_path / "five.png", scene(people, SIZE))
+    for option, value, count in (
+        ("--max-people", 2, 2),
+        ("--min-keypoints", 19, 0),
+        ("--min-score", 9, 0),
+        ("--peak-threshold", 0.99, 0),
+        ("--limb-threshold", 1.1, 0),
+        ("--min-score", 0.1, 5),
+    ):
+        out = tmp_path / f"{option}{value}"
+        done = posestream("--source", source, "--model", card, "--json", out, option, value)
+        assert done.returncode == 0, done.stderr
+        assert len(people_of(out / "five_keypoints.json")) == count, (option, value)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--source", "nowhere.mp4"], "nowhere.mp4"),
+        (["--source", "pyproject.toml"], "pyproject.toml"),
+        (["--source", "engines/cards"], "engines/cards"),
+        (["--source", "*.nothing"], "*.nothing"),
+        (["--source", "webcam:73"], "camera"),
+        (["--source", "webcam:x"], "webcam:x"),
+        (["--source", "rtsp://example/1"], "rtsp"),
+        (["--source", "README.md", "--model", "human-pose"], "human-pose-estimation-0001"),
+        (["--source", "README.md", "--model", "none.toml"], "none.toml"),
+        (["--source", "README.md", "--step", "0"], "--step"),
+        (["--source", "README.md", "--end", "0"], "--end"),
+        (["--source", "README.md", "--height", "3"], "--height"),
+        (["--source", "README.md", "--camera-size", "big"], "--camera-size"),
+        (["--source", "README.md", "--show"], "display"),
+        (["--source", "README.md", "--sauce", "1"], "--source"),
+        ([], "--source"),
+    ],
+)
+def test_a_users_mistake_is_one_sentence_and_exit_code_2(words: list[str], says: str) -> None:
+    done = posestream(*words)
+    assert done.returncode == 2, done.stderr
+    assert says in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_outputs_that_cannot_be_written_are_refused_before_the_work(
+    card: Path, tmp_path: Path
+) -> None:
+    source = write_picture(
+        tmp_path / "one.png", scene(crowd(1, SIZE, np.random.default_rng(0)), SIZE)
+    )
+    (tmp_path / "file").write_text("in the way")
+    for option, target in (
+        ("--json", tmp_path / "file"),
+        ("--json", "/proc/none"),
+        ("--output", tmp_path / "film.xyz"),
+        ("--output", tmp_path / "file" / "film.mp4"),
+        ("--coco", tmp_path / "file" / "coco.json"),
+    ):
+        done = posestream("--source", source, "--model", card, option, target)
+        assert done.returncode == 2, (option, target, done.stderr)
+        assert "Traceback" not in done.stderr
+        assert done.stderr.count("posestream:") == 1
+
+
+def test_damaged_weights_are_refused(card: Path, clip: tuple[Path, object, object]) -> None:
+    copy = card.with_name("damaged.toml")
+    copy.write_text(card.read_text().replace('sha256 = "', 'sha256 = "0', 1).replace('0"', '"', 1))
+    digest = card.read_text().split('sha256 = "')[1][:64]
+    copy.write_text(card.read_text().replace(digest, "0" * 64))
+    done = posestream("--source", clip[0], "--model", copy)
+    assert done.returncode == 2, done.stderr
+    assert "sha256" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_ctrl_c_finishes_every_output(card: Path, tmp_path: Path) -> None:
+    people = crowd(2, SIZE, np.random.default_rng(0))
+    film = tmp_path / "long.mkv"
+    write_video(film, [scene(people, SIZE)] * 600, [n / 30 for n in range(600)])
+    program = subprocess.Popen(
+        [
+            *(sys.executable, "run.py", "--source", str(film), "--model", str(card)),
+            *("--no-show", "--json", str(tmp_path / "json"), "--coco", str(tmp_path / "coco.json")),
+            *("--output", str(tmp_path / "poses.mp4")),
+        ],
+        cwd=ROOT,
+        env={k: v for k, v in os.environ.items() if "DISPLAY" not in k},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 30
+    while len(list((tmp_path / "json").glob("*"))) < 5 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    program.send_signal(signal.SIGINT)
+    _, errors = program.communicate(timeout=30)
+    assert program.returncode == 130, errors
+    assert "Traceback" not in errors
+    written = sorted((tmp_path / "json").iterdir())
+    assert 5 <= len(written) < 600
+    for file in written:
+        assert len(people_of(file)) == 2
+    results = json.loads((tmp_path / "coco.json").read_text())
+    assert abs(len(results) - 2 * len(written)) <= 2
+    import av
+
+    with av.open(str(tmp_path / "poses.mp4")) as video:
+        assert abs(len(list(video.decode(video=0))) - len(written)) <= 1
