@@ -6,6 +6,7 @@ NAME is a model's name as `list` shows it, or a model card of your own (a .toml 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -13,6 +14,7 @@ from importlib import import_module
 from engines.errors import EngineError
 from engines.opencv import explain_import_error
 
+INSTALL = "run: pip install -r requirements.txt"
 USER_ERROR = 2
 INTERRUPTED = 130
 
@@ -28,9 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except ImportError as error:
         sentence = explain_import_error(error)
+        if sentence is None and isinstance(error, ModuleNotFoundError):
+            sentence = f"The package {error.name} is not installed; {INSTALL}"
         if sentence is None:
             raise
         return _fail(sentence)
+    except BrokenPipeError:
+        # The reader, `| head` perhaps, has seen enough; Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         return INTERRUPTED
 

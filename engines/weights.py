@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -78,7 +79,8 @@ class Search:
         self._by_size: dict[int, list[Path]] = defaultdict(list)
         self._digests: dict[Path, str | None] = {}
         for path in _files(card):
-            self._by_size[path.stat().st_size].append(path)
+            with suppress(OSError):  # a broken link, or another process's .part that has just gone
+                self._by_size[path.stat().st_size].append(path)
 
     def find(self, file: WeightFile) -> Path | None:
         """Where the file lies, under whatever name; None if it is not here."""
@@ -131,7 +133,7 @@ def _files(card: Card) -> Iterator[Path]:
             below.sort()
             if len(here.relative_to(folder).parts) >= levels:
                 below.clear()
-            yield from (path for name in sorted(names) if (path := here / name).is_file())
+            yield from (here / name for name in sorted(names))
 
 
 def _serving(card: Card, precision: Precision | Literal["auto"]) -> list[tuple[Weights, Precision]]:

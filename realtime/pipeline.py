@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from engines.card import Card, load_card
 from engines.decoders.paf import PafSettings
+from engines.download import download_bar
 from engines.engine import Estimator, open_estimator
 from engines.poses import Candidates
 from engines.weights import locate
@@ -18,7 +20,7 @@ from realtime.config import ModelSettings, Settings
 from realtime.errors import SourceError, Stopped
 from realtime.frames import Frame, Source
 from realtime.poses import Result, Tracks, View
-from realtime.sinks import open_sinks
+from realtime.sinks import Together, open_sinks
 from realtime.sources import open_source
 from realtime.stages import Stages
 
@@ -58,7 +60,7 @@ class Pipeline:
         """Frames of a live source that came faster than the network is."""
         return self._entrance.dropped
 
-    def __iter__(self) -> Iterator[Result]:
+    def __iter__(self) -> Generator[Result, None, None]:
         """Run to the end of the source; the first error of any stage is raised here.
 
         Leaving the iteration early ends all threads.
@@ -118,21 +120,20 @@ def run(settings: Settings) -> None:
 
     Outputs are finished whatever ends the run: the source's end, the user, or an error.
     """
-    with ExitStack() as stack:
+    card = load_card(settings.models.model)
+    with suppress(Stopped), ExitStack() as stack:
         source = stack.enter_context(open_source(settings.sources))
-        open_engine = engine_opener(settings.models, live=source.live)
-        sinks = [stack.enter_context(sink) for sink in open_sinks(settings.outputs, source)]
-        results = stack.enter_context(closing(iter(Pipeline(source, open_engine))))
-        with suppress(Stopped):
-            for result in results:
-                for sink in sinks:
-                    sink.write(result)
+        outputs = open_sinks(settings.outputs, source, settings.sources.source, card.skeleton)
+        open_engine = engine_opener(card, settings.models, live=source.live)
+        sinks = stack.enter_context(Together(outputs))
+        for result in stack.enter_context(closing(iter(Pipeline(source, open_engine)))):
+            sinks.write(result)
 
 
-def engine_opener(wanted: ModelSettings, *, live: bool) -> Callable[[], Estimator]:
+def engine_opener(card: Card, wanted: ModelSettings, *, live: bool) -> Callable[[], Estimator]:
     """Finds (or fetches) the model's weights now, opens the engine when and where it is called."""
-    card = load_card(wanted.model)
-    located = locate(card, wanted.precision)
+    with download_bar() as progress:
+        located = locate(card, wanted.precision, progress=progress)
 
     def open_engine() -> Estimator:
         return open_estimator(
@@ -149,7 +150,7 @@ def engine_opener(wanted: ModelSettings, *, live: bool) -> Callable[[], Estimato
 
 def _thresholds(card: Card, wanted: ModelSettings) -> PafSettings:
     """The card's, where the settings have none of their own."""
-    own = {
+    own: dict[str, Any] = {
         "peak_threshold": wanted.peak_threshold,
         "sample_threshold": wanted.limb_threshold,
         "min_keypoints": wanted.min_keypoints,

@@ -97,11 +97,9 @@ def _throughput(card: Card, located: Located, height: int, picture: Image, frame
 
 
 def _stream(estimator: Estimator, picture: Image, frames: int) -> None:
-    flying = 0
-    for n in range(frames):
-        estimator.submit([picture])
-        flying += 1
-        while flying >= estimator.depth or (flying and n == frames - 1):
+    for n in range(frames + estimator.depth):
+        if n >= estimator.depth:
             [candidates] = estimator.result()
-            flying -= 1
             estimator.decode(candidates)
+        if n < frames:
+            estimator.submit([picture])

@@ -32,10 +32,7 @@ def run(model: str) -> int:
 
 
 def _words(values: dict[str, object]) -> str:
-    return ", ".join(
-        f"{key.replace('_', ' ')} {' '.join(map(str, value)) if isinstance(value, tuple) else value}"
-        for key, value in values.items()
-    )
+    return ", ".join(f"{key} {value}" for key, value in values.items())
 
 
 def _whereabouts(file: WeightFile, search: Search) -> str:

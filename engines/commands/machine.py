@@ -20,9 +20,7 @@ def processor() -> str:
 
 def cores() -> int:
     """Cores that this process may use: a container may have fewer than the machine."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def flags() -> set[str]:

@@ -109,9 +109,8 @@ class ImageSource:
         self._clock = clock
         self.total: int | None = len(self._chosen)
         if not self._chosen:
-            raise SourceError(
-                f"--start {chosen.start} leaves nothing: {name} has {len(paths)} images."
-            )
+            images = "1 image" if len(paths) == 1 else f"{len(paths)} images"
+            raise SourceError(f"--start {chosen.start} leaves nothing: {name} has {images}.")
 
     def __enter__(self) -> Self:
         return self
@@ -144,4 +143,4 @@ class ImageSource:
     def _report(self, broken: Sequence[SourceError]) -> str:
         said = " ".join(str(error) for error in broken[:NAMED])
         more = f" And {len(broken) - NAMED} more." if len(broken) > NAMED else ""
-        return f"{len(broken)} of {self.total} images were passed over: {said}{more}"
+        return f"Passed over {len(broken)} of {self.total} images: {said}{more}"

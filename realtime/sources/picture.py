@@ -50,4 +50,5 @@ def _display_matrix(picture: VideoFrame) -> Matrix:
         return matrix_of(flip=False, rotate=-picture.rotation)
     if "DISPLAYMATRIX" not in side_data:
         return matrix_of(flip=False, rotate=0)
-    return np.frombuffer(side_data["DISPLAYMATRIX"], np.int32).reshape(3, 3)[:2, :2]
+    matrix = np.frombuffer(side_data["DISPLAYMATRIX"], np.int32).astype(np.int64)
+    return matrix.reshape(3, 3)[:2, :2]

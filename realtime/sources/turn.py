@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engines.poses import Image
 from realtime.frames import Frame, Source
 
-Matrix = NDArray[np.signedinteger]
+Matrix = NDArray[np.int64]
 
 
 def matrix_of(flip: bool, rotate: int) -> Matrix:

@@ -104,7 +104,7 @@ class WebcamSource:
             self.rate = rate if rate > 0 else None
             high, wide = image.shape[:2]
             if self._size not in (None, (wide, high)):
-                self._notes.append(f"{self.name} does not do the size asked for: {wide}x{high}.")
+                self._notes.append(f"{self.name} delivers {wide}x{high}, not the size asked for.")
             return self
         raise SourceError(no_camera(self._indices))
 
@@ -141,7 +141,8 @@ class WebcamSource:
             index += 1
         if failed:
             raise SourceError(
-                f"{self.name} has stopped delivering pictures after {index}: was it unplugged?"
+                f"{self.name} has stopped delivering pictures after {index} of them: "
+                "was it unplugged?"
             )
 
     def _first_image(self, camera: Camera) -> Image | None:

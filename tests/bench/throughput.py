@@ -26,7 +26,7 @@ from engines.weights import locate
 from realtime.config import ModelSettings, OutputSettings, SourceSettings
 from realtime.frames import Frame, Source
 from realtime.pipeline import Pipeline, engine_opener
-from realtime.sinks import open_sinks
+from realtime.sinks import Together, open_sinks
 from realtime.sources import open_source
 from tests.conftest import DATA
 
@@ -71,19 +71,15 @@ class Looped:
 
 def pipeline(source: Source, outputs: OutputSettings) -> float:
     """Seconds a frame of the whole program, from the second frame on."""
-    open_engine = engine_opener(ModelSettings(MODEL, precision="int8"), live=False)
-    sinks = open_sinks(outputs, source)
+    models = ModelSettings(MODEL, precision="int8")
+    open_engine = engine_opener(load_card(MODEL), models, live=False)
     count, began = 0, 0.0
-    for result in Pipeline(source, open_engine):
-        for sink in sinks:
-            if not count:
-                sink.__enter__()
-            sink.write(result)
-        count += 1
-        if count == 1:
-            began = time.perf_counter()
-    for sink in sinks:
-        sink.__exit__(None, None, None)
+    with Together(open_sinks(outputs, source)) as sinks:
+        for result in Pipeline(source, open_engine):
+            sinks.write(result)
+            count += 1
+            if count == 1:
+                began = time.perf_counter()
     return (time.perf_counter() - began) / (count - 1)
 
 

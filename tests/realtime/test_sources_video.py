@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -465,21 +466,48 @@ def test_sound_that_sets_in_late_loses_no_frame(tmp_path: Path) -> None:
         container.mux(video.encode(None))
         container.mux(audio.encode(None))
     path = tmp_path / "both.ts"
-    path.write_bytes(silent.read_bytes() + loud.read_bytes())
-    got = frames(path)
-    assert [shown(frame.image) for frame in got] == [n % 64 for n in range(400)] + list(range(25))
+    # Silence at both ends: FFmpeg looks there for streams.
+    path.write_bytes(silent.read_bytes() + loud.read_bytes() + 2 * silent.read_bytes())
+    with av.open(str(path)) as container:
+        assert not container.streams.audio
+    got = [shown(frame.image) for frame in frames(path)]
+    quiet = [n % 64 for n in range(400)]
+    assert got == quiet + list(range(25)) + quiet + quiet
 
 
 @pytest.mark.parametrize("name", ["12:30 today.mp4", "100%d.mp4", "naïve 電影.mp4", "[a]*.mp4"])
-def test_any_file_name_will_do(tmp_path: Path, name: str) -> None:
+def test_any_file_name_will_do(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = write(tmp_path / "plain.mp4", [coded(5)])
     try:
-        path = plain.rename(tmp_path / name)
+        plain.rename(tmp_path / name)
     except OSError:
         pytest.skip("a name that this file system refuses")
-    (frame,) = frames(path)
+    monkeypatch.chdir(tmp_path)
+    (frame,) = frames(Path(name))
     assert shown(frame.image) == 5
     assert not set(frame.camera) & set('<>:"/\\|?*')
+
+
+def test_a_disk_that_fails_costs_no_frame_that_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failing:
+        def __init__(self, container: av.container.InputContainer) -> None:
+            self.container = container
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.container, name)
+
+        def demux(self, stream: av.VideoStream) -> Iterator[av.Packet]:
+            yield from islice(self.container.demux(stream), 20)
+            raise av.error.OSError(5, "Input/output error")
+
+    path = write(tmp_path / "a.mp4", [coded(n) for n in range(30)], options=B_FRAMES)
+    whole_open = av.open
+    monkeypatch.setattr(av, "open", lambda *args, **more: Failing(whole_open(*args, **more)))
+    got, sentence = until_error(path)
+    assert len(got) == 20
+    assert "after 20 frames (Input/output error)" in sentence
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no list of open files here")

@@ -1,0 +1,201 @@
+"""What this machine has, what it lacks, and what to do about it.
+
+Written to run where nearly nothing is installed: whatever a check needs, it imports itself.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from engines.commands.machine import flags, processor
+from engines.opencv import explain_import_error
+
+REQUIREMENTS = Path(__file__).parents[2] / "requirements.txt"
+INSTALL = "pip install -r requirements.txt"
+OPENCV = (
+    "opencv-python",
+    "opencv-contrib-python",
+    "opencv-python-headless",
+    "opencv-contrib-python-headless",
+)
+INT8 = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"}  # int8 dot products, as Linux names them
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A line of the report. `missing`: the main job cannot run; `note`: good to know."""
+
+    state: Literal["ok", "note", "missing"]
+    text: str
+    mend: str = ""
+
+
+def run() -> int:
+    """Print what is found; 1 if something that the main job needs is missing."""
+    findings: list[Finding] = []
+    for check in CHECKS:
+        for finding in _examined(check):
+            # What several checks stumble over is told once.
+            if finding not in findings:
+                findings.append(finding)
+                mend = f"\n{'':9}-> {finding.mend}" if finding.mend else ""
+                sys.stdout.write(f"{finding.state:9}{finding.text}{mend}\n")
+    return int(any(finding.state == "missing" for finding in findings))
+
+
+def _examined(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from check()
+    except ImportError as error:
+        if sentence := explain_import_error(error):
+            yield Finding("missing", sentence)
+        else:
+            yield Finding("missing", f"{error.name} cannot be imported ({error})", INSTALL)
+
+
+def packages(requirements: Path = REQUIREMENTS) -> Iterator[Finding]:
+    """What is installed beside what was tested."""
+    yield Finding("ok", f"Python {platform.python_version()} in {sys.prefix}")
+    if not requirements.is_file():
+        yield Finding("note", f"no {requirements} to compare the packages with")
+        return
+    pinned = re.findall(r"^([\w.-]+)(?:\[.*\])?==([^\s;]+)", requirements.read_text(), re.MULTILINE)
+    for name, tested in pinned:
+        same = OPENCV if name in OPENCV else (name,)
+        installed = {one: found for one in same if (found := _version(one))}
+        if not installed:
+            yield Finding("missing", f"the package {name} is not installed", INSTALL)
+        elif installed == {name: tested}:
+            yield Finding("ok", f"{name} {tested}")
+        else:
+            found = ", ".join(f"{one} {its}" for one, its in installed.items())
+            yield Finding("note", f"{found} is installed; tested with {name} {tested}", INSTALL)
+
+
+def opencv() -> Iterator[Finding]:
+    """The library itself, with the system libraries that it needs, and a window."""
+    import cv2
+
+    windows = cv2.currentUIFramework() or "none"
+    yield Finding("ok", f"OpenCV {cv2.__version__} can be imported; its windows: {windows}")
+    from realtime.display import check_display
+    from realtime.errors import OutputError
+
+    try:
+        check_display()
+    except OutputError as error:
+        yield Finding("note", str(error))
+    else:
+        yield Finding("ok", "there is a display for --show")
+
+
+def video() -> Iterator[Finding]:
+    """Reading and writing videos; in a process of its own, where av may come before OpenCV."""
+    code = "import av, av.codec; print('libx264' in av.codec.codecs_available)"
+    child = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    if child.returncode:
+        why = child.stderr.strip().splitlines()[-1:] or [f"exit code {child.returncode}"]
+        yield Finding("missing", f"PyAV cannot be imported: {why[0]}", INSTALL)
+    elif child.stdout.strip() == "True":
+        yield Finding("ok", "PyAV reads videos and writes H.264")
+    else:
+        yield Finding("note", "PyAV's FFmpeg has no libx264: no --output out.mp4", INSTALL)
+
+
+def cpu() -> Iterator[Finding]:
+    """What makes networks fast here."""
+    yield Finding("ok", processor())
+    import openvino
+
+    core = openvino.Core()
+    for device in core.available_devices:
+        name = core.get_property(device, "FULL_DEVICE_NAME")
+        yield Finding("ok", f"OpenVINO device {device}: {name}")
+    if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        yield Finding("ok", "this CPU computes in bf16")
+    else:
+        yield Finding("note", "this CPU has no bf16: --precision bf16 computes in fp32")
+    if flags() & INT8:
+        yield Finding("ok", "this CPU has int8 dot products (VNNI or its like)")
+    elif flags():
+        yield Finding("note", "this CPU has no int8 dot products: int8 gains little over fp32")
+
+
+def nvidia() -> Iterator[Finding]:
+    """The driver, asked itself; there need be none."""
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        yield Finding("note", "no NVIDIA driver: CPU path")
+        return
+    count = ctypes.c_int()
+    code = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
+    if code:
+        yield Finding("note", f"the NVIDIA driver answers with error {code}: CPU path")
+    for device in range(count.value):
+        name = ctypes.create_string_buffer(256)
+        driver.cuDeviceGetName(name, len(name), device)
+        yield Finding("note", f"NVIDIA {name.value.decode()}: not used yet, CPU path")
+
+
+def cameras(devices: Path = Path("/dev")) -> Iterator[Finding]:
+    """Webcams, and whether this user may open them."""
+    if sys.platform != "linux":
+        yield Finding("note", "cameras are looked for on Linux alone; try --source webcam")
+        return
+    found = sorted(devices.glob("video*"))
+    if not found:
+        yield Finding("note", f"no camera in {devices} (--source webcam needs one)")
+    for device in found:
+        if os.access(device, os.R_OK | os.W_OK):
+            yield Finding("ok", f"camera {device}")
+        else:
+            mend = "sudo usermod -aG video $USER, then log in anew"
+            yield Finding("note", f"camera {device} is not open to this user", mend)
+
+
+def weights() -> Iterator[Finding]:
+    """What each model would run with, and where more would be put."""
+    from engines.card import card_names, load_card
+    from engines.errors import WeightsError
+    from engines.weights import cache_folder, locate, named_folders
+
+    for card in map(load_card, card_names()):
+        try:
+            located = locate(card, download=False)
+        except WeightsError as error:
+            yield Finding("note", str(error), f"python -m engines fetch {card.name}")
+        else:
+            yield Finding("ok", f"{card.name}, {located.precision}: {located.paths[0]}")
+    for folder in named_folders():
+        if not folder.is_dir():
+            yield Finding("note", f"POSE_WEIGHTS names {folder}, which is no folder")
+    cache = cache_folder()
+    there = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        yield Finding("ok", f"weights can be fetched into {cache}")
+    else:
+        mend = "put weights into a folder of your own and name it in POSE_WEIGHTS"
+        yield Finding("note", f"no weights can be fetched into {cache}: {there} bars it", mend)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+CHECKS = (packages, opencv, video, cpu, nvidia, cameras, weights)

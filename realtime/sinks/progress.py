@@ -1,0 +1,113 @@
+"""How far the run is, on the terminal, and a summary at its end."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from realtime.errors import Stopped
+from realtime.frames import Source
+from realtime.poses import Result
+
+EVERY = 0.1  # seconds from one refresh to the next: each costs the main thread a millisecond
+SMOOTH = 1.0  # seconds over which the rate is averaged
+
+
+class ProgressSink:
+    """Shows frames, rate, people and the time left while stderr is a terminal.
+
+    written: where outputs go, for the summary. It comes with the source's notes at the end of a
+    run without an error, on a terminal or not.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        written: Sequence[Path] = (),
+        console: Console | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source = source
+        self._written = written
+        self._console = console or Console(stderr=True)
+        self._clock = clock
+        self._began = self._shown = clock()
+        self._first: float | None = None
+        self._latest = 0.0
+        self._frames = self._people = self._frames_shown = 0
+        self._rate = 0.0
+        total = None if source.live else source.total
+        self._progress = Progress(
+            *_columns(total),
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task(source.name, total=total, rate="", people="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._progress.stop()
+        if kind is None or issubclass(kind, Stopped | KeyboardInterrupt):
+            for line in (self.summary(), *self._source.notes):
+                self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def write(self, result: Result) -> None:
+        """Count a result; refresh at most every EVERY seconds."""
+        self._latest = now = self._clock()
+        if self._first is None:
+            self._first = now
+        people = sum(len(view.tracks) for view in result.views if view)
+        self._frames += 1
+        self._people += people
+        passed = now - self._shown
+        if passed >= EVERY:
+            latest = (self._frames - self._frames_shown) / passed
+            share = 1 - math.exp(-passed / SMOOTH) if self._rate else 1.0
+            self._rate += share * (latest - self._rate)
+            self._shown, self._frames_shown = now, self._frames
+            self._progress.update(
+                self._task,
+                completed=self._frames,
+                rate=f"{self._rate:.1f} fps",
+                people=f"{people} people",
+                refresh=True,
+            )
+
+    def summary(self) -> str:
+        """The run in one line: frames, people, rate (from the first result on), time, outputs."""
+        parts = [f"{self._frames} frames" if self._frames != 1 else "1 frame"]
+        if self._frames:
+            parts.append(f"{self._people / self._frames:.1f} people a frame")
+        if self._first is not None and self._latest > self._first:
+            parts.append(f"{(self._frames - 1) / (self._latest - self._first):.1f} fps")
+        parts.append(f"{self._clock() - self._began:.1f} s in all")
+        if self._written:
+            parts.append("written to " + ", ".join(str(path) for path in self._written))
+        return "; ".join(parts)
+
+
+def _columns(total: int | None) -> list[ProgressColumn]:
+    figures = [TextColumn("{task.fields[rate]}"), TextColumn("{task.fields[people]}")]
+    name = TextColumn("{task.description}", markup=False)
+    if total is None:
+        return [name, SpinnerColumn(), TextColumn("{task.completed:.0f} frames"), *figures]
+    return [name, BarColumn(), MofNCompleteColumn(), *figures, TimeRemainingColumn()]

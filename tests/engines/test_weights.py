@@ -1,0 +1,446 @@
+"""Weights: found by content, fetched from servers of all manners, refused when they are not right."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engines import download, weights
+from engines.card import Card, Precision, WeightFile, Weights, load_card
+from engines.download import download_bar
+from engines.errors import WeightsError
+from engines.weights import Located, cache_folder, locate
+from tests.conftest import ROOT
+from tests.engines.webserver import Site, serving
+
+pytestmark = pytest.mark.timeout(30)
+OUTPUTS = {"heatmaps": "heat", "pafs": "paf"}
+SIZE = 300_000
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees this machine's weights, or waits between attempts."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.delenv("POSE_WEIGHTS", raising=False)
+    monkeypatch.setattr(weights, "PACKAGE", tmp_path / "package")
+    monkeypatch.setattr(download, "PAUSES", (0.0, 0.0, 0.0))
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with serving() as site:
+        yield site
+
+
+def content(name: str, size: int = SIZE) -> bytes:
+    return random.Random(name).randbytes(size)
+
+
+def form(
+    *names: str, precision: tuple[Precision, ...] = ("fp32",), site: Site | None = None
+) -> Weights:
+    """Weights made of `content(name)` for each name; with a site, they are served there."""
+    files = []
+    for name in names:
+        body = content(name)
+        if site is not None:
+            site.files[name] = body
+        url = site.url(name) if site else None
+        files.append(WeightFile(name, len(body), hashlib.sha256(body).hexdigest(), url))
+    return Weights(precision, tuple(files), OUTPUTS)
+
+
+def card(folder: Path, *forms: Weights) -> Card:
+    shipped = load_card("human-pose-estimation-0001")
+    return replace(shipped, name="toy", folder=folder / "no-cards", weights=forms)
+
+
+def put(folder: Path, name: str, body: bytes | None = None) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_bytes(content(name) if body is None else body)
+    return path
+
+
+def refusal(*arguments: object, **options: object) -> str:
+    with pytest.raises(WeightsError) as caught:
+        locate(*arguments, **options)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def part_of(file: WeightFile) -> Path:
+    return cache_folder() / f"{file.sha256[:12]}-{file.name}.part"
+
+
+# Found
+
+
+@pytest.mark.parametrize("place", ["package", "card", "first", "second", "below", "cache"])
+def test_files_are_found_by_content_in_every_folder(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    monkeypatch.setenv("POSE_WEIGHTS", os.pathsep.join(map(str, folders)))
+    model = card(tmp_path, form("net.xml", "net.bin"))
+    folder = {
+        "package": tmp_path / "package",
+        "card": model.folder,
+        "first": folders[0],
+        "second": folders[1],
+        "below": folders[1] / "intel" / "FP32",
+        "cache": cache_folder(),
+    }[place]
+    graph = put(folder, "called-otherwise", content("net.xml"))
+    rest = put(folder, "net.bin")
+    assert locate(model, download=False) == Located(model.weights[0], "fp32", (graph, rest))
+
+
+def test_files_of_one_form_may_lie_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSE_WEIGHTS", str(tmp_path / "one"))
+    model = card(tmp_path, form("net.xml", "net.bin"))
+    paths = put(model.folder, "net.xml"), put(tmp_path / "one", "net.bin")
+    assert locate(model).paths == paths
+
+
+def test_folders_are_not_searched_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSE_WEIGHTS", str(tmp_path / "one"))
+    put(tmp_path / "one" / "a" / "b" / "c", "net.onnx")
+    refusal(card(tmp_path, form("net.onnx")))
+
+
+def test_broken_links_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSE_WEIGHTS", str(tmp_path))
+    path = put(tmp_path, "net.onnx")
+    (tmp_path / "gone").symlink_to(tmp_path / "nothing")
+    assert locate(card(tmp_path, form("net.onnx"))).paths == (path,)
+
+
+# Chosen
+
+
+def test_auto_takes_the_fastest_that_is_here(tmp_path: Path) -> None:
+    floats = form("float.onnx", precision=("fp32", "bf16"))
+    model = card(tmp_path, floats, form("quick.onnx", precision=("int8",)))
+    plain = put(cache_folder(), "float.onnx")
+    assert locate(model) == Located(floats, "bf16", (plain,))
+    quick = put(cache_folder(), "quick.onnx")
+    assert locate(model) == Located(model.weights[1], "int8", (quick,))
+    assert locate(model, "fp32") == Located(floats, "fp32", (plain,))
+
+
+def test_what_is_here_goes_before_what_must_be_fetched(tmp_path: Path, site: Site) -> None:
+    quick = form("quick.onnx", precision=("int8",), site=site)
+    model = card(tmp_path, form("float.onnx"), quick)
+    path = put(cache_folder(), "float.onnx")
+    assert locate(model).paths == (path,)
+    assert site.asked == []
+
+
+def test_auto_fetches_the_fastest_where_nothing_is_here(tmp_path: Path, site: Site) -> None:
+    floats = form("float.xml", "float.bin", precision=("fp32", "bf16"), site=site)
+    quick = form("quick.xml", "quick.bin", precision=("int8",), site=site)
+    assert locate(card(tmp_path, floats, quick)).precision == "int8"
+    assert {name for name, _ in site.asked} == {"quick.xml", "quick.bin"}
+
+
+def test_a_form_that_is_not_published_is_passed_over(tmp_path: Path, site: Site) -> None:
+    model = card(tmp_path, form("private.onnx"), form("public.onnx", site=site))
+    assert locate(model, "fp32").weights == model.weights[1]
+
+
+def test_a_precision_that_the_model_lacks_is_refused_with_those_it_has(tmp_path: Path) -> None:
+    model = card(tmp_path, form("net.onnx", precision=("fp32", "bf16")))
+    said = refusal(model, "int8")
+    assert "toy" in said
+    assert "int8" in said
+    assert "bf16, fp32" in said
+
+
+@pytest.mark.parametrize(
+    ("wish", "served", "name"),
+    [
+        ("auto", "int8", "human-pose-estimation-0001-fp16int8.xml"),
+        ("int8", "int8", "human-pose-estimation-0001-fp16int8.xml"),
+        ("fp32", "fp32", "human-pose-estimation-0001.onnx"),
+        ("bf16", "bf16", "human-pose-estimation-0001.onnx"),
+    ],
+)
+def test_the_real_files_are_found(
+    wish: Precision, served: str, name: str, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSE_WEIGHTS", str(data / "models"))
+    found = locate(load_card("human-pose-estimation-0001"), wish, download=False)
+    assert (found.precision, found.paths[0].name) == (served, name)
+
+
+# Refused
+
+
+@pytest.mark.parametrize("body", [content("other"), content("net.bin")[:-1], b""])
+def test_a_file_with_the_right_name_alone_is_refused_and_left_alone(
+    body: bytes, tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSE_WEIGHTS", str(tmp_path / "mine"))
+    wrong = put(tmp_path / "mine", "net.bin", body)
+    model = card(tmp_path, form("net.bin", site=site))
+    said = refusal(model)
+    assert str(wrong) in said
+    assert hashlib.sha256(body).hexdigest()[:12] in said
+    assert model.weights[0].files[0].sha256[:12] in said
+    assert wrong.read_bytes() == body
+    assert site.asked == []
+
+
+def test_a_wrong_file_is_no_matter_where_the_right_one_is_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSE_WEIGHTS", str(tmp_path / "mine"))
+    put(tmp_path / "mine", "net.bin", content("other"))
+    right = put(tmp_path / "mine", "backup", content("net.bin"))
+    assert locate(card(tmp_path, form("net.bin"))).paths == (right,)
+
+
+def test_another_form_under_the_same_name_is_not_a_wrong_file(tmp_path: Path, site: Site) -> None:
+    """The Open Model Zoo calls the files of all precisions alike."""
+    quick, plain = form("quick", precision=("int8",)), form("plain", site=site)
+    plain = replace(plain, files=(replace(plain.files[0], name="quick"),))
+    model = card(tmp_path, quick, plain)
+    put(cache_folder(), "quick")
+    assert locate(model, "fp32").paths[0].read_bytes() == content("plain")
+
+
+# Fetched
+
+
+def test_a_file_is_fetched_once_and_told_of(tmp_path: Path, site: Site) -> None:
+    model = card(tmp_path, form("net.xml", "net.bin", site=site))
+    told: list[tuple[str, int, int]] = []
+    located = locate(model, progress=lambda *what: told.append(what))
+    assert [path.read_bytes() for path in located.paths] == [content("net.xml"), content("net.bin")]
+    assert all(path.parent == cache_folder() for path in located.paths)
+    assert not list(cache_folder().glob("*.part"))
+    for name in ("net.xml", "net.bin"):
+        done = [done for which, done, total in told if which == name]
+        assert done == sorted(done)
+        assert done[-1] == SIZE
+    assert {total for _, _, total in told} == {SIZE}
+    assert locate(model) == located
+    assert len(site.asked) == 2
+
+
+def test_a_connection_that_breaks_is_taken_up_where_it_broke(tmp_path: Path, site: Site) -> None:
+    site.cuts = [100_000, 50_000, 70_000, 30_000, 10_000]
+    [path] = locate(card(tmp_path, form("net.bin", site=site))).paths
+    assert path.read_bytes() == content("net.bin")
+    assert site.sent == SIZE
+    ranges = [wanted for _, wanted in site.asked]
+    assert ranges[:3] == [None, "bytes=100000-", "bytes=150000-"]
+
+
+def test_what_an_earlier_run_left_is_taken_up(tmp_path: Path, site: Site) -> None:
+    model = card(tmp_path, form("net.bin", site=site))
+    put(cache_folder(), part_of(model.weights[0].files[0]).name, content("net.bin")[:200_000])
+    [path] = locate(model).paths
+    assert path.read_bytes() == content("net.bin")
+    assert site.asked == [("net.bin", "bytes=200000-")]
+
+
+def test_an_earlier_run_may_have_left_everything(tmp_path: Path, site: Site) -> None:
+    model = card(tmp_path, form("net.bin", site=site))
+    put(cache_folder(), part_of(model.weights[0].files[0]).name, content("net.bin"))
+    assert locate(model).paths[0].read_bytes() == content("net.bin")
+    assert site.asked == []
+
+
+@pytest.mark.parametrize(
+    "left", [content("old")[:200_000], content("old"), content("old", SIZE + 9)]
+)
+def test_what_an_earlier_run_left_of_another_file_is_dropped(
+    left: bytes, tmp_path: Path, site: Site
+) -> None:
+    model = card(tmp_path, form("net.bin", site=site))
+    part = put(cache_folder(), part_of(model.weights[0].files[0]).name, left)
+    assert locate(model).paths[0].read_bytes() == content("net.bin")
+    assert site.asked[-1] == ("net.bin", None)
+    assert not part.exists()
+
+
+def test_a_server_without_ranges_begins_anew(tmp_path: Path, site: Site) -> None:
+    site.ranges = False
+    site.cuts = [100_000, 150_000, 50_000]
+    assert locate(card(tmp_path, form("net.bin", site=site))).paths[0].read_bytes() == content(
+        "net.bin"
+    )
+
+
+def test_a_server_that_always_breaks_off_is_given_up(tmp_path: Path, site: Site) -> None:
+    site.ranges = False
+    site.cuts = [100_000] * 50
+    said = refusal(card(tmp_path, form("net.bin", site=site)))
+    assert f"broke off at 100000 of {SIZE} bytes" in said
+    assert len(site.asked) == 5
+
+
+def test_a_busy_server_is_asked_again(tmp_path: Path, site: Site) -> None:
+    site.errors = [503, 429]
+    assert locate(card(tmp_path, form("net.bin", site=site))).paths[0].exists()
+
+
+def test_a_server_that_falls_silent_is_given_up(
+    tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "TIMEOUT", 0.2)
+    site.stall, site.cuts = True, [100_000] + [0] * 50
+    assert "timed out" in refusal(card(tmp_path, form("net.bin", site=site)))
+
+
+@pytest.mark.parametrize("lengths", [True, False])
+@pytest.mark.parametrize("body", [content("other"), content("other", 1000), content("o", SIZE + 1)])
+def test_other_bytes_than_the_card_names_are_never_used(
+    body: bytes, lengths: bool, tmp_path: Path, site: Site
+) -> None:
+    model = card(tmp_path, form("net.bin", site=site))
+    site.files["net.bin"], site.lengths = body, lengths
+    assert site.url("net.bin") in refusal(model)
+    assert not list(cache_folder().glob("*net.bin"))
+    site.files["net.bin"] = content("net.bin")
+    assert locate(model).paths[0].read_bytes() == content("net.bin")
+
+
+def test_the_digits_of_other_bytes_are_told(tmp_path: Path, site: Site) -> None:
+    model = card(tmp_path, form("net.bin", site=site))
+    site.files["net.bin"] = content("other")
+    said = refusal(model)
+    assert hashlib.sha256(content("other")).hexdigest()[:12] in said
+    assert model.weights[0].files[0].sha256[:12] in said
+    assert len(site.asked) == 2
+
+
+def test_a_file_that_is_gone_from_the_server_is_named_with_where_to_put_it(
+    tmp_path: Path, site: Site
+) -> None:
+    model = card(tmp_path, form("net.xml", "net.bin", site=site))
+    put(model.folder, "net.xml")
+    del site.files["net.bin"]
+    said = refusal(model)
+    for part in ("404", f"net.bin ({site.url('net.bin')})", "POSE_WEIGHTS", str(cache_folder())):
+        assert part in said
+    assert "net.xml" not in said
+    assert len(site.asked) == 1
+
+
+def test_without_network_every_file_is_named(tmp_path: Path) -> None:
+    with serving() as site:
+        model = card(tmp_path, form("net.xml", "net.bin", site=site))
+    said = refusal(model)
+    for name in ("net.xml", "net.bin"):
+        assert f"{name} ({site.url(name)})" in said
+    assert "cannot be reached" in said
+    assert str(cache_folder()) in said
+
+
+def test_nothing_is_fetched_unasked(tmp_path: Path, site: Site) -> None:
+    said = refusal(card(tmp_path, form("net.bin", site=site)), download=False)
+    assert site.url("net.bin") in said
+    assert site.asked == []
+    assert not cache_folder().exists()
+
+
+def test_a_folder_that_is_not_there_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSE_WEIGHTS", str(tmp_path / "mistyped"))
+    said = refusal(card(tmp_path, form("net.bin")))
+    assert str(tmp_path / "mistyped") in said
+    assert "not published" in said
+
+
+# Written
+
+
+def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path, site: Site) -> None:
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    said = refusal(card(tmp_path, form("net.bin", site=site)))
+    assert str(cache_folder()) in said
+    assert "Not a directory" in said
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full to stand for a full disk")
+def test_a_full_disk_is_told(tmp_path: Path, site: Site) -> None:
+    model = card(tmp_path, form("net.bin", site=site))
+    cache_folder().mkdir(parents=True)
+    part_of(model.weights[0].files[0]).symlink_to("/dev/full")
+    assert "No space left" in refusal(model)
+
+
+CHILD = """
+import sys
+from dataclasses import replace
+from engines.card import WeightFile, Weights, load_card
+from engines.weights import locate
+url, name, size, digest = sys.argv[1:]
+form = Weights(("fp32",), (WeightFile(name, int(size), digest, url),), {})
+print(locate(replace(load_card("human-pose-estimation-0001"), weights=(form,))).paths[0])
+"""
+
+
+def child(file: WeightFile) -> subprocess.Popen[str]:
+    arguments = [str(one) for one in (file.url, file.name, file.size, file.sha256)]
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_two_processes_fetch_one_file_once(tmp_path: Path, site: Site) -> None:
+    [file] = form("net.bin", site=site).files
+    site.stall, site.cuts = True, [100_000]
+    first = child(file)
+    assert site.stalled.wait(20)
+    second = child(file)
+    # The first hangs in its download; the second must not disturb it.
+    with pytest.raises(subprocess.TimeoutExpired):
+        second.wait(1)
+    site.go_on.set()
+    said = [process.communicate(timeout=20)[0] for process in (first, second)]
+    assert said[0] == said[1]
+    assert Path(said[0].strip()).read_bytes() == content("net.bin")
+    assert site.sent == SIZE
+
+
+def test_a_killed_process_leaves_what_the_next_takes_up(tmp_path: Path, site: Site) -> None:
+    [file] = form("net.bin", site=site).files
+    site.stall, site.cuts = True, [2 * download.BLOCK]
+    process = child(file)
+    assert process.stdout is not None
+    with process.stdout:
+        assert site.stalled.wait(20)
+        process.send_signal(signal.SIGKILL)
+        process.wait(20)
+    model = card(tmp_path, Weights(("fp32",), (file,), OUTPUTS))
+    assert locate(model).paths[0].read_bytes() == content("net.bin")
+
+
+def test_the_bar_draws_on_stderr_alone(
+    tmp_path: Path, site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = card(tmp_path, form("net.bin", site=site))
+    for fetched in (True, False):
+        with download_bar() as bar:
+            locate(model, progress=bar)
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert ("net.bin" in said.err) == fetched
