@@ -123,7 +123,7 @@ def test_a_folder_of_pictures_with_a_broken_one(card: Path, tmp_path: Path) -> N
     folder, out = tmp_path / "photos", tmp_path / "out"
     folder.mkdir()
     rng = np.random.default_rng(5)
-    truth = {f"img{n}": crowd(people, SIZE, rng) for people, n in enumerate((1, 2, 10))}
+    truth = {f"img{n}": crowd(people, SIZE, rng) for people, n in enumerate((1, 2, 10), 1)}
     for name, people in truth.items():
         write_picture(folder / f"{name}.png", scene(people, SIZE))
     (folder / "img3.png").write_bytes((folder / "img2.png").read_bytes()[:200])

@@ -1,4 +1,4 @@
-"""Weights: found by content, fetched from servers of all manners, refused when they are not right."""
+"""Weights: found by content, fetched from servers of all manners, refused where not right."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -266,9 +267,7 @@ def test_an_earlier_run_may_have_left_everything(tmp_path: Path, site: Site) -> 
     assert site.asked == []
 
 
-@pytest.mark.parametrize(
-    "left", [content("old")[:200_000], content("old"), content("old", SIZE + 9)]
-)
+@pytest.mark.parametrize("left", [content("a")[:200_000], content("a"), content("a", SIZE + 9)])
 def test_what_an_earlier_run_left_of_another_file_is_dropped(
     left: bytes, tmp_path: Path, site: Site
 ) -> None:
@@ -319,6 +318,31 @@ def test_other_bytes_than_the_card_names_are_never_used(
     assert not list(cache_folder().glob("*net.bin"))
     site.files["net.bin"] = content("net.bin")
     assert locate(model).paths[0].read_bytes() == content("net.bin")
+
+
+def test_a_file_of_another_size_is_not_even_fetched(tmp_path: Path, site: Site) -> None:
+    model = card(tmp_path, form("net.bin", site=site))
+    site.files["net.bin"] = content("other", 1000)
+    assert f"has 1000 bytes, the model card says {SIZE}" in refusal(model)
+    assert len(site.asked) == 1
+
+
+def test_what_was_left_of_a_file_that_has_shrunk_since_is_dropped(
+    tmp_path: Path, site: Site
+) -> None:
+    model = card(tmp_path, form("net.bin", site=site))
+    part = put(cache_folder(), part_of(model.weights[0].files[0]).name, content("a")[:200_000])
+    site.files["net.bin"] = content("other", 1000)
+    assert "has 1000 bytes" in refusal(model)
+    assert [wanted for _, wanted in site.asked] == ["bytes=200000-", None]
+    assert not part.exists()
+
+
+def test_a_server_that_never_ends_does_not_fill_the_disk(tmp_path: Path, site: Site) -> None:
+    model = card(tmp_path, form("net.bin", site=site))
+    site.files["net.bin"], site.lengths = content("other", 10 * SIZE), False
+    assert "more bytes than the model card says" in refusal(model)
+    assert all(file.stat().st_size < 2 * SIZE for file in cache_folder().iterdir())
 
 
 def test_the_digits_of_other_bytes_are_told(tmp_path: Path, site: Site) -> None:
@@ -427,11 +451,14 @@ def test_a_killed_process_leaves_what_the_next_takes_up(tmp_path: Path, site: Si
     process = child(file)
     assert process.stdout is not None
     with process.stdout:
-        assert site.stalled.wait(20)
+        while not (part_of(file).exists() and part_of(file).stat().st_size):
+            time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.wait(20)
+    left = part_of(file).stat().st_size
     model = card(tmp_path, Weights(("fp32",), (file,), OUTPUTS))
     assert locate(model).paths[0].read_bytes() == content("net.bin")
+    assert site.asked[-1] == ("net.bin", f"bytes={left}-")
 
 
 def test_the_bar_draws_on_stderr_alone(
