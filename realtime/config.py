@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Literal
 
@@ -70,8 +71,12 @@ class ModelSettings:
     def __post_init__(self) -> None:
         if self.height is not None and not 32 <= self.height <= 4096:
             raise SettingsError(f"--height {self.height} is not between 32 and 4096.")
-        if self.max_people is not None and self.max_people < 1:
-            raise SettingsError("--max-people must be 1 or more.")
+        for name in ("min_keypoints", "max_people"):
+            if (count := getattr(self, name)) is not None and count < 1:
+                raise SettingsError(f"--{name.replace('_', '-')} {count} is not 1 or more.")
+        for name in ("peak_threshold", "limb_threshold", "min_score"):
+            if (value := getattr(self, name)) is not None and not 0 <= value < inf:
+                raise SettingsError(f"--{name.replace('_', '-')} {value} is not 0 or more.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,8 @@ class OutputSettings:
     show: bool = field(default_factory=has_display)
     """Show the poses in a window; q or Esc quits. On by default where there is a display."""
     output: Path | None = None
-    """Write the pictures with the poses drawn: a .mp4 file, an image file, or a folder."""
+    """Write the pictures with the poses drawn: a .mp4 file, a folder (a .jpg a frame), or for a
+    single picture an image file (.jpg, .png, ...)."""
     json: Path | None = None
     """Write OpenPose JSON files, one a frame, into this folder."""
     coco: Path | None = None

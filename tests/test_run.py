@@ -185,6 +185,8 @@ def test_thresholds_and_max_people(card: Path, tmp_path: Path) -> None:
         (["--source", "README.md", "--end", "0"], "--end"),
         (["--source", "README.md", "--height", "3"], "--height"),
         (["--source", "README.md", "--camera-size", "big"], "--camera-size"),
+        (["--source", "README.md", "--min-score", "nan"], "--min-score"),
+        (["--source", "README.md", "--max-people", "0"], "--max-people"),
         (["--source", "README.md", "--sauce", "1"], "--source"),
         ([], "--source"),
     ],

@@ -47,13 +47,12 @@ class JsonSink:
 
 
 def openpose_json(tracks: Tracks) -> str:
-    """The people of a frame as OpenPose writes them: no blanks, a line each, six digits."""
+    """The people of a frame as OpenPose writes them: no blanks, no line ends, six digits."""
     people = (
         f'{{"person_id":[{track}],"pose_keypoints_2d":[{numbers(triples)}]{AFTER}}}'
         for track, triples in zip(tracks.id.tolist(), keypoint_triples(tracks.poses), strict=True)
     )
-    between = ",\n"
-    return f'{{"version":1.3,"people":[{between.join(people)}]}}'
+    return f'{{"version":1.3,"people":[{",".join(people)}]}}'
 
 
 def keypoint_triples(poses: Poses) -> Floats:

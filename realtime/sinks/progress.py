@@ -54,6 +54,7 @@ class ProgressSink:
         self._progress = Progress(
             *_columns(total),
             console=self._console,
+            get_time=clock,
             auto_refresh=False,
             transient=True,
             disable=not self._console.is_terminal,

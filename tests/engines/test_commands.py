@@ -13,25 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines import weights
 from engines.__main__ import main
 from engines.commands import doctor, machine
 from engines.commands.doctor import Finding
 from tests.conftest import ROOT
-from tests.engines.webserver import serving
+from tests.engines.webserver import Site
 from tests.synth import crowd, scene, write_picture, write_tiny_network
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("own_cache")]
 MODEL = "human-pose-estimation-0001"
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees this machine's weights."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.delenv("POSE_WEIGHTS", raising=False)
-    monkeypatch.setattr(weights, "PACKAGE", tmp_path / "package")
 
 
 @dataclass(frozen=True)
@@ -168,18 +158,17 @@ def test_info_tells_where_the_files_of_ones_own_card_lie(engines: Engines, tiny:
 
 
 def test_fetch_brings_the_files_and_says_where(
-    engines: Engines, tiny: Path, tmp_path: Path
+    engines: Engines, tiny: Path, tmp_path: Path, site: Site
 ) -> None:
-    with serving() as site:
-        text = tiny.read_text()
-        for name in ("tiny.xml", "tiny.bin"):
-            path = tiny.with_name(name)
-            site.files[name] = path.read_bytes()
-            path.unlink()
-            text = text.replace(f'name = "{name}"', f'name = "{name}", url = "{site.url(name)}"')
-        tiny.write_text(text)
-        said = engines("fetch", tiny, "--precision", "fp32")
-        assert (said.code, engines("fetch", tiny).code) == (0, 0)
+    text = tiny.read_text()
+    for name in ("tiny.xml", "tiny.bin"):
+        path = tiny.with_name(name)
+        site.files[name] = path.read_bytes()
+        path.unlink()
+        text = text.replace(f'name = "{name}"', f'name = "{name}", url = "{site.url(name)}"')
+    tiny.write_text(text)
+    said = engines("fetch", tiny, "--precision", "fp32")
+    assert (said.code, engines("fetch", tiny).code) == (0, 0)
     assert len(site.asked) == 2
     assert "tiny, fp32, licence Apache-2.0" in said.out
     paths = [Path(line.strip()) for line in said.out.splitlines()[1:]]
@@ -257,7 +246,7 @@ def test_doctor_tells_of_weights_and_how_to_get_them(
 ) -> None:
     said = engines("doctor")
     assert re.search(rf"note .*weights of model {MODEL} are not on this machine", said.out)
-    assert f"-> python -m engines fetch {MODEL}\n" in said.out
+    assert f"or run python -m engines fetch {MODEL}." in said.out
     monkeypatch.setenv("POSE_WEIGHTS", f"{data / 'models'}{os.pathsep}{tmp_path / 'gone'}")
     said = engines("doctor")
     assert re.search(rf"ok +{MODEL}, int8: {data / 'models'}", said.out)
@@ -268,7 +257,7 @@ def test_doctor_speaks_where_opencv_cannot_be_imported() -> None:
     said = process("doctor", before="sys.modules['cv2'] = None")
     assert said.returncode == 1
     assert said.stderr == ""
-    assert "OpenCV is not installed" in said.stdout
+    assert "The package cv2 is not installed" in said.stdout
     assert len(re.findall("^missing", said.stdout, re.MULTILINE)) == 1
     assert "OpenVINO device CPU" in said.stdout, "the other checks go on"
 
@@ -292,8 +281,8 @@ def test_doctor_names_the_package_of_a_missing_system_library() -> None:
 def test_doctor_misses_openvino() -> None:
     said = process("doctor", before="sys.modules['openvino'] = None")
     assert said.returncode == 1
-    assert re.search("^missing +openvino", said.stdout, re.MULTILINE)
-    assert "-> pip install -r requirements.txt" in said.stdout
+    assert re.search("^missing +The package openvino", said.stdout, re.MULTILINE)
+    assert "run: pip install -r requirements.txt" in said.stdout
 
 
 def test_packages_are_compared_with_the_pinned(tmp_path: Path) -> None:
