@@ -16,8 +16,9 @@ from realtime.errors import SettingsError
 class SourceSettings:
     """Where the pictures come from."""
 
-    source: str
-    """A video file, an image, a folder or quoted glob of images, `webcam` or `webcam:N`."""
+    source: tuple[str, ...]
+    """A video file, an image, a folder or quoted glob of images, `webcam` or `webcam:N`; give it
+    several times for several cameras at once."""
     start: int = 0
     """First frame to use, counted from 0."""
     end: int | None = None
@@ -34,6 +35,11 @@ class SourceSettings:
     """Frames a second to ask of a webcam."""
 
     def __post_init__(self) -> None:
+        given: object = self.source
+        if isinstance(given, str):  # one source, as one writes it in Python
+            object.__setattr__(self, "source", (given,))
+        if not self.source:
+            raise SettingsError("--source is missing: name a video, a folder, or webcam.")
         if self.start < 0 or self.step < 1:
             raise SettingsError("--start must be 0 or more and --step 1 or more.")
         if self.end is not None and self.end <= self.start:

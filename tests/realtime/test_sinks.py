@@ -20,7 +20,7 @@ from tests.synth import person
 def kinds(source: Origin, origin: str = "", **wanted: object) -> list[str]:
     """The classes of the outputs for these settings."""
     settings = OutputSettings(**{"show": False, "quiet": True, **wanted})  # type: ignore[arg-type]
-    return [type(sink).__name__ for sink in open_sinks(settings, source, origin)]
+    return [type(sink).__name__ for sink in open_sinks(settings, [source], [origin])]
 
 
 def test_each_setting_opens_its_output(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_outputs_that_cannot_be_are_one_sentence(tmp_path: Path) -> None:
     hand = Skeleton("hand", ("wrist",), (), frozenset(), (0.1,), ((0, 0, 0),))
     settings = OutputSettings(show=False, coco=tmp_path / "r.json")
     with pytest.raises(OutputError, match=r"Skeleton hand has no nose"):
-        open_sinks(settings, Origin(), "", hand)
+        open_sinks(settings, [Origin()], [], hand)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -75,7 +75,7 @@ def test_all_outputs_of_one_picture(tmp_path: Path) -> None:
         coco=tmp_path / "r.json",
         quiet=True,
     )
-    with Together(open_sinks(settings, Origin(total=1))) as sinks:
+    with Together(open_sinks(settings, [Origin(total=1)])) as sinks:
         sinks.write(result(seen, name="one"))
     drawn = cv2.imread(str(tmp_path / "one.png"))
     assert (drawn != grey()).any()

@@ -34,7 +34,7 @@ class Screen:
         )
 
     def sink(self, source: Origin, written: Sequence[Path] = ()) -> ProgressSink:
-        return ProgressSink(source, written, console=self.console, clock=lambda: self.now)
+        return ProgressSink([source], written, console=self.console, clock=lambda: self.now)
 
     def frames(self, sink: ProgressSink, count: int, seconds: float) -> None:
         for _ in range(count):
