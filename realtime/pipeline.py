@@ -111,7 +111,7 @@ class Pipeline:
                 for frame, candidates in zip(item.frames, item.candidates, strict=True)
             )
             seconds = {"infer": item.seconds, "people": self._clock() - began}
-            self._results.put(Result(views[0].frame.time, views, seconds))
+            self._results.put(Result(views[0].frame.time, views, seconds, self.dropped))
         self._results.close()
 
 
@@ -123,7 +123,7 @@ def run(settings: Settings) -> None:
     card = load_card(settings.models.model)
     with suppress(Stopped), ExitStack() as stack:
         source = stack.enter_context(open_source(settings.sources))
-        outputs = open_sinks(settings.outputs, source, settings.sources.source, card.skeleton)
+        outputs = open_sinks(settings.outputs, source, settings.sources.source, card)
         open_engine = engine_opener(card, settings.models, live=source.live)
         sinks = stack.enter_context(Together(outputs))
         for result in stack.enter_context(closing(iter(Pipeline(source, open_engine)))):

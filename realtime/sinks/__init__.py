@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from engines.skeleton import Skeleton
+from engines.card import Card
 from realtime.config import OutputSettings
 from realtime.errors import OutputError
 from realtime.frames import Source
@@ -21,6 +21,7 @@ from realtime.sinks.overlay import Overlay
 from realtime.sinks.progress import ProgressSink
 from realtime.sinks.video import VideoSink
 from realtime.sinks.window import WindowSink
+from realtime.web.address import parse_address
 
 
 class Sink(Protocol):
@@ -43,11 +44,12 @@ def open_sinks(
     settings: OutputSettings,
     source: Source,
     origin: str = "",
-    skeleton: Skeleton | None = None,
+    card: Card | None = None,
 ) -> list[Sink]:
     """The outputs that the settings ask for, in the order in which to enter them.
 
-    origin: the --source, whose files no output may overwrite. skeleton: the model's.
+    origin: the --source, whose files no output may overwrite. card: the model, which --serve names
+    and without which it is left out.
     OutputError where one of them cannot work; nothing is overwritten yet.
     """
     overlay = Overlay()
@@ -58,13 +60,27 @@ def open_sinks(
     if settings.json is not None:
         files.append(JsonSink(settings.json))
     if settings.coco is not None:
-        files.append(CocoSink(settings.coco, sources, skeleton))
+        files.append(CocoSink(settings.coco, sources, card.skeleton if card else None))
     # Entered last, the files are finished first; then comes the summary; then the window, which
     # may wait for a key.
     front: list[Sink] = []
     if settings.show:
         hold = source.total == 1 and not source.live
         front.append(WindowSink(overlay, hold=hold))
+    if settings.serve is not None and card is not None:
+        # Imported here: a web server takes a third of a second that other runs need not pay.
+        from realtime.sinks.web import WebSink
+
+        front.append(
+            WebSink(
+                parse_address(settings.serve),
+                settings.serve_token,
+                card.name,
+                card.skeleton,
+                [source.name],
+                announce=not settings.quiet,
+            )
+        )
     if not settings.quiet:
         written = [settings.output, settings.json, settings.coco]
         front.append(ProgressSink(source, [path for path in written if path is not None]))
