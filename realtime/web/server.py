@@ -235,8 +235,7 @@ class Server:
 async def _send(ws: web.WebSocketResponse, box: Mailbox, transport: asyncio.Transport) -> None:
     try:
         async for line in box:
-            async with asyncio.timeout(DEAD):
-                await ws.send_frame(line, WSMsgType.TEXT)
+            await ws.send_frame(line, WSMsgType.TEXT)  # the heartbeat ends a wait without end
         async with asyncio.timeout(GRACE):
             await ws.close(code=1001, message=b"the run has ended")
     except (ConnectionError, TimeoutError):

@@ -1,10 +1,10 @@
 """What clients of --serve cost: frames a second with none and with 50, of whom ten do not read.
 
-    python -m tests.bench.serve [--frames 600] [--rounds 3]
+    python -m tests.bench.serve [--frames 2400]
 
-The clients, 40 that read and 10 that do not, live in a process of their own, and on 2 cores take
-processor time of their own; it is printed, since no server can help that. Both runs serve and take
-turns, since the machine's speed drifts.
+One run serves twice, to nobody and to 50, and gives its results to one and the other by turns of
+BLOCK frames, since the machine's speed drifts. The clients are a process of their own on the same
+machine; what processor time they take is printed too, since no server can help that.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 
 from engines.card import load_card
 from realtime.config import ModelSettings
@@ -30,6 +29,9 @@ from tests.bench.throughput import CLIP, MODEL, Looped
 from tests.conftest import DATA
 
 READING, SILENT = 40, 10
+PONG, PONG_EVERY = b"\x8a\x80\x00\x00\x00\x00", 2.0  # a WebSocket frame; seconds
+BLOCK = 60  # frames
+SETTLE = 10  # frames after a turn that do not count
 
 
 def clients(port: int) -> None:
@@ -48,88 +50,83 @@ def clients(port: int) -> None:
         if n < READING:
             selector.register(one, selectors.EVENT_READ)
     print("ready", flush=True)
-    lines = 0
+    due = time.monotonic()
+    lines, began = 0, processor()
     while selector.get_map():
-        for key, _ in selector.select():
+        if time.monotonic() > due:
+            # Pongs, also from those who do not read: without them the server lets them go.
+            due += PONG_EVERY
+            for one in held:
+                with suppress(OSError):
+                    one.sendall(PONG)
+        for key, _ in selector.select(PONG_EVERY):
             assert isinstance(key.fileobj, socket.socket)
             data = b""
-            try:
+            with suppress(ConnectionError):
                 data = key.fileobj.recv(1 << 18)
-            except ConnectionError:
-                pass
             lines += data.count(b'{"source":')
             if not data:
                 selector.unregister(key.fileobj)
+    print(lines, processor() - began, flush=True)
+
+
+def processor() -> float:
+    """Seconds that this process has had of all cores."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    print(lines, used.ru_utime + used.ru_stime, flush=True)
-
-
-@contextmanager
-def connected(port: int) -> Iterator[subprocess.Popen[str]]:
-    """The clients, all of them connected."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.serve", "--clients", str(port)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    yield process
-
-
-def measure(frames: int, *, watched: bool) -> tuple[float, str]:
-    """Seconds a frame, from the second on; what the clients say."""
-    card = load_card(MODEL)
-    source = Looped(CLIP, frames)
-    open_engine = engine_opener(card, ModelSettings(MODEL, precision="int8"), live=False)
-    sink = WebSink(
-        Address("127.0.0.1", 0), None, card.name, card.skeleton, [source.name], announce=False
-    )
-    process = None
-    count, began = 0, 0.0
-    with sink:
-        if watched:
-            with connected(sink.address.port) as process:
-                pass
-        for result in Pipeline(source, open_engine):
-            sink.write(result)
-            count += 1
-            if count == 1:
-                began = time.perf_counter()
-        seconds = (time.perf_counter() - began) / (count - 1)
-    said = ""
-    if process is not None:
-        said, _ = process.communicate(timeout=30)
-    return seconds, said
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
-    """Print frames a second and their ratio, a line a round."""
+    """Print frames a second without and with clients, their ratio, and processor times."""
     ask = argparse.ArgumentParser(description=__doc__)
-    ask.add_argument("--frames", type=int, default=600)
-    ask.add_argument("--rounds", type=int, default=3)
+    ask.add_argument("--frames", type=int, default=2400)
     ask.add_argument("--clients", type=int, help=argparse.SUPPRESS)
     args = ask.parse_args()
     if args.clients:
         clients(args.clients)
         return
     os.environ.setdefault("POSE_WEIGHTS", str(DATA / "models"))
-    ratios = []
-    for turn in range(args.rounds):
-        before, _ = measure(args.frames // 2, watched=False)
-        seconds, said = measure(args.frames, watched=True)
-        after, _ = measure(args.frames // 2, watched=False)
-        alone = (before + after) / 2
-        lines, processor = said.split()
-        ratios.append(alone / seconds)
-        print(
-            f"round {turn + 1}: no client {1 / alone:.1f} frames/s, {READING + SILENT} clients "
-            f"{1 / seconds:.1f} (x{ratios[-1]:.3f}); each reader got "
-            f"{int(lines) / READING:.1f} of {args.frames} lines; the clients' own processor time "
-            f"was {100 * float(processor) / (seconds * args.frames):.1f} % of a core",
-            flush=True,
+    card = load_card(MODEL)
+    source = Looped(CLIP, args.frames + BLOCK)
+    open_engine = engine_opener(card, ModelSettings(MODEL, precision="int8"), live=False)
+    empty, crowded = (
+        WebSink(
+            Address("127.0.0.1", 0), None, card.name, card.skeleton, [source.name], announce=False
         )
-    print(f"median ratio {statistics.median(ratios):.3f}")
+        for _ in range(2)
+    )
+    seconds: tuple[list[float], list[float]] = [], []  # a frame of each block: without, with
+    worked: tuple[list[float], list[float]] = [], []
+    began = used = 0.0
+    with empty, crowded:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.bench.serve", "--clients", str(crowded.address.port)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        for n, result in enumerate(Pipeline(source, open_engine)):
+            turn = n // BLOCK % 2
+            (empty, crowded)[turn].write(result)
+            if n % BLOCK == SETTLE:
+                began, used = time.perf_counter(), processor()
+            elif n % BLOCK == BLOCK - 1 and n > BLOCK:
+                seconds[turn].append((time.perf_counter() - began) / (BLOCK - 1 - SETTLE))
+                worked[turn].append((processor() - used) / (BLOCK - 1 - SETTLE))
+    said, _ = process.communicate(timeout=30)
+    lines, theirs = said.split()
+    without, with_clients = map(statistics.median, seconds)
+    ratios = [one / other for one, other in zip(*seconds, strict=False)]
+    print(
+        f"no client {1 / without:.1f} frames/s, {READING + SILENT} clients "
+        f"{1 / with_clients:.1f}; median ratio of {len(ratios)} pairs of blocks "
+        f"{statistics.median(ratios):.3f}\n"
+        f"processor time a frame: {1000 * statistics.median(worked[0]):.2f} ms without, "
+        f"{1000 * statistics.median(worked[1]):.2f} ms with, and "
+        f"{2000 * float(theirs) / args.frames:.2f} ms of the clients themselves\n"
+        f"each reader got {int(lines) / READING:.1f} lines of {args.frames // 2}"
+    )
 
 
 if __name__ == "__main__":
