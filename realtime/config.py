@@ -10,6 +10,7 @@ from typing import Literal
 
 from realtime.display import has_display
 from realtime.errors import SettingsError
+from realtime.web.address import check_access
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +99,15 @@ class OutputSettings:
     """Write OpenPose JSON files, one a frame, into this folder."""
     coco: Path | None = None
     """Write COCO keypoint results to this file."""
+    serve: str | None = None
+    """Show everything live to browsers and programs, at [HOST:]PORT (this computer only)."""
+    serve_token: str | None = None
+    """What others must know to be let in by --serve; needed unless HOST is this computer."""
     quiet: bool = False
     """No progress bar, no summary; errors only."""
+
+    def __post_init__(self) -> None:
+        check_access(self.serve, self.serve_token)
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,8 @@ class Pipeline:
                 for frame in item.frames
             )
             seconds = {"infer": item.seconds, "people": self._clock() - began}
-            self._results.put(Result(next(filter(None, item.frames)).time, views, seconds))
+            instant = next(filter(None, item.frames)).time
+            self._results.put(Result(instant, views, seconds, self.dropped))
         self._results.close()
 
 
@@ -149,7 +150,7 @@ def run(settings: Settings) -> None:
     card = load_card(settings.models.model)
     with suppress(Stopped), ExitStack() as stack:
         sources = [stack.enter_context(source) for source in open_sources(settings.sources)]
-        outputs = open_sinks(settings.outputs, sources, settings.sources.source, card.skeleton)
+        outputs = open_sinks(settings.outputs, sources, settings.sources.source, card)
         open_engine = engine_opener(card, settings.models, live=sources[0].live)
         sinks = stack.enter_context(Together(outputs))
         for result in stack.enter_context(closing(iter(Pipeline(sources, open_engine)))):

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from engines.card import Card
 from engines.skeleton import Skeleton
 from realtime.config import OutputSettings
 from realtime.errors import OutputError
@@ -22,6 +23,7 @@ from realtime.sinks.overlay import Overlay
 from realtime.sinks.progress import ProgressSink
 from realtime.sinks.video import VideoSink
 from realtime.sinks.window import WindowSink
+from realtime.web.address import parse_address
 
 
 class Sink(Protocol):
@@ -44,12 +46,13 @@ def open_sinks(
     settings: OutputSettings,
     sources: Sequence[Source],
     origins: Sequence[str] = (),
-    skeleton: Skeleton | None = None,
+    card: Card | None = None,
 ) -> list[Sink]:
     """The outputs that the settings ask for, in the order in which to enter them.
 
     Several sources have files of their own: folders get a folder for each, files its name.
-    origins: what --source said, whose files no output may overwrite. skeleton: the model's.
+    origins: what --source said, whose files no output may overwrite. card: the model,
+    which --serve names and without which it is left out.
     OutputError where one of them cannot work; nothing is overwritten yet.
     """
     overlay = Overlay()
@@ -57,7 +60,7 @@ def open_sinks(
     files: list[Sink] = []
     for camera, source in enumerate(sources):
         own = settings if len(sources) == 1 else _of_source(settings, source.name)
-        for sink in _open_files(own, source, taken, overlay, skeleton):
+        for sink in _open_files(own, source, taken, overlay, card.skeleton if card else None):
             files.append(sink if len(sources) == 1 else OneView(camera, sink))
     # Entered last, the files are finished first; then comes the summary; then the window, which
     # may wait for a key.
@@ -65,6 +68,20 @@ def open_sinks(
     if settings.show:
         hold = not sources[0].live and all(source.total == 1 for source in sources)
         front.append(WindowSink(overlay, hold=hold))
+    if settings.serve is not None and card is not None:
+        # Imported here: a web server takes a third of a second that other runs need not pay.
+        from realtime.sinks.web import WebSink
+
+        front.append(
+            WebSink(
+                parse_address(settings.serve),
+                settings.serve_token,
+                card.name,
+                card.skeleton,
+                [source.name for source in sources],
+                announce=not settings.quiet,
+            )
+        )
     if not settings.quiet:
         shown = settings if len(sources) == 1 else _of_source(settings, "*")
         written = [shown.output, shown.json, shown.coco]

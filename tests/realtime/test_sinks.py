@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from engines.card import load_card
 from engines.skeleton import Skeleton
 from realtime.config import OutputSettings
 from realtime.errors import OutputError, Stopped
@@ -41,8 +43,9 @@ def test_outputs_that_cannot_be_are_one_sentence(tmp_path: Path) -> None:
         kinds(Origin(total=3), output=tmp_path / "a.jpg")
     hand = Skeleton("hand", ("wrist",), (), frozenset(), (0.1,), ((0, 0, 0),))
     settings = OutputSettings(show=False, coco=tmp_path / "r.json")
+    card = replace(load_card("human-pose-estimation-0001"), skeleton=hand)
     with pytest.raises(OutputError, match=r"Skeleton hand has no nose"):
-        open_sinks(settings, [Origin()], [], hand)
+        open_sinks(settings, [Origin()], [], card)
     assert list(tmp_path.iterdir()) == []
 
 
