@@ -6,6 +6,7 @@ python run.py --source video.mp4 --output poses.mp4 --json poses/
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from engines.errors import EngineError
@@ -28,6 +29,8 @@ def main() -> int:
         if sentence is None:
             raise
         return _fail(sentence)
+    # A service manager's or container's way to say Ctrl-C: outputs are finished all the same.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         settings = tyro.cli(
             Settings,

@@ -270,7 +270,8 @@ def test_damaged_weights_are_refused(card: Path, clip: tuple[Path, object, objec
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_ctrl_c_finishes_every_output(card: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_finishes_every_output(card: Path, tmp_path: Path, stop: signal.Signals) -> None:
     people = crowd(2, SIZE, np.random.default_rng(0))
     film = tmp_path / "long.mkv"
     write_video(film, [scene(people, SIZE)] * 600, [n / 30 for n in range(600)])
@@ -288,7 +289,7 @@ def test_ctrl_c_finishes_every_output(card: Path, tmp_path: Path) -> None:
     deadline = time.monotonic() + 30
     while len(list((tmp_path / "json").glob("*"))) < 5 and time.monotonic() < deadline:
         time.sleep(0.01)
-    program.send_signal(signal.SIGINT)
+    program.send_signal(stop)
     _, errors = program.communicate(timeout=30)
     assert program.returncode == 130, errors
     assert "Traceback" not in errors
