@@ -103,6 +103,8 @@ class OutputSettings:
     """Show everything live to browsers and programs, at [HOST:]PORT (this computer only)."""
     serve_token: str | None = None
     """What others must know to be let in by --serve; needed unless HOST is this computer."""
+    record: Path | None = None
+    """Record every camera's own pictures, and timestamps.csv with their times, into this folder."""
     quiet: bool = False
     """No progress bar, no summary; errors only."""
 

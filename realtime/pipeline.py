@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from engines.card import Card, load_card
@@ -17,15 +18,17 @@ from engines.poses import Candidates
 from engines.weights import locate
 from realtime.channel import Channel
 from realtime.config import ModelSettings, Settings
-from realtime.errors import SourceError, Stopped
+from realtime.errors import OutputError, SourceError, Stopped
 from realtime.frames import Frame, Source
 from realtime.poses import Result, Tracks, View
+from realtime.record import Recorder
 from realtime.sinks import Together, open_sinks
 from realtime.sources import open_sources
 from realtime.stages import Stages
 from realtime.sync import FrameSet, Gate, merge
 
 Clock = Callable[[], float]
+TAPE = 60  # frames that wait for the recorder's encoder, two seconds of a camera
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +53,7 @@ class Pipeline:
         self,
         sources: Sequence[Source],
         open_engine: Callable[[], Estimator],
+        recorder: Recorder | None = None,
         clock: Clock = time.monotonic,
     ) -> None:
         self._sources = sources
@@ -59,7 +63,9 @@ class Pipeline:
         self._entrance: Channel[FrameSet] = Channel(1, drop_oldest=self._live)
         self._inferred: Channel[Inferred] = Channel(1)
         self._results: Channel[Result] = Channel(1)
-        self._stages = Stages(self._entrance, self._inferred, self._results)
+        self._recorder = recorder
+        self._tape: Channel[FrameSet] = Channel(TAPE, drop_oldest=self._live)
+        self._stages = Stages(self._entrance, self._inferred, self._results, self._tape)
 
     @property
     def dropped(self) -> int:
@@ -72,6 +78,8 @@ class Pipeline:
         Leaving the iteration early ends all threads.
         """
         with self._stages as stages:
+            if self._recorder is not None:
+                stages.start("record", partial(self._record, self._recorder))
             if self._live:
                 self._start_cameras()
             else:
@@ -90,12 +98,12 @@ class Pipeline:
     def _read(self) -> None:
         """Files: one reader, every frame."""
         for frames in merge([self._frames(source) for source in self._sources]):
-            self._entrance.put(frames)
-        self._entrance.close()
+            self._admit(frames)
+        self._close()
 
     def _start_cameras(self) -> None:
         """Live sources: a thread each; the last one to end closes the entrance."""
-        gate = Gate(len(self._sources), self._entrance)
+        gate = Gate(len(self._sources), self._admit, self._close)
         for camera, source in enumerate(self._sources):
 
             def capture(camera: int = camera, source: Source = source) -> None:
@@ -104,6 +112,26 @@ class Pipeline:
                 gate.leave()
 
             self._stages.start(f"capture {source.name}", capture)
+
+    def _admit(self, frames: FrameSet) -> None:
+        if self._recorder is not None:
+            self._tape.put(frames)
+        self._entrance.put(frames)
+
+    def _close(self) -> None:
+        self._tape.close()
+        self._entrance.close()
+
+    def _record(self, recorder: Recorder) -> None:
+        """Every set, also those that the network has no time for. A full disk ends this alone."""
+        working = True
+        for frames in self._tape:
+            try:
+                if working:
+                    recorder.write(frames)
+            except OutputError as error:
+                working = False
+                self._stages.keep("record", error)
 
     def _infer(self) -> None:
         """Owns the device: the engine is made, used and closed on this thread."""
@@ -153,7 +181,11 @@ def run(settings: Settings) -> None:
         outputs = open_sinks(settings.outputs, sources, settings.sources.source, card)
         open_engine = engine_opener(card, settings.models, live=sources[0].live)
         sinks = stack.enter_context(Together(outputs))
-        for result in stack.enter_context(closing(iter(Pipeline(sources, open_engine)))):
+        recorder = None
+        if settings.outputs.record is not None:
+            recorder = stack.enter_context(Recorder(settings.outputs.record, sources))
+        results = iter(Pipeline(sources, open_engine, recorder))
+        for result in stack.enter_context(closing(results)):
             sinks.write(result)
 
 

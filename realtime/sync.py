@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
 
-from realtime.channel import Channel
 from realtime.frames import Frame
 
 FrameSet = tuple[Frame | None, ...]  # one a camera, None = that camera is out
@@ -84,11 +83,17 @@ class Pairer:
 
 
 class Gate:
-    """Where the threads of live cameras meet: pairs their frames and hands the sets on."""
+    """Where the threads of live cameras meet: pairs their frames and hands the sets on.
 
-    def __init__(self, cameras: int, entrance: Channel[FrameSet]) -> None:
+    admit: takes a set, without waiting. close: called when the last camera has ended.
+    """
+
+    def __init__(
+        self, cameras: int, admit: Callable[[FrameSet], None], close: Callable[[], None]
+    ) -> None:
         self._pairer = Pairer(cameras)
-        self._entrance = entrance
+        self._admit = admit
+        self._close = close
         self._inside = cameras
         self._lock = Lock()
 
@@ -96,13 +101,13 @@ class Gate:
         """A camera's next frame; Aborted when the run is broken off."""
         with self._lock:
             frames = self._pairer.put(camera, frame)
-            # Within the lock, or a later set could overtake this one. The entrance never waits.
+            # Within the lock, or a later set could overtake this one.
             if frames is not None:
-                self._entrance.put(frames)
+                self._admit(frames)
 
     def leave(self) -> None:
-        """A camera has ended; with the last one the entrance is closed."""
+        """A camera has ended."""
         with self._lock:
             self._inside -= 1
             if not self._inside:
-                self._entrance.close()
+                self._close()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -15,10 +17,12 @@ import pytest
 from engines.errors import DeviceError
 from engines.poses import Candidates, Image, Poses
 from engines.skeleton import named_skeleton
-from realtime.errors import SourceError
+from realtime.errors import OutputError, SourceError
 from realtime.frames import Frame
 from realtime.pipeline import Pipeline
 from realtime.poses import Result
+from realtime.record import Recorder
+from realtime.sync import FrameSet
 
 pytestmark = pytest.mark.timeout(30)
 NONE = Candidates(np.zeros((0, 4), np.float32), np.zeros((0, 4), np.float32))
@@ -27,11 +31,17 @@ NONE = Candidates(np.zeros((0, 4), np.float32), np.zeros((0, 4), np.float32))
 class Clip:
     """A source of `count` frames that hold their index; live ones come every `period` seconds."""
 
-    name = "clip"
     rate: float | None = None
     notes: Sequence[str] = ()
 
-    def __init__(self, count: int, period: float = 0.0, fails: Exception | None = None) -> None:
+    def __init__(
+        self,
+        count: int,
+        period: float = 0.0,
+        fails: Exception | None = None,
+        name: str = "clip",
+    ) -> None:
+        self.name = name
         self.total: int | None = count
         self.live = period > 0
         self.period = period
@@ -54,7 +64,9 @@ class Clip:
                 time.sleep(max(0.0, began + n * self.period - time.monotonic()))
             image = np.full((8, 8, 3), n % 256, np.uint8)
             now = time.monotonic()
-            yield Frame("clip", n, f"clip_{n:012d}", now if self.live else n / 10, now, image)
+            yield Frame(
+                self.name, n, f"{self.name}_{n:012d}", now if self.live else n / 10, now, image
+            )
         if self.fails:
             raise self.fails
 
@@ -226,3 +238,52 @@ def test_cameras_are_paired_and_one_that_ends_is_left_out() -> None:
     assert alone > 10
     assert pipeline.dropped > 20
     assert not threads()
+
+
+def test_the_recorder_gets_what_the_network_has_no_time_for(tmp_path: Path) -> None:
+    """Two cameras at 100 frames a second, a network that does 40: the recording has them all."""
+    cameras = [Clip(60, period=0.01, name="left"), Clip(60, period=0.01, name="right")]
+    with Recorder(tmp_path, cameras) as recorder:
+        pipeline = Pipeline(cameras, lambda: Slow(seconds=0.025), recorder)
+        seen = len(list(pipeline))
+    assert seen < 40
+    rows = list(csv.DictReader((tmp_path / "timestamps.csv").read_text().splitlines()))
+    sets = [int(row["sync_index"]) for row in rows]
+    assert max(sets) + 1 > 50
+    assert max(sets) + 1 == seen + pipeline.dropped
+    by_set = {
+        n: [float(row["frame_time"]) for row in rows if int(row["sync_index"]) == n] for n in sets
+    }
+    assert all(max(times) - min(times) < 0.01 for times in by_set.values() if times)
+    import av  # after cv2
+
+    for camera, name in enumerate(("left", "right")):
+        own = [row for row in rows if row["cam_id"] == str(camera)]
+        assert [int(row["frame_index"]) for row in own] == list(range(len(own)))
+        assert {row["camera"] for row in own} == {name}
+        with av.open(str(tmp_path / f"{name}.mp4")) as video:
+            times = [frame.time for frame in video.decode(video=0)]
+        began = float(own[0]["frame_time"])
+        expected = [float(row["frame_time"]) - began for row in own]
+        np.testing.assert_allclose(times, expected, atol=1e-3)
+
+
+def test_a_recorder_without_room_ends_alone(tmp_path: Path) -> None:
+    clip = Clip(30)
+    results: list[Result] = []
+    with Recorder(tmp_path, [clip]) as recorder:
+
+        def full(frames: FrameSet) -> None:
+            raise OutputError("No space left.")
+
+        recorder.write = full  # type: ignore[method-assign]
+        with pytest.raises(OutputError, match="No space left"):
+            results.extend(Pipeline([clip], Slow, recorder))
+    assert len(results) == 30
+
+
+def test_a_recording_is_not_written_over(tmp_path: Path) -> None:
+    with Recorder(tmp_path, [Clip(1)]):
+        pass
+    with pytest.raises(OutputError, match="holds a recording already"), Recorder(tmp_path, []):
+        pass
