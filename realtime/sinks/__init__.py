@@ -84,7 +84,7 @@ def open_sinks(
         )
     if not settings.quiet:
         shown = settings if len(sources) == 1 else _of_source(settings, "*")
-        written = [shown.output, shown.json, shown.coco]
+        written = [shown.output, shown.json, shown.coco, settings.record]
         front.append(ProgressSink(sources, [path for path in written if path is not None]))
     return [*front, *files]
 
