@@ -186,6 +186,8 @@ def test_thresholds_and_max_people(card: Path, tmp_path: Path) -> None:
         (["--source", "README.md", "--height", "3"], "--height"),
         (["--source", "README.md", "--camera-size", "big"], "--camera-size"),
         (["--source", "README.md", "--sauce", "1"], "--source"),
+        (["--source", "README.md", "--serve", "here"], "--serve"),
+        (["--source", "README.md", "--serve", "0.0.0.0:8080"], "--serve-token"),
         ([], "--source"),
     ],
 )

@@ -60,4 +60,4 @@ def _split(url: str) -> tuple[str, str]:
 
 
 def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+    return text.encode("utf-8", "backslashreplace")
