@@ -33,7 +33,7 @@ def main() -> int:
             Settings,
             prog="run.py",
             description=__doc__,
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.UseAppendAction),
         )
         run(settings)
     except (EngineError, RealtimeError) as error:

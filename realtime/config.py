@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Literal
 
@@ -16,8 +17,9 @@ from realtime.web.address import check_access
 class SourceSettings:
     """Where the pictures come from."""
 
-    source: str
-    """A video file, an image, a folder or quoted glob of images, `webcam` or `webcam:N`."""
+    source: tuple[str, ...]
+    """A video file, an image, a folder or quoted glob of images, `webcam` or `webcam:N`; give it
+    several times for several cameras at once."""
     start: int = 0
     """First frame to use, counted from 0."""
     end: int | None = None
@@ -34,6 +36,11 @@ class SourceSettings:
     """Frames a second to ask of a webcam."""
 
     def __post_init__(self) -> None:
+        given: object = self.source
+        if isinstance(given, str):  # one source, as one writes it in Python
+            object.__setattr__(self, "source", (given,))
+        if not self.source:
+            raise SettingsError("--source is missing: name a video, a folder, or webcam.")
         if self.start < 0 or self.step < 1:
             raise SettingsError("--start must be 0 or more and --step 1 or more.")
         if self.end is not None and self.end <= self.start:
@@ -71,8 +78,12 @@ class ModelSettings:
     def __post_init__(self) -> None:
         if self.height is not None and not 32 <= self.height <= 4096:
             raise SettingsError(f"--height {self.height} is not between 32 and 4096.")
-        if self.max_people is not None and self.max_people < 1:
-            raise SettingsError("--max-people must be 1 or more.")
+        for name in ("min_keypoints", "max_people"):
+            if (count := getattr(self, name)) is not None and count < 1:
+                raise SettingsError(f"--{name.replace('_', '-')} {count} is not 1 or more.")
+        for name in ("peak_threshold", "limb_threshold", "min_score"):
+            if (value := getattr(self, name)) is not None and not 0 <= value < inf:
+                raise SettingsError(f"--{name.replace('_', '-')} {value} is not 0 or more.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +93,8 @@ class OutputSettings:
     show: bool = field(default_factory=has_display)
     """Show the poses in a window; q or Esc quits. On by default where there is a display."""
     output: Path | None = None
-    """Write the pictures with the poses drawn: a .mp4 file, an image file, or a folder."""
+    """Write the pictures with the poses drawn: a .mp4 file, a folder (a .jpg a frame), or for a
+    single picture an image file (.jpg, .png, ...)."""
     json: Path | None = None
     """Write OpenPose JSON files, one a frame, into this folder."""
     coco: Path | None = None

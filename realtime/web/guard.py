@@ -17,6 +17,7 @@ HEADERS = {
     "frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
+    "Server": "posestream",
     "X-Content-Type-Options": "nosniff",
 }
 

@@ -13,6 +13,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import cv2
@@ -636,22 +637,21 @@ def walk(folder: Path, frames: int) -> tuple[Path, Path, list[np.ndarray]]:
     return write_tiny_network(folder), path, truth
 
 
-def test_the_program_sends_what_it_sees(tmp_path: Path) -> None:
-    card, clip, truth = walk(tmp_path, 3000)
+def test_the_program_sends_what_it_sees_in_every_source(tmp_path: Path) -> None:
+    card, clip, truth = walk(tmp_path, 1000)
+    (tmp_path / "again.mkv").write_bytes(clip.read_bytes())
 
-    async def follow(url: str) -> list[dict[str, object]]:
-        async with aiohttp.ClientSession() as client, following(client, url[:-1]) as ws:
+    async def follow(url: str) -> list[dict[str, Any]]:
+        async with aiohttp.ClientSession() as client, client.ws_connect(f"{url}ws") as ws:
+            header = json.loads(await ws.receive_str())
+            assert header == {**HEADER, "sources": ["walk", "again"]}
             return [json.loads(await ws.receive_str()) for _ in range(50)]
 
-    HEADER["sources"] = ["walk"]
-    try:
-        with program("--source", clip, "--model", card) as url:
-            lines = asyncio.run(follow(url))
-    finally:
-        HEADER["sources"] = ["clip"]
+    with program("--source", clip, "--source", tmp_path / "again.mkv", "--model", card) as url:
+        lines = asyncio.run(follow(url))
+    assert {line["source"] for line in lines} == {"walk", "again"}
     for line in lines:
         (one,) = line["people"]
-        assert isinstance(line["index"], int)
         found = np.array(one["keypoints"])[:, :2]
         np.testing.assert_allclose(found, truth[line["index"]], atol=1.5)
 
