@@ -165,8 +165,8 @@ class Pipeline:
                 for frame in item.frames
             )
             seconds = {"infer": item.seconds, "people": self._clock() - began}
-            instant = next(filter(None, item.frames)).time
-            self._results.put(Result(instant, views, seconds, self.dropped))
+            moment = next(filter(None, item.frames)).time
+            self._results.put(Result(moment, views, seconds, self.dropped))
         self._results.close()
 
 

@@ -220,6 +220,8 @@ def test_thresholds_and_max_people(card: Path, tmp_path: Path) -> None:
         (["--source", "README.md", "--min-score", "nan"], "--min-score"),
         (["--source", "README.md", "--max-people", "0"], "--max-people"),
         (["--source", "README.md", "--sauce", "1"], "--source"),
+        (["--source", "README.md", "--serve", "here"], "--serve"),
+        (["--source", "README.md", "--serve", "0.0.0.0:8080"], "--serve-token"),
         ([], "--source"),
     ],
 )

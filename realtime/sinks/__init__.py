@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from engines.card import Card
+from engines.opencv import explain_import_error
 from engines.skeleton import Skeleton
 from realtime.config import OutputSettings
 from realtime.errors import OutputError
@@ -51,8 +52,8 @@ def open_sinks(
     """The outputs that the settings ask for, in the order in which to enter them.
 
     Several sources have files of their own: folders get a folder for each, files its name.
-    origins: what --source said, whose files no output may overwrite. card: the model,
-    which --serve names and without which it is left out.
+    origins: what --source said, whose files no output may overwrite. card: the model, which --serve
+    names and without which it is left out.
     OutputError where one of them cannot work; nothing is overwritten yet.
     """
     overlay = Overlay()
@@ -69,19 +70,7 @@ def open_sinks(
         hold = not sources[0].live and all(source.total == 1 for source in sources)
         front.append(WindowSink(overlay, hold=hold))
     if settings.serve is not None and card is not None:
-        # Imported here: a web server takes a third of a second that other runs need not pay.
-        from realtime.sinks.web import WebSink
-
-        front.append(
-            WebSink(
-                parse_address(settings.serve),
-                settings.serve_token,
-                card.name,
-                card.skeleton,
-                [source.name for source in sources],
-                announce=not settings.quiet,
-            )
-        )
+        front.append(_open_server(settings, settings.serve, sources, card))
     if not settings.quiet:
         shown = settings if len(sources) == 1 else _of_source(settings, "*")
         written = [shown.output, shown.json, shown.coco, settings.record]
@@ -114,6 +103,24 @@ def _open_files(
         yield JsonSink(settings.json)
     if settings.coco is not None:
         yield CocoSink(settings.coco, taken, skeleton)
+
+
+def _open_server(
+    settings: OutputSettings, serve: str, sources: Sequence[Source], card: Card
+) -> Sink:
+    # Imported here: a web server takes a fifth of a second that other runs need not pay.
+    try:
+        from realtime.sinks.web import WebSink
+    except ModuleNotFoundError as error:
+        raise OutputError(f"--serve does not work: {explain_import_error(error)}") from error
+    return WebSink(
+        parse_address(serve),
+        settings.serve_token,
+        card.name,
+        card.skeleton,
+        [source.name for source in sources],
+        announce=not settings.quiet,
+    )
 
 
 class OneView:

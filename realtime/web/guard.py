@@ -17,6 +17,7 @@ HEADERS = {
     "frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
+    "Server": "posestream",
     "X-Content-Type-Options": "nosniff",
 }
 
@@ -60,4 +61,4 @@ def _split(url: str) -> tuple[str, str]:
 
 
 def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+    return text.encode("utf-8", "backslashreplace")

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.resources import files
 from threading import Lock
 
@@ -28,7 +29,7 @@ LINES = 64  # lines that wait for a client; a slower one misses the oldest
 RATE = 30  # pictures a second, at most
 DEAD = 10.0  # seconds in which a client takes nothing until it is let go
 GRACE = 0.5  # seconds for clients to take the last lines and to say good-bye
-MOST = 200  # clients that stay connected
+MOST = 200  # connections at a time, lest strangers use up the files that the run may open
 CLOSING = b"\r\n--frame\r\n"  # browsers show a picture when they see where the next one begins
 
 
@@ -105,14 +106,17 @@ class Server:
         await runner.setup()
         painting = asyncio.create_task(self._paint())
         stopping = asyncio.create_task(self._stopping.wait())
+        assert runner.server is not None
+        door = partial(Door, runner.server)
+        server = await self._loop.create_server(door, sock=self._listener)
         try:
-            await web.SockSite(runner, self._listener).start()
             await asyncio.wait([painting, stopping], return_when=asyncio.FIRST_COMPLETED)
             if painting.done():
                 painting.result()
         finally:
             painting.cancel()
             stopping.cancel()
+            server.close()
             self._take()
             for box in self._clients():
                 box.close()
@@ -192,7 +196,7 @@ class Server:
         view = int(request.match_info.get("view", 0))
         if view >= len(self._watchers):
             raise web.HTTPNotFound(text=f"There are {len(self._watchers)} pictures.\n")
-        transport = self._connection(request)
+        transport = _transport(request)
         response = web.StreamResponse(
             headers={hdrs.CONTENT_TYPE: "multipart/x-mixed-replace; boundary=frame"}
         )
@@ -210,9 +214,12 @@ class Server:
 
     async def _get_lines(self, request: web.Request) -> web.WebSocketResponse:
         """The header, then a line a frame; what the client says is not listened to."""
-        transport = self._connection(request)
+        transport = _transport(request)
         ws = web.WebSocketResponse(timeout=GRACE, heartbeat=DEAD, compress=False, max_msg_size=4096)
-        await ws.prepare(request)
+        try:
+            await ws.prepare(request)
+        except ValueError as error:  # aiohttp's of a Sec-WebSocket-Key that is not ASCII
+            raise web.HTTPBadRequest(text="This is not a WebSocket handshake.\n") from error
         with self._joined(self._readers, LINES, transport) as box:
             box.put(self._header)
             sending = asyncio.create_task(_send(ws, box, transport))
@@ -223,13 +230,26 @@ class Server:
                 sending.cancel()
         return ws
 
-    def _connection(self, request: web.Request) -> asyncio.Transport:
-        """The request's connection, where there is room for one more that stays."""
-        if len(self._clients()) >= MOST:
-            raise web.HTTPServiceUnavailable(text=f"There are {MOST} clients already.\n")
-        if request.transport is None:
-            raise ConnectionResetError
-        return request.transport
+
+class Door(asyncio.Protocol):
+    """Hands a new connection to the server, or ends it where there are MOST already."""
+
+    def __init__(self, server: web.Server) -> None:
+        self._server = server
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if len(self._server.connections) >= MOST:
+            transport.close()
+            return
+        handler = self._server()
+        transport.set_protocol(handler)
+        handler.connection_made(transport)
+
+
+def _transport(request: web.Request) -> asyncio.Transport:
+    if request.transport is None:
+        raise ConnectionResetError
+    return request.transport
 
 
 async def _send(ws: web.WebSocketResponse, box: Mailbox, transport: asyncio.Transport) -> None:

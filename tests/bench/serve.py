@@ -106,7 +106,7 @@ def main() -> None:
         )
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        for n, result in enumerate(Pipeline(source, open_engine)):
+        for n, result in enumerate(Pipeline([source], open_engine)):
             turn = n // BLOCK % 2
             (empty, crowded)[turn].write(result)
             if n % BLOCK == SETTLE:

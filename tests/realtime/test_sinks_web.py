@@ -13,6 +13,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import cv2
@@ -482,6 +483,64 @@ def test_the_end_does_not_wait_for_those_who_do_not_read() -> None:
         one.close()
 
 
+def test_dead_clients_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "DEAD", 0.2)
+    people = tracks([person((100, 90), 120)] * 40)
+    picture = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), np.uint8)
+
+    async def work(sink: WebSink, client: aiohttp.ClientSession, url: str) -> None:
+        async def connected() -> tuple[int, ...]:
+            async with client.get(f"{url}/metrics") as answer:
+                found = re.findall(r"clients\{.*\} ([0-9]+)", await answer.text())
+            return tuple(map(int, found))
+
+        dead = [unread(sink.address.port, path) for path in ("/ws", "/video") * 3]
+        async with following(client, url) as alive:
+            await until(lambda: _is(connected(), (4, 3)))
+
+            async def gone() -> bool:
+                sink.write(result(people, image=picture))
+                return await connected() == (1, 0)
+
+            reading = asyncio.create_task(_read(alive))
+            await until(gone)
+            assert not reading.done()
+            reading.cancel()
+        for one in dead:
+            one.close()
+
+    play(work)
+
+
+async def _read(ws: aiohttp.ClientWebSocketResponse) -> None:
+    async for _ in ws:
+        pass
+
+
+def test_there_is_an_end_to_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MOST", 5)
+
+    async def work(sink: WebSink, client: aiohttp.ClientSession, url: str) -> None:
+        where = ("127.0.0.1", sink.address.port)
+        idle = [socket.create_connection(where) for _ in range(5)]
+        with socket.create_connection(where) as refused:
+            assert refused.recv(1) == b""
+        idle.pop().close()
+
+        async def answers() -> bool:
+            try:
+                async with client.get(f"{url}/figures") as answer:
+                    return answer.status == 200
+            except aiohttp.ClientError:
+                return False
+
+        await until(answers)
+        for one in idle:
+            one.close()
+
+    play(work)
+
+
 def test_what_is_not_http_or_not_a_websocket_is_refused_quietly(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -578,22 +637,21 @@ def walk(folder: Path, frames: int) -> tuple[Path, Path, list[np.ndarray]]:
     return write_tiny_network(folder), path, truth
 
 
-def test_the_program_sends_what_it_sees(tmp_path: Path) -> None:
-    card, clip, truth = walk(tmp_path, 3000)
+def test_the_program_sends_what_it_sees_in_every_source(tmp_path: Path) -> None:
+    card, clip, truth = walk(tmp_path, 1000)
+    (tmp_path / "again.mkv").write_bytes(clip.read_bytes())
 
-    async def follow(url: str) -> list[dict[str, object]]:
-        async with aiohttp.ClientSession() as client, following(client, url[:-1]) as ws:
+    async def follow(url: str) -> list[dict[str, Any]]:
+        async with aiohttp.ClientSession() as client, client.ws_connect(f"{url}ws") as ws:
+            header = json.loads(await ws.receive_str())
+            assert header == {**HEADER, "sources": ["walk", "again"]}
             return [json.loads(await ws.receive_str()) for _ in range(50)]
 
-    HEADER["sources"] = ["walk"]
-    try:
-        with program("--source", clip, "--model", card) as url:
-            lines = asyncio.run(follow(url))
-    finally:
-        HEADER["sources"] = ["clip"]
+    with program("--source", clip, "--source", tmp_path / "again.mkv", "--model", card) as url:
+        lines = asyncio.run(follow(url))
+    assert {line["source"] for line in lines} == {"walk", "again"}
     for line in lines:
         (one,) = line["people"]
-        assert isinstance(line["index"], int)
         found = np.array(one["keypoints"])[:, :2]
         np.testing.assert_allclose(found, truth[line["index"]], atol=1.5)
 
