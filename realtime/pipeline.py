@@ -18,7 +18,7 @@ from engines.weights import locate
 from realtime.channel import Channel
 from realtime.config import ModelSettings, Settings
 from realtime.errors import SourceError, Stopped
-from realtime.frames import Frame, Source
+from realtime.frames import Frame, Source, Stoppable
 from realtime.poses import Result, Tracks, View
 from realtime.sinks import Together, open_sinks
 from realtime.sources import open_source
@@ -69,7 +69,11 @@ class Pipeline:
             stages.start("capture", self._capture)
             stages.start("infer", self._infer)
             stages.start("people", self._people)
-            yield from self._results
+            try:
+                yield from self._results
+            finally:
+                if isinstance(self._source, Stoppable):
+                    self._source.stop()
 
     def _capture(self) -> None:
         try:
