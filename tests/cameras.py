@@ -11,6 +11,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Self
 
 import cv2  # before av
@@ -135,7 +136,8 @@ class NetworkCamera(socketserver.ThreadingTCPServer):
         self.thread = None
         self.server_close()
         for client in list(self.clients):
-            client.close() if client.fileno() < 0 else client.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):  # it hung up first
+                client.shutdown(socket.SHUT_RDWR)
         self.thawed.set()
 
     def freeze(self) -> None:
@@ -172,10 +174,8 @@ class NetworkCamera(socketserver.ThreadingTCPServer):
 
         def finish(self) -> None:
             self.server.clients.discard(self.request)
-            try:
+            with suppress(OSError):
                 super().finish()
-            except OSError:
-                pass
 
         def request_of(self) -> tuple[str, str, dict[str, str]] | None:
             """Method, address and header fields of the next request."""

@@ -32,7 +32,7 @@ LARGE = 1920 * 1088  # pixels of a frame that are worth several threads
 # the first key picture must be found.
 RTSP = {"rtsp_flags": "prefer_tcp", "fflags": "nobuffer", "probesize": "5000"}
 HTTP = {"fpsprobesize": "0", "probesize": "500000"}
-QUICK = {"flags": "low_delay", "analyzeduration": "100000"}
+QUICK = {"analyzeduration": "100000"}
 CLOCKED = ("rtsp", "mpegts", "hls")  # formats whose timestamps are a clock, not a count
 PIECES = "hls"  # comes in bursts: shown at the pace of its timestamps
 
@@ -81,7 +81,8 @@ class StreamConnector:
             )
         except (av.FFmpegError, ValueError) as error:
             # Not chained: FFmpeg's errors name the whole address.
-            raise SourceError(_refusal(error, parts)) from None
+            late = self._clock() - began >= self._answer
+            raise SourceError(_refusal(error, parts, late)) from None
         try:
             stream = _video_stream(container, parts)
         except SourceError:
@@ -123,14 +124,18 @@ class StreamConnection:
         self._waiting: deque[VideoFrame] = deque()
         self._arrived = clock()
         self._developer = Developer()
-        # Threads that work on several pictures at once would hold them back.
+        # Threads that work on several pictures at once would hold them back, and so would waiting
+        # for pictures of another order where a camera does not say that it has none. One picture
+        # stays behind all the same: FFmpeg sees the end of one in the beginning of the next.
         large = stream.width * stream.height > LARGE
         stream.thread_type = "SLICE" if large else "NONE"
+        stream.codec_context.options = {"flags": "low_delay"}
 
     def read(self, wanted: bool) -> tuple[float, Image | None]:
         """The next picture and when it was captured."""
         heard = seen = self._clock()
         while not self._waiting:
+            asked = self._clock()
             try:
                 packet = next(self._packets)
             except (av.error.ExitError, av.error.TimeoutError):
@@ -138,6 +143,9 @@ class StreamConnection:
             except (av.FFmpegError, StopIteration, IndexError) as error:
                 raise SourceError(_ending(error)) from None
             self._arrived = self._clock()
+            if self._arrived - asked >= self._freeze:
+                # What FFmpeg still held of before, which would be shown as new.
+                raise SourceError(f"no data for {self._freeze:g} s.")
             if packet.stream is self._stream:
                 heard = self._arrived
                 try:
@@ -191,9 +199,11 @@ def _place(parts: SplitResult) -> str:
     return parts.netloc.rpartition("@")[2]
 
 
-def _refusal(error: av.FFmpegError | ValueError, parts: SplitResult) -> str:
-    """Why there is no connection, in a sentence."""
+def _refusal(error: av.FFmpegError | ValueError, parts: SplitResult, late: bool) -> str:
+    """Why there is no connection, in a sentence; late: it was waited for as long as allowed."""
     place = _place(parts)
+    if late:
+        return f"{place} does not answer: are the host and port right, and the camera on?"
     match error:
         case av.error.HTTPUnauthorizedError() if parts.username:
             return f"{place} does not accept the user or the password."

@@ -233,3 +233,26 @@ def test_a_camera_s_settings_reach_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(source, LiveSource)
     assert source.name == "webcam5"
     assert source.live
+
+
+@pytest.mark.timeout(10)
+def test_a_camera_that_is_plugged_in_again_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    plugs = [
+        FakeCamera(lambda n: picture(n) if n < 4 else None),
+        FakeCamera(None),
+        FakeCamera(lambda n: picture(100 + n)),
+    ]
+    opened: list[FakeCamera] = []
+
+    def open_next(index: int) -> FakeCamera:
+        assert index == 2
+        opened.append(plugs[len(opened)])
+        return opened[-1]
+
+    connect = WebcamConnector([2], open_camera=open_next)
+    with LiveSource("webcam2", connect, range(6), give_up=5) as source:
+        frames = list(source)
+    assert [frame.index for frame in frames] == list(range(6))
+    assert [int(frame.image[0, 0, 0]) for frame in frames] == [1, 2, 3, 101, 102, 103]
+    assert [record.getMessage().split()[2] for record in caplog.records] == ["gone:", "back"]
+    assert all(camera.released for camera in plugs)
