@@ -18,8 +18,8 @@ class SourceSettings:
     """Where the pictures come from."""
 
     source: tuple[str, ...]
-    """A video file, an image, a folder or quoted glob of images, `webcam` or `webcam:N`; give it
-    several times for several cameras at once."""
+    """A video file, an image, a folder or quoted glob of images, `webcam` or `webcam:N`, or the
+    address of a network camera (rtsp://, http://); give it several times for several at once."""
     start: int = 0
     """First frame to use, counted from 0."""
     end: int | None = None
@@ -34,6 +34,12 @@ class SourceSettings:
     """Picture size to ask of a webcam, as WIDTHxHEIGHT."""
     camera_fps: float | None = None
     """Frames a second to ask of a webcam."""
+    give_up: float = 60.0
+    """Seconds to wait for a camera that was lost; 0 ends the run with it."""
+    loop: bool = False
+    """Play files again and again."""
+    realtime: bool = False
+    """Play a file at its own pace, as a camera would; frames are dropped where it is too fast."""
 
     def __post_init__(self) -> None:
         given: object = self.source
@@ -52,6 +58,8 @@ class SourceSettings:
             )
         if self.camera_fps is not None and self.camera_fps <= 0:
             raise SettingsError("--camera-fps must be above 0.")
+        if not self.give_up >= 0:
+            raise SettingsError("--give-up must be 0 or more seconds.")
 
 
 @dataclass(frozen=True, slots=True)

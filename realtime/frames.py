@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from engines.poses import Image, check_shape
 
@@ -67,3 +67,13 @@ class Source(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
     def __iter__(self) -> Iterator[Frame]: ...
+
+
+@runtime_checkable
+class Stoppable(Protocol):
+    """A source that may wait for long (a camera that is away) and can be told to end.
+
+    stop: ends the iteration soon; may be called from any thread, and more than once.
+    """
+
+    def stop(self) -> None: ...

@@ -19,7 +19,7 @@ from engines.weights import locate
 from realtime.channel import Channel
 from realtime.config import ModelSettings, Settings
 from realtime.errors import OutputError, SourceError, Stopped
-from realtime.frames import Frame, Source
+from realtime.frames import Frame, Source, Stoppable
 from realtime.poses import Result, Tracks, View
 from realtime.record import Recorder
 from realtime.sinks import Together, open_sinks
@@ -86,7 +86,12 @@ class Pipeline:
                 stages.start("capture", self._read)
             stages.start("infer", self._infer)
             stages.start("people", self._people)
-            yield from self._results
+            try:
+                yield from self._results
+            finally:
+                for source in self._sources:
+                    if isinstance(source, Stoppable):
+                        source.stop()
 
     def _frames(self, source: Source) -> Iterator[Frame]:
         """A source that breaks off ends here, its error is kept: what is under way comes out."""

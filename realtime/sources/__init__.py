@@ -14,11 +14,14 @@ from realtime.config import SourceSettings
 from realtime.errors import SourceError
 from realtime.frames import Source
 from realtime.sources.images import ImageSource, glob_images, images_in, is_image
+from realtime.sources.live import LiveSource
 from realtime.sources.named import Named
 from realtime.sources.names import file_name, nearest, unused
+from realtime.sources.paced import Looped, Paced
+from realtime.sources.stream import StreamConnector, stream_name
 from realtime.sources.turn import Turned, matrix_of
 from realtime.sources.video import VideoSource
-from realtime.sources.webcam import WebcamSource, camera_indices
+from realtime.sources.webcam import WebcamConnector, camera_indices
 
 Clock = Callable[[], float]
 
@@ -54,30 +57,36 @@ def open_source(settings: SourceSettings, clock: Clock = time.monotonic) -> Sour
     if spec.partition(":")[0] == "webcam":
         source = _camera(settings, chosen, clock)
     elif "://" in spec:
-        raise SourceError(
-            f"{spec} is a network address, and network cameras are not supported yet: "
-            "give a file, a folder or webcam."
-        )
+        connect = StreamConnector(spec, clock=clock)
+        name = stream_name(spec)
+        source = LiveSource(name, connect, chosen, give_up=settings.give_up, clock=clock)
     else:
         source = _file(spec, chosen, clock)
+        if settings.loop:
+            source = Looped(lambda: _file(spec, chosen, clock))
+        if settings.realtime:
+            source = Paced(source, clock)
+    if isinstance(source, LiveSource) and (settings.loop or settings.realtime):
+        option = "--loop" if settings.loop else "--realtime"
+        raise SourceError(f"{option} is for files; {source.name} is live.")
     if settings.flip or settings.rotate:
         source = Turned(source, matrix_of(settings.flip, settings.rotate))
     return source
 
 
-def _camera(settings: SourceSettings, chosen: range, clock: Clock) -> WebcamSource:
+def _camera(settings: SourceSettings, chosen: range, clock: Clock) -> LiveSource:
     name = settings.source[0]
     if not re.fullmatch(r"webcam(:[0-9]{1,3})?", name):
         raise SourceError(f"{name!r} names no camera: write webcam, or webcam:0, webcam:1, ...")
     number = name.partition(":")[2]
     size = settings.camera_size.split("x") if settings.camera_size else None
-    return WebcamSource(
+    connect = WebcamConnector(
         [int(number)] if number else camera_indices(),
-        chosen,
         size=(int(size[0]), int(size[1])) if size else None,
         fps=settings.camera_fps,
         clock=clock,
     )
+    return LiveSource(connect.name, connect, chosen, give_up=settings.give_up, clock=clock)
 
 
 def _file(name: str, chosen: range, clock: Clock) -> Source:

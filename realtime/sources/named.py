@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from realtime.frames import Frame, Source
+from realtime.frames import Frame, Source, Stoppable
 
 
 class Named:
@@ -44,6 +44,11 @@ class Named:
         trace: TracebackType | None,
     ) -> None:
         self._source.__exit__(kind, error, trace)
+
+    def stop(self) -> None:
+        """End the iteration soon, where the source can."""
+        if isinstance(self._source, Stoppable):
+            self._source.stop()
 
     def __iter__(self) -> Iterator[Frame]:
         for frame in self._source:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.poses import Image
-from realtime.frames import Frame, Source
+from realtime.frames import Frame, Source, Stoppable
 
 Matrix = NDArray[np.int64]
 
@@ -66,6 +66,11 @@ class Turned:
         trace: TracebackType | None,
     ) -> None:
         self._source.__exit__(kind, error, trace)
+
+    def stop(self) -> None:
+        """End the iteration soon, where the source can be told to."""
+        if isinstance(self._source, Stoppable):
+            self._source.stop()
 
     def __iter__(self) -> Iterator[Frame]:
         for frame in self._source:

@@ -6,19 +6,17 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import Lock
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 
 from engines.poses import Image
 from realtime.errors import SourceError
-from realtime.frames import Frame
 from realtime.sources.hush import hushed
+from realtime.sources.live import Connection
 
 # The system's own interface. On Windows DirectShow: it opens at once, where Media Foundation may
 # take half a minute, and lets MJPEG be asked for.
@@ -29,7 +27,8 @@ BACKENDS = {
 }
 MOST = 10  # cameras looked for where the system cannot list them
 WARM_UP = 10  # grabs that may fail before a camera's first picture
-PATIENCE = 5  # failed grabs in a row that end it; the driver itself waits seconds in each
+PATIENCE = 5  # failed grabs in a row after which it is lost
+FREEZE = 3.0  # seconds after which one failure is enough: the driver itself waits long in each
 
 
 class Camera(Protocol):
@@ -56,21 +55,17 @@ def camera_indices(devices: Path = Path("/dev")) -> list[int]:
     return sorted(int(match[1]) for match in found if match)
 
 
-class WebcamSource:
-    """The first of the given cameras that delivers a picture, as long as it does.
+class WebcamConnector:
+    """Connects to the first of the given cameras that delivers a picture, and from then on to
+    that one alone.
 
     It is asked for MJPEG, without which USB carries large pictures only slowly, for a size and a
-    rate; a camera that has none of these gives what it has. A frame is stamped right after its
-    grab. SourceError where no camera works, or when it stops.
+    rate; a camera that has none of these gives what it has.
     """
-
-    live = True
-    total: int | None = None
 
     def __init__(
         self,
         indices: Sequence[int],
-        chosen: range,
         *,
         size: tuple[int, int] | None = None,
         fps: float | None = None,
@@ -78,19 +73,14 @@ class WebcamSource:
         open_camera: Callable[[int], Camera] = open_camera,
     ) -> None:
         self.name = f"webcam{indices[0]}" if len(indices) == 1 else "webcam"
-        self.rate: float | None = None
-        self._notes: list[str] = []
-        self.notes: Sequence[str] = self._notes
         self._indices = indices
-        self._chosen = chosen
         self._size = size
         self._fps = fps
         self._clock = clock
         self._open_camera = open_camera
-        self._camera: Camera | None = None
-        self._busy = Lock()
 
-    def __enter__(self) -> Self:
+    def __call__(self) -> Connection:
+        """SourceError where no camera works."""
         for index in self._indices:
             with hushed():
                 camera = self._open_camera(index)
@@ -98,52 +88,13 @@ class WebcamSource:
             if image is None:
                 camera.release()
                 continue
-            self._camera = camera
-            self.name = f"webcam{index}"
-            rate = camera.get(cv2.CAP_PROP_FPS)
-            self.rate = rate if rate > 0 else None
+            self._indices = [index]
+            notes = []
             high, wide = image.shape[:2]
             if self._size not in (None, (wide, high)):
-                self._notes.append(f"{self.name} delivers {wide}x{high}, not the size asked for.")
-            return self
+                notes.append(f"webcam{index} delivers {wide}x{high}, not the size asked for.")
+            return WebcamConnection(f"webcam{index}", camera, notes, self._clock)
         raise SourceError(no_camera(self._indices))
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        # To release a camera while its driver hangs in a grab would crash: it is left to the end
-        # of the process.
-        if self._camera is not None and self._busy.acquire(blocking=False):
-            self._camera.release()
-            self._camera = None
-            self._busy.release()
-
-    def __iter__(self) -> Iterator[Frame]:
-        if self._camera is None:
-            raise RuntimeError("enter the source before iterating over it")
-        index = failed = 0
-        while failed < PATIENCE and index <= self._chosen[-1]:
-            wanted = index in self._chosen
-            with self._busy:
-                grabbed = self._camera.grab()
-                captured = self._clock()
-                image = _retrieve(self._camera) if grabbed and wanted else None
-            if not grabbed or (wanted and image is None):
-                failed += 1
-                continue
-            if image is not None:
-                name = f"{self.name}_{index:012d}"
-                yield Frame(self.name, index, name, captured, captured, image)
-            failed = 0
-            index += 1
-        if failed:
-            raise SourceError(
-                f"{self.name} has stopped delivering pictures after {index} of them: "
-                "was it unplugged?"
-            )
 
     def _first_image(self, camera: Camera) -> Image | None:
         """Set the camera up; None unless it delivers."""
@@ -162,6 +113,38 @@ class WebcamSource:
             if image is not None:
                 return image
         return None
+
+
+class WebcamConnection:
+    """A camera that works; its pictures are stamped right after the grab."""
+
+    def __init__(
+        self, name: str, camera: Camera, notes: Sequence[str], clock: Callable[[], float]
+    ) -> None:
+        self.name = name
+        rate = camera.get(cv2.CAP_PROP_FPS)
+        self.rate = rate if rate > 0 else None
+        self.notes = notes
+        self._camera = camera
+        self._clock = clock
+        self._seen: float | None = None
+
+    def read(self, wanted: bool) -> tuple[float, Image | None]:
+        """The next picture; only those that are wanted are decoded."""
+        for _ in range(PATIENCE):
+            grabbed = self._camera.grab()
+            captured = self._clock()
+            image = _retrieve(self._camera) if grabbed and wanted else None
+            if grabbed and (image is not None or not wanted):
+                self._seen = captured
+                return captured, image
+            if self._seen is not None and captured - self._seen > FREEZE:
+                break
+        raise SourceError("it has stopped delivering pictures; was it unplugged?")
+
+    def close(self) -> None:
+        """Let go of the camera."""
+        self._camera.release()
 
 
 def _retrieve(camera: Camera) -> Image | None:

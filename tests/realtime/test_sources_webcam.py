@@ -10,7 +10,8 @@ from engines.poses import Image
 from realtime.config import SourceSettings
 from realtime.errors import SourceError
 from realtime.sources import open_source
-from realtime.sources.webcam import PATIENCE, WebcamSource, camera_indices, no_camera
+from realtime.sources.live import LiveSource
+from realtime.sources.webcam import PATIENCE, WebcamConnector, camera_indices, no_camera
 
 FOREVER = range(10**9)
 Script = Callable[[int], Image | None]
@@ -57,9 +58,10 @@ def picture(number: int, wide: int = 64, high: int = 48) -> Image:
 
 
 def source_of(
-    cameras: dict[int, FakeCamera], chosen: range = FOREVER, **more: object
-) -> WebcamSource:
-    return WebcamSource(list(cameras), chosen, open_camera=cameras.__getitem__, **more)
+    cameras: dict[int, FakeCamera], chosen: range = FOREVER, give_up: float = 0, **more: object
+) -> LiveSource:
+    connect = WebcamConnector(list(cameras), open_camera=cameras.__getitem__, **more)
+    return LiveSource(connect.name, connect, chosen, give_up=give_up)
 
 
 def ticking() -> Iterator[float]:
@@ -228,6 +230,29 @@ def test_names_that_are_no_camera_s(name: str) -> None:
 
 def test_a_camera_s_settings_reach_it(monkeypatch: pytest.MonkeyPatch) -> None:
     source = open_source(SourceSettings("webcam:5", camera_size="800x600", camera_fps=15))
-    assert isinstance(source, WebcamSource)
+    assert isinstance(source, LiveSource)
     assert source.name == "webcam5"
     assert source.live
+
+
+@pytest.mark.timeout(10)
+def test_a_camera_that_is_plugged_in_again_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    plugs = [
+        FakeCamera(lambda n: picture(n) if n < 4 else None),
+        FakeCamera(None),
+        FakeCamera(lambda n: picture(100 + n)),
+    ]
+    opened: list[FakeCamera] = []
+
+    def open_next(index: int) -> FakeCamera:
+        assert index == 2
+        opened.append(plugs[len(opened)])
+        return opened[-1]
+
+    connect = WebcamConnector([2], open_camera=open_next)
+    with LiveSource("webcam2", connect, range(6), give_up=5) as source:
+        frames = list(source)
+    assert [frame.index for frame in frames] == list(range(6))
+    assert [int(frame.image[0, 0, 0]) for frame in frames] == [1, 2, 3, 101, 102, 103]
+    assert [record.getMessage().split()[2] for record in caplog.records] == ["gone:", "back"]
+    assert all(camera.released for camera in plugs)
