@@ -6,6 +6,7 @@ python run.py --source video.mp4 --output poses.mp4 --json poses/
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from engines.errors import EngineError
@@ -28,12 +29,14 @@ def main() -> int:
         if sentence is None:
             raise
         return _fail(sentence)
+    # A service manager's or container's way to say Ctrl-C: outputs are finished all the same.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         settings = tyro.cli(
             Settings,
             prog="run.py",
             description=__doc__,
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.UseAppendAction),
         )
         run(settings)
     except (EngineError, RealtimeError) as error:

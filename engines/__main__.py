@@ -14,7 +14,6 @@ from importlib import import_module
 from engines.errors import EngineError
 from engines.opencv import explain_import_error
 
-INSTALL = "run: pip install -r requirements.txt"
 USER_ERROR = 2
 INTERRUPTED = 130
 
@@ -30,8 +29,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except ImportError as error:
         sentence = explain_import_error(error)
-        if sentence is None and isinstance(error, ModuleNotFoundError):
-            sentence = f"The package {error.name} is not installed; {INSTALL}"
         if sentence is None:
             raise
         return _fail(sentence)

@@ -1,4 +1,4 @@
-"""OpenCV's needs outside Python. Imports nothing, so that it can speak where OpenCV cannot."""
+"""What is missing where an import fails. Imports nothing, so that it can always speak."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ MISSING = re.compile(r"(?P<file>(?P<library>lib[\w.+-]+?)\.so[.\d]*): cannot ope
 
 
 def explain_import_error(error: ImportError) -> str | None:
-    """What to install when `import cv2` fails; None when the error is about something else.
+    """What to install when an import fails; None when the error is about something else.
 
     OpenCV names one missing library at a time, so all that it needs are installed at once.
     """
-    if error.name == "cv2" and isinstance(error, ModuleNotFoundError):
-        return "OpenCV is not installed; run: pip install -r requirements.txt"
+    if isinstance(error, ModuleNotFoundError):
+        return f"The package {error.name} is not installed; run: pip install -r requirements.txt"
     found = MISSING.search(str(error))
     if found is None:
         return None

@@ -57,8 +57,10 @@ def locate(
     form, served = next(obtainable, forms[0])
     lacking = [file for file in form.files if not search.find(file)]
     advice = _advice(card, served, lacking)
-    if not download or not all(file.url for file in lacking):
+    if not all(file.url for file in lacking):
         raise WeightsError(f"{advice}.")
+    if not download:
+        raise WeightsError(f"{advice}, or run python -m engines fetch {card.name}.")
     try:
         for file in lacking:
             fetch(file, cache_folder() / f"{file.sha256[:12]}-{file.name}", progress)

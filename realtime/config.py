@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Literal
 
 from realtime.display import has_display
 from realtime.errors import SettingsError
+from realtime.web.address import check_access
 
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
     """Where the pictures come from."""
 
-    source: str
-    """A video file, an image, a folder or quoted glob of images, `webcam` or `webcam:N`, or the
-    address of a network camera (rtsp://, http://)."""
+    source: tuple[str, ...]
+    """A video file, an image, a folder or quoted glob of images, `webcam` or `webcam:N`, the
+    address of a network camera (rtsp://, http://); give it several times for several at once."""
     start: int = 0
     """First frame to use, counted from 0."""
     end: int | None = None
@@ -40,6 +42,11 @@ class SourceSettings:
     """Play a file at its own pace, as a camera would; frames are dropped where it is too fast."""
 
     def __post_init__(self) -> None:
+        given: object = self.source
+        if isinstance(given, str):  # one source, as one writes it in Python
+            object.__setattr__(self, "source", (given,))
+        if not self.source:
+            raise SettingsError("--source is missing: name a video, a folder, or webcam.")
         if self.start < 0 or self.step < 1:
             raise SettingsError("--start must be 0 or more and --step 1 or more.")
         if self.end is not None and self.end <= self.start:
@@ -79,8 +86,12 @@ class ModelSettings:
     def __post_init__(self) -> None:
         if self.height is not None and not 32 <= self.height <= 4096:
             raise SettingsError(f"--height {self.height} is not between 32 and 4096.")
-        if self.max_people is not None and self.max_people < 1:
-            raise SettingsError("--max-people must be 1 or more.")
+        for name in ("min_keypoints", "max_people"):
+            if (count := getattr(self, name)) is not None and count < 1:
+                raise SettingsError(f"--{name.replace('_', '-')} {count} is not 1 or more.")
+        for name in ("peak_threshold", "limb_threshold", "min_score"):
+            if (value := getattr(self, name)) is not None and not 0 <= value < inf:
+                raise SettingsError(f"--{name.replace('_', '-')} {value} is not 0 or more.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +101,23 @@ class OutputSettings:
     show: bool = field(default_factory=has_display)
     """Show the poses in a window; q or Esc quits. On by default where there is a display."""
     output: Path | None = None
-    """Write the pictures with the poses drawn: a .mp4 file, an image file, or a folder."""
+    """Write the pictures with the poses drawn: a .mp4 file, a folder (a .jpg a frame), or for a
+    single picture an image file (.jpg, .png, ...)."""
     json: Path | None = None
     """Write OpenPose JSON files, one a frame, into this folder."""
     coco: Path | None = None
     """Write COCO keypoint results to this file."""
+    serve: str | None = None
+    """Show everything live to browsers and programs, at [HOST:]PORT (this computer only)."""
+    serve_token: str | None = None
+    """What others must know to be let in by --serve; needed unless HOST is this computer."""
+    record: Path | None = None
+    """Record every camera's own pictures, and timestamps.csv with their times, into this folder."""
     quiet: bool = False
     """No progress bar, no summary; errors only."""
+
+    def __post_init__(self) -> None:
+        check_access(self.serve, self.serve_token)
 
 
 @dataclass(frozen=True, slots=True)

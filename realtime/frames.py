@@ -48,11 +48,16 @@ class Source(Protocol):
     mended, for the end of the run (complete when iteration has ended).
     """
 
-    name: str
-    live: bool
-    total: int | None
-    rate: float | None
-    notes: Sequence[str]
+    @property
+    def name(self) -> str: ...
+    @property
+    def live(self) -> bool: ...
+    @property
+    def total(self) -> int | None: ...
+    @property
+    def rate(self) -> float | None: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
 
     def __enter__(self) -> Self: ...
     def __exit__(

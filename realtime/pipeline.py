@@ -1,12 +1,13 @@
-"""The wiring: capture -> [entrance] -> infer -> people -> results."""
+"""The wiring: capture -> pair by time -> [entrance] -> infer -> people -> results."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from engines.card import Card, load_card
@@ -17,43 +18,54 @@ from engines.poses import Candidates
 from engines.weights import locate
 from realtime.channel import Channel
 from realtime.config import ModelSettings, Settings
-from realtime.errors import SourceError, Stopped
+from realtime.errors import OutputError, SourceError, Stopped
 from realtime.frames import Frame, Source, Stoppable
 from realtime.poses import Result, Tracks, View
+from realtime.record import Recorder
 from realtime.sinks import Together, open_sinks
-from realtime.sources import open_source
+from realtime.sources import open_sources
 from realtime.stages import Stages
+from realtime.sync import FrameSet, Gate, merge
 
 Clock = Callable[[], float]
+TAPE = 60  # frames that wait for the recorder's encoder, two seconds of a camera
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inferred:
-    """A set of frames with what the network made of them."""
+    """A set of frames with what the network made of those that are there."""
 
-    frames: tuple[Frame, ...]
+    frames: FrameSet
     candidates: list[Candidates]
     estimator: Estimator
     seconds: float
 
 
 class Pipeline:
-    """The frames of a source as results, in order, worked on by several threads.
+    """The frames of all sources as results, in order, worked on by several threads.
 
-    Only the entrance of a live source drops frames (the oldest), so that results are as young as
+    Frames are paired by time before anything is dropped, so that instants are never mixed. Only
+    the entrance of live sources drops frames (the oldest), so that results are as young as
     they can be; behind it, and everywhere for files, a full channel makes the stage before wait.
     """
 
     def __init__(
-        self, source: Source, open_engine: Callable[[], Estimator], clock: Clock = time.monotonic
+        self,
+        sources: Sequence[Source],
+        open_engine: Callable[[], Estimator],
+        recorder: Recorder | None = None,
+        clock: Clock = time.monotonic,
     ) -> None:
-        self._source = source
+        self._sources = sources
+        self._live = sources[0].live
         self._open_engine = open_engine
         self._clock = clock
-        self._entrance: Channel[tuple[Frame, ...]] = Channel(1, drop_oldest=source.live)
+        self._entrance: Channel[FrameSet] = Channel(1, drop_oldest=self._live)
         self._inferred: Channel[Inferred] = Channel(1)
         self._results: Channel[Result] = Channel(1)
-        self._stages = Stages(self._entrance, self._inferred, self._results)
+        self._recorder = recorder
+        self._tape: Channel[FrameSet] = Channel(TAPE, drop_oldest=self._live)
+        self._stages = Stages(self._entrance, self._inferred, self._results, self._tape)
 
     @property
     def dropped(self) -> int:
@@ -66,29 +78,71 @@ class Pipeline:
         Leaving the iteration early ends all threads.
         """
         with self._stages as stages:
-            stages.start("capture", self._capture)
+            if self._recorder is not None:
+                stages.start("record", partial(self._record, self._recorder))
+            if self._live:
+                self._start_cameras()
+            else:
+                stages.start("capture", self._read)
             stages.start("infer", self._infer)
             stages.start("people", self._people)
             try:
                 yield from self._results
             finally:
-                if isinstance(self._source, Stoppable):
-                    self._source.stop()
+                for source in self._sources:
+                    if isinstance(source, Stoppable):
+                        source.stop()
 
-    def _capture(self) -> None:
+    def _frames(self, source: Source) -> Iterator[Frame]:
+        """A source that breaks off ends here, its error is kept: what is under way comes out."""
         try:
-            for frame in self._source:
-                self._entrance.put((frame,))
+            yield from source
         except SourceError as error:
-            # A file that breaks off: its good frames are still worked on.
             self._stages.keep("capture", error)
+
+    def _read(self) -> None:
+        """Files: one reader, every frame."""
+        for frames in merge([self._frames(source) for source in self._sources]):
+            self._admit(frames)
+        self._close()
+
+    def _start_cameras(self) -> None:
+        """Live sources: a thread each; the last one to end closes the entrance."""
+        gate = Gate(len(self._sources), self._admit, self._close)
+        for camera, source in enumerate(self._sources):
+
+            def capture(camera: int = camera, source: Source = source) -> None:
+                for frame in self._frames(source):
+                    gate.put(camera, frame)
+                gate.leave()
+
+            self._stages.start(f"capture {source.name}", capture)
+
+    def _admit(self, frames: FrameSet) -> None:
+        if self._recorder is not None:
+            self._tape.put(frames)
+        self._entrance.put(frames)
+
+    def _close(self) -> None:
+        self._tape.close()
         self._entrance.close()
+
+    def _record(self, recorder: Recorder) -> None:
+        """Every set, also those that the network has no time for. A full disk ends this alone."""
+        working = True
+        for frames in self._tape:
+            try:
+                if working:
+                    recorder.write(frames)
+            except OutputError as error:
+                working = False
+                self._stages.keep("record", error)
 
     def _infer(self) -> None:
         """Owns the device: the engine is made, used and closed on this thread."""
         estimator = self._open_engine()
         try:
-            flying: deque[tuple[tuple[Frame, ...], float]] = deque()
+            flying: deque[tuple[FrameSet, float]] = deque()
 
             def finish() -> None:
                 frames, began = flying.popleft()
@@ -98,7 +152,7 @@ class Pipeline:
 
             for frames in self._entrance:
                 flying.append((frames, self._clock()))
-                estimator.submit([frame.image for frame in frames])
+                estimator.submit([frame.image for frame in frames if frame])
                 if len(flying) >= estimator.depth:
                     finish()
             while flying:
@@ -110,27 +164,33 @@ class Pipeline:
     def _people(self) -> None:
         for item in self._inferred:
             began = self._clock()
+            found = iter(item.candidates)
             views = tuple(
-                View(frame, Tracks.untracked(item.estimator.decode(candidates)))
-                for frame, candidates in zip(item.frames, item.candidates, strict=True)
+                View(frame, Tracks.untracked(item.estimator.decode(next(found)))) if frame else None
+                for frame in item.frames
             )
             seconds = {"infer": item.seconds, "people": self._clock() - began}
-            self._results.put(Result(views[0].frame.time, views, seconds))
+            moment = next(filter(None, item.frames)).time
+            self._results.put(Result(moment, views, seconds, self.dropped))
         self._results.close()
 
 
 def run(settings: Settings) -> None:
-    """The main job: from a source to every output that the settings name.
+    """The main job: from all sources to every output that the settings name.
 
     Outputs are finished whatever ends the run: the source's end, the user, or an error.
     """
     card = load_card(settings.models.model)
     with suppress(Stopped), ExitStack() as stack:
-        source = stack.enter_context(open_source(settings.sources))
-        outputs = open_sinks(settings.outputs, source, settings.sources.source, card.skeleton)
-        open_engine = engine_opener(card, settings.models, live=source.live)
+        sources = [stack.enter_context(source) for source in open_sources(settings.sources)]
+        outputs = open_sinks(settings.outputs, sources, settings.sources.source, card)
+        open_engine = engine_opener(card, settings.models, live=sources[0].live)
         sinks = stack.enter_context(Together(outputs))
-        for result in stack.enter_context(closing(iter(Pipeline(source, open_engine)))):
+        recorder = None
+        if settings.outputs.record is not None:
+            recorder = stack.enter_context(Recorder(settings.outputs.record, sources))
+        results = iter(Pipeline(sources, open_engine, recorder))
+        for result in stack.enter_context(closing(results)):
             sinks.write(result)
 
 

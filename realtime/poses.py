@@ -49,9 +49,10 @@ class Result:
     """What all cameras saw at one instant.
 
     time: seconds, of the first view. views: one a camera, None = that camera is out.
-    seconds: how long each stage took for it.
+    seconds: how long each stage took for it. dropped: frames left out so far to stay live.
     """
 
     time: float
     views: tuple[View | None, ...]
     seconds: Mapping[str, float]
+    dropped: int = 0

@@ -22,6 +22,7 @@ BELOW = {
 ROOMS = {
     "openvino": {"engines/openvino.py", "engines/commands/doctor.py"},
     "av": {"realtime/"},
+    "aiohttp": {"realtime/web/"},
     "torch": {"engines/torch.py", "engines/networks/"},
     "pycuda": {"engines/cuda.py"},
     "tensorrt": {"engines/tensorrt.py", "engines/build.py"},
@@ -85,7 +86,7 @@ def test_runtimes_are_imported_only_when_used() -> None:
     """A machine without a runtime never pays for it."""
     code = (
         "import sys, realtime.pipeline\n"
-        "loaded = {'openvino', 'torch', 'pycuda', 'tensorrt'} & set(sys.modules)\n"
+        "loaded = {'openvino', 'torch', 'pycuda', 'tensorrt', 'aiohttp'} & set(sys.modules)\n"
         "assert not loaded, loaded"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)

@@ -105,6 +105,38 @@ def test_a_video_gives_its_people_in_every_output(
     assert all(one["category_id"] == 1 and len(one["keypoints"]) == 51 for one in results)
 
 
+def test_several_files_have_outputs_of_their_own(card: Path, tmp_path: Path) -> None:
+    """Two clips of one name in two folders, of different lengths."""
+    truth = {
+        "cam": [[person((60 + 12 * n, 128), 180, "walking")] for n in range(6)],
+        "cam_2": [[person((260 - 12 * n, 128), 180)] for n in range(4)],
+    }
+    sources: list[object] = []
+    for name, people in truth.items():
+        folder = tmp_path / f"of {name}"
+        folder.mkdir()
+        pictures = [scene(one, SIZE) for one in people]
+        sources += [
+            "--source",
+            write_video(folder / "cam.mkv", pictures, [n / 30 for n in range(len(people))]),
+        ]
+    out = tmp_path / "out"
+    done = posestream(
+        *(*sources, "--model", card, "--json", out / "json", "--output", out / "poses.mp4"),
+        *("--coco", out / "coco.json"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in out.iterdir()} == {
+        *("json", "poses_cam.mp4", "poses_cam_2.mp4", "coco_cam.json", "coco_cam_2.json")
+    }
+    for name, people in truth.items():
+        files = sorted((out / "json" / name).iterdir())
+        assert len(files) == len(people)
+        for file, one in zip(files, people, strict=True):
+            assert same(people_of(file), one), file
+        assert len(json.loads((out / f"coco_{name}.json").read_text())) == len(people)
+
+
 def test_start_end_and_step_keep_the_frames_numbers(
     card: Path, clip: tuple[Path, list[list[Points]], list[float]], tmp_path: Path
 ) -> None:
@@ -123,7 +155,7 @@ def test_a_folder_of_pictures_with_a_broken_one(card: Path, tmp_path: Path) -> N
     folder, out = tmp_path / "photos", tmp_path / "out"
     folder.mkdir()
     rng = np.random.default_rng(5)
-    truth = {f"img{n}": crowd(people, SIZE, rng) for people, n in enumerate((1, 2, 10))}
+    truth = {f"img{n}": crowd(people, SIZE, rng) for people, n in enumerate((1, 2, 10), 1)}
     for name, people in truth.items():
         write_picture(folder / f"{name}.png", scene(people, SIZE))
     (folder / "img3.png").write_bytes((folder / "img2.png").read_bytes()[:200])
@@ -185,7 +217,11 @@ def test_thresholds_and_max_people(card: Path, tmp_path: Path) -> None:
         (["--source", "README.md", "--end", "0"], "--end"),
         (["--source", "README.md", "--height", "3"], "--height"),
         (["--source", "README.md", "--camera-size", "big"], "--camera-size"),
+        (["--source", "README.md", "--min-score", "nan"], "--min-score"),
+        (["--source", "README.md", "--max-people", "0"], "--max-people"),
         (["--source", "README.md", "--sauce", "1"], "--source"),
+        (["--source", "README.md", "--serve", "here"], "--serve"),
+        (["--source", "README.md", "--serve", "0.0.0.0:8080"], "--serve-token"),
         ([], "--source"),
     ],
 )
@@ -236,7 +272,8 @@ def test_damaged_weights_are_refused(card: Path, clip: tuple[Path, object, objec
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_ctrl_c_finishes_every_output(card: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_finishes_every_output(card: Path, tmp_path: Path, stop: signal.Signals) -> None:
     people = crowd(2, SIZE, np.random.default_rng(0))
     film = tmp_path / "long.mkv"
     write_video(film, [scene(people, SIZE)] * 600, [n / 30 for n in range(600)])
@@ -254,7 +291,7 @@ def test_ctrl_c_finishes_every_output(card: Path, tmp_path: Path) -> None:
     deadline = time.monotonic() + 30
     while len(list((tmp_path / "json").glob("*"))) < 5 and time.monotonic() < deadline:
         time.sleep(0.01)
-    program.send_signal(signal.SIGINT)
+    program.send_signal(stop)
     _, errors = program.communicate(timeout=30)
     assert program.returncode == 130, errors
     assert "Traceback" not in errors

@@ -176,7 +176,7 @@ def weights() -> Iterator[Finding]:
         try:
             located = locate(card, download=False)
         except WeightsError as error:
-            yield Finding("note", str(error), f"python -m engines fetch {card.name}")
+            yield Finding("note", str(error))
         else:
             yield Finding("ok", f"{card.name}, {located.precision}: {located.paths[0]}")
     for folder in named_folders():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from engines.card import Card
+from engines.opencv import explain_import_error
 from engines.skeleton import Skeleton
 from realtime.config import OutputSettings
 from realtime.errors import OutputError
@@ -21,6 +24,7 @@ from realtime.sinks.overlay import Overlay
 from realtime.sinks.progress import ProgressSink
 from realtime.sinks.video import VideoSink
 from realtime.sinks.window import WindowSink
+from realtime.web.address import parse_address
 
 
 class Sink(Protocol):
@@ -41,34 +45,108 @@ class Sink(Protocol):
 
 def open_sinks(
     settings: OutputSettings,
-    source: Source,
-    origin: str = "",
-    skeleton: Skeleton | None = None,
+    sources: Sequence[Source],
+    origins: Sequence[str] = (),
+    card: Card | None = None,
 ) -> list[Sink]:
     """The outputs that the settings ask for, in the order in which to enter them.
 
-    origin: the --source, whose files no output may overwrite. skeleton: the model's.
+    Several sources have files of their own: folders get a folder for each, files its name.
+    origins: what --source said, whose files no output may overwrite. card: the model, which --serve
+    names and without which it is left out.
     OutputError where one of them cannot work; nothing is overwritten yet.
     """
     overlay = Overlay()
-    sources = source_files(origin)
+    taken = [file for origin in origins for file in source_files(origin)]
     files: list[Sink] = []
-    if settings.output is not None:
-        files.append(_open_pictures(settings.output, source, sources, overlay))
-    if settings.json is not None:
-        files.append(JsonSink(settings.json))
-    if settings.coco is not None:
-        files.append(CocoSink(settings.coco, sources, skeleton))
+    for camera, source in enumerate(sources):
+        own = settings if len(sources) == 1 else _of_source(settings, source.name)
+        for sink in _open_files(own, source, taken, overlay, card.skeleton if card else None):
+            files.append(sink if len(sources) == 1 else OneView(camera, sink))
     # Entered last, the files are finished first; then comes the summary; then the window, which
     # may wait for a key.
     front: list[Sink] = []
     if settings.show:
-        hold = source.total == 1 and not source.live
+        hold = not sources[0].live and all(source.total == 1 for source in sources)
         front.append(WindowSink(overlay, hold=hold))
+    if settings.serve is not None and card is not None:
+        front.append(_open_server(settings, settings.serve, sources, card))
     if not settings.quiet:
-        written = [settings.output, settings.json, settings.coco]
-        front.append(ProgressSink(source, [path for path in written if path is not None]))
+        shown = settings if len(sources) == 1 else _of_source(settings, "*")
+        written = [shown.output, shown.json, shown.coco, settings.record]
+        front.append(ProgressSink(sources, [path for path in written if path is not None]))
     return [*front, *files]
+
+
+def _of_source(settings: OutputSettings, name: str) -> OutputSettings:
+    """The settings with the paths of one source of several."""
+
+    def own(path: Path | None) -> Path | None:
+        if path is None or path.is_dir() or not path.suffix:
+            return path and path / name
+        return path.with_name(f"{path.stem}_{name}{path.suffix}")
+
+    folder = settings.json and settings.json / name
+    return replace(settings, output=own(settings.output), json=folder, coco=own(settings.coco))
+
+
+def _open_files(
+    settings: OutputSettings,
+    source: Source,
+    taken: list[Path],
+    overlay: Overlay,
+    skeleton: Skeleton | None,
+) -> Iterator[Sink]:
+    if settings.output is not None:
+        yield _open_pictures(settings.output, source, taken, overlay)
+    if settings.json is not None:
+        yield JsonSink(settings.json)
+    if settings.coco is not None:
+        yield CocoSink(settings.coco, taken, skeleton)
+
+
+def _open_server(
+    settings: OutputSettings, serve: str, sources: Sequence[Source], card: Card
+) -> Sink:
+    # Imported here: a web server takes a fifth of a second that other runs need not pay.
+    try:
+        from realtime.sinks.web import WebSink
+    except ModuleNotFoundError as error:
+        raise OutputError(f"--serve does not work: {explain_import_error(error)}") from error
+    return WebSink(
+        parse_address(serve),
+        settings.serve_token,
+        card.name,
+        card.skeleton,
+        [source.name for source in sources],
+        announce=not settings.quiet,
+    )
+
+
+class OneView:
+    """A sink that gets one camera's views alone."""
+
+    def __init__(self, camera: int, sink: Sink) -> None:
+        self._camera = camera
+        self._sink = sink
+
+    def __enter__(self) -> Self:
+        self._sink.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._sink.__exit__(kind, error, trace)
+
+    def write(self, result: Result) -> None:
+        """Pass the camera's view on, unless it is out."""
+        view = result.views[self._camera]
+        if view is not None:
+            self._sink.write(replace(result, views=(view,)))
 
 
 def _open_pictures(

@@ -8,19 +8,20 @@ from realtime.poses import Result, View
 
 
 class Overlay:
-    """Draws each result once, at the first output that asks, for however many ask."""
+    """Draws each view once, at the first output that asks, for however many ask."""
 
     def __init__(self) -> None:
-        self._result: Result | None = None
-        self._drawn: list[tuple[View, Image]] = []
+        self._latest: dict[str, tuple[View, Image]] = {}
 
     def pictures(self, result: Result) -> list[tuple[View, Image]]:
         """The views of the result with their pictures, read-only; a camera that is out has none."""
-        if result is not self._result:
-            self._drawn = [
-                (view, draw(view.frame.image, view.tracks)) for view in result.views if view
-            ]
-            for _, picture in self._drawn:
-                picture.flags.writeable = False
-            self._result = result
-        return self._drawn
+        return [self._drawn(view) for view in result.views if view]
+
+    def _drawn(self, view: View) -> tuple[View, Image]:
+        camera = view.frame.camera
+        known = self._latest.get(camera)
+        if known is None or known[0] is not view:
+            picture = draw(view.frame.image, view.tracks)
+            picture.flags.writeable = False
+            known = self._latest[camera] = view, picture
+        return known

@@ -30,18 +30,18 @@ SMOOTH = 1.0  # seconds over which the rate is averaged
 class ProgressSink:
     """Shows frames, rate, people and the time left while stderr is a terminal.
 
-    written: where outputs go, for the summary. It comes with the source's notes at the end of a
+    written: where outputs go, for the summary. It comes with the sources' notes at the end of a
     run without an error, on a terminal or not.
     """
 
     def __init__(
         self,
-        source: Source,
+        sources: Sequence[Source],
         written: Sequence[Path] = (),
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._source = source
+        self._sources = sources
         self._written = written
         self._console = console or Console(stderr=True)
         self._clock = clock
@@ -50,15 +50,18 @@ class ProgressSink:
         self._latest = 0.0
         self._frames = self._people = self._frames_shown = 0
         self._rate = 0.0
-        total = None if source.live else source.total
+        totals = [None if source.live else source.total for source in sources]
+        total = None if None in totals else max(filter(None, totals), default=0)
+        name = ", ".join(source.name for source in sources)
         self._progress = Progress(
             *_columns(total),
             console=self._console,
+            get_time=clock,
             auto_refresh=False,
             transient=True,
             disable=not self._console.is_terminal,
         )
-        self._task = self._progress.add_task(source.name, total=total, rate="", people="")
+        self._task = self._progress.add_task(name, total=total, rate="", people="")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -67,7 +70,8 @@ class ProgressSink:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._progress.stop()
         if kind is None or issubclass(kind, Stopped | KeyboardInterrupt):
-            for line in (self.summary(), *self._source.notes):
+            notes = [note for source in self._sources for note in source.notes]
+            for line in (self.summary(), *notes):
                 self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def write(self, result: Result) -> None:

@@ -26,9 +26,10 @@ ENDINGS = (".mp4",)
 TICKS = 90_000  # a second, as video streams count
 KEYFRAME_SECONDS = 2
 FRAGMENT_SECONDS = 0.5
-# Of 720p frames, superfast takes 4 ms of a core each, ultrafast 2.4 ms (and 1.6 times the bytes),
-# veryfast 6.6 ms (and 0.7 times). Without B-frames packets are in the order of their times.
-ENCODER = {"preset": "superfast", "crf": "23", "bf": "0"}
+# A 720p frame takes 8 ms of CPU, conversion included; ultrafast 5 (and 1.6 times the bytes),
+# veryfast 13 (and 0.7 times). Without B-frames packets are in the order of their times.
+ENCODER = {"preset": "superfast", "bf": "0"}
+USUAL = 23  # CRF: less is better and larger
 # Written in pieces that can be read whatever happens next; closing makes a common .mp4 of them.
 MUXER = {
     "movflags": "hybrid_fragmented",
@@ -69,7 +70,7 @@ class VideoSink:
 class Recording:
     """One file while it is written. After an error nothing more goes into it."""
 
-    def __init__(self, path: Path, size: tuple[int, int], rate: Fraction) -> None:
+    def __init__(self, path: Path, size: tuple[int, int], rate: Fraction, crf: int = USUAL) -> None:
         self._path = path
         self._size = size
         self._start: float | None = None
@@ -80,10 +81,10 @@ class Recording:
         except OSError as error:
             raise broken(path, error) from error
         self._container = av.open(self._file, "w", format="mp4", options=MUXER)
-        self._stream = self._open_stream(rate)
+        self._stream = self._open_stream(rate, {**ENCODER, "crf": str(crf)})
 
-    def _open_stream(self, rate: Fraction) -> VideoStream:
-        stream = self._container.add_stream("libx264", rate=rate, options=ENCODER)
+    def _open_stream(self, rate: Fraction, options: dict[str, str]) -> VideoStream:
+        stream = self._container.add_stream("libx264", rate=rate, options=options)
         stream.width, stream.height = (side + side % 2 for side in self._size)
         stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import NoReturn, Self
 
 import cv2
 
@@ -43,20 +43,32 @@ class WindowSink:
     def write(self, result: Result) -> None:
         """Show the pictures and look for keys."""
         if self._closed():
-            self._hold = False
-            raise Stopped
+            self._stop()
+        try:
+            self._show(result)
+            key = cv2.waitKey(1) & 0xFF
+        except cv2.error:
+            # The user may close a window at any moment, between two of these calls as well.
+            if self._closed():
+                self._stop()
+            raise
+        if key in QUIT:
+            self._stop()
+
+    def _show(self, result: Result) -> None:
         for view, picture in self._overlay.pictures(result):
             name = f"posestream - {view.frame.camera}"
             if name not in self._names:
                 width, height = view.frame.size
                 scale = min(1.0, LARGEST[0] / width, LARGEST[1] / height)
                 cv2.namedWindow(name, FLAGS)
-                cv2.resizeWindow(name, max(1, round(width * scale)), max(1, round(height * scale)))
                 self._names.append(name)
+                cv2.resizeWindow(name, max(1, round(width * scale)), max(1, round(height * scale)))
             cv2.imshow(name, picture)
-        if cv2.waitKey(1) & 0xFF in QUIT:
-            self._hold = False
-            raise Stopped
+
+    def _stop(self) -> NoReturn:
+        self._hold = False
+        raise Stopped
 
     def _closed(self) -> bool:
         """Whether the user closed a window; imshow would open it again."""

@@ -7,6 +7,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from realtime.config import SourceSettings
@@ -14,7 +15,8 @@ from realtime.errors import SourceError
 from realtime.frames import Source
 from realtime.sources.images import ImageSource, glob_images, images_in, is_image
 from realtime.sources.live import LiveSource
-from realtime.sources.names import file_name, nearest
+from realtime.sources.named import Named
+from realtime.sources.names import file_name, nearest, unused
 from realtime.sources.paced import Looped, Paced
 from realtime.sources.stream import StreamConnector, stream_name
 from realtime.sources.turn import Turned, matrix_of
@@ -24,8 +26,26 @@ from realtime.sources.webcam import WebcamConnector, camera_indices
 Clock = Callable[[], float]
 
 
+def open_sources(settings: SourceSettings, clock: Clock = time.monotonic) -> list[Source]:
+    """All sources that the settings name, to be entered; SourceError where they do not mix."""
+    sources = [
+        open_source(replace(settings, source=(one,)), clock=clock) for one in settings.source
+    ]
+    if len({source.live for source in sources}) > 1:
+        raise SourceError(
+            "Cameras and files cannot run together: give either live sources or recorded ones."
+        )
+    taken: set[str] = set()
+    for n, source in enumerate(sources):
+        name = unused(source.name, taken)
+        taken.add(name)
+        if name != source.name:
+            sources[n] = Named(source, name)
+    return sources
+
+
 def open_source(settings: SourceSettings, clock: Clock = time.monotonic) -> Source:
-    """The source that the settings name, ready to be entered.
+    """The first source that the settings name, ready to be entered.
 
     Its name, total and rate are final once it is entered. SourceError where there is nothing to
     open; whether a video or camera can be read shows when it is entered.
@@ -33,16 +53,18 @@ def open_source(settings: SourceSettings, clock: Clock = time.monotonic) -> Sour
     end = sys.maxsize if settings.end is None else settings.end
     chosen = range(settings.start, end, settings.step)
     source: Source
-    if settings.source.partition(":")[0] == "webcam":
+    spec = settings.source[0]
+    if spec.partition(":")[0] == "webcam":
         source = _camera(settings, chosen, clock)
-    elif "://" in settings.source:
-        connect = StreamConnector(settings.source, clock=clock)
-        name = stream_name(settings.source)
-        source = LiveSource(name, connect, chosen, give_up=settings.give_up, clock=clock)
+    elif "://" in spec:
+        connect = StreamConnector(spec, clock=clock)
+        source = LiveSource(
+            stream_name(spec), connect, chosen, give_up=settings.give_up, clock=clock
+        )
     else:
-        source = _file(settings.source, chosen, clock)
+        source = _file(spec, chosen, clock)
         if settings.loop:
-            source = Looped(lambda: _file(settings.source, chosen, clock))
+            source = Looped(lambda: _file(spec, chosen, clock))
         if settings.realtime:
             source = Paced(source, clock)
     if isinstance(source, LiveSource) and (settings.loop or settings.realtime):
@@ -54,7 +76,7 @@ def open_source(settings: SourceSettings, clock: Clock = time.monotonic) -> Sour
 
 
 def _camera(settings: SourceSettings, chosen: range, clock: Clock) -> LiveSource:
-    name = settings.source
+    name = settings.source[0]
     if not re.fullmatch(r"webcam(:[0-9]{1,3})?", name):
         raise SourceError(f"{name!r} names no camera: write webcam, or webcam:0, webcam:1, ...")
     number = name.partition(":")[2]

@@ -52,3 +52,12 @@ def nearest(path: str) -> str:
         return ""
     close = get_close_matches(name, there, n=1)
     return f" Did you mean {os.path.join(folder, close[0])!r}?" if close else ""
+
+
+def unused(name: str, taken: set[str]) -> str:
+    """The name, with the first number from 2 on behind it that makes it new."""
+    count, new = 1, name
+    while new in taken:
+        count += 1
+        new = f"{name}_{count}"
+    return new

@@ -83,7 +83,7 @@ def main() -> None:
         images = [frame.image for frame in clip]
     models = ModelSettings(precision=args.precision, height=args.height)
     open_engine = engine_opener(load_card(models.model), models, live=True)
-    pipeline = Pipeline(Camera(images, args.minutes * 60), open_engine)
+    pipeline = Pipeline([Camera(images, args.minutes * 60)], open_engine)
     ages: list[float] = []
     stages: list[float] = []
     began = minute = time.monotonic()

@@ -80,7 +80,7 @@ def ages(camera: NetworkCamera, seconds: float, models: ModelSettings) -> None:
     open_engine = engine_opener(load_card(models.model), models, live=True)
     with open_source(SourceSettings(camera.url())) as source:
         found: list[tuple[float, float]] = []
-        pipeline = Pipeline(source, open_engine)
+        pipeline = Pipeline([source], open_engine)
         began = 0.0
         for count, result in enumerate(pipeline):
             now = time.monotonic()

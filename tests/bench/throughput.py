@@ -74,8 +74,8 @@ def pipeline(source: Source, outputs: OutputSettings) -> float:
     models = ModelSettings(MODEL, precision="int8")
     open_engine = engine_opener(load_card(MODEL), models, live=False)
     count, began = 0, 0.0
-    with Together(open_sinks(outputs, source)) as sinks:
-        for result in Pipeline(source, open_engine):
+    with Together(open_sinks(outputs, [source])) as sinks:
+        for result in Pipeline([source], open_engine):
             sinks.write(result)
             count += 1
             if count == 1:

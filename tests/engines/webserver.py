@@ -62,9 +62,9 @@ def serving() -> Iterator[Site]:
             self.end_headers()
             cut = site.cuts.pop(0) if site.cuts else None
             body = body[start:][:cut]
+            site.sent += len(body)  # before the client, and its test, can go on
             self.wfile.write(body)
             self.wfile.flush()
-            site.sent += len(body)
             if cut is not None and site.stall:
                 site.stalled.set()
                 site.go_on.wait(30)

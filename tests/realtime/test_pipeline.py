@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -15,10 +17,12 @@ import pytest
 from engines.errors import DeviceError
 from engines.poses import Candidates, Image, Poses
 from engines.skeleton import named_skeleton
-from realtime.errors import SourceError
+from realtime.errors import OutputError, SourceError
 from realtime.frames import Frame
 from realtime.pipeline import Pipeline
 from realtime.poses import Result
+from realtime.record import Recorder
+from realtime.sync import FrameSet
 
 pytestmark = pytest.mark.timeout(30)
 NONE = Candidates(np.zeros((0, 4), np.float32), np.zeros((0, 4), np.float32))
@@ -27,11 +31,17 @@ NONE = Candidates(np.zeros((0, 4), np.float32), np.zeros((0, 4), np.float32))
 class Clip:
     """A source of `count` frames that hold their index; live ones come every `period` seconds."""
 
-    name = "clip"
     rate: float | None = None
     notes: Sequence[str] = ()
 
-    def __init__(self, count: int, period: float = 0.0, fails: Exception | None = None) -> None:
+    def __init__(
+        self,
+        count: int,
+        period: float = 0.0,
+        fails: Exception | None = None,
+        name: str = "clip",
+    ) -> None:
+        self.name = name
         self.total: int | None = count
         self.live = period > 0
         self.period = period
@@ -53,7 +63,10 @@ class Clip:
             if self.live:
                 time.sleep(max(0.0, began + n * self.period - time.monotonic()))
             image = np.full((8, 8, 3), n % 256, np.uint8)
-            yield Frame("clip", n, f"clip_{n:012d}", n / 10, time.monotonic(), image)
+            now = time.monotonic()
+            yield Frame(
+                self.name, n, f"{self.name}_{n:012d}", now if self.live else n / 10, now, image
+            )
         if self.fails:
             raise self.fails
 
@@ -66,22 +79,22 @@ class Slow:
         self.seconds = seconds
         self.fails_at = fails_at
         self.thread = threading.get_ident()
-        self.flying: deque[int] = deque()
+        self.flying: deque[list[int]] = deque()
         self.most_flying = 0
         self.closed = False
 
     def submit(self, images: Sequence[Image]) -> None:
         assert threading.get_ident() == self.thread
-        self.flying.append(int(images[0][0, 0, 0]))
+        self.flying.append([int(image[0, 0, 0]) for image in images])
         self.most_flying = max(self.most_flying, len(self.flying))
 
     def result(self) -> list[Candidates]:
         assert threading.get_ident() == self.thread
-        value = self.flying.popleft()
-        if value == self.fails_at:
+        values = self.flying.popleft()
+        if self.fails_at in values:
             raise DeviceError("The device is gone; plug it in.")
         time.sleep(self.seconds)
-        return [NONE]
+        return [NONE] * len(values)
 
     def decode(self, candidates: Candidates) -> Poses:
         skeleton = named_skeleton("coco18")
@@ -95,7 +108,8 @@ class Slow:
 
 
 def threads() -> set[str]:
-    return {thread.name for thread in threading.enumerate()} & {"capture", "infer", "people"}
+    stages = ("capture", "infer", "people")
+    return {one.name for one in threading.enumerate() if one.name.startswith(stages)}
 
 
 @pytest.mark.parametrize("depth", [1, 3])
@@ -106,7 +120,7 @@ def test_a_file_loses_no_frame_and_keeps_the_order(depth: int) -> None:
         made.append(Slow(depth))
         return made[0]
 
-    results = list(Pipeline(Clip(200), make))
+    results = list(Pipeline([Clip(200)], make))
     frames = [view.frame for result in results for view in result.views if view]
     assert [frame.index for frame in frames] == list(range(200))
     assert [result.time for result in results] == [n / 10 for n in range(200)]
@@ -116,13 +130,13 @@ def test_a_file_loses_no_frame_and_keeps_the_order(depth: int) -> None:
 
 
 def test_fewer_frames_than_requests_in_flight() -> None:
-    assert len(list(Pipeline(Clip(2), lambda: Slow(depth=5)))) == 2
-    assert list(Pipeline(Clip(0), lambda: Slow(depth=5))) == []
+    assert len(list(Pipeline([Clip(2)], lambda: Slow(depth=5)))) == 2
+    assert list(Pipeline([Clip(0)], lambda: Slow(depth=5))) == []
 
 
 def test_a_slow_network_makes_a_live_source_drop_not_lag() -> None:
     """60 frames at 200 a second through a network that does 40: age stays, most are dropped."""
-    pipeline = Pipeline(Clip(60, period=0.005), lambda: Slow(seconds=0.025))
+    pipeline = Pipeline([Clip(60, period=0.005)], lambda: Slow(seconds=0.025))
     ages = []
     indices = []
     for result in pipeline:
@@ -140,7 +154,7 @@ def test_a_slow_network_makes_a_live_source_drop_not_lag() -> None:
 
 def test_a_failing_network_ends_the_run_with_its_stage() -> None:
     with pytest.raises(DeviceError, match="plug it in") as caught:
-        list(Pipeline(Clip(100), lambda: Slow(fails_at=7)))
+        list(Pipeline([Clip(100)], lambda: Slow(fails_at=7)))
     assert caught.value.__notes__ == ["in stage infer"]
     assert not threads()
 
@@ -150,13 +164,13 @@ def test_an_engine_that_does_not_open_ends_the_run() -> None:
         raise DeviceError("No such device.")
 
     with pytest.raises(DeviceError, match="No such device"):
-        list(Pipeline(Clip(100), make))
+        list(Pipeline([Clip(100)], make))
     assert not threads()
 
 
 def test_a_source_that_breaks_off_gives_its_good_frames_first() -> None:
     results: list[Result] = []
-    pipeline = Pipeline(Clip(20, fails=SourceError("It ends.")), lambda: Slow(depth=3))
+    pipeline = Pipeline([Clip(20, fails=SourceError("It ends."))], lambda: Slow(depth=3))
     with pytest.raises(SourceError, match="ends") as caught:
         results.extend(pipeline)
     assert len(results) == 20
@@ -165,12 +179,12 @@ def test_a_source_that_breaks_off_gives_its_good_frames_first() -> None:
 
 def test_a_defect_in_a_source_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
-        list(Pipeline(Clip(3, fails=ZeroDivisionError()), Slow))
+        list(Pipeline([Clip(3, fails=ZeroDivisionError())], Slow))
     assert not threads()
 
 
 def test_leaving_early_ends_all_threads() -> None:
-    results = iter(Pipeline(Clip(10_000), Slow))
+    results = iter(Pipeline([Clip(10_000)], Slow))
     for _ in range(3):
         next(results)
     results.close()  # type: ignore[attr-defined]
@@ -184,9 +198,92 @@ def test_ctrl_c_in_main_ends_all_threads() -> None:
         made.append(Slow())
         return made[0]
 
-    results = iter(Pipeline(Clip(10_000), make))
+    results = iter(Pipeline([Clip(10_000)], make))
     next(results)
     with pytest.raises(KeyboardInterrupt):
         results.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
     assert not threads()
     assert made[0].closed
+
+
+def test_files_run_together_until_the_last_one_ends() -> None:
+    results = list(Pipeline([Clip(5), Clip(3), Clip(4)], lambda: Slow(depth=3)))
+    seen = [[view and view.frame.index for view in result.views] for result in results]
+    assert seen == [[0, 0, 0], [1, 1, 1], [2, 2, 2], [3, None, 3], [4, None, None]]
+
+
+def test_a_file_that_breaks_off_does_not_end_the_others() -> None:
+    results: list[Result] = []
+    broken = Clip(2, fails=SourceError("It ends."))
+    with pytest.raises(SourceError, match="It ends"):
+        results.extend(Pipeline([broken, Clip(6)], Slow))
+    assert [result.views[1] is not None for result in results] == [True] * 6
+
+
+def test_cameras_are_paired_and_one_that_ends_is_left_out() -> None:
+    """A slow network: instants are dropped whole, both pictures of one are of the same time."""
+    cameras = [Clip(60, period=0.01), Clip(200, period=0.01)]
+    pipeline = Pipeline(cameras, lambda: Slow(seconds=0.02))
+    apart = []
+    alone = 0
+    for result in pipeline:
+        first, second = result.views
+        assert second is not None
+        if first is None:
+            alone += 1
+        else:
+            apart.append(abs(first.frame.captured - second.frame.captured))
+    assert len(apart) > 10
+    assert np.median(apart) < 0.005
+    assert alone > 10
+    assert pipeline.dropped > 20
+    assert not threads()
+
+
+def test_the_recorder_gets_what_the_network_has_no_time_for(tmp_path: Path) -> None:
+    """Two cameras at 100 frames a second, a network that does 40: the recording has them all."""
+    cameras = [Clip(60, period=0.01, name="left"), Clip(60, period=0.01, name="right")]
+    with Recorder(tmp_path, cameras) as recorder:
+        pipeline = Pipeline(cameras, lambda: Slow(seconds=0.025), recorder)
+        seen = len(list(pipeline))
+    assert seen < 40
+    rows = list(csv.DictReader((tmp_path / "timestamps.csv").read_text().splitlines()))
+    sets = [int(row["sync_index"]) for row in rows]
+    assert max(sets) + 1 > 50
+    assert max(sets) + 1 == seen + pipeline.dropped
+    by_set = {
+        n: [float(row["frame_time"]) for row in rows if int(row["sync_index"]) == n] for n in sets
+    }
+    assert all(max(times) - min(times) < 0.01 for times in by_set.values() if times)
+    import av  # after cv2
+
+    for camera, name in enumerate(("left", "right")):
+        own = [row for row in rows if row["cam_id"] == str(camera)]
+        assert [int(row["frame_index"]) for row in own] == list(range(len(own)))
+        assert {row["camera"] for row in own} == {name}
+        with av.open(str(tmp_path / f"{name}.mp4")) as video:
+            times = [frame.time for frame in video.decode(video=0)]
+        began = float(own[0]["frame_time"])
+        expected = [float(row["frame_time"]) - began for row in own]
+        np.testing.assert_allclose(times, expected, atol=1e-3)
+
+
+def test_a_recorder_without_room_ends_alone(tmp_path: Path) -> None:
+    clip = Clip(30)
+    results: list[Result] = []
+    with Recorder(tmp_path, [clip]) as recorder:
+
+        def full(frames: FrameSet) -> None:
+            raise OutputError("No space left.")
+
+        recorder.write = full  # type: ignore[method-assign]
+        with pytest.raises(OutputError, match="No space left"):
+            results.extend(Pipeline([clip], Slow, recorder))
+    assert len(results) == 30
+
+
+def test_a_recording_is_not_written_over(tmp_path: Path) -> None:
+    with Recorder(tmp_path, [Clip(1)]):
+        pass
+    with pytest.raises(OutputError, match="holds a recording already"), Recorder(tmp_path, []):
+        pass

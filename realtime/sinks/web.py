@@ -1,0 +1,61 @@
+"""Results live to browsers and programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Self
+
+from engines.skeleton import Skeleton
+from realtime.poses import Result
+from realtime.stages import Stages
+from realtime.web.address import Address, listen
+from realtime.web.lines import header_line
+from realtime.web.server import Server
+
+
+class WebSink:
+    """Serves a page, the pictures with the poses, lines of JSON and metrics, as long as it runs.
+
+    announce: say on stderr where. The address is final (port 0 is any free one) once entered.
+    OutputError where the port cannot be had.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        token: str | None,
+        model: str,
+        skeleton: Skeleton,
+        sources: Sequence[str],
+        *,
+        announce: bool = True,
+    ) -> None:
+        self.address = address
+        self._token = token
+        self._model = model
+        self._header = header_line(model, skeleton, sources)
+        self._sources = sources
+        self._announce = announce
+        self._server: Server | None = None
+        self._stages = Stages()
+
+    def __enter__(self) -> Self:
+        listener = listen(self.address)
+        self.address = Address(self.address.host, listener.getsockname()[1])
+        self._server = Server(listener, self._token, self._header, self._model, self._sources)
+        self._stages.start("serve", self._server.run)
+        if self._announce:
+            hint = "?token=..." if self._token else ""
+            sys.stderr.write(f"posestream: live at {self.address.url}{hint}\n")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._server is not None:
+            self._server.stop()
+            self._stages.__exit__(None, None, None)
+
+    def write(self, result: Result) -> None:
+        """Hand the result over, whatever clients do."""
+        assert self._server is not None, "write outside of the with"
+        self._server.put(result)

@@ -1,0 +1,1 @@
+"""Results over HTTP: a page, the pictures, a line a frame, figures."""

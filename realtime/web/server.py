@@ -1,0 +1,278 @@
+"""The web server: one event loop on a thread of its own, fed from the main thread."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from importlib.resources import files
+from threading import Lock
+
+from aiohttp import WSMsgType, hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.typedefs import Handler
+
+from realtime.poses import Result
+from realtime.web.figures import Figures
+from realtime.web.guard import HEADERS, Guard
+from realtime.web.lines import frame_line
+from realtime.web.mailbox import Mailbox
+from realtime.web.painter import jpeg
+
+WAITING = 8  # results on their way to the loop
+LINES = 64  # lines that wait for a client; a slower one misses the oldest
+RATE = 30  # pictures a second, at most
+DEAD = 10.0  # seconds in which a client takes nothing until it is let go
+GRACE = 0.5  # seconds for clients to take the last lines and to say good-bye
+MOST = 200  # connections at a time, lest strangers use up the files that the run may open
+CLOSING = b"\r\n--frame\r\n"  # browsers show a picture when they see where the next one begins
+
+
+class Server:
+    """Serves results until it is stopped. `put` and `stop` are for other threads, `run` is one.
+
+    What clients do has no way back to `put`: it leaves the result and goes.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        token: str | None,
+        header: str,
+        model: str,
+        sources: Sequence[str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._listener = listener
+        self._guard = Guard(token)
+        self._header = header.encode()
+        self._clock = clock
+        self._figures = Figures(model, sources)
+        self._page = (files("realtime.web") / "page.html").read_text(encoding="utf-8")
+        self._loop = asyncio.new_event_loop()
+        self._lock = Lock()
+        self._waiting: deque[tuple[Result, float]] = deque(maxlen=WAITING)
+        # From here on for the loop alone.
+        self._stopping = asyncio.Event()
+        self._fresh = asyncio.Event()
+        self._newest: Result | None = None
+        self._readers: set[Mailbox] = set()
+        self._watchers: list[set[Mailbox]] = [set() for _ in sources]
+
+    def put(self, result: Result) -> None:
+        """Hand a result over; it never waits."""
+        with self._lock:
+            wake = not self._waiting
+            self._waiting.append((result, self._clock()))
+        if wake:
+            self._call(self._take)
+
+    def stop(self) -> None:
+        """End `run`, and with it every connection, in a second at most."""
+        self._call(self._stopping.set)
+
+    def run(self) -> None:
+        """Serve; everything is closed when it returns."""
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve())
+
+    def _call(self, what: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(what)
+
+    async def _serve(self) -> None:
+        app = web.Application(middlewares=[self._guarded])
+        app.on_response_prepare.append(_add_headers)
+        app.router.add_get("/", self._get_page)
+        app.router.add_get("/ws", self._get_lines)
+        app.router.add_get(r"/video/{view:\d{1,3}}", self._get_video)
+        app.router.add_get("/video", self._get_video)
+        app.router.add_get("/figures", self._get_figures)
+        app.router.add_get("/metrics", self._get_metrics)
+        app.router.add_get("/healthz", self._get_health)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            logger=_quiet_logger(),
+            handler_cancellation=True,
+            shutdown_timeout=GRACE,
+            keepalive_timeout=DEAD,
+        )
+        await runner.setup()
+        painting = asyncio.create_task(self._paint())
+        stopping = asyncio.create_task(self._stopping.wait())
+        assert runner.server is not None
+        door = partial(Door, runner.server)
+        server = await self._loop.create_server(door, sock=self._listener)
+        try:
+            await asyncio.wait([painting, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if painting.done():
+                painting.result()
+        finally:
+            painting.cancel()
+            stopping.cancel()
+            server.close()
+            self._take()
+            for box in self._clients():
+                box.close()
+            await runner.cleanup()
+
+    def _take(self) -> None:
+        """All results that wait."""
+        with self._lock:
+            waiting = list(self._waiting)
+            self._waiting.clear()
+        for result, now in waiting:
+            self._figures.add(result, now)
+            self._newest = result
+            if self._readers:
+                for line in [frame_line(view).encode() for view in result.views if view]:
+                    for box in self._readers:
+                        box.put(line)
+        self._fresh.set()
+
+    async def _paint(self) -> None:
+        """Pictures of the newest result, once for all who look, and only while somebody does."""
+        while True:
+            await self._fresh.wait()
+            self._fresh.clear()
+            began = self._clock()
+            views = self._newest.views if self._newest else ()
+            for view, watchers in zip(views, self._watchers, strict=False):
+                if view is not None and watchers:
+                    picture = await asyncio.to_thread(jpeg, view)
+                    kind = f"Content-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
+                    for box in watchers:
+                        box.put(kind.encode() + picture + CLOSING)
+            await asyncio.sleep(max(0.0, 1 / RATE - (self._clock() - began)))
+
+    def _clients(self) -> list[Mailbox]:
+        return [box for group in (self._readers, *self._watchers) for box in group]
+
+    @contextmanager
+    def _joined(
+        self, group: set[Mailbox], capacity: int, transport: asyncio.Transport
+    ) -> Iterator[Mailbox]:
+        """A mailbox while a client is there."""
+        box = Mailbox(capacity)
+        group.add(box)
+        try:
+            yield box
+        finally:
+            group.discard(box)
+            # A client that does not take what it was sent would hold the connection for ever.
+            if transport.get_write_buffer_size():
+                transport.abort()
+
+    @web.middleware
+    async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._guard.check(request)
+        return await handler(request)
+
+    async def _get_page(self, _: web.Request) -> web.Response:
+        return web.Response(text=self._page, content_type="text/html")
+
+    async def _get_figures(self, _: web.Request) -> web.Response:
+        return web.Response(text=self._figures.page(self._clock()), content_type="application/json")
+
+    async def _get_metrics(self, _: web.Request) -> web.Response:
+        clients = {"ws": len(self._readers), "video": sum(map(len, self._watchers))}
+        text = self._figures.metrics(self._clock(), clients)
+        return web.Response(
+            body=text.encode(), headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4"}
+        )
+
+    async def _get_health(self, _: web.Request) -> web.Response:
+        wrong = self._figures.health(self._clock())
+        return web.Response(text=f"{wrong or 'ok'}\n", status=503 if wrong else 200)
+
+    async def _get_video(self, request: web.Request) -> web.StreamResponse:
+        """Pictures, each in place of the one before (multipart/x-mixed-replace)."""
+        view = int(request.match_info.get("view", 0))
+        if view >= len(self._watchers):
+            raise web.HTTPNotFound(text=f"There are {len(self._watchers)} pictures.\n")
+        transport = _transport(request)
+        response = web.StreamResponse(
+            headers={hdrs.CONTENT_TYPE: "multipart/x-mixed-replace; boundary=frame"}
+        )
+        await response.prepare(request)
+        with (
+            suppress(ConnectionError, TimeoutError),
+            self._joined(self._watchers[view], 1, transport) as box,
+        ):
+            self._fresh.set()
+            await response.write(CLOSING[2:])
+            async for picture in box:
+                async with asyncio.timeout(DEAD):
+                    await response.write(picture)
+        return response
+
+    async def _get_lines(self, request: web.Request) -> web.WebSocketResponse:
+        """The header, then a line a frame; what the client says is not listened to."""
+        transport = _transport(request)
+        ws = web.WebSocketResponse(timeout=GRACE, heartbeat=DEAD, compress=False, max_msg_size=4096)
+        try:
+            await ws.prepare(request)
+        except ValueError as error:  # aiohttp's of a Sec-WebSocket-Key that is not ASCII
+            raise web.HTTPBadRequest(text="This is not a WebSocket handshake.\n") from error
+        with self._joined(self._readers, LINES, transport) as box:
+            box.put(self._header)
+            sending = asyncio.create_task(_send(ws, box, transport))
+            try:
+                async for _ in ws:
+                    pass
+            finally:
+                sending.cancel()
+        return ws
+
+
+class Door(asyncio.Protocol):
+    """Hands a new connection to the server, or ends it where there are MOST already."""
+
+    def __init__(self, server: web.Server) -> None:
+        self._server = server
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if len(self._server.connections) >= MOST:
+            transport.close()
+            return
+        handler = self._server()
+        transport.set_protocol(handler)
+        handler.connection_made(transport)
+
+
+def _transport(request: web.Request) -> asyncio.Transport:
+    if request.transport is None:
+        raise ConnectionResetError
+    return request.transport
+
+
+async def _send(ws: web.WebSocketResponse, box: Mailbox, transport: asyncio.Transport) -> None:
+    try:
+        async for line in box:
+            await ws.send_frame(line, WSMsgType.TEXT)  # the heartbeat ends a wait without end
+        async with asyncio.timeout(GRACE):
+            await ws.close(code=1001, message=b"the run has ended")
+    except (ConnectionError, TimeoutError):
+        transport.abort()
+
+
+async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(HEADERS)
+
+
+def _quiet_logger() -> logging.Logger:
+    """Defects are logged; what strangers send that is not HTTP is their own affair."""
+    logger = logging.getLogger("posestream.web")
+    logger.filters = [_is_ours]
+    return logger
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError | ConnectionError)

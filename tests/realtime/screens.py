@@ -1,0 +1,122 @@
+"""A screen without a monitor (Xvfb), its picture, and a hand on its keyboard."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pytest
+
+from engines.poses import Image
+
+T = TypeVar("T")
+NEEDED = ("Xvfb", "xdotool")
+SIZE = (900, 700)
+
+
+@contextmanager
+def screen(folder: Path, *words: str) -> Iterator[str]:
+    """An X server with one screen; gives its DISPLAY. Skips where there is no Xvfb."""
+    missing = [name for name in NEEDED if shutil.which(name) is None]
+    if missing:
+        pytest.skip(f"no {' and no '.join(missing)}")
+    reader, writer = os.pipe()
+    geometry = f"{SIZE[0]}x{SIZE[1]}x24"
+    server = subprocess.Popen(
+        [
+            *("Xvfb", "-displayfd", str(writer), "-screen", "0", geometry),
+            *("-fbdir", str(folder), "-nolisten", "tcp", "-noreset", *words),
+        ],
+        pass_fds=[writer],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writer)
+    try:
+        with os.fdopen(reader) as said:
+            number = said.readline().strip()
+        assert number, "Xvfb did not start"
+        yield f":{number}"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def screenshot(folder: Path) -> Image:
+    """What the screen shows: Xvfb keeps it in a file of the X window dump format."""
+    data = (folder / "Xvfb_screen0").read_bytes()
+    header = struct.unpack(">25I", data[:100])
+    start = header[0] + header[19] * 12  # behind the header and the colour map
+    width, height, stride = header[4], header[5], header[12]
+    rows = np.frombuffer(data, np.uint8, height * stride, start).reshape(height, stride)
+    return rows[:, : 4 * width].reshape(height, width, 4)[..., :3].copy()
+
+
+def wait_for(check: Callable[[], T | None], seconds: float = 20) -> T:
+    """What `check` gives as soon as it is something; fails after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = check()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"nothing came in {seconds} s")
+
+
+def window(display: str, title: str) -> int | None:
+    """The window whose title begins so."""
+    done = subprocess.run(
+        ["xdotool", "search", "--onlyvisible", "--name", f"^{title}"],
+        env={**os.environ, "DISPLAY": display},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    return int(done.stdout.split()[-1]) if done.stdout.split() else None
+
+
+def press(display: str, number: int, key: str) -> None:
+    """Press a key over a window, if it is still there."""
+    subprocess.run(
+        ["xdotool", "windowfocus", str(number), "key", key],
+        env={**os.environ, "DISPLAY": display},
+        capture_output=True,
+        timeout=20,
+        check=False,
+    )
+
+
+class _ClientMessage(ctypes.Structure):
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("serial", ctypes.c_ulong),
+        ("send_event", ctypes.c_int),
+        ("display", ctypes.c_void_p),
+        ("window", ctypes.c_ulong),
+        ("message", ctypes.c_ulong),
+        ("format", ctypes.c_int),
+        ("data", ctypes.c_long * 5),
+        ("rest", ctypes.c_long * 24),
+    )
+
+
+def close(display: str, number: int) -> None:
+    """Ask a window to close, as a click on its cross does."""
+    x11 = ctypes.CDLL("libX11.so.6")
+    x11.XOpenDisplay.restype = ctypes.c_void_p
+    x11.XInternAtom.restype = ctypes.c_ulong
+    connection = ctypes.c_void_p(x11.XOpenDisplay(display.encode()))
+    atom = [x11.XInternAtom(connection, name, 0) for name in (b"WM_PROTOCOLS", b"WM_DELETE_WINDOW")]
+    event = _ClientMessage(type=33, window=number, message=atom[0], format=32)
+    event.data[0] = atom[1]
+    x11.XSendEvent(connection, ctypes.c_ulong(number), 0, ctypes.c_long(0), ctypes.byref(event))
+    x11.XCloseDisplay(connection)

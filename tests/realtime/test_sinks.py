@@ -1,0 +1,156 @@
+"""Which outputs the settings open, and several of them together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from engines.card import load_card
+from engines.skeleton import Skeleton
+from realtime.config import OutputSettings
+from realtime.errors import OutputError, Stopped
+from realtime.poses import Result
+from realtime.sinks import Sink, Together, open_sinks
+from tests.realtime.results import Origin, grey, result, tracks
+from tests.synth import person
+
+
+def kinds(source: Origin, origin: str = "", **wanted: object) -> list[str]:
+    """The classes of the outputs for these settings."""
+    settings = OutputSettings(**{"show": False, "quiet": True, **wanted})  # type: ignore[arg-type]
+    return [type(sink).__name__ for sink in open_sinks(settings, [source], [origin])]
+
+
+def test_each_setting_opens_its_output(tmp_path: Path) -> None:
+    assert kinds(Origin()) == []
+    assert kinds(Origin(), quiet=False) == ["ProgressSink"]
+    assert kinds(Origin(), json=tmp_path, coco=tmp_path / "r.json") == ["JsonSink", "CocoSink"]
+    assert kinds(Origin(), output=tmp_path / "v.MP4") == ["VideoSink"]
+    assert kinds(Origin(), output=tmp_path / "folder") == ["ImagesSink"]
+    assert kinds(Origin(total=1), output=tmp_path / "a.png") == ["ImageSink"]
+    (tmp_path / "v2.0").mkdir()
+    assert kinds(Origin(), output=tmp_path / "v2.0") == ["ImagesSink"]
+
+
+def test_outputs_that_cannot_be_are_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"\.avi is not an ending that can be written; choose"):
+        kinds(Origin(), output=tmp_path / "v.avi")
+    with pytest.raises(OutputError, match=r"is a single picture, but clip has more"):
+        kinds(Origin(total=3), output=tmp_path / "a.jpg")
+    hand = Skeleton("hand", ("wrist",), (), frozenset(), (0.1,), ((0, 0, 0),))
+    settings = OutputSettings(show=False, coco=tmp_path / "r.json")
+    card = replace(load_card("human-pose-estimation-0001"), skeleton=hand)
+    with pytest.raises(OutputError, match=r"Skeleton hand has no nose"):
+        open_sinks(settings, [Origin()], [], card)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_output_may_be_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.jpg", "b.jpg", "v.mp4"):
+        (tmp_path / name).write_bytes(b"precious")
+    monkeypatch.chdir(tmp_path)
+    for origin, wanted in (
+        ("a.jpg", {"output": Path("a.jpg")}),
+        ("a.jpg", {"output": Path()}),
+        (str(tmp_path), {"output": Path()}),
+        ("*.jpg", {"output": tmp_path}),
+        ("v.mp4", {"output": tmp_path / "v.mp4"}),
+        ("v.mp4", {"coco": tmp_path / "v.mp4"}),
+    ):
+        with pytest.raises(OutputError, match=r"source"):
+            kinds(Origin(total=1), origin, **wanted)
+    assert kinds(Origin(total=1), "*.jpg", output=tmp_path / "drawn") == ["ImagesSink"]
+    assert kinds(Origin(), "v.mp4", output=tmp_path) == ["ImagesSink"]
+    assert kinds(Origin(), "webcam", output=tmp_path / "v.mp4") == ["VideoSink"]
+    assert all(file.read_bytes() == b"precious" for file in tmp_path.glob("*.*"))
+
+
+def test_all_outputs_of_one_picture(tmp_path: Path) -> None:
+    seen = tracks([person((160, 120), 200)])
+    settings = OutputSettings(
+        show=False,
+        output=tmp_path / "one.png",
+        json=tmp_path / "json",
+        coco=tmp_path / "r.json",
+        quiet=True,
+    )
+    with Together(open_sinks(settings, [Origin(total=1)])) as sinks:
+        sinks.write(result(seen, name="one"))
+    drawn = cv2.imread(str(tmp_path / "one.png"))
+    assert (drawn != grey()).any()
+    assert np.array_equal(drawn[0, 0], grey()[0, 0])
+    assert (tmp_path / "json" / "one_keypoints.json").is_file()
+    assert (tmp_path / "r.json").read_text().count("image_id") == 1
+
+
+class Notebook:
+    """A sink that notes what happens to it, and fails where told to."""
+
+    def __init__(self, name: str, log: list[str], fails: dict[str, BaseException]) -> None:
+        self.name, self.log, self.fails = name, log, fails
+
+    def _note(self, what: str) -> None:
+        self.log.append(f"{what} {self.name}")
+        if what in self.fails:
+            raise self.fails[what]
+
+    def __enter__(self) -> Notebook:
+        self._note("open")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._note("close" if kind is None else f"close after {kind.__name__}")
+
+    def write(self, result: Result) -> None:
+        self._note("write")
+
+
+def run(*fails: dict[str, BaseException]) -> list[str]:
+    """What three sinks that fail like this note of a run with one result."""
+    log: list[str] = []
+    sinks: list[Sink] = [Notebook("abc"[n], log, fail) for n, fail in enumerate(fails)]
+    try:
+        with Together(sinks) as together:
+            together.write(result())
+    except (OutputError, Stopped, KeyboardInterrupt) as error:
+        log.append(f"{error!r} {getattr(error, '__notes__', '')}".strip())
+    return log
+
+
+def test_sinks_open_and_write_in_order_and_close_in_reverse() -> None:
+    assert " ".join(run({}, {})) == "open a open b write a write b close b close a"
+
+
+def test_all_are_closed_and_the_first_error_is_raised() -> None:
+    log = run({}, {"close after OutputError": OutputError("b")}, {"close": OutputError("c")})
+    assert log[-4:] == [
+        "close c",
+        "close after OutputError b",
+        "close after OutputError a",
+        "OutputError('c') ['then: b']",
+    ]
+
+
+def test_an_error_while_writing_is_not_hidden_by_one_while_closing() -> None:
+    log = run({"write": OutputError("full")}, {"close after OutputError": OutputError("b")})
+    assert log[-3:] == [
+        "close after OutputError b",
+        "close after OutputError a",
+        "OutputError('full') ['then: b']",
+    ]
+
+
+def test_those_that_are_open_are_closed_when_the_next_cannot_open() -> None:
+    log = run({}, {"open": OutputError("no")}, {})
+    assert log == ["open a", "open b", "close after OutputError a", "OutputError('no')"]
+
+
+@pytest.mark.parametrize("end", [Stopped(), KeyboardInterrupt()])
+def test_the_users_end_goes_through(end: BaseException) -> None:
+    log = run({"write": end}, {})
+    assert log[-1] == repr(end)
+    assert f"close after {type(end).__name__} b" in log
