@@ -232,13 +232,21 @@ class TransportCamera(NetworkCamera):
 
 
 class RtspCamera(NetworkCamera):
-    """RTSP with RTP interleaved; UDP is refused."""
+    """RTSP with RTP interleaved, or over UDP alone; the other is refused."""
 
     scheme = "rtsp"
+    udp = False
     encode = staticmethod(h264)
 
     class Handler(NetworkCamera.Handler):
+        server: RtspCamera
+        to = 0
+
         def handle(self) -> None:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as self.datagrams:
+                self.converse()
+
+        def converse(self) -> None:
             while (request := self.request_of()) is not None:
                 method, address, fields = request
                 status, body, more = "200 OK", "", ""
@@ -255,10 +263,14 @@ class RtspCamera(NetworkCamera):
                         "a=fmtp:96 packetization-mode=1\r\na=control:track\r\n"
                     )
                     more = f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n"
-                elif method == "SETUP" and "interleaved" not in fields.get("transport", ""):
-                    status = "461 Unsupported Transport"
                 elif method == "SETUP":
-                    more = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 1\r\n"
+                    wanted = fields["transport"]
+                    if ("interleaved" in wanted) == self.server.udp or "multicast" in wanted:
+                        status = "461 Unsupported Transport"
+                    elif self.server.udp:
+                        self.to = int(wanted.partition("client_port=")[2].partition("-")[0])
+                        wanted += ";server_port=40000-40001"
+                    more = f"Transport: {wanted}\r\nSession: 1\r\n"
                 head = f"RTSP/1.0 {status}\r\nCSeq: {fields.get('cseq', '0')}\r\n{more}\r\n"
                 self.send((head + body).encode())
                 if method == "PLAY":
@@ -273,7 +285,10 @@ class RtspCamera(NetworkCamera):
                     head = bytes([0x80, 96 | last << 7])
                     head += (next(numbers) & 0xFFFF).to_bytes(2, "big") + stamp.to_bytes(4, "big")
                     packet = head + b"\0\0\0\1" + payload
-                    self.send(b"$\0" + len(packet).to_bytes(2, "big") + packet)
+                    if self.server.udp:
+                        self.datagrams.sendto(packet, ("127.0.0.1", self.to))
+                    else:
+                        self.send(b"$\0" + len(packet).to_bytes(2, "big") + packet)
                 if select.select([self.request], [], [], 0)[0]:
                     self.request.recv(4096)  # TEARDOWN, or reports
 

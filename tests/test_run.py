@@ -210,7 +210,7 @@ def test_thresholds_and_max_people(card: Path, tmp_path: Path) -> None:
         (["--source", "*.nothing"], "*.nothing"),
         (["--source", "webcam:73"], "camera"),
         (["--source", "webcam:x"], "webcam:x"),
-        (["--source", "rtsp://user:secret@127.0.0.1:9/1"], "127.0.0.1"),
+        (["--source", "rtsp://user:secret@127.0.0.1:1/x"], "refuses the connection"),
         (["--source", "README.md", "--model", "human-pose"], "human-pose-estimation-0001"),
         (["--source", "README.md", "--model", "none.toml"], "none.toml"),
         (["--source", "README.md", "--step", "0"], "--step"),

@@ -109,14 +109,15 @@ class StreamConnection:
         sleep: Callable[[float], None],
     ) -> None:
         self.name = name
-        rate = stream.average_rate or stream.guessed_rate
-        self.rate: float | None = float(rate) if rate else None
         self._container = container
         self._stream = stream
         self._freeze = freeze
         self._clock = clock
         self._sleep = sleep
         formats = container.format.name.split(",")
+        # What other formats say before many pictures were looked at is a guess, often doubled.
+        rate = stream.average_rate if "rtsp" in formats else None
+        self.rate: float | None = float(rate) if rate else None
         self._stamps = StreamClock() if set(formats) & set(CLOCKED) else None
         self._paced = PIECES in formats
         self._start: float | None = None  # what the clock shows when a paced stream is at 0

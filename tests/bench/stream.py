@@ -1,6 +1,6 @@
 """A network camera that dies, freezes and returns, and the age of what comes of it.
 
-    python -m tests.bench.stream [--times 20] [--seconds 20] [--precision int8]
+    python -m tests.bench.stream [--times 20] [--seconds 20] [--precision int8] [--height 256]
 
 An RTSP camera on the loopback is killed and started again, then frozen and thawed, so many times.
 Prints how long after each return the first new picture is there, and threads, file descriptors
@@ -75,9 +75,8 @@ def returns(camera: NetworkCamera, watch: Watch, times: int, how: str) -> None:
     )
 
 
-def ages(camera: NetworkCamera, seconds: float, precision: str) -> None:
+def ages(camera: NetworkCamera, seconds: float, models: ModelSettings) -> None:
     """Age of results at the outputs, against when the camera took the picture."""
-    models = ModelSettings(precision=precision)
     open_engine = engine_opener(load_card(models.model), models, live=True)
     with open_source(SourceSettings(camera.url())) as source:
         found: list[tuple[float, float]] = []
@@ -101,7 +100,12 @@ def ages(camera: NetworkCamera, seconds: float, precision: str) -> None:
     for name, part in (("first", found[:half]), ("second", found[half:])):
         age = statistics.median(one[0] for one in part)
         work = statistics.median(one[1] for one in part)
-        print(f"{name} half: age {1000 * age:.1f} ms, stages {1000 * work:.1f} ms", flush=True)
+        print(
+            f"{name} half, {len(part)} results: age {1000 * age:.1f} ms, "
+            f"stages {1000 * work:.1f} ms",
+            flush=True,
+        )
+    print(f"{pipeline.dropped} frames dropped", flush=True)
 
 
 def main() -> None:
@@ -110,11 +114,14 @@ def main() -> None:
     ask.add_argument("--times", type=int, default=20)
     ask.add_argument("--seconds", type=float, default=20)
     ask.add_argument("--precision", default="int8", choices=("fp32", "bf16", "int8"))
+    ask.add_argument("--height", type=int, help="of the network; 480 in fp32 is slower than 30 fps")
     args = ask.parse_args()
     os.environ.setdefault("POSE_WEIGHTS", str(DATA / "models"))
     logging.disable()
     with RtspCamera(size=(640, 480)) as camera:
-        ages(camera, args.seconds, args.precision)
+        ages(camera, args.seconds, ModelSettings(precision=args.precision, height=args.height))
+    if not args.times:
+        return
     with RtspCamera() as camera, open_source(SourceSettings(camera.url())) as source:
         watch = Watch(source)
         watch.wait(time.monotonic())

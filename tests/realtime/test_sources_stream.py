@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+import wave
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
+from pathlib import Path
 
+import av
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -23,8 +30,17 @@ from realtime.frames import Frame
 from realtime.sources import open_source
 from realtime.sources.live import LiveSource
 from realtime.sources.stream import redacted, stream_name
-from tests.cameras import COUNT, NetworkCamera, RtspCamera, TransportCamera, h264, number_of
+from tests.cameras import (
+    COUNT,
+    NetworkCamera,
+    RtspCamera,
+    TransportCamera,
+    h264,
+    number_of,
+    numbered,
+)
 from tests.conftest import ROOT, with_weights
+from tests.realtime.test_sources_video import coded, write
 
 pytestmark = pytest.mark.timeout(40)
 KINDS = [RtspCamera, NetworkCamera, TransportCamera]
@@ -50,6 +66,7 @@ def test_pictures_come_in_order_with_the_times_at_which_they_were_sent(
 ) -> None:
     with kind() as camera, opened(camera.url()) as source:
         assert (source.name, source.live, source.total) == ("127.0.0.1", True, None)
+        assert source.rate in (30, None)
         frames = list(islice(source, 25))
     assert [frame.index for frame in frames] == list(range(25))
     assert frames[7].name == "127.0.0.1_000000000007"
@@ -207,6 +224,64 @@ def test_what_is_not_there_is_said_at_once() -> None:
         assert "s3cret" not in str(caught.value)
 
 
+def test_a_camera_that_speaks_udp_alone_is_heard_too() -> None:
+    with RtspCamera() as camera:
+        camera.udp = True
+        with opened(camera.url()) as source:
+            assert [frame.index for frame in islice(source, 5)] == list(range(5))
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder and the address at which it can be had."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *words: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path)) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield tmp_path, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join(10)
+
+
+def test_hls_is_shown_at_its_own_pace_though_it_comes_in_pieces(site: tuple[Path, str]) -> None:
+    folder, address = site
+    options = {"hls_time": "1", "hls_flags": "omit_endlist", "hls_list_size": "0"}
+    with av.open(str(folder / "live.m3u8"), "w", format="hls", options=options) as out:
+        stream = out.add_stream("libx264", rate=30, options={"g": "30"})
+        stream.width, stream.height = 128, 96
+        for n in range(90):
+            picture = av.VideoFrame.from_ndarray(numbered(n, (128, 96)), format="bgr24")
+            out.mux(stream.encode(picture))
+        out.mux(stream.encode())
+    with opened(f"{address}/live.m3u8") as source:
+        frames = list(islice(source, 20))
+    assert [number_of(frame.image) for frame in frames] == list(range(20))
+    steps = np.diff([frame.captured for frame in frames])
+    np.testing.assert_allclose(steps, 1 / 30, atol=1e-3)
+
+
+def test_what_is_no_live_video_is_refused(site: tuple[Path, str]) -> None:
+    folder, address = site
+    write(folder / "film.mp4", [coded(n) for n in range(9)])
+    (folder / "photo.jpg").write_bytes(cv2.imencode(".jpg", coded(1))[1].tobytes())
+    (folder / "page.html").write_text("<html>a page</html>")
+    with wave.open(str(folder / "tone.wav"), "wb") as tone:
+        tone.setparams((1, 2, 8000, 0, "NONE", ""))
+        tone.writeframes(bytes(8000))
+    for name, why in [
+        ("film.mp4", "sends a recording, not a live stream"),
+        ("photo.jpg", "sends a single picture, not a live stream"),
+        ("tone.wav", "sends no video"),
+        ("page.html", "nothing that can be decoded"),
+    ]:
+        with pytest.raises(SourceError, match=why), opened(f"{address}/{name}"):
+            pass
+
+
 def test_one_that_never_answers_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("realtime.sources.stream.ANSWER", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -243,6 +318,30 @@ def test_the_program_never_shows_a_password() -> None:
     assert "127.0.0.1 is gone" in text
     assert "was lost after" in text
     assert "s3cret" not in text
+    assert "Traceback" not in text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for a child on its own")
+def test_an_interrupt_ends_the_program_while_its_camera_is_away(tmp_path: Path) -> None:
+    with RtspCamera() as camera:
+        command = [sys.executable, "run.py", "--source", camera.url(), "--no-show"]
+        process = subprocess.Popen(
+            [*command, "--json", str(tmp_path)],
+            cwd=ROOT,
+            env=with_weights(),
+            text=True,
+            stderr=subprocess.PIPE,
+        )
+        try:
+            until(lambda: any(tmp_path.iterdir()), 20)
+            camera.kill()
+            assert process.stderr is not None
+            assert "is gone" in process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            text = process.communicate(timeout=4)[1]
+        finally:
+            process.kill()
+    assert process.returncode == 130
     assert "Traceback" not in text
 
 
