@@ -46,7 +46,7 @@ class Named:
         self._source.__exit__(kind, error, trace)
 
     def stop(self) -> None:
-        """End the iteration soon, where the source can be told to."""
+        """End the iteration soon, where the source can."""
         if isinstance(self._source, Stoppable):
             self._source.stop()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from realtime.poses import Result
 from realtime.sinks import Sink, Together, open_sinks
 from tests.realtime.results import Origin, grey, result, tracks
 from tests.synth import person
+
+CARD = load_card("human-pose-estimation-0001")
 
 
 def kinds(source: Origin, origin: str = "", **wanted: object) -> list[str]:
@@ -43,9 +46,8 @@ def test_outputs_that_cannot_be_are_one_sentence(tmp_path: Path) -> None:
         kinds(Origin(total=3), output=tmp_path / "a.jpg")
     hand = Skeleton("hand", ("wrist",), (), frozenset(), (0.1,), ((0, 0, 0),))
     settings = OutputSettings(show=False, coco=tmp_path / "r.json")
-    card = replace(load_card("human-pose-estimation-0001"), skeleton=hand)
     with pytest.raises(OutputError, match=r"Skeleton hand has no nose"):
-        open_sinks(settings, [Origin()], [], card)
+        open_sinks(settings, [Origin()], [], replace(CARD, skeleton=hand))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -154,3 +156,13 @@ def test_the_users_end_goes_through(end: BaseException) -> None:
     log = run({"write": end}, {})
     assert log[-1] == repr(end)
     assert f"close after {type(end).__name__} b" in log
+
+
+def test_a_server_without_its_package_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [*sys.modules]:
+        if name.startswith(("aiohttp", "realtime.web.server", "realtime.sinks.web")):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    settings = OutputSettings(show=False, serve="0")
+    with pytest.raises(OutputError, match=r"--serve does not work: The package aiohttp is not"):
+        open_sinks(settings, [Origin()], [], CARD)
