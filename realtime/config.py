@@ -18,7 +18,11 @@ class SourceSettings:
     """Where the pictures come from."""
 
     source: tuple[str, ...]
+<<<<<<< HEAD
     """A video file, an image, a folder or quoted glob of images, `webcam` or `webcam:N`, the
+=======
+    """A video file, an image, a folder or quoted glob of images, `webcam` or `webcam:N`, or the
+>>>>>>> stream
     address of a network camera (rtsp://, http://); give it several times for several at once."""
     start: int = 0
     """First frame to use, counted from 0."""

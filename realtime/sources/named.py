@@ -46,7 +46,11 @@ class Named:
         self._source.__exit__(kind, error, trace)
 
     def stop(self) -> None:
+<<<<<<< HEAD
         """End the iteration soon, where the source can be told to."""
+=======
+        """End the iteration soon, where the source can."""
+>>>>>>> stream
         if isinstance(self._source, Stoppable):
             self._source.stop()
 
