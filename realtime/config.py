@@ -18,11 +18,7 @@ class SourceSettings:
     """Where the pictures come from."""
 
     source: tuple[str, ...]
-<<<<<<< HEAD
     """A video file, an image, a folder or quoted glob of images, `webcam` or `webcam:N`, the
-=======
-    """A video file, an image, a folder or quoted glob of images, `webcam` or `webcam:N`, or the
->>>>>>> stream
     address of a network camera (rtsp://, http://); give it several times for several at once."""
     start: int = 0
     """First frame to use, counted from 0."""
@@ -115,6 +111,12 @@ class OutputSettings:
     """Show everything live to browsers and programs, at [HOST:]PORT (this computer only)."""
     serve_token: str | None = None
     """What others must know to be let in by --serve; needed unless HOST is this computer."""
+    jsonl: Path | None = None
+    """Write a line of JSON for each frame to this file, after a header line."""
+    csv: Path | None = None
+    """Write a table with a row for each person of each frame to this file."""
+    udp: str | None = None
+    """Send each frame's line of JSON as a datagram to HOST:PORT."""
     record: Path | None = None
     """Record every camera's own pictures, and timestamps.csv with their times, into this folder."""
     quiet: bool = False

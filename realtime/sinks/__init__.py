@@ -14,12 +14,14 @@ from engines.skeleton import Skeleton
 from realtime.config import OutputSettings
 from realtime.errors import OutputError
 from realtime.frames import Source
+from realtime.lines import header_line
 from realtime.poses import Result
 from realtime.sinks import images, video
 from realtime.sinks.coco import CocoSink
 from realtime.sinks.files import source_files
 from realtime.sinks.images import ImageSink, ImagesSink
 from realtime.sinks.json import JsonSink
+from realtime.sinks.lines import CsvSink, JsonLinesSink, UdpSink
 from realtime.sinks.overlay import Overlay
 from realtime.sinks.progress import ProgressSink
 from realtime.sinks.video import VideoSink
@@ -52,8 +54,8 @@ def open_sinks(
     """The outputs that the settings ask for, in the order in which to enter them.
 
     Several sources have files of their own: folders get a folder for each, files its name.
-    origins: what --source said, whose files no output may overwrite. card: the model, which --serve
-    names and without which it is left out.
+    origins: what --source said, whose files no output may overwrite. card: the model, which the
+    outputs by lines and --serve name and without which they are left out.
     OutputError where one of them cannot work; nothing is overwritten yet.
     """
     overlay = Overlay()
@@ -63,6 +65,8 @@ def open_sinks(
         own = settings if len(sources) == 1 else _of_source(settings, source.name)
         for sink in _open_files(own, source, taken, overlay, card.skeleton if card else None):
             files.append(sink if len(sources) == 1 else OneView(camera, sink))
+    if card is not None:
+        files.extend(_open_lines(settings, sources, taken, card))
     # Entered last, the files are finished first; then comes the summary; then the window, which
     # may wait for a key.
     front: list[Sink] = []
@@ -73,7 +77,10 @@ def open_sinks(
         front.append(_open_server(settings, settings.serve, sources, card))
     if not settings.quiet:
         shown = settings if len(sources) == 1 else _of_source(settings, "*")
-        written = [shown.output, shown.json, shown.coco, settings.record]
+        written = [
+            *(shown.output, shown.json, shown.coco),
+            *(settings.jsonl, settings.csv, settings.record),
+        ]
         front.append(ProgressSink(sources, [path for path in written if path is not None]))
     return [*front, *files]
 
@@ -103,6 +110,19 @@ def _open_files(
         yield JsonSink(settings.json)
     if settings.coco is not None:
         yield CocoSink(settings.coco, taken, skeleton)
+
+
+def _open_lines(
+    settings: OutputSettings, sources: Sequence[Source], taken: list[Path], card: Card
+) -> Iterator[Sink]:
+    """Outputs that name the source in every line, so that one serves all."""
+    if settings.jsonl is not None:
+        names = [source.name for source in sources]
+        yield JsonLinesSink(settings.jsonl, taken, header_line(card.name, card.skeleton, names))
+    if settings.csv is not None:
+        yield CsvSink(settings.csv, taken, card.skeleton)
+    if settings.udp is not None:
+        yield UdpSink(settings.udp)
 
 
 def _open_server(

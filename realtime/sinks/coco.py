@@ -14,9 +14,10 @@ from engines.errors import CardError
 from engines.skeleton import Skeleton, named_skeleton
 from realtime.errors import OutputError
 from realtime.frames import Frame
+from realtime.lines import keypoint_triples
 from realtime.poses import Result, View
 from realtime.sinks.files import broken, check_file, write_all
-from realtime.sinks.json import keypoint_triples, numbers
+from realtime.sinks.json import numbers
 
 END = b"\n]\n"
 

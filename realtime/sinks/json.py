@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-
-from engines.poses import Floats, Poses
+from engines.poses import Floats
+from realtime.lines import keypoint_triples
 from realtime.poses import Result, Tracks
 from realtime.sinks.files import check_folder, write_whole
 
@@ -53,13 +52,6 @@ def openpose_json(tracks: Tracks) -> str:
         for track, triples in zip(tracks.id.tolist(), keypoint_triples(tracks.poses), strict=True)
     )
     return f'{{"version":1.3,"people":[{",".join(people)}]}}'
-
-
-def keypoint_triples(poses: Poses) -> Floats:
-    """(P, K, 3) x, y, score, the form of all files of keypoints: 0, 0, 0 = not found."""
-    triples = np.concatenate([poses.xy, poses.score[..., None]], axis=-1)
-    triples[~poses.found] = 0
-    return triples
 
 
 def numbers(values: Floats) -> str:

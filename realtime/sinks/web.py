@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Self
 
 from engines.skeleton import Skeleton
+from realtime.lines import header_line
 from realtime.poses import Result
 from realtime.stages import Stages
 from realtime.web.address import Address, listen
-from realtime.web.lines import header_line
 from realtime.web.server import Server
 
 

@@ -58,14 +58,9 @@ def open_source(settings: SourceSettings, clock: Clock = time.monotonic) -> Sour
         source = _camera(settings, chosen, clock)
     elif "://" in spec:
         connect = StreamConnector(spec, clock=clock)
-<<<<<<< HEAD
         source = LiveSource(
             stream_name(spec), connect, chosen, give_up=settings.give_up, clock=clock
         )
-=======
-        name = stream_name(spec)
-        source = LiveSource(name, connect, chosen, give_up=settings.give_up, clock=clock)
->>>>>>> stream
     else:
         source = _file(spec, chosen, clock)
         if settings.loop:

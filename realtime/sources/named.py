@@ -46,11 +46,7 @@ class Named:
         self._source.__exit__(kind, error, trace)
 
     def stop(self) -> None:
-<<<<<<< HEAD
         """End the iteration soon, where the source can be told to."""
-=======
-        """End the iteration soon, where the source can."""
->>>>>>> stream
         if isinstance(self._source, Stoppable):
             self._source.stop()
 

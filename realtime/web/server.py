@@ -17,10 +17,10 @@ from aiohttp import WSMsgType, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
+from realtime.lines import frame_line
 from realtime.poses import Result
 from realtime.web.figures import Figures
 from realtime.web.guard import HEADERS, Guard
-from realtime.web.lines import frame_line
 from realtime.web.mailbox import Mailbox
 from realtime.web.painter import jpeg
 

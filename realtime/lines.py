@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+import numpy as np
+
+from engines.poses import Floats, Poses
 from engines.skeleton import Skeleton
 from realtime.poses import View
-from realtime.sinks.json import keypoint_triples
 
 PROGRAM = "posestream 0.1.0"
 
@@ -37,3 +39,10 @@ def frame_line(view: View) -> str:
         f'{{"source":{json.dumps(frame.camera)},"index":{frame.index},'
         f'"time":{round(frame.time, 6)!r},"people":[{people}]}}'
     )
+
+
+def keypoint_triples(poses: Poses) -> Floats:
+    """(P, K, 3) x, y, score, the form of all files of keypoints: 0, 0, 0 = not found."""
+    triples = np.concatenate([poses.xy, poses.score[..., None]], axis=-1)
+    triples[~poses.found] = 0
+    return triples
