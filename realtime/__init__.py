@@ -3,3 +3,12 @@
 # cv2 before av, always: the other way round cv2.imshow hangs for ever (both bring a libxcb and an
 # FFmpeg of their own). Every module that imports av lies in this package, so this line comes first.
 import cv2 as cv2
+
+
+def __getattr__(name: str) -> object:
+    """`from realtime import stream`: loaded when it is asked for, for it loads all the rest."""
+    if name == "stream":
+        from realtime.pipeline import stream
+
+        return stream
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

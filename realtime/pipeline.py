@@ -17,7 +17,7 @@ from engines.engine import Estimator, open_estimator
 from engines.poses import Candidates
 from engines.weights import locate
 from realtime.channel import Channel
-from realtime.config import ModelSettings, Settings
+from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.errors import OutputError, SourceError, Stopped
 from realtime.frames import Frame, Source, Stoppable
 from realtime.poses import Result, Tracks, View
@@ -176,10 +176,21 @@ class Pipeline:
 
 
 def run(settings: Settings) -> None:
-    """The main job: from all sources to every output that the settings name.
+    """The main job: from all sources to every output that the settings name."""
+    with closing(stream(settings)) as results:
+        for _ in results:
+            pass
 
-    Outputs are finished whatever ends the run: the source's end, the user, or an error.
+
+def stream(settings: Settings | str) -> Generator[Result, None, None]:
+    """The results of a run, one an instant, after they went to the outputs that the settings name.
+
+    A string is a source, without any output. Outputs are finished whatever ends the run: the
+    source's end, the user, an error, or the caller who closes the generator.
     """
+    if isinstance(settings, str):
+        quiet = OutputSettings(show=False, quiet=True)
+        settings = Settings(SourceSettings((settings,)), outputs=quiet)
     card = load_card(settings.models.model)
     with suppress(Stopped), ExitStack() as stack:
         sources = [stack.enter_context(source) for source in open_sources(settings.sources)]
@@ -192,6 +203,7 @@ def run(settings: Settings) -> None:
         results = iter(Pipeline(sources, open_engine, recorder))
         for result in stack.enter_context(closing(results)):
             sinks.write(result)
+            yield result
 
 
 def engine_opener(card: Card, wanted: ModelSettings, *, live: bool) -> Callable[[], Estimator]:
