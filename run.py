@@ -1,6 +1,7 @@
 """posestream: people's poses from a webcam, a video or pictures, as they come.
 
 python run.py --source webcam
+
 python run.py --source video.mp4 --output poses.mp4 --json poses/
 """
 

@@ -18,8 +18,7 @@ class SourceSettings:
     """Where the pictures come from."""
 
     source: tuple[str, ...]
-    """A video file, an image, a folder or quoted glob of images, `webcam` or `webcam:N`, the
-    address of a network camera (rtsp://, http://); give it several times for several at once."""
+    """A video, image, folder, quoted glob, webcam[:N], or a camera at rtsp:// or http://."""
     start: int = 0
     """First frame to use, counted from 0."""
     end: int | None = None
@@ -101,8 +100,7 @@ class OutputSettings:
     show: bool = field(default_factory=has_display)
     """Show the poses in a window; q or Esc quits. On by default where there is a display."""
     output: Path | None = None
-    """Write the pictures with the poses drawn: a .mp4 file, a folder (a .jpg a frame), or for a
-    single picture an image file (.jpg, .png, ...)."""
+    """Write the pictures with the poses: an .mp4, a folder (a .jpg each), or one image file."""
     json: Path | None = None
     """Write OpenPose JSON files, one a frame, into this folder."""
     coco: Path | None = None

@@ -8,18 +8,19 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from realtime.config import SourceSettings
 from realtime.errors import SourceError
-from realtime.frames import Source
+from realtime.frames import Frame, Source
+from realtime.sources.changed import Changed
 from realtime.sources.images import ImageSource, glob_images, images_in, is_image
 from realtime.sources.live import LiveSource
-from realtime.sources.named import Named
 from realtime.sources.names import file_name, nearest, unused
 from realtime.sources.paced import Looped, Paced
 from realtime.sources.stream import StreamConnector, stream_name
-from realtime.sources.turn import Turned, matrix_of
+from realtime.sources.turn import matrix_of, turned
 from realtime.sources.video import VideoSource
 from realtime.sources.webcam import WebcamConnector, camera_indices
 
@@ -40,8 +41,12 @@ def open_sources(settings: SourceSettings, clock: Clock = time.monotonic) -> lis
         name = unused(source.name, taken)
         taken.add(name)
         if name != source.name:
-            sources[n] = Named(source, name)
+            sources[n] = Changed(source, partial(_renamed, name=name), name)
     return sources
+
+
+def _renamed(frame: Frame, name: str) -> Frame:
+    return replace(frame, camera=name)
 
 
 def open_source(settings: SourceSettings, clock: Clock = time.monotonic) -> Source:
@@ -71,7 +76,8 @@ def open_source(settings: SourceSettings, clock: Clock = time.monotonic) -> Sour
         option = "--loop" if settings.loop else "--realtime"
         raise SourceError(f"{option} is for files; {source.name} is live.")
     if settings.flip or settings.rotate:
-        source = Turned(source, matrix_of(settings.flip, settings.rotate))
+        matrix = matrix_of(settings.flip, settings.rotate)
+        source = Changed(source, partial(turned, matrix=matrix))
     return source
 
 

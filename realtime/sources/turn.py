@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from types import TracebackType
-from typing import Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.poses import Image
-from realtime.frames import Frame, Source, Stoppable
+from realtime.frames import Frame
 
 Matrix = NDArray[np.int64]
 
@@ -21,8 +18,8 @@ def matrix_of(flip: bool, rotate: int) -> Matrix:
     """(2, 2) of a mirroring left to right and then a clockwise turn of so many degrees."""
     mirror = np.array([[-1 if flip else 1, 0], [0, 1]])
     clockwise = np.array([[0, 1], [-1, 0]])
-    turned: Matrix = mirror @ np.linalg.matrix_power(clockwise, round(rotate / 90) % 4)
-    return turned
+    both: Matrix = mirror @ np.linalg.matrix_power(clockwise, round(rotate / 90) % 4)
+    return both
 
 
 def turn(image: Image, matrix: Matrix) -> Image:
@@ -39,39 +36,6 @@ def turn(image: Image, matrix: Matrix) -> Image:
     return image
 
 
-class Turned:
-    """A source with every picture mirrored or turned: --flip and --rotate, for all sources."""
-
-    def __init__(self, source: Source, matrix: Matrix) -> None:
-        self._source = source
-        self._matrix = matrix
-        self._describe()
-
-    def _describe(self) -> None:
-        self.name = self._source.name
-        self.live = self._source.live
-        self.total = self._source.total
-        self.rate = self._source.rate
-        self.notes: Sequence[str] = self._source.notes
-
-    def __enter__(self) -> Self:
-        self._source.__enter__()
-        self._describe()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._source.__exit__(kind, error, trace)
-
-    def stop(self) -> None:
-        """End the iteration soon, where the source can be told to."""
-        if isinstance(self._source, Stoppable):
-            self._source.stop()
-
-    def __iter__(self) -> Iterator[Frame]:
-        for frame in self._source:
-            yield replace(frame, image=turn(frame.image, self._matrix))
+def turned(frame: Frame, matrix: Matrix) -> Frame:
+    """The frame with its picture turned: --flip and --rotate, for all sources."""
+    return replace(frame, image=turn(frame.image, matrix))

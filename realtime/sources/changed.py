@@ -1,21 +1,30 @@
-"""A source under another name, where two would have the same."""
+"""A source whose frames are changed on their way: turned, or under another name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
 from realtime.frames import Frame, Source, Stoppable
 
 
-class Named:
-    """The same frames, from a camera of the given name."""
+class Changed:
+    """The frames of a source, each passed through `change`; all else is the source's own.
 
-    def __init__(self, source: Source, name: str) -> None:
-        self.name = name
+    name: in place of the source's.
+    """
+
+    def __init__(
+        self, source: Source, change: Callable[[Frame], Frame], name: str | None = None
+    ) -> None:
         self._source = source
+        self._change = change
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        return self._name or self._source.name
 
     @property
     def live(self) -> bool:
@@ -51,5 +60,4 @@ class Named:
             self._source.stop()
 
     def __iter__(self) -> Iterator[Frame]:
-        for frame in self._source:
-            yield replace(frame, camera=self.name)
+        return map(self._change, self._source)
