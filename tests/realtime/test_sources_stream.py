@@ -39,8 +39,9 @@ from tests.cameras import (
     number_of,
     numbered,
 )
-from tests.conftest import ROOT, with_weights
+from tests.conftest import ROOT
 from tests.realtime.test_sources_video import coded, write
+from tests.synth import write_tiny_network
 
 pytestmark = pytest.mark.timeout(40)
 KINDS = [RtspCamera, NetworkCamera, TransportCamera]
@@ -296,14 +297,14 @@ def test_options_for_files_are_refused(option: str) -> None:
         opened("rtsp://host/live", **{option: True})
 
 
-def test_the_program_never_shows_a_password() -> None:
+def test_the_program_never_shows_a_password(tmp_path: Path) -> None:
     """Lost, given up, and with everything on stderr read back."""
+    card = str(write_tiny_network(tmp_path))
     with NetworkCamera(user="me:s3cret") as camera:
         command = [sys.executable, "run.py", "--source", camera.url("me:s3cret"), "--no-show"]
         process = subprocess.Popen(
-            [*command, "--give-up", "0.3"],
+            [*command, "--model", card, "--give-up", "0.3"],
             cwd=ROOT,
-            env=with_weights(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -323,17 +324,18 @@ def test_the_program_never_shows_a_password() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for a child on its own")
 def test_an_interrupt_ends_the_program_while_its_camera_is_away(tmp_path: Path) -> None:
+    card, out = str(write_tiny_network(tmp_path)), tmp_path / "out"
+    out.mkdir()
     with RtspCamera() as camera:
         command = [sys.executable, "run.py", "--source", camera.url(), "--no-show"]
         process = subprocess.Popen(
-            [*command, "--json", str(tmp_path)],
+            [*command, "--model", card, "--json", str(out)],
             cwd=ROOT,
-            env=with_weights(),
             text=True,
             stderr=subprocess.PIPE,
         )
         try:
-            until(lambda: any(tmp_path.iterdir()), 20)
+            until(lambda: any(out.iterdir()), 20)
             camera.kill()
             assert process.stderr is not None
             assert "is gone" in process.stderr.readline()
