@@ -1,6 +1,6 @@
 """A video file's frames a second, beside what its network reaches alone.
 
-    python -m tests.bench.throughput [--frames 1000] [--rounds 3]
+    python -m tests.bench.throughput [--frames 1000] [--rounds 3] [--precision int8]
 
 The pipeline (decode, network, people, JSON) and the bare network take turns in one process with
 the same compiled settings and requests in flight, since the machine's speed drifts.
@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from engines.card import load_card
+from engines.card import Precision, load_card
 from engines.letterbox import Letterbox
 from engines.openvino import OpenVino
 from engines.weights import locate
@@ -69,9 +69,9 @@ class Looped:
                     index += 1
 
 
-def pipeline(source: Source, outputs: OutputSettings) -> float:
+def pipeline(source: Source, outputs: OutputSettings, precision: Precision) -> float:
     """Seconds a frame of the whole program, from the second frame on."""
-    models = ModelSettings(MODEL, precision="int8")
+    models = ModelSettings(MODEL, precision=precision)
     open_engine = engine_opener(load_card(MODEL), models, live=False)
     count, began = 0, 0.0
     with Together(open_sinks(outputs, [source])) as sinks:
@@ -83,10 +83,10 @@ def pipeline(source: Source, outputs: OutputSettings) -> float:
     return (time.perf_counter() - began) / (count - 1)
 
 
-def alone(frames: int) -> float:
+def alone(frames: int, precision: Precision) -> float:
     """Seconds a frame of the bare network, same settings, same requests in flight."""
     card = load_card(MODEL)
-    network = OpenVino(card, locate(card, "int8"), live=False)
+    network = OpenVino(card, locate(card, precision), live=False)
     with open_source(SourceSettings(str(CLIP), end=50)) as clip:
         images = [frame.image for frame in clip]
     box = Letterbox.fit((1280, 720), card.input.height, card.input.stride)
@@ -110,6 +110,7 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__)
     ask.add_argument("--frames", type=int, default=1000)
     ask.add_argument("--rounds", type=int, default=3)
+    ask.add_argument("--precision", default="int8", choices=("int8", "bf16", "fp32"))
     args = ask.parse_args()
     os.environ.setdefault("POSE_WEIGHTS", str(DATA / "models"))
     json_ratios, video_ratios = [], []
@@ -117,10 +118,12 @@ def main() -> None:
         folder = Path(name)
         for turn in range(args.rounds):
             source = Looped(CLIP, args.frames)
-            before = alone(args.frames // 2)
+            before = alone(args.frames // 2, args.precision)
             used = resource.getrusage(resource.RUSAGE_SELF)
             with_json = pipeline(
-                source, OutputSettings(show=False, json=folder / f"j{turn}", quiet=True)
+                source,
+                OutputSettings(show=False, json=folder / f"j{turn}", quiet=True),
+                args.precision,
             )
             spent = resource.getrusage(resource.RUSAGE_SELF)
             processor = spent.ru_utime + spent.ru_stime - used.ru_utime - used.ru_stime
@@ -132,8 +135,9 @@ def main() -> None:
                     output=folder / f"{turn}.mp4",
                     quiet=True,
                 ),
+                args.precision,
             )
-            after = alone(args.frames // 2)
+            after = alone(args.frames // 2, args.precision)
             bare = (before + after) / 2
             json_ratios.append(bare / with_json)
             video_ratios.append(bare / with_video)
