@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from engines.poses import Image
+from engines.skeleton import Skeleton
 from realtime.errors import SourceError
 from realtime.frames import Frame
 
@@ -44,6 +45,7 @@ class LiveSource:
     """
 
     live = True
+    skeleton: Skeleton | None = None
     total: int | None = None
 
     def __init__(
