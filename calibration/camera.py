@@ -59,8 +59,7 @@ class Camera:
     @property
     def centre(self) -> Doubles:
         """(3,) where it stands in the world, metres."""
-        centre: Doubles = -self.rotation.T @ self.translation
-        return centre
+        return np.asarray(-self.rotation.T @ self.translation, np.float64)
 
     def project(self, points: Doubles) -> Doubles:
         """(..., 3) world points to (..., 2) pixels; NaN where they are not in front of it."""
