@@ -84,6 +84,31 @@ def distort_fisheye(xy: Doubles, k: Doubles) -> tuple[Doubles, Doubles]:
     return xy * scale[..., None], jacobian
 
 
+def by_coefficients(xy: Doubles, k: Doubles, *, fisheye: bool = False) -> Doubles:
+    """The derivative of where ideal points (N, 2) land by the lens's own (C,) coefficients,
+    (N, 2, C): of `distort` by up to eight, of `distort_fisheye` by its four.
+    """
+    r2 = (xy * xy).sum(-1)
+    if fisheye:
+        r = np.sqrt(r2)
+        t = np.arctan(r)
+        shrink = np.where(r > 1e-8, t / np.where(r > 1e-8, r, 1), 1)
+        powers = np.stack([t ** (2 * n) for n in range(1, 5)], axis=-1)
+        return np.asarray(xy[..., None] * (shrink[..., None] * powers)[..., None, :], np.float64)
+    full = np.concatenate([k, np.zeros(14 - len(k))])
+    below = 1 + r2 * (full[5] + r2 * (full[6] + r2 * full[7]))
+    radial = (1 + r2 * (full[0] + r2 * (full[1] + r2 * full[4]))) / below
+    x, y = xy[..., 0], xy[..., 1]
+    rows = np.zeros((*xy.shape, 8))
+    for place, power in ((0, 1), (1, 2), (4, 3)):
+        rows[..., place] = xy * (r2**power / below)[..., None]
+    for place, power in ((5, 1), (6, 2), (7, 3)):
+        rows[..., place] = -xy * (radial * r2**power / below)[..., None]
+    rows[..., 2] = np.stack([2 * x * y, r2 + 2 * y * y], axis=-1)
+    rows[..., 3] = np.stack([r2 + 2 * x * x, 2 * x * y], axis=-1)
+    return rows[..., : len(k)]
+
+
 def undistort(xy: Doubles, k: Doubles, *, fisheye: bool = False) -> Doubles:
     """The ideal points behind the distorted ones; NaN where the lens shows no such point.
 
