@@ -10,6 +10,8 @@ USER_ERROR = 2
 INTERRUPTED = 130
 COMMANDS = {
     "board": "write a board to print, in true size",
+    "intrinsics": "calibrate one camera",
+    "extrinsics": "calibrate where the cameras of a rig stand",
 }
 
 
