@@ -1,0 +1,147 @@
+"""Where points of the picture before went: sparse optical flow.
+
+Pyramidal Lucas-Kanade (Bouguet 2000), believed where following a point there and back again leads
+to where it began (forward-backward check, Kalal et al., ICPR'10).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.poses import Floats, Image
+
+ROWS = 360  # most rows of the grey picture
+WINDOW = (15, 15)
+LEVELS = 3
+STOP = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 10, 0.03)
+ASTRAY = 1.0  # most grey pixels between a point and where it comes back to
+GRID = (8, 6)  # points that tell the camera's own motion
+AGREED = 6  # least points of the grid that were found again
+THUMB = (32, 18)
+BLANK = 2.0  # least standard deviation of a picture that shows anything
+SHADES = 32
+# A cut changes both what is where and how light it is. A pan keeps the shades, a flash the places.
+CUT_PLACES, CUT_SHADES = 0.5, 0.75
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """What flow made of points: (N, K, 2) where they are now, (N, K) whether that is believed,
+    (2,) how far the background moved (0 where unknown)."""
+
+    xy: Floats
+    sure: NDArray[np.bool_]
+    camera: Floats
+
+
+class Flow:
+    """Follows points from each picture to the next; all coordinates are the picture's own."""
+
+    def __init__(self) -> None:
+        self._grey: Image | None = None
+        self._before: Image | None = None
+        self._size = (0, 0)
+        self._scale = np.ones(2, np.float32)
+        self._thumb: NDArray[np.float32] | None = None
+
+    def forget(self) -> None:
+        """The next picture has none before it."""
+        self._grey = self._before = self._thumb = None
+
+    def see(self, image: Image) -> bool:
+        """Take the next picture; True where it is another scene than the one before.
+
+        A picture of one colour shows nothing: no flow leads to it or from it, and it is no cut.
+        """
+        grey, size = _grey(image)
+        if size != self._size:
+            self.forget()
+            self._size = size
+            self._scale = np.array([grey.shape[1] / size[0], grey.shape[0] / size[1]], np.float32)
+        self._before, self._grey = self._grey, None
+        thumb = cv2.resize(grey, THUMB, interpolation=cv2.INTER_AREA).astype(np.float32)
+        if thumb.std() < BLANK:
+            return False
+        last, self._thumb = self._thumb, thumb
+        self._grey = grey
+        if last is None or not _is_cut(last, thumb):
+            return False
+        self._before = None
+        return True
+
+    def follow(self, xy: Floats) -> Motion:
+        """(N, K, 2) points of the picture before, NaN = none, in the picture of now."""
+        moved, sure = xy.copy(), np.zeros(xy.shape[:2], bool)
+        camera = np.zeros(2, np.float32)
+        if self._before is None or self._grey is None or not len(xy):
+            return Motion(moved, sure, camera)
+        there = ~np.isnan(xy[..., 0])
+        grid = self._grid()
+        points = np.concatenate([xy[there], grid])
+        now, good = self._track(points)
+        moved[there], sure[there] = now[: -len(grid)], good[: -len(grid)]
+        still = good[-len(grid) :] & ~_within_people(grid, xy)
+        if still.sum() >= AGREED:
+            camera = np.median((now[-len(grid) :] - grid)[still], axis=0)
+        return Motion(moved, sure, camera)
+
+    def _grid(self) -> Floats:
+        columns, rows = GRID
+        x = (np.arange(columns) + 0.5) * self._size[0] / columns
+        y = (np.arange(rows) + 0.5) * self._size[1] / rows
+        return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2).astype(np.float32)
+
+    def _track(self, points: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        high, wide = self._grey.shape
+        start = (points + 0.5) * self._scale - 0.5
+        inside = ((start >= 0) & (start <= (wide - 1, high - 1))).all(axis=1)
+        start = np.ascontiguousarray(np.clip(start, 0, (wide - 1, high - 1)), np.float32)
+        options = {"winSize": WINDOW, "maxLevel": LEVELS, "criteria": STOP}
+        end, went, _ = cv2.calcOpticalFlowPyrLK(
+            self._before, self._grey, start, None, **options
+        )
+        back, came, _ = cv2.calcOpticalFlowPyrLK(
+            self._grey,
+            self._before,
+            end,
+            start.copy(),
+            flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
+            **options,
+        )
+        close = ((back - start) ** 2).sum(axis=1) <= ASTRAY**2
+        kept = ((end >= 0) & (end <= (wide - 1, high - 1))).all(axis=1)
+        good: NDArray[np.bool_] = inside & kept & close & (went[:, 0] > 0) & (came[:, 0] > 0)
+        return (end + 0.5) / self._scale - 0.5, good
+
+
+def _grey(image: Image) -> tuple[Image, tuple[int, int]]:
+    """The picture in grey, at most ROWS high, and its own (width, height)."""
+    high, wide = image.shape[:2]
+    if high > ROWS:
+        small = max(1, round(wide * ROWS / high)), ROWS
+        image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), (wide, high)
+
+
+def _is_cut(one: Floats, other: Floats) -> bool:
+    a, b = one - one.mean(), other - other.mean()
+    places = float((a * b).mean() / (one.std() * other.std()))
+    if places >= CUT_PLACES:
+        return False
+    shades = [np.histogram(thumb, SHADES, (0, 256))[0] for thumb in (one, other)]
+    # Neighbouring bins are pooled, so that a shade at a bin's edge is not another one.
+    wide = [np.convolve(shade, (0.25, 0.5, 0.25), "same") for shade in shades]
+    return float(np.minimum(*wide).sum() / wide[0].sum()) < CUT_SHADES
+
+
+def _within_people(grid: Floats, xy: Floats) -> NDArray[np.bool_]:
+    """(G,) whether a point of the grid lies on somebody."""
+    found = ~np.isnan(xy[..., 0]).all(axis=1)
+    low = np.nanmin(xy[found], axis=1)[:, None]
+    high = np.nanmax(xy[found], axis=1)[:, None]
+    within: NDArray[np.bool_] = ((grid >= low) & (grid <= high)).all(axis=-1).any(axis=0)
+    return within

@@ -1,0 +1,110 @@
+"""Where people should be now: optical flow, and their own motion where it leads nowhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.poses import Floats
+from realtime.flow import Motion
+from realtime.living import Living
+
+FEWEST = 3  # keypoints that flow must find again to speak for a person,
+SHARE = 0.3  # and share of those that it could find
+LIMB = 0.35  # most a keypoint may move against its person, in sides of the person's area,
+STRAY = 0.05, 0.7  # and somebody who is missing: sides of the area, and shares of the usual step
+STEADY = 0.25  # seconds that a velocity is averaged over
+FADE = 2.0  # seconds after which somebody who is missing is a third as fast
+FASTEST = 12.0  # sides of the area a second; what is faster is no person's motion
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """(N, K, 2) positions, (N, K) whether flow found them, (N,) whether it found the person."""
+
+    xy: Floats
+    sure: NDArray[np.bool_]
+    follows: NDArray[np.bool_]
+
+
+def predict(people: Living, motion: Motion | None, seconds: float) -> Prediction:
+    """Where everybody is `seconds` after the last frame.
+
+    motion: what flow made of `people.xy`; None = there was nothing to see. Somebody who was
+    missing already may be hidden, and flow then follows who hides them: it has to agree with
+    their own motion, and a keypoint that it lost once stays lost to it.
+    """
+    step = people.velocity * np.float32(seconds)
+    if motion is None:
+        still = np.zeros(people.held.shape, bool)
+        return Prediction(people.xy + step[:, None], still, still.any(axis=1))
+    step = step + motion.camera
+    shift = motion.xy - people.xy
+    side = np.sqrt(people.area)
+    sure = motion.sure & people.held
+    missing = people.missing
+    if missing.any():
+        stray = STRAY[0] * side + STRAY[1] * np.linalg.norm(people.velocity, axis=1) * seconds
+        off = np.linalg.norm(shift - step[:, None], axis=-1)
+        with np.errstate(invalid="ignore"):
+            agrees = off <= stray[:, None]
+        hidden = _behind(people)
+        sure &= ~missing[:, None] | (agrees & ~hidden)
+        people.held &= sure | ~missing[:, None]
+    body = _median(shift, sure)
+    count = sure.sum(axis=1)
+    could = people.held.sum(axis=1)
+    follows = (count >= FEWEST) & (count >= SHARE * could)
+    body = np.where(follows[:, None], body, step)
+    with np.errstate(invalid="ignore"):
+        apart = np.linalg.norm(shift - body[:, None], axis=-1) <= LIMB * side[:, None]
+    sure &= apart & follows[:, None]
+    moved = people.xy + np.where(sure[..., None], shift, body[:, None])
+    return Prediction(moved, sure, follows)
+
+
+def speed_up(
+    people: Living,
+    which: NDArray[np.int_],
+    before: Floats,
+    now: Floats,
+    camera: Floats,
+    seconds: float,
+) -> None:
+    """Draw the velocities of some towards what they did: (M, K, 2) before and now."""
+    shift = now - before
+    both = ~np.isnan(shift[..., 0])
+    usable = both.sum(axis=1) >= FEWEST
+    velocity = (_median(shift, both) - camera) / max(seconds, 1e-3)
+    side = np.sqrt(people.area[which])
+    speed = np.linalg.norm(velocity, axis=1)
+    velocity *= np.minimum(1, FASTEST * side / np.maximum(speed, 1e-6))[:, None]
+    # The first steps count for more: nothing is known before them.
+    age = people.last[which] - people.born[which]
+    rate = 1 - np.exp(-seconds / np.clip(age, seconds, STEADY))
+    drawn = people.velocity[which] + rate[:, None] * (velocity - people.velocity[which])
+    people.velocity[which] = np.where(usable[:, None], drawn, people.velocity[which])
+
+
+def _behind(people: Living) -> NDArray[np.bool_]:
+    """(N, K) whether a keypoint of somebody missing lies within the trunk of somebody seen."""
+    seen = people.xy[~people.missing]
+    hidden = np.zeros(people.held.shape, bool)
+    if len(seen):
+        # Half of the keypoints lie within the quartiles of each axis: mostly the trunk.
+        low, high = (np.nanquantile(seen, q, axis=1)[:, None, None] for q in (0.2, 0.8))
+        with np.errstate(invalid="ignore"):
+            hidden = ((people.xy >= low) & (people.xy <= high)).all(axis=-1).any(axis=0)
+    return hidden
+
+
+def _median(shift: Floats, which: NDArray[np.bool_]) -> Floats:
+    """(N, K, 2) -> (N, 2) median over the keypoints of which; 0 where there are none."""
+    ordered = np.sort(np.where(which[..., None], shift, np.inf), axis=1)
+    count = which.sum(axis=1)
+    rows = np.arange(len(shift))
+    middle = ordered[rows, np.maximum(count - 1, 0) // 2] + ordered[rows, count // 2 * (count > 0)]
+    median: Floats = np.where(count[:, None] > 0, middle / 2, 0).astype(np.float32)
+    return median

@@ -1,0 +1,328 @@
+"""Identities that stay: from the poses of single frames to people over time.
+
+Flow-propagated poses matched by OKS: Simple Baselines (Xiao et al., ECCV'18, section 3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.poses import Floats, Poses
+from engines.skeleton import Skeleton
+from realtime.appearance import blend, bones, clothing
+from realtime.duplicates import without_duplicates
+from realtime.flips import Flips
+from realtime.flow import Flow, Motion
+from realtime.frames import Frame
+from realtime.living import NOBODY, Living
+from realtime.match import Cue, Found, Indices, match
+from realtime.oks import areas, oks
+from realtime.poses import Tracks
+from realtime.predict import Prediction, predict, speed_up
+
+STRONG = 0.12  # least score, over all keypoints of the skeleton, of a confident pose,
+PARTS = 0.25  # and least share of the keypoints that it has
+TWIN = 0.5  # least OKS at which a new person is one who is there already
+CONFIRM = 0.1  # seconds for which somebody must be seen,
+SIGHTINGS_WITHIN = 0.2  # with no longer gap, to be confirmed
+LOST = 3.0  # seconds after which somebody who is missing has gone
+FILL = 0.3  # seconds for which somebody who is missing is carried on
+STALE = 0.5  # seconds after which a keypoint that is not seen is unknown
+USUAL = 1 / 30  # seconds between frames until the first step is known
+LONGEST = 1.0  # seconds between frames beyond which nobody can be followed by their motion
+LOOKS = 0.5  # seconds that colours and lengths are averaged over
+SAME_SHAPE = 0.02  # relative difference of aspect ratios of one picture in two sizes
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerSettings:
+    """Which cues a tracker uses; all of them unless to compare."""
+
+    cue: Cue = "oks"
+    flow: bool = True
+    looks: bool = True
+    fill: float = FILL
+
+
+class PoseTracker:
+    """Follows the people of one camera.
+
+    All times are seconds of its own clock, which takes the frames' but never stands or runs
+    back: neither does it for files played again nor for cameras that repeat a timestamp.
+    """
+
+    def __init__(self, skeleton: Skeleton, settings: TrackerSettings | None = None) -> None:
+        self._skeleton = skeleton
+        self._settings = settings or TrackerSettings()
+        self._sigmas = np.array(skeleton.sigmas, np.float32)
+        self._flow = Flow()
+        self._flips = Flips(skeleton)
+        self._people = self._fresh(_nobody(skeleton), 0.0)
+        self._next = 0
+        self._now = 0.0
+        self._time: float | None = None
+        self._step = USUAL
+        self._size: tuple[int, int] | None = None
+        self._anew = True
+
+    def update(self, frame: Frame, poses: Poses | None) -> Tracks:
+        """The people of the next frame; poses None = nobody looked for them in this one."""
+        seconds = self._pass_time(frame.time)
+        cut = self._flow.see(frame.image) if self._settings.flow else False
+        cut |= not self._fit_size(frame.size)
+        if cut or seconds > LOST:
+            self._people.keep(np.zeros(len(self._people), bool))
+            self._anew = True
+        people = self._people
+        motion = self._flow.follow(people.xy) if self._settings.flow else None
+        expected = predict(people, motion, seconds)
+        before, people.xy = people.xy, expected.xy
+        if poses is None:
+            return self._carry(before, expected, motion, seconds)
+        return self._meet(frame, without_duplicates(poses), before, expected, motion, seconds)
+
+    def _pass_time(self, time: float) -> float:
+        """Seconds since the frame before; as usual where the frame's time stands or jumps back."""
+        if self._time is None:
+            self._time = time
+            return 0.0
+        seconds = time - self._time
+        self._time = time
+        if not 0 < seconds < np.inf:
+            seconds = self._step
+        elif seconds < LONGEST:
+            self._step = seconds
+        self._now += seconds
+        return seconds
+
+    def _fit_size(self, size: tuple[int, int]) -> bool:
+        """Whether the picture shows the same as before; people are scaled with it."""
+        last, self._size = self._size, size
+        if last is None or last == size:
+            return True
+        scale = np.array([size[0] / last[0], size[1] / last[1]], np.float32)
+        if abs(scale[0] / scale[1] - 1) > SAME_SHAPE:
+            return False
+        people = self._people
+        people.xy = (people.xy + 0.5) * scale - 0.5
+        people.velocity = people.velocity * scale
+        people.area = people.area * scale.prod()
+        people.bones = people.bones + np.log(scale.mean())
+        return True
+
+    def _carry(
+        self, before: Floats, expected: Prediction, motion: Motion | None, seconds: float
+    ) -> Tracks:
+        """Everybody a frame further without having been looked for."""
+        people = self._people
+        followed = np.flatnonzero(expected.follows & ~people.missing)
+        if motion is not None and len(followed) and seconds > 0:
+            seen = expected.sure[followed][..., None]
+            now = np.where(seen, expected.xy[followed], np.nan)
+            speed_up(people, followed, before[followed], now, motion.camera, seconds)
+        shown = (people.id != NOBODY) & self._presentable(expected)
+        return self._tracks(shown)
+
+    def _meet(
+        self,
+        frame: Frame,
+        poses: Poses,
+        before: Floats,
+        expected: Prediction,
+        motion: Motion | None,
+        seconds: float,
+    ) -> Tracks:
+        """Everybody meets the poses of the frame."""
+        people, now = self._people, self._now
+        found = self._describe(frame, poses)
+        rows, columns = match(people, people.xy, found, now, self._sigmas, self._settings.cue)
+        poses = self._repair(poses, rows, columns, now)
+        people.missing[:] = True
+        if len(rows):
+            camera = np.zeros(2, np.float32) if motion is None else motion.camera
+            self._see(poses, found, rows, columns, before, camera, seconds)
+        left = np.ones(len(poses), bool)
+        left[columns] = False
+        fresh = self._newcomers(poses, found, left)
+        row_of = np.full(len(poses), -1)
+        row_of[columns] = rows
+        row_of[fresh] = len(people) + np.arange(len(fresh))
+        people.add(self._fresh(_some(poses, fresh), now, found, fresh))
+        self._confirm(fresh, len(poses))
+        shown = np.zeros(len(people), bool)
+        shown[row_of[row_of >= 0]] = True
+        older = len(people) - len(fresh)
+        carried = (people.id != NOBODY) & people.missing
+        carried[:older] &= self._presentable(expected)
+        shown |= carried & ~self._covered(carried, shown)
+        tracks = self._tracks(shown, _some(poses, np.flatnonzero(row_of < 0)))
+        self._forget()
+        return tracks
+
+    def _describe(self, frame: Frame, poses: Poses) -> Found:
+        parts = len(self._skeleton.keypoints)
+        strong = (poses.score.sum(axis=1) >= STRONG * parts) & (
+            poses.found.sum(axis=1) >= PARTS * parts
+        )
+        colours = clothing(frame.image, poses.xy, self._skeleton)
+        lengths = bones(poses.xy, self._skeleton)
+        if not self._settings.looks:
+            colours, lengths = np.full_like(colours, np.nan), np.full_like(lengths, np.nan)
+        return Found(poses.xy, areas(poses.xy), lengths, colours, strong)
+
+    def _repair(self, poses: Poses, rows: Indices, columns: Indices, now: float) -> Poses:
+        people = self._people
+        if not len(rows):
+            return poses
+        xy, score = poses.xy.copy(), poses.score.copy()
+        xy[columns], score[columns], people.flipped[rows] = self._flips.repair(
+            people.xy[rows],
+            xy[columns],
+            score[columns],
+            people.area[rows],
+            people.flipped[rows],
+            now,
+        )
+        return Poses(poses.skeleton, xy, score, poses.person_score)
+
+    def _see(
+        self,
+        poses: Poses,
+        found: Found,
+        rows: Indices,
+        columns: Indices,
+        before: Floats,
+        camera: Floats,
+        seconds: float,
+    ) -> None:
+        """People (rows) are where poses (columns) say."""
+        people, now = self._people, self._now
+        xy, score = poses.xy[columns], poses.score[columns]
+        here = ~np.isnan(xy[..., 0])
+        away = now - people.last[rows]
+        just = away <= seconds * 1.5
+        if seconds > 0:
+            speed_up(people, rows[just], before[rows[just]], xy[just], camera, seconds)
+        people.held[rows] = here | (people.held[rows] & (now - people.seen[rows] < STALE))
+        people.seen[rows] = np.where(here, now, people.seen[rows])
+        people.xy[rows] = np.where(here[..., None], xy, people.xy[rows])
+        people.score[rows] = np.where(here, score, people.score[rows])
+        stale = now - people.seen[rows] > STALE
+        people.xy[rows] = np.where(stale[..., None], np.nan, people.xy[rows])
+        people.score[rows] = np.where(stale, 0, people.score[rows])
+        people.last[rows] = now
+        people.missing[rows] = False
+        people.person_score[rows] = poses.person_score[columns]
+        rate = 1 - np.exp(-max(seconds, 1e-3) / LOOKS)
+        people.area[rows] = blend(people.area[rows], areas(people.xy[rows]), rate)
+        people.bones[rows] = blend(people.bones[rows], found.bones[columns], rate)
+        people.colours[rows] = blend(people.colours[rows], found.colours[columns], rate)
+
+    def _newcomers(self, poses: Poses, found: Found, left: NDArray[np.bool_]) -> Indices:
+        """Indices of confident poses that are somebody new, not somebody who is there twice."""
+        fresh = np.flatnonzero(left & found.strong)
+        there = np.flatnonzero(~left)
+        if len(fresh) and len(there):
+            area = np.minimum(found.area[fresh][:, None], found.area[there][None])
+            alike, common = oks(poses.xy[fresh], poses.xy[there], area, self._sigmas)
+            fresh = fresh[~((alike > TWIN) & (common >= 3)).any(axis=1)]
+        return fresh
+
+    def _confirm(self, fresh: Indices, count: int) -> None:
+        """Ids for those who were seen for long enough; at once where everything begins anew."""
+        people = self._people
+        tentative = people.id == NOBODY
+        ready = tentative & ~people.missing & (self._now - people.born >= CONFIRM - 1e-6)
+        if self._anew and count:
+            ready |= tentative
+            self._anew = False
+        rows = np.flatnonzero(ready)
+        people.id[rows] = self._next + np.arange(len(rows))
+        self._next += len(rows)
+
+    def _presentable(self, expected: Prediction) -> NDArray[np.bool_]:
+        """(N,) whether somebody who is not seen may be shown where they should be."""
+        people = self._people
+        older = people.missing[: len(expected.follows)]
+        last = people.last[: len(expected.follows)]
+        still = self._now - last <= self._settings.fill + 1e-6
+        return still & (expected.follows | ~older | (not self._settings.flow))
+
+    def _covered(self, carried: NDArray[np.bool_], shown: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(N,) whether somebody carried on lies upon somebody seen: one body is shown once."""
+        people = self._people
+        one, other = np.flatnonzero(carried), np.flatnonzero(shown)
+        covered = np.zeros(len(people), bool)
+        if len(one) and len(other):
+            alike, _ = oks(people.xy[one], people.xy[other], people.area[one][:, None], self._sigmas)
+            covered[one] = (alike > TWIN).any(axis=1)
+        return covered
+
+    def _tracks(self, shown: NDArray[np.bool_], others: Poses | None = None) -> Tracks:
+        """Those who are shown, eldest first; then tentative people, and poses of nobody."""
+        people = self._people
+        rows = np.flatnonzero(shown)
+        rows = rows[np.argsort(np.where(people.id[rows] < 0, np.iinfo(int).max, people.id[rows]), kind="stable")]
+        xy, score = people.xy[rows].astype(np.float32), people.score[rows].astype(np.float32)
+        seen = people.seen[rows] >= self._now
+        keep = seen | (people.held[rows] & (self._now - people.seen[rows] <= STALE))
+        keep &= ~np.isnan(xy[..., 0])
+        xy = np.where(keep[..., None], xy, np.float32(np.nan))
+        score = np.where(keep, score, np.float32(0))
+        poses = Poses(self._skeleton, xy, score, people.person_score[rows])
+        tracks = Tracks(people.id[rows], poses, keep & ~seen)
+        return tracks if others is None or not len(others) else _joined(tracks, others)
+
+    def _forget(self) -> None:
+        """Those who are gone; tentative people as soon as they are missing for a moment."""
+        people = self._people
+        away = self._now - people.last
+        patience = np.where(people.id == NOBODY, max(SIGHTINGS_WITHIN, 2.5 * self._step), LOST)
+        people.keep(away <= patience)
+
+    def _fresh(
+        self,
+        poses: Poses,
+        now: float,
+        found: Found | None = None,
+        rows: Indices | None = None,
+    ) -> Living:
+        if found is None or rows is None:
+            lengths = bones(poses.xy, self._skeleton)
+            nothing = np.zeros((0, 0, 3), np.uint8)
+            colours = clothing(nothing, poses.xy, self._skeleton)
+            return Living.fresh(poses, now, areas(poses.xy), lengths, colours, len(self._flips))
+        area, lengths, colours = found.area[rows], found.bones[rows], found.colours[rows]
+        return Living.fresh(poses, now, area, lengths, colours, len(self._flips))
+
+
+def _nobody(skeleton: Skeleton) -> Poses:
+    keypoints = len(skeleton.keypoints)
+    xy = np.zeros((0, keypoints, 2), np.float32)
+    return Poses(skeleton, xy, xy[..., 0], np.zeros(0, np.float32))
+
+
+def _some(poses: Poses, which: Indices) -> Poses:
+    return replace(
+        poses,
+        xy=poses.xy[which],
+        score=poses.score[which],
+        person_score=poses.person_score[which],
+    )
+
+
+def _joined(tracks: Tracks, others: Poses) -> Tracks:
+    """The tracks, and poses of nobody in particular after them."""
+    plain = Tracks.untracked(others)
+    poses = Poses(
+        others.skeleton,
+        np.concatenate([tracks.poses.xy, others.xy]),
+        np.concatenate([tracks.poses.score, others.score]),
+        np.concatenate([tracks.poses.person_score, others.person_score]),
+    )
+    return Tracks(
+        np.concatenate([tracks.id, plain.id]), poses, np.concatenate([tracks.filled, plain.filled])
+    )
