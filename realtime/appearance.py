@@ -9,48 +9,63 @@ from engines.poses import Floats, Image
 from engines.skeleton import Skeleton
 
 BINS = 8  # of each channel
-STEPS = (np.arange(6) + 0.5) / 6  # across and along a garment
-FEWEST = 12  # pixels that a garment needs within the picture
+ALONG = (np.arange(8) + 0.5) / 8  # where along a line of a garment pixels are looked at
 BONE = 0.25  # standard deviation of the logarithm of a bone's length between frames
-GARMENTS = (
-    ("left_shoulder", "right_shoulder", "left_hip", "right_hip"),
-    ("left_hip", "right_hip", "left_knee", "right_knee"),
+SHIRT = (
+    ("left_shoulder", "left_hip"),
+    ("right_shoulder", "right_hip"),
+    ("neck", "left_hip"),
+    ("neck", "right_hip"),
+    ("left_shoulder", "right_shoulder"),
+)
+TROUSERS = (
+    ("left_hip", "left_knee"),
+    ("right_hip", "right_knee"),
+    ("left_knee", "left_ankle"),
+    ("right_knee", "right_ankle"),
 )
 
 
-def clothing(image: Image, xy: Floats, skeleton: Skeleton) -> Floats:
-    """(P, 2, 24) shares of blue, green and red of shirt and trousers; NaN where not to be seen.
+class Clothing:
+    """Looks at the colours of shirts and trousers along lines between keypoints."""
 
-    xy: (P, K, 2) Sampled on a grid between shoulders and hips, and hips and knees; each sample is
-    shared between the two bins next to it.
-    """
-    people = len(xy)
-    out = np.full((people, len(GARMENTS), 3 * BINS), np.nan, np.float32)
-    names = skeleton.keypoints
-    if not people or any(name not in names for garment in GARMENTS for name in garment):
-        return out
-    corners = xy[:, [[names.index(name) for name in garment] for garment in GARMENTS]]
-    u, v = (grid.reshape(-1, 1) for grid in np.meshgrid(STEPS, STEPS))
-    a, b, c, d = (corners[:, :, n, None] for n in range(4))
-    at = ((1 - u) * a + u * b) * (1 - v) + ((1 - u) * c + u * d) * v  # (P, 2, S, 2)
-    high, wide = image.shape[:2]
-    with np.errstate(invalid="ignore"):
-        inside = ((at >= 0) & (at <= (wide - 1, high - 1))).all(axis=-1)
-    x, y = np.moveaxis(np.where(inside[..., None], at, 0).astype(np.intp), -1, 0)
-    level = image[y, x].astype(np.float32) / 256 * (BINS - 1)  # (P, 2, S, 3)
-    low = level.astype(np.intp)
-    share = level - low
-    garment = np.arange(people * len(GARMENTS)).reshape(people, -1, 1, 1)
-    place = (garment * 3 + np.arange(3)) * BINS + low
-    weight = inside[..., None] * np.ones(3)
-    size = out.size
-    counts = np.bincount(place.ravel(), (weight * (1 - share)).ravel(), size + 1)
-    counts += np.bincount(place.ravel() + 1, (weight * share).ravel(), size + 1)
-    counts = counts[:size].reshape(out.shape)
-    seen = inside.sum(axis=-1)
-    enough = seen >= FEWEST
-    out[enough] = (counts[enough] / seen[enough][:, None]).astype(np.float32)
-    return out
+    def __init__(self, skeleton: Skeleton) -> None:
+        names = skeleton.keypoints
+        garments = [
+            [(names.index(a), names.index(b)) for a, b in lines if a in names and b in names]
+            for lines in (SHIRT, TROUSERS)
+        ]
+        lines = [line for garment in garments for line in garment]
+        self._ends = np.array(lines, np.intp).reshape(-1, 2)
+        self._garment = np.repeat(np.arange(len(garments)), [len(lines) for lines in garments])
+        self._garments = len(garments)
+
+    def look(self, image: Image, xy: Floats) -> Floats:
+        """(P, K, 2) poses -> (P, 2, 24) shares of blue, green and red; NaN where not to be seen.
+
+        Each pixel is shared between the two bins next to it.
+        """
+        people, lines = len(xy), len(self._ends)
+        out = np.full((people, self._garments, 3 * BINS), np.nan, np.float32)
+        if not people or not lines:
+            return out
+        start, end = (xy[:, ends, None] for ends in self._ends.T)
+        at = start + (end - start) * ALONG[:, None]  # (P, lines, S, 2)
+        high, wide = image.shape[:2]
+        inside = ((at >= 0) & (at <= (wide - 1, high - 1))).all(axis=-1)  # False for NaN
+        x, y = np.moveaxis(np.where(inside[..., None], at, 0).astype(np.intp), -1, 0)
+        level = image[y, x].astype(np.float32) * np.float32((BINS - 1) / 256)  # (P, lines, S, 3)
+        low = level.astype(np.intp)
+        share = level - low
+        garment = np.arange(people)[:, None] * self._garments + self._garment
+        place = (garment[..., None, None] * 3 + np.arange(3)) * BINS + low
+        weight = np.broadcast_to(inside[..., None], share.shape)
+        counts = np.bincount(place.ravel(), (weight * (1 - share)).ravel(), out.size + 1)
+        counts += np.bincount(place.ravel() + 1, (weight * share).ravel(), out.size + 1)
+        counts = counts[: out.size].reshape(out.shape)
+        seen = counts.sum(axis=-1, keepdims=True) / 3
+        found: Floats = np.where(seen > 0, counts / np.maximum(seen, 1), np.nan).astype(np.float32)
+        return found
 
 
 def colours_alike(one: Floats, other: Floats) -> Floats:

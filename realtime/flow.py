@@ -73,12 +73,15 @@ class Flow:
         self._before = None
         return True
 
-    def follow(self, xy: Floats) -> Motion:
-        """(N, K, 2) points of the picture before, NaN = none, in the picture of now."""
+    def follow(self, xy: Floats) -> Motion | None:
+        """(N, K, 2) points of the picture before, NaN = none, in the picture of now.
+
+        None where there is nothing to follow, or no picture that shows anything.
+        """
+        if self._before is None or self._grey is None or not len(xy):
+            return None
         moved, sure = xy.copy(), np.zeros(xy.shape[:2], bool)
         camera = np.zeros(2, np.float32)
-        if self._before is None or self._grey is None or not len(xy):
-            return Motion(moved, sure, camera)
         there = ~np.isnan(xy[..., 0])
         grid = self._grid()
         points = np.concatenate([xy[there], grid])

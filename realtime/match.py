@@ -17,7 +17,7 @@ from realtime.oks import boxes, oks
 Indices = NDArray[np.int_]
 Cue = Literal["oks", "iou"]
 
-GATE = 0.2  # least affinity of somebody who was seen a moment ago
+GATE = 0.3  # least affinity of somebody who was seen a moment ago
 WEAK_GATE = 0.35  # of a weak pose
 LOST_GATE = 0.25  # of somebody who was lost
 LOOKS = 0.5  # what share of the affinity appearance decides

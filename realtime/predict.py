@@ -14,49 +14,50 @@ from realtime.living import Living
 FEWEST = 3  # keypoints that flow must find again to speak for a person,
 SHARE = 0.3  # and share of those that it could find
 LIMB = 0.35  # most a keypoint may move against its person, in sides of the person's area,
-STRAY = 0.05, 0.7  # and somebody who is missing: sides of the area, and shares of the usual step
+STRAY = 0.03, 0.5  # and one that was not found: sides of the area, and shares of the usual step
+BRIEF = 0.3  # seconds for which flow is asked about it
 STEADY = 0.25  # seconds that a velocity is averaged over
-FADE = 2.0  # seconds after which somebody who is missing is a third as fast
 FASTEST = 12.0  # sides of the area a second; what is faster is no person's motion
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """(N, K, 2) positions, (N, K) whether flow found them, (N,) whether it found the person."""
+    """(N, K, 2) positions, (N, K) whether flow found them, (N,) whether it found the person.
+
+    blind: there was nothing for flow to see.
+    """
 
     xy: Floats
     sure: NDArray[np.bool_]
     follows: NDArray[np.bool_]
+    blind: bool = False
 
 
-def predict(people: Living, motion: Motion | None, seconds: float) -> Prediction:
-    """Where everybody is `seconds` after the last frame.
+def predict(people: Living, motion: Motion | None, now: float, seconds: float) -> Prediction:
+    """Where everybody is `now`, `seconds` after the last frame.
 
-    motion: what flow made of `people.xy`; None = there was nothing to see. Somebody who was
-    missing already may be hidden, and flow then follows who hides them: it has to agree with
-    their own motion, and a keypoint that it lost once stays lost to it.
+    motion: what flow made of `people.xy`; None = there was nothing to see. What the network did
+    not find when it looked last may be hidden, and flow then follows what hides it: it has to
+    agree with the person's own motion, and is asked for a moment only.
     """
     step = people.velocity * np.float32(seconds)
     if motion is None:
         still = np.zeros(people.held.shape, bool)
-        return Prediction(people.xy + step[:, None], still, still.any(axis=1))
+        return Prediction(people.xy + step[:, None], still, still.any(axis=1), blind=True)
     step = step + motion.camera
     shift = motion.xy - people.xy
     side = np.sqrt(people.area)
-    sure = motion.sure & people.held
-    missing = people.missing
-    if missing.any():
+    doubtful = people.missing[:, None] | (people.seen < people.last[:, None])
+    if doubtful.any():
         stray = STRAY[0] * side + STRAY[1] * np.linalg.norm(people.velocity, axis=1) * seconds
         off = np.linalg.norm(shift - step[:, None], axis=-1)
         with np.errstate(invalid="ignore"):
-            agrees = off <= stray[:, None]
-        hidden = _behind(people)
-        sure &= ~missing[:, None] | (agrees & ~hidden)
-        people.held &= sure | ~missing[:, None]
+            agrees = motion.sure & (off <= stray[:, None]) & ~_behind(people)
+        people.held &= ~doubtful | (agrees & (now - people.seen <= BRIEF))
+    sure = motion.sure & people.held
     body = _median(shift, sure)
     count = sure.sum(axis=1)
-    could = people.held.sum(axis=1)
-    follows = (count >= FEWEST) & (count >= SHARE * could)
+    follows = (count >= FEWEST) & (count >= SHARE * people.held.sum(axis=1))
     body = np.where(follows[:, None], body, step)
     with np.errstate(invalid="ignore"):
         apart = np.linalg.norm(shift - body[:, None], axis=-1) <= LIMB * side[:, None]

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.poses import Floats, Poses
+from engines.poses import Floats, Image, Poses
 from engines.skeleton import Skeleton
-from realtime.appearance import blend, bones, clothing
+from realtime.appearance import Clothing, blend, bones
 from realtime.duplicates import without_duplicates
 from realtime.flips import Flips
 from realtime.flow import Flow, Motion
@@ -60,13 +60,15 @@ class PoseTracker:
         self._sigmas = np.array(skeleton.sigmas, np.float32)
         self._flow = Flow()
         self._flips = Flips(skeleton)
-        self._people = self._fresh(_nobody(skeleton), 0.0)
+        self._clothing = Clothing(skeleton)
         self._next = 0
         self._now = 0.0
         self._time: float | None = None
         self._step = USUAL
         self._size: tuple[int, int] | None = None
         self._anew = True
+        nobody, nothing = _nobody(skeleton), np.zeros((1, 1, 3), np.uint8)
+        self._people = self._fresh(nobody, self._describe(nothing, nobody), np.zeros(0, int))
 
     def update(self, frame: Frame, poses: Poses | None) -> Tracks:
         """The people of the next frame; poses None = nobody looked for them in this one."""
@@ -78,7 +80,7 @@ class PoseTracker:
             self._anew = True
         people = self._people
         motion = self._flow.follow(people.xy) if self._settings.flow else None
-        expected = predict(people, motion, seconds)
+        expected = predict(people, motion, self._now, seconds)
         before, people.xy = people.xy, expected.xy
         if poses is None:
             return self._carry(before, expected, motion, seconds)
@@ -137,7 +139,7 @@ class PoseTracker:
     ) -> Tracks:
         """Everybody meets the poses of the frame."""
         people, now = self._people, self._now
-        found = self._describe(frame, poses)
+        found = self._describe(frame.image, poses)
         rows, columns = match(people, people.xy, found, now, self._sigmas, self._settings.cue)
         poses = self._repair(poses, rows, columns, now)
         people.missing[:] = True
@@ -150,7 +152,7 @@ class PoseTracker:
         row_of = np.full(len(poses), -1)
         row_of[columns] = rows
         row_of[fresh] = len(people) + np.arange(len(fresh))
-        people.add(self._fresh(_some(poses, fresh), now, found, fresh))
+        people.add(self._fresh(poses, found, fresh))
         self._confirm(fresh, len(poses))
         shown = np.zeros(len(people), bool)
         shown[row_of[row_of >= 0]] = True
@@ -162,12 +164,12 @@ class PoseTracker:
         self._forget()
         return tracks
 
-    def _describe(self, frame: Frame, poses: Poses) -> Found:
+    def _describe(self, image: Image, poses: Poses) -> Found:
         parts = len(self._skeleton.keypoints)
         strong = (poses.score.sum(axis=1) >= STRONG * parts) & (
             poses.found.sum(axis=1) >= PARTS * parts
         )
-        colours = clothing(frame.image, poses.xy, self._skeleton)
+        colours = self._clothing.look(image, poses.xy)
         lengths = bones(poses.xy, self._skeleton)
         if not self._settings.looks:
             colours, lengths = np.full_like(colours, np.nan), np.full_like(lengths, np.nan)
@@ -249,7 +251,7 @@ class PoseTracker:
         older = people.missing[: len(expected.follows)]
         last = people.last[: len(expected.follows)]
         still = self._now - last <= self._settings.fill + 1e-6
-        return still & (expected.follows | ~older | (not self._settings.flow))
+        return still & (expected.follows | ~older | expected.blind)
 
     def _covered(self, carried: NDArray[np.bool_], shown: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(N,) whether somebody carried on lies upon somebody seen: one body is shown once."""
@@ -283,20 +285,10 @@ class PoseTracker:
         patience = np.where(people.id == NOBODY, max(SIGHTINGS_WITHIN, 2.5 * self._step), LOST)
         people.keep(away <= patience)
 
-    def _fresh(
-        self,
-        poses: Poses,
-        now: float,
-        found: Found | None = None,
-        rows: Indices | None = None,
-    ) -> Living:
-        if found is None or rows is None:
-            lengths = bones(poses.xy, self._skeleton)
-            nothing = np.zeros((0, 0, 3), np.uint8)
-            colours = clothing(nothing, poses.xy, self._skeleton)
-            return Living.fresh(poses, now, areas(poses.xy), lengths, colours, len(self._flips))
+    def _fresh(self, poses: Poses, found: Found, rows: Indices) -> Living:
         area, lengths, colours = found.area[rows], found.bones[rows], found.colours[rows]
-        return Living.fresh(poses, now, area, lengths, colours, len(self._flips))
+        sides = len(self._flips)
+        return Living.fresh(_some(poses, rows), self._now, area, lengths, colours, sides)
 
 
 def _nobody(skeleton: Skeleton) -> Poses:
