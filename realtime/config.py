@@ -117,8 +117,10 @@ class OutputSettings:
     """Send each frame's line of JSON as a datagram to HOST:PORT."""
     record: Path | None = None
     """Record every camera's own pictures, and timestamps.csv with their times, into this folder."""
+    stats: Path | None = None
+    """Write the figures of the run (times, drops, versions, machine) as JSON at its end."""
     quiet: bool = False
-    """No progress bar, no summary; errors only."""
+    """No status line, no notices, no summary; errors only."""
 
     def __post_init__(self) -> None:
         check_access(self.serve, self.serve_token)
