@@ -12,12 +12,12 @@ from typing import Protocol, Self
 from engines.card import Card
 from engines.opencv import explain_import_error
 from engines.skeleton import Skeleton
-from realtime.config import OutputSettings, Settings
+from realtime.config import VIDEO_ENDINGS, OutputSettings, Settings
 from realtime.errors import OutputError, Stopped
 from realtime.frames import Source
 from realtime.lines import header_line
 from realtime.poses import Result
-from realtime.sinks import images, video
+from realtime.sinks import images
 from realtime.sinks.coco import CocoSink
 from realtime.sinks.files import source_files
 from realtime.sinks.images import ImageSink, ImagesSink
@@ -25,6 +25,7 @@ from realtime.sinks.json import JsonSink
 from realtime.sinks.lines import CsvSink, JsonLinesSink, UdpSink
 from realtime.sinks.overlay import Overlay
 from realtime.sinks.progress import ProgressSink
+from realtime.sinks.sound import Sound, open_sound
 from realtime.sinks.stats import Network, StatsSink
 from realtime.sinks.video import VideoSink
 from realtime.sinks.window import WindowSink
@@ -67,7 +68,10 @@ def open_sinks(
     files: list[Sink] = []
     for camera, source in enumerate(sources):
         own = settings if len(sources) == 1 else _of_source(settings, source.name)
-        for sink in _open_files(own, source, taken, overlay, card.skeleton if card else None):
+        origin = origins[camera] if camera < len(origins) else ""
+        for sink in _open_files(
+            own, source, origin, taken, overlay, card.skeleton if card else None
+        ):
             files.append(sink if len(sources) == 1 else OneView(camera, sink))
     if card is not None:
         files.extend(_open_lines(settings, sources, taken, card))
@@ -104,12 +108,14 @@ def _of_source(settings: OutputSettings, name: str) -> OutputSettings:
 def _open_files(
     settings: OutputSettings,
     source: Source,
+    origin: str,
     taken: list[Path],
     overlay: Overlay,
     skeleton: Skeleton | None,
 ) -> Iterator[Sink]:
     if settings.output is not None:
-        yield _open_pictures(settings.output, source, taken, overlay)
+        sound = open_sound(source, origin) if settings.audio else None
+        yield _open_pictures(settings.output, source, taken, overlay, sound)
     if settings.json is not None:
         yield JsonSink(settings.json)
     if settings.coco is not None:
@@ -185,18 +191,18 @@ class OneView:
 
 
 def _open_pictures(
-    path: Path, source: Source, sources: list[Path], overlay: Overlay
+    path: Path, source: Source, sources: list[Path], overlay: Overlay, sound: Sound | None
 ) -> VideoSink | ImageSink | ImagesSink:
     ending = path.suffix.lower()
     if path.is_dir() or not ending:
         return ImagesSink(path, sources, overlay)
-    if ending in video.ENDINGS:
-        return VideoSink(path, source, sources, overlay)
+    if ending in VIDEO_ENDINGS:
+        return VideoSink(path, source, sources, overlay, sound)
     if ending in images.ENDINGS:
         return ImageSink(path, source, sources, overlay)
     raise OutputError(
         f"--output {path}: {ending} is not an ending that can be written; choose "
-        f"{', '.join(video.ENDINGS)}, {', '.join(images.ENDINGS)} or a folder."
+        f"{', '.join(VIDEO_ENDINGS)}, {', '.join(images.ENDINGS)} or a folder."
     )
 
 

@@ -45,8 +45,8 @@ def test_each_setting_opens_its_output(tmp_path: Path) -> None:
 
 
 def test_outputs_that_cannot_be_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"\.avi is not an ending that can be written; choose"):
-        kinds(Origin(), output=tmp_path / "v.avi")
+    with pytest.raises(OutputError, match=r"\.xyz is not an ending that can be written; choose"):
+        kinds(Origin(), output=tmp_path / "v.xyz")
     with pytest.raises(OutputError, match=r"is a single picture, but clip has more"):
         kinds(Origin(total=3), output=tmp_path / "a.jpg")
     hand = Skeleton("hand", ("wrist",), (), frozenset(), (0.1,), ((0, 0, 0),))
