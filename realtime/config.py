@@ -20,7 +20,8 @@ class SourceSettings:
     """Where the pictures come from."""
 
     source: tuple[str, ...]
-    """A video, image, folder, quoted glob, webcam[:N], or a camera at rtsp:// or http://."""
+    """A video, image, folder (of images or OpenPose JSON), quoted glob, webcam[:N], or a camera
+    at rtsp:// or http://."""
     start: int = 0
     """First frame to use, counted from 0."""
     end: int | None = None
@@ -32,9 +33,9 @@ class SourceSettings:
     rotate: Literal[0, 90, 180, 270] = 0
     """Turn the picture clockwise by so many degrees, after --flip."""
     camera_size: str | None = None
-    """Picture size to ask of a webcam, as WIDTHxHEIGHT."""
+    """Picture size to ask of a webcam, or that keypoints were found in, as WIDTHxHEIGHT."""
     camera_fps: float | None = None
-    """Frames a second to ask of a webcam."""
+    """Frames a second to ask of a webcam, or that keypoints came at (30)."""
     give_up: float = 60.0
     """Seconds to wait for a camera that was lost; 0 ends the run with it."""
     loop: bool = False
@@ -105,6 +106,8 @@ class OutputSettings:
     """Write the pictures with the poses: .mp4, .mkv, .avi, a folder (a .jpg each), or one image."""
     json: Path | None = None
     """Write OpenPose JSON files, one a frame, into this folder."""
+    json_skeleton: Literal["coco17", "coco18", "body25"] | None = None
+    """Keypoints of the --json files (the model's own): COCO's 17, or OpenPose's 18 or 25."""
     coco: Path | None = None
     """Write COCO keypoint results to this file."""
     serve: str | None = None

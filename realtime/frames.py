@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
-from engines.poses import Image, check_shape
+from engines.poses import Image, Poses, check_shape
+from engines.skeleton import Skeleton
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,6 +21,7 @@ class Frame:
     time: seconds; a file's own media time, for a live source the moment of capture.
     captured: seconds on the monotonic clock, right after the grab.
     image: (H, W, 3) uint8 BGR, read-only.
+    poses: the people in it, where the source knows them; no network looks at the picture then.
     """
 
     camera: str
@@ -28,6 +30,7 @@ class Frame:
     time: float
     captured: float
     image: Image
+    poses: Poses | None = None
 
     def __post_init__(self) -> None:
         check_shape("Frame", "image", self.image, None, None, 3)
@@ -45,7 +48,8 @@ class Source(Protocol):
     name: unique, fit for file names. live: frames come when they come, old ones are worthless.
     total: how many frames iteration will give, None where unknown (an estimate is no promise).
     rate: frames a second where known. notes: sentences about input that was passed over or
-    mended, for the end of the run (complete when iteration has ended).
+    mended, for the end of the run (complete when iteration has ended). skeleton: of the poses that
+    its frames bring along, None where they bring pictures alone.
     """
 
     @property
@@ -58,6 +62,8 @@ class Source(Protocol):
     def rate(self) -> float | None: ...
     @property
     def notes(self) -> Sequence[str]: ...
+    @property
+    def skeleton(self) -> Skeleton | None: ...
 
     def __enter__(self) -> Self: ...
     def __exit__(

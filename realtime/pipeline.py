@@ -16,7 +16,7 @@ from engines.decoders.paf import PafSettings
 from engines.download import download_bar
 from engines.engine import Estimator, open_estimator
 from engines.letterbox import Letterbox
-from engines.poses import Candidates
+from engines.poses import Candidates, Poses
 from engines.weights import Located, locate
 from realtime.channel import Channel
 from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
@@ -24,7 +24,7 @@ from realtime.errors import OutputError, SourceError, Stopped
 from realtime.frames import Frame, Source, Stoppable
 from realtime.poses import Result, Tracks, View
 from realtime.record import Recorder
-from realtime.sinks import Together, open_sinks, open_stats
+from realtime.sinks import Keypoints, Model, Together, open_sinks, open_stats
 from realtime.sources import enter_sources, open_sources
 from realtime.stages import Stages
 from realtime.sync import FrameSet, Gate, merge
@@ -36,12 +36,24 @@ TAPE = 60  # frames that wait for the recorder's encoder, two seconds of a camer
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inferred:
-    """A set of frames with what the network made of those that are there."""
+    """A set of frames with what the network made of those that are there.
+
+    estimator: None where the frames brought their poses along.
+    """
 
     frames: FrameSet
     candidates: list[Candidates]
-    estimator: Estimator
+    estimator: Estimator | None
     seconds: float
+
+    def poses(self) -> Iterator[Poses | None]:
+        """The people of each frame, None where a camera is out."""
+        found = iter(self.candidates)
+        for frame in self.frames:
+            known = None if frame is None else frame.poses
+            if frame and self.estimator is not None and known is None:
+                known = self.estimator.decode(next(found))
+            yield known
 
 
 class Pipeline:
@@ -50,12 +62,13 @@ class Pipeline:
     Frames are paired by time before anything is dropped, so that instants are never mixed. Only
     the entrance of live sources drops frames (the oldest), so that results are as young as
     they can be; behind it, and everywhere for files, a full channel makes the stage before wait.
+    open_engine: None where the frames bring their poses along.
     """
 
     def __init__(
         self,
         sources: Sequence[Source],
-        open_engine: Callable[[], Estimator],
+        open_engine: Callable[[], Estimator] | None,
         recorder: Recorder | None = None,
         clock: Clock = time.monotonic,
     ) -> None:
@@ -87,7 +100,10 @@ class Pipeline:
                 self._start_cameras()
             else:
                 stages.start("capture", self._read)
-            stages.start("infer", self._infer)
+            if self._open_engine is not None:
+                stages.start("infer", partial(self._infer, self._open_engine))
+            else:
+                stages.start("infer", self._pass_on)
             stages.start("people", self._people)
             try:
                 yield from self._results
@@ -144,9 +160,15 @@ class Pipeline:
                 LOG.error("%s", error)
                 self._stages.keep("record", error)
 
-    def _infer(self) -> None:
+    def _pass_on(self) -> None:
+        """In place of a network, for frames that bring their poses along."""
+        for frames in self._entrance:
+            self._inferred.put(Inferred(frames, [], None, 0.0))
+        self._inferred.close()
+
+    def _infer(self, open_engine: Callable[[], Estimator]) -> None:
         """Owns the device: the engine is made, used and closed on this thread."""
-        estimator = self._open_engine()
+        estimator = open_engine()
         try:
             flying: deque[tuple[FrameSet, float]] = deque()
 
@@ -170,10 +192,9 @@ class Pipeline:
     def _people(self) -> None:
         for item in self._inferred:
             began = self._clock()
-            found = iter(item.candidates)
             views = tuple(
-                View(frame, Tracks.untracked(item.estimator.decode(next(found)))) if frame else None
-                for frame in item.frames
+                View(frame, Tracks.untracked(poses)) if frame and poses is not None else None
+                for frame, poses in zip(item.frames, item.poses(), strict=True)
             )
             seconds = {"infer": item.seconds, "people": self._clock() - began}
             moment = next(filter(None, item.frames)).time
@@ -201,8 +222,13 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
     with suppress(Stopped), ExitStack() as stack:
         sources = open_sources(settings.sources)
         enter_sources(sources, stack)
-        outputs = open_sinks(settings.outputs, sources, settings.sources.source, card)
-        open_engine = engine_opener(card, settings.models, live=sources[0].live)
+        model: Model = card
+        open_engine: EngineOpener | None = None
+        if (skeleton := sources[0].skeleton) is not None:
+            model = Keypoints("OpenPose JSON", skeleton)
+        outputs = open_sinks(settings.outputs, sources, settings.sources.source, model)
+        if skeleton is None:
+            open_engine = engine_opener(card, settings.models, live=sources[0].live)
         outputs = [*open_stats(settings, sources, open_engine), *outputs]
         sinks = stack.enter_context(Together(outputs, needed=settings.outputs.record is None))
         recorder = None

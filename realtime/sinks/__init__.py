@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
-from engines.card import Card
 from engines.opencv import explain_import_error
-from engines.skeleton import Skeleton
+from engines.skeleton import Skeleton, named_skeleton
 from realtime.config import VIDEO_ENDINGS, OutputSettings, Settings
 from realtime.errors import OutputError, Stopped
 from realtime.frames import Source
@@ -50,16 +49,32 @@ class Sink(Protocol):
     def write(self, result: Result) -> None: ...
 
 
+class Model(Protocol):
+    """What found the people: a model's card, or `Keypoints`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def skeleton(self) -> Skeleton: ...
+
+
+class Keypoints(NamedTuple):
+    """People that somebody else found."""
+
+    name: str
+    skeleton: Skeleton
+
+
 def open_sinks(
     settings: OutputSettings,
     sources: Sequence[Source],
     origins: Sequence[str] = (),
-    card: Card | None = None,
+    model: Model | None = None,
 ) -> list[Sink]:
     """The outputs that the settings ask for, in the order in which to enter them.
 
     Several sources have files of their own: folders get a folder for each, files its name.
-    origins: what --source said, whose files no output may overwrite. card: the model, which the
+    origins: what --source said, whose files no output may overwrite. model: what the
     outputs by lines and --serve name and without which they are left out.
     OutputError where one of them cannot work; nothing is overwritten yet.
     """
@@ -69,20 +84,19 @@ def open_sinks(
     for camera, source in enumerate(sources):
         own = settings if len(sources) == 1 else _of_source(settings, source.name)
         origin = origins[camera] if camera < len(origins) else ""
-        for sink in _open_files(
-            own, source, origin, taken, overlay, card.skeleton if card else None
-        ):
+        skeleton = model.skeleton if model else None
+        for sink in _open_files(own, source, origin, taken, overlay, skeleton):
             files.append(sink if len(sources) == 1 else OneView(camera, sink))
-    if card is not None:
-        files.extend(_open_lines(settings, sources, taken, card))
+    if model is not None:
+        files.extend(_open_lines(settings, sources, taken, model))
     # Entered last, the files are finished first; then comes the summary; then the window, which
     # may wait for a key.
     front: list[Sink] = []
     if settings.show:
         hold = not sources[0].live and all(source.total == 1 for source in sources)
         front.append(WindowSink(overlay, hold=hold))
-    if settings.serve is not None and card is not None:
-        front.append(_open_server(settings, settings.serve, sources, card))
+    if settings.serve is not None and model is not None:
+        front.append(_open_server(settings, settings.serve, sources, model))
     if not settings.quiet:
         shown = settings if len(sources) == 1 else _of_source(settings, "*")
         written = [
@@ -117,26 +131,27 @@ def _open_files(
         sound = open_sound(source, origin) if settings.audio else None
         yield _open_pictures(settings.output, source, taken, overlay, sound)
     if settings.json is not None:
-        yield JsonSink(settings.json)
+        wanted = settings.json_skeleton
+        yield JsonSink(settings.json, named_skeleton(wanted) if wanted else None, taken)
     if settings.coco is not None:
         yield CocoSink(settings.coco, taken, skeleton)
 
 
 def _open_lines(
-    settings: OutputSettings, sources: Sequence[Source], taken: list[Path], card: Card
+    settings: OutputSettings, sources: Sequence[Source], taken: list[Path], model: Model
 ) -> Iterator[Sink]:
     """Outputs that name the source in every line, so that one serves all."""
     if settings.jsonl is not None:
         names = [source.name for source in sources]
-        yield JsonLinesSink(settings.jsonl, taken, header_line(card.name, card.skeleton, names))
+        yield JsonLinesSink(settings.jsonl, taken, header_line(model.name, model.skeleton, names))
     if settings.csv is not None:
-        yield CsvSink(settings.csv, taken, card.skeleton)
+        yield CsvSink(settings.csv, taken, model.skeleton)
     if settings.udp is not None:
         yield UdpSink(settings.udp)
 
 
 def _open_server(
-    settings: OutputSettings, serve: str, sources: Sequence[Source], card: Card
+    settings: OutputSettings, serve: str, sources: Sequence[Source], model: Model
 ) -> Sink:
     # Imported here: a web server takes a fifth of a second that other runs need not pay.
     try:
@@ -146,8 +161,8 @@ def _open_server(
     return WebSink(
         parse_address(serve),
         settings.serve_token,
-        card.name,
-        card.skeleton,
+        model.name,
+        model.skeleton,
         [source.name for source in sources],
         announce=not settings.quiet,
     )

@@ -20,6 +20,7 @@ from realtime.errors import Absent, SourceError
 from realtime.frames import Frame, Source
 from realtime.sources.changed import Changed
 from realtime.sources.images import ImageSource, glob_images, images_in, is_image
+from realtime.sources.keypoints import KeypointSource, glob_keypoints, keypoint_files
 from realtime.sources.live import LiveSource
 from realtime.sources.names import file_name, nearest, unused
 from realtime.sources.paced import Looped, Paced
@@ -41,6 +42,12 @@ def open_sources(settings: SourceSettings, clock: Clock = time.monotonic) -> lis
     if len({source.live for source in sources}) > 1:
         raise SourceError(
             "Cameras and files cannot run together: give either live sources or recorded ones."
+        )
+    if len({source.skeleton for source in sources}) > 1:
+        brought = {one.skeleton.name if one.skeleton else "pictures" for one in sources}
+        raise SourceError(
+            f"Sources of {' and '.join(sorted(brought))} cannot run together: give either pictures "
+            "or keypoints, of the same skeleton."
         )
     taken: set[str] = set()
     for n, source in enumerate(sources):
@@ -104,9 +111,9 @@ def open_source(settings: SourceSettings, clock: Clock = time.monotonic) -> Sour
             stream_name(spec), connect, chosen, give_up=settings.give_up, clock=clock
         )
     else:
-        source = _file(spec, chosen, clock)
+        source = _file(spec, chosen, settings, clock)
         if settings.loop:
-            source = Looped(lambda: _file(spec, chosen, clock))
+            source = Looped(lambda: _file(spec, chosen, settings, clock))
         if settings.realtime:
             source = Paced(source, clock)
     if isinstance(source, LiveSource) and (settings.loop or settings.realtime):
@@ -123,30 +130,52 @@ def _camera(settings: SourceSettings, chosen: range, clock: Clock) -> LiveSource
     if not re.fullmatch(r"webcam(:[0-9]{1,3})?", name):
         raise SourceError(f"{name!r} names no camera: write webcam, or webcam:0, webcam:1, ...")
     number = name.partition(":")[2]
-    size = settings.camera_size.split("x") if settings.camera_size else None
     connect = WebcamConnector(
         [int(number)] if number else camera_indices(),
-        size=(int(size[0]), int(size[1])) if size else None,
+        size=_size(settings),
         fps=settings.camera_fps,
         clock=clock,
     )
     return LiveSource(connect.name, connect, chosen, give_up=settings.give_up, clock=clock)
 
 
-def _file(name: str, chosen: range, clock: Clock) -> Source:
+def _size(settings: SourceSettings) -> tuple[int, int] | None:
+    """--camera-size as (width, height)."""
+    if settings.camera_size is None:
+        return None
+    width, height = settings.camera_size.split("x")
+    return int(width), int(height)
+
+
+def _file(name: str, chosen: range, settings: SourceSettings, clock: Clock) -> Source:
     path = os.path.expanduser(name)
+
+    def keypoints(name: str, files: list[str]) -> Source:
+        size, rate = _size(settings), settings.camera_fps
+        return KeypointSource(file_name(name), files, chosen, size=size, rate=rate, clock=clock)
+
     if os.path.isfile(path):
         if is_image(path):
             return ImageSource(file_name(Path(path).stem), [path], chosen, clock)
+        if path.lower().endswith(".json"):
+            return keypoints(Path(path).stem.removesuffix("_keypoints"), [path])
         return VideoSource(path, chosen, clock)
     if os.path.isdir(path):
         folder = os.path.basename(os.path.abspath(path))
-        return ImageSource(file_name(folder), images_in(path), chosen, clock)
+        try:
+            images = images_in(path)
+        except SourceError:
+            if files := keypoint_files(path):
+                return keypoints(folder, files)
+            raise
+        return ImageSource(file_name(folder), images, chosen, clock)
     if os.path.exists(path):
         raise SourceError(f"{name} is neither a file nor a folder.")
     if any(sign in path for sign in "*?["):
-        found = glob_images(path)
+        found = glob_keypoints(path) or glob_images(path)
         folder = os.path.commonpath([os.path.dirname(os.path.abspath(one)) for one in found])
+        if not is_image(found[0]):
+            return keypoints(os.path.basename(folder), found)
         return ImageSource(file_name(os.path.basename(folder)), found, chosen, clock)
     hint = f" For a camera, write webcam:{name}." if name.isdecimal() else nearest(path)
     raise SourceError(f"There is no file or folder {name!r}.{hint}")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
+from engines.skeleton import Skeleton
 from realtime.frames import Frame, Source, Stoppable
 
 
@@ -41,6 +42,10 @@ class Changed:
     @property
     def notes(self) -> Sequence[str]:
         return self._source.notes
+
+    @property
+    def skeleton(self) -> Skeleton | None:
+        return self._source.skeleton
 
     def __enter__(self) -> Self:
         self._source.__enter__()

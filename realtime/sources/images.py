@@ -13,17 +13,18 @@ import cv2
 import numpy as np
 
 from engines.poses import Image
+from engines.skeleton import Skeleton
 from realtime.errors import SourceError
 from realtime.frames import Frame
 from realtime.sources.hush import hushed
 from realtime.sources.names import natural, unique_names
+from realtime.sources.readable import readable
 
 # OpenCV's formats of whole-number pixels. A GIF is a video.
 ENDINGS = {
     *(".avif", ".bmp", ".dib", ".jp2", ".jpe", ".jpeg", ".jpg", ".pam", ".pbm", ".pgm", ".png"),
     *(".pnm", ".ppm", ".ras", ".sr", ".tif", ".tiff", ".webp"),
 }
-NAMED = 3  # so many broken images are named, the others counted
 
 
 def is_image(path: str) -> bool:
@@ -42,8 +43,8 @@ def images_in(folder: str) -> list[str]:
     found = _sorted_images(os.path.join(folder, n) for n in names if not n.startswith("."))
     if not found:
         raise SourceError(
-            f"Folder {folder} holds no images (of {', '.join(sorted(ENDINGS))}); "
-            "a video must be named itself."
+            f"Folder {folder} holds no images (of {', '.join(sorted(ENDINGS))}) and no OpenPose "
+            "JSON; a video must be named itself."
         )
     return found
 
@@ -92,6 +93,7 @@ class ImageSource:
     """
 
     live = False
+    skeleton: Skeleton | None = None
 
     def __init__(
         self,
@@ -124,23 +126,9 @@ class ImageSource:
         pass
 
     def __iter__(self) -> Iterator[Frame]:
-        broken: list[SourceError] = []
-        try:
-            for index in self._chosen:
-                path, name = self._images[index]
-                try:
-                    image = read_image(path)
-                except SourceError as error:
-                    broken.append(error)
-                    continue
-                yield Frame(self.name, index, name, float(index), self._clock(), image)
-        finally:
-            if 0 < len(broken) < len(self._chosen):
-                self._notes.append(self._report(broken))
-        if len(broken) == len(self._chosen):
-            raise broken[0] if len(broken) == 1 else SourceError(self._report(broken))
+        def read(index: int) -> Image:
+            return read_image(self._images[index][0])
 
-    def _report(self, broken: Sequence[SourceError]) -> str:
-        said = " ".join(str(error) for error in broken[:NAMED])
-        more = f" And {len(broken) - NAMED} more." if len(broken) > NAMED else ""
-        return f"Passed over {len(broken)} of {self.total} images: {said}{more}"
+        for index, image in readable(self._chosen, read, "images", self._notes):
+            name = self._images[index][1]
+            yield Frame(self.name, index, name, float(index), self._clock(), image)

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from engines.poses import Image
+from engines.skeleton import Skeleton
 from realtime.errors import Absent, SourceError
 from realtime.frames import Frame
 
@@ -45,6 +46,7 @@ class LiveSource:
     """
 
     live = True
+    skeleton: Skeleton | None = None
     total: int | None = None
 
     def __init__(

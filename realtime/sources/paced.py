@@ -33,6 +33,7 @@ class Looped:
         self.name = self._source.name
         self.rate = self._source.rate
         self.notes: Sequence[str] = self._source.notes
+        self.skeleton = self._source.skeleton
 
     def __enter__(self) -> Self:
         self._source.__enter__()
@@ -86,6 +87,7 @@ class Paced:
         self.total = self._source.total
         self.rate = self._source.rate
         self.notes: Sequence[str] = self._source.notes
+        self.skeleton = self._source.skeleton
 
     def __enter__(self) -> Self:
         self._source.__enter__()

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.poses import Image
+from engines.poses import Image, Poses
 from realtime.frames import Frame
 
 Matrix = NDArray[np.int64]
@@ -37,5 +37,15 @@ def turn(image: Image, matrix: Matrix) -> Image:
 
 
 def turned(frame: Frame, matrix: Matrix) -> Frame:
-    """The frame with its picture turned: --flip and --rotate, for all sources."""
-    return replace(frame, image=turn(frame.image, matrix))
+    """The frame with its picture turned, and its poses: --flip and --rotate, for all sources."""
+    image = turn(frame.image, matrix)
+    poses = frame.poses and _turned_poses(frame.poses, frame.size, matrix)
+    return replace(frame, image=image, poses=poses)
+
+
+def _turned_poses(poses: Poses, size: tuple[int, int], matrix: Matrix) -> Poses:
+    """As a network would see them: in a mirrored picture a left hand is a right one."""
+    corner = (np.array(size) - 1) @ matrix
+    xy = (poses.xy @ matrix - np.minimum(corner, 0)).astype(np.float32)
+    order = list(poses.skeleton.mirror if np.linalg.det(matrix) < 0 else range(xy.shape[1]))
+    return replace(poses, xy=xy[:, order], score=poses.score[:, order])

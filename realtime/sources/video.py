@@ -16,6 +16,7 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from engines.skeleton import Skeleton
 from realtime.errors import SourceError
 from realtime.frames import Frame
 from realtime.sources.names import file_name
@@ -37,6 +38,7 @@ class VideoSource:
     """
 
     live = False
+    skeleton: Skeleton | None = None
 
     def __init__(
         self, path: str, chosen: range, clock: Callable[[], float] = time.monotonic

@@ -33,7 +33,7 @@ def test_each_keypoint_has_what_it_needs(skeleton: Skeleton) -> None:
     assert len(set(skeleton.keypoints)) == count
     assert len(skeleton.sigmas) == len(skeleton.colours) == count
     assert all(0 < sigma < 0.2 for sigma in skeleton.sigmas)
-    assert len(set(skeleton.colours)) == count
+    assert len(set(skeleton.colours)) >= 17  # OpenPose gives a whole foot one colour
 
 
 def test_limbs_join_two_keypoints_each_and_reach_all(skeleton: Skeleton) -> None:
@@ -87,7 +87,7 @@ def test_a_skeleton_that_lacks_a_keypoint_says_which() -> None:
 
 
 def test_an_unknown_skeleton_names_the_known() -> None:
-    with pytest.raises(CardError, match="no skeleton 'hand'; known are coco17, coco18"):
+    with pytest.raises(CardError, match="no skeleton 'hand'; known are body25, coco17, coco18"):
         named_skeleton("hand")
 
 

@@ -1,0 +1,1 @@
+"""Cameras and geometry: calibrate a rig, project, triangulate, refine."""

@@ -1,0 +1,9 @@
+"""What can go wrong with cameras and their calibration."""
+
+
+class CalibrationError(Exception):
+    """Root of this package's errors; the message says what happened and what to do."""
+
+
+class RigError(CalibrationError, ValueError):
+    """A camera or rig that is not complete, or whose numbers make no camera."""
