@@ -62,6 +62,7 @@ class Sound:
         copied = COPIED.get(ending, container.supported_codecs)
         track: Copy | Anew
         name = codec.codec.canonical_name
+        # A transport stream's AAC tells in every packet what an .mp4 tells at its beginning.
         if name in copied and (codec.extradata or name not in ("aac", "flac")):
             track = Copy(container.add_stream_from_template(self._stream), start)
         else:
@@ -139,18 +140,18 @@ class Anew:
         self._channels = out.layout.nb_channels
         self._planar = out.format.is_planar
         self._resampler = AudioResampler(out.format, out.layout, out.rate)
-        self._pieces: list[NDArray[np.generic]] = []  # (samples, channels), without gaps
+        self._pieces: list[NDArray[np.generic]] = []  # (samples, channels), none empty
         self._from = 0  # sample of the new file at which they begin
         self._to = 0  # and at which they end
 
     def put(self, packet: Packet[AudioStream]) -> None:
         try:
             decoded = self._source.decode(packet)
-        except av.FFmpegError:
-            return  # damaged: silence
-        for frame in decoded:
-            for piece in self._resampler.resample(frame):
-                self._add(piece)
+            pieces = [piece for frame in decoded for piece in self._resampler.resample(frame)]
+        except (av.FFmpegError, ValueError):  # ValueError: it has become of another kind
+            return  # silence
+        for piece in pieces:
+            self._add(piece)
 
     def _add(self, frame: AudioFrame) -> None:
         samples = frame.to_ndarray()
@@ -160,25 +161,30 @@ class Anew:
         place = round((float(frame.pts * frame.time_base) - self._start) * self._rate)
         missing = place - self._to
         if missing > GAP * self._rate:
-            self._pieces.append(np.zeros((missing, self._channels), samples.dtype))
+            silence = np.zeros((1, self._channels), samples.dtype)
+            self._pieces.append(np.broadcast_to(silence, (missing, self._channels)))
             self._to += missing
         elif missing < -GAP * self._rate:
             samples = samples[-missing:]
-        self._pieces.append(samples)
-        self._to += len(samples)
+        if len(samples):
+            self._pieces.append(samples)
+            self._to += len(samples)
 
     def reached(self, seconds: float) -> bool:
         return self._to >= seconds * self._rate
 
     def take(self, seconds: float) -> Iterator[Packet[AudioStream]]:
         wanted = round(seconds * self._rate) - self._from
-        if wanted <= 0 or not self._pieces:
+        parts = []
+        while wanted > 0 and self._pieces:
+            piece = self._pieces.pop(0)
+            parts.append(piece[:wanted])
+            if len(piece) > wanted:
+                self._pieces.insert(0, piece[wanted:])
+            wanted -= len(parts[-1])
+        if not parts:
             return
-        samples = np.concatenate(self._pieces)
-        self._pieces = [samples[wanted:]]
-        samples = np.ascontiguousarray(samples[:wanted])
-        if not len(samples):
-            return
+        samples = np.concatenate(parts)
         array = samples.T if self._planar else samples.reshape(1, -1)
         frame = AudioFrame.from_ndarray(
             np.ascontiguousarray(array), self._out.format.name, self._out.layout.name

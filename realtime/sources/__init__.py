@@ -54,6 +54,7 @@ def open_sources(settings: SourceSettings, clock: Clock = time.monotonic) -> lis
         name = unused(source.name, taken)
         taken.add(name)
         if name != source.name:
+            _call(source, name)
             sources[n] = Changed(source, partial(_renamed, name=name), name)
     return sources
 
@@ -87,6 +88,14 @@ def enter_sources(sources: Sequence[Source], stack: ExitStack) -> None:
         raise SourceError(" ".join(absent))
     for sentence in absent:
         LOG.warning("%s The others go on.", sentence)
+
+
+def _call(source: Source, name: str) -> None:
+    """Let a camera be called so in the log: several may be channels of one host."""
+    while isinstance(source, Changed):
+        source = source.source
+    if isinstance(source, LiveSource):
+        source.called = name
 
 
 def _renamed(frame: Frame, name: str) -> Frame:

@@ -59,6 +59,7 @@ class LiveSource:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
+        self.called: str | None = None  # in the log, where it is not the name
         self.rate: float | None = None
         self.notes: Sequence[str] = ()
         self._connect = connect
@@ -119,7 +120,7 @@ class LiveSource:
                 if gone is None:
                     gone = now
                     if self._give_up > 0:
-                        LOG.warning("%s is gone: %s Waiting for it.", self.name, error)
+                        LOG.warning("%s is gone: %s Waiting for it.", self._known, error)
                 left = gone + self._give_up - now
                 if left <= 0:
                     raise SourceError(self._farewell(index, str(error))) from error
@@ -127,13 +128,17 @@ class LiveSource:
                 tries += 1
                 continue
             if gone is not None:
-                LOG.warning("%s is %s after %.1f s.", self.name, back, self._clock() - gone)
+                LOG.warning("%s is %s after %.1f s.", self._known, back, self._clock() - gone)
                 gone, tries, back = None, 0, "back"
             captured = last = max(captured, last + 1e-6)
             if image is not None:
                 name = f"{self.name}_{index:012d}"
                 yield Frame(self.name, index, name, captured, captured, image)
             index += 1
+
+    @property
+    def _known(self) -> str:
+        return self.called or self.name
 
     def _read(self, wanted: bool) -> tuple[float, Image | None]:
         """The next picture, over a new connection where the old one was lost."""
@@ -156,7 +161,7 @@ class LiveSource:
 
     def _farewell(self, frames: int, why: str) -> str:
         if frames == 0 and self._gone is not None:
-            return f"{self.name} did not come in {self._give_up:g} s: {why}"
+            return f"{self._known} did not come in {self._give_up:g} s: {why}"
         count = "1 frame" if frames == 1 else f"{frames} frames"
         waited = f" and did not come back in {self._give_up:g} s" if self._give_up > 0 else ""
-        return f"{self.name} was lost after {count}{waited}: {why}"
+        return f"{self._known} was lost after {count}{waited}: {why}"

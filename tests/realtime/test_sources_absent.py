@@ -93,6 +93,18 @@ def test_cameras_are_opened_at_the_same_time() -> None:
         assert time.monotonic() - began < 1.3
 
 
+def test_channels_of_one_host_are_told_apart(caplog: pytest.LogCaptureFixture) -> None:
+    with NetworkCamera() as one, NetworkCamera() as other, ExitStack() as stack:
+        sources = entered(stack, one.url(), other.url(), give_up=0.3, flip=True)
+        running = iter(Pipeline(sources, Slow))  # type: ignore[arg-type]
+        next(running)
+        other.kill()
+        while "127.0.0.1_2 was lost" not in caplog.text:
+            next(running)
+        running.close()
+    assert "127.0.0.1_2 is gone: " in caplog.text
+
+
 def test_where_none_is_there_the_run_ends() -> None:
     ports = [free_port(), free_port()]
     with ExitStack() as stack, pytest.raises(SourceError) as caught:
@@ -107,7 +119,7 @@ def test_one_that_never_comes_is_left_out_after_give_up(caplog: pytest.LogCaptur
         nowhere = f"http://127.0.0.1:{free_port()}/live"
         sources = entered(stack, there.url(), nowhere, end=40, give_up=0.4)
         seen = []
-        with pytest.raises(SourceError, match=r"127\.0\.0\.1 did not come in 0\.4 s: .* refuses"):
+        with pytest.raises(SourceError, match=r"127\.0\.0\.1_2 did not come in 0\.4 s: .* refuses"):
             seen.extend(Pipeline(sources, Slow))  # type: ignore[arg-type]
     assert seen[-1].views[0].frame.index == 39
     left_out = [r for r in caplog.records if "did not come" in r.getMessage()]
@@ -162,7 +174,7 @@ def test_the_whole_program_with_one_of_two_cameras(tmp_path: Path, quiet: bool) 
     assert lines[-1]["index"] == 29
     assert ("The others go on" in done.stderr) is not quiet
     said = done.stderr.splitlines()
-    assert [line.startswith("posestream: 127.0.0.1 did not come") for line in said][-1]
+    assert [line.startswith("posestream: 127.0.0.1_2 did not come") for line in said][-1]
     assert "secret" not in done.stderr + done.stdout
     if quiet:
         assert all("did not come" in line for line in said)
