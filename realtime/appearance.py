@@ -52,7 +52,7 @@ class Clothing:
         start, end = (xy[:, ends, None] for ends in self._ends.T)
         at = start + (end - start) * ALONG[:, None]  # (P, lines, S, 2)
         high, wide = image.shape[:2]
-        inside = ((at >= 0) & (at <= (wide - 1, high - 1))).all(axis=-1)  # False for NaN
+        inside = np.all((at >= 0) & (at <= (wide - 1, high - 1)), axis=-1)  # False for NaN
         x, y = np.moveaxis(np.where(inside[..., None], at, 0).astype(np.intp), -1, 0)
         level = image[y, x].astype(np.float32) * np.float32((BINS - 1) / 256)  # (P, lines, S, 3)
         low = level.astype(np.intp)

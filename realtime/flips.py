@@ -57,7 +57,7 @@ class Flips:
             np.where(both, way, 0) @ self._groups.T.astype(np.float32) for way in (direct, crossed)
         ]
         least = APART * np.sqrt(area)[:, None]
-        mirrored = (ways[1] < BETTER * ways[0]) & (ways[0] > least * 2)
+        mirrored = np.asarray((ways[1] < BETTER * ways[0]) & (ways[0] > 2 * least), bool)
         since = np.where(mirrored, np.minimum(since, now), np.inf)
         swap = ((mirrored & (now - since < PATIENCE))[:, :, None] & self._groups).any(axis=1)
         return (

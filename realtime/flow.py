@@ -7,6 +7,7 @@ to where it began (forward-backward check, Kalal et al., ICPR'10).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -85,7 +86,7 @@ class Flow:
         there = ~np.isnan(xy[..., 0])
         grid = self._grid()
         points = np.concatenate([xy[there], grid])
-        now, good = self._track(points)
+        now, good = self._track(self._before, self._grey, points)
         moved[there], sure[there] = now[: -len(grid)], good[: -len(grid)]
         still = good[-len(grid) :] & ~_within_people(grid, xy)
         if still.sum() >= AGREED:
@@ -98,27 +99,33 @@ class Flow:
         y = (np.arange(rows) + 0.5) * self._size[1] / rows
         return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2).astype(np.float32)
 
-    def _track(self, points: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-        high, wide = self._grey.shape
+    def _track(
+        self, before: Image, after: Image, points: Floats
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        high, wide = after.shape
         start = (points + 0.5) * self._scale - 0.5
         inside = ((start >= 0) & (start <= (wide - 1, high - 1))).all(axis=1)
         start = np.ascontiguousarray(np.clip(start, 0, (wide - 1, high - 1)), np.float32)
-        options = {"winSize": WINDOW, "maxLevel": LEVELS, "criteria": STOP}
-        end, went, _ = cv2.calcOpticalFlowPyrLK(
-            self._before, self._grey, start, None, **options
-        )
-        back, came, _ = cv2.calcOpticalFlowPyrLK(
-            self._grey,
-            self._before,
-            end,
-            start.copy(),
-            flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
-            **options,
-        )
+        end, went, _ = _lucas_kanade(before, after, start, start.copy())
+        back, came, _ = _lucas_kanade(after, before, end, start.copy())
         close = ((back - start) ** 2).sum(axis=1) <= ASTRAY**2
         kept = ((end >= 0) & (end <= (wide - 1, high - 1))).all(axis=1)
         good: NDArray[np.bool_] = inside & kept & close & (went[:, 0] > 0) & (came[:, 0] > 0)
         return (end + 0.5) / self._scale - 0.5, good
+
+
+def _lucas_kanade(one: Image, other: Image, points: Floats, guess: Floats) -> Any:
+    """Where points of one picture are in the other, whether that was found, and how well."""
+    return cv2.calcOpticalFlowPyrLK(
+        one,
+        other,
+        points,
+        guess,
+        winSize=WINDOW,
+        maxLevel=LEVELS,
+        criteria=STOP,
+        flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
+    )
 
 
 def _grey(image: Image) -> tuple[Image, tuple[int, int]]:
@@ -126,8 +133,8 @@ def _grey(image: Image) -> tuple[Image, tuple[int, int]]:
     high, wide = image.shape[:2]
     if high > ROWS:
         small = max(1, round(wide * ROWS / high)), ROWS
-        image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
-    return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), (wide, high)
+        image = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8), (wide, high)
 
 
 def _is_cut(one: Floats, other: Floats) -> bool:

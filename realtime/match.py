@@ -17,7 +17,7 @@ from realtime.oks import boxes, oks
 Indices = NDArray[np.int_]
 Cue = Literal["oks", "iou"]
 
-GATE = 0.3  # least affinity of somebody who was seen a moment ago
+GATE = 0.2  # least affinity of somebody who was seen a moment ago
 WEAK_GATE = 0.35  # of a weak pose
 LOST_GATE = 0.25  # of somebody who was lost
 LOOKS = 0.5  # what share of the affinity appearance decides
@@ -56,7 +56,9 @@ def match(
     near = _nearness(people, expected, found, sigmas, cue)
     affinity = near * looks
 
-    def round_(rows: NDArray[np.bool_], columns: NDArray[np.bool_], table: Floats, gate: float) -> None:
+    def round_(
+        rows: NDArray[np.bool_], columns: NDArray[np.bool_], table: Floats, gate: float
+    ) -> None:
         row, column = (np.flatnonzero(a & b) for a, b in zip(rest, (rows, columns), strict=True))
         if len(row) and len(column):
             one, other = assign(table[np.ix_(row, column)], gate)
@@ -121,4 +123,5 @@ def iou(one: Floats, other: Floats) -> Floats:
     both = np.maximum(high - low, 0).prod(axis=-1)
     sizes = [(box[:, 2:] - box[:, :2]).prod(axis=-1) for box in (one, other)]
     union = sizes[0][:, None] + sizes[1][None] - both
-    return np.nan_to_num(both / np.maximum(union, 1e-6)).astype(np.float32)
+    overlap: Floats = np.nan_to_num(both / np.maximum(union, 1e-6)).astype(np.float32)
+    return overlap

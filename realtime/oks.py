@@ -25,10 +25,13 @@ def areas(xy: Floats) -> Floats:
     corners = boxes(xy)
     wide, high = corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]
     area = np.fmax(BODY * wide * high, SLIM * np.fmax(wide, high) ** 2)
-    return np.fmax(area, 1).astype(np.float32)
+    floored: Floats = np.fmax(area, 1).astype(np.float32)
+    return floored
 
 
-def oks(one: Floats, other: Floats, area: Floats, sigmas: Floats) -> tuple[Floats, NDArray[np.int_]]:
+def oks(
+    one: Floats, other: Floats, area: Floats, sigmas: Floats
+) -> tuple[Floats, NDArray[np.int_]]:
     """(N, K, 2) and (P, K, 2) poses -> (N, P) similarity and number of keypoints in common.
 
     Only keypoints that both have count; without any the similarity is 0. area: of the person in

@@ -22,6 +22,7 @@ from realtime.channel import Channel
 from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.errors import OutputError, SourceError, Stopped
 from realtime.frames import Frame, Source, Stoppable
+from realtime.people import People
 from realtime.poses import Result, Tracks, View
 from realtime.record import Recorder
 from realtime.sinks import Keypoints, Model, Together, open_sinks, open_stats
@@ -38,20 +39,21 @@ TAPE = 60  # frames that wait for the recorder's encoder, two seconds of a camer
 class Inferred:
     """A set of frames with what the network made of those that are there.
 
-    estimator: None where the frames brought their poses along.
+    candidates: None where it was not asked. estimator: None where the frames brought their poses
+    along.
     """
 
     frames: FrameSet
-    candidates: list[Candidates]
+    candidates: list[Candidates] | None
     estimator: Estimator | None
     seconds: float
 
     def poses(self) -> Iterator[Poses | None]:
-        """The people of each frame, None where a camera is out."""
-        found = iter(self.candidates)
+        """The people of each frame, None where a camera is out or nobody looked for them."""
+        found = iter(self.candidates or ())
         for frame in self.frames:
             known = None if frame is None else frame.poses
-            if frame and self.estimator is not None and known is None:
+            if frame and known is None and self.estimator and self.candidates is not None:
                 known = self.estimator.decode(next(found))
             yield known
 
@@ -62,7 +64,8 @@ class Pipeline:
     Frames are paired by time before anything is dropped, so that instants are never mixed. Only
     the entrance of live sources drops frames (the oldest), so that results are as young as
     they can be; behind it, and everywhere for files, a full channel makes the stage before wait.
-    open_engine: None where the frames bring their poses along.
+    open_engine: None where the frames bring their poses along. people: of each source, None = no
+    ids. every: how many sets come to one that the network is asked about.
     """
 
     def __init__(
@@ -70,12 +73,16 @@ class Pipeline:
         sources: Sequence[Source],
         open_engine: Callable[[], Estimator] | None,
         recorder: Recorder | None = None,
+        people: Sequence[People] | None = None,
+        every: int = 1,
         clock: Clock = time.monotonic,
     ) -> None:
         self._sources = sources
         self._live = sources[0].live
         self._open_engine = open_engine
         self._clock = clock
+        self._cast: Sequence[People | None] = people or [None] * len(sources)
+        self._every = every
         self._entrance: Channel[FrameSet] = Channel(1, drop_oldest=self._live)
         self._inferred: Channel[Inferred] = Channel(1)
         self._results: Channel[Result] = Channel(1)
@@ -170,18 +177,20 @@ class Pipeline:
         """Owns the device: the engine is made, used and closed on this thread."""
         estimator = open_engine()
         try:
-            flying: deque[tuple[FrameSet, float]] = deque()
+            flying: deque[tuple[FrameSet, float, bool]] = deque()
 
             def finish() -> None:
-                frames, began = flying.popleft()
-                candidates = estimator.result()
+                frames, began, asked = flying.popleft()
+                candidates = estimator.result() if asked else None
                 seconds = self._clock() - began
                 self._inferred.put(Inferred(frames, candidates, estimator, seconds))
 
-            for frames in self._entrance:
-                flying.append((frames, self._clock()))
-                estimator.submit([frame.image for frame in frames if frame])
-                if len(flying) >= estimator.depth:
+            for turn, frames in enumerate(self._entrance):
+                asked = turn % self._every == 0
+                flying.append((frames, self._clock(), asked))
+                if asked:
+                    estimator.submit([frame.image for frame in frames if frame])
+                while flying and sum(one[2] for one in flying) >= estimator.depth:
                     finish()
             while flying:
                 finish()
@@ -193,13 +202,20 @@ class Pipeline:
         for item in self._inferred:
             began = self._clock()
             views = tuple(
-                View(frame, Tracks.untracked(poses)) if frame and poses is not None else None
-                for frame, poses in zip(item.frames, item.poses(), strict=True)
+                _meet(frame, poses, people)
+                for frame, poses, people in zip(item.frames, item.poses(), self._cast, strict=True)
             )
             seconds = {"infer": item.seconds, "people": self._clock() - began}
             moment = next(filter(None, item.frames)).time
             self._results.put(Result(moment, views, seconds, self.dropped))
         self._results.close()
+
+
+def _meet(frame: Frame | None, poses: Poses | None, people: People | None) -> View | None:
+    """What a camera saw: None where it is out. Without `people` nobody has an id."""
+    if frame is not None and people is not None:
+        return View(frame, people.meet(frame, poses))
+    return View(frame, Tracks.untracked(poses)) if frame and poses is not None else None
 
 
 def run(settings: Settings) -> None:
@@ -228,13 +244,20 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             model = Keypoints("OpenPose JSON", skeleton)
         outputs = open_sinks(settings.outputs, sources, settings.sources.source, model)
         if skeleton is None:
-            open_engine = engine_opener(card, settings.models, live=sources[0].live)
+            models = settings.models
+            if settings.tracks.track:  # the tracker chooses, by age
+                models = replace(models, max_people=None)
+            open_engine = engine_opener(card, models, live=sources[0].live)
+        limit = settings.models.max_people
+        people = [People(model.skeleton, settings.tracks, limit) for _ in sources]
         outputs = [*open_stats(settings, sources, open_engine), *outputs]
         sinks = stack.enter_context(Together(outputs, needed=settings.outputs.record is None))
         recorder = None
         if settings.outputs.record is not None:
             recorder = stack.enter_context(Recorder(settings.outputs.record, sources))
-        results = iter(Pipeline(sources, open_engine, recorder))
+        results = iter(
+            Pipeline(sources, open_engine, recorder, people, settings.tracks.detect_every)
+        )
         for result in stack.enter_context(closing(results)):
             sinks.write(result)
             yield result

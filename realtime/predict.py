@@ -16,7 +16,7 @@ SHARE = 0.3  # and share of those that it could find
 LIMB = 0.35  # most a keypoint may move against its person, in sides of the person's area,
 STRAY = 0.03, 0.5  # and one that was not found: sides of the area, and shares of the usual step
 BRIEF = 0.3  # seconds for which flow is asked about it
-STEADY = 0.25  # seconds that a velocity is averaged over
+STEADY = 0.4  # seconds that a velocity is averaged over
 FASTEST = 12.0  # sides of the area a second; what is faster is no person's motion
 
 
@@ -42,8 +42,8 @@ def predict(people: Living, motion: Motion | None, now: float, seconds: float) -
     """
     step = people.velocity * np.float32(seconds)
     if motion is None:
-        still = np.zeros(people.held.shape, bool)
-        return Prediction(people.xy + step[:, None], still, still.any(axis=1), blind=True)
+        nothing, nobody = np.zeros(people.held.shape, bool), np.zeros(len(people), bool)
+        return Prediction(people.xy + step[:, None], nothing, nobody, blind=True)
     step = step + motion.camera
     shift = motion.xy - people.xy
     side = np.sqrt(people.area)
@@ -90,15 +90,19 @@ def speed_up(
 
 
 def _behind(people: Living) -> NDArray[np.bool_]:
-    """(N, K) whether a keypoint of somebody missing lies within the trunk of somebody seen."""
+    """(N, K) whether a keypoint lies within the middle of somebody who is seen."""
     seen = people.xy[~people.missing]
-    hidden = np.zeros(people.held.shape, bool)
-    if len(seen):
-        # Half of the keypoints lie within the quartiles of each axis: mostly the trunk.
-        low, high = (np.nanquantile(seen, q, axis=1)[:, None, None] for q in (0.2, 0.8))
-        with np.errstate(invalid="ignore"):
-            hidden = ((people.xy >= low) & (people.xy <= high)).all(axis=-1).any(axis=0)
-    return hidden
+    if not len(seen):
+        return np.zeros(people.held.shape, bool)
+    # Most keypoints lie between these shares of each axis: those of the trunk. NaN sorts last.
+    ordered = np.sort(seen, axis=1)
+    last = (~np.isnan(seen[..., 0])).sum(axis=1) - 1
+    rows = np.arange(len(seen))
+    low, high = (ordered[rows, np.intp(share * last)][:, None, None] for share in (0.2, 0.8))
+    within = np.all((people.xy >= low) & (people.xy <= high), axis=-1)
+    # Nobody hides themselves.
+    within[rows, np.flatnonzero(~people.missing)] = False
+    return np.asarray(within.any(axis=0), bool)
 
 
 def _median(shift: Floats, which: NDArray[np.bool_]) -> Floats:

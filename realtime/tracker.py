@@ -5,7 +5,7 @@ Flow-propagated poses matched by OKS: Simple Baselines (Xiao et al., ECCV'18, se
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,13 +61,13 @@ class PoseTracker:
         self._flow = Flow()
         self._flips = Flips(skeleton)
         self._clothing = Clothing(skeleton)
-        self._next = 0
+        self._next = 1
         self._now = 0.0
         self._time: float | None = None
         self._step = USUAL
         self._size: tuple[int, int] | None = None
         self._anew = True
-        nobody, nothing = _nobody(skeleton), np.zeros((1, 1, 3), np.uint8)
+        nobody, nothing = Poses.nobody(skeleton), np.zeros((1, 1, 3), np.uint8)
         self._people = self._fresh(nobody, self._describe(nothing, nobody), np.zeros(0, int))
 
     def update(self, frame: Frame, poses: Poses | None) -> Tracks:
@@ -160,7 +160,7 @@ class PoseTracker:
         carried = (people.id != NOBODY) & people.missing
         carried[:older] &= self._presentable(expected)
         shown |= carried & ~self._covered(carried, shown)
-        tracks = self._tracks(shown, _some(poses, np.flatnonzero(row_of < 0)))
+        tracks = self._tracks(shown, poses.some(np.flatnonzero(row_of < 0)))
         self._forget()
         return tracks
 
@@ -259,7 +259,9 @@ class PoseTracker:
         one, other = np.flatnonzero(carried), np.flatnonzero(shown)
         covered = np.zeros(len(people), bool)
         if len(one) and len(other):
-            alike, _ = oks(people.xy[one], people.xy[other], people.area[one][:, None], self._sigmas)
+            alike, _ = oks(
+                people.xy[one], people.xy[other], people.area[one][:, None], self._sigmas
+            )
             covered[one] = (alike > TWIN).any(axis=1)
         return covered
 
@@ -267,7 +269,8 @@ class PoseTracker:
         """Those who are shown, eldest first; then tentative people, and poses of nobody."""
         people = self._people
         rows = np.flatnonzero(shown)
-        rows = rows[np.argsort(np.where(people.id[rows] < 0, np.iinfo(int).max, people.id[rows]), kind="stable")]
+        # As an unsigned number -1 comes last.
+        rows = rows[np.argsort(people.id[rows].astype(np.uint64), kind="stable")]
         xy, score = people.xy[rows].astype(np.float32), people.score[rows].astype(np.float32)
         seen = people.seen[rows] >= self._now
         keep = seen | (people.held[rows] & (self._now - people.seen[rows] <= STALE))
@@ -275,7 +278,9 @@ class PoseTracker:
         xy = np.where(keep[..., None], xy, np.float32(np.nan))
         score = np.where(keep, score, np.float32(0))
         poses = Poses(self._skeleton, xy, score, people.person_score[rows])
-        tracks = Tracks(people.id[rows], poses, keep & ~seen)
+        speed = np.linalg.norm(people.velocity[rows], axis=1).astype(np.float32)
+        speed[people.last[rows] == people.born[rows]] = np.nan
+        tracks = Tracks(people.id[rows], poses, keep & ~seen, speed)
         return tracks if others is None or not len(others) else _joined(tracks, others)
 
     def _forget(self) -> None:
@@ -288,33 +293,20 @@ class PoseTracker:
     def _fresh(self, poses: Poses, found: Found, rows: Indices) -> Living:
         area, lengths, colours = found.area[rows], found.bones[rows], found.colours[rows]
         sides = len(self._flips)
-        return Living.fresh(_some(poses, rows), self._now, area, lengths, colours, sides)
-
-
-def _nobody(skeleton: Skeleton) -> Poses:
-    keypoints = len(skeleton.keypoints)
-    xy = np.zeros((0, keypoints, 2), np.float32)
-    return Poses(skeleton, xy, xy[..., 0], np.zeros(0, np.float32))
-
-
-def _some(poses: Poses, which: Indices) -> Poses:
-    return replace(
-        poses,
-        xy=poses.xy[which],
-        score=poses.score[which],
-        person_score=poses.person_score[which],
-    )
+        return Living.fresh(poses.some(rows), self._now, area, lengths, colours, sides)
 
 
 def _joined(tracks: Tracks, others: Poses) -> Tracks:
     """The tracks, and poses of nobody in particular after them."""
     plain = Tracks.untracked(others)
+    one = tracks.poses
     poses = Poses(
         others.skeleton,
-        np.concatenate([tracks.poses.xy, others.xy]),
-        np.concatenate([tracks.poses.score, others.score]),
-        np.concatenate([tracks.poses.person_score, others.person_score]),
+        np.concatenate([one.xy, others.xy]),
+        np.concatenate([one.score, others.score]),
+        np.concatenate([one.person_score, others.person_score]),
     )
-    return Tracks(
-        np.concatenate([tracks.id, plain.id]), poses, np.concatenate([tracks.filled, plain.filled])
-    )
+    ids = np.concatenate([tracks.id, plain.id])
+    unknown = np.full(len(others), np.nan, np.float32)
+    speed = None if tracks.speed is None else np.concatenate([tracks.speed, unknown])
+    return Tracks(ids, poses, np.concatenate([tracks.filled, plain.filled]), speed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -17,8 +18,11 @@ from engines.poses import Image, Poses
 from tests.synth import SKELETON, Points, Pose, figure
 
 RATE = 25.0
-LIMBS = (("right_shoulder", "right_elbow", "right_wrist"), ("left_shoulder", "left_elbow", "left_wrist"),
-         ("right_hip", "right_knee", "right_ankle"), ("left_hip", "left_knee", "left_ankle"))  # fmt: skip
+LIMBS = tuple(
+    tuple(f"{side}_{part}" for part in parts)
+    for parts in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle"))
+    for side in ("right", "left")
+)
 TRUNK = "right_shoulder", "left_shoulder", "left_hip", "right_hip"
 INDEX = {name: n for n, name in enumerate(SKELETON.keypoints)}
 
@@ -172,7 +176,9 @@ def pan() -> Scene:
         Walker(straight(-100 + 150 * n, 175 + 10 * n, 50 * (-1) ** n), 165 + 8 * n, seed=n)
         for n in range(6)
     )
-    return Scene("pan", walkers, camera=lambda time: (200 * np.sin(3.5 * time), 20 * np.sin(5 * time)))
+    return Scene(
+        "pan", walkers, camera=lambda time: (200 * np.sin(3.5 * time), 20 * np.sin(5 * time))
+    )
 
 
 def crowd(count: int = 30) -> Scene:
@@ -206,7 +212,9 @@ def _background() -> Image:
     rng = np.random.default_rng(9)
     picture = np.zeros((1500, 2600, 3), np.float32)
     for scale, strength in ((4, 30), (16, 30), (64, 40)):
-        small = rng.normal(0, strength, (1500 // scale + 1, 2600 // scale + 1, 3)).astype(np.float32)
+        small = rng.normal(0, strength, (1500 // scale + 1, 2600 // scale + 1, 3)).astype(
+            np.float32
+        )
         picture += cv2.resize(small, (2600, 1500), interpolation=cv2.INTER_CUBIC)
     return np.clip(picture + 120, 0, 255).astype(np.uint8)
 
@@ -238,14 +246,18 @@ def _paint(image: Image, body: Points, walker: Walker) -> None:
             spot = a + along * (b - a) + across * np.array([-way[1], way[0]])
             dot = np.clip(colour + rng.uniform(-90, 90, 3), 0, 255).tolist()
             radius = max(1, round(0.16 * width * high))
-            cv2.circle(image, tuple(map(int, np.rint(16 * spot))), radius * 16, dot, -1, cv2.LINE_AA, 4)  # fmt: skip
+            middle = tuple(map(int, np.rint(16 * spot)))
+            cv2.circle(image, middle, radius * 16, dot, -1, cv2.LINE_AA, 4)
 
     at = {name: body[n] for name, n in INDEX.items()}
     for names in LIMBS[:1] + LIMBS[2:]:
         colour = shirt if "shoulder" in names[0] else trousers
-        for a, b in zip(names, names[1:], strict=False):
+        for a, b in pairwise(names):
             limb(at[a], at[b], colour, 0.075)
-    top, foot = (at["right_shoulder"] + at["left_shoulder"]) / 2, (at["right_hip"] + at["left_hip"]) / 2
+    top, foot = (
+        (at["right_shoulder"] + at["left_shoulder"]) / 2,
+        (at["right_hip"] + at["left_hip"]) / 2,
+    )
     for shift in (-0.05, 0, 0.05):
         aside = np.array([shift * high, 0])
         limb(top + aside, foot + aside, shirt, 0.1)
@@ -254,5 +266,5 @@ def _paint(image: Image, body: Points, walker: Walker) -> None:
     for name in ("nose", "left_eye", "right_eye", "left_ear"):
         dot = tuple(map(int, at[name]))
         cv2.circle(image, dot, max(1, round(0.012 * high)), rng.uniform(0, 255, 3).tolist(), -1)
-    for a, b in zip(LIMBS[1], LIMBS[1][1:], strict=False):
+    for a, b in pairwise(LIMBS[1]):
         limb(at[a], at[b], shirt * 0.8, 0.06)

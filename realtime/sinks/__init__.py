@@ -22,6 +22,7 @@ from realtime.sinks.files import source_files
 from realtime.sinks.images import ImageSink, ImagesSink
 from realtime.sinks.json import JsonSink
 from realtime.sinks.lines import CsvSink, JsonLinesSink, UdpSink
+from realtime.sinks.mot import MotSink
 from realtime.sinks.overlay import Overlay
 from realtime.sinks.progress import ProgressSink
 from realtime.sinks.sound import Sound, open_sound
@@ -78,7 +79,7 @@ def open_sinks(
     outputs by lines and --serve name and without which they are left out.
     OutputError where one of them cannot work; nothing is overwritten yet.
     """
-    overlay = Overlay()
+    overlay = Overlay(angles=settings.angles)
     taken = [file for origin in origins for file in source_files(origin)]
     files: list[Sink] = []
     for camera, source in enumerate(sources):
@@ -100,7 +101,7 @@ def open_sinks(
     if not settings.quiet:
         shown = settings if len(sources) == 1 else _of_source(settings, "*")
         written = [
-            *(shown.output, shown.json, shown.coco),
+            *(shown.output, shown.json, shown.coco, shown.mot),
             *(settings.jsonl, settings.csv, settings.record, settings.stats),
         ]
         front.append(ProgressSink(sources, [path for path in written if path is not None]))
@@ -116,7 +117,13 @@ def _of_source(settings: OutputSettings, name: str) -> OutputSettings:
         return path.with_name(f"{path.stem}_{name}{path.suffix}")
 
     folder = settings.json and settings.json / name
-    return replace(settings, output=own(settings.output), json=folder, coco=own(settings.coco))
+    return replace(
+        settings,
+        output=own(settings.output),
+        json=folder,
+        coco=own(settings.coco),
+        mot=own(settings.mot),
+    )
 
 
 def _open_files(
@@ -133,6 +140,8 @@ def _open_files(
     if settings.json is not None:
         wanted = settings.json_skeleton
         yield JsonSink(settings.json, named_skeleton(wanted) if wanted else None, taken)
+    if settings.mot is not None:
+        yield MotSink(settings.mot, taken)
     if settings.coco is not None:
         yield CocoSink(settings.coco, taken, skeleton)
 
@@ -143,11 +152,12 @@ def _open_lines(
     """Outputs that name the source in every line, so that one serves all."""
     if settings.jsonl is not None:
         names = [source.name for source in sources]
-        yield JsonLinesSink(settings.jsonl, taken, header_line(model.name, model.skeleton, names))
+        header = header_line(model.name, model.skeleton, names)
+        yield JsonLinesSink(settings.jsonl, taken, header, angles=settings.angles)
     if settings.csv is not None:
         yield CsvSink(settings.csv, taken, model.skeleton)
     if settings.udp is not None:
-        yield UdpSink(settings.udp)
+        yield UdpSink(settings.udp, angles=settings.angles)
 
 
 def _open_server(

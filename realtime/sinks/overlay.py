@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from engines.poses import Image
-from realtime.draw import draw
+from realtime.draw import draw, draw_angles
 from realtime.poses import Result, View
 
 
 class Overlay:
     """Draws each view once, at the first output that asks, for however many ask."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, angles: bool = False) -> None:
+        self._angles = angles
         self._latest: dict[str, tuple[View, Image]] = {}
 
     def pictures(self, result: Result) -> list[tuple[View, Image]]:
@@ -22,6 +23,8 @@ class Overlay:
         known = self._latest.get(camera)
         if known is None or known[0] is not view:
             picture = draw(view.frame.image, view.tracks)
+            if self._angles:
+                draw_angles(picture, view.tracks)
             picture.flags.writeable = False
             known = self._latest[camera] = view, picture
         return known

@@ -15,8 +15,7 @@ import os
 import time
 import tomllib
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +25,24 @@ import numpy as np
 
 from engines.poses import Floats, Image, Poses
 from engines.skeleton import Skeleton, named_skeleton
-from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
+from realtime.config import (
+    ModelSettings,
+    OutputSettings,
+    Settings,
+    SourceSettings,
+    TrackSettings,
+)
 from realtime.frames import Frame
 from realtime.match import assign, iou
 from realtime.oks import areas, boxes, oks
+from realtime.people import People
+from realtime.pipeline import stream
 from realtime.poses import Tracks
+from realtime.sinks.mot import person_boxes
 from realtime.sources import open_source
 from realtime.tracker import PoseTracker, TrackerSettings
 from tests.conftest import DATA
-from tests.scenes import Step, scenes
+from tests.scenes import Step, apart, crowd, scenes
 from tests.synth import SKELETON
 
 Tracker = Callable[[Frame, Poses | None], Tracks]
@@ -182,3 +190,118 @@ def bench_shelf() -> None:
             each.append(f"{figures['num_switches']:.0f} at {100 * figures['recall']:.1f} %")
             sums = {key: sums[key] + figures[key] for key in FIGURES}
         print(f"{name:12s} {sums['num_switches']:.0f} switches, ", "; ".join(each), flush=True)
+
+
+def bench_campus() -> None:
+    """The whole program's poses, boxes as --mot writes them, IoU of at least 0.3 and 0.5."""
+    folder = DATA / "mot-tud-campus"
+    truth = np.loadtxt(folder / "gt" / "gt.txt", delimiter=",")
+    for height in (None, 368):
+        frames = campus_poses(folder, height)
+        skeleton = frames[0][1].skeleton
+        makers = {name: PoseTracker(skeleton, one).update for name, one in ABLATION.items()}
+        for name in ("oks", "iou"):
+            makers[f"greedy {name}"] = Greedy(name, skeleton)
+        rows = {
+            name: [known(track(frame, poses)) for frame, poses in frames]
+            for name, track in makers.items()
+        }
+        for least in (0.3, 0.5):
+            print(f"height {height or 256}, IoU {least}")
+            for name, tracks in rows.items():
+                account = mm.MOTAccumulator(auto_id=True)
+                for n, people in enumerate(tracks):
+                    there = truth[truth[:, 0] == n + 1]
+                    left, top, wide, high = there[:, 2:6].T - np.array([[1], [1], [0], [0]])
+                    corners = np.stack([left, top, left + wide, top + high], axis=1)
+                    overlap = iou(corners, person_boxes(people.poses.xy))
+                    apart = np.where(overlap >= least, 1 - overlap, np.nan)
+                    account.update(there[:, 1].tolist(), people.id.tolist(), apart)
+                print_row(name, score(account))
+
+
+def campus_poses(folder: Path, height: int | None) -> list[tuple[Frame, Poses]]:
+    settings = Settings(
+        SourceSettings((str(folder / "TUD-Campus.mp4"),)),
+        ModelSettings(height=height),
+        OutputSettings(show=False, quiet=True),
+        TrackSettings(track=False),
+    )
+    views = [view for result in stream(settings) for view in result.views if view]
+    return [(view.frame, view.tracks.poses) for view in views]
+
+
+def bench_time() -> None:
+    """Flow, matching and smoothing on this machine as it is."""
+    cv2.setNumThreads(1)
+    for scene in (apart(5), crowd(30)):
+        steps = list(scene.steps())
+        found = scene.detections(steps)
+        frames = [frame_of(step.image, n, step.time) for n, step in enumerate(steps)]
+        for every in (1, 3):
+            spent = []
+            people = People(SKELETON, TrackSettings(smooth="one-euro"))
+            for n, (frame, poses) in enumerate(zip(frames, found, strict=True)):
+                began = time.perf_counter()
+                people.meet(frame, poses if n % every == 0 else None)
+                spent.append(time.perf_counter() - began)
+            middle, slow = np.percentile(np.array(spent[5:]) * 1000, (50, 95))
+            print(
+                f"{len(scene.walkers)} people at {scene.size[0]}x{scene.size[1]}, network on every "
+                f"{every}: median {middle:.2f} ms a frame, 95 % below {slow:.2f} ms",
+                flush=True,
+            )
+
+
+def bench_every() -> None:
+    """--detect-every 3 on street.avi: frames a second, and OKS to the every-frame result."""
+    sigmas = np.array(SKELETON.sigmas, np.float32)
+    results: dict[int, list[Tracks]] = {}
+    rates = {}
+    for every in (1, 3):
+        settings = Settings(
+            SourceSettings((str(DATA / "video" / "street.avi"),)),
+            ModelSettings("human-pose-estimation-0001", precision="fp32"),
+            OutputSettings(show=False, quiet=True),
+            TrackSettings(detect_every=every),
+        )
+        began, tracks = 0.0, []
+        for result in stream(settings):
+            began = began or time.perf_counter()
+            tracks += [known(view.tracks) for view in result.views if view]
+        rates[every] = (len(tracks) - 1) / (time.perf_counter() - began)
+        results[every] = tracks
+    alike, people, found = 0.0, 0, 0
+    for whole, some in zip(results[1], results[3], strict=True):
+        table, _ = oks(whole.poses.xy, some.poses.xy, areas(whole.poses.xy)[:, None], sigmas)
+        rows, columns = assign(table, 0.3) if table.size else (np.zeros(0, int),) * 2
+        alike += float(table[rows, columns].sum())
+        found += len(rows)
+        people += len(whole)
+    print(
+        f"every frame {rates[1]:.1f} frames/s, every third {rates[3]:.1f} "
+        f"(x{rates[3] / rates[1]:.2f}); mean OKS of {found} people found in both "
+        f"{alike / max(found, 1):.3f}, of all {people} {alike / max(people, 1):.3f}"
+    )
+
+
+PARTS = {
+    "scenes": bench_scenes,
+    "shelf": bench_shelf,
+    "campus": bench_campus,
+    "every": bench_every,
+    "time": bench_time,
+}
+
+
+def main() -> None:
+    """Run the parts that the command line names, or all."""
+    ask = argparse.ArgumentParser(description=__doc__)
+    ask.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
+    os.environ.setdefault("POSE_WEIGHTS", str(DATA / "models"))
+    for part in ask.parse_args().parts or PARTS:
+        PARTS[part]()
+
+
+if __name__ == "__main__":
+    main()
