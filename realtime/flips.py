@@ -59,7 +59,8 @@ class Flips:
         least = APART * np.sqrt(area)[:, None]
         mirrored = np.asarray((ways[1] < BETTER * ways[0]) & (ways[0] > 2 * least), bool)
         since = np.where(mirrored, np.minimum(since, now), np.inf)
-        swap = ((mirrored & (now - since < PATIENCE))[:, :, None] & self._groups).any(axis=1)
+        brief = np.asarray(mirrored & (now - since < PATIENCE), bool)
+        swap = np.matmul(brief, self._groups)
         return (
             np.where(swap[..., None], other, xy),
             np.where(swap, score[:, self._mirror], score),

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from engines.poses import Floats, Image
 
 ROWS = 360  # most rows of the grey picture
-WINDOW = (15, 15)
-LEVELS = 3
-STOP = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 10, 0.03)
+WINDOW = (13, 13)
+LEVELS, LEVELS_BACK = 3, 1  # halvings; the way back begins close to its end
+STOP = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 8, 0.03)
 ASTRAY = 1.0  # most grey pixels between a point and where it comes back to
 GRID = (8, 6)  # points that tell the camera's own motion
 AGREED = 6  # least points of the grid that were found again
@@ -106,15 +106,15 @@ class Flow:
         start = (points + 0.5) * self._scale - 0.5
         inside = ((start >= 0) & (start <= (wide - 1, high - 1))).all(axis=1)
         start = np.ascontiguousarray(np.clip(start, 0, (wide - 1, high - 1)), np.float32)
-        end, went, _ = _lucas_kanade(before, after, start, start.copy())
-        back, came, _ = _lucas_kanade(after, before, end, start.copy())
+        end, went, _ = _lucas_kanade(before, after, start, LEVELS, start.copy())
+        back, came, _ = _lucas_kanade(after, before, end, LEVELS_BACK, start.copy())
         close = ((back - start) ** 2).sum(axis=1) <= ASTRAY**2
         kept = ((end >= 0) & (end <= (wide - 1, high - 1))).all(axis=1)
         good: NDArray[np.bool_] = inside & kept & close & (went[:, 0] > 0) & (came[:, 0] > 0)
         return (end + 0.5) / self._scale - 0.5, good
 
 
-def _lucas_kanade(one: Image, other: Image, points: Floats, guess: Floats) -> Any:
+def _lucas_kanade(one: Image, other: Image, points: Floats, levels: int, guess: Floats) -> Any:
     """Where points of one picture are in the other, whether that was found, and how well."""
     return cv2.calcOpticalFlowPyrLK(
         one,
@@ -122,7 +122,7 @@ def _lucas_kanade(one: Image, other: Image, points: Floats, guess: Floats) -> An
         points,
         guess,
         winSize=WINDOW,
-        maxLevel=LEVELS,
+        maxLevel=levels,
         criteria=STOP,
         flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
     )

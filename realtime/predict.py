@@ -55,7 +55,11 @@ def predict(people: Living, motion: Motion | None, now: float, seconds: float) -
             agrees = motion.sure & (off <= stray[:, None]) & ~_behind(people)
         people.held &= ~doubtful | (agrees & (now - people.seen <= BRIEF))
     sure = motion.sure & people.held
-    body = _median(shift, sure)
+    # Those that were found speak for the body, where there are enough of them.
+    first = sure & ~doubtful
+    body = np.where(
+        (first.sum(axis=1) >= FEWEST)[:, None], _median(shift, first), _median(shift, sure)
+    )
     count = sure.sum(axis=1)
     follows = (count >= FEWEST) & (count >= SHARE * people.held.sum(axis=1))
     body = np.where(follows[:, None], body, step)

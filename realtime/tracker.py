@@ -207,7 +207,10 @@ class PoseTracker:
         away = now - people.last[rows]
         just = away <= seconds * 1.5
         if seconds > 0:
-            speed_up(people, rows[just], before[rows[just]], xy[just], camera, seconds)
+            some = rows[just]
+            filled = people.seen[some] < people.last[some, None]
+            past = np.where(filled[..., None], np.nan, before[some])
+            speed_up(people, some, past, xy[just], camera, seconds)
         people.held[rows] = here | (people.held[rows] & (now - people.seen[rows] < STALE))
         people.seen[rows] = np.where(here, now, people.seen[rows])
         people.xy[rows] = np.where(here[..., None], xy, people.xy[rows])
