@@ -12,7 +12,7 @@ CONFIDENT = 0.3  # sigma 1: the score at which a keypoint has most of its say
 REACH = 0.1  # sides of the person's area within which keypoints are the same one
 NEAR = 0.05  # sigma 2, in the same unit
 WEIGHT = 1.0  # lambda, of distance against agreement of scores
-SAME = 0.75  # eta: share of what the weaker pose could reach at most
+SAME = 0.6  # eta: share of what the weaker pose could reach at most
 
 
 def without_duplicates(poses: Poses) -> Poses:

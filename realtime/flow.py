@@ -20,6 +20,7 @@ WINDOW = (13, 13)
 LEVELS, LEVELS_BACK = 3, 1  # halvings; the way back begins close to its end
 STOP = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 8, 0.03)
 ASTRAY = 1.0  # most grey pixels between a point and where it comes back to
+UNLIKE = 25.0  # most mean difference of shades around a point before and after
 GRID = (8, 6)  # points that tell the camera's own motion
 AGREED = 6  # least points of the grid that were found again
 THUMB = (32, 18)
@@ -106,11 +107,13 @@ class Flow:
         start = (points + 0.5) * self._scale - 0.5
         inside = ((start >= 0) & (start <= (wide - 1, high - 1))).all(axis=1)
         start = np.ascontiguousarray(np.clip(start, 0, (wide - 1, high - 1)), np.float32)
-        end, went, _ = _lucas_kanade(before, after, start, LEVELS, start.copy())
+        end, went, unlike = _lucas_kanade(before, after, start, LEVELS, start.copy())
         back, came, _ = _lucas_kanade(after, before, end, LEVELS_BACK, start.copy())
         close = ((back - start) ** 2).sum(axis=1) <= ASTRAY**2
         kept = ((end >= 0) & (end <= (wide - 1, high - 1))).all(axis=1)
-        good: NDArray[np.bool_] = inside & kept & close & (went[:, 0] > 0) & (came[:, 0] > 0)
+        good: NDArray[np.bool_] = (
+            inside & kept & close & (unlike[:, 0] <= UNLIKE) & (went[:, 0] > 0) & (came[:, 0] > 0)
+        )
         return (end + 0.5) / self._scale - 0.5, good
 
 

@@ -14,7 +14,7 @@ from realtime.living import Living
 FEWEST = 3  # keypoints that flow must find again to speak for a person,
 SHARE = 0.3  # and share of those that it could find
 LIMB = 0.35  # most a keypoint may move against its person, in sides of the person's area,
-STRAY = 0.03, 0.5  # and one that was not found: sides of the area, and shares of the usual step
+STRAY = 0.03, 0.3  # and one that was not found: sides of the area, and shares of the usual step
 BRIEF = 0.3  # seconds for which flow is asked about it
 STEADY = 0.4  # seconds that a velocity is averaged over
 FASTEST = 12.0  # sides of the area a second; what is faster is no person's motion

@@ -14,8 +14,8 @@ from engines.poses import Floats
 from realtime.oks import areas
 from realtime.poses import Tracks
 
-REST = 1.5  # Hz: what is faster is tremble while a keypoint rests
-SPEED = 6.0  # by how many Hz more passes for each side a second
+REST = 1.2  # Hz: what is faster is tremble while a keypoint rests
+SPEED = 5.0  # by how many Hz more passes for each side a second
 SPEED_CUTOFF = 1.0  # Hz, of the speed itself
 GAP = 0.5  # seconds after which a keypoint that comes back begins anew
 USUAL = 1 / 30  # seconds between frames whose times stand or run back
