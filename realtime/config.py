@@ -52,7 +52,7 @@ class SourceSettings:
         if self.end is not None and self.end <= self.start:
             raise SettingsError(f"--end {self.end} leaves nothing after --start {self.start}.")
         size = self.camera_size
-        if size is not None and not re.fullmatch(r"[1-9]\d*x[1-9]\d*", size):
+        if size is not None and not re.fullmatch(r"[1-9][0-9]{0,3}x[1-9][0-9]{0,3}", size):
             raise SettingsError(
                 f"--camera-size {size!r} is not WIDTHxHEIGHT, for example 1280x720."
             )
