@@ -15,6 +15,7 @@ from threading import Lock
 
 from aiohttp import WSMsgType, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.log import ws_logger
 from aiohttp.typedefs import Handler
 
 from realtime.lines import frame_line
@@ -267,7 +268,10 @@ async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
 
 
 def _quiet_logger() -> logging.Logger:
-    """Defects are logged; what strangers send that is not HTTP is their own affair."""
+    """Defects are logged; what strangers send that is not HTTP is their own affair, and so are
+    the subprotocols that they ask for.
+    """
+    ws_logger.setLevel(logging.ERROR)
     logger = logging.getLogger("posestream.web")
     logger.filters = [_is_ours]
     return logger

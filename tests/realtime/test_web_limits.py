@@ -352,6 +352,7 @@ def test_what_is_not_http_or_not_a_websocket_is_refused_quietly(
         b"GET /%ff%00?token=%ff&%%% HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET /video/99999999999999999999 HTTP/1.1\r\nHost: localhost\r\n\r\n",
         upgrade.replace(b"version: 13", b"version: 99"),
+        upgrade.replace(b"\r\n\r\n", b"\r\nSec-WebSocket-Protocol: \xe9\r\n\r\n"),
         upgrade + b"\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff" + b"x" * 1000,
         upgrade + b"\x81\x85\x00\x00\x00\x00\xff\xfe\xfd\xfc\xfb",  # a text that is not UTF-8
         *(rng.bytes(200) for _ in range(50)),
