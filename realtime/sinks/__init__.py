@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -104,7 +105,7 @@ def _of_source(settings: OutputSettings, name: str) -> OutputSettings:
     """The settings with the paths of one source of several."""
 
     def own(path: Path | None) -> Path | None:
-        if path is None or path.is_dir() or not path.suffix:
+        if path is None or os.path.isdir(path) or not path.suffix:
             return path and path / name
         return path.with_name(f"{path.stem}_{name}{path.suffix}")
 
@@ -189,7 +190,7 @@ def _open_pictures(
     path: Path, source: Source, sources: list[Path], overlay: Overlay
 ) -> VideoSink | ImageSink | ImagesSink:
     ending = path.suffix.lower()
-    if path.is_dir() or not ending:
+    if os.path.isdir(path) or not ending:
         return ImagesSink(path, sources, overlay)
     if ending in video.ENDINGS:
         return VideoSink(path, source, sources, overlay)
