@@ -47,11 +47,11 @@ def module(kind: str) -> str:
 
 
 def report(tallies: list[Tally]) -> None:
-    row = "{:<12}{:>8}{:>10}{:>9}{:>10}{:>10}{:>10}{:>11}"
+    row = "{:<12}{:>8}{:>10}{:>9}{:>10}{:>10}{:>16}{:>10}"
     heads = ("kind", "cases", "accepted", "refused", "findings", "cases/s", "slowest", "memory")
     print(row.format(*heads))
     for one in tallies:
-        pace, slowest = f"{one.cases / one.seconds:.0f}", f"{one.slowest:.2f} s"
+        pace, slowest = f"{one.cases / one.seconds:.0f}", "{:.2f} s ({})".format(*one.slowest)
         counts = (one.cases, one.accepted, one.refused, len(one.findings))
         print(row.format(one.kind, *counts, pace, slowest, one.growth))
     sums = [sum(getattr(one, what) for one in tallies) for what in ("cases", "accepted", "refused")]

@@ -33,7 +33,7 @@ class Tally:
     accepted: int = 0
     refused: int = 0
     seconds: float = 0.0
-    slowest: float = 0.0
+    slowest: tuple[float, int] = (0.0, 0)  # seconds, case
     growth: str = ""
     findings: list[tuple[int, str, str]] = field(default_factory=list)
 
@@ -148,7 +148,7 @@ def run_kind(process: Process, kind: str, numbers: Sequence[int], seed: int) -> 
             tally.findings.append((number, *death.args))
             limit = before = None
         else:
-            tally.slowest = max(tally.slowest, time.monotonic() - began_case)
+            tally.slowest = max(tally.slowest, (time.monotonic() - began_case, number))
             if "finding" in answer:
                 tally.findings.append((number, answer["finding"], answer["details"]))
             elif answer["accepted"]:

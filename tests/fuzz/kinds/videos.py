@@ -61,7 +61,7 @@ class Kind:
         settings = SourceSettings(str(path), **_choice(rng))
         with open_source(settings) as source:
             before = -1.0, -1
-            for frame in islice(source, MOST):
+            for frame in islice(source, FRAMES + 2 if settings.loop else MOST):
                 if not np.isfinite(frame.time) or frame.index <= before[1]:
                     raise Finding(f"frame {frame.index} at {frame.time} after {before}")
                 before = frame.time, frame.index
