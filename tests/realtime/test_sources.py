@@ -123,6 +123,12 @@ def test_a_camera_has_a_size_that_pictures_can_have(size: str) -> None:
         SourceSettings("webcam", camera_size=size)
 
 
+@pytest.mark.parametrize("rate", [0.0, -1.0, 1e-320, 1e39, float("inf"), float("nan")])
+def test_a_camera_has_a_rate_that_makes_times(rate: float) -> None:
+    with pytest.raises(SettingsError, match="--camera-fps must be"):
+        SourceSettings("webcam", camera_fps=rate)
+
+
 @given(st.text())
 def test_any_text_becomes_a_name_that_every_system_takes(text: str) -> None:
     name = file_name(text)
