@@ -173,8 +173,10 @@ def test_a_server_without_its_package_is_one_sentence(monkeypatch: pytest.Monkey
 def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, option: str, name: str) -> None:
     wanted = {option: tmp_path / (name + {"output": ".mp4"}.get(option, ".json"))}
     settings = OutputSettings(show=False, quiet=True, **wanted)  # type: ignore[arg-type]
+    source = tmp_path / "people.json"
+    source.write_text("{}")
     with pytest.raises(OutputError, match="cannot be written: ") as caught:
-        open_sinks(settings, [Origin()], ["clip"], CARD)
+        open_sinks(settings, [Origin()], [str(source)], CARD)
     assert str(caught.value).isprintable()
     with pytest.raises(OutputError, match="cannot be written: "):
         open_sinks(settings, [Origin("a"), Origin("b")], ["clip", "clap"], CARD)
