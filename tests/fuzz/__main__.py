@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import math
 import sys
 
 from tests.fuzz.kinds import KINDS
@@ -28,8 +29,8 @@ def main() -> int:
     wanted = parser.parse_args()
     shares = {kind: importlib.import_module(module(kind)).Kind.share for kind in wanted.only}
     jobs = []
-    for kind, share in sorted(shares.items(), key=lambda one: one[0] != "streams"):
-        count = max(1, round(wanted.inputs * share / sum(shares.values())))
+    for kind, share in shares.items():
+        count = max(1, math.ceil(wanted.inputs * share / sum(shares.values())))
         numbers = range(count) if wanted.case is None else [wanted.case]
         jobs.append((module(kind), numbers))
     tallies = hunt(jobs, wanted.seed, wanted.processes)

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 STARTING = 120.0  # seconds for imports, and for the whole input that a kind damages
 WARM = 0.3  # share of the cases after which everything has its size
 # What may be more after the last case than after the warm ones.
-GROWTH = {"MiB": 48, "threads": 2, "open files": 2, "Python threads": 0}
+GROWTH = {"MiB": 48, "threads": 2, "open files": 2, "Python threads": 2}
 FINDINGS = 20  # of one kind, after which it is not gone on with
 
 

@@ -16,7 +16,10 @@ from tests.fuzz.worker import Finding
 
 WHOLE = b"the weights of a network" * 100
 HEADERS = (
-    *(f"Content-Length: {n}" for n in (len(WHOLE), len(WHOLE), 0, 1, 10**6, -1, "x", 10**30)),
+    *(
+        f"Content-Length: {n}"
+        for n in (len(WHOLE), len(WHOLE), 0, 1, 10**6, -1, "x", 10**30, 10**14)
+    ),
     *("Transfer-Encoding: chunked", "Content-Encoding: gzip", "Connection: close", "", ": x"),
     *("Location: /again", "Location: file:///etc/hostname", "Location: http://[", "Location:"),
     *(

@@ -38,7 +38,7 @@ class Kind:
             path.write_bytes(_content(rng, count))
         source = rng.choice((people, people, people / "*.json", path))
         size = rng.choice((None, None, None, "640x480", "1x1"))
-        rate = rng.choice((None, None, 25.0, 1e-9, 1e9))
+        rate = rng.choice((None, None, 25.0, 0.01, 1e4, 1e-320, 1e39, math.nan))
         out = self._folder / "out"
         outputs = OutputSettings(
             show=False,
@@ -48,7 +48,7 @@ class Kind:
             jsonl=out / "all.jsonl" if rng.random() < 0.5 else None,
             csv=out / "all.csv" if rng.random() < 0.5 else None,
             coco=out / "coco.json" if rng.random() < 0.5 else None,
-            output=out / "pictures" if rng.random() < 0.05 else None,
+            output=out / rng.choice(("pictures", "a.mp4")) if rng.random() < 0.1 else None,
         )
         wanted = SourceSettings(str(source), camera_size=size, camera_fps=rate)
         accepted = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -10,11 +11,14 @@ from typing import Any
 import cv2  # noqa: F401 - before av
 import numpy as np
 
-from realtime.config import SourceSettings
+from realtime.config import OutputSettings, SourceSettings
+from realtime.poses import Result, View
+from realtime.sinks import Sink, Together, open_sinks
 from realtime.sources import open_source
 from tests.fuzz.mutate import damage
 from tests.fuzz.worker import Finding, check_sentence
 from tests.realtime.clips import CLIPS, coded, write
+from tests.realtime.results import tracks
 
 FRAMES = 8
 MOST = 100  # frames that are looked at: some damage makes a file longer
@@ -59,15 +63,23 @@ class Kind:
         path = self._folder / f"case{Path(name).suffix}"
         path.write_bytes(content)
         settings = SourceSettings(str(path), **_choice(rng))
-        with open_source(settings) as source:
-            before = -1.0, -1
-            for frame in islice(source, FRAMES + 2 if settings.loop else MOST):
-                if not np.isfinite(frame.time) or frame.index <= before[1]:
-                    raise Finding(f"frame {frame.index} at {frame.time} after {before}")
-                before = frame.time, frame.index
+        index = -1
+        with ExitStack() as stack:
+            source = stack.enter_context(open_source(settings))
+            sinks: list[Sink] = []
+            if rng.random() < 0.1:
+                out = OutputSettings(show=False, quiet=True, output=self._folder / "out.mp4")
+                sinks = open_sinks(out, [source])
+                stack.enter_context(Together(sinks))
+            for frame in islice(source, 2 * (settings.end or FRAMES) if settings.loop else MOST):
+                if not np.isfinite(frame.time) or frame.index <= index:
+                    raise Finding(f"frame {frame.index} at {frame.time} after {index}")
+                index = frame.index
+                for sink in sinks:
+                    sink.write(Result(frame.time, (View(frame, tracks()),), {}))
         for note in source.notes:
             check_sentence(note)
-        return before[1] >= 0
+        return index >= 0
 
     def close(self) -> None:
         pass
