@@ -59,11 +59,12 @@ class Camera:
     @property
     def centre(self) -> Doubles:
         """(3,) where it stands in the world, metres."""
-        return np.asarray(-self.rotation.T @ self.translation, np.float64)
+        return -self.translation @ self.rotation
 
     def project(self, points: Doubles) -> Doubles:
         """(..., 3) world points to (..., 2) pixels; NaN where they are not in front of it."""
-        return Rig((self,)).project(points)[0]
+        xy: Doubles = Rig((self,)).project(points)[0]
+        return xy
 
     def normalise(self, xy: Doubles) -> Doubles:
         """(..., 2) pixels to (..., 2) undistorted x / z, y / z; NaN where the lens sees nothing."""
