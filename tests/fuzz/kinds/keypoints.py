@@ -47,6 +47,7 @@ class Kind:
             json_skeleton=rng.choice((None, None, "coco17", "coco18", "body25")),
             jsonl=out / "all.jsonl" if rng.random() < 0.5 else None,
             csv=out / "all.csv" if rng.random() < 0.5 else None,
+            stats=out / "stats.json" if rng.random() < 0.3 else None,
             coco=out / "coco.json" if rng.random() < 0.5 else None,
             output=out / rng.choice(("pictures", "a.mp4")) if rng.random() < 0.1 else None,
         )

@@ -16,7 +16,18 @@ from tests.realtime.results import result, tracks
 from tests.realtime.serving import TOKEN, serving
 from tests.synth import person
 
-PATHS = ("/", "/ws", "/video", "/video/0", "/video/9", "/figures", "/metrics", "/healthz", "/x")
+PATHS = (
+    "/",
+    "/ws",
+    "/pictures",
+    "/video",
+    "/video/0",
+    "/video/9",
+    "/figures",
+    "/metrics",
+    "/healthz",
+    "/x",
+)
 QUERIES = (
     *(
         "token",

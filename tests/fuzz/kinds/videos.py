@@ -11,7 +11,7 @@ from typing import Any
 import cv2  # noqa: F401 - before av
 import numpy as np
 
-from realtime.config import OutputSettings, SourceSettings
+from realtime.config import VIDEO_ENDINGS, OutputSettings, SourceSettings
 from realtime.poses import Result, View
 from realtime.sinks import Sink, Together, open_sinks
 from realtime.sources import open_source
@@ -68,7 +68,13 @@ class Kind:
             source = stack.enter_context(open_source(settings))
             sinks: list[Sink] = []
             if rng.random() < 0.1:
-                out = OutputSettings(show=False, quiet=True, output=self._folder / "out.mp4")
+                ending = rng.choice(VIDEO_ENDINGS)
+                out = OutputSettings(
+                    show=False,
+                    quiet=True,
+                    output=self._folder / f"out{ending}",
+                    audio=rng.random() < 0.5,
+                )
                 sinks = open_sinks(out, [source])
                 stack.enter_context(Together(sinks))
             for frame in islice(source, 2 * (settings.end or FRAMES) if settings.loop else MOST):

@@ -11,7 +11,7 @@ from tests.fuzz.worker import Finding
 from tests.realtime.serving import TOKEN
 
 HANDSHAKE = (
-    f"GET /ws?token={TOKEN} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
+    f"?token={TOKEN} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
     "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
 )
@@ -28,7 +28,8 @@ class Kind(Served):
     def case(self, rng: Random) -> bool:
         self.show()
         place = rng.randrange(2)
-        head = f"{HANDSHAKE}{rng.choice(EXTENSIONS)}\r\n".encode("latin-1")
+        path = rng.choice(("/ws", "/pictures"))
+        head = f"GET {path}{HANDSHAKE}{rng.choice(EXTENSIONS)}\r\n".encode("latin-1")
         frames = b"".join(_frame(rng) for _ in range(rng.choice((1, 1, 2, 5, 50))))
         if rng.random() < 0.2:
             frames = damage(rng, frames)
