@@ -354,8 +354,6 @@ def test_what_is_not_http_or_not_a_websocket_is_refused_quietly(
         b"GET /ws HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET /%ff%00?token=%ff&%%% HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET /video/99999999999999999999 HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\n"
-        b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
         upgrade.replace(b"version: 13", b"version: 99"),
         upgrade.replace(b"\r\n\r\n", b"\r\nSec-WebSocket-Protocol: \xe9\r\n\r\n"),
         upgrade + b"\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff" + b"x" * 1000,
@@ -382,6 +380,22 @@ def test_what_is_not_http_or_not_a_websocket_is_refused_quietly(
 
         asyncio.run(work())
     assert capfd.readouterr().err == caplog.text == ""
+
+
+def test_a_body_that_is_not_what_it_says_is_refused_quietly(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    asked = (
+        b"GET /x HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+    )
+    with serving() as (sink, _):
+        for _ in range(5):
+            with socket.create_connection(("127.0.0.1", sink.address.port)) as one:
+                one.sendall(asked)
+                while one.recv(65536):  # it is the server that hangs up
+                    pass
+    assert caplog.text == ""
 
 
 def test_a_defect_in_the_server_is_raised_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
