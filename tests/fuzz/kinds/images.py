@@ -26,9 +26,10 @@ EXIF = b"\xff\xe1\0\x22Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x
 class Kind:
     share = 1800
     limit = 60.0  # 400 bytes can be a JPEG of 300 megapixels
-    # Libraries inside OpenCV that cannot be told to be silent.
+    # libjpeg and libpng inside OpenCV, which cannot be told to be silent.
     speaks = (
-        r"(Corrupt JPEG data|Premature end of JPEG|libpng (error|warning)|Warning: unknown JFIF).*"
+        r"(Corrupt JPEG data|Premature end of JPEG|Warning: unknown JFIF|Invalid SOS"
+        r"|libpng (error|warning)).*"
     )
 
     def __init__(self, folder: Path) -> None:
