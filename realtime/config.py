@@ -54,12 +54,12 @@ class SourceSettings:
         if self.end is not None and self.end <= self.start:
             raise SettingsError(f"--end {self.end} leaves nothing after --start {self.start}.")
         size = self.camera_size
-        if size is not None and not re.fullmatch(r"[1-9]\d*x[1-9]\d*", size):
+        if size is not None and not re.fullmatch(r"[1-9][0-9]{0,3}x[1-9][0-9]{0,3}", size):
             raise SettingsError(
                 f"--camera-size {size!r} is not WIDTHxHEIGHT, for example 1280x720."
             )
-        if self.camera_fps is not None and self.camera_fps <= 0:
-            raise SettingsError("--camera-fps must be above 0.")
+        if self.camera_fps is not None and not 0.01 <= self.camera_fps <= 10_000:
+            raise SettingsError("--camera-fps must be from 0.01 to 10000.")
         if not self.give_up >= 0:
             raise SettingsError("--give-up must be 0 or more seconds.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -111,7 +112,7 @@ def _of_source(settings: OutputSettings, name: str) -> OutputSettings:
     """The settings with the paths of one source of several."""
 
     def own(path: Path | None) -> Path | None:
-        if path is None or path.is_dir() or not path.suffix:
+        if path is None or os.path.isdir(path) or not path.suffix:
             return path and path / name
         return path.with_name(f"{path.stem}_{name}{path.suffix}")
 
@@ -209,7 +210,7 @@ def _open_pictures(
     path: Path, source: Source, sources: list[Path], overlay: Overlay, sound: Sound | None
 ) -> VideoSink | ImageSink | ImagesSink:
     ending = path.suffix.lower()
-    if path.is_dir() or not ending:
+    if os.path.isdir(path) or not ending:
         return ImagesSink(path, sources, overlay)
     if ending in VIDEO_ENDINGS:
         return VideoSink(path, source, sources, overlay, sound)

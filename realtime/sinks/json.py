@@ -38,9 +38,9 @@ class JsonSink:
     def __init__(
         self, folder: Path, skeleton: Skeleton | None = None, sources: Sequence[Path] = ()
     ) -> None:
+        check_folder(folder, "--json")
         if any(file.parent == folder.resolve() and file.suffix == ".json" for file in sources):
             raise OutputError(f"--json {folder} holds the source itself; choose another folder.")
-        check_folder(folder, "--json")
         self._folder = folder
         self._skeleton = skeleton
 

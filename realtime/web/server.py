@@ -15,6 +15,7 @@ from threading import Lock
 
 from aiohttp import WSMsgType, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.log import ws_logger
 from aiohttp.typedefs import Handler
 
 from realtime.lines import frame_line
@@ -298,7 +299,10 @@ async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
 
 
 def _quiet_logger() -> logging.Logger:
-    """Defects are logged; what strangers send that is not HTTP is their own affair."""
+    """Defects are logged; what strangers send that is not HTTP is their own affair, and so are
+    the subprotocols that they ask for.
+    """
+    ws_logger.setLevel(logging.ERROR)
     logger = logging.getLogger("posestream.web")
     logger.filters = [_is_ours]
     return logger
@@ -306,4 +310,4 @@ def _quiet_logger() -> logging.Logger:
 
 def _is_ours(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, HttpProcessingError | ConnectionError)
+    return not isinstance(error, HttpProcessingError | web.RequestPayloadError | ConnectionError)
