@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import socket
 import time
@@ -17,7 +18,9 @@ from aiohttp import WSMsgType, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
+from realtime.errors import SettingsError
 from realtime.lines import frame_line
+from realtime.look import Look, Shown, looks, parse_look
 from realtime.poses import Result
 from realtime.web.figures import Figures
 from realtime.web.guard import HEADERS, Guard
@@ -46,11 +49,13 @@ class Server:
         header: str,
         model: str,
         sources: Sequence[str],
+        shown: Shown,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._listener = listener
         self._guard = Guard(token)
         self._header = header.encode()
+        self._shown = shown
         self._clock = clock
         self._figures = Figures(model, sources)
         self._page = (files("realtime.web") / "page.html").read_text(encoding="utf-8")
@@ -62,7 +67,8 @@ class Server:
         self._fresh = asyncio.Event()
         self._newest: Result | None = None
         self._readers: set[Mailbox] = set()
-        self._watchers: list[set[Mailbox]] = [set() for _ in sources]
+        # For each source the watchers of each view; None is the one that the run shows.
+        self._watchers: list[dict[Look | None, set[Mailbox]]] = [{} for _ in sources]
 
     def put(self, result: Result) -> None:
         """Hand a result over; it never waits."""
@@ -92,6 +98,7 @@ class Server:
         app.router.add_get("/ws", self._get_lines)
         app.router.add_get(r"/video/{view:\d{1,3}}", self._get_video)
         app.router.add_get("/video", self._get_video)
+        app.router.add_get("/views", self._get_views)
         app.router.add_get("/figures", self._get_figures)
         app.router.add_get("/metrics", self._get_metrics)
         app.router.add_get("/healthz", self._get_health)
@@ -143,16 +150,22 @@ class Server:
             self._fresh.clear()
             began = self._clock()
             views = self._newest.views if self._newest else ()
-            for view, watchers in zip(views, self._watchers, strict=False):
+            wanted = [
+                (view, look or self._shown.look, watchers)
+                for view, groups in zip(views, self._watchers, strict=False)
+                for look, watchers in groups.items()
+            ]
+            for view, look, watchers in wanted:
                 if view is not None and watchers:
-                    picture = await asyncio.to_thread(jpeg, view)
+                    picture = await asyncio.to_thread(jpeg, view, look, self._shown.threshold)
                     kind = f"Content-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
                     for box in watchers:
                         box.put(kind.encode() + picture + CLOSING)
             await asyncio.sleep(max(0.0, 1 / RATE - (self._clock() - began)))
 
     def _clients(self) -> list[Mailbox]:
-        return [box for group in (self._readers, *self._watchers) for box in group]
+        watchers = (group for groups in self._watchers for group in groups.values())
+        return [box for group in (self._readers, *watchers) for box in group]
 
     @contextmanager
     def _joined(
@@ -169,6 +182,18 @@ class Server:
             if transport.get_write_buffer_size():
                 transport.abort()
 
+    @contextmanager
+    def _seeing(self, look: Look | None) -> Iterator[None]:
+        """Maps are kept while somebody looks at them."""
+        needed = look is not None and look.of_maps
+        if needed:
+            self._shown.want_maps()
+        try:
+            yield
+        finally:
+            if needed:
+                self._shown.want_maps(more=False)
+
     @web.middleware
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self._guard.check(request)
@@ -177,11 +202,17 @@ class Server:
     async def _get_page(self, _: web.Request) -> web.Response:
         return web.Response(text=self._page, content_type="text/html")
 
+    async def _get_views(self, _: web.Request) -> web.Response:
+        keypoints = self._shown.keypoints
+        names = [look.name(keypoints) for look in looks(keypoints)]
+        return web.Response(text=json.dumps(names), content_type="application/json")
+
     async def _get_figures(self, _: web.Request) -> web.Response:
         return web.Response(text=self._figures.page(self._clock()), content_type="application/json")
 
     async def _get_metrics(self, _: web.Request) -> web.Response:
-        clients = {"ws": len(self._readers), "video": sum(map(len, self._watchers))}
+        readers = len(self._readers)
+        clients = {"ws": readers, "video": len(self._clients()) - readers}
         text = self._figures.metrics(self._clock(), clients)
         return web.Response(
             body=text.encode(), headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4"}
@@ -192,10 +223,18 @@ class Server:
         return web.Response(text=f"{wrong or 'ok'}\n", status=503 if wrong else 200)
 
     async def _get_video(self, request: web.Request) -> web.StreamResponse:
-        """Pictures, each in place of the one before (multipart/x-mixed-replace)."""
+        """Pictures, each in place of the one before (multipart/x-mixed-replace).
+
+        ?view= is the watcher's own; without it the picture is that of the run.
+        """
         view = int(request.match_info.get("view", 0))
         if view >= len(self._watchers):
             raise web.HTTPNotFound(text=f"There are {len(self._watchers)} pictures.\n")
+        try:
+            name = request.query.get("view")
+            look = parse_look(name, self._shown.keypoints) if name else None
+        except SettingsError as error:
+            raise web.HTTPBadRequest(text=f"{error}\n") from error
         transport = _transport(request)
         response = web.StreamResponse(
             headers={hdrs.CONTENT_TYPE: "multipart/x-mixed-replace; boundary=frame"}
@@ -203,7 +242,8 @@ class Server:
         await response.prepare(request)
         with (
             suppress(ConnectionError, TimeoutError),
-            self._joined(self._watchers[view], 1, transport) as box,
+            self._seeing(look),
+            self._joined(self._watchers[view].setdefault(look, set()), 1, transport) as box,
         ):
             self._fresh.set()
             await response.write(CLOSING[2:])
