@@ -13,7 +13,7 @@ from realtime.look import Look
 from realtime.poses import Tracks
 
 ALPHA = 0.8  # how much the colour of a map covers the picture where it is full
-FULL = 0.5  # a confidence, or length of a field's vector, that covers the picture in full
+FULL = 0.3  # a confidence, or length of a field's vector, that covers the picture in full
 
 
 def draw_look(

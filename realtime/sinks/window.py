@@ -24,6 +24,7 @@ LARGEST = (1280, 720)  # of a window as it opens; the user may drag it to any si
 QUIT = {"\x1b", "q", "Q"}
 WAIT = 30  # milliseconds for a key in pause
 SAID = 2.0  # seconds that a message stays
+AGAIN = 0.3  # seconds after which a picture is shown again: Qt may have missed it as it opened
 HELP = (
     ("space", "pause, go on"),
     ("v", "next view: skeleton, heatmaps, pafs, a keypoint"),
@@ -64,7 +65,7 @@ class WindowSink:
         self._result: Result | None = None
         self._paused = self._help = self._full = False
         self._message = ""
-        self._said = 0.0
+        self._said = self._drawn = 0.0
 
     def __enter__(self) -> Self:
         if self._hold:  # no later frame could bring the maps of another view
@@ -116,11 +117,11 @@ class WindowSink:
             raise
 
     def _refresh(self, key: str) -> None:
-        """Show what a key changed, and take back a message that stood long enough."""
-        over = bool(self._message) and self._clock() - self._said > SAID
-        if over:
+        """Show what a key changed or what stands too long, without a message that had its time."""
+        now = self._clock()
+        if self._message and now - self._said > SAID:
             self._message = ""
-        if over or key:
+        if key or now - self._drawn > AGAIN:
             self._show()
 
     def _act(self, key: str) -> bool:
@@ -157,6 +158,7 @@ class WindowSink:
     def _show(self) -> None:
         if self._result is None:
             return
+        self._drawn = self._clock()
         for view, picture in self._overlay.pictures(self._result):
             name = f"posestream - {view.frame.camera}"
             if name not in self._names:
