@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -14,8 +15,9 @@ from engines.card import Card, load_card
 from engines.decoders.paf import PafSettings
 from engines.download import download_bar
 from engines.engine import Estimator, open_estimator
+from engines.letterbox import Letterbox
 from engines.poses import Candidates, Poses
-from engines.weights import locate
+from engines.weights import Located, locate
 from realtime.channel import Channel
 from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.errors import OutputError, SourceError, Stopped
@@ -23,12 +25,13 @@ from realtime.frames import Frame, Source, Stoppable
 from realtime.look import Shown, parse_look
 from realtime.poses import Result, Tracks, View
 from realtime.record import Recorder
-from realtime.sinks import Keypoints, Model, Together, open_sinks
-from realtime.sources import open_sources
+from realtime.sinks import Keypoints, Model, Together, open_sinks, open_stats
+from realtime.sources import enter_sources, open_sources
 from realtime.stages import Stages
 from realtime.sync import FrameSet, Gate, merge
 
 Clock = Callable[[], float]
+LOG = logging.getLogger(__name__)
 TAPE = 60  # frames that wait for the recorder's encoder, two seconds of a camera
 
 
@@ -121,6 +124,8 @@ class Pipeline:
         try:
             yield from source
         except SourceError as error:
+            if len(self._sources) > 1:
+                LOG.error("%s", error)
             self._stages.keep("capture", error)
 
     def _read(self) -> None:
@@ -159,6 +164,7 @@ class Pipeline:
                     recorder.write(frames)
             except OutputError as error:
                 working = False
+                LOG.error("%s", error)
                 self._stages.keep("record", error)
 
     def _pass_on(self) -> None:
@@ -221,20 +227,21 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         settings = Settings(SourceSettings((settings,)), outputs=quiet)
     card = load_card(settings.models.model)
     with suppress(Stopped), ExitStack() as stack:
-        sources = [stack.enter_context(source) for source in open_sources(settings.sources)]
+        sources = open_sources(settings.sources)
+        enter_sources(sources, stack)
         model: Model = card
-        open_engine = None
+        open_engine: EngineOpener | None = None
         if (skeleton := sources[0].skeleton) is not None:
             model = Keypoints("OpenPose JSON", skeleton)
         keypoints = model.skeleton.keypoints
         shown = Shown(parse_look(settings.outputs.view, keypoints), keypoints)
         outputs = open_sinks(settings.outputs, sources, settings.sources.source, model, shown)
         if skeleton is None:
-            live = sources[0].live
             open_engine = engine_opener(
-                card, settings.models, live=live, keep_maps=shown.wants_maps
+                card, settings.models, live=sources[0].live, keep_maps=shown.wants_maps
             )
-        sinks = stack.enter_context(Together(outputs))
+        outputs = [*open_stats(settings, sources, open_engine), *outputs]
+        sinks = stack.enter_context(Together(outputs, needed=settings.outputs.record is None))
         recorder = None
         if settings.outputs.record is not None:
             recorder = stack.enter_context(Recorder(settings.outputs.record, sources))
@@ -244,29 +251,52 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             yield result
 
 
+@dataclass(frozen=True, slots=True)
+class EngineOpener:
+    """Opens the engine when and where it is called."""
+
+    card: Card
+    located: Located
+    wanted: ModelSettings
+    live: bool
+    keep_maps: Callable[[], bool]
+
+    def __call__(self) -> Estimator:
+        return open_estimator(
+            self.card,
+            self.located,
+            height=self.wanted.height,
+            live=self.live,
+            settings=_thresholds(self.card, self.wanted),
+            max_people=self.wanted.max_people,
+            keep_maps=self.keep_maps,
+        )
+
+    @property
+    def model(self) -> str:
+        return self.card.name
+
+    @property
+    def precision(self) -> str:
+        return self.located.precision
+
+    def network_size(self, picture: tuple[int, int]) -> tuple[int, int]:
+        """(width, height) of the network's input for pictures that all have this size."""
+        entry = self.card.input
+        return Letterbox.fit(picture, self.wanted.height or entry.height, entry.stride).network
+
+
 def engine_opener(
     card: Card,
     wanted: ModelSettings,
     *,
     live: bool,
     keep_maps: Callable[[], bool] = lambda: False,
-) -> Callable[[], Estimator]:
-    """Finds (or fetches) the model's weights now, opens the engine when and where it is called."""
+) -> EngineOpener:
+    """Finds (or fetches) the model's weights now, for an engine that is opened later."""
     with download_bar() as progress:
         located = locate(card, wanted.precision, progress=progress)
-
-    def open_engine() -> Estimator:
-        return open_estimator(
-            card,
-            located,
-            height=wanted.height,
-            live=live,
-            settings=_thresholds(card, wanted),
-            max_people=wanted.max_people,
-            keep_maps=keep_maps,
-        )
-
-    return open_engine
+    return EngineOpener(card, located, wanted, live, keep_maps)
 
 
 def _thresholds(card: Card, wanted: ModelSettings) -> PafSettings:

@@ -67,8 +67,9 @@ class Server:
         self._fresh = asyncio.Event()
         self._newest: Result | None = None
         self._readers: set[Mailbox] = set()
-        # For each source the watchers of each view; None is the one that the run shows.
+        # Who looks at a source, and at all of them, by view; None is the one that the run shows.
         self._watchers: list[dict[Look | None, set[Mailbox]]] = [{} for _ in sources]
+        self._pages: dict[Look | None, set[Mailbox]] = {}
 
     def put(self, result: Result) -> None:
         """Hand a result over; it never waits."""
@@ -96,6 +97,7 @@ class Server:
         app.on_response_prepare.append(_add_headers)
         app.router.add_get("/", self._get_page)
         app.router.add_get("/ws", self._get_lines)
+        app.router.add_get("/pictures", self._get_pictures)
         app.router.add_get(r"/video/{view:\d{1,3}}", self._get_video)
         app.router.add_get("/video", self._get_video)
         app.router.add_get("/views", self._get_views)
@@ -151,21 +153,31 @@ class Server:
             began = self._clock()
             views = self._newest.views if self._newest else ()
             wanted = [
-                (view, look or self._shown.look, watchers)
-                for view, groups in zip(views, self._watchers, strict=False)
-                for look, watchers in groups.items()
+                (n, view, look, groups.get(look, set()), self._pages.get(look, set()))
+                for n, (view, groups) in enumerate(zip(views, self._watchers, strict=False))
+                for look in {*groups, *self._pages}
             ]
-            for view, look, watchers in wanted:
-                if view is not None and watchers:
-                    picture = await asyncio.to_thread(jpeg, view, look, self._shown.threshold)
+            for n, view, look, watchers, pages in wanted:
+                if view is not None and (watchers or pages):
+                    shown = self._shown
+                    picture = await asyncio.to_thread(
+                        jpeg, view, look or shown.look, shown.threshold
+                    )
+                    for box in pages:
+                        box.put(n.to_bytes(2, "big") + picture)
                     kind = f"Content-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
                     for box in watchers:
                         box.put(kind.encode() + picture + CLOSING)
-            await asyncio.sleep(max(0.0, 1 / RATE - (self._clock() - began)))
+            # Half of one core at most, however many views there are to paint.
+            took = self._clock() - began
+            await asyncio.sleep(max(took, 1 / RATE - took))
 
     def _clients(self) -> list[Mailbox]:
-        watchers = (group for groups in self._watchers for group in groups.values())
-        return [box for group in (self._readers, *watchers) for box in group]
+        return [box for group in (self._readers, *self._lookers()) for box in group]
+
+    def _lookers(self) -> Iterator[set[Mailbox]]:
+        for groups in (self._pages, *self._watchers):
+            yield from groups.values()
 
     @contextmanager
     def _joined(
@@ -181,6 +193,14 @@ class Server:
             # A client that does not take what it was sent would hold the connection for ever.
             if transport.get_write_buffer_size():
                 transport.abort()
+
+    def _look(self, request: web.Request) -> Look | None:
+        """The view that a request asks for, None = that of the run."""
+        try:
+            name = request.query.get("view")
+            return parse_look(name, self._shown.keypoints) if name else None
+        except SettingsError as error:
+            raise web.HTTPBadRequest(text=f"{error}\n") from error
 
     @contextmanager
     def _seeing(self, look: Look | None) -> Iterator[None]:
@@ -211,8 +231,9 @@ class Server:
         return web.Response(text=self._figures.page(self._clock()), content_type="application/json")
 
     async def _get_metrics(self, _: web.Request) -> web.Response:
-        readers = len(self._readers)
-        clients = {"ws": readers, "video": len(self._clients()) - readers}
+        pages = sum(map(len, self._pages.values()))
+        video = sum(map(len, self._lookers())) - pages
+        clients = {"ws": len(self._readers), "pictures": pages, "video": video}
         text = self._figures.metrics(self._clock(), clients)
         return web.Response(
             body=text.encode(), headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4"}
@@ -230,11 +251,7 @@ class Server:
         view = int(request.match_info.get("view", 0))
         if view >= len(self._watchers):
             raise web.HTTPNotFound(text=f"There are {len(self._watchers)} pictures.\n")
-        try:
-            name = request.query.get("view")
-            look = parse_look(name, self._shown.keypoints) if name else None
-        except SettingsError as error:
-            raise web.HTTPBadRequest(text=f"{error}\n") from error
+        look = self._look(request)
         transport = _transport(request)
         response = web.StreamResponse(
             headers={hdrs.CONTENT_TYPE: "multipart/x-mixed-replace; boundary=frame"}
@@ -253,16 +270,39 @@ class Server:
         return response
 
     async def _get_lines(self, request: web.Request) -> web.WebSocketResponse:
-        """The header, then a line a frame; what the client says is not listened to."""
+        """The header, then a line a frame."""
+        return await self._follow(request, self._readers, LINES, WSMsgType.TEXT, self._header)
+
+    async def _get_pictures(self, request: web.Request) -> web.WebSocketResponse:
+        """Pictures of all views on one connection, of which browsers allow but six: two bytes that
+        number the view, then the JPEG. ?view= as for /video.
+        """
+        look = self._look(request)
+        pages, capacity = self._pages.setdefault(look, set()), len(self._watchers)
+        with self._seeing(look):
+            return await self._follow(request, pages, capacity, WSMsgType.BINARY)
+
+    async def _follow(
+        self,
+        request: web.Request,
+        group: set[Mailbox],
+        capacity: int,
+        kind: WSMsgType,
+        first: bytes | None = None,
+    ) -> web.WebSocketResponse:
+        """Send what comes for the group; what the client says is not listened to."""
         transport = _transport(request)
         ws = web.WebSocketResponse(timeout=GRACE, heartbeat=DEAD, compress=False, max_msg_size=4096)
         try:
             await ws.prepare(request)
         except ValueError as error:  # aiohttp's of a Sec-WebSocket-Key that is not ASCII
             raise web.HTTPBadRequest(text="This is not a WebSocket handshake.\n") from error
-        with self._joined(self._readers, LINES, transport) as box:
-            box.put(self._header)
-            sending = asyncio.create_task(_send(ws, box, transport))
+        with self._joined(group, capacity, transport) as box:
+            if first is not None:
+                box.put(first)
+            else:
+                self._fresh.set()
+            sending = asyncio.create_task(_send(ws, box, kind, transport))
             try:
                 async for _ in ws:
                     pass
@@ -292,10 +332,12 @@ def _transport(request: web.Request) -> asyncio.Transport:
     return request.transport
 
 
-async def _send(ws: web.WebSocketResponse, box: Mailbox, transport: asyncio.Transport) -> None:
+async def _send(
+    ws: web.WebSocketResponse, box: Mailbox, kind: WSMsgType, transport: asyncio.Transport
+) -> None:
     try:
-        async for line in box:
-            await ws.send_frame(line, WSMsgType.TEXT)  # the heartbeat ends a wait without end
+        async for item in box:
+            await ws.send_frame(item, kind)  # the heartbeat ends a wait without end
         async with asyncio.timeout(GRACE):
             await ws.close(code=1001, message=b"the run has ended")
     except (ConnectionError, TimeoutError):
