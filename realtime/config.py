@@ -104,10 +104,24 @@ class OutputSettings:
     """Show the poses in a window; q or Esc quits. On by default where there is a display."""
     output: Path | None = None
     """Write the pictures with the poses: .mp4, .mkv, .avi, a folder (a .jpg each), or one image."""
+    view: str = "skeleton"
+    """What all pictures show: skeleton, heatmaps, pafs, or part:NAME (a keypoint's heat map)."""
+    heatmaps: Path | None = None
+    """Write OpenPose's heat map files, one a frame, into this folder."""
+    heatmaps_format: Literal["png", "float"] = "png"
+    """png: the maps side by side, 0 to 255; float: the network's own values, raw."""
+    heatmaps_parts: bool = True
+    """Keypoints' confidence in --heatmaps (OpenPose's heatmaps_add_parts)."""
+    heatmaps_background: bool = True
+    """The background's confidence in --heatmaps (OpenPose's heatmaps_add_bkg)."""
+    heatmaps_pafs: bool = True
+    """Part affinity fields in --heatmaps (OpenPose's heatmaps_add_PAFs)."""
     json: Path | None = None
     """Write OpenPose JSON files, one a frame, into this folder."""
     json_skeleton: Literal["coco17", "coco18", "body25"] | None = None
     """Keypoints of the --json files (the model's own): COCO's 17, or OpenPose's 18 or 25."""
+    part_candidates: bool = False
+    """Add OpenPose's part_candidates to --json: every keypoint found, whoever's it is."""
     coco: Path | None = None
     """Write COCO keypoint results to this file."""
     serve: str | None = None
@@ -131,6 +145,13 @@ class OutputSettings:
 
     def __post_init__(self) -> None:
         check_access(self.serve, self.serve_token)
+        if self.part_candidates and (self.json is None or self.json_skeleton is not None):
+            raise SettingsError(
+                "--part-candidates adds the model's own keypoints to --json FOLDER; name a folder, "
+                "and leave --json-skeleton away."
+            )
+        if not (self.heatmaps_parts or self.heatmaps_background or self.heatmaps_pafs):
+            raise SettingsError("--heatmaps needs the parts, the background or the PAFs.")
         if self.audio and (self.output is None or self.output.suffix.lower() not in VIDEO_ENDINGS):
             raise SettingsError(
                 f"--audio needs a video to go into: --output with {', '.join(VIDEO_ENDINGS)}."

@@ -22,6 +22,7 @@ from realtime.channel import Channel
 from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.errors import OutputError, SourceError, Stopped
 from realtime.frames import Frame, Source, Stoppable
+from realtime.look import Shown, parse_look
 from realtime.poses import Result, Tracks, View
 from realtime.record import Recorder
 from realtime.sinks import Keypoints, Model, Together, open_sinks, open_stats
@@ -46,14 +47,17 @@ class Inferred:
     estimator: Estimator | None
     seconds: float
 
-    def poses(self) -> Iterator[Poses | None]:
-        """The people of each frame, None where a camera is out."""
+    def poses(self) -> Iterator[tuple[Poses, Candidates | None] | None]:
+        """The people of each frame and what they were made of, None where a camera is out."""
         found = iter(self.candidates)
         for frame in self.frames:
-            known = None if frame is None else frame.poses
-            if frame and self.estimator is not None and known is None:
-                known = self.estimator.decode(next(found))
-            yield known
+            if frame and frame.poses is not None:
+                yield frame.poses, None
+            elif frame and self.estimator is not None:
+                candidates = next(found)
+                yield self.estimator.decode(candidates), candidates
+            else:
+                yield None
 
 
 class Pipeline:
@@ -62,7 +66,8 @@ class Pipeline:
     Frames are paired by time before anything is dropped, so that instants are never mixed. Only
     the entrance of live sources drops frames (the oldest), so that results are as young as
     they can be; behind it, and everywhere for files, a full channel makes the stage before wait.
-    open_engine: None where the frames bring their poses along.
+    open_engine: None where the frames bring their poses along. idle: called in iteration, again
+    and again, while no result comes.
     """
 
     def __init__(
@@ -71,11 +76,13 @@ class Pipeline:
         open_engine: Callable[[], Estimator] | None,
         recorder: Recorder | None = None,
         clock: Clock = time.monotonic,
+        idle: Callable[[], None] | None = None,
     ) -> None:
         self._sources = sources
         self._live = sources[0].live
         self._open_engine = open_engine
         self._clock = clock
+        self._idle = idle
         self._entrance: Channel[FrameSet] = Channel(1, drop_oldest=self._live)
         self._inferred: Channel[Inferred] = Channel(1)
         self._results: Channel[Result] = Channel(1)
@@ -106,7 +113,7 @@ class Pipeline:
                 stages.start("infer", self._pass_on)
             stages.start("people", self._people)
             try:
-                yield from self._results
+                yield from self._results.items(self._idle)
             finally:
                 for source in self._sources:
                     if isinstance(source, Stoppable):
@@ -193,8 +200,8 @@ class Pipeline:
         for item in self._inferred:
             began = self._clock()
             views = tuple(
-                View(frame, Tracks.untracked(poses)) if frame and poses is not None else None
-                for frame, poses in zip(item.frames, item.poses(), strict=True)
+                View(frame, Tracks.untracked(seen[0]), seen[1]) if frame and seen else None
+                for frame, seen in zip(item.frames, item.poses(), strict=True)
             )
             seconds = {"infer": item.seconds, "people": self._clock() - began}
             moment = next(filter(None, item.frames)).time
@@ -226,15 +233,19 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         open_engine: EngineOpener | None = None
         if (skeleton := sources[0].skeleton) is not None:
             model = Keypoints("OpenPose JSON", skeleton)
-        outputs = open_sinks(settings.outputs, sources, settings.sources.source, model)
+        keypoints = model.skeleton.keypoints
+        shown = Shown(parse_look(settings.outputs.view, keypoints), keypoints)
+        outputs = open_sinks(settings.outputs, sources, settings.sources.source, model, shown)
         if skeleton is None:
-            open_engine = engine_opener(card, settings.models, live=sources[0].live)
+            open_engine = engine_opener(
+                card, settings.models, live=sources[0].live, keep_maps=shown.wants_maps
+            )
         outputs = [*open_stats(settings, sources, open_engine), *outputs]
         sinks = stack.enter_context(Together(outputs, needed=settings.outputs.record is None))
         recorder = None
         if settings.outputs.record is not None:
             recorder = stack.enter_context(Recorder(settings.outputs.record, sources))
-        results = iter(Pipeline(sources, open_engine, recorder))
+        results = iter(Pipeline(sources, open_engine, recorder, idle=sinks.idle))
         for result in stack.enter_context(closing(results)):
             sinks.write(result)
             yield result
@@ -248,6 +259,7 @@ class EngineOpener:
     located: Located
     wanted: ModelSettings
     live: bool
+    keep_maps: Callable[[], bool]
 
     def __call__(self) -> Estimator:
         return open_estimator(
@@ -257,6 +269,7 @@ class EngineOpener:
             live=self.live,
             settings=_thresholds(self.card, self.wanted),
             max_people=self.wanted.max_people,
+            keep_maps=self.keep_maps,
         )
 
     @property
@@ -273,11 +286,17 @@ class EngineOpener:
         return Letterbox.fit(picture, self.wanted.height or entry.height, entry.stride).network
 
 
-def engine_opener(card: Card, wanted: ModelSettings, *, live: bool) -> EngineOpener:
+def engine_opener(
+    card: Card,
+    wanted: ModelSettings,
+    *,
+    live: bool,
+    keep_maps: Callable[[], bool] = lambda: False,
+) -> EngineOpener:
     """Finds (or fetches) the model's weights now, for an engine that is opened later."""
     with download_bar() as progress:
         located = locate(card, wanted.precision, progress=progress)
-    return EngineOpener(card, located, wanted, live)
+    return EngineOpener(card, located, wanted, live, keep_maps)
 
 
 def _thresholds(card: Card, wanted: ModelSettings) -> PafSettings:
