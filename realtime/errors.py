@@ -1,8 +1,13 @@
 """What can go wrong while frames flow, each with a sentence for the user."""
 
+from engines.errors import sentence
+
 
 class RealtimeError(Exception):
     """Root of this package's errors; its text says what happened and what to do."""
+
+    def __str__(self) -> str:
+        return sentence(super().__str__())
 
 
 class SourceError(RealtimeError, OSError):

@@ -22,6 +22,7 @@ from realtime.channel import Channel
 from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.errors import OutputError, SourceError, Stopped
 from realtime.frames import Frame, Source, Stoppable
+from realtime.look import Shown, parse_look
 from realtime.people import People
 from realtime.poses import Result, Tracks, View
 from realtime.record import Recorder
@@ -48,14 +49,20 @@ class Inferred:
     estimator: Estimator | None
     seconds: float
 
-    def poses(self) -> Iterator[Poses | None]:
-        """The people of each frame, None where a camera is out or nobody looked for them."""
+    def poses(self) -> Iterator[tuple[Poses, Candidates | None] | None]:
+        """The people of each frame and what they were made of.
+
+        None where a camera is out or the network was not asked.
+        """
         found = iter(self.candidates or ())
         for frame in self.frames:
-            known = None if frame is None else frame.poses
-            if frame and known is None and self.estimator and self.candidates is not None:
-                known = self.estimator.decode(next(found))
-            yield known
+            if frame and frame.poses is not None:
+                yield frame.poses, None
+            elif frame and self.estimator is not None and self.candidates is not None:
+                candidates = next(found)
+                yield self.estimator.decode(candidates), candidates
+            else:
+                yield None
 
 
 class Pipeline:
@@ -65,7 +72,8 @@ class Pipeline:
     the entrance of live sources drops frames (the oldest), so that results are as young as
     they can be; behind it, and everywhere for files, a full channel makes the stage before wait.
     open_engine: None where the frames bring their poses along. people: of each source, None = no
-    ids. every: how many sets come to one that the network is asked about.
+    ids. every: how many sets come to one that the network is asked about. idle: called in
+    iteration, again and again, while no result comes.
     """
 
     def __init__(
@@ -76,6 +84,7 @@ class Pipeline:
         people: Sequence[People] | None = None,
         every: int = 1,
         clock: Clock = time.monotonic,
+        idle: Callable[[], None] | None = None,
     ) -> None:
         self._sources = sources
         self._live = sources[0].live
@@ -83,6 +92,7 @@ class Pipeline:
         self._clock = clock
         self._cast: Sequence[People | None] = people or [None] * len(sources)
         self._every = every
+        self._idle = idle
         self._entrance: Channel[FrameSet] = Channel(1, drop_oldest=self._live)
         self._inferred: Channel[Inferred] = Channel(1)
         self._results: Channel[Result] = Channel(1)
@@ -113,7 +123,7 @@ class Pipeline:
                 stages.start("infer", self._pass_on)
             stages.start("people", self._people)
             try:
-                yield from self._results
+                yield from self._results.items(self._idle)
             finally:
                 for source in self._sources:
                     if isinstance(source, Stoppable):
@@ -202,8 +212,8 @@ class Pipeline:
         for item in self._inferred:
             began = self._clock()
             views = tuple(
-                _meet(frame, poses, people)
-                for frame, poses, people in zip(item.frames, item.poses(), self._cast, strict=True)
+                _meet(frame, seen, people)
+                for frame, seen, people in zip(item.frames, item.poses(), self._cast, strict=True)
             )
             seconds = {"infer": item.seconds, "people": self._clock() - began}
             moment = next(filter(None, item.frames)).time
@@ -211,11 +221,14 @@ class Pipeline:
         self._results.close()
 
 
-def _meet(frame: Frame | None, poses: Poses | None, people: People | None) -> View | None:
+def _meet(
+    frame: Frame | None, seen: tuple[Poses, Candidates | None] | None, people: People | None
+) -> View | None:
     """What a camera saw: None where it is out. Without `people` nobody has an id."""
+    poses, candidates = seen or (None, None)
     if frame is not None and people is not None:
-        return View(frame, people.meet(frame, poses))
-    return View(frame, Tracks.untracked(poses)) if frame and poses is not None else None
+        return View(frame, people.meet(frame, poses), candidates)
+    return View(frame, Tracks.untracked(poses), candidates) if frame and poses is not None else None
 
 
 def run(settings: Settings) -> None:
@@ -242,12 +255,16 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         open_engine: EngineOpener | None = None
         if (skeleton := sources[0].skeleton) is not None:
             model = Keypoints("OpenPose JSON", skeleton)
-        outputs = open_sinks(settings.outputs, sources, settings.sources.source, model)
+        keypoints = model.skeleton.keypoints
+        shown = Shown(parse_look(settings.outputs.view, keypoints), keypoints)
+        outputs = open_sinks(settings.outputs, sources, settings.sources.source, model, shown)
         if skeleton is None:
             models = settings.models
             if settings.tracks.track:  # the tracker chooses, by age
                 models = replace(models, max_people=None)
-            open_engine = engine_opener(card, models, live=sources[0].live)
+            open_engine = engine_opener(
+                card, models, live=sources[0].live, keep_maps=shown.wants_maps
+            )
         limit = settings.models.max_people
         people = [People(model.skeleton, settings.tracks, limit) for _ in sources]
         outputs = [*open_stats(settings, sources, open_engine), *outputs]
@@ -255,9 +272,8 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         recorder = None
         if settings.outputs.record is not None:
             recorder = stack.enter_context(Recorder(settings.outputs.record, sources))
-        results = iter(
-            Pipeline(sources, open_engine, recorder, people, settings.tracks.detect_every)
-        )
+        every = settings.tracks.detect_every
+        results = iter(Pipeline(sources, open_engine, recorder, people, every, idle=sinks.idle))
         for result in stack.enter_context(closing(results)):
             sinks.write(result)
             yield result
@@ -271,6 +287,7 @@ class EngineOpener:
     located: Located
     wanted: ModelSettings
     live: bool
+    keep_maps: Callable[[], bool]
 
     def __call__(self) -> Estimator:
         return open_estimator(
@@ -280,6 +297,7 @@ class EngineOpener:
             live=self.live,
             settings=_thresholds(self.card, self.wanted),
             max_people=self.wanted.max_people,
+            keep_maps=self.keep_maps,
         )
 
     @property
@@ -296,11 +314,17 @@ class EngineOpener:
         return Letterbox.fit(picture, self.wanted.height or entry.height, entry.stride).network
 
 
-def engine_opener(card: Card, wanted: ModelSettings, *, live: bool) -> EngineOpener:
+def engine_opener(
+    card: Card,
+    wanted: ModelSettings,
+    *,
+    live: bool,
+    keep_maps: Callable[[], bool] = lambda: False,
+) -> EngineOpener:
     """Finds (or fetches) the model's weights now, for an engine that is opened later."""
     with download_bar() as progress:
         located = locate(card, wanted.precision, progress=progress)
-    return EngineOpener(card, located, wanted, live)
+    return EngineOpener(card, located, wanted, live, keep_maps)
 
 
 def _thresholds(card: Card, wanted: ModelSettings) -> PafSettings:

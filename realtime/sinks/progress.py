@@ -19,6 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from engines.errors import one_line
 from realtime.errors import Stopped
 from realtime.frames import Source
 from realtime.poses import Result
@@ -75,7 +76,7 @@ class ProgressSink:
         if kind is None or issubclass(kind, Stopped | KeyboardInterrupt):
             notes = [note for source in self._sources for note in source.notes]
             for line in (self.summary(), *notes):
-                self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+                self._console.print(one_line(line), markup=False, highlight=False, soft_wrap=True)
 
     def write(self, result: Result) -> None:
         """Count a result; refresh at most every EVERY seconds."""

@@ -112,6 +112,8 @@ def open_source(settings: SourceSettings, clock: Clock = time.monotonic) -> Sour
     chosen = range(settings.start, end, settings.step)
     source: Source
     spec = settings.source[0]
+    if "\0" in spec:
+        raise SourceError(f"There is no file or folder {spec!r}: no name holds a NUL.")
     if spec.partition(":")[0] == "webcam":
         source = _camera(settings, chosen, clock)
     elif "://" in spec:

@@ -155,6 +155,14 @@ def test_one_that_cannot_write_is_left_out_and_raised_at_the_end(
     assert [record.getMessage() for record in caplog.records] == ["full The rest goes on."]
 
 
+def test_a_user_who_ends_the_run_hears_of_it_again() -> None:
+    """Exit code 2 and not 0; Ctrl-C has a code of its own."""
+    full = {"write": OutputError("full")}
+    assert run({"write": Stopped()}, {})[-1] == "Stopped()"
+    assert run(full, {}, {"write": Stopped()})[-1] == "OutputError('full')"
+    assert run(full, {}, {"write": KeyboardInterrupt()})[-1] == "KeyboardInterrupt()"
+
+
 def test_where_no_output_is_left_the_run_ends() -> None:
     log = run({"write": OutputError("a is full")}, {"write": OutputError("b is full")}, results=2)
     assert log[-1] == "OutputError('b is full')"
@@ -201,3 +209,22 @@ def test_a_server_without_its_package_is_one_sentence(monkeypatch: pytest.Monkey
     settings = OutputSettings(show=False, serve="0")
     with pytest.raises(OutputError, match=r"--serve does not work: The package aiohttp is not"):
         open_sinks(settings, [Origin()], [], CARD)
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a\0b"])
+@pytest.mark.parametrize("option", ["output", "json", "coco", "jsonl", "csv"])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, option: str, name: str) -> None:
+    wanted = {option: tmp_path / (name + {"output": ".mp4"}.get(option, ".json"))}
+    settings = OutputSettings(show=False, quiet=True, **wanted)  # type: ignore[arg-type]
+    source = tmp_path / "people.json"
+    source.write_text("{}")
+    with pytest.raises(OutputError, match="cannot be written: ") as caught:
+        open_sinks(settings, [Origin()], [str(source)], CARD)
+    assert str(caught.value).isprintable()
+    with pytest.raises(OutputError, match="cannot be written: "):
+        open_sinks(settings, [Origin("a"), Origin("b")], ["clip", "clap"], CARD)
+
+
+def test_an_address_longer_than_any_name_of_a_file_is_no_hindrance(tmp_path: Path) -> None:
+    address = f"rtsp://127.0.0.1/{'token' * 100}"
+    assert kinds(Origin(live=True), address, json=tmp_path) == ["JsonSink"]

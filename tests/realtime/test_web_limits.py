@@ -336,7 +336,7 @@ def test_there_is_an_end_to_connections(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_what_is_not_http_or_not_a_websocket_is_refused_quietly(
-    capfd: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     rng = np.random.default_rng(0)
     upgrade = (
@@ -355,6 +355,7 @@ def test_what_is_not_http_or_not_a_websocket_is_refused_quietly(
         b"GET /%ff%00?token=%ff&%%% HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET /video/99999999999999999999 HTTP/1.1\r\nHost: localhost\r\n\r\n",
         upgrade.replace(b"version: 13", b"version: 99"),
+        upgrade.replace(b"\r\n\r\n", b"\r\nSec-WebSocket-Protocol: \xe9\r\n\r\n"),
         upgrade + b"\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff" + b"x" * 1000,
         upgrade + b"\x81\x85\x00\x00\x00\x00\xff\xfe\xfd\xfc\xfb",  # a text that is not UTF-8
         *(rng.bytes(200) for _ in range(50)),
@@ -378,11 +379,27 @@ def test_what_is_not_http_or_not_a_websocket_is_refused_quietly(
                 assert answer.status == 200
 
         asyncio.run(work())
-    assert capfd.readouterr().err == ""
+    assert capfd.readouterr().err == caplog.text == ""
+
+
+def test_a_body_that_is_not_what_it_says_is_refused_quietly(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    asked = (
+        b"GET /x HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+    )
+    with serving() as (sink, _):
+        for _ in range(5):
+            with socket.create_connection(("127.0.0.1", sink.address.port)) as one:
+                one.sendall(asked)
+                while one.recv(65536):  # it is the server that hangs up
+                    pass
+    assert caplog.text == ""
 
 
 def test_a_defect_in_the_server_is_raised_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    def break_down(_: object) -> bytes:
+    def break_down(*_: object) -> bytes:
         raise EngineError("broken")
 
     monkeypatch.setattr(server, "jpeg", break_down)
