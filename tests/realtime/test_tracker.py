@@ -129,7 +129,7 @@ def test_any_skeleton(name: str) -> None:
     body = rng.uniform(0, 150, (len(skeleton.keypoints), 2))
     tracker = PoseTracker(skeleton)
     for n in range(20):
-        people = [(*body, 100 + 4 * n, 100), (*body, 500 - 4 * n, 100)]
+        people = [body + np.array([x, 100]) for x in (100 + 4 * n, 500 - 4 * n)]
         tracks = tracker.update(frame(n / 25), found(people, skeleton=skeleton))
         assert ids(tracks) == [1, 2]
 
@@ -155,7 +155,7 @@ def test_one_person_found_twice_is_one_and_two_side_by_side_are_two() -> None:
     assert len(merged) == 1
     wrist = SKELETON.keypoints.index("left_wrist")
     np.testing.assert_allclose(merged.xy[0, wrist], part[wrist], atol=1e-3)
-    assert len(without_duplicates(found([body, (*body, 60, 0)]))) == 2
+    assert len(without_duplicates(found([body, body + np.array([60, 0])]))) == 2
 
 
 def test_times_that_repeat_or_jump_back_end_nobody() -> None:
