@@ -23,6 +23,7 @@ ASTRAY = 1.0  # most grey pixels between a point and where it comes back to
 UNLIKE = 25.0  # most mean difference of shades around a point before and after
 GRID = (8, 6)  # points that tell the camera's own motion
 AGREED = 6  # least points of the grid that were found again
+FOUND_AGAIN = 0.15  # least share of all points in a picture unlike the last
 THUMB = (32, 18)
 BLANK = 2.0  # least standard deviation of a picture that shows anything
 SHADES = 32
@@ -33,11 +34,15 @@ CUT_PLACES, CUT_SHADES = 0.5, 0.75
 @dataclass(frozen=True, slots=True, eq=False)
 class Motion:
     """What flow made of points: (N, K, 2) where they are now, (N, K) whether that is believed,
-    (2,) how far the background moved (0 where unknown)."""
+    (2,) how far the background moved (0 where unknown).
+
+    lost: next to nothing was found again in a picture unlike the last: another scene after all.
+    """
 
     xy: Floats
     sure: NDArray[np.bool_]
     camera: Floats
+    lost: bool = False
 
 
 class Flow:
@@ -49,10 +54,7 @@ class Flow:
         self._size = (0, 0)
         self._scale = np.ones(2, np.float32)
         self._thumb: NDArray[np.float32] | None = None
-
-    def forget(self) -> None:
-        """The next picture has none before it."""
-        self._grey = self._before = self._thumb = None
+        self._unlike = False
 
     def see(self, image: Image) -> bool:
         """Take the next picture; True where it is another scene than the one before.
@@ -60,8 +62,9 @@ class Flow:
         A picture of one colour shows nothing: no flow leads to it or from it, and it is no cut.
         """
         grey, size = _grey(image)
-        if size != self._size:
-            self.forget()
+        resized = size != self._size
+        if resized:
+            self._grey = None
             self._size = size
             self._scale = np.array([grey.shape[1] / size[0], grey.shape[0] / size[1]], np.float32)
         self._before, self._grey = self._grey, None
@@ -70,7 +73,11 @@ class Flow:
             return False
         last, self._thumb = self._thumb, thumb
         self._grey = grey
-        if last is None or not _is_cut(last, thumb):
+        self._unlike = last is not None and _alike_places(last, thumb) < CUT_PLACES
+        if last is None or not self._unlike:
+            return False
+        # Without a picture of this size before it, flow cannot say that it is the same scene.
+        if not resized and _alike_shades(last, thumb) >= CUT_SHADES:
             return False
         self._before = None
         return True
@@ -92,7 +99,8 @@ class Flow:
         still = good[-len(grid) :] & ~_within_people(grid, xy)
         if still.sum() >= AGREED:
             camera = np.median((now[-len(grid) :] - grid)[still], axis=0)
-        return Motion(moved, sure, camera)
+        lost = self._unlike and good.mean() < FOUND_AGAIN
+        return Motion(moved, sure, camera, bool(lost))
 
     def _grid(self) -> Floats:
         columns, rows = GRID
@@ -140,15 +148,18 @@ def _grey(image: Image) -> tuple[Image, tuple[int, int]]:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8), (wide, high)
 
 
-def _is_cut(one: Floats, other: Floats) -> bool:
+def _alike_places(one: Floats, other: Floats) -> float:
+    """-1..1 whether it is light and dark in the same places."""
     a, b = one - one.mean(), other - other.mean()
-    places = float((a * b).mean() / (one.std() * other.std()))
-    if places >= CUT_PLACES:
-        return False
+    return float((a * b).mean() / (one.std() * other.std()))
+
+
+def _alike_shades(one: Floats, other: Floats) -> float:
+    """0..1 whether as much of them is as light."""
     shades = [np.histogram(thumb, SHADES, (0, 256))[0] for thumb in (one, other)]
     # Neighbouring bins are pooled, so that a shade at a bin's edge is not another one.
     wide = [np.convolve(shade, (0.25, 0.5, 0.25), "same") for shade in shades]
-    return float(np.minimum(*wide).sum() / wide[0].sum()) < CUT_SHADES
+    return float(np.minimum(*wide).sum() / wide[0].sum())
 
 
 def _within_people(grid: Floats, xy: Floats) -> NDArray[np.bool_]:

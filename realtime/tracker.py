@@ -75,11 +75,11 @@ class PoseTracker:
         seconds = self._pass_time(frame.time)
         cut = self._flow.see(frame.image) if self._settings.flow else False
         cut |= not self._fit_size(frame.size)
-        if cut or seconds > LOST:
-            self._people.keep(np.zeros(len(self._people), bool))
-            self._anew = True
         people = self._people
         motion = self._flow.follow(people.xy) if self._settings.flow else None
+        if cut or seconds > LOST or (motion is not None and motion.lost):
+            people.keep(np.zeros(len(people), bool))
+            self._anew, motion = True, None
         expected = predict(people, motion, self._now, seconds)
         before, people.xy = people.xy, expected.xy
         if poses is None:

@@ -69,8 +69,23 @@ def test_another_scene_is_a_cut_and_a_pan_or_a_flash_is_none() -> None:
         assert flow.see(after) is is_cut
 
 
+def test_another_scene_as_light_as_the_last_is_lost() -> None:
+    flow = Flow()
+    flow.see(texture(seed=3))
+    assert not flow.see(texture(seed=4))
+    motion = flow.follow(POINTS)
+    assert motion is not None
+    assert motion.lost
+    flow.see(moved(texture(seed=4), 25, 10))
+    motion = flow.follow(POINTS)
+    assert motion is not None
+    assert not motion.lost
+
+
 def test_pictures_of_another_size_have_none_before_them() -> None:
     flow = Flow()
-    flow.see(texture())
-    flow.see(texture((320, 240)))
+    image = texture()
+    flow.see(image)
+    assert not flow.see(cv2.resize(image, (320, 180), interpolation=cv2.INTER_AREA))
     assert flow.follow(POINTS / 2) is None
+    assert flow.see(texture(seed=5))
