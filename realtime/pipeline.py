@@ -22,6 +22,7 @@ from realtime.channel import Channel
 from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.errors import OutputError, SourceError, Stopped
 from realtime.frames import Frame, Source, Stoppable
+from realtime.model import DEFAULT, usual_model
 from realtime.poses import Result, Tracks, View
 from realtime.record import Recorder
 from realtime.sinks import Keypoints, Model, Together, open_sinks, open_stats
@@ -218,7 +219,8 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
     if isinstance(settings, str):
         quiet = OutputSettings(show=False, quiet=True)
         settings = Settings(SourceSettings((settings,)), outputs=quiet)
-    card = load_card(settings.models.model)
+    named = settings.models.model
+    card = load_card(DEFAULT if named is None else named)
     with suppress(Stopped), ExitStack() as stack:
         sources = open_sources(settings.sources)
         enter_sources(sources, stack)
@@ -226,6 +228,8 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         open_engine: EngineOpener | None = None
         if (skeleton := sources[0].skeleton) is not None:
             model = Keypoints("OpenPose JSON", skeleton)
+        elif named is None:
+            model = card = usual_model(settings.models.precision)
         outputs = open_sinks(settings.outputs, sources, settings.sources.source, model)
         if skeleton is None:
             open_engine = engine_opener(card, settings.models, live=sources[0].live)
