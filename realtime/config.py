@@ -12,6 +12,8 @@ from realtime.display import has_display
 from realtime.errors import SettingsError
 from realtime.web.address import check_access
 
+VIDEO_ENDINGS = (".mp4", ".mkv", ".avi")
+
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
@@ -101,7 +103,7 @@ class OutputSettings:
     show: bool = field(default_factory=has_display)
     """Show the poses in a window; q or Esc quits. On by default where there is a display."""
     output: Path | None = None
-    """Write the pictures with the poses: an .mp4, a folder (a .jpg each), or one image file."""
+    """Write the pictures with the poses: .mp4, .mkv, .avi, a folder (a .jpg each), or one image."""
     json: Path | None = None
     """Write OpenPose JSON files, one a frame, into this folder."""
     json_skeleton: Literal["coco17", "coco18", "body25"] | None = None
@@ -120,11 +122,19 @@ class OutputSettings:
     """Send each frame's line of JSON as a datagram to HOST:PORT."""
     record: Path | None = None
     """Record every camera's own pictures, and timestamps.csv with their times, into this folder."""
+    audio: bool = False
+    """Copy the sound of the source, in step, into the video of --output."""
+    stats: Path | None = None
+    """Write the figures of the run (times, drops, versions, machine) as JSON at its end."""
     quiet: bool = False
-    """No progress bar, no summary; errors only."""
+    """No status line, no notices, no summary; errors only."""
 
     def __post_init__(self) -> None:
         check_access(self.serve, self.serve_token)
+        if self.audio and (self.output is None or self.output.suffix.lower() not in VIDEO_ENDINGS):
+            raise SettingsError(
+                f"--audio needs a video to go into: --output with {', '.join(VIDEO_ENDINGS)}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +144,7 @@ class Settings:
     sources: SourceSettings
     models: ModelSettings = field(default_factory=ModelSettings)
     outputs: OutputSettings = field(default_factory=OutputSettings)
+
+    def __post_init__(self) -> None:
+        if self.outputs.audio and self.sources.loop:
+            raise SettingsError("--audio does not go with --loop: sound is copied once only.")

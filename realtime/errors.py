@@ -9,6 +9,10 @@ class SourceError(RealtimeError, OSError):
     """A source cannot be opened, or ends before its time."""
 
 
+class Absent(SourceError):
+    """A camera is not there; its source may be iterated over all the same, and waits for it."""
+
+
 class OutputError(RealtimeError, OSError):
     """An output cannot be opened or written; what was written stays readable."""
 

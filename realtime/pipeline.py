@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -14,20 +15,22 @@ from engines.card import Card, load_card
 from engines.decoders.paf import PafSettings
 from engines.download import download_bar
 from engines.engine import Estimator, open_estimator
+from engines.letterbox import Letterbox
 from engines.poses import Candidates, Poses
-from engines.weights import locate
+from engines.weights import Located, locate
 from realtime.channel import Channel
 from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.errors import OutputError, SourceError, Stopped
 from realtime.frames import Frame, Source, Stoppable
 from realtime.poses import Result, Tracks, View
 from realtime.record import Recorder
-from realtime.sinks import Keypoints, Model, Together, open_sinks
-from realtime.sources import open_sources
+from realtime.sinks import Keypoints, Model, Together, open_sinks, open_stats
+from realtime.sources import enter_sources, open_sources
 from realtime.stages import Stages
 from realtime.sync import FrameSet, Gate, merge
 
 Clock = Callable[[], float]
+LOG = logging.getLogger(__name__)
 TAPE = 60  # frames that wait for the recorder's encoder, two seconds of a camera
 
 
@@ -114,6 +117,8 @@ class Pipeline:
         try:
             yield from source
         except SourceError as error:
+            if len(self._sources) > 1:
+                LOG.error("%s", error)
             self._stages.keep("capture", error)
 
     def _read(self) -> None:
@@ -152,6 +157,7 @@ class Pipeline:
                     recorder.write(frames)
             except OutputError as error:
                 working = False
+                LOG.error("%s", error)
                 self._stages.keep("record", error)
 
     def _pass_on(self) -> None:
@@ -214,15 +220,17 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         settings = Settings(SourceSettings((settings,)), outputs=quiet)
     card = load_card(settings.models.model)
     with suppress(Stopped), ExitStack() as stack:
-        sources = [stack.enter_context(source) for source in open_sources(settings.sources)]
+        sources = open_sources(settings.sources)
+        enter_sources(sources, stack)
         model: Model = card
-        open_engine = None
+        open_engine: EngineOpener | None = None
         if (skeleton := sources[0].skeleton) is not None:
             model = Keypoints("OpenPose JSON", skeleton)
         outputs = open_sinks(settings.outputs, sources, settings.sources.source, model)
         if skeleton is None:
             open_engine = engine_opener(card, settings.models, live=sources[0].live)
-        sinks = stack.enter_context(Together(outputs))
+        outputs = [*open_stats(settings, sources, open_engine), *outputs]
+        sinks = stack.enter_context(Together(outputs, needed=settings.outputs.record is None))
         recorder = None
         if settings.outputs.record is not None:
             recorder = stack.enter_context(Recorder(settings.outputs.record, sources))
@@ -232,22 +240,44 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             yield result
 
 
-def engine_opener(card: Card, wanted: ModelSettings, *, live: bool) -> Callable[[], Estimator]:
-    """Finds (or fetches) the model's weights now, opens the engine when and where it is called."""
-    with download_bar() as progress:
-        located = locate(card, wanted.precision, progress=progress)
+@dataclass(frozen=True, slots=True)
+class EngineOpener:
+    """Opens the engine when and where it is called."""
 
-    def open_engine() -> Estimator:
+    card: Card
+    located: Located
+    wanted: ModelSettings
+    live: bool
+
+    def __call__(self) -> Estimator:
         return open_estimator(
-            card,
-            located,
-            height=wanted.height,
-            live=live,
-            settings=_thresholds(card, wanted),
-            max_people=wanted.max_people,
+            self.card,
+            self.located,
+            height=self.wanted.height,
+            live=self.live,
+            settings=_thresholds(self.card, self.wanted),
+            max_people=self.wanted.max_people,
         )
 
-    return open_engine
+    @property
+    def model(self) -> str:
+        return self.card.name
+
+    @property
+    def precision(self) -> str:
+        return self.located.precision
+
+    def network_size(self, picture: tuple[int, int]) -> tuple[int, int]:
+        """(width, height) of the network's input for pictures that all have this size."""
+        entry = self.card.input
+        return Letterbox.fit(picture, self.wanted.height or entry.height, entry.stride).network
+
+
+def engine_opener(card: Card, wanted: ModelSettings, *, live: bool) -> EngineOpener:
+    """Finds (or fetches) the model's weights now, for an engine that is opened later."""
+    with download_bar() as progress:
+        located = locate(card, wanted.precision, progress=progress)
+    return EngineOpener(card, located, wanted, live)
 
 
 def _thresholds(card: Card, wanted: ModelSettings) -> PafSettings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,12 @@ from typing import NamedTuple, Protocol, Self
 
 from engines.opencv import explain_import_error
 from engines.skeleton import Skeleton, named_skeleton
-from realtime.config import OutputSettings
-from realtime.errors import OutputError
+from realtime.config import VIDEO_ENDINGS, OutputSettings, Settings
+from realtime.errors import OutputError, Stopped
 from realtime.frames import Source
 from realtime.lines import header_line
 from realtime.poses import Result
-from realtime.sinks import images, video
+from realtime.sinks import images
 from realtime.sinks.coco import CocoSink
 from realtime.sinks.files import source_files
 from realtime.sinks.images import ImageSink, ImagesSink
@@ -23,9 +24,13 @@ from realtime.sinks.json import JsonSink
 from realtime.sinks.lines import CsvSink, JsonLinesSink, UdpSink
 from realtime.sinks.overlay import Overlay
 from realtime.sinks.progress import ProgressSink
+from realtime.sinks.sound import Sound, open_sound
+from realtime.sinks.stats import Network, StatsSink
 from realtime.sinks.video import VideoSink
 from realtime.sinks.window import WindowSink
 from realtime.web.address import parse_address
+
+LOG = logging.getLogger(__name__)
 
 
 class Sink(Protocol):
@@ -78,7 +83,9 @@ def open_sinks(
     files: list[Sink] = []
     for camera, source in enumerate(sources):
         own = settings if len(sources) == 1 else _of_source(settings, source.name)
-        for sink in _open_files(own, source, taken, overlay, model.skeleton if model else None):
+        origin = origins[camera] if camera < len(origins) else ""
+        skeleton = model.skeleton if model else None
+        for sink in _open_files(own, source, origin, taken, overlay, skeleton):
             files.append(sink if len(sources) == 1 else OneView(camera, sink))
     if model is not None:
         files.extend(_open_lines(settings, sources, taken, model))
@@ -94,7 +101,7 @@ def open_sinks(
         shown = settings if len(sources) == 1 else _of_source(settings, "*")
         written = [
             *(shown.output, shown.json, shown.coco),
-            *(settings.jsonl, settings.csv, settings.record),
+            *(settings.jsonl, settings.csv, settings.record, settings.stats),
         ]
         front.append(ProgressSink(sources, [path for path in written if path is not None]))
     return [*front, *files]
@@ -115,12 +122,14 @@ def _of_source(settings: OutputSettings, name: str) -> OutputSettings:
 def _open_files(
     settings: OutputSettings,
     source: Source,
+    origin: str,
     taken: list[Path],
     overlay: Overlay,
     skeleton: Skeleton | None,
 ) -> Iterator[Sink]:
     if settings.output is not None:
-        yield _open_pictures(settings.output, source, taken, overlay)
+        sound = open_sound(source, origin) if settings.audio else None
+        yield _open_pictures(settings.output, source, taken, overlay, sound)
     if settings.json is not None:
         wanted = settings.json_skeleton
         yield JsonSink(settings.json, named_skeleton(wanted) if wanted else None, taken)
@@ -159,6 +168,17 @@ def _open_server(
     )
 
 
+def open_stats(
+    settings: Settings, sources: Sequence[Source], network: Network | None
+) -> list[Sink]:
+    """The file of figures, where it is asked for: to be entered first, it sees how all ends."""
+    path = settings.outputs.stats
+    if path is None:
+        return []
+    taken = [file for origin in settings.sources.source for file in source_files(origin)]
+    return [StatsSink(path, taken, sources, network, settings.sources.step)]
+
+
 class OneView:
     """A sink that gets one camera's views alone."""
 
@@ -186,30 +206,34 @@ class OneView:
 
 
 def _open_pictures(
-    path: Path, source: Source, sources: list[Path], overlay: Overlay
+    path: Path, source: Source, sources: list[Path], overlay: Overlay, sound: Sound | None
 ) -> VideoSink | ImageSink | ImagesSink:
     ending = path.suffix.lower()
     if path.is_dir() or not ending:
         return ImagesSink(path, sources, overlay)
-    if ending in video.ENDINGS:
-        return VideoSink(path, source, sources, overlay)
+    if ending in VIDEO_ENDINGS:
+        return VideoSink(path, source, sources, overlay, sound)
     if ending in images.ENDINGS:
         return ImageSink(path, source, sources, overlay)
     raise OutputError(
         f"--output {path}: {ending} is not an ending that can be written; choose "
-        f"{', '.join(video.ENDINGS)}, {', '.join(images.ENDINGS)} or a folder."
+        f"{', '.join(VIDEO_ENDINGS)}, {', '.join(images.ENDINGS)} or a folder."
     )
 
 
 class Together:
     """Several sinks as one: each is closed whatever happens to the others.
 
-    The first error is the one that is raised; what fails while closing after it becomes a note.
+    One that cannot write any more is closed at once and left out, which the log says; its error is
+    raised at the end. Where no other is left that keeps the results (needed: and nobody else
+    does), it is raised now. What fails while closing after an error becomes a note of it.
     """
 
-    def __init__(self, sinks: Sequence[Sink]) -> None:
+    def __init__(self, sinks: Sequence[Sink], *, needed: bool = True) -> None:
         self._sinks = sinks
+        self._needed = needed
         self._entered: list[Sink] = []
+        self._failed: OutputError | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -238,8 +262,25 @@ class Together:
                     first.add_note(f"then: {later}")
         if first is not None and first is not error:
             raise first
+        if self._failed is not None and (error is None or isinstance(error, Stopped)):
+            raise self._failed
 
     def write(self, result: Result) -> None:
         """Give the result to each."""
-        for sink in self._sinks:
-            sink.write(result)
+        for sink in [*self._entered]:
+            try:
+                sink.write(result)
+            except OutputError as error:
+                self._leave_out(sink, error)
+
+    def _leave_out(self, sink: Sink, error: OutputError) -> None:
+        self._entered.remove(sink)
+        try:
+            sink.__exit__(OutputError, error, error.__traceback__)
+        except OutputError as later:
+            error.add_note(f"then: {later}")
+        about_the_run = ProgressSink | StatsSink
+        if self._needed and all(isinstance(one, about_the_run) for one in self._entered):
+            raise error
+        LOG.error("%s The rest goes on.", error)
+        self._failed = self._failed or error

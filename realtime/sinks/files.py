@@ -53,16 +53,17 @@ def source_files(source: str) -> list[Path]:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file at once; where that fails nothing of it is left, and OutputError says why."""
+    begun = whole = False
     try:
-        file = FileIO(path, "w")
-    except OSError as error:
-        raise broken(path, error) from error
-    try:
-        with file:
+        with FileIO(path, "w") as file:
+            begun = True
             write_all(file.fileno(), data)
+        whole = True
     except OSError as error:
-        path.unlink()
         raise broken(path, error) from error
+    finally:
+        if begun and not whole:  # Ctrl-C may come between any two lines
+            path.unlink()
 
 
 def write_all(descriptor: int, data: bytes) -> None:

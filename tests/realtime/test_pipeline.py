@@ -212,12 +212,13 @@ def test_files_run_together_until_the_last_one_ends() -> None:
     assert seen == [[0, 0, 0], [1, 1, 1], [2, 2, 2], [3, None, 3], [4, None, None]]
 
 
-def test_a_file_that_breaks_off_does_not_end_the_others() -> None:
+def test_a_file_that_breaks_off_does_not_end_the_others(caplog: pytest.LogCaptureFixture) -> None:
     results: list[Result] = []
     broken = Clip(2, fails=SourceError("It ends."))
     with pytest.raises(SourceError, match="It ends"):
         results.extend(Pipeline([broken, Clip(6)], Slow))
     assert [result.views[1] is not None for result in results] == [True] * 6
+    assert caplog.messages == ["It ends."]
 
 
 def test_cameras_are_paired_and_one_that_ends_is_left_out() -> None:

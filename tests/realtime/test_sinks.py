@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from rich.console import Console
 
 from engines.card import load_card
 from engines.skeleton import Skeleton
@@ -16,6 +19,8 @@ from realtime.config import OutputSettings
 from realtime.errors import OutputError, Stopped
 from realtime.poses import Result
 from realtime.sinks import Sink, Together, open_sinks
+from realtime.sinks.progress import ProgressSink
+from realtime.sinks.stats import StatsSink
 from tests.realtime.results import Origin, grey, result, tracks
 from tests.synth import person
 
@@ -40,8 +45,8 @@ def test_each_setting_opens_its_output(tmp_path: Path) -> None:
 
 
 def test_outputs_that_cannot_be_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"\.avi is not an ending that can be written; choose"):
-        kinds(Origin(), output=tmp_path / "v.avi")
+    with pytest.raises(OutputError, match=r"\.xyz is not an ending that can be written; choose"):
+        kinds(Origin(), output=tmp_path / "v.xyz")
     with pytest.raises(OutputError, match=r"is a single picture, but clip has more"):
         kinds(Origin(total=3), output=tmp_path / "a.jpg")
     hand = Skeleton("hand", ("wrist",), (), frozenset(), (0.1,), ((0, 0, 0),))
@@ -111,13 +116,14 @@ class Notebook:
         self._note("write")
 
 
-def run(*fails: dict[str, BaseException]) -> list[str]:
-    """What three sinks that fail like this note of a run with one result."""
+def run(*fails: dict[str, BaseException], results: int = 1) -> list[str]:
+    """What sinks that fail like this note of a run."""
     log: list[str] = []
     sinks: list[Sink] = [Notebook("abc"[n], log, fail) for n, fail in enumerate(fails)]
     try:
         with Together(sinks) as together:
-            together.write(result())
+            for _ in range(results):
+                together.write(result())
     except (OutputError, Stopped, KeyboardInterrupt) as error:
         log.append(f"{error!r} {getattr(error, '__notes__', '')}".strip())
     return log
@@ -137,13 +143,42 @@ def test_all_are_closed_and_the_first_error_is_raised() -> None:
     ]
 
 
-def test_an_error_while_writing_is_not_hidden_by_one_while_closing() -> None:
-    log = run({"write": OutputError("full")}, {"close after OutputError": OutputError("b")})
-    assert log[-3:] == [
-        "close after OutputError b",
-        "close after OutputError a",
-        "OutputError('full') ['then: b']",
-    ]
+def test_one_that_cannot_write_is_left_out_and_raised_at_the_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    full = {"write": OutputError("full"), "close after OutputError": OutputError("shut")}
+    log = run({}, full, {}, results=2)
+    assert " ".join(log[3:]) == (
+        "write a write b close after OutputError b write c write a write c close c close a "
+        "OutputError('full') ['then: shut']"
+    )
+    assert [record.getMessage() for record in caplog.records] == ["full The rest goes on."]
+
+
+def test_where_no_output_is_left_the_run_ends() -> None:
+    log = run({"write": OutputError("a is full")}, {"write": OutputError("b is full")}, results=2)
+    assert log[-1] == "OutputError('b is full')"
+    assert log.count("write a") == log.count("write b") == 1
+
+
+def test_what_only_tells_of_the_run_does_not_keep_it_up(tmp_path: Path) -> None:
+    full = Notebook("full", [], {"write": OutputError("full")})
+    progress = ProgressSink([Origin()], console=Console(file=io.StringIO()))
+    stats = StatsSink(tmp_path / "s.json", [], [Origin()], None)
+    sinks = Together([stats, progress, full]).__enter__()
+    with pytest.raises(OutputError, match="full") as caught:
+        sinks.write(result())
+    sinks.__exit__(OutputError, caught.value, None)
+    assert json.loads((tmp_path / "s.json").read_text())["error"] == "full"
+
+
+def test_a_recording_keeps_the_run_up() -> None:
+    sinks = Together([Notebook("full", [], {"write": OutputError("full")})], needed=False)
+    sinks.__enter__()
+    for _ in range(2):
+        sinks.write(result())
+    with pytest.raises(OutputError, match="full"):
+        sinks.__exit__(None, None, None)
 
 
 def test_those_that_are_open_are_closed_when_the_next_cannot_open() -> None:

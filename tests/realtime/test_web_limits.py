@@ -24,7 +24,7 @@ from tests.synth import SKELETON, person
 
 pytestmark = pytest.mark.timeout(60)
 
-PATHS = ("/", "/figures", "/metrics", "/healthz", "/video", "/ws")
+PATHS = ("/", "/figures", "/metrics", "/healthz", "/video", "/pictures", "/ws")
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -41,7 +41,7 @@ def test_nothing_is_given_without_the_token(path: str) -> None:
             (f"?token={TOKEN}", {}),
             ("", {"Authorization": f"Bearer {TOKEN}"}),
         ):
-            if path == "/ws":
+            if path in ("/pictures", "/ws"):
                 async with client.ws_connect(url + path + given, headers=headers):
                     continue
             async with client.get(url + path + given, headers=headers) as answer:
@@ -207,7 +207,10 @@ def test_clients_that_do_not_read_cost_the_others_nothing() -> None:
             seen.append(int(found[1]))
 
     async def work(sink: WebSink, client: aiohttp.ClientSession, url: str) -> None:
-        stuck = [unread(sink.address.port, path) for path in ("/ws", "/video") * 5]
+        stuck = [
+            unread(sink.address.port, path)
+            for path in ("/ws", "/video", "/pictures", "/ws", "/pictures") * 2
+        ]
         readers = [await client.ws_connect(f"{url}/ws") for _ in range(40)]
         for ws in readers:
             await ws.receive_str()
@@ -260,7 +263,7 @@ def test_the_end_does_not_wait_for_those_who_do_not_read() -> None:
     before = set(threading.enumerate())
     people = tracks([person((100, 90), 120)] * 40)
     with serving() as (sink, _):
-        stuck = [unread(sink.address.port, path) for path in ("/ws", "/video") * 3]
+        stuck = [unread(sink.address.port, path) for path in ("/ws", "/video", "/pictures") * 2]
         assert sink._server is not None
         ready = threading.Event()
         for n in range(1000):
@@ -285,13 +288,13 @@ def test_dead_clients_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
                 found = re.findall(r"clients\{.*\} ([0-9]+)", await answer.text())
             return tuple(map(int, found))
 
-        dead = [unread(sink.address.port, path) for path in ("/ws", "/video") * 3]
+        dead = [unread(sink.address.port, path) for path in ("/ws", "/pictures", "/video") * 3]
         async with following(client, url) as alive:
-            await until(lambda: settles(connected(), (4, 3)))
+            await until(lambda: settles(connected(), (4, 3, 3)))
 
             async def gone() -> bool:
                 sink.write(result(people, image=picture))
-                return await connected() == (1, 0)
+                return await connected() == (1, 0, 0)
 
             reading = asyncio.create_task(_read(alive))
             await until(gone)
