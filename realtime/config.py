@@ -37,7 +37,7 @@ class SourceSettings:
     camera_fps: float | None = None
     """Frames a second to ask of a webcam, or that keypoints came at (30)."""
     give_up: float = 60.0
-    """Seconds to wait for a camera that was lost; 0 ends the run with it."""
+    """Seconds to wait for a camera that is lost, or of several not there; then it is left out."""
     loop: bool = False
     """Play files again and again."""
     realtime: bool = False

@@ -161,7 +161,8 @@ class LiveSource:
 
     def _farewell(self, frames: int, why: str) -> str:
         if frames == 0 and self._gone is not None:
-            return f"{self._known} did not come in {self._give_up:g} s: {why}"
+            waited = f" in {self._give_up:g} s" if self._give_up > 0 else ""
+            return f"{self._known} did not come{waited}: {why}"
         count = "1 frame" if frames == 1 else f"{frames} frames"
         waited = f" and did not come back in {self._give_up:g} s" if self._give_up > 0 else ""
         return f"{self._known} was lost after {count}{waited}: {why}"

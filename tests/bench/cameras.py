@@ -42,15 +42,14 @@ def serve(count: int) -> None:
         sys.stdin.read()
 
 
-def taken(result: Result, began: Sequence[float], now: float) -> list[float]:
-    """When the cameras took the pictures of a result, of those that are in it."""
-    moments = []
+def counts(result: Result, began: Sequence[float], now: float) -> list[int | None]:
+    """Which of their pictures the cameras show in a result, counted from when they began."""
+    found: list[int | None] = []
     for view, start in zip(result.views, began, strict=True):
-        if view is not None:
-            latest = int((now - start) * FPS)
-            count = latest - (latest - number_of(view.frame.image)) % COUNT
-            moments.append(start + count / FPS)
-    return moments
+        latest = int((now - start) * FPS)
+        shown = view and latest - (latest - number_of(view.frame.image)) % COUNT
+        found.append(shown)
+    return found
 
 
 def measure(cameras: Sequence[tuple[str, float]], seconds: float, precision: str) -> None:
@@ -58,6 +57,7 @@ def measure(cameras: Sequence[tuple[str, float]], seconds: float, precision: str
     began = [start for _, start in cameras]
     spreads, offs, ages, alone = [], [], [], 0
     names: list[set[str]] = [set() for _ in cameras]
+    seen: list[list[int]] = [[] for _ in cameras]
     used = resource.getrusage(resource.RUSAGE_SELF)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -70,11 +70,17 @@ def measure(cameras: Sequence[tuple[str, float]], seconds: float, precision: str
         end = time.monotonic() + seconds
         for n, result in enumerate(results):
             now = time.monotonic()
-            for seen, view in zip(names, result.views, strict=True):
-                if view is not None:
-                    seen.add(f"{view.frame.name}_keypoints.json")
+            shown = counts(result, began, now)
+            for camera, (view, count) in enumerate(zip(result.views, shown, strict=True)):
+                if view is not None and count is not None:
+                    names[camera].add(f"{view.frame.name}_keypoints.json")
+                    seen[camera].append(count)
             if n >= SETTLE:
-                moments = taken(result, began, now)
+                moments = [
+                    start + count / FPS
+                    for start, count in zip(began, shown, strict=True)
+                    if count is not None
+                ]
                 alone += len(moments) < len(cameras)
                 spreads.append(max(moments) - min(moments))
                 middle = (max(moments) + min(moments)) / 2
@@ -102,12 +108,16 @@ def measure(cameras: Sequence[tuple[str, float]], seconds: float, precision: str
     )
     print(f"age of the oldest picture: {_spread(ages)} ms")
     dropped = [source["dropped"] for source in stats["sources"]]
-    print(f"{stats['dropped']} instants dropped; frames dropped of each camera: {dropped}")
-    whole = [one == other for one, other in zip(files, names, strict=True)]
-    counts = [source["frames"] for source in stats["sources"]]
+    missing = [one[-1] - one[0] + 1 - len(one) for one in seen]
     print(
-        f"JSON files of each camera: {list(map(len, files))}, results {counts}: "
-        f"{'complete' if all(whole) and counts == list(map(len, files)) else 'NOT COMPLETE'}"
+        f"{stats['dropped']} instants dropped; frames dropped of each camera: {dropped}, by what "
+        f"the pictures show: {missing}"
+    )
+    results_of = [source["frames"] for source in stats["sources"]]
+    whole = files == names and results_of == list(map(len, files))
+    print(
+        f"JSON files of each camera: {list(map(len, files))}, results {results_of}: "
+        f"{'complete' if whole else 'NOT COMPLETE'}"
     )
     for stage, figures in stats["stages"].items():
         print(f"{stage}: median {1000 * figures['p50']:.1f} ms, p95 {1000 * figures['p95']:.1f} ms")

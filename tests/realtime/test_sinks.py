@@ -155,6 +155,14 @@ def test_one_that_cannot_write_is_left_out_and_raised_at_the_end(
     assert [record.getMessage() for record in caplog.records] == ["full The rest goes on."]
 
 
+def test_a_user_who_ends_the_run_hears_of_it_again() -> None:
+    """Exit code 2 and not 0; Ctrl-C has a code of its own."""
+    full = {"write": OutputError("full")}
+    assert run({"write": Stopped()}, {})[-1] == "Stopped()"
+    assert run(full, {}, {"write": Stopped()})[-1] == "OutputError('full')"
+    assert run(full, {}, {"write": KeyboardInterrupt()})[-1] == "KeyboardInterrupt()"
+
+
 def test_where_no_output_is_left_the_run_ends() -> None:
     log = run({"write": OutputError("a is full")}, {"write": OutputError("b is full")}, results=2)
     assert log[-1] == "OutputError('b is full')"
