@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,11 +15,14 @@ Teaching = Callable[[Image], tuple[Floats, Floats]]
 
 
 class Batch(NamedTuple):
-    """(N, S, S, 3) pictures with the teacher's (N, 19, S/8, S/8) and (N, 38, S/8, S/8) maps."""
+    """(N, S, S, 3) pictures with the teacher's (N, 19, S/8, S/8) and (N, 38, S/8, S/8) maps.
 
-    pictures: Image
-    heatmaps: Floats
-    pafs: Floats
+    Arrays, or tensors on the device where they were made.
+    """
+
+    pictures: Any
+    heatmaps: Any
+    pafs: Any
 
 
 def make_batch(

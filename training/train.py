@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from engines.card import NetworkInput
 from engines.networks.pafnet import PafNet
 from engines.poses import Image
 from training.batches import Batch, make_batch
+from training.device import DeviceBatches, torch_teacher
 from training.errors import TrainingError
 from training.photos import read_photos
 from training.teacher import Teacher
@@ -51,6 +54,9 @@ class TrainSettings:
     """Of weights and crops."""
     threads: int = 2
     """Processor threads."""
+    on_device: bool | None = None
+    """Crops and teacher in the accelerator's memory, beside the student; by default where there is
+    one. Needs the teacher's ONNX."""
 
 
 class Student:
@@ -91,7 +97,7 @@ class Student:
     def loss(self, network: torch.nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         """Weighted L2 to the teacher's maps, and the heat maps."""
         pictures = prepared(batch.pictures).to(self.device)
-        wanted = [torch.from_numpy(one).to(self.device) for one in (batch.heatmaps, batch.pafs)]
+        wanted = [torch.as_tensor(one).to(self.device) for one in (batch.heatmaps, batch.pafs)]
         with torch.autocast(self.device, torch.bfloat16):
             found = network(pictures)
         # Most of a map is empty; where something is, an error counts for more.
@@ -107,7 +113,10 @@ class Student:
         self.slow.eval()
         with torch.inference_mode():
             value, heat = self.loss(self.slow, batch)
-        parts = heat[:, :-1].cpu().numpy().ravel(), batch.heatmaps[:, :-1].ravel()
+        parts = (
+            heat[:, :-1].cpu().numpy().ravel(),
+            np.asarray(torch.as_tensor(batch.heatmaps).cpu())[:, :-1].ravel(),
+        )
         return {"check": float(value), "correlation": float(np.corrcoef(*parts)[0, 1])}
 
     def save(self, path: Path) -> None:
@@ -139,7 +148,7 @@ class Student:
 
 def prepared(pictures: Image) -> Tensor:
     """(N, H, W, 3) uint8 to (N, 3, H, W) as the network wants them."""
-    return ((torch.from_numpy(pictures).float() - MEAN) / SCALE).permute(0, 3, 1, 2)
+    return ((torch.as_tensor(pictures).float() - MEAN) / SCALE).permute(0, 3, 1, 2)
 
 
 def network_input() -> NetworkInput:
@@ -157,17 +166,24 @@ def train(settings: TrainSettings) -> None:
     photos = read_photos(settings.photos)
     unseen = photos[::HELD_OUT]
     seen = [photo for n, photo in enumerate(photos) if n % HELD_OUT]
-    teacher = Teacher(settings.threads)
-    cv2.setNumThreads(1)  # crops are made side by side
     pool = ThreadPoolExecutor(settings.threads)
-    test = make_batch(unseen, teacher, 192, settings.size, (0,), pool)
+    on_device = settings.on_device
+    if on_device if on_device is not None else student.device != "cpu":
+        module = torch_teacher(student.device)
+        make: Callable[..., Batch] = DeviceBatches(seen, module, student.device)
+        test = DeviceBatches(unseen, module, student.device)(192, settings.size, (0,))
+    else:
+        teacher = Teacher(settings.threads)
+        cv2.setNumThreads(1)  # crops are made side by side
+        make = partial(make_batch, seen, teacher, pool=pool)
+        test = make_batch(unseen, teacher, 192, settings.size, (0,), pool)
     began = saved = time.monotonic()
     before = student.seconds
     recent: list[float] = []
     while True:
         # Nothing runs beside the student: on a CPU they would only take its cores.
         step = (settings.seed, student.step)
-        batch = make_batch(seen, teacher, settings.batch, settings.size, step, pool)
+        batch = make(settings.batch, settings.size, seed=step)
         passed = time.monotonic() - began
         student.seconds = before + passed
         left = 1 - passed / (60 * settings.minutes)
