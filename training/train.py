@@ -27,6 +27,7 @@ from training.teacher import Teacher
 
 MEAN, SCALE = 128.0, 64.0  # of the network's input, the same for all channels
 HELD_OUT = 50  # every so many-th photo is not learnt from
+CHECKED = 192  # crops of those photos, always the same
 EVERY = 120.0  # seconds between checkpoints
 SLOW = 0.999  # of the averaged weights stay at each step
 CURVE = 20  # steps to a point of the curve
@@ -171,12 +172,12 @@ def train(settings: TrainSettings) -> None:
     if on_device if on_device is not None else student.device != "cpu":
         module = torch_teacher(student.device)
         make: Callable[..., Batch] = DeviceBatches(seen, module, student.device)
-        test = DeviceBatches(unseen, module, student.device)(192, settings.size, (0,))
+        test = DeviceBatches(unseen, module, student.device)(CHECKED, settings.size, (0,))
     else:
         teacher = Teacher(settings.threads)
         cv2.setNumThreads(1)  # crops are made side by side
         make = partial(make_batch, seen, teacher, pool=pool)
-        test = make_batch(unseen, teacher, 192, settings.size, (0,), pool)
+        test = make_batch(unseen, teacher, CHECKED, settings.size, (0,), pool)
     began = saved = time.monotonic()
     before = student.seconds
     recent: list[float] = []

@@ -192,12 +192,13 @@ def test_a_run_on_the_device_that_was_stopped_goes_on_as_if_it_was_not(
         return learn(student, batch, rate)
 
     monkeypatch.setattr(trainer.Student, "learn", counted)
+    monkeypatch.setattr(trainer, "CHECKED", 2)
     monkeypatch.setattr(trainer, "torch_teacher", lambda device: Brightness())
     monkeypatch.setattr(trainer, "read_photos", lambda folder: PHOTOS * 2)
     ends = []
     for parts in ((4,), (1, 3)):
         run = tmp_path / f"{len(parts)}"
-        settings = trainer.TrainSettings(run, tmp_path, size=64, batch=2, on_device=True)
+        settings = trainer.TrainSettings(run, tmp_path, size=64, batch=2, threads=1, on_device=True)
         for steps in parts:
             left[:] = [steps]
             trainer.train(settings)
