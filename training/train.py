@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -55,9 +55,9 @@ class TrainSettings:
     """Of weights and crops."""
     threads: int = 2
     """Processor threads."""
-    on_device: bool | None = None
-    """Crops and teacher in the accelerator's memory, beside the student; by default where there is
-    one. Needs the teacher's ONNX."""
+    crops: Literal["auto", "cpu", "device"] = "auto"
+    """Where crops are made and the teacher is asked: on the processor, or where the student is
+    (which needs the teacher's ONNX; auto: on a GPU that is there)."""
 
 
 class Student:
@@ -168,8 +168,8 @@ def train(settings: TrainSettings) -> None:
     unseen = photos[::HELD_OUT]
     seen = [photo for n, photo in enumerate(photos) if n % HELD_OUT]
     pool = ThreadPoolExecutor(settings.threads)
-    on_device = settings.on_device
-    if on_device if on_device is not None else student.device != "cpu":
+    beside = settings.crops == "auto" and student.device != "cpu"
+    if beside or settings.crops == "device":
         module = torch_teacher(student.device)
         make: Callable[..., Batch] = DeviceBatches(seen, module, student.device)
         test = DeviceBatches(unseen, module, student.device)(CHECKED, settings.size, (0,))
