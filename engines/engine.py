@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from engines.bottomup import BottomUp
@@ -37,14 +37,18 @@ def open_estimator(
     live: bool = False,
     settings: PafSettings | None = None,
     max_people: int | None = None,
+    keep_maps: Callable[[], bool] = lambda: False,
 ) -> Estimator:
     """A model ready to run on this machine.
 
     live: answer each picture as soon as possible rather than as many as possible.
-    height, settings: in place of the card's. DeviceError where the network cannot run here.
+    height, settings: in place of the card's. keep_maps: asked at each result, on its thread,
+    whether the candidates are to bring their maps along. DeviceError where the network cannot
+    run here.
     """
     decoder = DECODERS[card.decoder](
         card.skeleton, card.input.stride, card.paf_channels, settings or card.settings
     )
     network = OpenVino(card, located, live=live)
-    return BottomUp(network, decoder, card.input, height or card.input.height, max_people)
+    rows = height or card.input.height
+    return BottomUp(network, decoder, card.input, rows, max_people, keep_maps)

@@ -84,7 +84,7 @@ class ModelSettings:
     min_score: float | None = None
     """Drop people with a lower score per keypoint (model's default)."""
     max_people: int | None = None
-    """Keep only the best so many people of a frame."""
+    """Keep only so many people of a frame: those with the oldest ids, or the best untracked."""
 
     def __post_init__(self) -> None:
         if self.height is not None and not 32 <= self.height <= 4096:
@@ -98,6 +98,24 @@ class ModelSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackSettings:
+    """Who is who from frame to frame."""
+
+    track: bool = True
+    """Give every person an id that stays, and carry them through short misses."""
+    detect_every: int = 1
+    """Run the network on every so many-th frame only; people are followed in between."""
+    smooth: Literal["off", "one-euro"] = "off"
+    """Calm trembling keypoints."""
+
+    def __post_init__(self) -> None:
+        if self.detect_every < 1:
+            raise SettingsError(f"--detect-every {self.detect_every} is not 1 or more.")
+        if not self.track and (self.detect_every > 1 or self.smooth != "off"):
+            raise SettingsError("--detect-every and --smooth need ids; leave out --no-track.")
+
+
+@dataclass(frozen=True, slots=True)
 class OutputSettings:
     """Where the poses go."""
 
@@ -105,10 +123,24 @@ class OutputSettings:
     """Show the poses in a window; q or Esc quits. On by default where there is a display."""
     output: Path | None = None
     """Write the pictures with the poses: .mp4, .mkv, .avi, a folder (a .jpg each), or one image."""
+    view: str = "skeleton"
+    """What all pictures show: skeleton, heatmaps, pafs, or part:NAME (a keypoint's heat map)."""
+    heatmaps: Path | None = None
+    """Write OpenPose's heat map files, one a frame, into this folder."""
+    heatmaps_format: Literal["png", "float"] = "png"
+    """png: the maps side by side, 0 to 255; float: the network's own values, raw."""
+    heatmaps_parts: bool = True
+    """Keypoints' confidence in --heatmaps (OpenPose's heatmaps_add_parts)."""
+    heatmaps_background: bool = True
+    """The background's confidence in --heatmaps (OpenPose's heatmaps_add_bkg)."""
+    heatmaps_pafs: bool = True
+    """Part affinity fields in --heatmaps (OpenPose's heatmaps_add_PAFs)."""
     json: Path | None = None
     """Write OpenPose JSON files, one a frame, into this folder."""
     json_skeleton: Literal["coco17", "coco18", "body25"] | None = None
     """Keypoints of the --json files (the model's own): COCO's 17, or OpenPose's 18 or 25."""
+    part_candidates: bool = False
+    """Add OpenPose's part_candidates to --json: every keypoint found, whoever's it is."""
     coco: Path | None = None
     """Write COCO keypoint results to this file."""
     serve: str | None = None
@@ -121,6 +153,10 @@ class OutputSettings:
     """Write a table with a row for each person of each frame to this file."""
     udp: str | None = None
     """Send each frame's line of JSON as a datagram to HOST:PORT."""
+    mot: Path | None = None
+    """Write boxes with ids as MOTChallenge text to this file."""
+    angles: bool = False
+    """Add each person's joint angles and speed to --jsonl, --udp and the pictures."""
     record: Path | None = None
     """Record every camera's own pictures, and timestamps.csv with their times, into this folder."""
     audio: bool = False
@@ -132,6 +168,13 @@ class OutputSettings:
 
     def __post_init__(self) -> None:
         check_access(self.serve, self.serve_token)
+        if self.part_candidates and (self.json is None or self.json_skeleton is not None):
+            raise SettingsError(
+                "--part-candidates adds the model's own keypoints to --json FOLDER; name a folder, "
+                "and leave --json-skeleton away."
+            )
+        if not (self.heatmaps_parts or self.heatmaps_background or self.heatmaps_pafs):
+            raise SettingsError("--heatmaps needs the parts, the background or the PAFs.")
         if self.audio and (self.output is None or self.output.suffix.lower() not in VIDEO_ENDINGS):
             raise SettingsError(
                 f"--audio needs a video to go into: --output with {', '.join(VIDEO_ENDINGS)}."
@@ -145,7 +188,16 @@ class Settings:
     sources: SourceSettings
     models: ModelSettings = field(default_factory=ModelSettings)
     outputs: OutputSettings = field(default_factory=OutputSettings)
+    tracks: TrackSettings = field(default_factory=TrackSettings)
 
     def __post_init__(self) -> None:
         if self.outputs.audio and self.sources.loop:
             raise SettingsError("--audio does not go with --loop: sound is copied once only.")
+        if self.outputs.mot is not None and not self.tracks.track:
+            raise SettingsError("--mot needs ids; leave out --no-track.")
+        maps = self.outputs.heatmaps is not None or self.outputs.part_candidates
+        if maps and self.tracks.detect_every > 1:
+            raise SettingsError(
+                "--heatmaps and --part-candidates need the network on every frame; leave out "
+                "--detect-every."
+            )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 from engines.opencv import explain_import_error
 from engines.skeleton import Skeleton, named_skeleton
@@ -16,13 +16,16 @@ from realtime.config import VIDEO_ENDINGS, OutputSettings, Settings
 from realtime.errors import OutputError, Stopped
 from realtime.frames import Source
 from realtime.lines import header_line
+from realtime.look import Shown
 from realtime.poses import Result
 from realtime.sinks import images
 from realtime.sinks.coco import CocoSink
 from realtime.sinks.files import source_files
+from realtime.sinks.heatmaps import HeatmapsSink, Kind
 from realtime.sinks.images import ImageSink, ImagesSink
 from realtime.sinks.json import JsonSink
 from realtime.sinks.lines import CsvSink, JsonLinesSink, UdpSink
+from realtime.sinks.mot import MotSink
 from realtime.sinks.overlay import Overlay
 from realtime.sinks.progress import ProgressSink
 from realtime.sinks.sound import Sound, open_sound
@@ -50,6 +53,13 @@ class Sink(Protocol):
     def write(self, result: Result) -> None: ...
 
 
+@runtime_checkable
+class Idle(Protocol):
+    """A sink that also has something to do while no result comes."""
+
+    def idle(self) -> None: ...
+
+
 class Model(Protocol):
     """What found the people: a model's card, or `Keypoints`."""
 
@@ -71,15 +81,19 @@ def open_sinks(
     sources: Sequence[Source],
     origins: Sequence[str] = (),
     model: Model | None = None,
+    shown: Shown | None = None,
 ) -> list[Sink]:
     """The outputs that the settings ask for, in the order in which to enter them.
 
     Several sources have files of their own: folders get a folder for each, files its name.
     origins: what --source said, whose files no output may overwrite. model: what the
-    outputs by lines and --serve name and without which they are left out.
+    outputs by lines and --serve name and without which they are left out. shown: what pictures
+    show, and whether maps are needed for that.
     OutputError where one of them cannot work; nothing is overwritten yet.
     """
-    overlay = Overlay()
+    overlay = Overlay(shown, angles=settings.angles)
+    if isinstance(model, Keypoints):
+        _refuse_maps(settings)
     taken = [file for origin in origins for file in source_files(origin)]
     files: list[Sink] = []
     for camera, source in enumerate(sources):
@@ -95,17 +109,33 @@ def open_sinks(
     front: list[Sink] = []
     if settings.show:
         hold = not sources[0].live and all(source.total == 1 for source in sources)
-        front.append(WindowSink(overlay, hold=hold))
+        live, announce = sources[0].live, not settings.quiet
+        front.append(WindowSink(overlay, hold=hold, live=live, announce=announce))
     if settings.serve is not None and model is not None:
-        front.append(_open_server(settings, settings.serve, sources, model))
+        front.append(_open_server(settings, settings.serve, sources, model, overlay.shown))
     if not settings.quiet:
-        shown = settings if len(sources) == 1 else _of_source(settings, "*")
+        own = settings if len(sources) == 1 else _of_source(settings, "*")
         written = [
-            *(shown.output, shown.json, shown.coco),
+            *(own.output, own.json, own.coco, own.heatmaps, own.mot),
             *(settings.jsonl, settings.csv, settings.record, settings.stats),
         ]
         front.append(ProgressSink(sources, [path for path in written if path is not None]))
     return [*front, *files]
+
+
+def _refuse_maps(settings: OutputSettings) -> None:
+    """What needs a network cannot be had of keypoints alone."""
+    wanted = {
+        "--heatmaps": settings.heatmaps is not None,
+        "--part-candidates": settings.part_candidates,
+        f"--view {settings.view}": settings.view != "skeleton",
+    }
+    for option, given in wanted.items():
+        if given:
+            raise OutputError(
+                f"{option} shows what a network gives, but none runs where the source brings the "
+                f"keypoints; leave it away or give the pictures as --source."
+            )
 
 
 def _of_source(settings: OutputSettings, name: str) -> OutputSettings:
@@ -116,8 +146,14 @@ def _of_source(settings: OutputSettings, name: str) -> OutputSettings:
             return path and path / name
         return path.with_name(f"{path.stem}_{name}{path.suffix}")
 
-    folder = settings.json and settings.json / name
-    return replace(settings, output=own(settings.output), json=folder, coco=own(settings.coco))
+    return replace(
+        settings,
+        output=own(settings.output),
+        json=settings.json and settings.json / name,
+        coco=own(settings.coco),
+        mot=own(settings.mot),
+        heatmaps=settings.heatmaps and settings.heatmaps / name,
+    )
 
 
 def _open_files(
@@ -133,7 +169,18 @@ def _open_files(
         yield _open_pictures(settings.output, source, taken, overlay, sound)
     if settings.json is not None:
         wanted = settings.json_skeleton
-        yield JsonSink(settings.json, named_skeleton(wanted) if wanted else None, taken)
+        target = named_skeleton(wanted) if wanted else None
+        yield JsonSink(settings.json, target, taken, candidates=settings.part_candidates)
+    if settings.heatmaps is not None:
+        kinds: dict[Kind, bool] = {
+            "parts": settings.heatmaps_parts,
+            "background": settings.heatmaps_background,
+            "pafs": settings.heatmaps_pafs,
+        }
+        maps = frozenset(kind for kind, wanted in kinds.items() if wanted)
+        yield HeatmapsSink(settings.heatmaps, settings.heatmaps_format, maps, overlay.shown)
+    if settings.mot is not None:
+        yield MotSink(settings.mot, taken)
     if settings.coco is not None:
         yield CocoSink(settings.coco, taken, skeleton)
 
@@ -144,15 +191,20 @@ def _open_lines(
     """Outputs that name the source in every line, so that one serves all."""
     if settings.jsonl is not None:
         names = [source.name for source in sources]
-        yield JsonLinesSink(settings.jsonl, taken, header_line(model.name, model.skeleton, names))
+        header = header_line(model.name, model.skeleton, names)
+        yield JsonLinesSink(settings.jsonl, taken, header, angles=settings.angles)
     if settings.csv is not None:
         yield CsvSink(settings.csv, taken, model.skeleton)
     if settings.udp is not None:
-        yield UdpSink(settings.udp)
+        yield UdpSink(settings.udp, angles=settings.angles)
 
 
 def _open_server(
-    settings: OutputSettings, serve: str, sources: Sequence[Source], model: Model
+    settings: OutputSettings,
+    serve: str,
+    sources: Sequence[Source],
+    model: Model,
+    shown: Shown,
 ) -> Sink:
     # Imported here: a web server takes a fifth of a second that other runs need not pay.
     try:
@@ -165,6 +217,7 @@ def _open_server(
         model.name,
         model.skeleton,
         [source.name for source in sources],
+        shown,
         announce=not settings.quiet,
     )
 
@@ -273,6 +326,12 @@ class Together:
                 sink.write(result)
             except OutputError as error:
                 self._leave_out(sink, error)
+
+    def idle(self) -> None:
+        """While no result comes."""
+        for sink in self._entered:
+            if isinstance(sink, Idle):
+                sink.idle()
 
     def _leave_out(self, sink: Sink, error: OutputError) -> None:
         self._entered.remove(sink)

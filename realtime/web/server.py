@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import socket
 import time
@@ -18,7 +19,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import ws_logger
 from aiohttp.typedefs import Handler
 
+from realtime.errors import SettingsError
 from realtime.lines import frame_line
+from realtime.look import Look, Shown, looks, parse_look
 from realtime.poses import Result
 from realtime.web.figures import Figures
 from realtime.web.guard import HEADERS, Guard
@@ -47,11 +50,13 @@ class Server:
         header: str,
         model: str,
         sources: Sequence[str],
+        shown: Shown,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._listener = listener
         self._guard = Guard(token)
         self._header = header.encode()
+        self._shown = shown
         self._clock = clock
         self._figures = Figures(model, sources)
         self._page = (files("realtime.web") / "page.html").read_text(encoding="utf-8")
@@ -63,8 +68,9 @@ class Server:
         self._fresh = asyncio.Event()
         self._newest: Result | None = None
         self._readers: set[Mailbox] = set()
-        self._watchers: list[set[Mailbox]] = [set() for _ in sources]
-        self._pages: set[Mailbox] = set()  # who look at all views
+        # Who looks at a source, and at all of them, by view; None is the one that the run shows.
+        self._watchers: list[dict[Look | None, set[Mailbox]]] = [{} for _ in sources]
+        self._pages: dict[Look | None, set[Mailbox]] = {}
 
     def put(self, result: Result) -> None:
         """Hand a result over; it never waits."""
@@ -95,6 +101,7 @@ class Server:
         app.router.add_get("/pictures", self._get_pictures)
         app.router.add_get(r"/video/{view:\d{1,3}}", self._get_video)
         app.router.add_get("/video", self._get_video)
+        app.router.add_get("/views", self._get_views)
         app.router.add_get("/figures", self._get_figures)
         app.router.add_get("/metrics", self._get_metrics)
         app.router.add_get("/healthz", self._get_health)
@@ -146,10 +153,18 @@ class Server:
             self._fresh.clear()
             began = self._clock()
             views = self._newest.views if self._newest else ()
-            for n, (view, watchers) in enumerate(zip(views, self._watchers, strict=False)):
-                if view is not None and (watchers or self._pages):
-                    picture = await asyncio.to_thread(jpeg, view)
-                    for box in self._pages:
+            wanted = [
+                (n, view, look, groups.get(look, set()), self._pages.get(look, set()))
+                for n, (view, groups) in enumerate(zip(views, self._watchers, strict=False))
+                for look in {*groups, *self._pages}
+            ]
+            for n, view, look, watchers, pages in wanted:
+                if view is not None and (watchers or pages):
+                    shown = self._shown
+                    picture = await asyncio.to_thread(
+                        jpeg, view, look or shown.look, shown.threshold
+                    )
+                    for box in pages:
                         box.put(n.to_bytes(2, "big") + picture)
                     kind = f"Content-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
                     for box in watchers:
@@ -159,8 +174,11 @@ class Server:
             await asyncio.sleep(max(took, 1 / RATE - took))
 
     def _clients(self) -> list[Mailbox]:
-        groups = (self._readers, self._pages, *self._watchers)
-        return [box for group in groups for box in group]
+        return [box for group in (self._readers, *self._lookers()) for box in group]
+
+    def _lookers(self) -> Iterator[set[Mailbox]]:
+        for groups in (self._pages, *self._watchers):
+            yield from groups.values()
 
     @contextmanager
     def _joined(
@@ -177,6 +195,26 @@ class Server:
             if transport.get_write_buffer_size():
                 transport.abort()
 
+    def _look(self, request: web.Request) -> Look | None:
+        """The view that a request asks for, None = that of the run."""
+        try:
+            name = request.query.get("view")
+            return parse_look(name, self._shown.keypoints) if name else None
+        except SettingsError as error:
+            raise web.HTTPBadRequest(text=f"{error}\n") from error
+
+    @contextmanager
+    def _seeing(self, look: Look | None) -> Iterator[None]:
+        """Maps are kept while somebody looks at them."""
+        needed = look is not None and look.of_maps
+        if needed:
+            self._shown.want_maps()
+        try:
+            yield
+        finally:
+            if needed:
+                self._shown.want_maps(more=False)
+
     @web.middleware
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self._guard.check(request)
@@ -185,12 +223,18 @@ class Server:
     async def _get_page(self, _: web.Request) -> web.Response:
         return web.Response(text=self._page, content_type="text/html")
 
+    async def _get_views(self, _: web.Request) -> web.Response:
+        keypoints = self._shown.keypoints
+        names = [look.name(keypoints) for look in looks(keypoints)]
+        return web.Response(text=json.dumps(names), content_type="application/json")
+
     async def _get_figures(self, _: web.Request) -> web.Response:
         return web.Response(text=self._figures.page(self._clock()), content_type="application/json")
 
     async def _get_metrics(self, _: web.Request) -> web.Response:
-        video = sum(map(len, self._watchers))
-        clients = {"ws": len(self._readers), "pictures": len(self._pages), "video": video}
+        pages = sum(map(len, self._pages.values()))
+        video = sum(map(len, self._lookers())) - pages
+        clients = {"ws": len(self._readers), "pictures": pages, "video": video}
         text = self._figures.metrics(self._clock(), clients)
         return web.Response(
             body=text.encode(), headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4"}
@@ -201,10 +245,14 @@ class Server:
         return web.Response(text=f"{wrong or 'ok'}\n", status=503 if wrong else 200)
 
     async def _get_video(self, request: web.Request) -> web.StreamResponse:
-        """Pictures, each in place of the one before (multipart/x-mixed-replace)."""
+        """Pictures, each in place of the one before (multipart/x-mixed-replace).
+
+        ?view= is the watcher's own; without it the picture is that of the run.
+        """
         view = int(request.match_info.get("view", 0))
         if view >= len(self._watchers):
             raise web.HTTPNotFound(text=f"There are {len(self._watchers)} pictures.\n")
+        look = self._look(request)
         transport = _transport(request)
         response = web.StreamResponse(
             headers={hdrs.CONTENT_TYPE: "multipart/x-mixed-replace; boundary=frame"}
@@ -212,7 +260,8 @@ class Server:
         await response.prepare(request)
         with (
             suppress(ConnectionError, TimeoutError),
-            self._joined(self._watchers[view], 1, transport) as box,
+            self._seeing(look),
+            self._joined(self._watchers[view].setdefault(look, set()), 1, transport) as box,
         ):
             self._fresh.set()
             await response.write(CLOSING[2:])
@@ -227,10 +276,12 @@ class Server:
 
     async def _get_pictures(self, request: web.Request) -> web.WebSocketResponse:
         """Pictures of all views on one connection, of which browsers allow but six: two bytes that
-        number the view, then the JPEG.
+        number the view, then the JPEG. ?view= as for /video.
         """
-        capacity = len(self._watchers)
-        return await self._follow(request, self._pages, capacity, WSMsgType.BINARY)
+        look = self._look(request)
+        pages, capacity = self._pages.setdefault(look, set()), len(self._watchers)
+        with self._seeing(look):
+            return await self._follow(request, pages, capacity, WSMsgType.BINARY)
 
     async def _follow(
         self,

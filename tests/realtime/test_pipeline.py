@@ -17,7 +17,7 @@ import pytest
 from engines.errors import DeviceError
 from engines.poses import Candidates, Image, Poses
 from engines.skeleton import named_skeleton
-from realtime.errors import OutputError, SourceError
+from realtime.errors import OutputError, SourceError, Stopped
 from realtime.frames import Frame
 from realtime.pipeline import Pipeline
 from realtime.poses import Result
@@ -202,6 +202,33 @@ def test_ctrl_c_in_main_ends_all_threads() -> None:
     next(results)
     with pytest.raises(KeyboardInterrupt):
         results.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
+    assert not threads()
+    assert made[0].closed
+
+
+def test_while_no_result_comes_the_caller_can_do_something_else() -> None:
+    calls: list[float] = []
+    pipeline = Pipeline(
+        [Clip(2)], lambda: Slow(seconds=0.4), idle=lambda: calls.append(time.monotonic())
+    )
+    assert len(list(pipeline)) == 2
+    assert 8 < len(calls) < 60
+    assert np.median(np.diff(calls)) < 0.1
+
+
+def test_what_the_caller_does_meanwhile_can_end_the_run() -> None:
+    made: list[Slow] = []
+
+    def make() -> Slow:
+        made.append(Slow(seconds=0.2))
+        return made[0]
+
+    def stop() -> None:
+        raise Stopped
+
+    results = iter(Pipeline([Clip(10_000)], make, idle=stop))
+    with pytest.raises(Stopped):
+        list(results)
     assert not threads()
     assert made[0].closed
 

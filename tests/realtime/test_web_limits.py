@@ -399,7 +399,7 @@ def test_a_body_that_is_not_what_it_says_is_refused_quietly(
 
 
 def test_a_defect_in_the_server_is_raised_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    def break_down(_: object) -> bytes:
+    def break_down(*_: object) -> bytes:
         raise EngineError("broken")
 
     monkeypatch.setattr(server, "jpeg", break_down)
