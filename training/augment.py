@@ -18,13 +18,13 @@ GREY = 0.05
 def crop(photos: Sequence[Image], size: int, rng: np.random.Generator) -> Image:
     """(size, size, 3) of a random photo, or of four: crowds, which the photos have few of."""
     if rng.random() >= CROWD:
-        return _warped(photos[rng.integers(len(photos))], size, rng)
+        return _warped(photos[int(rng.integers(len(photos)))], size, rng)
     cut = int(size * rng.uniform(0.35, 0.65))
     whole = np.empty((size, size, 3), np.uint8)
     for rows in (slice(0, cut), slice(cut, size)):
         for columns in (slice(0, cut), slice(cut, size)):
             high, wide = rows.stop - rows.start, columns.stop - columns.start
-            part = _warped(photos[rng.integers(len(photos))], max(high, wide), rng)
+            part = _warped(photos[int(rng.integers(len(photos)))], max(high, wide), rng)
             whole[rows, columns] = part[:high, :wide]
     return whole
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Literal
 
 import cv2
@@ -43,6 +44,8 @@ class TrainSettings:
     """Folder with .tar shards of photos."""
     minutes: float = 60.0
     """Stop after so many minutes of this call."""
+    steps: int | None = None
+    """Stop at this step of the run, if that is sooner."""
     size: int = 128
     """Side of the crops in pixels, a multiple of 32; small ones first, larger ones at the end."""
     batch: int = 48
@@ -60,6 +63,12 @@ class TrainSettings:
     (which needs the teacher's ONNX; auto: on a GPU that is there)."""
 
 
+def _slowly(slow: Tensor, now: Tensor, count: Tensor | int) -> Tensor:
+    """Of young networks a short average, of old ones a long one."""
+    stays = min(SLOW, (1 + float(count)) / (10 + float(count)))
+    return slow + (now - slow) * (1 - stays)
+
+
 class Student:
     """Network, its slow average, optimiser and how far they are."""
 
@@ -73,7 +82,7 @@ class Student:
         )
         self.slow = torch.optim.swa_utils.AveragedModel(
             self.network,
-            multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(SLOW),
+            avg_fn=_slowly,
             use_buffers=True,
         )
         self.step = self.crops = 0
@@ -87,7 +96,7 @@ class Student:
         self.network.train()
         value = self.loss(self.network, batch)[0]
         self.optimiser.zero_grad()
-        value.backward()
+        torch.autograd.backward(value)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
         self.slow.update_parameters(self.network)
@@ -141,7 +150,7 @@ class Student:
             self.optimiser.load_state_dict(state["optimiser"])
             self.step, self.crops, self.seconds = state["figures"]
             self.curve = state["curve"]
-        except (OSError, RuntimeError, KeyError, ValueError) as error:
+        except (OSError, RuntimeError, KeyError, ValueError, UnpicklingError) as error:
             raise TrainingError(
                 f"{path} is no checkpoint of this network; choose another --run folder."
             ) from error
@@ -192,7 +201,7 @@ def train(settings: TrainSettings) -> None:
         if settings.decay:
             rate *= max(0.0, min(1.0, left / settings.decay))
         recent.append(student.learn(batch, rate))
-        over = left <= 0 or (settings.run / "stop").exists()
+        over = left <= 0 or student.step == settings.steps or (settings.run / "stop").exists()
         if over or time.monotonic() - saved >= EVERY:
             point = {
                 "crops": student.crops,

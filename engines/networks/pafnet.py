@@ -41,7 +41,7 @@ class PafNet(nn.Module):
     are what CPUs and GPUs alike run and train fastest. The heat maps see the fields, as in
     OpenPose (TPAMI'19, section 3.2): knowing the limbs, their ends are easy to find.
 
-    Input: (N, 3, H, W) BGR, normalised by the card's mean and scale, H and W multiples of 32.
+    Input: (N, 3, H, W) BGR, normalised by the card's mean and scale, H and W multiples of 8.
     Output: heat maps (N, 19, H/8, W/8), the last one background, and fields (N, 38, H/8, W/8).
     """
 
@@ -67,13 +67,15 @@ class PafNet(nn.Module):
         eighth = self.eighth(self.quarter(self.stem(picture)))
         sixteenth = self.sixteenth(eighth)
         last = self.last(sixteenth)
-        sixteenth = sixteenth + _doubled(self.from_last(last))
-        features = self.from_eighth(eighth) + _doubled(self.from_sixteenth(sixteenth))
+        sixteenth = sixteenth + _grown(self.from_last(last), sixteenth)
+        features = self.from_eighth(eighth)
+        features = features + _grown(self.from_sixteenth(sixteenth), features)
         features = functional.relu(features)
         pafs = self.paf_head(features)
         heatmaps = self.heat_head(torch.cat([features, pafs], 1))
         return heatmaps, pafs
 
 
-def _doubled(x: Tensor) -> Tensor:
-    return functional.interpolate(x, scale_factor=2.0, mode="nearest")
+def _grown(small: Tensor, like: Tensor) -> Tensor:
+    """To the size of another map, which is twice as large, or one less."""
+    return functional.interpolate(small, size=like.shape[-2:], mode="nearest")
