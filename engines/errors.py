@@ -18,6 +18,10 @@ class WeightsError(EngineError, OSError):
     """A model's weights are missing, damaged or cannot be fetched."""
 
 
+class UnreachableError(WeightsError):
+    """Weights are not here and cannot be fetched now."""
+
+
 class DeviceError(EngineError, RuntimeError):
     """A runtime or device is not there, or refuses the network."""
 

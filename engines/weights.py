@@ -14,7 +14,7 @@ import platformdirs
 
 from engines.card import Card, Precision, WeightFile, Weights
 from engines.download import Progress, fetch, sha256_of
-from engines.errors import WeightsError
+from engines.errors import UnreachableError, WeightsError
 
 PACKAGE = Path(__file__).parent / "weights"
 VARIABLE = "POSE_WEIGHTS"
@@ -45,7 +45,8 @@ def locate(
     """The weights that serve a precision, fetched into the cache where no folder has them.
 
     `auto` takes the fastest form that is here, else fetches the fastest there is. progress: told
-    of the bytes as they come, see download_bar. WeightsError says what is wrong and what to do.
+    of the bytes as they come, see download_bar. WeightsError says what is wrong and what to do,
+    UnreachableError where it is only the network.
     """
     forms = _serving(card, precision)
     search = Search(card)
@@ -65,7 +66,7 @@ def locate(
         for file in lacking:
             fetch(file, cache_folder() / f"{file.sha256[:12]}-{file.name}", progress)
     except WeightsError as error:
-        raise WeightsError(f"{advice}; to fetch them failed, as {error}.") from error
+        raise UnreachableError(f"{advice}; to fetch them failed, as {error}.") from error
     return Located(form, served, Search(card).find_all(form))
 
 

@@ -68,8 +68,9 @@ class SourceSettings:
 class ModelSettings:
     """What finds the people."""
 
-    model: str = "human-pose-estimation-0001"
-    """A model's name (`python -m engines list`) or a model card of your own (a .toml file)."""
+    model: str | None = None
+    """A model's name (`python -m engines list`) or a model card of your own (a .toml file);
+    human-pose-estimation-0001, or where that cannot be fetched, what comes with the program."""
     precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
     """Arithmetic of the network; auto takes the fastest that there are weights for."""
     height: int | None = None

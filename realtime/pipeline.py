@@ -23,6 +23,7 @@ from realtime.config import ModelSettings, OutputSettings, Settings, SourceSetti
 from realtime.errors import OutputError, SourceError, Stopped
 from realtime.frames import Frame, Source, Stoppable
 from realtime.look import Shown, parse_look
+from realtime.model import DEFAULT, usual_model
 from realtime.people import People
 from realtime.poses import Result, Tracks, View
 from realtime.record import Recorder
@@ -247,7 +248,8 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
     if isinstance(settings, str):
         quiet = OutputSettings(show=False, quiet=True)
         settings = Settings(SourceSettings((settings,)), outputs=quiet)
-    card = load_card(settings.models.model)
+    named = settings.models.model
+    card = load_card(DEFAULT if named is None else named)
     with suppress(Stopped), ExitStack() as stack:
         sources = open_sources(settings.sources)
         enter_sources(sources, stack)
@@ -255,6 +257,8 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         open_engine: EngineOpener | None = None
         if (skeleton := sources[0].skeleton) is not None:
             model = Keypoints("OpenPose JSON", skeleton)
+        elif named is None:
+            model = card = usual_model(settings.models.precision)
         keypoints = model.skeleton.keypoints
         shown = Shown(parse_look(settings.outputs.view, keypoints), keypoints)
         outputs = open_sinks(settings.outputs, sources, settings.sources.source, model, shown)

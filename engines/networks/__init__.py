@@ -1,0 +1,1 @@
+"""Networks as torch modules; torch is imported here and in training alone."""
