@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -12,11 +12,12 @@ from typing import Any, Literal
 from engines.decoders import DECODERS
 from engines.decoders.paf import PafSettings
 from engines.errors import CardError
+from engines.networks import NETWORKS
 from engines.skeleton import Skeleton, named_skeleton, parse_skeleton
 from engines.tables import build, check_keys, table, tables
 
 FOLDER = Path(__file__).parent / "cards"
-Precision = Literal["fp32", "bf16", "int8"]
+Precision = Literal["fp32", "bf16", "fp16", "int8"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,24 @@ class WeightFile:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """One form of a network: the precisions it serves, its files (the graph first), its outputs."""
+    """One form of a network: the precisions it serves, its files (the graph first), its outputs.
+
+    outputs: "heatmaps" and "pafs" -> the network's names for them.
+    network: of torch weights, the module in engines/networks that they belong to.
+    """
 
     precision: tuple[Precision, ...]
     files: tuple[WeightFile, ...]
-    outputs: dict[str, str]  # "heatmaps" and "pafs" -> the network's names for them
+    outputs: dict[str, str] = field(default_factory=dict)
+    network: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.network is None and set(self.outputs) != {"heatmaps", "pafs"}:
+            raise CardError("weights need outputs for heatmaps and pafs.")
+        if self.network is not None and self.network not in NETWORKS:
+            raise CardError(
+                f"there is no network {self.network!r}; known are {', '.join(NETWORKS)}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +159,8 @@ def _parse_weights(entry: dict[str, Any]) -> Weights:
     files = tables("files", entry.get("files"))
     built = tuple(build(WeightFile, "a file of the weights", file) for file in files)
     weights = build(Weights, "weights", {**entry, "files": built})
-    if not weights.precision or set(weights.outputs) != {"heatmaps", "pafs"}:
-        raise CardError("weights need a precision, and outputs for heatmaps and pafs.")
+    if not weights.precision:
+        raise CardError("weights need a precision.")
     return weights
 
 

@@ -11,7 +11,7 @@ from engines.decoders import DECODERS
 from engines.decoders.paf import PafSettings
 from engines.openvino import OpenVino
 from engines.poses import Candidates, Image, Poses
-from engines.weights import Located
+from engines.weights import Device, Located
 
 
 class Estimator(Protocol):
@@ -33,6 +33,7 @@ def open_estimator(
     card: Card,
     located: Located,
     *,
+    device: Device = "cpu",
     height: int | None = None,
     live: bool = False,
     settings: PafSettings | None = None,
@@ -46,5 +47,10 @@ def open_estimator(
     decoder = DECODERS[card.decoder](
         card.skeleton, card.input.stride, card.paf_channels, settings or card.settings
     )
+    rows = height or card.input.height
+    if located.weights.network is not None:
+        from engines.torch import open_torch
+
+        return open_torch(card, located, device, decoder, rows, max_people, live=live)
     network = OpenVino(card, located, live=live)
-    return BottomUp(network, decoder, card.input, height or card.input.height, max_people)
+    return BottomUp(network, decoder, card.input, rows, max_people)

@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 
 Buffer = Any  # device memory: whatever the lane gives, and takes back as an argument
 Shape = tuple[int, int, int]
+Maps = tuple[int, int, int, int]
 Argument = Buffer | np.int32 | np.float32
 
 
@@ -52,10 +53,11 @@ class Network(Protocol):
 
 
 class Bound(Protocol):
-    """maps: (batch, channels, h, w) heat maps and affinity fields, float32."""
+    """(batch, channels, h, w) float32 heat maps and affinity fields, and what fills them."""
 
     heatmaps: Buffer
     pafs: Buffer
-    shapes: tuple[tuple[int, int, int, int], tuple[int, int, int, int]]
 
+    @property
+    def shapes(self) -> tuple[Maps, Maps]: ...
     def enqueue(self) -> None: ...

@@ -16,6 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from engines.lane import Argument, Bound, Lane, Shape
 from engines.poses import Floats
+from engines.torch import TorchLane
 
 KERNELS = Path(__file__).parents[2] / "engines" / "kernels"
 MapMaker = Callable[[Floats], tuple[Floats, Floats]]
@@ -99,19 +100,39 @@ class HostLane:
         return value.copy()
 
 
+class SeenTorchLane(TorchLane):
+    """Torch on the CPU, which counts too."""
+
+    def __init__(self, torch: Any) -> None:
+        super().__init__(torch, "cpu")
+        self.launched: list[str] = []
+        self.fetched = 0
+
+    def launch(self, kernel: str, *given: Any) -> None:
+        super().launch(kernel, *given)
+        self.launched.append(kernel)
+
+    def fetch(self, value: Any) -> NDArray[Any]:
+        self.fetched += 1
+        return super().fetch(value)
+
+
 @dataclass
 class HostBound:
-    entry: Floats
+    entry: Any
     maker: MapMaker
-    heatmaps: Floats
-    pafs: Floats
+    heatmaps: Any
+    pafs: Any
 
     @property
     def shapes(self) -> tuple[Any, Any]:
-        return self.heatmaps.shape, self.pafs.shape
+        return tuple(self.heatmaps.shape), tuple(self.pafs.shape)
 
     def enqueue(self) -> None:
-        self.heatmaps[...], self.pafs[...] = self.maker(self.entry)
+        # np.asarray shares memory with a torch tensor on the CPU.
+        np.asarray(self.heatmaps)[...], np.asarray(self.pafs)[...] = self.maker(
+            np.asarray(self.entry)
+        )
 
 
 class HostNetwork:
@@ -121,9 +142,9 @@ class HostNetwork:
         self.maker = maker
         self.closed = False
 
-    def bind(self, lane: Lane, entry: Floats, shape: tuple[int, int, int]) -> Bound:
+    def bind(self, lane: Lane, entry: Any, shape: tuple[int, int, int]) -> Bound:
         count, high, wide = shape
-        assert entry.shape == (count, 3, high, wide)
+        assert tuple(entry.shape) == (count, 3, high, wide)
         heat, pafs = self.maker(np.zeros_like(entry))
         maps = lane.empty(heat.shape, np.float32), lane.empty(pafs.shape, np.float32)
         return HostBound(entry, self.maker, *maps)
