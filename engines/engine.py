@@ -41,6 +41,7 @@ def open_estimator(
 ) -> Estimator:
     """A model ready to run on this machine.
 
+    device: "cuda" is the first usable NVIDIA GPU; engines/nvidia.py says whether there is one.
     live: answer each picture as soon as possible rather than as many as possible.
     height, settings: in place of the card's. DeviceError where the network cannot run here.
     """
@@ -52,5 +53,9 @@ def open_estimator(
         from engines.torch import open_torch
 
         return open_torch(card, located, device, decoder, rows, max_people, live=live)
+    if device == "cuda":
+        from engines.nvidia import open_nvidia
+
+        return open_nvidia(card, located, decoder, rows, max_people, live=live)
     network = OpenVino(card, located, live=live)
     return BottomUp(network, decoder, card.input, rows, max_people)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 TINY = 1e-3
-SLOTS = 48  # peaks of a type whose pairs a recorded graph looks at; with more, numpy takes over
+SLOTS = 64  # peaks of a type whose pairs a recorded graph looks at; with more, numpy takes over
 
 
 def letterbox(
@@ -77,9 +77,10 @@ def limbs(
     capacity: int, total: Any, codes: Any, scores: Any,
 ) -> None:  # fmt: skip
     """kernels/limbs.cu: all pairs at once."""
-    slots = min(most, SLOTS)
-    if fields.device.type == "cpu":  # the shape may depend on values
-        slots = min(slots, max(1, int(counts.max())))
+    if fields.device.type == "cpu":  # shapes may depend on values
+        slots = min(most, max(1, int(counts.max())))
+    else:
+        slots = min(most, SLOTS)
     slot = torch.arange(slots, device=fields.device)
     one, other = limbs[:, 0].long(), limbs[:, 1].long()
     held = slot < counts[:, :, None]

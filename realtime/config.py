@@ -68,7 +68,9 @@ class ModelSettings:
 
     model: str = "human-pose-estimation-0001"
     """A model's name (`python -m engines list`) or a model card of your own (a .toml file)."""
-    precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
+    device: Literal["auto", "cuda", "cpu"] = "auto"
+    """Where the network runs; auto takes an NVIDIA GPU that has all it needs, else the CPU."""
+    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
     """Arithmetic of the network; auto takes the fastest that there are weights for."""
     height: int | None = None
     """Rows of the network's input: more find smaller people, fewer run faster (model's default)."""

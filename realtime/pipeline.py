@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -14,8 +15,10 @@ from engines.card import Card, load_card
 from engines.decoders.paf import PafSettings
 from engines.download import download_bar
 from engines.engine import Estimator, open_estimator
+from engines.errors import DeviceError, WeightsError
+from engines.nvidia import choose
 from engines.poses import Candidates, Poses
-from engines.weights import locate
+from engines.weights import Device, Located, locate
 from realtime.channel import Channel
 from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.errors import OutputError, SourceError, Stopped
@@ -27,6 +30,7 @@ from realtime.sources import open_sources
 from realtime.stages import Stages
 from realtime.sync import FrameSet, Gate, merge
 
+LOG = logging.getLogger(__name__)
 Clock = Callable[[], float]
 TAPE = 60  # frames that wait for the recorder's encoder, two seconds of a camera
 
@@ -234,18 +238,33 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
 
 def engine_opener(card: Card, wanted: ModelSettings, *, live: bool) -> Callable[[], Estimator]:
     """Finds (or fetches) the model's weights now, opens the engine when and where it is called."""
-    with download_bar() as progress:
-        located = locate(card, wanted.precision, progress=progress)
+    device, usable = choose(wanted.device, card)
 
-    def open_engine() -> Estimator:
+    def find(device: Device, card: Card) -> Located:
+        with download_bar() as progress:
+            return locate(card, wanted.precision, device=device, progress=progress)
+
+    def start(device: Device, located: Located) -> Estimator:
         return open_estimator(
             card,
             located,
+            device=device,
             height=wanted.height,
             live=live,
             settings=_thresholds(card, wanted),
             max_people=wanted.max_people,
         )
+
+    located = find(device, usable)
+
+    def open_engine() -> Estimator:
+        try:
+            return start(device, located)
+        except (DeviceError, WeightsError) as error:
+            if device == "cpu" or wanted.device == "cuda":
+                raise
+            LOG.warning("%s The CPU is used.", error)
+            return start("cpu", find("cpu", card))
 
     return open_engine
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,31 +9,15 @@ import pytest
 
 from engines.errors import DeviceError
 from engines.libcuda import find_gpus, usable_gpu
+from tests.engines.drivers import make_driver
 
 Driver = Callable[..., str]
 
 
 @pytest.fixture
 def driver(tmp_path: Path) -> Driver:
-    compiler = shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
-        pytest.skip("no C compiler to make a driver with")
-
     def make(init: int = 0, capabilities: tuple[int, ...] = (90,)) -> str:
-        library = tmp_path / "driver.so"
-        values = {
-            "INIT": str(init),
-            "COUNT": str(len(capabilities)),
-            "CAPABILITIES": ",".join(map(str, capabilities or (0,))),
-        }
-        macros = [f"-D{name}={value}" for name, value in values.items()]
-        source = Path(__file__).with_name("driver.c")
-        subprocess.run(
-            [compiler, *macros, "-shared", "-fPIC", "-o", str(library), str(source)],
-            check=True,
-            timeout=60,
-        )
-        return str(library)
+        return str(make_driver(tmp_path / "driver.so", init, capabilities))
 
     return make
 
