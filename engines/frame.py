@@ -7,7 +7,7 @@ by numpy instead, so that the answer never depends on the bounds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -25,7 +25,10 @@ THREADS = 128
 
 
 class Frame:
-    """The work on `count` pictures of one size, recorded once and run again and again."""
+    """The work on `count` pictures of one size, recorded once and run again and again.
+
+    parts: that work, in order.
+    """
 
     def __init__(
         self,
@@ -53,7 +56,6 @@ class Frame:
         shares, allowed = places(decoder.settings.samples, decoder.settings.least_above)
         self._shares, self._allowed = lane.constant(shares), np.int32(allowed)
         tables = {
-            # Counters first: the kernels add to them, so that they start from zero each time.
             "counts": ((count, self._kinds), np.int32),
             "total": ((count,), np.int32),
             "found": ((count, self._kinds, MOST, 4), np.float32),
@@ -62,6 +64,14 @@ class Frame:
         }
         self._device = {name: lane.empty(*table) for name, table in tables.items()}
         self._host = {name: lane.host(*table) for name, table in tables.items()}
+        self.parts: dict[str, Callable[[], None]] = {
+            "upload": self._upload,
+            "letterbox": self._letterbox,
+            "network": self._bound.enqueue,
+            "peaks": self._peaks,
+            "limbs": self._limb_scores,
+            "download": self._download,
+        }
         self._run = lane.record(self._work)
 
     def start(self, images: Sequence[Image]) -> None:
@@ -107,15 +117,23 @@ class Frame:
         return self._decoder.placed(peaks, pairs, self._box)
 
     def _work(self) -> None:
-        lane, device, wanted = self._lane, self._device, self._decoder.settings
-        lane.upload(self._on_device, self._pictures)
-        self._letterbox()
-        self._bound.enqueue()
+        for part in self.parts.values():
+            part()
+
+    def _upload(self) -> None:
+        self._lane.upload(self._on_device, self._pictures)
+
+    def _download(self) -> None:
+        for name, to in self._host.items():
+            self._lane.download(to, self._device[name])
+
+    def _peaks(self) -> None:
+        device, wanted = self._device, self._decoder.settings
         for name in ("counts", "total"):
-            lane.zero(device[name])
+            self._lane.zero(device[name])
         _, channels, high, wide = self._bound.shapes[0]
         rows, columns = self._decoder.covered(self._box)
-        lane.launch(
+        self._lane.launch(
             "peaks",
             _grid(columns, rows, self._count * self._kinds),
             TILE,
@@ -126,8 +144,11 @@ class Frame:
             device["counts"],
             device["found"],
         )
+
+    def _limb_scores(self) -> None:
+        device, wanted = self._device, self._decoder.settings
         _, channels, high, wide = self._bound.shapes[1]
-        lane.launch(
+        self._lane.launch(
             "limbs",
             (8, len(self._decoder.skeleton.limbs), self._count),
             (THREADS, 1, 1),
@@ -146,8 +167,6 @@ class Frame:
             device["codes"],
             device["scores"],
         )
-        for name, to in self._host.items():
-            lane.download(to, device[name])
 
     def _letterbox(self) -> None:
         wide, high = self._box.network

@@ -145,28 +145,15 @@ class _Bound:
 
 
 class TorchNetwork:
-    """The module that a card names, with its weights, in the precision that is asked for."""
+    """A module on a device, in the precision that is asked for."""
 
-    def __init__(self, torch: Any, card: Card, located: Located, device: str) -> None:
+    def __init__(self, torch: Any, module: Any, precision: str, device: str) -> None:
         self._torch = torch
-        self._dtype = {
-            "fp32": torch.float32,
-            "fp16": torch.float16,
-            "bf16": torch.bfloat16,
-        }.get(located.precision)
-        if self._dtype is None:
-            raise WeightsError(f"Torch runs no {located.precision}; choose fp16, bf16 or fp32.")
-        self._module = _module(card, located.weights.network)
-        path = located.paths[0]
-        try:
-            # Nothing but tensors: a pickle of more could run code.
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            self._module.load_state_dict(state)
-        except Exception as error:  # torch.load raises whatever its readers do
-            said = _first_line(error)
-            name = located.weights.network
-            raise WeightsError(f"{path} holds no weights of {name}: {said}") from error
-        self._module.eval().to(torch.device(device), self._dtype)
+        names = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+        if precision not in names:
+            raise WeightsError(f"Torch runs {', '.join(names)}, not {precision}.")
+        self._dtype = getattr(torch, names[precision])
+        self._module = module.eval().to(torch.device(device), self._dtype)
 
     def bind(self, lane: Lane, entry: Any, shape: tuple[int, int, int]) -> _Bound:
         assert isinstance(lane, TorchLane)
@@ -191,7 +178,8 @@ def open_torch(
 ) -> OnDevice:
     """An Estimator whose network is the torch module that the weights name."""
     torch = load_torch(device)
-    network = TorchNetwork(torch, card, located, device)
+    module = load_module(torch, card, located)
+    network = TorchNetwork(torch, module, located.precision, device)
     return OnDevice(
         lambda: TorchLane(torch, device),
         network,
@@ -203,12 +191,20 @@ def open_torch(
     )
 
 
-def _module(card: Card, name: str | None) -> Any:
+def load_module(torch: Any, card: Card, located: Located) -> Any:
+    """The module that the weights name, with what the file holds."""
+    name, path = located.weights.network, located.paths[0]
     if name not in NETWORKS:
         raise CardError(f"There is no network {name!r}; known are {', '.join(NETWORKS)}.")
     place, make = NETWORKS[name].split(":")
     fields = 1 + max(max(pair) for pair in card.paf_channels)
-    return getattr(import_module(place), make)(len(card.skeleton.keypoints), fields)
+    module = getattr(import_module(place), make)(len(card.skeleton.keypoints), fields)
+    try:
+        # Nothing but tensors: a pickle of more could run code.
+        module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # torch.load raises whatever its readers do
+        raise WeightsError(f"{path} holds no weights of {name}: {_first_line(error)}") from error
+    return module
 
 
 def _first_line(error: Exception) -> str:
