@@ -71,13 +71,17 @@ class OnDevice:
 
     def close(self) -> None:
         """Wait for what is in flight and let the device go."""
-        while self._flying:
-            self.result()
-        self._frames.clear()
-        self._lanes.clear()
-        self._network.close()
-        if self._close is not None:
-            self._close()
+        try:
+            while self._flying:
+                self.result()
+        finally:
+            # Also of a device that failed: pycuda ends the process if its context is left current.
+            self._flying.clear()
+            self._frames.clear()
+            self._lanes.clear()
+            self._network.close()
+            if self._close is not None:
+                self._close()
 
     def _frame(self, key: Key) -> Frame:
         if key not in self._frames:
