@@ -51,14 +51,6 @@ class Weights:
     outputs: dict[str, str] = field(default_factory=dict)
     network: str | None = None
 
-    def __post_init__(self) -> None:
-        if self.network is None and set(self.outputs) != {"heatmaps", "pafs"}:
-            raise CardError("weights need outputs for heatmaps and pafs.")
-        if self.network is not None and self.network not in NETWORKS:
-            raise CardError(
-                f"there is no network {self.network!r}; known are {', '.join(NETWORKS)}."
-            )
-
 
 @dataclass(frozen=True, slots=True)
 class NetworkInput:
@@ -161,6 +153,12 @@ def _parse_weights(entry: dict[str, Any]) -> Weights:
     weights = build(Weights, "weights", {**entry, "files": built})
     if not weights.precision:
         raise CardError("weights need a precision.")
+    if weights.network is None and set(weights.outputs) != {"heatmaps", "pafs"}:
+        raise CardError("weights need outputs for heatmaps and pafs.")
+    if weights.network is not None and weights.network not in NETWORKS:
+        raise CardError(
+            f"there is no network {weights.network!r}; known are {', '.join(NETWORKS)}."
+        )
     return weights
 
 
