@@ -17,6 +17,8 @@ from engines.skeleton import Skeleton, named_skeleton, parse_skeleton
 from engines.tables import build, check_keys, table, tables
 
 FOLDER = Path(__file__).parent / "cards"
+TALLEST = 4096  # rows of a network's input, as of --height
+MOST_SAMPLES = 1000  # along a limb, which is shorter than that on any map
 Precision = Literal["fp32", "bf16", "fp16", "int8"]
 
 
@@ -65,8 +67,11 @@ class NetworkInput:
     def __post_init__(self) -> None:
         if not len(self.mean) == len(self.scale) == 3 or 0 in self.scale:
             raise CardError("input needs three numbers for mean and scale, and no zero in scale.")
-        if self.stride < 1 or self.height < self.stride:
-            raise CardError("input needs a positive stride and a height that is not below it.")
+        if self.stride < 1 or not self.stride <= self.height <= TALLEST:
+            raise CardError(
+                "input needs a positive stride and a height that is not below it, and at most "
+                f"{TALLEST}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +122,8 @@ def load_card(model: str) -> Card:
     except CardError as error:
         raise CardError(f"Model card {path.name}: {error}") from error
     except (OSError, ValueError, RecursionError) as error:
-        raise CardError(f"Model card {path.name} cannot be read: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise CardError(f"Model card {path.name} cannot be read: {why}") from error
 
 
 def _parse(path: Path, data: dict[str, Any]) -> Card:
@@ -179,6 +185,9 @@ def _parse_channels(skeleton: Skeleton, pafs: Any) -> tuple[tuple[int, int], ...
 
 
 def _checked_settings(settings: PafSettings) -> PafSettings:
-    if settings.samples < 1 or not 0 <= settings.least_above <= 1:
-        raise CardError("decoder needs samples of 1 or more and least_above from 0 to 1.")
+    if not 1 <= settings.samples <= MOST_SAMPLES or not 0 <= settings.least_above <= 1:
+        raise CardError(
+            f"decoder needs samples of 1 or more, at most {MOST_SAMPLES}, and least_above from 0 "
+            "to 1."
+        )
     return settings

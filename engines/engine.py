@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from engines.bottomup import BottomUp
@@ -38,12 +38,15 @@ def open_estimator(
     live: bool = False,
     settings: PafSettings | None = None,
     max_people: int | None = None,
+    keep_maps: Callable[[], bool] = lambda: False,
 ) -> Estimator:
     """A model ready to run on this machine.
 
     device: "cuda" is the first usable NVIDIA GPU; engines/nvidia.py says whether there is one.
     live: answer each picture as soon as possible rather than as many as possible.
-    height, settings: in place of the card's. DeviceError where the network cannot run here.
+    height, settings: in place of the card's. keep_maps: asked at each result, on its thread,
+    whether the candidates are to bring their maps along. DeviceError where the network cannot
+    run here.
     """
     decoder = DECODERS[card.decoder](
         card.skeleton, card.input.stride, card.paf_channels, settings or card.settings
@@ -52,10 +55,12 @@ def open_estimator(
     if located.weights.network is not None:
         from engines.torch import open_torch
 
-        return open_torch(card, located, device, decoder, rows, max_people, live=live)
+        return open_torch(
+            card, located, device, decoder, rows, max_people, live=live, keep_maps=keep_maps
+        )
     if device == "cuda":
         from engines.nvidia import open_nvidia
 
-        return open_nvidia(card, located, decoder, rows, max_people, live=live)
+        return open_nvidia(card, located, decoder, rows, max_people, live=live, keep_maps=keep_maps)
     network = OpenVino(card, located, live=live)
-    return BottomUp(network, decoder, card.input, rows, max_people)
+    return BottomUp(network, decoder, card.input, rows, max_people, keep_maps)

@@ -8,6 +8,7 @@ by numpy instead, so that the answer never depends on the bounds.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from engines.decoders.paf import PafDecoder
 from engines.lane import Lane, Network, Shape
 from engines.letterbox import Letterbox
 from engines.limbs import places
-from engines.poses import Candidates, Floats, Image
+from engines.poses import Candidates, Image, Maps
 
 MOST = 127  # peaks kept of a type, as find_peaks
 PAIRS = 4096  # limb candidates kept of a picture
@@ -80,19 +81,25 @@ class Frame:
             place[...] = image
         self._run()
 
-    def result(self) -> list[Candidates]:
+    def result(self, keep_maps: bool = False) -> list[Candidates]:
         """What the device found, in the order and with the bounds of the numpy path."""
         self._lane.wait()
-        maps: list[Floats] = []
+        fits = [
+            counts.max() <= MOST and total <= PAIRS
+            for counts, total in zip(self._host["counts"], self._host["total"], strict=True)
+        ]
+        if all(fits) and not keep_maps:
+            return [self._gathered(n) for n in range(self._count)]
+        heatmaps, pafs = map(self._lane.fetch, (self._bound.heatmaps, self._bound.pafs))
         found = []
-        for n in range(self._count):
-            counts, total = self._host["counts"][n], self._host["total"][n]
-            if counts.max() <= MOST and total <= PAIRS:
-                found.append(self._gathered(n))
-                continue
-            if not maps:
-                maps = [self._lane.fetch(m) for m in (self._bound.heatmaps, self._bound.pafs)]
-            found.append(self._decoder.evidence(maps[0][n], maps[1][n], self._box))
+        for n, fit in enumerate(fits):
+            one = heatmaps[n], pafs[n]
+            candidates = self._gathered(n) if fit else self._decoder.evidence(*one, self._box)
+            if keep_maps:
+                parser, scaled = self._decoder, self._box.scaled
+                maps = Maps(*one, parser.channels, parser.stride, scaled)
+                candidates = replace(candidates, maps=maps)
+            found.append(candidates)
         return found
 
     def _gathered(self, n: int) -> Candidates:

@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 
 Buffer = Any  # device memory: whatever the lane gives, and takes back as an argument
 Shape = tuple[int, int, int]
-Maps = tuple[int, int, int, int]
+MapShape = tuple[int, int, int, int]
 Argument = Buffer | np.int32 | np.float32
 
 
@@ -59,5 +59,5 @@ class Bound(Protocol):
     pafs: Buffer
 
     @property
-    def shapes(self) -> tuple[Maps, Maps]: ...
+    def shapes(self) -> tuple[MapShape, MapShape]: ...
     def enqueue(self) -> None: ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Literal
@@ -70,6 +70,7 @@ def open_nvidia(
     max_people: int | None,
     *,
     live: bool,
+    keep_maps: Callable[[], bool] = lambda: False,
 ) -> OnDevice:
     """An Estimator on the first usable GPU; its plan is built now, if it never was."""
     gpu = usable_gpu()
@@ -87,6 +88,7 @@ def open_nvidia(
             height,
             max_people=max_people,
             live=live,
+            keep_maps=keep_maps,
             close=cuda.close,
         )
     except DeviceError:

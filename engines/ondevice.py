@@ -20,7 +20,8 @@ Key = tuple[int, int, int, int]  # pictures, height, width, which of the two lan
 class OnDevice:
     """Sets of pictures in flight on two lanes: one uploads while the other computes.
 
-    Pictures of one size in a set are one batch, with the same recorded work each time.
+    Pictures of one size in a set are one batch, with the same recorded work each time. keep_maps:
+    asked at each result whether the candidates are to bring their maps along.
     """
 
     def __init__(
@@ -33,12 +34,14 @@ class OnDevice:
         *,
         max_people: int | None = None,
         live: bool = False,
+        keep_maps: Callable[[], bool] = lambda: False,
         close: Callable[[], None] | None = None,
     ) -> None:
         self.depth = 1 if live else 2
         self._lanes = [open_lane() for _ in range(2)]
         self._network, self._decoder, self._entry = network, decoder, entry
         self._height, self._max_people, self._close = height, max_people, close
+        self._keep_maps = keep_maps
         self._frames: dict[Key, Frame] = {}
         self._flying: deque[list[tuple[Frame, list[int]]]] = deque()
         self._turn = 0
@@ -60,9 +63,10 @@ class OnDevice:
 
     def result(self) -> list[Candidates]:
         """The candidates of the oldest set in flight, in picture pixels."""
+        keep = self._keep_maps()
         found: dict[int, Candidates] = {}
         for frame, which in self._flying.popleft():
-            found.update(zip(which, frame.result(), strict=True))
+            found.update(zip(which, frame.result(keep), strict=True))
         return [found[n] for n in sorted(found)]
 
     def decode(self, candidates: Candidates) -> Poses:

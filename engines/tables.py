@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from dataclasses import MISSING, fields
 from reprlib import repr as short
@@ -11,6 +10,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from engines.errors import CardError
 
+LARGEST = 1e38  # beyond it networks, which calculate in float32, have infinity alone
 T = TypeVar("T")
 
 
@@ -73,5 +73,6 @@ def _fits(value: Any, hint: Any) -> bool:
     if isinstance(value, bool):
         return False
     if hint is float:
-        return isinstance(value, int | float) and math.isfinite(value)
+        # Compared, as TOML has whole numbers that no float can hold; NaN is not less either.
+        return isinstance(value, int | float) and abs(value) < LARGEST
     return isinstance(value, hint)

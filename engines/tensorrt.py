@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from engines.errors import DeviceError
-from engines.lane import Buffer, Lane, Maps
+from engines.lane import Buffer, Lane, MapShape
 from engines.libcuda import Gpu
 
 LOG = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ class _Bound:
     entry: Buffer
     heatmaps: Buffer
     pafs: Buffer
-    shapes: tuple[Maps, Maps]
+    shapes: tuple[MapShape, MapShape]
 
     def enqueue(self) -> None:
         if not self.context.execute_async_v3(self.lane.handle):

@@ -17,7 +17,7 @@ from numpy.typing import DTypeLike, NDArray
 from engines.card import Card
 from engines.decoders.paf import PafDecoder
 from engines.errors import CardError, DeviceError, WeightsError
-from engines.lane import Argument, Lane, Maps, Shape
+from engines.lane import Argument, Lane, MapShape, Shape
 from engines.networks import NETWORKS
 from engines.ondevice import OnDevice
 from engines.torch_kernels import KERNELS
@@ -132,7 +132,7 @@ class _Bound:
     pafs: Any
 
     @property
-    def shapes(self) -> tuple[Maps, Maps]:
+    def shapes(self) -> tuple[MapShape, MapShape]:
         return tuple(self.heatmaps.shape), tuple(self.pafs.shape)
 
     def enqueue(self) -> None:
@@ -175,6 +175,7 @@ def open_torch(
     max_people: int | None,
     *,
     live: bool,
+    keep_maps: Callable[[], bool] = lambda: False,
 ) -> OnDevice:
     """An Estimator whose network is the torch module that the weights name."""
     torch = load_torch(device)
@@ -188,6 +189,7 @@ def open_torch(
         height,
         max_people=max_people,
         live=live,
+        keep_maps=keep_maps,
     )
 
 

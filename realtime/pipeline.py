@@ -16,6 +16,7 @@ from engines.decoders.paf import PafSettings
 from engines.download import download_bar
 from engines.engine import Estimator, open_estimator
 from engines.errors import DeviceError, WeightsError
+from engines.letterbox import Letterbox
 from engines.nvidia import choose
 from engines.poses import Candidates, Poses
 from engines.weights import Device, Located, locate
@@ -23,15 +24,16 @@ from realtime.channel import Channel
 from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.errors import OutputError, SourceError, Stopped
 from realtime.frames import Frame, Source, Stoppable
+from realtime.look import Shown, parse_look
 from realtime.poses import Result, Tracks, View
 from realtime.record import Recorder
-from realtime.sinks import Keypoints, Model, Together, open_sinks
-from realtime.sources import open_sources
+from realtime.sinks import Keypoints, Model, Together, open_sinks, open_stats
+from realtime.sources import enter_sources, open_sources
 from realtime.stages import Stages
 from realtime.sync import FrameSet, Gate, merge
 
-LOG = logging.getLogger(__name__)
 Clock = Callable[[], float]
+LOG = logging.getLogger(__name__)
 TAPE = 60  # frames that wait for the recorder's encoder, two seconds of a camera
 
 
@@ -47,14 +49,17 @@ class Inferred:
     estimator: Estimator | None
     seconds: float
 
-    def poses(self) -> Iterator[Poses | None]:
-        """The people of each frame, None where a camera is out."""
+    def poses(self) -> Iterator[tuple[Poses, Candidates | None] | None]:
+        """The people of each frame and what they were made of, None where a camera is out."""
         found = iter(self.candidates)
         for frame in self.frames:
-            known = None if frame is None else frame.poses
-            if frame and self.estimator is not None and known is None:
-                known = self.estimator.decode(next(found))
-            yield known
+            if frame and frame.poses is not None:
+                yield frame.poses, None
+            elif frame and self.estimator is not None:
+                candidates = next(found)
+                yield self.estimator.decode(candidates), candidates
+            else:
+                yield None
 
 
 class Pipeline:
@@ -63,7 +68,8 @@ class Pipeline:
     Frames are paired by time before anything is dropped, so that instants are never mixed. Only
     the entrance of live sources drops frames (the oldest), so that results are as young as
     they can be; behind it, and everywhere for files, a full channel makes the stage before wait.
-    open_engine: None where the frames bring their poses along.
+    open_engine: None where the frames bring their poses along. idle: called in iteration, again
+    and again, while no result comes.
     """
 
     def __init__(
@@ -72,11 +78,13 @@ class Pipeline:
         open_engine: Callable[[], Estimator] | None,
         recorder: Recorder | None = None,
         clock: Clock = time.monotonic,
+        idle: Callable[[], None] | None = None,
     ) -> None:
         self._sources = sources
         self._live = sources[0].live
         self._open_engine = open_engine
         self._clock = clock
+        self._idle = idle
         self._entrance: Channel[FrameSet] = Channel(1, drop_oldest=self._live)
         self._inferred: Channel[Inferred] = Channel(1)
         self._results: Channel[Result] = Channel(1)
@@ -107,7 +115,7 @@ class Pipeline:
                 stages.start("infer", self._pass_on)
             stages.start("people", self._people)
             try:
-                yield from self._results
+                yield from self._results.items(self._idle)
             finally:
                 for source in self._sources:
                     if isinstance(source, Stoppable):
@@ -118,6 +126,8 @@ class Pipeline:
         try:
             yield from source
         except SourceError as error:
+            if len(self._sources) > 1:
+                LOG.error("%s", error)
             self._stages.keep("capture", error)
 
     def _read(self) -> None:
@@ -156,6 +166,7 @@ class Pipeline:
                     recorder.write(frames)
             except OutputError as error:
                 working = False
+                LOG.error("%s", error)
                 self._stages.keep("record", error)
 
     def _pass_on(self) -> None:
@@ -191,8 +202,8 @@ class Pipeline:
         for item in self._inferred:
             began = self._clock()
             views = tuple(
-                View(frame, Tracks.untracked(poses)) if frame and poses is not None else None
-                for frame, poses in zip(item.frames, item.poses(), strict=True)
+                View(frame, Tracks.untracked(seen[0]), seen[1]) if frame and seen else None
+                for frame, seen in zip(item.frames, item.poses(), strict=True)
             )
             seconds = {"infer": item.seconds, "people": self._clock() - began}
             moment = next(filter(None, item.frames)).time
@@ -218,55 +229,92 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         settings = Settings(SourceSettings((settings,)), outputs=quiet)
     card = load_card(settings.models.model)
     with suppress(Stopped), ExitStack() as stack:
-        sources = [stack.enter_context(source) for source in open_sources(settings.sources)]
+        sources = open_sources(settings.sources)
+        enter_sources(sources, stack)
         model: Model = card
-        open_engine = None
+        open_engine: EngineOpener | None = None
         if (skeleton := sources[0].skeleton) is not None:
             model = Keypoints("OpenPose JSON", skeleton)
-        outputs = open_sinks(settings.outputs, sources, settings.sources.source, model)
+        keypoints = model.skeleton.keypoints
+        shown = Shown(parse_look(settings.outputs.view, keypoints), keypoints)
+        outputs = open_sinks(settings.outputs, sources, settings.sources.source, model, shown)
         if skeleton is None:
-            open_engine = engine_opener(card, settings.models, live=sources[0].live)
-        sinks = stack.enter_context(Together(outputs))
+            open_engine = engine_opener(
+                card, settings.models, live=sources[0].live, keep_maps=shown.wants_maps
+            )
+        outputs = [*open_stats(settings, sources, open_engine), *outputs]
+        sinks = stack.enter_context(Together(outputs, needed=settings.outputs.record is None))
         recorder = None
         if settings.outputs.record is not None:
             recorder = stack.enter_context(Recorder(settings.outputs.record, sources))
-        results = iter(Pipeline(sources, open_engine, recorder))
+        results = iter(Pipeline(sources, open_engine, recorder, idle=sinks.idle))
         for result in stack.enter_context(closing(results)):
             sinks.write(result)
             yield result
 
 
-def engine_opener(card: Card, wanted: ModelSettings, *, live: bool) -> Callable[[], Estimator]:
-    """Finds (or fetches) the model's weights now, opens the engine when and where it is called."""
-    device, usable = choose(wanted.device, card)
+@dataclass(frozen=True, slots=True)
+class EngineOpener:
+    """Opens the engine when and where it is called."""
 
-    def find(device: Device, card: Card) -> Located:
-        with download_bar() as progress:
-            return locate(card, wanted.precision, device=device, progress=progress)
+    card: Card
+    located: Located
+    wanted: ModelSettings
+    live: bool
+    keep_maps: Callable[[], bool]
+    device: Device = "cpu"
 
-    def start(device: Device, located: Located) -> Estimator:
-        return open_estimator(
-            card,
-            located,
-            device=device,
-            height=wanted.height,
-            live=live,
-            settings=_thresholds(card, wanted),
-            max_people=wanted.max_people,
-        )
-
-    located = find(device, usable)
-
-    def open_engine() -> Estimator:
+    def __call__(self) -> Estimator:
         try:
-            return start(device, located)
+            return self._open(self.device, self.located)
         except (DeviceError, WeightsError) as error:
-            if device == "cpu" or wanted.device == "cuda":
+            if self.device == "cpu" or self.wanted.device == "cuda":
                 raise
             LOG.warning("%s The CPU is used.", error)
-            return start("cpu", find("cpu", card))
+            return self._open("cpu", _find(self.card, self.wanted, "cpu"))
 
-    return open_engine
+    def _open(self, device: Device, located: Located) -> Estimator:
+        return open_estimator(
+            self.card,
+            located,
+            device=device,
+            height=self.wanted.height,
+            live=self.live,
+            settings=_thresholds(self.card, self.wanted),
+            max_people=self.wanted.max_people,
+            keep_maps=self.keep_maps,
+        )
+
+    @property
+    def model(self) -> str:
+        return self.card.name
+
+    @property
+    def precision(self) -> str:
+        return self.located.precision
+
+    def network_size(self, picture: tuple[int, int]) -> tuple[int, int]:
+        """(width, height) of the network's input for pictures that all have this size."""
+        entry = self.card.input
+        return Letterbox.fit(picture, self.wanted.height or entry.height, entry.stride).network
+
+
+def engine_opener(
+    card: Card,
+    wanted: ModelSettings,
+    *,
+    live: bool,
+    keep_maps: Callable[[], bool] = lambda: False,
+) -> EngineOpener:
+    """Finds (or fetches) the model's weights now, for an engine that is opened later."""
+    device, usable = choose(wanted.device, card)
+    located = _find(usable, wanted, device)
+    return EngineOpener(card, located, wanted, live, keep_maps, device)
+
+
+def _find(card: Card, wanted: ModelSettings, device: Device) -> Located:
+    with download_bar() as progress:
+        return locate(card, wanted.precision, device=device, progress=progress)
 
 
 def _thresholds(card: Card, wanted: ModelSettings) -> PafSettings:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.poses import Poses, check_shape
+from engines.poses import Candidates, Maps, Poses, check_shape
 from realtime.frames import Frame
 
 
@@ -38,10 +38,19 @@ class Tracks:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """What one camera saw."""
+    """What one camera saw.
+
+    candidates: what the network found before it was put together to people, None without one.
+    """
 
     frame: Frame
     tracks: Tracks
+    candidates: Candidates | None = None
+
+    @property
+    def maps(self) -> Maps | None:
+        """The network's maps, where somebody wanted to see them when it gave them."""
+        return self.candidates.maps if self.candidates else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 
 from engines.card import Card, Precision, load_card
-from engines.commands.machine import processor
 from engines.download import download_bar
 from engines.engine import Estimator, open_estimator
 from engines.errors import EngineError
 from engines.letterbox import Letterbox
+from engines.machine import processor
 from engines.poses import Image
 from engines.weights import Located, locate
 

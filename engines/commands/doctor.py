@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from engines.commands.machine import flags, processor
+from engines.machine import flags, processor
 from engines.opencv import explain_import_error
 
 REQUIREMENTS = Path(__file__).parents[2] / "requirements.txt"

@@ -135,6 +135,22 @@ def test_crowds_are_the_oracles(open_lane: OpenLane, people: int, noise: float) 
     assert lane.launched == ["letterbox", "peaks", "limbs"]
 
 
+def test_maps_come_along_when_a_view_asks_for_them(open_lane: OpenLane) -> None:
+    rng = np.random.default_rng(2)
+    maps = [synth.render(synth.crowd(n, SIZE, rng), SIZE) for n in (1, 2)]
+    box, parser = Letterbox(SIZE, (SIZE[0] - 20, SIZE[1]), SIZE), decoder()
+    frame, lane = frame_of(open_lane, maps, box, parser)
+    frame.start(black(box, 2))
+    found = frame.result(keep_maps=True)
+    for one, (heat, pafs) in zip(found, maps, strict=True):
+        assert one.maps is not None
+        np.testing.assert_array_equal(one.maps.heatmaps, heat)
+        np.testing.assert_array_equal(one.maps.pafs, pafs)
+        assert one.maps.scaled == box.scaled
+        assert_same_candidates(one, parser.evidence(heat, pafs, box))
+    assert lane.fetched == 2
+
+
 @pytest.mark.parametrize(("high", "wide"), [(1, 1), (1, 9), (7, 1), (2, 2), (5, 8)])
 @pytest.mark.parametrize("samples", [1, 2, 10])
 def test_any_maps_are_the_oracles(open_lane: OpenLane, high: int, wide: int, samples: int) -> None:
