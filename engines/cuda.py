@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,36 +89,47 @@ class CudaLane:
         self._stream = self._pycuda.Stream()
         self.handle = int(self._stream.handle)
 
+    @contextmanager
+    def _told(self, what: str = "The GPU failed") -> Iterator[None]:
+        try:
+            yield
+        except self._pycuda.Error as error:
+            raise DeviceError(f"{what}: {error}") from error
+
     def empty(self, shape: Sequence[int], dtype: DTypeLike) -> Memory:
         kind = np.dtype(dtype)
         size = int(np.prod(shape)) * kind.itemsize
-        try:
+        with self._told(f"The GPU has no {size / 2**20:.0f} MiB left"):
             allocation = self._pycuda.mem_alloc(size)
-        except self._pycuda.Error as error:
-            raise DeviceError(f"The GPU has no {size / 2**20:.0f} MiB left: {error}") from error
         return Memory(allocation, tuple(shape), kind)
 
     def constant(self, value: NDArray[Any]) -> Memory:
         made = self.empty(value.shape, value.dtype)
-        self._pycuda.memcpy_htod(made.allocation, np.ascontiguousarray(value))
+        with self._told():
+            self._pycuda.memcpy_htod(made.allocation, np.ascontiguousarray(value))
         return made
 
     def host(self, shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
-        array: NDArray[Any] = self._pycuda.pagelocked_empty(tuple(shape), dtype)
+        with self._told("The GPU's driver cannot lock memory"):
+            array: NDArray[Any] = self._pycuda.pagelocked_empty(tuple(shape), dtype)
         return array
 
     def upload(self, to: Memory, value: NDArray[Any]) -> None:
-        self._pycuda.memcpy_htod_async(to.allocation, value, self._stream)
+        with self._told():
+            self._pycuda.memcpy_htod_async(to.allocation, value, self._stream)
 
     def download(self, to: NDArray[Any], value: Memory) -> None:
-        self._pycuda.memcpy_dtoh_async(to, value.allocation, self._stream)
+        with self._told():
+            self._pycuda.memcpy_dtoh_async(to, value.allocation, self._stream)
 
     def zero(self, buffer: Memory) -> None:
-        self._pycuda.memset_d8_async(buffer.allocation, 0, buffer.size, self._stream)
+        with self._told():
+            self._pycuda.memset_d8_async(buffer.allocation, 0, buffer.size, self._stream)
 
     def launch(self, kernel: str, grid: Shape, block: Shape, *given: Argument) -> None:
         values = [one.allocation if isinstance(one, Memory) else one for one in given]
-        self._cuda.functions[kernel](*values, grid=grid, block=block, stream=self._stream)
+        with self._told():
+            self._cuda.functions[kernel](*values, grid=grid, block=block, stream=self._stream)
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         """A CUDA graph of the work. pycuda knows no graphs, so the driver is asked itself."""
@@ -141,15 +153,14 @@ class CudaLane:
         return Graph(driver, recorded, stream)
 
     def wait(self) -> None:
-        try:
+        with self._told():
             self._stream.synchronize()
-        except self._pycuda.Error as error:
-            raise DeviceError(f"The GPU failed: {error}") from error
 
     def fetch(self, value: Memory) -> NDArray[Any]:
         self.wait()
         array = np.empty(value.shape, value.dtype)
-        self._pycuda.memcpy_dtoh(array, value.allocation)
+        with self._told():
+            self._pycuda.memcpy_dtoh(array, value.allocation)
         return array
 
 

@@ -6,7 +6,8 @@ engines/networks alone, when it is used.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -48,11 +49,24 @@ class TorchLane:
         self._torch, self._device = torch, torch.device(device)
         self._stream = torch.cuda.Stream() if self._device.type == "cuda" else None
 
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """On this lane, with the GPU's failures (a RuntimeError, as memory that is full) told."""
+        try:
+            with self._torch.cuda.stream(self._stream), self._torch.inference_mode():
+                yield
+        except RuntimeError as error:
+            if self._stream is None or isinstance(error, DeviceError):
+                raise
+            raise DeviceError(f"The GPU failed: {_first_line(error)}") from error
+
     def empty(self, shape: Sequence[int], dtype: DTypeLike) -> Any:
-        return self._torch.empty(tuple(shape), dtype=self._kind(dtype), device=self._device)
+        with self._told():
+            return self._torch.empty(tuple(shape), dtype=self._kind(dtype), device=self._device)
 
     def constant(self, value: NDArray[Any]) -> Any:
-        made = self._torch.from_numpy(np.ascontiguousarray(value)).to(self._device, copy=True)
+        with self._told():
+            made = self._torch.from_numpy(np.ascontiguousarray(value)).to(self._device, copy=True)
         if self._stream is not None:
             self._torch.cuda.synchronize()  # copied on another stream than the one that reads it
         return made
@@ -65,27 +79,27 @@ class TorchLane:
         return array
 
     def upload(self, to: Any, value: NDArray[Any]) -> None:
-        with self._torch.cuda.stream(self._stream):
+        with self._told():
             to.copy_(self._torch.from_numpy(value), non_blocking=True)
 
     def download(self, to: NDArray[Any], value: Any) -> None:
         signed = to.view(np.int32) if to.dtype == np.uint32 else to
-        with self._torch.cuda.stream(self._stream):
+        with self._told():
             self._torch.from_numpy(signed).copy_(value, non_blocking=True)
 
     def zero(self, buffer: Any) -> None:
-        with self._torch.cuda.stream(self._stream):
+        with self._told():
             buffer.zero_()
 
     def launch(self, kernel: str, grid: Shape, block: Shape, *given: Argument) -> None:
         """As the CUDA kernel of this name; grid and block mean nothing here."""
         values = [x.item() if isinstance(x, np.generic) else x for x in given]
-        with self._torch.cuda.stream(self._stream), self._torch.inference_mode():
+        with self._told():
             KERNELS[kernel](self._torch, *values)
 
     def run(self, work: Callable[[], None]) -> None:
         """Torch operations, on this lane."""
-        with self._torch.cuda.stream(self._stream), self._torch.inference_mode():
+        with self._told():
             work()
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
@@ -99,18 +113,15 @@ class TorchLane:
             work()
 
         def replay() -> None:
-            with self._torch.cuda.stream(self._stream):
+            with self._told():
                 graph.replay()
 
         return replay
 
     def wait(self) -> None:
-        if self._stream is None:
-            return
-        try:
-            self._stream.synchronize()
-        except RuntimeError as error:
-            raise DeviceError(f"The GPU failed: {_first_line(error)}") from error
+        if self._stream is not None:
+            with self._told():
+                self._stream.synchronize()
 
     def fetch(self, value: Any) -> NDArray[Any]:
         self.wait()

@@ -14,7 +14,8 @@
 #include <tuple>
 #include <vector>
 
-enum { OK = 0, INVALID_VALUE = 1, INVALID_CONTEXT = 201, NOT_FOUND = 500, CAPTURING = 900 };
+enum { OK = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_CONTEXT = 201, NOT_FOUND = 500, CAPTURING = 900 };
+static const size_t MEMORY = 64 << 20; // so that it can be full
 using Work = std::function<int()>;
 using Graph = std::vector<Work>;
 
@@ -182,6 +183,8 @@ int cuLaunchKernel(void *one, unsigned gx, unsigned gy, unsigned gz, unsigned bx
 
 int cuMemAlloc_v2(uintptr_t *at, size_t size)
 {
+    if (size > MEMORY)
+        return OUT_OF_MEMORY;
     return !size ? INVALID_VALUE : at_once([=] {
         *at = (uintptr_t)malloc(size);
         memset((void *)*at, 0xA5, size);

@@ -113,6 +113,15 @@ def refused(cuda: Cuda) -> None:
     overflow(cuda)
 
 
+def full(cuda: Cuda) -> None:
+    """A picture that the GPU has no memory for; the next is done."""
+    box = Letterbox.fit((6000, 4000), 160, 8)
+    with pytest.raises(DeviceError, match="no 69 MiB left"):
+        Frame(cuda.lane(), Still([crowd(1)]), PARSER, CARD.input, box, 1)
+    gc.collect()
+    overflow(cuda)
+
+
 if __name__ == "__main__":
     CUDA = Cuda(usable_gpu(sys.argv[1]))
     try:

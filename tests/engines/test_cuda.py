@@ -61,7 +61,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.mark.parametrize("case", ["same", "stream", "overflow", "refused"])
+@pytest.mark.parametrize("case", ["same", "stream", "overflow", "refused", "full"])
 def test_on_an_emulated_gpu(driver: Path, tmp_path: Path, case: str) -> None:
     environment = {
         **os.environ,
