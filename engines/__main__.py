@@ -66,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
             default="auto",
             help="arithmetic of the network (default: auto, the fastest there are weights for)",
         )
+    bench.add_argument(
+        "--device", choices=("auto", "cuda", "cpu"), default="auto", help="(default: auto)"
+    )
     bench.add_argument("--height", type=_positive, help="network input rows (default: 256, card's)")
     bench.add_argument("--frames", type=_positive, default=100, help="to measure (default: 100)")
     bench.add_argument("--image", help="a picture to run on (default: 1280x720, black)")

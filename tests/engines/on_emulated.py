@@ -44,6 +44,8 @@ def same(cuda: Cuda) -> None:
     for _ in range(3):
         pictures = rng.integers(0, 256, (2, 320, 480, 3)).astype(np.uint8)
         for frame, picture in zip(frames, pictures, strict=True):
+            for table in frame._host.values():  # what the recording's first run left there
+                table.view(np.uint8)[...] = 0
             frame.start([picture])
         for frame, picture, (heat, pafs) in zip(frames, pictures, maps, strict=True):
             (ours,) = frame.result()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engines.__main__ import main
 from engines.card import Card, load_card
 from engines.engine import open_estimator
 from engines.errors import CardError, DeviceError, WeightsError
@@ -75,6 +76,16 @@ def test_people_are_found_where_they_are(card: Card, precision: Any) -> None:
     for points in crowd:
         apart = np.linalg.norm(found.xy - points, axis=2)
         assert np.nanmin(np.nanmedian(apart, axis=1)) < 1
+
+
+def test_bench_measures_it_and_says_what_ran(
+    card: Card, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["bench", str(tmp_path / "tiny.toml"), "--frames", "2", "--height", "64"]
+    assert main([*words, "--device", "cpu"]) == 0
+    out = capsys.readouterr().out
+    assert f"torch {torch.__version__}" in out
+    assert "114x64" in out or "120x64" in out
 
 
 def test_weights_of_another_network_are_one_sentence(card: Card, tmp_path: Path) -> None:
