@@ -22,7 +22,7 @@ from engines.letterbox import Letterbox  # noqa: E402
 from engines.libcuda import usable_gpu  # noqa: E402
 from engines.ondevice import OnDevice  # noqa: E402
 from tests import synth  # noqa: E402
-from tests.gpu.run import Still  # noqa: E402
+from tests.gpu.report import Still  # noqa: E402
 
 CARD = load_card("human-pose-estimation-0001")
 SIZE = (240, 160)
