@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +85,18 @@ class Poses:
 
     def __len__(self) -> int:
         return len(self.xy)
+
+    @classmethod
+    def nobody(cls, skeleton: Skeleton) -> Self:
+        """A picture without people."""
+        keypoints = len(skeleton.keypoints)
+        xy = np.zeros((0, keypoints, 2), np.float32)
+        return cls(skeleton, xy, np.zeros((0, keypoints), np.float32), np.zeros(0, np.float32))
+
+    def some(self, which: NDArray[np.int_]) -> Self:
+        """The people in these rows."""
+        xy, score = self.xy[which], self.score[which]
+        return replace(self, xy=xy, score=score, person_score=self.person_score[which])
 
     @property
     def found(self) -> NDArray[np.bool_]:

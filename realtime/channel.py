@@ -62,9 +62,11 @@ class Channel(Generic[T]):
                     raise Aborted
                 if self._closed and not self._items:
                     return
-                item = self._items.popleft() if self._items else None
-                self._changed.notify_all()
-            if item is not None:
+                came = bool(self._items)
+                if came:
+                    item = self._items.popleft()
+                    self._changed.notify_all()
+            if came:
                 yield item
             elif idle is not None:
                 idle()

@@ -86,7 +86,7 @@ class ModelSettings:
     min_score: float | None = None
     """Drop people with a lower score per keypoint (model's default)."""
     max_people: int | None = None
-    """Keep only the best so many people of a frame."""
+    """Keep only so many people of a frame: those with the oldest ids, or the best untracked."""
 
     def __post_init__(self) -> None:
         if self.height is not None and not 32 <= self.height <= 4096:
@@ -97,6 +97,24 @@ class ModelSettings:
         for name in ("peak_threshold", "limb_threshold", "min_score"):
             if (value := getattr(self, name)) is not None and not 0 <= value < inf:
                 raise SettingsError(f"--{name.replace('_', '-')} {value} is not 0 or more.")
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSettings:
+    """Who is who from frame to frame."""
+
+    track: bool = True
+    """Give every person an id that stays, and carry them through short misses."""
+    detect_every: int = 1
+    """Run the network on every so many-th frame only; people are followed in between."""
+    smooth: Literal["off", "one-euro"] = "off"
+    """Calm trembling keypoints."""
+
+    def __post_init__(self) -> None:
+        if self.detect_every < 1:
+            raise SettingsError(f"--detect-every {self.detect_every} is not 1 or more.")
+        if not self.track and (self.detect_every > 1 or self.smooth != "off"):
+            raise SettingsError("--detect-every and --smooth need ids; leave out --no-track.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +155,10 @@ class OutputSettings:
     """Write a table with a row for each person of each frame to this file."""
     udp: str | None = None
     """Send each frame's line of JSON as a datagram to HOST:PORT."""
+    mot: Path | None = None
+    """Write boxes with ids as MOTChallenge text to this file."""
+    angles: bool = False
+    """Add each person's joint angles and speed to --jsonl, --udp and the pictures."""
     record: Path | None = None
     """Record every camera's own pictures, and timestamps.csv with their times, into this folder."""
     audio: bool = False
@@ -168,7 +190,16 @@ class Settings:
     sources: SourceSettings
     models: ModelSettings = field(default_factory=ModelSettings)
     outputs: OutputSettings = field(default_factory=OutputSettings)
+    tracks: TrackSettings = field(default_factory=TrackSettings)
 
     def __post_init__(self) -> None:
         if self.outputs.audio and self.sources.loop:
             raise SettingsError("--audio does not go with --loop: sound is copied once only.")
+        if self.outputs.mot is not None and not self.tracks.track:
+            raise SettingsError("--mot needs ids; leave out --no-track.")
+        maps = self.outputs.heatmaps is not None or self.outputs.part_candidates
+        if maps and self.tracks.detect_every > 1:
+            raise SettingsError(
+                "--heatmaps and --part-candidates need the network on every frame; leave out "
+                "--detect-every."
+            )

@@ -25,6 +25,7 @@ from realtime.config import ModelSettings, OutputSettings, Settings, SourceSetti
 from realtime.errors import OutputError, SourceError, Stopped
 from realtime.frames import Frame, Source, Stoppable
 from realtime.look import Shown, parse_look
+from realtime.people import People
 from realtime.poses import Result, Tracks, View
 from realtime.record import Recorder
 from realtime.sinks import Keypoints, Model, Together, open_sinks, open_stats
@@ -41,21 +42,25 @@ TAPE = 60  # frames that wait for the recorder's encoder, two seconds of a camer
 class Inferred:
     """A set of frames with what the network made of those that are there.
 
-    estimator: None where the frames brought their poses along.
+    candidates: None where it was not asked. estimator: None where the frames brought their poses
+    along.
     """
 
     frames: FrameSet
-    candidates: list[Candidates]
+    candidates: list[Candidates] | None
     estimator: Estimator | None
     seconds: float
 
     def poses(self) -> Iterator[tuple[Poses, Candidates | None] | None]:
-        """The people of each frame and what they were made of, None where a camera is out."""
-        found = iter(self.candidates)
+        """The people of each frame and what they were made of.
+
+        None where a camera is out or the network was not asked.
+        """
+        found = iter(self.candidates or ())
         for frame in self.frames:
             if frame and frame.poses is not None:
                 yield frame.poses, None
-            elif frame and self.estimator is not None:
+            elif frame and self.estimator is not None and self.candidates is not None:
                 candidates = next(found)
                 yield self.estimator.decode(candidates), candidates
             else:
@@ -68,8 +73,9 @@ class Pipeline:
     Frames are paired by time before anything is dropped, so that instants are never mixed. Only
     the entrance of live sources drops frames (the oldest), so that results are as young as
     they can be; behind it, and everywhere for files, a full channel makes the stage before wait.
-    open_engine: None where the frames bring their poses along. idle: called in iteration, again
-    and again, while no result comes.
+    open_engine: None where the frames bring their poses along. people: of each source, None = no
+    ids. every: how many sets come to one that the network is asked about. idle: called in
+    iteration, again and again, while no result comes.
     """
 
     def __init__(
@@ -77,6 +83,8 @@ class Pipeline:
         sources: Sequence[Source],
         open_engine: Callable[[], Estimator] | None,
         recorder: Recorder | None = None,
+        people: Sequence[People] | None = None,
+        every: int = 1,
         clock: Clock = time.monotonic,
         idle: Callable[[], None] | None = None,
     ) -> None:
@@ -84,6 +92,8 @@ class Pipeline:
         self._live = sources[0].live
         self._open_engine = open_engine
         self._clock = clock
+        self._cast: Sequence[People | None] = people or [None] * len(sources)
+        self._every = every
         self._idle = idle
         self._entrance: Channel[FrameSet] = Channel(1, drop_oldest=self._live)
         self._inferred: Channel[Inferred] = Channel(1)
@@ -179,18 +189,20 @@ class Pipeline:
         """Owns the device: the engine is made, used and closed on this thread."""
         estimator = open_engine()
         try:
-            flying: deque[tuple[FrameSet, float]] = deque()
+            flying: deque[tuple[FrameSet, float, bool]] = deque()
 
             def finish() -> None:
-                frames, began = flying.popleft()
-                candidates = estimator.result()
+                frames, began, asked = flying.popleft()
+                candidates = estimator.result() if asked else None
                 seconds = self._clock() - began
                 self._inferred.put(Inferred(frames, candidates, estimator, seconds))
 
-            for frames in self._entrance:
-                flying.append((frames, self._clock()))
-                estimator.submit([frame.image for frame in frames if frame])
-                if len(flying) >= estimator.depth:
+            for turn, frames in enumerate(self._entrance):
+                asked = turn % self._every == 0
+                flying.append((frames, self._clock(), asked))
+                if asked:
+                    estimator.submit([frame.image for frame in frames if frame])
+                while flying and sum(one[2] for one in flying) >= estimator.depth:
                     finish()
             while flying:
                 finish()
@@ -202,13 +214,23 @@ class Pipeline:
         for item in self._inferred:
             began = self._clock()
             views = tuple(
-                View(frame, Tracks.untracked(seen[0]), seen[1]) if frame and seen else None
-                for frame, seen in zip(item.frames, item.poses(), strict=True)
+                _meet(frame, seen, people)
+                for frame, seen, people in zip(item.frames, item.poses(), self._cast, strict=True)
             )
             seconds = {"infer": item.seconds, "people": self._clock() - began}
             moment = next(filter(None, item.frames)).time
             self._results.put(Result(moment, views, seconds, self.dropped))
         self._results.close()
+
+
+def _meet(
+    frame: Frame | None, seen: tuple[Poses, Candidates | None] | None, people: People | None
+) -> View | None:
+    """What a camera saw: None where it is out. Without `people` nobody has an id."""
+    poses, candidates = seen or (None, None)
+    if frame is not None and people is not None:
+        return View(frame, people.meet(frame, poses), candidates)
+    return View(frame, Tracks.untracked(poses), candidates) if frame and poses is not None else None
 
 
 def run(settings: Settings) -> None:
@@ -239,15 +261,21 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         shown = Shown(parse_look(settings.outputs.view, keypoints), keypoints)
         outputs = open_sinks(settings.outputs, sources, settings.sources.source, model, shown)
         if skeleton is None:
+            models = settings.models
+            if settings.tracks.track:  # the tracker chooses, by age
+                models = replace(models, max_people=None)
             open_engine = engine_opener(
-                card, settings.models, live=sources[0].live, keep_maps=shown.wants_maps
+                card, models, live=sources[0].live, keep_maps=shown.wants_maps
             )
+        limit = settings.models.max_people
+        people = [People(model.skeleton, settings.tracks, limit) for _ in sources]
         outputs = [*open_stats(settings, sources, open_engine), *outputs]
         sinks = stack.enter_context(Together(outputs, needed=settings.outputs.record is None))
         recorder = None
         if settings.outputs.record is not None:
             recorder = stack.enter_context(Recorder(settings.outputs.record, sources))
-        results = iter(Pipeline(sources, open_engine, recorder, idle=sinks.idle))
+        every = settings.tracks.detect_every
+        results = iter(Pipeline(sources, open_engine, recorder, people, every, idle=sinks.idle))
         for result in stack.enter_context(closing(results)):
             sinks.write(result)
             yield result

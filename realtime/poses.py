@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.poses import Candidates, Maps, Poses, check_shape
+from engines.poses import Candidates, Floats, Maps, Poses, check_shape
 from realtime.frames import Frame
 
 
@@ -17,15 +18,19 @@ class Tracks:
     """The people of one frame with their identities.
 
     id: (P,) int64, -1 = untracked. filled: (P, K) keypoints carried over rather than seen.
+    speed: (P,) pixels a second against the background, NaN = unknown; None = of nobody.
     """
 
     id: NDArray[np.int64]
     poses: Poses
     filled: NDArray[np.bool_]
+    speed: Floats | None = None
 
     def __post_init__(self) -> None:
         check_shape("Tracks", "id", self.id, len(self.poses))
         check_shape("Tracks", "filled", self.filled, *self.poses.score.shape)
+        if self.speed is not None:
+            check_shape("Tracks", "speed", self.speed, len(self.poses))
 
     def __len__(self) -> int:
         return len(self.id)
@@ -34,6 +39,17 @@ class Tracks:
     def untracked(cls, poses: Poses) -> Tracks:
         """Poses of a single frame: nobody has an identity."""
         return cls(np.full(len(poses), -1, np.int64), poses, np.zeros(poses.score.shape, bool))
+
+    def some(self, which: NDArray[np.int_]) -> Self:
+        """The people in these rows."""
+        speed = None if self.speed is None else self.speed[which]
+        return replace(
+            self,
+            id=self.id[which],
+            poses=self.poses.some(which),
+            filled=self.filled[which],
+            speed=speed,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

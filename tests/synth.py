@@ -68,12 +68,12 @@ def person(
 
     centre: of the box around the keypoints. rng: makes joints and lengths vary a little.
     """
-    points = _figure(POSES[pose], rng) * height
+    points = figure(POSES[pose], rng) * height
     middle: Points = (np.nanmin(points, axis=0) + np.nanmax(points, axis=0)) / 2
     return points - middle + centre
 
 
-def _figure(pose: Pose, rng: np.random.Generator | None) -> Points:
+def figure(pose: Pose, rng: np.random.Generator | None) -> Points:
     """(18, 2) keypoints in units of the height, the neck at the origin."""
     angles = np.radians(pose.angles)
     lengths = np.array([0.19, 0.16, 0.28, 0.28] * 2)

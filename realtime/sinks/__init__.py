@@ -25,6 +25,7 @@ from realtime.sinks.heatmaps import HeatmapsSink, Kind
 from realtime.sinks.images import ImageSink, ImagesSink
 from realtime.sinks.json import JsonSink
 from realtime.sinks.lines import CsvSink, JsonLinesSink, UdpSink
+from realtime.sinks.mot import MotSink
 from realtime.sinks.overlay import Overlay
 from realtime.sinks.progress import ProgressSink
 from realtime.sinks.sound import Sound, open_sound
@@ -90,7 +91,7 @@ def open_sinks(
     show, and whether maps are needed for that.
     OutputError where one of them cannot work; nothing is overwritten yet.
     """
-    overlay = Overlay(shown)
+    overlay = Overlay(shown, angles=settings.angles)
     if isinstance(model, Keypoints):
         _refuse_maps(settings)
     taken = [file for origin in origins for file in source_files(origin)]
@@ -115,7 +116,7 @@ def open_sinks(
     if not settings.quiet:
         own = settings if len(sources) == 1 else _of_source(settings, "*")
         written = [
-            *(own.output, own.json, own.coco, own.heatmaps),
+            *(own.output, own.json, own.coco, own.heatmaps, own.mot),
             *(settings.jsonl, settings.csv, settings.record, settings.stats),
         ]
         front.append(ProgressSink(sources, [path for path in written if path is not None]))
@@ -150,6 +151,7 @@ def _of_source(settings: OutputSettings, name: str) -> OutputSettings:
         output=own(settings.output),
         json=settings.json and settings.json / name,
         coco=own(settings.coco),
+        mot=own(settings.mot),
         heatmaps=settings.heatmaps and settings.heatmaps / name,
     )
 
@@ -177,6 +179,8 @@ def _open_files(
         }
         maps = frozenset(kind for kind, wanted in kinds.items() if wanted)
         yield HeatmapsSink(settings.heatmaps, settings.heatmaps_format, maps, overlay.shown)
+    if settings.mot is not None:
+        yield MotSink(settings.mot, taken)
     if settings.coco is not None:
         yield CocoSink(settings.coco, taken, skeleton)
 
@@ -187,11 +191,12 @@ def _open_lines(
     """Outputs that name the source in every line, so that one serves all."""
     if settings.jsonl is not None:
         names = [source.name for source in sources]
-        yield JsonLinesSink(settings.jsonl, taken, header_line(model.name, model.skeleton, names))
+        header = header_line(model.name, model.skeleton, names)
+        yield JsonLinesSink(settings.jsonl, taken, header, angles=settings.angles)
     if settings.csv is not None:
         yield CsvSink(settings.csv, taken, model.skeleton)
     if settings.udp is not None:
-        yield UdpSink(settings.udp)
+        yield UdpSink(settings.udp, angles=settings.angles)
 
 
 def _open_server(

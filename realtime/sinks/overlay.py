@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engines.poses import Image
+from realtime.draw import draw_angles
 from realtime.draw_maps import draw_look
 from realtime.look import Look, Shown
 from realtime.poses import Result, View
@@ -13,8 +14,9 @@ State = tuple[View, Look, float]
 class Overlay:
     """Draws each view once, at the first output that asks, for however many ask."""
 
-    def __init__(self, shown: Shown | None = None) -> None:
+    def __init__(self, shown: Shown | None = None, *, angles: bool = False) -> None:
         self.shown = shown or Shown()
+        self._angles = angles
         self._latest: dict[str, tuple[State, Image]] = {}
 
     def pictures(self, result: Result) -> list[tuple[View, Image]]:
@@ -27,6 +29,8 @@ class Overlay:
         if known is None or known[0] != now:
             _, look, threshold = now
             picture = draw_look(view.frame.image, view.tracks, view.maps, look, threshold)
+            if self._angles:
+                draw_angles(picture, view.tracks)
             picture.flags.writeable = False
             known = self._latest[camera] = now, picture
         return known[1]
