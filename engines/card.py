@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -12,13 +12,14 @@ from typing import Any, Literal
 from engines.decoders import DECODERS
 from engines.decoders.paf import PafSettings
 from engines.errors import CardError
+from engines.networks import NETWORKS
 from engines.skeleton import Skeleton, named_skeleton, parse_skeleton
 from engines.tables import build, check_keys, table, tables
 
 FOLDER = Path(__file__).parent / "cards"
 TALLEST = 4096  # rows of a network's input, as of --height
 MOST_SAMPLES = 1000  # along a limb, which is shorter than that on any map
-Precision = Literal["fp32", "bf16", "int8"]
+Precision = Literal["fp32", "bf16", "fp16", "int8"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,16 @@ class WeightFile:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """One form of a network: the precisions it serves, its files (the graph first), its outputs."""
+    """One form of a network: the precisions it serves, its files (the graph first), its outputs.
+
+    outputs: "heatmaps" and "pafs" -> the network's names for them.
+    network: of torch weights, the module in engines/networks that they belong to.
+    """
 
     precision: tuple[Precision, ...]
     files: tuple[WeightFile, ...]
-    outputs: dict[str, str]  # "heatmaps" and "pafs" -> the network's names for them
+    outputs: dict[str, str] = field(default_factory=dict)
+    network: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +157,14 @@ def _parse_weights(entry: dict[str, Any]) -> Weights:
     files = tables("files", entry.get("files"))
     built = tuple(build(WeightFile, "a file of the weights", file) for file in files)
     weights = build(Weights, "weights", {**entry, "files": built})
-    if not weights.precision or set(weights.outputs) != {"heatmaps", "pafs"}:
-        raise CardError("weights need a precision, and outputs for heatmaps and pafs.")
+    if not weights.precision:
+        raise CardError("weights need a precision.")
+    if weights.network is None and set(weights.outputs) != {"heatmaps", "pafs"}:
+        raise CardError("weights need outputs for heatmaps and pafs.")
+    if weights.network is not None and weights.network not in NETWORKS:
+        raise CardError(
+            f"there is no network {weights.network!r}; known are {', '.join(NETWORKS)}."
+        )
     return weights
 
 

@@ -18,7 +18,11 @@ def build(kind: type[T], where: str, entry: Any) -> T:
     """The dataclass `kind` from a table; its annotations say what each key may hold."""
     entry = table(where, entry)
     known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
-    required = [name for name, field in known.items() if field.default is MISSING]
+    required = [
+        name
+        for name, field in known.items()
+        if field.default is MISSING and field.default_factory is MISSING
+    ]
     check_keys(where, entry, known, required)
     hints = get_type_hints(kind)
     for key, value in entry.items():

@@ -71,8 +71,11 @@ class ModelSettings:
     model: str | None = None
     """A model's name (`python -m engines list`) or a model card of your own (a .toml file);
     human-pose-estimation-0001, or where that cannot be fetched, what comes with the program."""
-    precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
-    """Arithmetic of the network; auto takes the fastest that there are weights for."""
+    device: Literal["auto", "cuda", "cpu"] = "auto"
+    """Where the network runs; auto takes an NVIDIA GPU that has all it needs, else the CPU."""
+    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
+    """Arithmetic of the network; auto takes the fastest that there are weights for. fp16 is for
+    GPUs; CPUs take bf16 in its place."""
     height: int | None = None
     """Rows of the network's input: more find smaller people, fewer run faster (model's default)."""
     peak_threshold: float | None = None

@@ -15,9 +15,11 @@ from engines.card import Card, load_card
 from engines.decoders.paf import PafSettings
 from engines.download import download_bar
 from engines.engine import Estimator, open_estimator
+from engines.errors import DeviceError, WeightsError
 from engines.letterbox import Letterbox
+from engines.nvidia import choose
 from engines.poses import Candidates, Poses
-from engines.weights import Located, locate
+from engines.weights import Device, Located, locate
 from realtime.channel import Channel
 from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.errors import OutputError, SourceError, Stopped
@@ -292,11 +294,22 @@ class EngineOpener:
     wanted: ModelSettings
     live: bool
     keep_maps: Callable[[], bool]
+    device: Device = "cpu"
 
     def __call__(self) -> Estimator:
+        try:
+            return self._open(self.device, self.located)
+        except (DeviceError, WeightsError) as error:
+            if self.device == "cpu" or self.wanted.device == "cuda":
+                raise
+            LOG.warning("%s The CPU is used.", error)
+            return self._open("cpu", _find(self.card, self.wanted, "cpu"))
+
+    def _open(self, device: Device, located: Located) -> Estimator:
         return open_estimator(
             self.card,
-            self.located,
+            located,
+            device=device,
             height=self.wanted.height,
             live=self.live,
             settings=_thresholds(self.card, self.wanted),
@@ -326,9 +339,14 @@ def engine_opener(
     keep_maps: Callable[[], bool] = lambda: False,
 ) -> EngineOpener:
     """Finds (or fetches) the model's weights now, for an engine that is opened later."""
+    device, usable = choose(wanted.device, card)
+    located = _find(usable, wanted, device)
+    return EngineOpener(card, located, wanted, live, keep_maps, device)
+
+
+def _find(card: Card, wanted: ModelSettings, device: Device) -> Located:
     with download_bar() as progress:
-        located = locate(card, wanted.precision, progress=progress)
-    return EngineOpener(card, located, wanted, live, keep_maps)
+        return locate(card, wanted.precision, device=device, progress=progress)
 
 
 def _thresholds(card: Card, wanted: ModelSettings) -> PafSettings:
