@@ -21,7 +21,7 @@ def distort(xy: Doubles, k: Doubles) -> tuple[Doubles, Doubles]:
     k: k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 tx ty (radial, tangential, rational, thin prism, tilt),
     as OpenCV's "Camera Calibration and 3D Reconstruction" defines them.
     """
-    k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4, tx, ty = np.moveaxis(k, -1, 0)
+    k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4, tx, ty = (k[..., n] for n in range(14))
     x, y = xy[..., 0], xy[..., 1]
     r2 = x * x + y * y
     above = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
@@ -68,7 +68,7 @@ def _tilted(xy: Doubles, tx: Doubles, ty: Doubles) -> tuple[Doubles, Doubles]:
 
 def distort_fisheye(xy: Doubles, k: Doubles) -> tuple[Doubles, Doubles]:
     """The same for a fisheye (Kannala and Brandt 2006, as in OpenCV's fisheye module)."""
-    k1, k2, k3, k4 = np.moveaxis(k, -1, 0)
+    k1, k2, k3, k4 = (k[..., n] for n in range(4))
     r2 = (xy * xy).sum(-1)
     r = np.sqrt(r2)
     t = np.arctan(r)

@@ -55,7 +55,8 @@ def minimise(
 
     Damping as Nielsen's (Madsen, Nielsen, Tingleff 2004, section 3.2); Huber's loss, beyond
     |r| = huber, by weights. A step that raises the cost, or leaves where residuals are finite, is
-    never taken. most: evaluations. tolerance: relative change of cost at which to stop.
+    never taken. most: evaluations. tolerance: relative fall of the cost at which a step is not
+    worth it.
     deadline: seconds on the clock after which the best until then is good enough.
     """
     x = start.copy()
@@ -79,12 +80,21 @@ def minimise(
         diagonal = np.maximum(np.einsum("npp->np", curvature), 1e-300)
         matrix = curvature + (damping[:, None] * diagonal)[..., None] * np.eye(size)
         step = -np.linalg.solve(matrix, gradient[..., None])[..., 0]
+        expected = 0.5 * (step * (damping[:, None] * diagonal * step - gradient)).sum(-1)
+        flat = expected <= np.maximum(tolerance * cost[live], 1e-300)
+        if flat.any():
+            stop[live[flat]] = Stop.CONVERGED
+            on = ~flat
+            live, damping, growth, step = live[on], damping[on], growth[on], step[on]
+            gradient, curvature = gradient[on], curvature[on]
+            diagonal, expected = diagonal[on], expected[on]
+            if not len(live):
+                break
         trial = x[live] + step
         r, jacobian = residuals(trial, live)
         now, before = _cost(r, huber), cost[live]
         with np.errstate(invalid="ignore"):
             better = now <= before
-        expected = 0.5 * (step * (damping[:, None] * diagonal * step - gradient)).sum(-1)
         gain = np.where(better, before - now, 0) / np.maximum(expected, 1e-300)
         took = live[better]
         x[took], cost[took] = trial[better], now[better]
@@ -93,8 +103,7 @@ def minimise(
         shrink = np.maximum(1 / 3, 1 - (2 * np.minimum(gain, 1) - 1) ** 3)
         damping = np.where(better, np.maximum(damping * shrink, 1e-15), damping * growth)
         growth = np.where(better, 2.0, growth * 2)
-        small = (before - now <= tolerance * before) & (expected <= tolerance * before)
-        done = (better & small) | (damping > LARGEST) | (expected <= 1e-300)
+        done = damping > LARGEST
         stop[live[done]] = Stop.CONVERGED
         live, damping, growth = live[~done], damping[~done], growth[~done]
         gradient, curvature = gradient[~done], curvature[~done]

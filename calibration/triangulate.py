@@ -80,7 +80,7 @@ def triangulate(
         return r.swapaxes(0, 1), jacobian.swapaxes(0, 1)
 
     fit = minimise(
-        residuals, start[good], huber=HUBER, most=12, tolerance=1e-6, deadline=deadline, clock=clock
+        residuals, start[good], huber=HUBER, most=12, tolerance=1e-4, deadline=deadline, clock=clock
     )
     xyz, error = np.full((count, 3), np.nan), np.full(count, np.nan)
     covariance = np.full((count, 3, 3), np.nan)
@@ -125,22 +125,22 @@ class Lines:
         """(N, 3) points and the (V, N) views that agree on them; none where no two do."""
         used = self._seen.copy()
         everything = np.arange(used.shape[1])
-        xyz = self._solve(used, everything)
+        xyz = self.solve(used, everything)
         off = self._errors(xyz, everything)
         hard = np.flatnonzero((used & ~(off < GATE)).any(0) & (used.sum(0) >= 2))
         if len(hard):
             used[:, hard] = self._agreeing(hard)
             # Once more with all views that fit the better point.
             for _ in range(2):
-                xyz[hard] = self._solve(used[:, hard], hard)
+                xyz[hard] = self.solve(used[:, hard], hard)
                 off = self._errors(xyz[hard], hard)
                 used[:, hard] = self._seen[:, hard] & (off < GATE)
-            xyz[hard] = self._solve(used[:, hard], hard)
+            xyz[hard] = self.solve(used[:, hard], hard)
         used &= self._spread(used)
         used &= np.isfinite(xyz[:, 0]) & (used.sum(0) >= 2)
         return xyz, used
 
-    def _solve(self, used: Mask, which: Indices) -> Doubles:
+    def solve(self, used: Mask, which: Indices) -> Doubles:
         """(M, 3) points of these views; a second solution weighs errors by the depths."""
         share = used.astype(float)
         for last in (False, True):
@@ -198,9 +198,15 @@ class Lines:
 def _solved(left: Doubles, right: Doubles) -> Doubles:
     """(..., 3) solutions of normal equations, by cofactors; NaN where there is none."""
     a, b, c = left[..., 0, :], left[..., 1, :], left[..., 2, :]
-    cofactors = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], -2)
+    cofactors = np.stack([cross(b, c), cross(c, a), cross(a, b)], -2)
     determinant = (a * cofactors[..., 0, :]).sum(-1, keepdims=True)
     size = np.trace(left, axis1=-2, axis2=-1)[..., None]
     with np.errstate(all="ignore"):
         x = (cofactors @ right[..., None])[..., 0] / determinant
     return np.where(determinant > 1e-14 * size**3, x, np.nan)
+
+
+def cross(a: Doubles, b: Doubles) -> Doubles:
+    """(..., 3) cross products; numpy's own takes five times as long for few."""
+    (ax, ay, az), (bx, by, bz) = (tuple(v[..., n] for n in range(3)) for v in (a, b))
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], -1)
