@@ -52,17 +52,19 @@ def triangulate(
     weight: Doubles | None = None,
     *,
     sigma: Doubles | float = 1.0,
+    flat: Doubles | None = None,
     deadline: float = np.inf,
     clock: Callable[[], float] = time.monotonic,
 ) -> Triangulation:
     """(V, N, 2) pixels, NaN = not seen, to N points.
 
     weight: (V, N) confidences, 0 = not seen. sigma: pixels, or (V, N), that a sighting of
-    weight 1 is off by in each direction as a rule. deadline: seconds on the clock.
+    weight 1 is off by in each direction as a rule. flat: (V, N, 2) the sightings undistorted,
+    where that is done already. deadline: seconds on the clock.
     """
     views, count = xy.shape[:2]
     weight = np.ones((views, count)) if weight is None else weight
-    flat = rig.normalise(xy)
+    flat = rig.normalise(xy) if flat is None else flat
     seen = np.isfinite(flat[..., 0]) & (weight > 0)
     scale = np.broadcast_to(1 / np.asarray(sigma, float), (views, count))
     lines = Lines(rig, flat, np.where(seen, weight, 0), scale, seen)

@@ -25,6 +25,7 @@ Mask = NDArray[np.bool_]
 
 BODY = 0.7  # metres, the square root of the area that COCO's OKS takes for a person's size
 RASTER = 0.004  # heights of the picture to which a network can tell where something is
+NEAREST = 0.3  # metres to which depths count
 LEAST = 4  # keypoints that two must have in common to be compared
 MATCH = 0.25  # least OKS of somebody who is followed and a detection
 JOIN = 0.35  # least OKS of detections that are to be somebody new
@@ -89,7 +90,9 @@ class Association:
         deviations of a sighting: what annotators of COCO differ by, and the network's raster.
         """
         raster = self._raster.reshape(-1, *[1] * depth.ndim)
-        spread: Doubles = np.hypot(BODY * self._sigmas / np.maximum(depth, 0.1)[..., None], raster)
+        spread: Doubles = np.hypot(
+            BODY * self._sigmas / np.maximum(depth, NEAREST)[..., None], raster
+        )
         return spread
 
     def depths(self, xyz: Doubles) -> Doubles:

@@ -34,6 +34,7 @@ class Bones:
             ],
             np.int64,
         )
+        self._levels = _levels(self.limbs)
         self.mirror = np.array(mirror)
         names = [name.partition("_")[2] for name in skeleton.keypoints]
         paired = self.mirror != np.arange(len(names))
@@ -75,13 +76,15 @@ class Bones:
     def fitted(self, xyz: Doubles, lengths: Doubles, weak: NDArray[np.bool_]) -> Doubles:
         """Bodies whose weak keypoints (P, K) are as far from their parents as they should be."""
         xyz = xyz.copy()
-        for (parent, child), length in zip(self.limbs.tolist(), lengths.T, strict=True):
+        for at in self._levels:
+            (parent, child), length = self.limbs[at].T, lengths[:, at]
             bone = xyz[:, child] - xyz[:, parent]
-            have = np.linalg.norm(bone, axis=-1)
+            have = np.sqrt((bone * bone).sum(-1))
             with np.errstate(all="ignore"):
                 scale = np.clip(have, (1 - STRETCH) * length, (1 + STRETCH) * length) / have
-            wrong = weak[:, child] & np.isfinite(scale) & (np.abs(scale - 1) > 1e-9)
-            xyz[wrong, child] = (xyz[:, parent] + bone * scale[:, None])[wrong]
+            wrong = weak[:, child] & (np.abs(scale - 1) > 1e-9)
+            moved = xyz[:, parent] + bone * scale[..., None]
+            xyz[:, child] = np.where(wrong[..., None], moved, xyz[:, child])
         return xyz
 
 
@@ -99,3 +102,12 @@ def _outwards(limbs: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
         else:
             known.add(rest[0][0])
     return ordered
+
+
+def _levels(limbs: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Places of limbs that can be worked on at once, none hanging on another of the same list."""
+    depth: dict[int, int] = {}
+    for parent, child in limbs.tolist():
+        depth[child] = depth.get(parent, 0) + 1
+    level = np.array([depth[child] for child in limbs[:, 1].tolist()], np.int64)
+    return [np.flatnonzero(level == n) for n in range(1, level.max(initial=0) + 1)]

@@ -18,6 +18,7 @@ from realtime.bones import Bones
 from realtime.poses import Poses3D, View
 
 USUAL = 1 / 30  # seconds between frames until the first step is known
+USUAL_DEPTH = 3.0  # metres from a camera, until the first look
 LONGEST = 1.0  # seconds between frames beyond which nobody can be followed by their motion
 FILL = 0.5  # seconds for which somebody, or a keypoint, that is not seen is carried on
 LOST = 3.0  # seconds after which somebody who is missing has gone
@@ -81,6 +82,18 @@ class People:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Bodies:
+    """What the views show of P bodies.
+
+    xy, flat: (V, P, K, 2) pixels, as they are and undistorted, NaN = not seen. score: (V, P, K).
+    """
+
+    xy: Doubles
+    flat: Doubles
+    score: Doubles
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Measured:
     """What the views say of P bodies: xyz, covariance, and how many views agree (0 = not known)."""
 
@@ -113,11 +126,9 @@ class Reconstructor:
             people.state, people.spread = kalman.predicted(people.state, people.spread, seconds)
         expected = self._expected()
         chosen = self._association.follow(expected, people.memory, seen)
-        bodies = self._gathered(seen, chosen)
-        bodies = self._sides(expected, *bodies)
-        depths = self._association.depths(expected)
-        measured = self._measure(*bodies, depths)
-        views_used, error = self._correct(measured, *bodies)
+        bodies = self._sides(expected, self._gathered(seen, chosen))
+        measured = self._measure(bodies, self._association.depths(expected))
+        views_used, error = self._correct(measured, bodies)
         self._remember(chosen, seen, measured)
         chosen, views_used, error = self._welcome(seen, chosen, views_used, error)
         self._bind(views_used)
@@ -144,51 +155,53 @@ class Reconstructor:
         where: Doubles = np.where(fresh[..., None], self._people.state[..., :3], np.nan)
         return where
 
-    def _gathered(self, seen: Sightings, chosen: Indices) -> tuple[Doubles, Doubles]:
-        """(V, P, K, 2) pixels and (V, P, K) scores of the detections (P, V)."""
+    def _gathered(self, seen: Sightings, chosen: Indices) -> Bodies:
+        """The bodies of which the detections (P, V) are."""
         if not seen.score.shape[1]:
             shape = len(self._rig), len(chosen), len(self._skeleton.keypoints)
-            return np.full((*shape, 2), np.nan), np.zeros(shape)
+            nowhere = np.full((*shape, 2), np.nan)
+            return Bodies(nowhere, nowhere, np.zeros(shape))
         view = np.arange(len(self._rig))[:, None]
         there = (chosen.T >= 0)[..., None]
-        xy, score = seen.xy[view, chosen.T], seen.score[view, chosen.T]
-        return np.where(there[..., None], xy, np.nan), np.where(there, score, 0)
+        xy, flat = (
+            np.where(there[..., None], array[view, chosen.T], np.nan)
+            for array in (seen.xy, seen.flat)
+        )
+        return Bodies(xy, flat, np.where(there, seen.score[view, chosen.T], 0))
 
-    def _sides(self, body: Doubles, xy: Doubles, score: Doubles) -> tuple[Doubles, Doubles]:
-        """The same with left and right as the body has them, where a view mistook them."""
-        if not len(body):
-            return xy, score
-        pixels = self._rig.project(body)
-        depths = self._association.depths(body)
-        width = self._association.spread(depths) * self._rig.focals.mean(1)[:, None, None]
+    def _sides(self, expected: Doubles, bodies: Bodies) -> Bodies:
+        """The same with left and right as expected (P, K, 3), where a view mistook them."""
+        if not len(expected):
+            return bodies
+        there = self._association.flattened(expected)
+        width = self._association.spread(self._association.depths(expected))
         mirror = self._bones.mirror
 
         def misfit(points: Doubles) -> Doubles:
-            off = ((points - pixels) ** 2).sum(-1) / width**2
+            off: Doubles = ((points - there) ** 2).sum(-1) / width**2
             return np.minimum(off, GATE**2)
 
-        straight, swapped = misfit(xy), misfit(xy[:, :, mirror])
+        straight, swapped = misfit(bodies.flat), misfit(bodies.flat[:, :, mirror])
         both = np.isfinite(straight) & np.isfinite(swapped)
         gain = np.where(both, straight - swapped, 0)
-        xy, score = xy.copy(), score.copy()
+        order = np.broadcast_to(np.arange(len(mirror)), gain.shape).copy()
         for part in self._bones.parts:
-            wrong = gain[..., part].sum(-1) > HIDDEN**2
-            if wrong.any():
-                v, p = np.nonzero(wrong)
-                to, of = part[None], mirror[part][None]
-                xy[v[:, None], p[:, None], to] = xy[v[:, None], p[:, None], of]
-                score[v[:, None], p[:, None], to] = score[v[:, None], p[:, None], of]
-        return xy, score
+            wrong = gain[..., part].sum(-1, keepdims=True) > HIDDEN**2
+            order[..., part] = np.where(wrong, mirror[part], order[..., part])
+        view, person = np.ogrid[: gain.shape[0], : gain.shape[1]]
+        at = view[..., None], person[..., None], order
+        return Bodies(bodies.xy[at], bodies.flat[at], bodies.score[at])
 
-    def _measure(self, xy: Doubles, score: Doubles, depths: Doubles) -> Measured:
-        """Bodies (V, P, K, 2) triangulated, at (V, P) depths."""
-        views, people, keypoints = score.shape
+    def _measure(self, bodies: Bodies, depths: Doubles) -> Measured:
+        """Bodies triangulated, at (V, P) depths."""
+        views, people, keypoints = bodies.score.shape
         sigma = self._association.spread(depths) * self._rig.focals.mean(1)[:, None, None]
         found = triangulate(
             self._rig,
-            xy.reshape(views, -1, 2),
-            score.reshape(views, -1),
-            sigma=sigma.reshape(views, -1),
+            bodies.xy.reshape(views, people * keypoints, 2),
+            bodies.score.reshape(views, people * keypoints),
+            sigma=sigma.reshape(views, people * keypoints),
+            flat=bodies.flat.reshape(views, people * keypoints, 2),
         )
         shape = people, keypoints
         return Measured(
@@ -198,7 +211,7 @@ class Reconstructor:
             found.error.reshape(shape),
         )
 
-    def _correct(self, measured: Measured, xy: Doubles, score: Doubles) -> tuple[Indices, Doubles]:
+    def _correct(self, measured: Measured, bodies: Bodies) -> tuple[Indices, Doubles]:
         """Everybody meets what was measured; (P, K) views that agreed, and their error."""
         people = self._people
         known = np.isfinite(people.state[..., 0]) & (self._now - people.sure <= LOST)
@@ -219,9 +232,9 @@ class Reconstructor:
         people.sure[near | anew] = self._now
         views, error = np.where(near | anew, measured.views, 0), measured.error.copy()
         error[~(near | anew)] = np.nan
-        rest = known & ~near & ~anew & (score > 0).any(0)
+        rest = known & ~near & ~anew & (bodies.score > 0).any(0)
         if rest.any():
-            views[rest] = self._guide(rest, xy[:, rest], score[:, rest])
+            views[rest] = self._guide(rest, bodies.xy[:, rest], bodies.score[:, rest])
         return views, error
 
     def _guide(self, rest: Mask, xy: Doubles, score: Doubles) -> Indices:
@@ -231,7 +244,7 @@ class Reconstructor:
         pixels, slope = self._rig.linearise(state[:, :3])
         depth = state[:, :3] @ self._rig.rotations[:, 2].T + self._rig.translations[:, 2]
         keypoint = np.nonzero(rest)[1]
-        wide = self._association.spread(np.maximum(depth.T, 0.1))
+        wide = self._association.spread(depth.T)
         sigma = wide[:, np.arange(len(state)), keypoint] * self._rig.focals.mean(1)[:, None]
         noise = sigma**2 / np.maximum(score, 1e-3)
         expected = slope @ spread[:, :3, :3] @ slope.swapaxes(-1, -2)
@@ -275,11 +288,10 @@ class Reconstructor:
         clusters = self._association.cluster(seen, free)
         if not len(clusters):
             return chosen, views, error
-        xy, score = self._gathered(seen, clusters)
-        rough = self._measure(xy, score, np.full(score.shape[:2], 3.0))
-        depths = self._association.depths(rough.xyz)
-        xy, score = self._sides(rough.xyz, xy, score)
-        measured = self._measure(xy, score, np.maximum(depths, 0.3))
+        bodies = self._gathered(seen, clusters)
+        rough = self._measure(bodies, np.full(bodies.score.shape[:2], USUAL_DEPTH))
+        bodies = self._sides(rough.xyz, bodies)
+        measured = self._measure(bodies, self._association.depths(rough.xyz))
         limbs = self._bones.measured(measured.xyz)
         good = (measured.views >= 2).sum(1) >= LEAST
         good &= (limbs > PLAUSIBLE).sum(1) <= 0.25 * np.isfinite(limbs).sum(1)
