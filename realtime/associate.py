@@ -137,41 +137,42 @@ class Association:
     def cluster(self, seen: Sightings, free: Mask) -> Indices:
         """(C, V) detections of people who are new, -1 = not in that view.
 
-        free: (V, D) detections that may be used. Every pair of detections whose rays meet is a
-        body; the body that most views agree upon comes first, and takes its detections.
+        free: (V, D) detections that may be used. A pair of detections whose rays meet is a body;
+        the body that most views agree upon comes first, and takes its detections.
         """
-        pairs = self._meeting(seen, free)
-        if not len(pairs):
-            return np.empty((0, len(self._rig)), np.int64)
-        bodies = self._bodies(seen, pairs)
-        alike = np.where(free[:, None], self.similarity(bodies, seen), 0)  # (V, H, D)
+        clusters: list[Indices] = []
+        left = free.copy()
+        alike = self._meeting(seen, free)
+        while len(pairs := _pairs(alike, left)):
+            support = self._support(seen, pairs, left)
+            before = len(clusters)
+            while (total := support.max(2).sum(0)).max() >= 2 * JOIN:
+                best = int(total.argmax())
+                row = np.where(support[:, best].max(1) > 0, support[:, best].argmax(1), NOBODY)
+                clusters.append(row)
+                views = np.flatnonzero(row >= 0)
+                left[views, row[views]] = False
+                taken = ~(left[pairs[:, 0], pairs[:, 1]] & left[pairs[:, 2], pairs[:, 3]])
+                support[:, taken] = 0
+                support *= left[:, None]
+            if len(clusters) == before:
+                break
+        return np.array(clusters, np.int64).reshape(-1, len(self._rig))
+
+    def _support(self, seen: Sightings, pairs: Indices, free: Mask) -> Doubles:
+        """(V, H, D) how much each detection is the body of a pair, 0 = it is not."""
+        alike = self.similarity(self._bodies(seen, pairs), seen) * free[:, None]
         rows, columns = np.arange(len(pairs)), np.arange(alike.shape[2])
         for view, place in ((0, 1), (2, 3)):  # a pair holds to its own two detections
             alike[pairs[:, view], rows] *= columns == pairs[:, place, None]
-        clusters: list[Indices] = []
-        left = free.copy()
-        while True:
-            now = np.where(left[:, None] & (alike >= JOIN), alike, 0)
-            own = left[pairs[:, 0], pairs[:, 1]] & left[pairs[:, 2], pairs[:, 3]]
-            support = np.where(own, now.max(2).sum(0), 0)
-            best = int(support.argmax())
-            if support[best] < 2 * JOIN:
-                break
-            row = np.where(now[:, best].max(1) > 0, now[:, best].argmax(1), NOBODY)
-            if (row >= 0).sum() < 2:
-                alike[:, best] = 0
-                continue
-            clusters.append(row)
-            views = np.flatnonzero(row >= 0)
-            left[views, row[views]] = False
-        return np.array(clusters, np.int64).reshape(-1, len(self._rig))
+        alike[alike < JOIN] = 0
+        both = (alike > 0).any(2).sum(0) >= 2
+        return np.where(both[:, None], alike, 0)
 
-    def _meeting(self, seen: Sightings, free: Mask) -> Indices:
-        """(H, 4) view, detection, view, detection of all pairs whose rays meet."""
+    def _meeting(self, seen: Sightings, free: Mask) -> Doubles:
+        """(V, D, V, D) OKS of detections by the gaps between their rays, 0 below JOIN."""
         view, place = np.nonzero(free)
         one, other = np.nonzero(view[:, None] < view[None])
-        if not len(one):
-            return np.empty((0, 4), np.int64)
         flat = seen.flat[view, place]
         rays = np.concatenate([flat, np.ones_like(flat[..., :1])], -1) @ self._rig.rotations[view]
         base = (self._rig.centres[view[other]] - self._rig.centres[view[one]])[:, None]
@@ -184,13 +185,15 @@ class Association:
             beyond = (cross(base, a) * normal).sum(-1) / size
             gap = (base * normal).sum(-1) ** 2 / size
             width = 2 * BODY * self._sigmas * np.sqrt(2) + self._raster.max() * np.abs(depth)
-            alike = np.where((depth > 0) & (beyond > 0), np.exp(-0.5 * gap / width**2), 0)
+            fits = np.where((depth > 0) & (beyond > 0), np.exp(-0.5 * gap / width**2), 0)
         known = np.isfinite(gap)
         common = known.sum(-1)
-        mean = np.where(known, alike, 0).sum(-1) / np.maximum(common, 1)
-        fits = (common >= LEAST) & (mean >= JOIN)
-        found = np.stack([view[one], place[one], view[other], place[other]], 1)[fits]
-        return np.asarray(found, np.int64)
+        mean = np.where(known, fits, 0).sum(-1) / np.maximum(common, 1)
+        mean[(common < LEAST) | (mean < JOIN)] = 0
+        alike = np.zeros((*free.shape, *free.shape))
+        alike[view[one], place[one], view[other], place[other]] = mean
+        alike[view[other], place[other], view[one], place[one]] = mean
+        return alike
 
     def _bodies(self, seen: Sightings, pairs: Indices) -> Doubles:
         """(H, K, 3) what each pair alone sees."""
@@ -205,6 +208,26 @@ class Association:
         xyz = lines.solve(found, np.arange(found.shape[1]))
         xyz[found.sum(0) < 2] = np.nan
         return xyz.reshape(count, keypoints, 3)
+
+
+def _pairs(alike: Doubles, free: Mask) -> Indices:
+    """(H, 4) view, detection, view, detection: the best partner of each detection.
+
+    Partners are the better the more third detections agree with both (cycles of three).
+    """
+    alike = alike * free[..., None, None] * free
+    view, place = np.nonzero(alike.any((2, 3)))
+    if not len(view):
+        return np.empty((0, 4), np.int64)
+    table = alike[view, place]  # (N, V, D)
+    square = table[:, view, place]
+    cycles = square.copy()
+    for n in range(alike.shape[0]):
+        cycles += np.minimum(table[:, None, n], table[None, :, n]).max(-1)
+    partner = np.where(square > 0, cycles, 0).argmax(1)
+    ends = np.sort(np.stack([np.arange(len(view)), partner], 1), axis=1)
+    one, other = np.unique(ends, axis=0).T
+    return np.stack([view[one], place[one], view[other], place[other]], 1)
 
 
 def middles(xyz: Doubles) -> Doubles:
