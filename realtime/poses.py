@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.poses import Candidates, Floats, Maps, Poses, check_shape
+from engines.skeleton import Skeleton
 from realtime.frames import Frame
 
 
@@ -70,14 +71,52 @@ class View:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Poses3D:
+    """The P people of one instant in space, by all cameras of a rig.
+
+    id: (P,) int64. xyz: (P, K, 3) metres in the rig's world, NaN = not known.
+    error: (P, K) root mean square distance from the views it rests on, pixels, NaN without any.
+    views: (P, K) how many views it rests on. filled: (P, K) carried over or guided by what came
+    before, as fewer than two views agree. detections: (P, V) each person's place among the people
+    of each view, -1 = not seen there.
+    """
+
+    skeleton: Skeleton
+    id: NDArray[np.int64]
+    xyz: Floats
+    error: Floats
+    views: NDArray[np.int64]
+    filled: NDArray[np.bool_]
+    detections: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        shape = len(self.id), len(self.skeleton.keypoints)
+        check_shape("Poses3D", "id", self.id, None)
+        check_shape("Poses3D", "xyz", self.xyz, *shape, 3)
+        for name in ("error", "views", "filled"):
+            check_shape("Poses3D", name, getattr(self, name), *shape)
+        check_shape("Poses3D", "detections", self.detections, len(self.id), None)
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """(P, K) whether a keypoint is known."""
+        return ~np.isnan(self.xyz[..., 0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Result:
     """What all cameras saw at one instant.
 
     time: seconds, of the first view. views: one a camera, None = that camera is out.
     seconds: how long each stage took for it. dropped: frames left out so far to stay live.
+    poses3d: the people in space, None without a rig; their ids are those of the views' tracks.
     """
 
     time: float
     views: tuple[View | None, ...]
     seconds: Mapping[str, float]
     dropped: int = 0
+    poses3d: Poses3D | None = None
