@@ -1,6 +1,6 @@
 """What can go wrong with models and devices, each with a sentence for the user."""
 
-LONGEST = 400  # characters of a sentence
+LONGEST = 800  # characters of a sentence: two addresses of weights must fit
 
 
 class EngineError(Exception):

@@ -72,7 +72,11 @@ def locate(
         for file in lacking:
             fetch(file, cache_folder() / f"{file.sha256[:12]}-{file.name}", progress)
     except WeightsError as error:
-        raise UnreachableError(f"{advice}; to fetch them failed, as {error}.") from error
+        # Where they come from is in the advice already.
+        reason = str(error).replace(f"{file.url} ", "")
+        raise UnreachableError(
+            f"To fetch the weights failed, as {file.name} {reason}. {advice}."
+        ) from error
     return Located(form, served, Search(card).find_all(form))
 
 

@@ -27,7 +27,7 @@ from engines.errors import EngineError
 from realtime.errors import RealtimeError
 
 OWN = (EngineError, RealtimeError, CalibrationError)
-LONGEST = 400  # characters of a sentence
+LONGEST = 800  # characters of a sentence
 MEMORY = 12 << 30  # bytes of address space, lest one case takes the machine down
 
 
