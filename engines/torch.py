@@ -211,7 +211,7 @@ def load_module(torch: Any, card: Card, located: Located) -> Any:
         raise CardError(f"There is no network {name!r}; known are {', '.join(NETWORKS)}.")
     place, make = NETWORKS[name].split(":")
     fields = 1 + max(max(pair) for pair in card.paf_channels)
-    module = getattr(import_module(place), make)(len(card.skeleton.keypoints), fields)
+    module = getattr(import_module(place), make)(len(card.skeleton.keypoints) + 1, fields)
     try:
         # Nothing but tensors: a pickle of more could run code.
         module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))

@@ -135,15 +135,5 @@ class Tpami19(nn.Module):
         return result
 
 
-def cvpr17(keypoints: int, fields: int) -> nn.Module:
-    """CVPR'17's, for so many keypoints (18 with COCO) and affinity channels (38)."""
-    return Cvpr17(keypoints + 1, fields)
-
-
-def tpami19(keypoints: int, fields: int) -> nn.Module:
-    """TPAMI'19's, for so many keypoints (25 with BODY_25) and affinity channels (52)."""
-    return Tpami19(keypoints + 1, fields)
-
-
 def _conv(given: int, out: int, size: int) -> nn.Conv2d:
     return nn.Conv2d(given, out, size, padding=size // 2)

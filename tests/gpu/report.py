@@ -25,6 +25,7 @@ from engines.torch import TorchLane, TorchNetwork, load_torch
 from tests import synth
 
 CARD = load_card("human-pose-estimation-0001")
+ENTRY = CARD.input
 PICTURE = (1280, 720)
 REPEATS = 50
 NOT_RUN: list[str] = []
@@ -120,7 +121,7 @@ def parser_of(card: Card = CARD) -> PafDecoder:
 
 def compare(open_lane: Callable[[], Lane], height: int) -> None:
     """Letterbox to the bit, candidates and people as the numpy path finds them."""
-    box, parser = Letterbox.fit(PICTURE, height, 8), parser_of()
+    box, parser = Letterbox.fit(PICTURE, height, ENTRY.stride), parser_of()
     size = box.network
     for people, noise in ((1, 0.0), (5, 0.01), (20, 0.02)):
         rng = np.random.default_rng(people)
@@ -129,7 +130,7 @@ def compare(open_lane: Callable[[], Lane], height: int) -> None:
             for _ in range(2)
         ]
         lane = open_lane()
-        frame = Frame(lane, Still(maps), parser, CARD.input, box, 2)
+        frame = Frame(lane, Still(maps), parser, ENTRY, box, 2)
         shape = 2, PICTURE[1], PICTURE[0], 3
         pictures = rng.integers(0, 256, shape).astype(np.uint8)
         worst_xy = worst_score = 0.0
@@ -183,15 +184,15 @@ def table(
     print(f"   {'input':>10}{'batch':>6}{''.join(f'{part:>10}' for part in parts)}"
           f"{'end to end':>12}{'frames/s':>10}")  # fmt: skip
     for height in heights:
-        box = Letterbox.fit(PICTURE, height, 8)
+        box = Letterbox.fit(PICTURE, height, ENTRY.stride)
         rng = np.random.default_rng(0)
         maps = synth.render(synth.crowd(20, box.network, rng), box.network, noise=0.01, rng=rng)
         for batch in batches:
             pictures = list(rng.integers(0, 256, (batch, *PICTURE[::-1], 3)).astype(np.uint8))
             lane = open_lane()
-            frame = Frame(lane, network, parser_of(), CARD.input, box, batch)
+            frame = Frame(lane, network, parser_of(), ENTRY, box, batch)
             # Peaks and limbs work on a crowd of 20, whatever the network makes of noise.
-            still = Frame(lane, Still([maps] * batch), parser_of(), CARD.input, box, batch)
+            still = Frame(lane, Still([maps] * batch), parser_of(), ENTRY, box, batch)
             still.start(pictures)
             still.result()
             figures = [
@@ -211,7 +212,7 @@ def stream(
 ) -> tuple[float, float]:
     """Milliseconds of a set alone, from host memory to candidates; frames/s with two in flight."""
     sets = 1 if ARGS.dry else 200
-    estimator = OnDevice(open_lane, network, parser_of(), CARD.input, height)
+    estimator = OnDevice(open_lane, network, parser_of(), ENTRY, height)
     times = []
     for _ in range(sets):
         began = time.perf_counter()
@@ -240,7 +241,7 @@ def floors(torch: Any, module: Any, heights: list[int], device: str) -> None:
     bandwidth = 2 * one.nbytes / copy * 1e3
     print(f"   matrix product {rate / 1e12:.2f} TFLOP/s, copy {bandwidth / 1e9:.0f} GB/s")
     for height in heights:
-        wide, high = Letterbox.fit(PICTURE, height, 8).network
+        wide, high = Letterbox.fit(PICTURE, height, ENTRY.stride).network
         with FlopCounterMode(display=False) as counter, torch.inference_mode():
             entry = torch.zeros(1, 3, high, wide, device=device)
             module.to(torch.device(device), torch.float32)(entry)
@@ -296,7 +297,7 @@ def main(wanted: Wanted, trouble: str | None) -> int:
     own = [one for one in NETWORKS if not one.startswith("openpose")]
     name = ARGS.network or [*own, "openpose-tpami19"][0]
     place, make = NETWORKS[name].split(":")
-    module = getattr(import_module(place), make)(18, 38)
+    module = getattr(import_module(place), make)(19, 38)
     precision = "fp32" if ARGS.dry else "fp16"
     network = TorchNetwork(torch, module, precision, device)
     title = f"torch {precision}, {name} with random weights"
@@ -304,7 +305,8 @@ def main(wanted: Wanted, trouble: str | None) -> int:
         table(title, lambda: TorchLane(torch, device), Crowded(network), heights, batches)
     if cuda is not None:
         with step("CUDA kernels alone"):
-            still = [(np.zeros((19, 46, 82), np.float32), np.zeros((38, 46, 82), np.float32))]
+            wide, high = (n // 8 for n in Letterbox.fit(PICTURE, 368, ENTRY.stride).network)
+            still = [tuple(np.zeros((n, high, wide), np.float32) for n in (19, 38))]
             table("no network, pycuda", cuda.lane, Still(still), [368], [1])
         cuda.close()
     with step("TensorRT"):

@@ -38,7 +38,9 @@ def install(wheels: Path) -> str | None:
         (home / ".aksetup-defaults.py").write_text("CUDA_ENABLE_CURAND = False\n")
         if driver := _driver():
             (home / "libcuda.so").symlink_to(driver)
-        path = f"{os.environ.get('PATH', '')}:/usr/local/cuda/bin"
+        # A wrapper of nvcc elsewhere on PATH would lead to headers that are not there.
+        toolkit = os.environ.get("CUDA_HOME", "/usr/local/cuda")
+        path = f"{toolkit}/bin:{os.environ.get('PATH', '')}"
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "pip", "install", "--no-index", "--no-build-isolation"),

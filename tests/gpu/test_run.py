@@ -21,7 +21,7 @@ def test_its_dry_run_compares_with_numpy_and_lists_what_it_could_not_do() -> Non
     else:
         pytest.skip("this machine has a driver: run the script itself")
     done = subprocess.run(
-        [sys.executable, "-m", "tests.gpu.run", "--dry", "--network", "openpose-tpami19"],
+        [sys.executable, "-m", "tests.gpu.run", "--dry", "--network", "pafnet"],
         cwd=ROOT,
         capture_output=True,
         text=True,
