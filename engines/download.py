@@ -31,6 +31,8 @@ Progress = Callable[[str, int, int], None]  # file name, bytes that are here, by
 TIMEOUT = 20.0  # seconds without a byte
 PAUSES = (0.5, 1.0, 2.0)  # seconds before each new attempt in a row that brings nothing
 BLOCK = 1 << 16
+# What a redirection that says it is longer than all memory raises, or one to no address.
+NONSENSE = (ValueError, OverflowError, MemoryError)
 AGAIN = (408, 429, 500, 502, 503, 504)  # HTTP answers that another attempt may change
 
 
@@ -163,7 +165,7 @@ def _open(file: WeightFile, here: int, part: Path) -> HTTPResponse:
         elif error.code not in AGAIN:
             raise WeightsError(f"{file.url} answers {error.code} {error.reason}") from error
         raise _BrokenOff(f"answers {error.code} {error.reason}") from error
-    except (URLError, TimeoutError, HTTPException, ConnectionError, ValueError) as error:
+    except (URLError, TimeoutError, HTTPException, ConnectionError, *NONSENSE) as error:
         reason = getattr(error, "reason", error)
         if here:
             raise _BrokenOff(f"cannot be reached ({reason})") from error

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.poses import Floats, Poses, check_shape
+from engines.poses import Candidates, Floats, Maps, Poses, check_shape
 from engines.skeleton import Skeleton
 from realtime.frames import Frame
 
@@ -18,15 +19,19 @@ class Tracks:
     """The people of one frame with their identities.
 
     id: (P,) int64, -1 = untracked. filled: (P, K) keypoints carried over rather than seen.
+    speed: (P,) pixels a second against the background, NaN = unknown; None = of nobody.
     """
 
     id: NDArray[np.int64]
     poses: Poses
     filled: NDArray[np.bool_]
+    speed: Floats | None = None
 
     def __post_init__(self) -> None:
         check_shape("Tracks", "id", self.id, len(self.poses))
         check_shape("Tracks", "filled", self.filled, *self.poses.score.shape)
+        if self.speed is not None:
+            check_shape("Tracks", "speed", self.speed, len(self.poses))
 
     def __len__(self) -> int:
         return len(self.id)
@@ -36,13 +41,33 @@ class Tracks:
         """Poses of a single frame: nobody has an identity."""
         return cls(np.full(len(poses), -1, np.int64), poses, np.zeros(poses.score.shape, bool))
 
+    def some(self, which: NDArray[np.int_]) -> Self:
+        """The people in these rows."""
+        speed = None if self.speed is None else self.speed[which]
+        return replace(
+            self,
+            id=self.id[which],
+            poses=self.poses.some(which),
+            filled=self.filled[which],
+            speed=speed,
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """What one camera saw."""
+    """What one camera saw.
+
+    candidates: what the network found before it was put together to people, None without one.
+    """
 
     frame: Frame
     tracks: Tracks
+    candidates: Candidates | None = None
+
+    @property
+    def maps(self) -> Maps | None:
+        """The network's maps, where somebody wanted to see them when it gave them."""
+        return self.candidates.maps if self.candidates else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

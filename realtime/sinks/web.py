@@ -8,6 +8,7 @@ from typing import Self
 
 from engines.skeleton import Skeleton
 from realtime.lines import header_line
+from realtime.look import Shown
 from realtime.poses import Result
 from realtime.stages import Stages
 from realtime.web.address import Address, listen
@@ -28,6 +29,7 @@ class WebSink:
         model: str,
         skeleton: Skeleton,
         sources: Sequence[str],
+        shown: Shown | None = None,
         *,
         announce: bool = True,
     ) -> None:
@@ -36,6 +38,7 @@ class WebSink:
         self._model = model
         self._header = header_line(model, skeleton, sources)
         self._sources = sources
+        self._shown = shown or Shown(keypoints=skeleton.keypoints)
         self._announce = announce
         self._server: Server | None = None
         self._stages = Stages()
@@ -43,7 +46,9 @@ class WebSink:
     def __enter__(self) -> Self:
         listener = listen(self.address)
         self.address = Address(self.address.host, listener.getsockname()[1])
-        self._server = Server(listener, self._token, self._header, self._model, self._sources)
+        self._server = Server(
+            listener, self._token, self._header, self._model, self._sources, self._shown
+        )
         self._stages.start("serve", self._server.run)
         if self._announce:
             hint = "?token=..." if self._token else ""
