@@ -166,11 +166,17 @@ class OutputSettings:
     """Copy the sound of the source, in step, into the video of --output."""
     stats: Path | None = None
     """Write the figures of the run (times, drops, versions, machine) as JSON at its end."""
+    rig: Path | None = None
+    """The calibrated cameras of the sources (a .toml): people are found in space, in metres."""
+    json3d: Path | None = None
+    """Write the people in space as OpenPose JSON, one file an instant, into this folder."""
     quiet: bool = False
     """No status line, no notices, no summary; errors only."""
 
     def __post_init__(self) -> None:
         check_access(self.serve, self.serve_token)
+        if self.json3d is not None and self.rig is None:
+            raise SettingsError("--json3d needs the calibrated cameras: --rig FILE.toml.")
         if self.part_candidates and (self.json is None or self.json_skeleton is not None):
             raise SettingsError(
                 "--part-candidates adds the model's own keypoints to --json FOLDER; name a folder, "

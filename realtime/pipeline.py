@@ -31,6 +31,7 @@ from realtime.poses import Result, Tracks, View
 from realtime.record import Recorder
 from realtime.sinks import Keypoints, Model, Together, open_sinks, open_stats
 from realtime.sources import enter_sources, open_sources
+from realtime.space import Space, open_rig
 from realtime.stages import Stages
 from realtime.sync import FrameSet, Gate, merge
 
@@ -76,7 +77,7 @@ class Pipeline:
     they can be; behind it, and everywhere for files, a full channel makes the stage before wait.
     open_engine: None where the frames bring their poses along. people: of each source, None = no
     ids. every: how many sets come to one that the network is asked about. idle: called in
-    iteration, again and again, while no result comes.
+    iteration, again and again, while no result comes. space: where there is a rig.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Pipeline:
         every: int = 1,
         clock: Clock = time.monotonic,
         idle: Callable[[], None] | None = None,
+        space: Space | None = None,
     ) -> None:
         self._sources = sources
         self._live = sources[0].live
@@ -96,6 +98,7 @@ class Pipeline:
         self._cast: Sequence[People | None] = people or [None] * len(sources)
         self._every = every
         self._idle = idle
+        self._space = space
         self._entrance: Channel[FrameSet] = Channel(1, drop_oldest=self._live)
         self._inferred: Channel[Inferred] = Channel(1)
         self._results: Channel[Result] = Channel(1)
@@ -218,9 +221,12 @@ class Pipeline:
                 _meet(frame, seen, people)
                 for frame, seen, people in zip(item.frames, item.poses(), self._cast, strict=True)
             )
-            seconds = {"infer": item.seconds, "people": self._clock() - began}
             moment = next(filter(None, item.frames)).time
-            self._results.put(Result(moment, views, seconds, self.dropped))
+            poses3d = None
+            if self._space is not None:
+                views, poses3d = self._space.place(moment, views)
+            seconds = {"infer": item.seconds, "people": self._clock() - began}
+            self._results.put(Result(moment, views, seconds, self.dropped, poses3d))
         self._results.close()
 
 
@@ -263,6 +269,11 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             model = card = usual_model(settings.models.precision)
         keypoints = model.skeleton.keypoints
         shown = Shown(parse_look(settings.outputs.view, keypoints), keypoints)
+        space = None
+        if settings.outputs.rig is not None:
+            names = [source.name for source in sources]
+            rig = open_rig(settings.outputs.rig, names, announce=not settings.outputs.quiet)
+            space = Space(rig, model.skeleton)
         outputs = open_sinks(settings.outputs, sources, settings.sources.source, model, shown)
         if skeleton is None:
             models = settings.models
@@ -279,7 +290,9 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         if settings.outputs.record is not None:
             recorder = stack.enter_context(Recorder(settings.outputs.record, sources))
         every = settings.tracks.detect_every
-        results = iter(Pipeline(sources, open_engine, recorder, people, every, idle=sinks.idle))
+        results = iter(
+            Pipeline(sources, open_engine, recorder, people, every, idle=sinks.idle, space=space)
+        )
         for result in stack.enter_context(closing(results)):
             sinks.write(result)
             yield result

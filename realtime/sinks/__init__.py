@@ -24,6 +24,7 @@ from realtime.sinks.files import source_files
 from realtime.sinks.heatmaps import HeatmapsSink, Kind
 from realtime.sinks.images import ImageSink, ImagesSink
 from realtime.sinks.json import JsonSink
+from realtime.sinks.json3d import Json3DSink
 from realtime.sinks.lines import CsvSink, JsonLinesSink, UdpSink
 from realtime.sinks.mot import MotSink
 from realtime.sinks.overlay import Overlay
@@ -104,6 +105,8 @@ def open_sinks(
             files.append(sink if len(sources) == 1 else OneView(camera, sink))
     if model is not None:
         files.extend(_open_lines(settings, sources, taken, model))
+    if settings.json3d is not None and settings.rig is not None:
+        files.append(Json3DSink(settings.json3d, settings.rig.stem))
     # Entered last, the files are finished first; then comes the summary; then the window, which
     # may wait for a key.
     front: list[Sink] = []
