@@ -126,6 +126,8 @@ class OutputSettings:
     """Show the poses in a window; q or Esc quits. On by default where there is a display."""
     output: Path | None = None
     """Write the pictures with the poses: .mp4, .mkv, .avi, a folder (a .jpg each), or one image."""
+    mosaic: bool = False
+    """Put the pictures of all sources into one, with --rig the people in space over them."""
     view: str = "skeleton"
     """What all pictures show: skeleton, heatmaps, pafs, or part:NAME (a keypoint's heat map)."""
     heatmaps: Path | None = None
@@ -202,6 +204,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.outputs.audio and self.sources.loop:
             raise SettingsError("--audio does not go with --loop: sound is copied once only.")
+        if self.outputs.mosaic and len(self.sources.source) < 2:
+            raise SettingsError("--mosaic needs several sources: give --source for each camera.")
         if self.outputs.mot is not None and not self.tracks.track:
             raise SettingsError("--mot needs ids; leave out --no-track.")
         maps = self.outputs.heatmaps is not None or self.outputs.part_candidates

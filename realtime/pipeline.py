@@ -269,12 +269,12 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             model = card = usual_model(settings.models.precision)
         keypoints = model.skeleton.keypoints
         shown = Shown(parse_look(settings.outputs.view, keypoints), keypoints)
-        space = None
+        space = rig = None
         if settings.outputs.rig is not None:
             names = [source.name for source in sources]
             rig = open_rig(settings.outputs.rig, names, announce=not settings.outputs.quiet)
             space = Space(rig, model.skeleton)
-        outputs = open_sinks(settings.outputs, sources, settings.sources.source, model, shown)
+        outputs = open_sinks(settings.outputs, sources, settings.sources.source, model, shown, rig)
         if skeleton is None:
             models = settings.models
             if settings.tracks.track:  # the tracker chooses, by age

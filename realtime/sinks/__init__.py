@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self, runtime_checkable
 
+from calibration.camera import Rig
 from engines.opencv import explain_import_error
 from engines.skeleton import Skeleton, named_skeleton
 from realtime.config import VIDEO_ENDINGS, OutputSettings, Settings
@@ -18,6 +19,7 @@ from realtime.frames import Source
 from realtime.lines import header_line
 from realtime.look import Shown
 from realtime.poses import Result
+from realtime.reproject import Reprojection
 from realtime.sinks import images
 from realtime.sinks.coco import CocoSink
 from realtime.sinks.files import source_files
@@ -26,6 +28,7 @@ from realtime.sinks.images import ImageSink, ImagesSink
 from realtime.sinks.json import JsonSink
 from realtime.sinks.json3d import Json3DSink
 from realtime.sinks.lines import CsvSink, JsonLinesSink, UdpSink
+from realtime.sinks.mosaic import Mosaic
 from realtime.sinks.mot import MotSink
 from realtime.sinks.overlay import Overlay
 from realtime.sinks.progress import ProgressSink
@@ -83,20 +86,28 @@ def open_sinks(
     origins: Sequence[str] = (),
     model: Model | None = None,
     shown: Shown | None = None,
+    rig: Rig | None = None,
 ) -> list[Sink]:
     """The outputs that the settings ask for, in the order in which to enter them.
 
     Several sources have files of their own: folders get a folder for each, files its name.
     origins: what --source said, whose files no output may overwrite. model: what the
     outputs by lines and --serve name and without which they are left out. shown: what pictures
-    show, and whether maps are needed for that.
+    show, and whether maps are needed for that. rig: its cameras in the order of the sources.
     OutputError where one of them cannot work; nothing is overwritten yet.
     """
+    names = [source.name for source in sources]
+    bodies = Reprojection(rig) if rig is not None and settings.mosaic else None
     overlay = Overlay(shown, angles=settings.angles)
+    if settings.mosaic:
+        overlay = Mosaic(names, shown, bodies, angles=settings.angles)
     if isinstance(model, Keypoints):
         _refuse_maps(settings)
     taken = [file for origin in origins for file in source_files(origin)]
     files: list[Sink] = []
+    if settings.mosaic and settings.output is not None:
+        sound = open_sound(sources[0], origins[0]) if settings.audio and origins else None
+        files.append(_open_pictures(settings.output, sources[0], taken, overlay, sound))
     for camera, source in enumerate(sources):
         own = settings if len(sources) == 1 else _of_source(settings, source.name)
         origin = origins[camera] if camera < len(origins) else ""
@@ -151,7 +162,7 @@ def _of_source(settings: OutputSettings, name: str) -> OutputSettings:
 
     return replace(
         settings,
-        output=own(settings.output),
+        output=settings.output if settings.mosaic else own(settings.output),
         json=settings.json and settings.json / name,
         coco=own(settings.coco),
         mot=own(settings.mot),
@@ -167,7 +178,7 @@ def _open_files(
     overlay: Overlay,
     skeleton: Skeleton | None,
 ) -> Iterator[Sink]:
-    if settings.output is not None:
+    if settings.output is not None and not settings.mosaic:
         sound = open_sound(source, origin) if settings.audio else None
         yield _open_pictures(settings.output, source, taken, overlay, sound)
     if settings.json is not None:
