@@ -150,6 +150,8 @@ class OutputSettings:
     """Write COCO keypoint results to this file."""
     serve: str | None = None
     """Show everything live to browsers and programs, at [HOST:]PORT (this computer only)."""
+    show3d: bool = False
+    """Show the people in space live in a browser: /space of --serve (at 8080 without it)."""
     serve_token: str | None = None
     """What others must know to be let in by --serve; needed unless HOST is this computer."""
     jsonl: Path | None = None
@@ -176,6 +178,10 @@ class OutputSettings:
     """No status line, no notices, no summary; errors only."""
 
     def __post_init__(self) -> None:
+        if self.show3d and self.rig is None:
+            raise SettingsError("--show3d needs the calibrated cameras: --rig FILE.toml.")
+        if self.show3d and self.serve is None:
+            object.__setattr__(self, "serve", "8080")
         check_access(self.serve, self.serve_token)
         if self.json3d is not None and self.rig is None:
             raise SettingsError("--json3d needs the calibrated cameras: --rig FILE.toml.")

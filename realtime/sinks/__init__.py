@@ -126,7 +126,7 @@ def open_sinks(
         live, announce = sources[0].live, not settings.quiet
         front.append(WindowSink(overlay, hold=hold, live=live, announce=announce))
     if settings.serve is not None and model is not None:
-        front.append(_open_server(settings, settings.serve, sources, model, overlay.shown))
+        front.append(_open_server(settings, settings.serve, sources, model, overlay.shown, rig))
     if not settings.quiet:
         own = settings if len(sources) == 1 else _of_source(settings, "*")
         written = [
@@ -219,6 +219,7 @@ def _open_server(
     sources: Sequence[Source],
     model: Model,
     shown: Shown,
+    rig: Rig | None,
 ) -> Sink:
     # Imported here: a web server takes a fifth of a second that other runs need not pay.
     try:
@@ -233,6 +234,7 @@ def _open_server(
         [source.name for source in sources],
         shown,
         announce=not settings.quiet,
+        rig=rig,
     )
 
 

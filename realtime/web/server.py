@@ -27,6 +27,7 @@ from realtime.web.figures import Figures
 from realtime.web.guard import HEADERS, Guard
 from realtime.web.mailbox import Mailbox
 from realtime.web.painter import jpeg
+from realtime.web.space import space_line
 
 WAITING = 8  # results on their way to the loop
 LINES = 64  # lines that wait for a client; a slower one misses the oldest
@@ -52,14 +53,20 @@ class Server:
         sources: Sequence[str],
         shown: Shown,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        space: str | None = None,
     ) -> None:
         self._listener = listener
         self._guard = Guard(token)
         self._header = header.encode()
+        self._space = space.encode() if space else None
         self._shown = shown
         self._clock = clock
         self._figures = Figures(model, sources)
-        self._page = (files("realtime.web") / "page.html").read_text(encoding="utf-8")
+        self._page, self._space_page = (
+            (files("realtime.web") / name).read_text(encoding="utf-8")
+            for name in ("page.html", "space.html")
+        )
         self._loop = asyncio.new_event_loop()
         self._lock = Lock()
         self._waiting: deque[tuple[Result, float]] = deque(maxlen=WAITING)
@@ -68,6 +75,7 @@ class Server:
         self._fresh = asyncio.Event()
         self._newest: Result | None = None
         self._readers: set[Mailbox] = set()
+        self._onlookers: set[Mailbox] = set()  # of the people in space
         # Who looks at a source, and at all of them, by view; None is the one that the run shows.
         self._watchers: list[dict[Look | None, set[Mailbox]]] = [{} for _ in sources]
         self._pages: dict[Look | None, set[Mailbox]] = {}
@@ -98,6 +106,8 @@ class Server:
         app.on_response_prepare.append(_add_headers)
         app.router.add_get("/", self._get_page)
         app.router.add_get("/ws", self._get_lines)
+        app.router.add_get("/space", self._get_space_page)
+        app.router.add_get("/space/ws", self._get_space)
         app.router.add_get("/pictures", self._get_pictures)
         app.router.add_get(r"/video/{view:\d{1,3}}", self._get_video)
         app.router.add_get("/video", self._get_video)
@@ -144,6 +154,10 @@ class Server:
                 for line in [frame_line(view).encode() for view in result.views if view]:
                     for box in self._readers:
                         box.put(line)
+            if self._onlookers and result.poses3d is not None:
+                people = space_line(result).encode()
+                for box in self._onlookers:
+                    box.put(people)
         self._fresh.set()
 
     async def _paint(self) -> None:
@@ -174,7 +188,9 @@ class Server:
             await asyncio.sleep(max(took, 1 / RATE - took))
 
     def _clients(self) -> list[Mailbox]:
-        return [box for group in (self._readers, *self._lookers()) for box in group]
+        return [
+            box for group in (self._readers, self._onlookers, *self._lookers()) for box in group
+        ]
 
     def _lookers(self) -> Iterator[set[Mailbox]]:
         for groups in (self._pages, *self._watchers):
@@ -222,6 +238,15 @@ class Server:
 
     async def _get_page(self, _: web.Request) -> web.Response:
         return web.Response(text=self._page, content_type="text/html")
+
+    async def _get_space_page(self, _: web.Request) -> web.Response:
+        return web.Response(text=self._space_page, content_type="text/html")
+
+    async def _get_space(self, request: web.Request) -> web.WebSocketResponse:
+        """The cameras and the skeleton, then a line an instant: the people in space."""
+        if self._space is None:
+            raise web.HTTPNotFound(text="Nobody is found in space without --rig.\n")
+        return await self._follow(request, self._onlookers, LINES, WSMsgType.TEXT, self._space)
 
     async def _get_views(self, _: web.Request) -> web.Response:
         keypoints = self._shown.keypoints
