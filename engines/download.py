@@ -7,10 +7,9 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from email.message import Message
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
@@ -156,12 +155,12 @@ class _Redirects(HTTPRedirectHandler):
     """urllib's own, which leaves the connection open where a redirection makes no sense."""
 
     def http_error_302(
-        self, request: Request, answer: Any, code: int, reason: str, headers: Message
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage
     ) -> Any:
         try:
-            return super().http_error_302(request, answer, code, reason, headers)
+            return super().http_error_302(req, fp, code, msg, headers)
         except BaseException:
-            answer.close()
+            fp.close()
             raise
 
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
