@@ -101,7 +101,7 @@ def _saddles(gray: Gray, xy: Doubles, across: int) -> bool:
     with the outer edge of the board for a row of corners.
     """
     grid = xy.reshape(-1, across, 2)
-    right, down = 0.3 * np.gradient(grid, axis=1), 0.3 * np.gradient(grid, axis=0)
+    right, down = (0.3 * np.asarray(np.gradient(grid, axis=axis)) for axis in (1, 0))
     around = np.stack(
         [
             _at(gray, grid + up * right + sign * down)
