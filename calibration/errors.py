@@ -7,3 +7,11 @@ class CalibrationError(Exception):
 
 class RigError(CalibrationError, ValueError):
     """A camera or rig that is not complete, or whose numbers make no camera."""
+
+
+class BoardError(CalibrationError, ValueError):
+    """A board that cannot be, or that is not the one in the pictures."""
+
+
+class DegenerateError(CalibrationError):
+    """Pictures that cannot answer the question, however many there are; says which would."""

@@ -7,10 +7,11 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
+from typing import IO, Any
 from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from filelock import FileLock
 from rich.console import Console
@@ -150,13 +151,29 @@ def _receive(file: WeightFile, part: Path, progress: Progress) -> None:
         raise _BrokenOff(f"broke off at {here} of {file.size} bytes")
 
 
+class _Redirects(HTTPRedirectHandler):
+    """urllib's own, which leaves the connection open where a redirection makes no sense."""
+
+    def http_error_302(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage
+    ) -> Any:
+        try:
+            return super().http_error_302(req, fp, code, msg, headers)
+        except BaseException:
+            fp.close()
+            raise
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+
 def _open(file: WeightFile, here: int, part: Path) -> HTTPResponse:
     """The server's answer from byte `here` on."""
     headers = {"User-Agent": "posestream"}
     if here:
         headers["Range"] = f"bytes={here}-"
     try:
-        response: HTTPResponse = urlopen(Request(file.url or "", headers=headers), timeout=TIMEOUT)
+        request = Request(file.url or "", headers=headers)
+        response: HTTPResponse = build_opener(_Redirects).open(request, timeout=TIMEOUT)
         return response
     except HTTPError as error:
         error.close()

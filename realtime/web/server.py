@@ -152,8 +152,10 @@ class Server:
             self._newest = result
             if self._readers:
                 for line in [frame_line(view).encode() for view in result.views if view]:
+                    packed = text_frame(line)
                     for box in self._readers:
-                        box.put(line)
+                        if not box.pass_on(packed):
+                            box.put(line)
             if self._onlookers and result.poses3d is not None:
                 people = space_line(result).encode()
                 for box in self._onlookers:
@@ -201,7 +203,7 @@ class Server:
         self, group: set[Mailbox], capacity: int, transport: asyncio.Transport
     ) -> Iterator[Mailbox]:
         """A mailbox while a client is there."""
-        box = Mailbox(capacity)
+        box = Mailbox(capacity, transport)
         group.add(box)
         try:
             yield box
@@ -356,6 +358,15 @@ def _transport(request: web.Request) -> asyncio.Transport:
     if request.transport is None:
         raise ConnectionResetError
     return request.transport
+
+
+def text_frame(text: bytes) -> bytes:
+    """A WebSocket message of a server as it goes over the wire (RFC 6455, section 5.2)."""
+    if len(text) < 126:
+        return bytes([0x81, len(text)]) + text
+    if len(text) < 1 << 16:
+        return bytes([0x81, 126]) + len(text).to_bytes(2, "big") + text
+    return bytes([0x81, 127]) + len(text).to_bytes(8, "big") + text
 
 
 async def _send(

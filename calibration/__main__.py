@@ -1,0 +1,63 @@
+"""Cameras: print a board, calibrate cameras and rigs, check, convert and show them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+USER_ERROR = 2
+INTERRUPTED = 130
+COMMANDS = {
+    "board": "write a board to print, in true size",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that the arguments name; the exit code says how it went."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        lines = [f"  {name:12}{about}" for name, about in COMMANDS.items()]
+        usage = "usage: python -m calibration COMMAND [--help] ...\n\n"
+        sys.stdout.write(f"{usage}{__doc__}\n\n" + "\n".join(lines) + "\n")
+        return 0 if words else USER_ERROR
+    if words[0] not in COMMANDS:
+        return _fail(f"There is no command {words[0]!r}; there are {', '.join(COMMANDS)}.")
+    try:
+        import tyro
+
+        from calibration.errors import CalibrationError
+        from realtime.errors import RealtimeError
+
+        command = import_module(f"calibration.commands.{words[0]}")
+    except ImportError as error:
+        from engines.opencv import explain_import_error
+
+        sentence = explain_import_error(error)
+        if sentence is None:
+            raise
+        return _fail(sentence)
+    try:
+        options = tyro.cli(
+            command.Options,
+            prog=f"python -m calibration {words[0]}",
+            args=words[1:],
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.UseAppendAction),
+        )
+        command.run(options)
+    except (CalibrationError, RealtimeError) as error:
+        return _fail(str(error))
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+def _fail(sentence: str) -> int:
+    sys.stderr.write(f"posestream: {sentence}\n")
+    return USER_ERROR
+
+
+if __name__ == "__main__":
+    sys.exit(main())

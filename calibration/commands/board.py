@@ -1,0 +1,48 @@
+"""A board to print."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from calibration.board import write_board
+from calibration.commands.options import BoardOptions
+from calibration.errors import CalibrationError
+from calibration.printed import lay_out, write_sheet
+
+
+@dataclass(frozen=True)
+class Options:
+    """Write a board in true size (.pdf or .png), and its board.toml beside it."""
+
+    output: Path
+    """Where to, for example board.pdf."""
+    board: BoardOptions = field(default_factory=BoardOptions)
+    paper: Literal["a4", "a3", "letter"] = "a4"
+    """Size of the paper."""
+    force: bool = False
+    """Write over an old file."""
+
+
+def run(options: Options) -> None:
+    """Both files, and what to mind when printing."""
+    board = options.board.wanted()
+    settings = options.output.with_suffix(".toml")
+    for path in (options.output, settings):
+        if path.exists() and not options.force:
+            raise CalibrationError(f"{path} exists already; choose another name, or say --force.")
+    write_sheet(lay_out(board, options.paper), options.output)
+    write_board(board, settings)
+    sys.stdout.write(
+        f"{options.output}: {board}\n"
+        f"{settings}: the same for --board-file; mend `square` there to what you measure on paper\n"
+        "Print at 100 % (no fitting to the page) and glue it to something flat and stiff.\n"
+    )
+    if board.ambiguous:
+        sys.stdout.write(
+            "Mind: this chessboard looks the same upside down, so that two cameras may take it for "
+            "turned by 180 degrees. For several cameras take one even and one odd number, or "
+            "ChArUco.\n"
+        )

@@ -1,0 +1,185 @@
+"""Boards in pictures: corners with their ids, and how sharp they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.board import DICTIONARIES, Board
+from calibration.lens import Doubles
+
+LEAST = 6  # corners: fewer pin a board's pose badly, and lie on a line often
+GRIDS = range(3, 15)  # inner corners of boards that people print
+Gray = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sighting:
+    """A board in one picture.
+
+    ids: (N,) of the corners, rising. xy: (N, 2) pixels. size: (width, height) of the picture.
+    blur: width of an edge in pixels, about 2 where it is sharp.
+    """
+
+    ids: NDArray[np.int64]
+    xy: Doubles
+    size: tuple[int, int]
+    blur: float
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class Finder:
+    """Finds one board; not for several threads at once."""
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self._charuco = (
+            cv2.aruco.CharucoDetector(board.charuco()) if board.kind == "charuco" else None
+        )
+
+    def find(self, gray: Gray) -> Sighting | None:
+        """The board in a picture of one channel; None where too little of it is seen."""
+        seen: Gray = 255 - gray if self.board.inverted else gray
+        found = self._squares(seen) if self._charuco is None else self._marked(seen)
+        if found is None or len(found[0]) < LEAST or _on_a_line(found[1]):
+            return None
+        ids, xy = found
+        height, width = gray.shape
+        return Sighting(ids, xy, (width, height), blur_of(gray, xy))
+
+    def _marked(self, gray: Gray) -> tuple[NDArray[np.int64], Doubles] | None:
+        assert self._charuco is not None
+        xy, ids, _, _ = self._charuco.detectBoard(gray)
+        if ids is None or len(ids) == 0:
+            return None
+        flat = ids.ravel().astype(np.int64)
+        order = np.argsort(flat)
+        return flat[order], xy.reshape(-1, 2).astype(np.float64)[order]
+
+    def _squares(self, gray: Gray) -> tuple[NDArray[np.int64], Doubles] | None:
+        across, down = self.board.grid
+        found, xy = cv2.findChessboardCornersSB(gray, (across, down), flags=cv2.CALIB_CB_ACCURACY)
+        if not found:
+            # The older detector forgives a border that the picture cuts or a hand covers.
+            flags = cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE
+            flags |= cv2.CALIB_CB_FAST_CHECK
+            found, xy = cv2.findChessboardCorners(gray, (across, down), flags=flags)
+            if not found:
+                return None
+            near = np.linalg.norm(np.diff(xy.reshape(down, across, 2), axis=1), axis=-1).min()
+            reach = int(np.clip(near / 4, 2, 11))
+            stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-3)
+            xy = cv2.cornerSubPix(gray, xy, (reach, reach), (-1, -1), stop)
+        flat = xy.reshape(-1, 2).astype(np.float64)
+        if not _saddles(gray, flat, across):
+            return None
+        if not self.board.ambiguous and _first_square(gray, flat, across) > 0:
+            flat = flat[::-1].copy()
+        return np.arange(across * down), flat
+
+
+def _first_square(gray: Gray, xy: Doubles, across: int) -> float:
+    """How much brighter the square beside the first corner is than its neighbours: the outer
+    corner of the squares is black by definition, and so is its neighbour on the diagonal.
+    """
+    grid = xy.reshape(-1, across, 2)
+    centres = (grid[:-1, :-1] + grid[1:, :-1] + grid[:-1, 1:] + grid[1:, 1:]) / 4
+    values = _at(gray, centres)
+    even = np.indices(values.shape).sum(0) % 2 == 0
+    return float(values[even].mean() - values[~even].mean())
+
+
+def _saddles(gray: Gray, xy: Doubles, across: int) -> bool:
+    """Whether black and white meet crosswise at the corners: a grid that is too large is found
+    with the outer edge of the board for a row of corners.
+    """
+    grid = xy.reshape(-1, across, 2)
+    right, down = (0.3 * np.asarray(np.gradient(grid, axis=axis)) for axis in (1, 0))
+    around = np.stack(
+        [
+            _at(gray, grid + up * right + sign * down)
+            for up, sign in ((1, 1), (-1, -1), (1, -1), (-1, 1))
+        ]
+    )
+    low, high = np.percentile(around, (10, 90))
+    one, other = around[:2], around[2:]
+    apart = np.maximum(one.min(0) - other.max(0), other.min(0) - one.max(0)) > 0.2 * (high - low)
+    edges = (apart[0], apart[-1], apart[:, 0], apart[:, -1])
+    return bool(apart.mean() > 0.8 and min(edge.mean() for edge in edges) > 0.5)
+
+
+def _at(gray: Gray, xy: Doubles) -> Doubles:
+    """The picture's values at the nearest pixels."""
+    x, y = np.moveaxis(xy.round().astype(int), -1, 0)
+    height, width = gray.shape
+    return np.asarray(gray[y.clip(0, height - 1), x.clip(0, width - 1)], np.float64)
+
+
+def _on_a_line(xy: Doubles) -> bool:
+    spread = np.linalg.svd(xy - xy.mean(0), compute_uv=False)
+    return bool(spread[1] < 0.02 * spread[0])
+
+
+def blur_of(gray: Gray, xy: Doubles) -> float:
+    """Median width of the edges at the corners, pixels: contrast over the steepest slope."""
+    near = [np.sort(np.linalg.norm(xy - one, axis=1))[1] for one in xy]
+    reach = int(np.clip(np.median(near) / 3, 3, 20))
+    widths = []
+    for x, y in xy.round().astype(int):
+        patch = gray[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1]
+        if min(patch.shape) < 3:
+            continue
+        across, down = (cv2.Sobel(patch, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
+        low, high = np.percentile(patch, (5, 95))
+        widths.append((high - low) / max(float(np.percentile(np.hypot(across, down), 98)), 0.1))
+    return float(np.median(widths)) if widths else float("inf")
+
+
+def better_board(board: Board, pictures: list[Gray]) -> str | None:
+    """What fits pictures in which `board` was not found: a sentence, None where nothing does."""
+    for other, what in _others(board):
+        finder = Finder(other)
+        if any(finder.find(gray) is not None for gray in pictures):
+            return what
+    if board.kind == "charuco":
+        finder = Finder(board)
+        if any(finder.find(np.ascontiguousarray(gray[:, ::-1])) for gray in pictures):
+            return "the pictures are mirrored, say --flip"
+    return None
+
+
+def _others(board: Board) -> Iterator[tuple[Board, str]]:
+    """Boards that are easily mistaken for this one, the likeliest first."""
+    turned = "without --inverted" if board.inverted else "with --inverted"
+    yield replace(board, inverted=not board.inverted), f"it is found {turned}"
+    if board.kind == "chessboard":
+        for across, down in sorted(
+            product(GRIDS, GRIDS), key=lambda g: abs(g[0] - board.columns) + abs(g[1] - board.rows)
+        ):
+            if down <= across and {across, down} != {board.columns, board.rows}:
+                yield (
+                    replace(board, columns=across, rows=down),
+                    f"{across}x{down} inner corners fit (--columns and --rows count corners "
+                    "between squares, not squares)",
+                )
+        return
+    other = "without --legacy" if board.legacy else "with --legacy"
+    yield replace(board, legacy=not board.legacy), f"it is found {other}"
+    for shape in ((board.rows, board.columns), (board.columns + 1, board.rows + 1)):
+        if shape != (board.columns, board.rows) and shape[0] * shape[1] // 2 <= len(
+            board.markers.bytesList
+        ):
+            sized = replace(board, columns=shape[0], rows=shape[1])
+            yield sized, f"{shape[0]}x{shape[1]} squares fit (--columns and --rows count squares)"
+    needed = board.columns * board.rows // 2
+    for name in DICTIONARIES:
+        known = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, name))
+        if name != board.dictionary and len(known.bytesList) >= needed:
+            yield replace(board, dictionary=name), f"its markers are of --dictionary {name}"

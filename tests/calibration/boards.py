@@ -1,0 +1,68 @@
+"""Photographs of boards with known answers."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.board import Board
+from calibration.camera import Camera, rotation_matrix
+from calibration.lens import Doubles
+from calibration.printed import Sheet, _black, _inverse, picture
+
+CHARUCO = Board("charuco", 5, 4, 0.05, 0.0375)
+CHESS = Board("chessboard", 7, 4, 0.04)
+TEXTURE_DPI = 300
+
+
+def pose(
+    rotation: tuple[float, float, float], centre: tuple[float, float, float], board: Board
+) -> tuple[Doubles, Doubles]:
+    """(3, 3), (3,): board to camera, its middle at `centre` of the camera's frame."""
+    turn = rotation_matrix(np.array(rotation))
+    middle = np.array([*np.array(board.size) / 2, 0])
+    return turn, np.array(centre) - turn @ middle
+
+
+@lru_cache(maxsize=32)
+def _ideal(camera: Camera) -> Doubles:
+    """(height, width, 2) where each pixel looks."""
+    x, y = np.meshgrid(np.arange(camera.size[0]), np.arange(camera.size[1]))
+    return camera.normalise(np.stack([x, y], axis=-1).astype(float))
+
+
+def photograph(
+    board: Board, camera: Camera, rotation: Doubles, translation: Doubles, *, noise: float = 2.0
+) -> NDArray[np.uint8]:
+    """What the camera (its own pose does not matter) sees of a board upon a grey wall."""
+    rim = board.square / 2
+    width, height = (side + 2 * rim for side in board.size)
+    black = [(x + rim, y + rim, w, h) for x, y, w, h in _black(board)]
+    if board.inverted:
+        black = _inverse((0, 0, width, height), black)
+    texture = picture(Sheet((width, height), tuple(black), ""), TEXTURE_DPI)
+    texture = np.pad(texture, 4, constant_values=110)
+    wide, high = camera.size
+    # Twice as fine as the picture, then halved: edges are as soft as a sensor makes them.
+    flat = cv2.resize(_ideal(camera), (2 * wide, 2 * high), interpolation=cv2.INTER_LINEAR)
+    rays = np.concatenate([flat, np.ones_like(flat[..., :1])], axis=-1) @ rotation
+    origin = -translation @ rotation
+    with np.errstate(all="ignore"):
+        far = -origin[2] / rays[..., 2]
+    on = origin[:2] + far[..., None] * rays[..., :2] + rim
+    at = on * (TEXTURE_DPI / 0.0254) - 0.5 + 4
+    at[~(far > 0)] = -100
+    fine = cv2.remap(
+        cv2.GaussianBlur(texture, (0, 0), 1.5),
+        at[..., 0].astype(np.float32),
+        at[..., 1].astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=110,
+    )
+    small = cv2.resize(fine, (wide, high), interpolation=cv2.INTER_AREA).astype(float)
+    grain = np.random.default_rng(0).normal(0, noise, small.shape)
+    return np.asarray((40 + 0.7 * small + grain).clip(0, 255), np.uint8)
