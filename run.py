@@ -7,6 +7,7 @@ python run.py --source video.mp4 --output poses.mp4 --json poses/
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 
@@ -39,6 +40,8 @@ def main() -> int:
             description=__doc__,
             config=(tyro.conf.OmitArgPrefixes, tyro.conf.UseAppendAction),
         )
+        if settings.outputs.quiet:
+            logging.getLogger("realtime").setLevel(logging.ERROR)
         run(settings)
     except (EngineError, RealtimeError) as error:
         return _fail(str(error))

@@ -55,19 +55,35 @@ def _parser() -> argparse.ArgumentParser:
     info = command("info", "what a model is, what it takes, and where its files lie")
     fetch = command("fetch", "fetch a model's weights now, unless they are here")
     bench = command("bench", "how fast a model runs on this machine")
+    build = command("build", "build a TensorRT engine for this machine's NVIDIA GPU")
     command("doctor", "check this machine; exit code 1 if the main job cannot run")
-    for one in (info, fetch, bench):
+    for one in (info, fetch, bench, build):
         one.add_argument("model", metavar="NAME", help="a model's name, or your own .toml card")
     for one in (fetch, bench):
         one.add_argument(
             "--precision",
-            choices=("auto", "fp32", "bf16", "int8"),
+            choices=("auto", "fp32", "bf16", "fp16", "int8"),
             default="auto",
             help="arithmetic of the network (default: auto, the fastest there are weights for)",
         )
+    bench.add_argument(
+        "--device", choices=("auto", "cuda", "cpu"), default="auto", help="(default: auto)"
+    )
     bench.add_argument("--height", type=_positive, help="network input rows (default: 256, card's)")
     bench.add_argument("--frames", type=_positive, default=100, help="to measure (default: 100)")
     bench.add_argument("--image", help="a picture to run on (default: 1280x720, black)")
+    build.add_argument(
+        "--precision",
+        choices=("fp16", "fp32", "int8"),
+        default="fp16",
+        help="arithmetic of the engine (default: fp16)",
+    )
+    build.add_argument(
+        "--max-batch", type=_positive, default=1, help="most pictures at once, one a camera"
+    )
+    build.add_argument(
+        "--heights", type=_positive, nargs="+", default=[], help="input rows (default: the card's)"
+    )
     return parser
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from engines.card import NetworkInput
 from engines.decoders.paf import PafDecoder
 from engines.letterbox import Letterbox
-from engines.poses import Candidates, Floats, Image, Poses
+from engines.poses import Candidates, Floats, Image, Maps, Poses
 
 BUCKET = 4  # strides: how coarsely the widths of mixed pictures are rounded up
 
@@ -29,7 +30,10 @@ class Network(Protocol):
 
 
 class BottomUp:
-    """An Estimator made of a network and the decoder of its head."""
+    """An Estimator made of a network and the decoder of its head.
+
+    keep_maps: asked at each result whether the candidates are to bring their maps along.
+    """
 
     def __init__(
         self,
@@ -38,6 +42,7 @@ class BottomUp:
         entry: NetworkInput,
         height: int,
         max_people: int | None,
+        keep_maps: Callable[[], bool] = lambda: False,
     ) -> None:
         self.depth = network.depth
         self._network = network
@@ -45,6 +50,7 @@ class BottomUp:
         self._entry = entry
         self._height = height
         self._max_people = max_people
+        self._keep_maps = keep_maps
         self._letterboxes: deque[list[Letterbox]] = deque()
         self._usual: tuple[int, int] | None = None
 
@@ -58,10 +64,17 @@ class BottomUp:
     def result(self) -> list[Candidates]:
         """The candidates of the oldest set in flight, in picture pixels."""
         letterboxes = self._letterboxes.popleft()
-        return [
-            self._decoder.evidence(heatmaps, pafs, box)
-            for (heatmaps, pafs), box in zip(self._network.result(), letterboxes, strict=True)
-        ]
+        keep = self._keep_maps()
+        found = []
+        for (heatmaps, pafs), box in zip(self._network.result(), letterboxes, strict=True):
+            candidates = self._decoder.evidence(heatmaps, pafs, box)
+            if keep:
+                # Copies: the network writes its next maps into the same memory.
+                own, stride = (heatmaps.copy(), pafs.copy()), self._decoder.stride
+                maps = Maps(*own, self._decoder.channels, stride, box.scaled)
+                candidates = replace(candidates, maps=maps)
+            found.append(candidates)
+        return found
 
     def decode(self, candidates: Candidates) -> Poses:
         """The people that the candidates make, best first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -12,11 +12,14 @@ from typing import Any, Literal
 from engines.decoders import DECODERS
 from engines.decoders.paf import PafSettings
 from engines.errors import CardError
+from engines.networks import NETWORKS
 from engines.skeleton import Skeleton, named_skeleton, parse_skeleton
 from engines.tables import build, check_keys, table, tables
 
 FOLDER = Path(__file__).parent / "cards"
-Precision = Literal["fp32", "bf16", "int8"]
+TALLEST = 4096  # rows of a network's input, as of --height
+MOST_SAMPLES = 1000  # along a limb, which is shorter than that on any map
+Precision = Literal["fp32", "bf16", "fp16", "int8"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,16 @@ class WeightFile:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """One form of a network: the precisions it serves, its files (the graph first), its outputs."""
+    """One form of a network: the precisions it serves, its files (the graph first), its outputs.
+
+    outputs: "heatmaps" and "pafs" -> the network's names for them.
+    network: of torch weights, the module in engines/networks that they belong to.
+    """
 
     precision: tuple[Precision, ...]
     files: tuple[WeightFile, ...]
-    outputs: dict[str, str]  # "heatmaps" and "pafs" -> the network's names for them
+    outputs: dict[str, str] = field(default_factory=dict)
+    network: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +67,11 @@ class NetworkInput:
     def __post_init__(self) -> None:
         if not len(self.mean) == len(self.scale) == 3 or 0 in self.scale:
             raise CardError("input needs three numbers for mean and scale, and no zero in scale.")
-        if self.stride < 1 or self.height < self.stride:
-            raise CardError("input needs a positive stride and a height that is not below it.")
+        if self.stride < 1 or not self.stride <= self.height <= TALLEST:
+            raise CardError(
+                "input needs a positive stride and a height that is not below it, and at most "
+                f"{TALLEST}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +122,8 @@ def load_card(model: str) -> Card:
     except CardError as error:
         raise CardError(f"Model card {path.name}: {error}") from error
     except (OSError, ValueError, RecursionError) as error:
-        raise CardError(f"Model card {path.name} cannot be read: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise CardError(f"Model card {path.name} cannot be read: {why}") from error
 
 
 def _parse(path: Path, data: dict[str, Any]) -> Card:
@@ -145,8 +157,14 @@ def _parse_weights(entry: dict[str, Any]) -> Weights:
     files = tables("files", entry.get("files"))
     built = tuple(build(WeightFile, "a file of the weights", file) for file in files)
     weights = build(Weights, "weights", {**entry, "files": built})
-    if not weights.precision or set(weights.outputs) != {"heatmaps", "pafs"}:
-        raise CardError("weights need a precision, and outputs for heatmaps and pafs.")
+    if not weights.precision:
+        raise CardError("weights need a precision.")
+    if weights.network is None and set(weights.outputs) != {"heatmaps", "pafs"}:
+        raise CardError("weights need outputs for heatmaps and pafs.")
+    if weights.network is not None and weights.network not in NETWORKS:
+        raise CardError(
+            f"there is no network {weights.network!r}; known are {', '.join(NETWORKS)}."
+        )
     return weights
 
 
@@ -167,6 +185,9 @@ def _parse_channels(skeleton: Skeleton, pafs: Any) -> tuple[tuple[int, int], ...
 
 
 def _checked_settings(settings: PafSettings) -> PafSettings:
-    if settings.samples < 1 or not 0 <= settings.least_above <= 1:
-        raise CardError("decoder needs samples of 1 or more and least_above from 0 to 1.")
+    if not 1 <= settings.samples <= MOST_SAMPLES or not 0 <= settings.least_above <= 1:
+        raise CardError(
+            f"decoder needs samples of 1 or more, at most {MOST_SAMPLES}, and least_above from 0 "
+            "to 1."
+        )
     return settings

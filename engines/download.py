@@ -7,10 +7,11 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
+from typing import IO, Any
 from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from filelock import FileLock
 from rich.console import Console
@@ -31,6 +32,8 @@ Progress = Callable[[str, int, int], None]  # file name, bytes that are here, by
 TIMEOUT = 20.0  # seconds without a byte
 PAUSES = (0.5, 1.0, 2.0)  # seconds before each new attempt in a row that brings nothing
 BLOCK = 1 << 16
+# What a redirection that says it is longer than all memory raises, or one to no address.
+NONSENSE = (ValueError, OverflowError, MemoryError)
 AGAIN = (408, 429, 500, 502, 503, 504)  # HTTP answers that another attempt may change
 
 
@@ -148,13 +151,29 @@ def _receive(file: WeightFile, part: Path, progress: Progress) -> None:
         raise _BrokenOff(f"broke off at {here} of {file.size} bytes")
 
 
+class _Redirects(HTTPRedirectHandler):
+    """urllib's own, which leaves the connection open where a redirection makes no sense."""
+
+    def http_error_302(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage
+    ) -> Any:
+        try:
+            return super().http_error_302(req, fp, code, msg, headers)
+        except BaseException:
+            fp.close()
+            raise
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+
 def _open(file: WeightFile, here: int, part: Path) -> HTTPResponse:
     """The server's answer from byte `here` on."""
     headers = {"User-Agent": "posestream"}
     if here:
         headers["Range"] = f"bytes={here}-"
     try:
-        response: HTTPResponse = urlopen(Request(file.url or "", headers=headers), timeout=TIMEOUT)
+        request = Request(file.url or "", headers=headers)
+        response: HTTPResponse = build_opener(_Redirects).open(request, timeout=TIMEOUT)
         return response
     except HTTPError as error:
         error.close()
@@ -163,7 +182,7 @@ def _open(file: WeightFile, here: int, part: Path) -> HTTPResponse:
         elif error.code not in AGAIN:
             raise WeightsError(f"{file.url} answers {error.code} {error.reason}") from error
         raise _BrokenOff(f"answers {error.code} {error.reason}") from error
-    except (URLError, TimeoutError, HTTPException, ConnectionError, ValueError) as error:
+    except (URLError, TimeoutError, HTTPException, ConnectionError, *NONSENSE) as error:
         reason = getattr(error, "reason", error)
         if here:
             raise _BrokenOff(f"cannot be reached ({reason})") from error

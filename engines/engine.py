@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from engines.bottomup import BottomUp
@@ -11,7 +11,7 @@ from engines.decoders import DECODERS
 from engines.decoders.paf import PafSettings
 from engines.openvino import OpenVino
 from engines.poses import Candidates, Image, Poses
-from engines.weights import Located
+from engines.weights import Device, Located
 
 
 class Estimator(Protocol):
@@ -33,18 +33,34 @@ def open_estimator(
     card: Card,
     located: Located,
     *,
+    device: Device = "cpu",
     height: int | None = None,
     live: bool = False,
     settings: PafSettings | None = None,
     max_people: int | None = None,
+    keep_maps: Callable[[], bool] = lambda: False,
 ) -> Estimator:
     """A model ready to run on this machine.
 
+    device: "cuda" is the first usable NVIDIA GPU; engines/nvidia.py says whether there is one.
     live: answer each picture as soon as possible rather than as many as possible.
-    height, settings: in place of the card's. DeviceError where the network cannot run here.
+    height, settings: in place of the card's. keep_maps: asked at each result, on its thread,
+    whether the candidates are to bring their maps along. DeviceError where the network cannot
+    run here.
     """
     decoder = DECODERS[card.decoder](
         card.skeleton, card.input.stride, card.paf_channels, settings or card.settings
     )
+    rows = height or card.input.height
+    if located.weights.network is not None:
+        from engines.torch import open_torch
+
+        return open_torch(
+            card, located, device, decoder, rows, max_people, live=live, keep_maps=keep_maps
+        )
+    if device == "cuda":
+        from engines.nvidia import open_nvidia
+
+        return open_nvidia(card, located, decoder, rows, max_people, live=live, keep_maps=keep_maps)
     network = OpenVino(card, located, live=live)
-    return BottomUp(network, decoder, card.input, height or card.input.height, max_people)
+    return BottomUp(network, decoder, card.input, rows, max_people, keep_maps)

@@ -33,22 +33,30 @@ def score_limbs(
     of those samples.
     """
     limb, first, second = _all_pairs(peaks, limbs)
-    allowed = samples - int(np.ceil(least_above * samples - 1e-6))
+    share, allowed = places(samples, least_above)
     xy = np.ascontiguousarray(peaks[:, 1:3].T)
     planes = np.array(channels, np.intp).T
-    # A pair with more misses than allowed is out whatever follows. The middle of the line tells
-    # most wrong pairs, so the full integral is taken for the few that survive it.
-    order = np.argsort(np.abs(np.arange(samples) - (samples - 1) / 2), kind="stable")
-    for which in (order[: allowed + 1], order):
-        share = (which / max(samples - 1, 1)).astype(np.float32)
+    # A pair with more misses than allowed is out whatever follows, so the full integral is taken
+    # only for the few that survive the middle of the line.
+    for which in (share[: allowed + 1], share):
         ends = xy.take(first, axis=1), xy.take(second, axis=1)
-        values = _along(fields, *ends, planes.take(limb, axis=1), share)
+        values = _along(fields, *ends, planes.take(limb, axis=1), which)
         above = values > sample_threshold
         count = above.sum(axis=0)
         keep = np.flatnonzero(count >= len(which) - allowed)
         limb, first, second = limb[keep], first[keep], second[keep]
     score = (values * above).sum(axis=0)[keep] / np.maximum(count[keep], 1)
     return np.stack([limb, first, second, score], axis=1).astype(np.float32)
+
+
+def places(samples: int, least_above: float) -> tuple[Floats, int]:
+    """Where to sample a line, 0 to 1, and at how many places a pair may miss the threshold.
+
+    The middle comes first: it tells most wrong pairs.
+    """
+    order = np.argsort(np.abs(np.arange(samples) - (samples - 1) / 2), kind="stable")
+    share = (order / max(samples - 1, 1)).astype(np.float32)
+    return share, samples - int(np.ceil(least_above * samples - 1e-6))
 
 
 def _all_pairs(peaks: Floats, limbs: Sequence[tuple[int, int]]) -> tuple[Ints, Ints, Ints]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,15 +25,38 @@ def check_shape(owner: str, field: str, array: NDArray[np.generic], *expected: i
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Maps:
+    """What a bottom-up network gave for one picture, before it is reduced to candidates.
+
+    heatmaps: (C, h, w) a confidence map a keypoint, then those that the network has beside
+    (OpenPose's: the background). pafs: (N, h, w) affinity fields, in the network's order.
+    channels: x and y channel of the field of each limb of the skeleton. stride: network pixels a
+    cell. scaled: (width, height) in network pixels that the picture covers, from the top left.
+    """
+
+    heatmaps: Floats
+    pafs: Floats
+    channels: tuple[tuple[int, int], ...]
+    stride: int
+    scaled: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        check_shape("Maps", "heatmaps", self.heatmaps, None, None, None)
+        check_shape("Maps", "pafs", self.pafs, None, *self.heatmaps.shape[1:])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
     """Evidence of a bottom-up network for one picture: a few kilobytes.
 
     peaks: (M, 4) keypoint type, x, y (image pixels), score; sorted by keypoint type.
     pairs: (Q, 4) limb, index of the first peak, index of the second peak, score.
+    maps: what they were found in, where somebody wants to see it.
     """
 
     peaks: Floats
     pairs: Floats
+    maps: Maps | None = None
 
     def __post_init__(self) -> None:
         check_shape("Candidates", "peaks", self.peaks, None, 4)
@@ -61,6 +85,18 @@ class Poses:
 
     def __len__(self) -> int:
         return len(self.xy)
+
+    @classmethod
+    def nobody(cls, skeleton: Skeleton) -> Self:
+        """A picture without people."""
+        keypoints = len(skeleton.keypoints)
+        xy = np.zeros((0, keypoints, 2), np.float32)
+        return cls(skeleton, xy, np.zeros((0, keypoints), np.float32), np.zeros(0, np.float32))
+
+    def some(self, which: NDArray[np.int_]) -> Self:
+        """The people in these rows."""
+        xy, score = self.xy[which], self.score[which]
+        return replace(self, xy=xy, score=score, person_score=self.person_score[which])
 
     @property
     def found(self) -> NDArray[np.bool_]:

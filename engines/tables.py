@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from dataclasses import MISSING, fields
 from reprlib import repr as short
@@ -11,6 +10,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from engines.errors import CardError
 
+LARGEST = 1e38  # beyond it networks, which calculate in float32, have infinity alone
 T = TypeVar("T")
 
 
@@ -18,7 +18,11 @@ def build(kind: type[T], where: str, entry: Any) -> T:
     """The dataclass `kind` from a table; its annotations say what each key may hold."""
     entry = table(where, entry)
     known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
-    required = [name for name, field in known.items() if field.default is MISSING]
+    required = [
+        name
+        for name, field in known.items()
+        if field.default is MISSING and field.default_factory is MISSING
+    ]
     check_keys(where, entry, known, required)
     hints = get_type_hints(kind)
     for key, value in entry.items():
@@ -69,5 +73,6 @@ def _fits(value: Any, hint: Any) -> bool:
     if isinstance(value, bool):
         return False
     if hint is float:
-        return isinstance(value, int | float) and math.isfinite(value)
+        # Compared, as TOML has whole numbers that no float can hold; NaN is not less either.
+        return isinstance(value, int | float) and abs(value) < LARGEST
     return isinstance(value, hint)

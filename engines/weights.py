@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +14,23 @@ import platformdirs
 
 from engines.card import Card, Precision, WeightFile, Weights
 from engines.download import Progress, fetch, sha256_of
-from engines.errors import WeightsError
+from engines.errors import UnreachableError, WeightsError
 
 PACKAGE = Path(__file__).parent / "weights"
 VARIABLE = "POSE_WEIGHTS"
 LEVELS = 2  # how many folders below those of POSE_WEIGHTS are looked into
-FASTEST: tuple[Precision, ...] = ("int8", "bf16", "fp32")
+Device = Literal["cpu", "cuda"]
+FASTEST: dict[Device, tuple[Precision, ...]] = {
+    "cpu": ("int8", "bf16", "fp32", "fp16"),
+    "cuda": ("fp16", "fp32", "bf16"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Located:
     """One form of a network on this machine.
 
-    precision: the arithmetic to use; where it is bf16 and the CPU has none, a runtime takes fp32.
+    precision: the arithmetic to use; a CPU takes bf16 for fp16, and fp32 where it has no bf16.
     paths: one for each of the form's files, the graph first.
     """
 
@@ -39,15 +43,18 @@ def locate(
     card: Card,
     precision: Precision | Literal["auto"] = "auto",
     *,
+    device: Device = "cpu",
     download: bool = True,
     progress: Progress | None = None,
 ) -> Located:
     """The weights that serve a precision, fetched into the cache where no folder has them.
 
-    `auto` takes the fastest form that is here, else fetches the fastest there is. progress: told
-    of the bytes as they come, see download_bar. WeightsError says what is wrong and what to do.
+    `auto` takes the fastest form for the device that is here, else fetches the fastest there is.
+    progress: told of the bytes as they come, see download_bar. WeightsError says what is wrong and
+    what to do, UnreachableError where it is only the network.
     """
-    forms = _serving(card, precision)
+    wanted: tuple[Precision, ...] = FASTEST[device] if precision == "auto" else (precision,)
+    forms = _serving(card, wanted)
     search = Search(card)
     for form, served in forms:
         if paths := search.find_all(form):
@@ -65,7 +72,11 @@ def locate(
         for file in lacking:
             fetch(file, cache_folder() / f"{file.sha256[:12]}-{file.name}", progress)
     except WeightsError as error:
-        raise WeightsError(f"{advice}; to fetch them failed, as {error}.") from error
+        # Where they come from is in the advice already.
+        reason = str(error).replace(f"{file.url} ", "")
+        raise UnreachableError(
+            f"To fetch the weights failed, as {file.name} {reason}. {advice}."
+        ) from error
     return Located(form, served, Search(card).find_all(form))
 
 
@@ -138,16 +149,21 @@ def _files(card: Card) -> Iterator[Path]:
             yield from (here / name for name in sorted(names))
 
 
-def _serving(card: Card, precision: Precision | Literal["auto"]) -> list[tuple[Weights, Precision]]:
+def _serving(card: Card, wanted: Sequence[Precision]) -> list[tuple[Weights, Precision]]:
     """The forms of a network that serve a precision, best first, each with what it serves."""
-    wanted = FASTEST if precision == "auto" else (precision,)
-    served = [(one, name) for name in wanted for one in card.weights if name in one.precision]
+    served = [(one, name) for name in wanted for one in card.weights if _serves(one, name)]
     if not served:
         known = sorted({name for one in card.weights for name in one.precision})
         raise WeightsError(
-            f"Model {card.name} has no {precision} weights; choose among {', '.join(known)}."
+            f"Model {card.name} has no {' or '.join(wanted)} weights; choose among "
+            f"{', '.join(known)}."
         )
     return served
+
+
+def _serves(form: Weights, precision: Precision) -> bool:
+    """What is fp32 on disk is halved where it is opened."""
+    return precision in form.precision or (precision == "fp16" and "fp32" in form.precision)
 
 
 def _advice(card: Card, served: Precision, lacking: list[WeightFile]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import Condition
 from typing import Generic, TypeVar
 
@@ -11,6 +11,7 @@ T = TypeVar("T")
 
 # A wait without end cannot be interrupted by Ctrl-C on Windows.
 PATIENCE = 0.5
+IDLE = 0.03  # seconds of waiting after which a reader may do something else
 
 
 class Aborted(Exception):
@@ -47,17 +48,31 @@ class Channel(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         """Items until the channel is closed and empty; Aborted when the run is broken off."""
+        return self.items()
+
+    def items(self, idle: Callable[[], None] | None = None) -> Iterator[T]:
+        """As iteration; `idle` is called again and again while nothing comes."""
         while True:
             with self._changed:
-                while not (self._items or self._closed or self._aborted):
+                while not self._ready() and idle is None:
                     self._changed.wait(PATIENCE)
+                if not self._ready():
+                    self._changed.wait(IDLE)
                 if self._aborted:
                     raise Aborted
-                if not self._items:
+                if self._closed and not self._items:
                     return
-                item = self._items.popleft()
-                self._changed.notify_all()
-            yield item
+                came = bool(self._items)
+                if came:
+                    item = self._items.popleft()
+                    self._changed.notify_all()
+            if came:
+                yield item
+            elif idle is not None:
+                idle()
+
+    def _ready(self) -> bool:
+        return bool(self._items) or self._closed or self._aborted
 
     def close(self) -> None:
         """No more items will come; readers get what is there."""

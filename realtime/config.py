@@ -12,6 +12,8 @@ from realtime.display import has_display
 from realtime.errors import SettingsError
 from realtime.web.address import check_access
 
+VIDEO_ENDINGS = (".mp4", ".mkv", ".avi")
+
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
@@ -35,7 +37,7 @@ class SourceSettings:
     camera_fps: float | None = None
     """Frames a second to ask of a webcam, or that keypoints came at (30)."""
     give_up: float = 60.0
-    """Seconds to wait for a camera that was lost; 0 ends the run with it."""
+    """Seconds to wait for a camera that is lost, or of several not there; then it is left out."""
     loop: bool = False
     """Play files again and again."""
     realtime: bool = False
@@ -52,12 +54,12 @@ class SourceSettings:
         if self.end is not None and self.end <= self.start:
             raise SettingsError(f"--end {self.end} leaves nothing after --start {self.start}.")
         size = self.camera_size
-        if size is not None and not re.fullmatch(r"[1-9]\d*x[1-9]\d*", size):
+        if size is not None and not re.fullmatch(r"[1-9][0-9]{0,3}x[1-9][0-9]{0,3}", size):
             raise SettingsError(
                 f"--camera-size {size!r} is not WIDTHxHEIGHT, for example 1280x720."
             )
-        if self.camera_fps is not None and self.camera_fps <= 0:
-            raise SettingsError("--camera-fps must be above 0.")
+        if self.camera_fps is not None and not 0.01 <= self.camera_fps <= 10_000:
+            raise SettingsError("--camera-fps must be from 0.01 to 10000.")
         if not self.give_up >= 0:
             raise SettingsError("--give-up must be 0 or more seconds.")
 
@@ -66,10 +68,14 @@ class SourceSettings:
 class ModelSettings:
     """What finds the people."""
 
-    model: str = "human-pose-estimation-0001"
-    """A model's name (`python -m engines list`) or a model card of your own (a .toml file)."""
-    precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
-    """Arithmetic of the network; auto takes the fastest that there are weights for."""
+    model: str | None = None
+    """A model's name (`python -m engines list`) or a model card of your own (a .toml file);
+    human-pose-estimation-0001, or where that cannot be fetched, what comes with the program."""
+    device: Literal["auto", "cuda", "cpu"] = "auto"
+    """Where the network runs; auto takes an NVIDIA GPU that has all it needs, else the CPU."""
+    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
+    """Arithmetic of the network; auto takes the fastest that there are weights for. fp16 is for
+    GPUs; CPUs take bf16 in its place."""
     height: int | None = None
     """Rows of the network's input: more find smaller people, fewer run faster (model's default)."""
     peak_threshold: float | None = None
@@ -81,7 +87,7 @@ class ModelSettings:
     min_score: float | None = None
     """Drop people with a lower score per keypoint (model's default)."""
     max_people: int | None = None
-    """Keep only the best so many people of a frame."""
+    """Keep only so many people of a frame: those with the oldest ids, or the best untracked."""
 
     def __post_init__(self) -> None:
         if self.height is not None and not 32 <= self.height <= 4096:
@@ -95,21 +101,57 @@ class ModelSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackSettings:
+    """Who is who from frame to frame."""
+
+    track: bool = True
+    """Give every person an id that stays, and carry them through short misses."""
+    detect_every: int = 1
+    """Run the network on every so many-th frame only; people are followed in between."""
+    smooth: Literal["off", "one-euro"] = "off"
+    """Calm trembling keypoints."""
+
+    def __post_init__(self) -> None:
+        if self.detect_every < 1:
+            raise SettingsError(f"--detect-every {self.detect_every} is not 1 or more.")
+        if not self.track and (self.detect_every > 1 or self.smooth != "off"):
+            raise SettingsError("--detect-every and --smooth need ids; leave out --no-track.")
+
+
+@dataclass(frozen=True, slots=True)
 class OutputSettings:
     """Where the poses go."""
 
     show: bool = field(default_factory=has_display)
     """Show the poses in a window; q or Esc quits. On by default where there is a display."""
     output: Path | None = None
-    """Write the pictures with the poses: an .mp4, a folder (a .jpg each), or one image file."""
+    """Write the pictures with the poses: .mp4, .mkv, .avi, a folder (a .jpg each), or one image."""
+    mosaic: bool = False
+    """Put the pictures of all sources into one, with --rig the people in space over them."""
+    view: str = "skeleton"
+    """What all pictures show: skeleton, heatmaps, pafs, or part:NAME (a keypoint's heat map)."""
+    heatmaps: Path | None = None
+    """Write OpenPose's heat map files, one a frame, into this folder."""
+    heatmaps_format: Literal["png", "float"] = "png"
+    """png: the maps side by side, 0 to 255; float: the network's own values, raw."""
+    heatmaps_parts: bool = True
+    """Keypoints' confidence in --heatmaps (OpenPose's heatmaps_add_parts)."""
+    heatmaps_background: bool = True
+    """The background's confidence in --heatmaps (OpenPose's heatmaps_add_bkg)."""
+    heatmaps_pafs: bool = True
+    """Part affinity fields in --heatmaps (OpenPose's heatmaps_add_PAFs)."""
     json: Path | None = None
     """Write OpenPose JSON files, one a frame, into this folder."""
     json_skeleton: Literal["coco17", "coco18", "body25"] | None = None
     """Keypoints of the --json files (the model's own): COCO's 17, or OpenPose's 18 or 25."""
+    part_candidates: bool = False
+    """Add OpenPose's part_candidates to --json: every keypoint found, whoever's it is."""
     coco: Path | None = None
     """Write COCO keypoint results to this file."""
     serve: str | None = None
     """Show everything live to browsers and programs, at [HOST:]PORT (this computer only)."""
+    show3d: bool = False
+    """Show the people in space live in a browser: /space of --serve (at 8080 without it)."""
     serve_token: str | None = None
     """What others must know to be let in by --serve; needed unless HOST is this computer."""
     jsonl: Path | None = None
@@ -118,13 +160,42 @@ class OutputSettings:
     """Write a table with a row for each person of each frame to this file."""
     udp: str | None = None
     """Send each frame's line of JSON as a datagram to HOST:PORT."""
+    mot: Path | None = None
+    """Write boxes with ids as MOTChallenge text to this file."""
+    angles: bool = False
+    """Add each person's joint angles and speed to --jsonl, --udp and the pictures."""
     record: Path | None = None
     """Record every camera's own pictures, and timestamps.csv with their times, into this folder."""
+    audio: bool = False
+    """Copy the sound of the source, in step, into the video of --output."""
+    stats: Path | None = None
+    """Write the figures of the run (times, drops, versions, machine) as JSON at its end."""
+    rig: Path | None = None
+    """The calibrated cameras of the sources (a .toml): people are found in space, in metres."""
+    json3d: Path | None = None
+    """Write the people in space as OpenPose JSON, one file an instant, into this folder."""
     quiet: bool = False
-    """No progress bar, no summary; errors only."""
+    """No status line, no notices, no summary; errors only."""
 
     def __post_init__(self) -> None:
+        if self.show3d and self.rig is None:
+            raise SettingsError("--show3d needs the calibrated cameras: --rig FILE.toml.")
+        if self.show3d and self.serve is None:
+            object.__setattr__(self, "serve", "8080")
         check_access(self.serve, self.serve_token)
+        if self.json3d is not None and self.rig is None:
+            raise SettingsError("--json3d needs the calibrated cameras: --rig FILE.toml.")
+        if self.part_candidates and (self.json is None or self.json_skeleton is not None):
+            raise SettingsError(
+                "--part-candidates adds the model's own keypoints to --json FOLDER; name a folder, "
+                "and leave --json-skeleton away."
+            )
+        if not (self.heatmaps_parts or self.heatmaps_background or self.heatmaps_pafs):
+            raise SettingsError("--heatmaps needs the parts, the background or the PAFs.")
+        if self.audio and (self.output is None or self.output.suffix.lower() not in VIDEO_ENDINGS):
+            raise SettingsError(
+                f"--audio needs a video to go into: --output with {', '.join(VIDEO_ENDINGS)}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +205,18 @@ class Settings:
     sources: SourceSettings
     models: ModelSettings = field(default_factory=ModelSettings)
     outputs: OutputSettings = field(default_factory=OutputSettings)
+    tracks: TrackSettings = field(default_factory=TrackSettings)
+
+    def __post_init__(self) -> None:
+        if self.outputs.audio and self.sources.loop:
+            raise SettingsError("--audio does not go with --loop: sound is copied once only.")
+        if self.outputs.mosaic and len(self.sources.source) < 2:
+            raise SettingsError("--mosaic needs several sources: give --source for each camera.")
+        if self.outputs.mot is not None and not self.tracks.track:
+            raise SettingsError("--mot needs ids; leave out --no-track.")
+        maps = self.outputs.heatmaps is not None or self.outputs.part_candidates
+        if maps and self.tracks.detect_every > 1:
+            raise SettingsError(
+                "--heatmaps and --part-candidates need the network on every frame; leave out "
+                "--detect-every."
+            )

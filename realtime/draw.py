@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.poses import Floats, Image
+from realtime.angles import joint_angles, joints
 from realtime.poses import Tracks
 
 ALPHA = 0.6  # how much of a limb's colour covers the picture, as in OpenPose
@@ -54,6 +55,19 @@ def draw(image: Image, tracks: Tracks) -> Image:
     for person in np.flatnonzero(tracks.id >= 0).tolist():
         _draw_label(out, xy[person], float(longest[person]), int(tracks.id[person]))
     return out
+
+
+def draw_angles(out: Image, tracks: Tracks) -> None:
+    """Write the angle of each joint beside it, in degrees."""
+    scale = max(0.3, min(out.shape[:2]) / 1200)
+    middles = [middle for _, middle, _ in joints(tracks.poses.skeleton).values()]
+    angles = joint_angles(tracks.poses)
+    for person, joint in np.argwhere(~np.isnan(angles)).tolist():
+        x, y = np.clip(tracks.poses.xy[person, middles[joint]], -1e4, 1e4).tolist()
+        at = round(x + 12 * scale), round(y)
+        text = f"{angles[person, joint]:.0f}"
+        for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+            cv2.putText(out, text, at, FONT, scale, colour, thickness, cv2.LINE_AA)
 
 
 def id_colour(track: int) -> Colour:

@@ -1,12 +1,21 @@
 """What can go wrong while frames flow, each with a sentence for the user."""
 
+from engines.errors import sentence
+
 
 class RealtimeError(Exception):
     """Root of this package's errors; its text says what happened and what to do."""
 
+    def __str__(self) -> str:
+        return sentence(super().__str__())
+
 
 class SourceError(RealtimeError, OSError):
     """A source cannot be opened, or ends before its time."""
+
+
+class Absent(SourceError):
+    """A camera is not there; its source may be iterated over all the same, and waits for it."""
 
 
 class OutputError(RealtimeError, OSError):

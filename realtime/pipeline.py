@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -14,20 +15,28 @@ from engines.card import Card, load_card
 from engines.decoders.paf import PafSettings
 from engines.download import download_bar
 from engines.engine import Estimator, open_estimator
+from engines.errors import DeviceError, WeightsError
+from engines.letterbox import Letterbox
+from engines.nvidia import choose
 from engines.poses import Candidates, Poses
-from engines.weights import locate
+from engines.weights import Device, Located, locate
 from realtime.channel import Channel
 from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.errors import OutputError, SourceError, Stopped
 from realtime.frames import Frame, Source, Stoppable
+from realtime.look import Shown, parse_look
+from realtime.model import DEFAULT, usual_model
+from realtime.people import People
 from realtime.poses import Result, Tracks, View
 from realtime.record import Recorder
-from realtime.sinks import Keypoints, Model, Together, open_sinks
-from realtime.sources import open_sources
+from realtime.sinks import Keypoints, Model, Together, open_sinks, open_stats
+from realtime.sources import enter_sources, open_sources
+from realtime.space import Space, open_rig
 from realtime.stages import Stages
 from realtime.sync import FrameSet, Gate, merge
 
 Clock = Callable[[], float]
+LOG = logging.getLogger(__name__)
 TAPE = 60  # frames that wait for the recorder's encoder, two seconds of a camera
 
 
@@ -35,22 +44,29 @@ TAPE = 60  # frames that wait for the recorder's encoder, two seconds of a camer
 class Inferred:
     """A set of frames with what the network made of those that are there.
 
-    estimator: None where the frames brought their poses along.
+    candidates: None where it was not asked. estimator: None where the frames brought their poses
+    along.
     """
 
     frames: FrameSet
-    candidates: list[Candidates]
+    candidates: list[Candidates] | None
     estimator: Estimator | None
     seconds: float
 
-    def poses(self) -> Iterator[Poses | None]:
-        """The people of each frame, None where a camera is out."""
-        found = iter(self.candidates)
+    def poses(self) -> Iterator[tuple[Poses, Candidates | None] | None]:
+        """The people of each frame and what they were made of.
+
+        None where a camera is out or the network was not asked.
+        """
+        found = iter(self.candidates or ())
         for frame in self.frames:
-            known = None if frame is None else frame.poses
-            if frame and self.estimator is not None and known is None:
-                known = self.estimator.decode(next(found))
-            yield known
+            if frame and frame.poses is not None:
+                yield frame.poses, None
+            elif frame and self.estimator is not None and self.candidates is not None:
+                candidates = next(found)
+                yield self.estimator.decode(candidates), candidates
+            else:
+                yield None
 
 
 class Pipeline:
@@ -59,7 +75,9 @@ class Pipeline:
     Frames are paired by time before anything is dropped, so that instants are never mixed. Only
     the entrance of live sources drops frames (the oldest), so that results are as young as
     they can be; behind it, and everywhere for files, a full channel makes the stage before wait.
-    open_engine: None where the frames bring their poses along.
+    open_engine: None where the frames bring their poses along. people: of each source, None = no
+    ids. every: how many sets come to one that the network is asked about. idle: called in
+    iteration, again and again, while no result comes. space: where there is a rig.
     """
 
     def __init__(
@@ -67,12 +85,20 @@ class Pipeline:
         sources: Sequence[Source],
         open_engine: Callable[[], Estimator] | None,
         recorder: Recorder | None = None,
+        people: Sequence[People] | None = None,
+        every: int = 1,
         clock: Clock = time.monotonic,
+        idle: Callable[[], None] | None = None,
+        space: Space | None = None,
     ) -> None:
         self._sources = sources
         self._live = sources[0].live
         self._open_engine = open_engine
         self._clock = clock
+        self._cast: Sequence[People | None] = people or [None] * len(sources)
+        self._every = every
+        self._idle = idle
+        self._space = space
         self._entrance: Channel[FrameSet] = Channel(1, drop_oldest=self._live)
         self._inferred: Channel[Inferred] = Channel(1)
         self._results: Channel[Result] = Channel(1)
@@ -103,7 +129,7 @@ class Pipeline:
                 stages.start("infer", self._pass_on)
             stages.start("people", self._people)
             try:
-                yield from self._results
+                yield from self._results.items(self._idle)
             finally:
                 for source in self._sources:
                     if isinstance(source, Stoppable):
@@ -114,6 +140,8 @@ class Pipeline:
         try:
             yield from source
         except SourceError as error:
+            if len(self._sources) > 1:
+                LOG.error("%s", error)
             self._stages.keep("capture", error)
 
     def _read(self) -> None:
@@ -152,6 +180,7 @@ class Pipeline:
                     recorder.write(frames)
             except OutputError as error:
                 working = False
+                LOG.error("%s", error)
                 self._stages.keep("record", error)
 
     def _pass_on(self) -> None:
@@ -164,18 +193,20 @@ class Pipeline:
         """Owns the device: the engine is made, used and closed on this thread."""
         estimator = open_engine()
         try:
-            flying: deque[tuple[FrameSet, float]] = deque()
+            flying: deque[tuple[FrameSet, float, bool]] = deque()
 
             def finish() -> None:
-                frames, began = flying.popleft()
-                candidates = estimator.result()
+                frames, began, asked = flying.popleft()
+                candidates = estimator.result() if asked else None
                 seconds = self._clock() - began
                 self._inferred.put(Inferred(frames, candidates, estimator, seconds))
 
-            for frames in self._entrance:
-                flying.append((frames, self._clock()))
-                estimator.submit([frame.image for frame in frames if frame])
-                if len(flying) >= estimator.depth:
+            for turn, frames in enumerate(self._entrance):
+                asked = turn % self._every == 0
+                flying.append((frames, self._clock(), asked))
+                if asked:
+                    estimator.submit([frame.image for frame in frames if frame])
+                while flying and sum(one[2] for one in flying) >= estimator.depth:
                     finish()
             while flying:
                 finish()
@@ -187,13 +218,26 @@ class Pipeline:
         for item in self._inferred:
             began = self._clock()
             views = tuple(
-                View(frame, Tracks.untracked(poses)) if frame and poses is not None else None
-                for frame, poses in zip(item.frames, item.poses(), strict=True)
+                _meet(frame, seen, people)
+                for frame, seen, people in zip(item.frames, item.poses(), self._cast, strict=True)
             )
-            seconds = {"infer": item.seconds, "people": self._clock() - began}
             moment = next(filter(None, item.frames)).time
-            self._results.put(Result(moment, views, seconds, self.dropped))
+            poses3d = None
+            if self._space is not None:
+                views, poses3d = self._space.place(moment, views)
+            seconds = {"infer": item.seconds, "people": self._clock() - began}
+            self._results.put(Result(moment, views, seconds, self.dropped, poses3d))
         self._results.close()
+
+
+def _meet(
+    frame: Frame | None, seen: tuple[Poses, Candidates | None] | None, people: People | None
+) -> View | None:
+    """What a camera saw: None where it is out. Without `people` nobody has an id."""
+    poses, candidates = seen or (None, None)
+    if frame is not None and people is not None:
+        return View(frame, people.meet(frame, poses), candidates)
+    return View(frame, Tracks.untracked(poses), candidates) if frame and poses is not None else None
 
 
 def run(settings: Settings) -> None:
@@ -212,42 +256,110 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
     if isinstance(settings, str):
         quiet = OutputSettings(show=False, quiet=True)
         settings = Settings(SourceSettings((settings,)), outputs=quiet)
-    card = load_card(settings.models.model)
+    named = settings.models.model
+    card = load_card(DEFAULT if named is None else named)
     with suppress(Stopped), ExitStack() as stack:
-        sources = [stack.enter_context(source) for source in open_sources(settings.sources)]
+        sources = open_sources(settings.sources)
+        enter_sources(sources, stack)
         model: Model = card
-        open_engine = None
+        open_engine: EngineOpener | None = None
         if (skeleton := sources[0].skeleton) is not None:
             model = Keypoints("OpenPose JSON", skeleton)
-        outputs = open_sinks(settings.outputs, sources, settings.sources.source, model)
+        elif named is None:
+            model = card = usual_model(settings.models.precision)
+        keypoints = model.skeleton.keypoints
+        shown = Shown(parse_look(settings.outputs.view, keypoints), keypoints)
+        space = rig = None
+        if settings.outputs.rig is not None:
+            names = [source.name for source in sources]
+            rig = open_rig(settings.outputs.rig, names, announce=not settings.outputs.quiet)
+            space = Space(rig, model.skeleton)
+        outputs = open_sinks(settings.outputs, sources, settings.sources.source, model, shown, rig)
         if skeleton is None:
-            open_engine = engine_opener(card, settings.models, live=sources[0].live)
-        sinks = stack.enter_context(Together(outputs))
+            models = settings.models
+            if settings.tracks.track:  # the tracker chooses, by age
+                models = replace(models, max_people=None)
+            open_engine = engine_opener(
+                card, models, live=sources[0].live, keep_maps=shown.wants_maps
+            )
+        limit = settings.models.max_people
+        people = [People(model.skeleton, settings.tracks, limit) for _ in sources]
+        outputs = [*open_stats(settings, sources, open_engine), *outputs]
+        sinks = stack.enter_context(Together(outputs, needed=settings.outputs.record is None))
         recorder = None
         if settings.outputs.record is not None:
             recorder = stack.enter_context(Recorder(settings.outputs.record, sources))
-        results = iter(Pipeline(sources, open_engine, recorder))
+        every = settings.tracks.detect_every
+        results = iter(
+            Pipeline(sources, open_engine, recorder, people, every, idle=sinks.idle, space=space)
+        )
         for result in stack.enter_context(closing(results)):
             sinks.write(result)
             yield result
 
 
-def engine_opener(card: Card, wanted: ModelSettings, *, live: bool) -> Callable[[], Estimator]:
-    """Finds (or fetches) the model's weights now, opens the engine when and where it is called."""
-    with download_bar() as progress:
-        located = locate(card, wanted.precision, progress=progress)
+@dataclass(frozen=True, slots=True)
+class EngineOpener:
+    """Opens the engine when and where it is called."""
 
-    def open_engine() -> Estimator:
+    card: Card
+    located: Located
+    wanted: ModelSettings
+    live: bool
+    keep_maps: Callable[[], bool]
+    device: Device = "cpu"
+
+    def __call__(self) -> Estimator:
+        try:
+            return self._open(self.device, self.located)
+        except (DeviceError, WeightsError) as error:
+            if self.device == "cpu" or self.wanted.device == "cuda":
+                raise
+            LOG.warning("%s The CPU is used.", error)
+            return self._open("cpu", _find(self.card, self.wanted, "cpu"))
+
+    def _open(self, device: Device, located: Located) -> Estimator:
         return open_estimator(
-            card,
+            self.card,
             located,
-            height=wanted.height,
-            live=live,
-            settings=_thresholds(card, wanted),
-            max_people=wanted.max_people,
+            device=device,
+            height=self.wanted.height,
+            live=self.live,
+            settings=_thresholds(self.card, self.wanted),
+            max_people=self.wanted.max_people,
+            keep_maps=self.keep_maps,
         )
 
-    return open_engine
+    @property
+    def model(self) -> str:
+        return self.card.name
+
+    @property
+    def precision(self) -> str:
+        return self.located.precision
+
+    def network_size(self, picture: tuple[int, int]) -> tuple[int, int]:
+        """(width, height) of the network's input for pictures that all have this size."""
+        entry = self.card.input
+        return Letterbox.fit(picture, self.wanted.height or entry.height, entry.stride).network
+
+
+def engine_opener(
+    card: Card,
+    wanted: ModelSettings,
+    *,
+    live: bool,
+    keep_maps: Callable[[], bool] = lambda: False,
+) -> EngineOpener:
+    """Finds (or fetches) the model's weights now, for an engine that is opened later."""
+    device, usable = choose(wanted.device, card)
+    located = _find(usable, wanted, device)
+    return EngineOpener(card, located, wanted, live, keep_maps, device)
+
+
+def _find(card: Card, wanted: ModelSettings, device: Device) -> Located:
+    with download_bar() as progress:
+        return locate(card, wanted.precision, device=device, progress=progress)
 
 
 def _thresholds(card: Card, wanted: ModelSettings) -> PafSettings:

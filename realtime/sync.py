@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Lock
 
 from realtime.frames import Frame
@@ -62,17 +62,21 @@ class Pairer:
             return None
         instant = min(self._waiting[n][-1].time for n in alive)
         tolerance = max(self._period[n] for n in alive) / 2
-        chosen: list[Frame | None] = [None] * len(self._waiting)
-        for n in alive:
-            nearest = min(self._waiting[n], key=lambda one: abs(one.time - instant))
-            if abs(nearest.time - instant) > tolerance:
-                return None
-            chosen[n] = nearest
+        # Cameras that run free may lie on both sides of that instant; where all lie on one side of
+        # another camera's picture they are closer together.
+        sets = [self._nearest(alive, one.time) for one in self._nearest(alive, instant).values()]
+        chosen = min(sets, key=_spread)
+        if _apart(chosen) > tolerance:
+            return None
         for n, frames in enumerate(self._waiting):
-            used = chosen[n]
-            while frames and (frames[0] is used or frames[0].time <= instant):
+            last = max(instant, chosen[n].time) if n in chosen else instant
+            while frames and frames[0].time <= last:
                 frames.popleft()
-        return tuple(chosen)
+        return tuple(chosen.get(n) for n in range(len(self._waiting)))
+
+    def _nearest(self, alive: Sequence[int], moment: float) -> dict[int, Frame]:
+        """Each camera's frame that is nearest to a moment."""
+        return {n: min(self._waiting[n], key=lambda one: abs(one.time - moment)) for n in alive}
 
     def _alive(self, camera: int, now: float) -> bool:
         """Whether a camera has spoken lately; one that has not begun yet is given time."""
@@ -80,6 +84,17 @@ class Pairer:
         if last is None:
             last = now if self._began is None else self._began
         return now - last <= SILENCE
+
+
+def _spread(frames: Mapping[int, Frame]) -> float:
+    times = [one.time for one in frames.values()]
+    return max(times) - min(times)
+
+
+def _apart(frames: Mapping[int, Frame]) -> float:
+    """How far all are from that one of them which lies best."""
+    times = sorted(one.time for one in frames.values())
+    return min(max(moment - times[0], times[-1] - moment) for moment in times)
 
 
 class Gate:

@@ -46,11 +46,19 @@ class Page:
         return answer["result"].get("value")
 
     async def until(self, script: str, seconds: float = 20) -> Any:
-        """The expression's value as soon as it is true."""
-        async with asyncio.timeout(seconds):
-            while not (value := await self.evaluate(script)):
-                await asyncio.sleep(0.05)
-        return value
+        """The expression's value as soon as it is true; what it needs may not be there yet."""
+        answer: dict[str, Any] = {}
+        try:
+            async with asyncio.timeout(seconds):
+                while "exceptionDetails" in answer or not answer.get("result", {}).get("value"):
+                    await asyncio.sleep(0.05)
+                    answer = await self.call(
+                        "Runtime.evaluate", expression=script, returnByValue=True
+                    )
+        except TimeoutError as error:
+            error.add_note(f"{script} was last {answer}")
+            raise
+        return answer["result"]["value"]
 
     async def screenshot(self, path: Path) -> None:
         """Write what is seen as PNG."""

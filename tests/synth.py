@@ -14,9 +14,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
-from openvino import opset13 as ops
 
 from engines.card import load_card
 from engines.poses import Floats, Image
@@ -70,12 +68,12 @@ def person(
 
     centre: of the box around the keypoints. rng: makes joints and lengths vary a little.
     """
-    points = _figure(POSES[pose], rng) * height
+    points = figure(POSES[pose], rng) * height
     middle: Points = (np.nanmin(points, axis=0) + np.nanmax(points, axis=0)) / 2
     return points - middle + centre
 
 
-def _figure(pose: Pose, rng: np.random.Generator | None) -> Points:
+def figure(pose: Pose, rng: np.random.Generator | None) -> Points:
     """(18, 2) keypoints in units of the height, the neck at the origin."""
     angles = np.radians(pose.angles)
     lengths = np.array([0.19, 0.16, 0.28, 0.28] * 2)
@@ -223,6 +221,9 @@ def write_tiny_network(folder: Path, height: int = 256) -> Path:
 
     height: the card's default. A picture must reach the network unscaled: give it that height.
     """
+    import openvino as ov
+    from openvino import opset13 as ops  # a machine with a GPU may have none
+
     taps = np.eye(3 * STRIDE * STRIDE, dtype=np.float32).reshape(-1, 3, STRIDE, STRIDE) / 255
     heats, fields = len(SKELETON.keypoints) + 1, 2 * len(SKELETON.limbs)
     picture = ops.parameter([-1, 3, -1, -1], np.float32, name="data")

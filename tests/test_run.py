@@ -87,6 +87,7 @@ def test_a_video_gives_its_people_in_every_output(
     done = posestream(
         *("--source", path, "--model", card, "--json", tmp_path / "json"),
         *("--output", tmp_path / "poses.mp4", "--coco", tmp_path / "coco.json"),
+        "--no-track",  # which would carry the person through the empty frame
     )
     assert done.returncode == 0, done.stderr
     files = sorted((tmp_path / "json").iterdir())
@@ -262,6 +263,41 @@ def test_outputs_that_cannot_be_written_are_refused_before_the_work(
         assert done.stderr.count("posestream:") == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX limits")
+def test_an_output_without_room_ends_alone(card: Path, tmp_path: Path) -> None:
+    """No file may be larger than 60 kB: the video is too large, the JSON files are not."""
+    rng = np.random.default_rng(0)
+    noise = cv2.resize(rng.integers(0, 255, (32, 40, 3), np.uint8), SIZE)
+    film = tmp_path / "noise.mkv"
+    pictures = [np.roll(noise, 7 * n, axis=1) for n in range(90)]
+    write_video(film, pictures, [n / 30 for n in range(90)])
+    program = (
+        "import resource, sys, run\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))\n"
+        "sys.exit(run.main())"
+    )
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", program, "--source", str(film), "--model", str(card)),
+            *("--no-show", "--json", str(tmp_path / "json"), "--output", str(tmp_path / "v.mp4")),
+            *("--stats", str(tmp_path / "stats.json"), "--max-people", "2"),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    first, summary, last = done.stderr.splitlines()
+    sentence = f"{tmp_path / 'v.mp4'} cannot be written: file too large; what was written until "
+    assert first == f"{sentence}then is kept. The rest goes on."
+    assert summary.startswith("90 frames; ")
+    assert last == f"posestream: {sentence}then is kept."
+    assert len(list((tmp_path / "json").iterdir())) == 90
+    assert json.loads((tmp_path / "stats.json").read_text())["results"] == 90
+
+
 def test_damaged_weights_are_refused(card: Path, clip: tuple[Path, object, object]) -> None:
     copy = card.with_name("damaged.toml")
     digest = card.read_text().split('sha256 = "')[1][:64]
@@ -282,7 +318,7 @@ def test_a_signal_finishes_every_output(card: Path, tmp_path: Path, stop: signal
         [
             *(sys.executable, "run.py", "--source", str(film), "--model", str(card)),
             *("--no-show", "--json", str(tmp_path / "json"), "--coco", str(tmp_path / "coco.json")),
-            *("--output", str(tmp_path / "poses.mp4")),
+            *("--output", str(tmp_path / "poses.mp4"), "--stats", str(tmp_path / "stats.json")),
         ],
         cwd=ROOT,
         env={k: v for k, v in os.environ.items() if "DISPLAY" not in k},
@@ -300,6 +336,9 @@ def test_a_signal_finishes_every_output(card: Path, tmp_path: Path, stop: signal
     assert 5 <= len(written) < 600
     for file in written:
         assert len(people_of(file)) == 2
+    stats = json.loads((tmp_path / "stats.json").read_text())
+    assert stats["ended"] == "interrupted"
+    assert abs(stats["results"] - len(written)) <= 1
     results = json.loads((tmp_path / "coco.json").read_text())
     assert abs(len(results) - 2 * len(written)) <= 2
     import av

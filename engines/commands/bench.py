@@ -11,13 +11,15 @@ import cv2
 import numpy as np
 
 from engines.card import Card, Precision, load_card
-from engines.commands.machine import processor
 from engines.download import download_bar
 from engines.engine import Estimator, open_estimator
 from engines.errors import EngineError
 from engines.letterbox import Letterbox
+from engines.libcuda import usable_gpu
+from engines.machine import processor
+from engines.nvidia import choose
 from engines.poses import Image
-from engines.weights import Located, locate
+from engines.weights import Device, Located, locate
 
 USUAL = 256  # the height that figures are compared at
 WARM_UP = 3
@@ -26,6 +28,7 @@ WARM_UP = 3
 def run(
     model: str,
     precision: Precision | Literal["auto"],
+    device: Literal["auto", "cuda", "cpu"],
     height: int | None,
     frames: int,
     image: str | None,
@@ -33,26 +36,36 @@ def run(
     """A table: a row a height."""
     card = load_card(model)
     picture = _picture(image)
+    place, card = choose(device, card)
     with download_bar() as bar:
-        located = locate(card, precision, progress=bar)
+        located = locate(card, precision, device=place, progress=bar)
     wide, high = picture.shape[1], picture.shape[0]
     sys.stdout.write(
         f"{card.name}, {located.precision}, {located.paths[0].name}\n"
-        f"{processor()}, OpenVINO {version('openvino')}\n"
+        f"{_where(place, located)}\n"
         f"{frames} times {image or 'a black picture'}, {wide}x{high}\n\n"
         f"{'network':>10}{'network ms':>18}{'people ms':>18}{'':>14}\n"
         f"{'input':>10}{'median':>9}{'p95':>9}{'median':>9}{'p95':>9}{'pictures/s':>14}\n"
     )
     for rows in [height] if height else sorted({USUAL, card.input.height}):
         box = Letterbox.fit((wide, high), rows, card.input.stride)
-        network, people = _latency(card, located, rows, picture, frames)
+        network, people = _latency(card, located, place, rows, picture, frames)
         figures = [np.percentile(times, q) for times in (network, people) for q in (50, 95)]
-        rate = _throughput(card, located, rows, picture, frames)
+        rate = _throughput(card, located, place, rows, picture, frames)
         sys.stdout.write(
             f"{f'{box.network[0]}x{box.network[1]}':>10}"
             f"{''.join(f'{1e3 * figure:9.2f}' for figure in figures)}{rate:14.1f}\n"
         )
     return 0
+
+
+def _where(device: Device, located: Located) -> str:
+    """The processor and the runtime that the figures belong to."""
+    if located.weights.network is not None:
+        runtime = f"torch {version('torch')}"
+    else:
+        runtime = "TensorRT" if device == "cuda" else f"OpenVINO {version('openvino')}"
+    return f"{usable_gpu().name if device == 'cuda' else processor()}, {runtime}"
 
 
 def _picture(image: str | None) -> Image:
@@ -65,10 +78,10 @@ def _picture(image: str | None) -> Image:
 
 
 def _latency(
-    card: Card, located: Located, height: int, picture: Image, frames: int
+    card: Card, located: Located, device: Device, height: int, picture: Image, frames: int
 ) -> tuple[list[float], list[float]]:
     """Seconds of each picture alone: to its candidates, and from there to the people."""
-    estimator = open_estimator(card, located, height=height, live=True)
+    estimator = open_estimator(card, located, device=device, height=height, live=True)
     network, people = [], []
     try:
         for _ in range(WARM_UP + frames):
@@ -84,9 +97,11 @@ def _latency(
     return network[WARM_UP:], people[WARM_UP:]
 
 
-def _throughput(card: Card, located: Located, height: int, picture: Image, frames: int) -> float:
+def _throughput(
+    card: Card, located: Located, device: Device, height: int, picture: Image, frames: int
+) -> float:
     """Pictures a second with as many in flight as the estimator likes."""
-    estimator = open_estimator(card, located, height=height, live=False)
+    estimator = open_estimator(card, located, device=device, height=height, live=False)
     try:
         _stream(estimator, picture, WARM_UP * estimator.depth)
         began = time.perf_counter()

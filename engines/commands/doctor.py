@@ -5,7 +5,6 @@ Written to run where nearly nothing is installed: whatever a check needs, it imp
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
 import re
@@ -17,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from engines.commands.machine import flags, processor
+from engines.machine import flags, processor
 from engines.opencv import explain_import_error
 
 REQUIREMENTS = Path(__file__).parents[2] / "requirements.txt"
@@ -134,20 +133,25 @@ def cpu() -> Iterator[Finding]:
 
 
 def nvidia() -> Iterator[Finding]:
-    """The driver, asked itself; there need be none."""
+    """The driver, asked itself; there need be none. Then what its GPUs need."""
+    from engines.errors import DeviceError
+    from engines.libcuda import find_gpus
+    from engines.nvidia import lacking
+
     try:
-        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        yield Finding("note", "no NVIDIA driver: CPU path")
+        gpus = find_gpus()
+    except DeviceError as error:
+        yield Finding("note", f"{str(error).rstrip('.')}: CPU path")
         return
-    count = ctypes.c_int()
-    code = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
-    if code:
-        yield Finding("note", f"the NVIDIA driver answers with error {code}: CPU path")
-    for device in range(count.value):
-        name = ctypes.create_string_buffer(256)
-        driver.cuDeviceGetName(name, len(name), device)
-        yield Finding("note", f"NVIDIA {name.value.decode()}: not used yet, CPU path")
+    for gpu in gpus:
+        major, minor = gpu.capability
+        about = f"{gpu.name}, compute capability {major}.{minor}, {gpu.memory / 2**30:.0f} GiB"
+        if not gpu.usable:
+            yield Finding("note", f"{about}: too old, CPU path")
+            continue
+        lacks = [Finding("note", f"{gpu.name}: {text}", mend) for text, mend in lacking(gpu)]
+        yield Finding("ok", f"{about}: {'CPU path, as something is missing' if lacks else 'used'}")
+        yield from lacks
 
 
 def cameras(devices: Path = Path("/dev")) -> Iterator[Finding]:

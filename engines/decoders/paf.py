@@ -55,9 +55,7 @@ class PafDecoder:
     def evidence(self, heatmaps: Floats, pafs: Floats, letterbox: Letterbox) -> Candidates:
         """(C >= K, H, W) and (2L, H, W) maps -> candidates in picture pixels."""
         wanted = self.settings
-        # Maps over the padding hold nothing but noise.
-        columns = -(-letterbox.scaled[0] // self.stride)
-        rows = -(-letterbox.scaled[1] // self.stride)
+        rows, columns = self.covered(letterbox)
         heatmaps = heatmaps[: len(self.skeleton.keypoints), :rows, :columns]
         peaks = find_peaks(heatmaps, wanted.peak_threshold)
         pairs = score_limbs(
@@ -69,6 +67,15 @@ class PafDecoder:
             wanted.sample_threshold,
             wanted.least_above,
         )
+        return self.placed(peaks, pairs, letterbox)
+
+    def covered(self, letterbox: Letterbox) -> tuple[int, int]:
+        """Rows and columns of the maps that show the picture: over the padding there is noise."""
+        wide, high = letterbox.scaled
+        return -(-high // self.stride), -(-wide // self.stride)
+
+    def placed(self, peaks: Floats, pairs: Floats, letterbox: Letterbox) -> Candidates:
+        """Candidates in picture pixels, from peaks in map pixels."""
         xy = (peaks[:, 1:3] + np.float32(0.5)) * self.stride - np.float32(0.5)
         peaks[:, 1:3] = letterbox.to_picture(xy)
         return Candidates(peaks, pairs)

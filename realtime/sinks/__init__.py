@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
+from calibration.camera import Rig
 from engines.opencv import explain_import_error
 from engines.skeleton import Skeleton, named_skeleton
-from realtime.config import OutputSettings
-from realtime.errors import OutputError
+from realtime.config import VIDEO_ENDINGS, OutputSettings, Settings
+from realtime.errors import OutputError, Stopped
 from realtime.frames import Source
 from realtime.lines import header_line
+from realtime.look import Shown
 from realtime.poses import Result
-from realtime.sinks import images, video
+from realtime.reproject import Reprojection
+from realtime.sinks import images
 from realtime.sinks.coco import CocoSink
 from realtime.sinks.files import source_files
+from realtime.sinks.heatmaps import HeatmapsSink, Kind
 from realtime.sinks.images import ImageSink, ImagesSink
 from realtime.sinks.json import JsonSink
+from realtime.sinks.json3d import Json3DSink
 from realtime.sinks.lines import CsvSink, JsonLinesSink, UdpSink
+from realtime.sinks.mosaic import Mosaic
+from realtime.sinks.mot import MotSink
 from realtime.sinks.overlay import Overlay
 from realtime.sinks.progress import ProgressSink
+from realtime.sinks.sound import Sound, open_sound
+from realtime.sinks.stats import Network, StatsSink
 from realtime.sinks.video import VideoSink
 from realtime.sinks.window import WindowSink
 from realtime.web.address import parse_address
+
+LOG = logging.getLogger(__name__)
 
 
 class Sink(Protocol):
@@ -42,6 +55,13 @@ class Sink(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
     def write(self, result: Result) -> None: ...
+
+
+@runtime_checkable
+class Idle(Protocol):
+    """A sink that also has something to do while no result comes."""
+
+    def idle(self) -> None: ...
 
 
 class Model(Protocol):
@@ -65,65 +85,116 @@ def open_sinks(
     sources: Sequence[Source],
     origins: Sequence[str] = (),
     model: Model | None = None,
+    shown: Shown | None = None,
+    rig: Rig | None = None,
 ) -> list[Sink]:
     """The outputs that the settings ask for, in the order in which to enter them.
 
     Several sources have files of their own: folders get a folder for each, files its name.
     origins: what --source said, whose files no output may overwrite. model: what the
-    outputs by lines and --serve name and without which they are left out.
+    outputs by lines and --serve name and without which they are left out. shown: what pictures
+    show, and whether maps are needed for that. rig: its cameras in the order of the sources.
     OutputError where one of them cannot work; nothing is overwritten yet.
     """
-    overlay = Overlay()
+    names = [source.name for source in sources]
+    bodies = Reprojection(rig) if rig is not None and settings.mosaic else None
+    overlay = Overlay(shown, angles=settings.angles)
+    if settings.mosaic:
+        overlay = Mosaic(names, shown, bodies, angles=settings.angles)
+    if isinstance(model, Keypoints):
+        _refuse_maps(settings)
     taken = [file for origin in origins for file in source_files(origin)]
     files: list[Sink] = []
+    if settings.mosaic and settings.output is not None:
+        sound = open_sound(sources[0], origins[0]) if settings.audio and origins else None
+        files.append(_open_pictures(settings.output, sources[0], taken, overlay, sound))
     for camera, source in enumerate(sources):
         own = settings if len(sources) == 1 else _of_source(settings, source.name)
-        for sink in _open_files(own, source, taken, overlay, model.skeleton if model else None):
+        origin = origins[camera] if camera < len(origins) else ""
+        skeleton = model.skeleton if model else None
+        for sink in _open_files(own, source, origin, taken, overlay, skeleton):
             files.append(sink if len(sources) == 1 else OneView(camera, sink))
     if model is not None:
         files.extend(_open_lines(settings, sources, taken, model))
+    if settings.json3d is not None and settings.rig is not None:
+        files.append(Json3DSink(settings.json3d, settings.rig.stem))
     # Entered last, the files are finished first; then comes the summary; then the window, which
     # may wait for a key.
     front: list[Sink] = []
     if settings.show:
         hold = not sources[0].live and all(source.total == 1 for source in sources)
-        front.append(WindowSink(overlay, hold=hold))
+        live, announce = sources[0].live, not settings.quiet
+        front.append(WindowSink(overlay, hold=hold, live=live, announce=announce))
     if settings.serve is not None and model is not None:
-        front.append(_open_server(settings, settings.serve, sources, model))
+        front.append(_open_server(settings, settings.serve, sources, model, overlay.shown, rig))
     if not settings.quiet:
-        shown = settings if len(sources) == 1 else _of_source(settings, "*")
+        own = settings if len(sources) == 1 else _of_source(settings, "*")
         written = [
-            *(shown.output, shown.json, shown.coco),
-            *(settings.jsonl, settings.csv, settings.record),
+            *(own.output, own.json, own.coco, own.heatmaps, own.mot),
+            *(settings.jsonl, settings.csv, settings.record, settings.stats),
         ]
         front.append(ProgressSink(sources, [path for path in written if path is not None]))
     return [*front, *files]
+
+
+def _refuse_maps(settings: OutputSettings) -> None:
+    """What needs a network cannot be had of keypoints alone."""
+    wanted = {
+        "--heatmaps": settings.heatmaps is not None,
+        "--part-candidates": settings.part_candidates,
+        f"--view {settings.view}": settings.view != "skeleton",
+    }
+    for option, given in wanted.items():
+        if given:
+            raise OutputError(
+                f"{option} shows what a network gives, but none runs where the source brings the "
+                f"keypoints; leave it away or give the pictures as --source."
+            )
 
 
 def _of_source(settings: OutputSettings, name: str) -> OutputSettings:
     """The settings with the paths of one source of several."""
 
     def own(path: Path | None) -> Path | None:
-        if path is None or path.is_dir() or not path.suffix:
+        if path is None or os.path.isdir(path) or not path.suffix:
             return path and path / name
         return path.with_name(f"{path.stem}_{name}{path.suffix}")
 
-    folder = settings.json and settings.json / name
-    return replace(settings, output=own(settings.output), json=folder, coco=own(settings.coco))
+    return replace(
+        settings,
+        output=settings.output if settings.mosaic else own(settings.output),
+        json=settings.json and settings.json / name,
+        coco=own(settings.coco),
+        mot=own(settings.mot),
+        heatmaps=settings.heatmaps and settings.heatmaps / name,
+    )
 
 
 def _open_files(
     settings: OutputSettings,
     source: Source,
+    origin: str,
     taken: list[Path],
     overlay: Overlay,
     skeleton: Skeleton | None,
 ) -> Iterator[Sink]:
-    if settings.output is not None:
-        yield _open_pictures(settings.output, source, taken, overlay)
+    if settings.output is not None and not settings.mosaic:
+        sound = open_sound(source, origin) if settings.audio else None
+        yield _open_pictures(settings.output, source, taken, overlay, sound)
     if settings.json is not None:
         wanted = settings.json_skeleton
-        yield JsonSink(settings.json, named_skeleton(wanted) if wanted else None, taken)
+        target = named_skeleton(wanted) if wanted else None
+        yield JsonSink(settings.json, target, taken, candidates=settings.part_candidates)
+    if settings.heatmaps is not None:
+        kinds: dict[Kind, bool] = {
+            "parts": settings.heatmaps_parts,
+            "background": settings.heatmaps_background,
+            "pafs": settings.heatmaps_pafs,
+        }
+        maps = frozenset(kind for kind, wanted in kinds.items() if wanted)
+        yield HeatmapsSink(settings.heatmaps, settings.heatmaps_format, maps, overlay.shown)
+    if settings.mot is not None:
+        yield MotSink(settings.mot, taken)
     if settings.coco is not None:
         yield CocoSink(settings.coco, taken, skeleton)
 
@@ -134,15 +205,21 @@ def _open_lines(
     """Outputs that name the source in every line, so that one serves all."""
     if settings.jsonl is not None:
         names = [source.name for source in sources]
-        yield JsonLinesSink(settings.jsonl, taken, header_line(model.name, model.skeleton, names))
+        header = header_line(model.name, model.skeleton, names)
+        yield JsonLinesSink(settings.jsonl, taken, header, angles=settings.angles)
     if settings.csv is not None:
         yield CsvSink(settings.csv, taken, model.skeleton)
     if settings.udp is not None:
-        yield UdpSink(settings.udp)
+        yield UdpSink(settings.udp, angles=settings.angles)
 
 
 def _open_server(
-    settings: OutputSettings, serve: str, sources: Sequence[Source], model: Model
+    settings: OutputSettings,
+    serve: str,
+    sources: Sequence[Source],
+    model: Model,
+    shown: Shown,
+    rig: Rig | None,
 ) -> Sink:
     # Imported here: a web server takes a fifth of a second that other runs need not pay.
     try:
@@ -155,8 +232,21 @@ def _open_server(
         model.name,
         model.skeleton,
         [source.name for source in sources],
+        shown,
         announce=not settings.quiet,
+        rig=rig,
     )
+
+
+def open_stats(
+    settings: Settings, sources: Sequence[Source], network: Network | None
+) -> list[Sink]:
+    """The file of figures, where it is asked for: to be entered first, it sees how all ends."""
+    path = settings.outputs.stats
+    if path is None:
+        return []
+    taken = [file for origin in settings.sources.source for file in source_files(origin)]
+    return [StatsSink(path, taken, sources, network, settings.sources.step)]
 
 
 class OneView:
@@ -186,30 +276,34 @@ class OneView:
 
 
 def _open_pictures(
-    path: Path, source: Source, sources: list[Path], overlay: Overlay
+    path: Path, source: Source, sources: list[Path], overlay: Overlay, sound: Sound | None
 ) -> VideoSink | ImageSink | ImagesSink:
     ending = path.suffix.lower()
-    if path.is_dir() or not ending:
+    if os.path.isdir(path) or not ending:
         return ImagesSink(path, sources, overlay)
-    if ending in video.ENDINGS:
-        return VideoSink(path, source, sources, overlay)
+    if ending in VIDEO_ENDINGS:
+        return VideoSink(path, source, sources, overlay, sound)
     if ending in images.ENDINGS:
         return ImageSink(path, source, sources, overlay)
     raise OutputError(
         f"--output {path}: {ending} is not an ending that can be written; choose "
-        f"{', '.join(video.ENDINGS)}, {', '.join(images.ENDINGS)} or a folder."
+        f"{', '.join(VIDEO_ENDINGS)}, {', '.join(images.ENDINGS)} or a folder."
     )
 
 
 class Together:
     """Several sinks as one: each is closed whatever happens to the others.
 
-    The first error is the one that is raised; what fails while closing after it becomes a note.
+    One that cannot write any more is closed at once and left out, which the log says; its error is
+    raised at the end. Where no other is left that keeps the results (needed: and nobody else
+    does), it is raised now. What fails while closing after an error becomes a note of it.
     """
 
-    def __init__(self, sinks: Sequence[Sink]) -> None:
+    def __init__(self, sinks: Sequence[Sink], *, needed: bool = True) -> None:
         self._sinks = sinks
+        self._needed = needed
         self._entered: list[Sink] = []
+        self._failed: OutputError | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -238,8 +332,31 @@ class Together:
                     first.add_note(f"then: {later}")
         if first is not None and first is not error:
             raise first
+        if self._failed is not None and (error is None or isinstance(error, Stopped)):
+            raise self._failed
 
     def write(self, result: Result) -> None:
         """Give the result to each."""
-        for sink in self._sinks:
-            sink.write(result)
+        for sink in [*self._entered]:
+            try:
+                sink.write(result)
+            except OutputError as error:
+                self._leave_out(sink, error)
+
+    def idle(self) -> None:
+        """While no result comes."""
+        for sink in self._entered:
+            if isinstance(sink, Idle):
+                sink.idle()
+
+    def _leave_out(self, sink: Sink, error: OutputError) -> None:
+        self._entered.remove(sink)
+        try:
+            sink.__exit__(OutputError, error, error.__traceback__)
+        except OutputError as later:
+            error.add_note(f"then: {later}")
+        about_the_run = ProgressSink | StatsSink
+        if self._needed and all(isinstance(one, about_the_run) for one in self._entered):
+            raise error
+        LOG.error("%s The rest goes on.", error)
+        self._failed = self._failed or error

@@ -19,7 +19,7 @@ def check_folder(folder: Path, option: str) -> None:
             pass
     except (FileExistsError, NotADirectoryError) as error:
         raise OutputError(f"{option} {folder} is or goes through a file; name a folder.") from error
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise OutputError(
             f"{option} {folder} cannot be written: {reason(error)}; choose another place."
         ) from error
@@ -30,22 +30,31 @@ def check_file(path: Path, option: str, sources: list[Path]) -> None:
 
     A file that is there stays as it is until the first frame comes.
     """
-    if path.is_dir():
+    # os.path, since pathlib raises OSError for a name that is too long.
+    if os.path.isdir(path):
         raise OutputError(f"{option} {path} is a folder; name a file.")
+    check_folder(path.parent, option)
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            f"{option} {path} cannot be written: {reason(error)}; choose another name."
+        ) from error
     if path.resolve() in sources:
         raise OutputError(f"{option} {path} is the source itself; choose another name.")
-    check_folder(path.parent, option)
     if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
         raise OutputError(f"{option} {path} cannot be written over; choose another name.")
 
 
 def source_files(source: str) -> list[Path]:
     """The files behind a --source, which no output may overwrite."""
-    path = Path(source)
-    if path.is_dir():
-        found = list(path.iterdir())
-    elif path.exists():
-        found = [path]
+    # Addresses come here too: longer than a file's name may be, which pathlib cannot bear.
+    if os.path.isdir(source):
+        found = list(Path(source).iterdir())
+    elif os.path.exists(source):
+        found = [Path(source)]
     else:
         found = [Path(name) for name in glob.glob(source)]
     return [file.resolve() for file in found]
@@ -53,16 +62,17 @@ def source_files(source: str) -> list[Path]:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file at once; where that fails nothing of it is left, and OutputError says why."""
+    begun = whole = False
     try:
-        file = FileIO(path, "w")
-    except OSError as error:
-        raise broken(path, error) from error
-    try:
-        with file:
+        with FileIO(path, "w") as file:
+            begun = True
             write_all(file.fileno(), data)
+        whole = True
     except OSError as error:
-        path.unlink()
         raise broken(path, error) from error
+    finally:
+        if begun and not whole:  # Ctrl-C may come between any two lines
+            path.unlink()
 
 
 def write_all(descriptor: int, data: bytes) -> None:

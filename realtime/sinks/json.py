@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from engines.convert import converted
-from engines.poses import Floats
+from engines.poses import Candidates, Floats
 from engines.skeleton import Skeleton
 from realtime.errors import OutputError
 from realtime.lines import keypoint_triples
@@ -33,16 +33,23 @@ class JsonSink:
     """Writes `<frame name>_keypoints.json` into a folder, also for frames without people.
 
     skeleton: whose keypoints to write in place of the model's. sources: files to leave alone.
+    candidates: write the keypoints that were found before people were made of them as well.
     """
 
     def __init__(
-        self, folder: Path, skeleton: Skeleton | None = None, sources: Sequence[Path] = ()
+        self,
+        folder: Path,
+        skeleton: Skeleton | None = None,
+        sources: Sequence[Path] = (),
+        *,
+        candidates: bool = False,
     ) -> None:
+        check_folder(folder, "--json")
         if any(file.parent == folder.resolve() and file.suffix == ".json" for file in sources):
             raise OutputError(f"--json {folder} holds the source itself; choose another folder.")
-        check_folder(folder, "--json")
         self._folder = folder
         self._skeleton = skeleton
+        self._candidates = candidates
 
     def __enter__(self) -> Self:
         return self
@@ -54,21 +61,33 @@ class JsonSink:
         """One file a view."""
         for view in filter(None, result.views):
             path = self._folder / f"{view.frame.name}_keypoints.json"
-            text = openpose_json(view.tracks, self._skeleton)
+            candidates = view.candidates if self._candidates else None
+            text = openpose_json(view.tracks, self._skeleton, candidates)
             write_whole(path, text.encode())
 
 
-def openpose_json(tracks: Tracks, skeleton: Skeleton | None = None) -> str:
+def openpose_json(
+    tracks: Tracks, skeleton: Skeleton | None = None, candidates: Candidates | None = None
+) -> str:
     """The people of a frame as OpenPose writes them: no blanks, no line ends, six digits.
 
-    skeleton: whose keypoints to write in place of the tracks' own.
+    skeleton: whose keypoints to write in place of the tracks' own. candidates: become its
+    `part_candidates`, a list of x, y, score for each keypoint of the model.
     """
     poses = converted(tracks.poses, skeleton or tracks.poses.skeleton)
     people = (
         f'{{"person_id":[{track}],"pose_keypoints_2d":[{numbers(triples)}]{AFTER}}}'
         for track, triples in zip(tracks.id.tolist(), keypoint_triples(poses), strict=True)
     )
-    return f'{{"version":1.3,"people":[{",".join(people)}]}}'
+    parts = ""
+    if candidates is not None:
+        peaks = candidates.peaks
+        lists = (
+            f'"{n}":[{numbers(peaks[peaks[:, 0] == n, 1:])}]'
+            for n in range(len(tracks.poses.skeleton.keypoints))
+        )
+        parts = f',"part_candidates":[{{{",".join(lists)}}}]'
+    return f'{{"version":1.3,"people":[{",".join(people)}]{parts}}}'
 
 
 def numbers(values: Floats) -> str:

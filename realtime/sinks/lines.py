@@ -58,9 +58,12 @@ class LineFile:
 class JsonLinesSink:
     """Writes a header line, then each frame of each source as a line of JSON."""
 
-    def __init__(self, path: Path, sources: list[Path], header: str) -> None:
+    def __init__(
+        self, path: Path, sources: list[Path], header: str, *, angles: bool = False
+    ) -> None:
         self._file = LineFile(path, "--jsonl", sources)
         self._header = header
+        self._angles = angles
 
     def __enter__(self) -> Self:
         self._file.open(f"{self._header}\n")
@@ -71,7 +74,8 @@ class JsonLinesSink:
 
     def write(self, result: Result) -> None:
         """One line a view."""
-        self._file.append("".join(f"{frame_line(view)}\n" for view in result.views if view))
+        lines = (frame_line(view, angles=self._angles) for view in result.views if view)
+        self._file.append("".join(f"{line}\n" for line in lines))
 
 
 class CsvSink:
@@ -107,7 +111,8 @@ class UdpSink:
     bytes (some 100 people) does not fit and is left out.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, angles: bool = False) -> None:
+        self._angles = angles
         host, _, port = address.rpartition(":")
         try:
             found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM)
@@ -130,7 +135,7 @@ class UdpSink:
     def write(self, result: Result) -> None:
         """One datagram a view."""
         for view in filter(None, result.views):
-            line = frame_line(view).encode()
+            line = frame_line(view, angles=self._angles).encode()
             if len(line) <= DATAGRAM:
                 with suppress(OSError):  # a full buffer, or nobody there: the next one is newer
                     self._socket.sendto(line, self._target)

@@ -1,27 +1,36 @@
-"""The pictures with the poses drawn, which several outputs share."""
+"""The pictures with what is shown drawn, which several outputs share."""
 
 from __future__ import annotations
 
 from engines.poses import Image
-from realtime.draw import draw
+from realtime.draw import draw_angles
+from realtime.draw_maps import draw_look
+from realtime.look import Look, Shown
 from realtime.poses import Result, View
+
+State = tuple[View, Look, float]
 
 
 class Overlay:
     """Draws each view once, at the first output that asks, for however many ask."""
 
-    def __init__(self) -> None:
-        self._latest: dict[str, tuple[View, Image]] = {}
+    def __init__(self, shown: Shown | None = None, *, angles: bool = False) -> None:
+        self.shown = shown or Shown()
+        self._angles = angles
+        self._latest: dict[str, tuple[State, Image]] = {}
 
     def pictures(self, result: Result) -> list[tuple[View, Image]]:
         """The views of the result with their pictures, read-only; a camera that is out has none."""
-        return [self._drawn(view) for view in result.views if view]
+        return [(view, self._drawn(view)) for view in result.views if view]
 
-    def _drawn(self, view: View) -> tuple[View, Image]:
-        camera = view.frame.camera
+    def _drawn(self, view: View) -> Image:
+        camera, now = view.frame.camera, (view, self.shown.look, self.shown.threshold)
         known = self._latest.get(camera)
-        if known is None or known[0] is not view:
-            picture = draw(view.frame.image, view.tracks)
+        if known is None or known[0] != now:
+            _, look, threshold = now
+            picture = draw_look(view.frame.image, view.tracks, view.maps, look, threshold)
+            if self._angles:
+                draw_angles(picture, view.tracks)
             picture.flags.writeable = False
-            known = self._latest[camera] = view, picture
-        return known
+            known = self._latest[camera] = now, picture
+        return known[1]

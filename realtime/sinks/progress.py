@@ -1,4 +1,4 @@
-"""How far the run is, on the terminal, and a summary at its end."""
+"""One line on the terminal that says how the run goes, and a summary at its end."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from engines.errors import one_line
 from realtime.errors import Stopped
 from realtime.frames import Source
 from realtime.poses import Result
@@ -28,7 +29,8 @@ SMOOTH = 1.0  # seconds over which the rate is averaged
 
 
 class ProgressSink:
-    """Shows frames, rate, people and the time left while stderr is a terminal.
+    """Shows frames, rate and people while stderr is a terminal; of files the time left, of live
+    sources the age of results (smoothed) and how many instants were dropped.
 
     written: where outputs go, for the summary. It comes with the sources' notes at the end of a
     run without an error, on a terminal or not.
@@ -49,19 +51,21 @@ class ProgressSink:
         self._first: float | None = None
         self._latest = 0.0
         self._frames = self._people = self._frames_shown = 0
-        self._rate = 0.0
+        self._rate = self._age = 0.0
+        self._dropped = 0
+        live = sources[0].live
         totals = [None if source.live else source.total for source in sources]
         total = None if None in totals else max(filter(None, totals), default=0)
         name = ", ".join(source.name for source in sources)
         self._progress = Progress(
-            *_columns(total),
+            *_columns(total, live),
             console=self._console,
             get_time=clock,
             auto_refresh=False,
             transient=True,
             disable=not self._console.is_terminal,
         )
-        self._task = self._progress.add_task(name, total=total, rate="", people="")
+        self._task = self._progress.add_task(name, total=total, rate="", live="", people="")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -72,7 +76,7 @@ class ProgressSink:
         if kind is None or issubclass(kind, Stopped | KeyboardInterrupt):
             notes = [note for source in self._sources for note in source.notes]
             for line in (self.summary(), *notes):
-                self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+                self._console.print(one_line(line), markup=False, highlight=False, soft_wrap=True)
 
     def write(self, result: Result) -> None:
         """Count a result; refresh at most every EVERY seconds."""
@@ -80,6 +84,8 @@ class ProgressSink:
         if self._first is None:
             self._first = now
         people = sum(len(view.tracks) for view in result.views if view)
+        self._dropped = result.dropped
+        age = now - min(view.frame.captured for view in result.views if view)
         self._frames += 1
         self._people += people
         passed = now - self._shown
@@ -87,11 +93,13 @@ class ProgressSink:
             latest = (self._frames - self._frames_shown) / passed
             share = 1 - math.exp(-passed / SMOOTH) if self._rate else 1.0
             self._rate += share * (latest - self._rate)
+            self._age += share * (age - self._age)
             self._shown, self._frames_shown = now, self._frames
             self._progress.update(
                 self._task,
                 completed=self._frames,
                 rate=f"{self._rate:.1f} fps",
+                live=f"latency {1000 * self._age:.0f} ms {self._dropped} dropped",
                 people=f"{people} people",
                 refresh=True,
             )
@@ -104,13 +112,16 @@ class ProgressSink:
         if self._first is not None and self._latest > self._first:
             parts.append(f"{(self._frames - 1) / (self._latest - self._first):.1f} fps")
         parts.append(f"{self._clock() - self._began:.1f} s in all")
+        if self._dropped:
+            parts.append(f"{self._dropped} dropped")
         if self._written:
             parts.append("written to " + ", ".join(str(path) for path in self._written))
         return "; ".join(parts)
 
 
-def _columns(total: int | None) -> list[ProgressColumn]:
-    figures = [TextColumn("{task.fields[rate]}"), TextColumn("{task.fields[people]}")]
+def _columns(total: int | None, live: bool) -> list[ProgressColumn]:
+    fields = ["rate", "live", "people"] if live else ["rate", "people"]
+    figures = [TextColumn(f"{{task.fields[{field}]}}") for field in fields]
     name = TextColumn("{task.description}", markup=False)
     if total is None:
         return [name, SpinnerColumn(), TextColumn("{task.completed:.0f} frames"), *figures]

@@ -6,19 +6,22 @@ import sys
 from collections.abc import Sequence
 from typing import Self
 
+from calibration.camera import Rig
 from engines.skeleton import Skeleton
 from realtime.lines import header_line
+from realtime.look import Shown
 from realtime.poses import Result
 from realtime.stages import Stages
 from realtime.web.address import Address, listen
 from realtime.web.server import Server
+from realtime.web.space import space_header
 
 
 class WebSink:
     """Serves a page, the pictures with the poses, lines of JSON and metrics, as long as it runs.
 
-    announce: say on stderr where. The address is final (port 0 is any free one) once entered.
-    OutputError where the port cannot be had.
+    announce: say on stderr where. rig: for the page of the people in space. The address is final
+    (port 0 is any free one) once entered. OutputError where the port cannot be had.
     """
 
     def __init__(
@@ -28,14 +31,18 @@ class WebSink:
         model: str,
         skeleton: Skeleton,
         sources: Sequence[str],
+        shown: Shown | None = None,
         *,
         announce: bool = True,
+        rig: Rig | None = None,
     ) -> None:
         self.address = address
         self._token = token
         self._model = model
         self._header = header_line(model, skeleton, sources)
+        self._space = space_header(rig, skeleton) if rig is not None else None
         self._sources = sources
+        self._shown = shown or Shown(keypoints=skeleton.keypoints)
         self._announce = announce
         self._server: Server | None = None
         self._stages = Stages()
@@ -43,11 +50,16 @@ class WebSink:
     def __enter__(self) -> Self:
         listener = listen(self.address)
         self.address = Address(self.address.host, listener.getsockname()[1])
-        self._server = Server(listener, self._token, self._header, self._model, self._sources)
+        self._server = Server(
+            *(listener, self._token, self._header, self._model, self._sources, self._shown),
+            space=self._space,
+        )
         self._stages.start("serve", self._server.run)
         if self._announce:
             hint = "?token=..." if self._token else ""
             sys.stderr.write(f"posestream: live at {self.address.url}{hint}\n")
+            if self._space:
+                sys.stderr.write(f"posestream: in space at {self.address.url}space{hint}\n")
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
+from realtime.channel import Channel
 from realtime.config import SourceSettings
-from realtime.errors import SourceError
+from realtime.errors import Absent, SourceError
 from realtime.frames import Frame, Source
 from realtime.sources.changed import Changed
 from realtime.sources.images import ImageSource, glob_images, images_in, is_image
@@ -24,8 +28,10 @@ from realtime.sources.stream import StreamConnector, stream_name
 from realtime.sources.turn import matrix_of, turned
 from realtime.sources.video import VideoSource
 from realtime.sources.webcam import WebcamConnector, camera_indices
+from realtime.stages import Stages
 
 Clock = Callable[[], float]
+LOG = logging.getLogger(__name__)
 
 
 def open_sources(settings: SourceSettings, clock: Clock = time.monotonic) -> list[Source]:
@@ -48,8 +54,48 @@ def open_sources(settings: SourceSettings, clock: Clock = time.monotonic) -> lis
         name = unused(source.name, taken)
         taken.add(name)
         if name != source.name:
+            _call(source, name)
             sources[n] = Changed(source, partial(_renamed, name=name), name)
     return sources
+
+
+def enter_sources(sources: Sequence[Source], stack: ExitStack) -> None:
+    """Enter all sources, cameras at the same time, to be left with the stack.
+
+    Of several cameras those that are absent are waited for while the others go on; SourceError
+    where all are, or where a file cannot be read.
+    """
+    if len(sources) == 1 or not sources[0].live:
+        for source in sources:
+            stack.enter_context(source)
+        return
+    outcomes: Channel[Absent | None] = Channel(len(sources))
+
+    def enter(source: Source) -> None:
+        try:
+            source.__enter__()
+        except Absent as error:
+            outcomes.put(error)
+        else:
+            outcomes.put(None)
+
+    with Stages(outcomes) as stages:
+        for source in sources:
+            stack.push(source)
+            stages.start(f"open {source.name}", partial(enter, source))
+        absent = [str(one) for one in islice(outcomes, len(sources)) if one is not None]
+    if len(absent) == len(sources):
+        raise SourceError(" ".join(absent))
+    for sentence in absent:
+        LOG.warning("%s The others go on.", sentence)
+
+
+def _call(source: Source, name: str) -> None:
+    """Let a camera be called so in the log: several may be channels of one host."""
+    while isinstance(source, Changed):
+        source = source.source
+    if isinstance(source, LiveSource):
+        source.called = name
 
 
 def _renamed(frame: Frame, name: str) -> Frame:
@@ -66,6 +112,8 @@ def open_source(settings: SourceSettings, clock: Clock = time.monotonic) -> Sour
     chosen = range(settings.start, end, settings.step)
     source: Source
     spec = settings.source[0]
+    if "\0" in spec:
+        raise SourceError(f"There is no file or folder {spec!r}: no name holds a NUL.")
     if spec.partition(":")[0] == "webcam":
         source = _camera(settings, chosen, clock)
     elif "://" in spec:

@@ -19,36 +19,36 @@ class Changed:
     def __init__(
         self, source: Source, change: Callable[[Frame], Frame], name: str | None = None
     ) -> None:
-        self._source = source
+        self.source = source
         self._change = change
         self._name = name
 
     @property
     def name(self) -> str:
-        return self._name or self._source.name
+        return self._name or self.source.name
 
     @property
     def live(self) -> bool:
-        return self._source.live
+        return self.source.live
 
     @property
     def total(self) -> int | None:
-        return self._source.total
+        return self.source.total
 
     @property
     def rate(self) -> float | None:
-        return self._source.rate
+        return self.source.rate
 
     @property
     def notes(self) -> Sequence[str]:
-        return self._source.notes
+        return self.source.notes
 
     @property
     def skeleton(self) -> Skeleton | None:
-        return self._source.skeleton
+        return self.source.skeleton
 
     def __enter__(self) -> Self:
-        self._source.__enter__()
+        self.source.__enter__()
         return self
 
     def __exit__(
@@ -57,12 +57,12 @@ class Changed:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._source.__exit__(kind, error, trace)
+        self.source.__exit__(kind, error, trace)
 
     def stop(self) -> None:
         """End the iteration soon, where the source can be told to."""
-        if isinstance(self._source, Stoppable):
-            self._source.stop()
+        if isinstance(self.source, Stoppable):
+            self.source.stop()
 
     def __iter__(self) -> Iterator[Frame]:
-        return map(self._change, self._source)
+        return map(self._change, self.source)

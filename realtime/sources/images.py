@@ -20,6 +20,7 @@ from realtime.sources.hush import hushed
 from realtime.sources.names import natural, unique_names
 from realtime.sources.readable import readable
 
+PNG = b"\x89PNG\r\n\x1a\n"
 # OpenCV's formats of whole-number pixels. A GIF is a video.
 ENDINGS = {
     *(".avif", ".bmp", ".dib", ".jp2", ".jpe", ".jpeg", ".jpg", ".pam", ".pbm", ".pgm", ".png"),
@@ -77,12 +78,24 @@ def read_image(path: str) -> Image:
         raise SourceError(f"{name} cannot be read: {error.strerror}.") from error
     try:
         with hushed():
-            image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+            whole = len(data) and not _overdrawn(data.tobytes())
+            image = cv2.imdecode(data, cv2.IMREAD_COLOR) if whole else None
     except cv2.error as error:  # so many pixels that OpenCV refuses, or memory does
         raise SourceError(f"{name} cannot be read: it is too large, or damaged.") from error
     if image is None:
         raise SourceError(f"{name} is not an image that can be read: damaged, or of another kind.")
     return np.asarray(image, np.uint8)
+
+
+def _overdrawn(data: bytes) -> bool:
+    """Whether a PNG has a chunk larger than the file; OpenCV would fill up to 4 GB for it."""
+    at = len(PNG)
+    while data.startswith(PNG) and at + 4 <= len(data):
+        size = int.from_bytes(data[at : at + 4])
+        if size > len(data):
+            return True
+        at += 12 + size  # with its length, name and checksum
+    return False
 
 
 class ImageSource:

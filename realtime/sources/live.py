@@ -11,9 +11,10 @@ from typing import Protocol, Self
 
 from engines.poses import Image
 from engines.skeleton import Skeleton
-from realtime.errors import SourceError
+from realtime.errors import Absent, SourceError
 from realtime.frames import Frame
 
+STALE = 1.0  # seconds unread after which what a connection sent is too old
 DELAYS = (0.1, 0.2, 0.5, 1.0)  # seconds before each try to connect again; the last from then on
 GIVE_UP = 60.0
 LOG = logging.getLogger(__name__)
@@ -39,9 +40,9 @@ class LiveSource:
     """The frames of a camera; when it is lost, it is connected again until it has been away for
     `give_up` seconds.
 
-    Entering connects: SourceError where that fails. The log gets one warning when the camera goes
-    and one when its first new picture is there. Frames are counted over all connections, and
-    their times only increase.
+    Entering connects; where that fails it raises Absent, and iterating goes on trying. The log gets
+    one warning when the camera goes and one when its first new picture is there. Frames are
+    counted over all connections, and their times only increase.
     """
 
     live = True
@@ -58,6 +59,7 @@ class LiveSource:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
+        self.called: str | None = None  # in the log, where it is not the name
         self.rate: float | None = None
         self.notes: Sequence[str] = ()
         self._connect = connect
@@ -65,11 +67,18 @@ class LiveSource:
         self._give_up = give_up
         self._clock = clock
         self._connection: Connection | None = None
+        self._connected = 0.0
+        self._gone: float | None = None  # since when the camera is away
         self._over = Event()
         self._busy = Lock()
 
     def __enter__(self) -> Self:
-        self._connection = self._connect()
+        try:
+            self._connection = self._connect()
+        except SourceError as error:
+            self._gone = self._clock()
+            raise Absent(str(error)) from None
+        self._connected = self._clock()
         self.name = self._connection.name
         self.rate = self._connection.rate
         self.notes = self._connection.notes
@@ -93,11 +102,14 @@ class LiveSource:
         self._over.set()
 
     def __iter__(self) -> Iterator[Frame]:
-        if self._connection is None:
+        if self._connection is None and self._gone is None:
             raise RuntimeError("enter the source before iterating over it")
+        if self._connection is not None and self._clock() - self._connected > STALE:
+            self._drop()
         index = tries = 0
         last = -1.0  # the time of the frame before
-        gone: float | None = None  # since when the camera is away
+        gone = self._gone
+        back = "there" if gone is not None else "back"
         while index <= self._chosen[-1] and not self._over.is_set():
             try:
                 captured, image = self._read(index in self._chosen)
@@ -108,7 +120,7 @@ class LiveSource:
                 if gone is None:
                     gone = now
                     if self._give_up > 0:
-                        LOG.warning("%s is gone: %s Waiting for it.", self.name, error)
+                        LOG.warning("%s is gone: %s Waiting for it.", self._known, error)
                 left = gone + self._give_up - now
                 if left <= 0:
                     raise SourceError(self._farewell(index, str(error))) from error
@@ -116,13 +128,17 @@ class LiveSource:
                 tries += 1
                 continue
             if gone is not None:
-                LOG.warning("%s is back after %.1f s.", self.name, self._clock() - gone)
-                gone, tries = None, 0
+                LOG.warning("%s is %s after %.1f s.", self._known, back, self._clock() - gone)
+                gone, tries, back = None, 0, "back"
             captured = last = max(captured, last + 1e-6)
             if image is not None:
                 name = f"{self.name}_{index:012d}"
                 yield Frame(self.name, index, name, captured, captured, image)
             index += 1
+
+    @property
+    def _known(self) -> str:
+        return self.called or self.name
 
     def _read(self, wanted: bool) -> tuple[float, Image | None]:
         """The next picture, over a new connection where the old one was lost."""
@@ -144,6 +160,9 @@ class LiveSource:
             self._connection = None
 
     def _farewell(self, frames: int, why: str) -> str:
+        if frames == 0 and self._gone is not None:
+            waited = f" in {self._give_up:g} s" if self._give_up > 0 else ""
+            return f"{self._known} did not come{waited}: {why}"
         count = "1 frame" if frames == 1 else f"{frames} frames"
         waited = f" and did not come back in {self._give_up:g} s" if self._give_up > 0 else ""
-        return f"{self.name} was lost after {count}{waited}: {why}"
+        return f"{self._known} was lost after {count}{waited}: {why}"

@@ -11,6 +11,7 @@ from typing import Self
 
 from realtime.frames import Frame, Source
 
+LONGEST = 3600.0  # seconds to wait for a frame; a time beyond is damaged, and begins anew
 RATE = 25.0  # frames a second from one lap to the next, where the source knows none
 
 
@@ -113,6 +114,8 @@ class Paced:
             if began is None:
                 began = now - frame.time
             due = began + frame.time
+            if due - now > LONGEST:
+                began, due = now - frame.time, now
             if self._over.wait(max(0.0, due - now)):
                 return
             yield replace(frame, captured=min(due, self._clock()))

@@ -25,6 +25,9 @@ from realtime.sources.picture import Developer
 # FFmpeg shows a text file as a film of a terminal; nobody means that.
 TEXT_CODECS = ("ansi", "bintext", "idf", "xbin")
 LARGE = 1920 * 1088  # pixels of a frame
+# Seconds to wait for more of an HLS list that lacks its end (a recording that was broken off);
+# FFmpeg itself waits for ever. Files of other kinds may lie on disks that take their time.
+PATIENCE = 3.0
 USUAL_RATE = 25.0  # frames a second, where a file names neither times nor a rate
 
 
@@ -67,7 +70,12 @@ class VideoSource:
                 f"file:{self._path}",
                 container_options={"fflags": "-genpts"},
                 metadata_errors="replace",
+                timeout=PATIENCE if _is_playlist(self._path) else None,
             )
+        except av.error.ExitError as error:
+            raise SourceError(
+                f"{self._path} lists pieces of a video that are not there."
+            ) from error
         except av.FFmpegError as error:
             raise SourceError(
                 f"{self._path} cannot be read as a video ({error.strerror}): it is of another "
@@ -216,3 +224,11 @@ class VideoSource:
             raise SourceError(
                 f"{self._path} ends after {frames} ({why}); the results so far are kept."
             )
+
+
+def _is_playlist(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(7) == b"#EXTM3U"
+    except OSError:
+        return False

@@ -12,7 +12,7 @@ from realtime.web.address import is_loopback
 # Other pages may neither frame what we serve nor load it; ours loads nothing from elsewhere.
 HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; connect-src 'self'; "
+    "Content-Security-Policy": "default-src 'none'; img-src data: blob:; connect-src 'self'; "
     "script-src 'unsafe-inline'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import socket
 import time
@@ -15,14 +16,18 @@ from threading import Lock
 
 from aiohttp import WSMsgType, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.log import ws_logger
 from aiohttp.typedefs import Handler
 
+from realtime.errors import SettingsError
 from realtime.lines import frame_line
+from realtime.look import Look, Shown, looks, parse_look
 from realtime.poses import Result
 from realtime.web.figures import Figures
 from realtime.web.guard import HEADERS, Guard
 from realtime.web.mailbox import Mailbox
 from realtime.web.painter import jpeg
+from realtime.web.space import space_line
 
 WAITING = 8  # results on their way to the loop
 LINES = 64  # lines that wait for a client; a slower one misses the oldest
@@ -46,14 +51,22 @@ class Server:
         header: str,
         model: str,
         sources: Sequence[str],
+        shown: Shown,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        space: str | None = None,
     ) -> None:
         self._listener = listener
         self._guard = Guard(token)
         self._header = header.encode()
+        self._space = space.encode() if space else None
+        self._shown = shown
         self._clock = clock
         self._figures = Figures(model, sources)
-        self._page = (files("realtime.web") / "page.html").read_text(encoding="utf-8")
+        self._page, self._space_page = (
+            (files("realtime.web") / name).read_text(encoding="utf-8")
+            for name in ("page.html", "space.html")
+        )
         self._loop = asyncio.new_event_loop()
         self._lock = Lock()
         self._waiting: deque[tuple[Result, float]] = deque(maxlen=WAITING)
@@ -62,7 +75,10 @@ class Server:
         self._fresh = asyncio.Event()
         self._newest: Result | None = None
         self._readers: set[Mailbox] = set()
-        self._watchers: list[set[Mailbox]] = [set() for _ in sources]
+        self._onlookers: set[Mailbox] = set()  # of the people in space
+        # Who looks at a source, and at all of them, by view; None is the one that the run shows.
+        self._watchers: list[dict[Look | None, set[Mailbox]]] = [{} for _ in sources]
+        self._pages: dict[Look | None, set[Mailbox]] = {}
 
     def put(self, result: Result) -> None:
         """Hand a result over; it never waits."""
@@ -90,8 +106,12 @@ class Server:
         app.on_response_prepare.append(_add_headers)
         app.router.add_get("/", self._get_page)
         app.router.add_get("/ws", self._get_lines)
+        app.router.add_get("/space", self._get_space_page)
+        app.router.add_get("/space/ws", self._get_space)
+        app.router.add_get("/pictures", self._get_pictures)
         app.router.add_get(r"/video/{view:\d{1,3}}", self._get_video)
         app.router.add_get("/video", self._get_video)
+        app.router.add_get("/views", self._get_views)
         app.router.add_get("/figures", self._get_figures)
         app.router.add_get("/metrics", self._get_metrics)
         app.router.add_get("/healthz", self._get_health)
@@ -132,8 +152,14 @@ class Server:
             self._newest = result
             if self._readers:
                 for line in [frame_line(view).encode() for view in result.views if view]:
+                    packed = text_frame(line)
                     for box in self._readers:
-                        box.put(line)
+                        if not box.pass_on(packed):
+                            box.put(line)
+            if self._onlookers and result.poses3d is not None:
+                people = space_line(result).encode()
+                for box in self._onlookers:
+                    box.put(people)
         self._fresh.set()
 
     async def _paint(self) -> None:
@@ -143,23 +169,41 @@ class Server:
             self._fresh.clear()
             began = self._clock()
             views = self._newest.views if self._newest else ()
-            for view, watchers in zip(views, self._watchers, strict=False):
-                if view is not None and watchers:
-                    picture = await asyncio.to_thread(jpeg, view)
+            wanted = [
+                (n, view, look, groups.get(look, set()), self._pages.get(look, set()))
+                for n, (view, groups) in enumerate(zip(views, self._watchers, strict=False))
+                for look in {*groups, *self._pages}
+            ]
+            for n, view, look, watchers, pages in wanted:
+                if view is not None and (watchers or pages):
+                    shown = self._shown
+                    picture = await asyncio.to_thread(
+                        jpeg, view, look or shown.look, shown.threshold
+                    )
+                    for box in pages:
+                        box.put(n.to_bytes(2, "big") + picture)
                     kind = f"Content-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
                     for box in watchers:
                         box.put(kind.encode() + picture + CLOSING)
-            await asyncio.sleep(max(0.0, 1 / RATE - (self._clock() - began)))
+            # Half of one core at most, however many views there are to paint.
+            took = self._clock() - began
+            await asyncio.sleep(max(took, 1 / RATE - took))
 
     def _clients(self) -> list[Mailbox]:
-        return [box for group in (self._readers, *self._watchers) for box in group]
+        return [
+            box for group in (self._readers, self._onlookers, *self._lookers()) for box in group
+        ]
+
+    def _lookers(self) -> Iterator[set[Mailbox]]:
+        for groups in (self._pages, *self._watchers):
+            yield from groups.values()
 
     @contextmanager
     def _joined(
         self, group: set[Mailbox], capacity: int, transport: asyncio.Transport
     ) -> Iterator[Mailbox]:
         """A mailbox while a client is there."""
-        box = Mailbox(capacity)
+        box = Mailbox(capacity, transport)
         group.add(box)
         try:
             yield box
@@ -169,6 +213,26 @@ class Server:
             if transport.get_write_buffer_size():
                 transport.abort()
 
+    def _look(self, request: web.Request) -> Look | None:
+        """The view that a request asks for, None = that of the run."""
+        try:
+            name = request.query.get("view")
+            return parse_look(name, self._shown.keypoints) if name else None
+        except SettingsError as error:
+            raise web.HTTPBadRequest(text=f"{error}\n") from error
+
+    @contextmanager
+    def _seeing(self, look: Look | None) -> Iterator[None]:
+        """Maps are kept while somebody looks at them."""
+        needed = look is not None and look.of_maps
+        if needed:
+            self._shown.want_maps()
+        try:
+            yield
+        finally:
+            if needed:
+                self._shown.want_maps(more=False)
+
     @web.middleware
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self._guard.check(request)
@@ -177,11 +241,27 @@ class Server:
     async def _get_page(self, _: web.Request) -> web.Response:
         return web.Response(text=self._page, content_type="text/html")
 
+    async def _get_space_page(self, _: web.Request) -> web.Response:
+        return web.Response(text=self._space_page, content_type="text/html")
+
+    async def _get_space(self, request: web.Request) -> web.WebSocketResponse:
+        """The cameras and the skeleton, then a line an instant: the people in space."""
+        if self._space is None:
+            raise web.HTTPNotFound(text="Nobody is found in space without --rig.\n")
+        return await self._follow(request, self._onlookers, LINES, WSMsgType.TEXT, self._space)
+
+    async def _get_views(self, _: web.Request) -> web.Response:
+        keypoints = self._shown.keypoints
+        names = [look.name(keypoints) for look in looks(keypoints)]
+        return web.Response(text=json.dumps(names), content_type="application/json")
+
     async def _get_figures(self, _: web.Request) -> web.Response:
         return web.Response(text=self._figures.page(self._clock()), content_type="application/json")
 
     async def _get_metrics(self, _: web.Request) -> web.Response:
-        clients = {"ws": len(self._readers), "video": sum(map(len, self._watchers))}
+        pages = sum(map(len, self._pages.values()))
+        video = sum(map(len, self._lookers())) - pages
+        clients = {"ws": len(self._readers), "pictures": pages, "video": video}
         text = self._figures.metrics(self._clock(), clients)
         return web.Response(
             body=text.encode(), headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4"}
@@ -192,10 +272,14 @@ class Server:
         return web.Response(text=f"{wrong or 'ok'}\n", status=503 if wrong else 200)
 
     async def _get_video(self, request: web.Request) -> web.StreamResponse:
-        """Pictures, each in place of the one before (multipart/x-mixed-replace)."""
+        """Pictures, each in place of the one before (multipart/x-mixed-replace).
+
+        ?view= is the watcher's own; without it the picture is that of the run.
+        """
         view = int(request.match_info.get("view", 0))
         if view >= len(self._watchers):
             raise web.HTTPNotFound(text=f"There are {len(self._watchers)} pictures.\n")
+        look = self._look(request)
         transport = _transport(request)
         response = web.StreamResponse(
             headers={hdrs.CONTENT_TYPE: "multipart/x-mixed-replace; boundary=frame"}
@@ -203,7 +287,8 @@ class Server:
         await response.prepare(request)
         with (
             suppress(ConnectionError, TimeoutError),
-            self._joined(self._watchers[view], 1, transport) as box,
+            self._seeing(look),
+            self._joined(self._watchers[view].setdefault(look, set()), 1, transport) as box,
         ):
             self._fresh.set()
             await response.write(CLOSING[2:])
@@ -213,16 +298,39 @@ class Server:
         return response
 
     async def _get_lines(self, request: web.Request) -> web.WebSocketResponse:
-        """The header, then a line a frame; what the client says is not listened to."""
+        """The header, then a line a frame."""
+        return await self._follow(request, self._readers, LINES, WSMsgType.TEXT, self._header)
+
+    async def _get_pictures(self, request: web.Request) -> web.WebSocketResponse:
+        """Pictures of all views on one connection, of which browsers allow but six: two bytes that
+        number the view, then the JPEG. ?view= as for /video.
+        """
+        look = self._look(request)
+        pages, capacity = self._pages.setdefault(look, set()), len(self._watchers)
+        with self._seeing(look):
+            return await self._follow(request, pages, capacity, WSMsgType.BINARY)
+
+    async def _follow(
+        self,
+        request: web.Request,
+        group: set[Mailbox],
+        capacity: int,
+        kind: WSMsgType,
+        first: bytes | None = None,
+    ) -> web.WebSocketResponse:
+        """Send what comes for the group; what the client says is not listened to."""
         transport = _transport(request)
         ws = web.WebSocketResponse(timeout=GRACE, heartbeat=DEAD, compress=False, max_msg_size=4096)
         try:
             await ws.prepare(request)
         except ValueError as error:  # aiohttp's of a Sec-WebSocket-Key that is not ASCII
             raise web.HTTPBadRequest(text="This is not a WebSocket handshake.\n") from error
-        with self._joined(self._readers, LINES, transport) as box:
-            box.put(self._header)
-            sending = asyncio.create_task(_send(ws, box, transport))
+        with self._joined(group, capacity, transport) as box:
+            if first is not None:
+                box.put(first)
+            else:
+                self._fresh.set()
+            sending = asyncio.create_task(_send(ws, box, kind, transport))
             try:
                 async for _ in ws:
                     pass
@@ -252,10 +360,21 @@ def _transport(request: web.Request) -> asyncio.Transport:
     return request.transport
 
 
-async def _send(ws: web.WebSocketResponse, box: Mailbox, transport: asyncio.Transport) -> None:
+def text_frame(text: bytes) -> bytes:
+    """A WebSocket message of a server as it goes over the wire (RFC 6455, section 5.2)."""
+    if len(text) < 126:
+        return bytes([0x81, len(text)]) + text
+    if len(text) < 1 << 16:
+        return bytes([0x81, 126]) + len(text).to_bytes(2, "big") + text
+    return bytes([0x81, 127]) + len(text).to_bytes(8, "big") + text
+
+
+async def _send(
+    ws: web.WebSocketResponse, box: Mailbox, kind: WSMsgType, transport: asyncio.Transport
+) -> None:
     try:
-        async for line in box:
-            await ws.send_frame(line, WSMsgType.TEXT)  # the heartbeat ends a wait without end
+        async for item in box:
+            await ws.send_frame(item, kind)  # the heartbeat ends a wait without end
         async with asyncio.timeout(GRACE):
             await ws.close(code=1001, message=b"the run has ended")
     except (ConnectionError, TimeoutError):
@@ -267,7 +386,10 @@ async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
 
 
 def _quiet_logger() -> logging.Logger:
-    """Defects are logged; what strangers send that is not HTTP is their own affair."""
+    """Defects are logged; what strangers send that is not HTTP is their own affair, and so are
+    the subprotocols that they ask for.
+    """
+    ws_logger.setLevel(logging.ERROR)
     logger = logging.getLogger("posestream.web")
     logger.filters = [_is_ours]
     return logger
@@ -275,4 +397,4 @@ def _quiet_logger() -> logging.Logger:
 
 def _is_ours(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, HttpProcessingError | ConnectionError)
+    return not isinstance(error, HttpProcessingError | web.RequestPayloadError | ConnectionError)

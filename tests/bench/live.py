@@ -22,6 +22,7 @@ from engines.card import load_card
 from engines.poses import Image
 from realtime.config import ModelSettings, SourceSettings
 from realtime.frames import Frame
+from realtime.model import DEFAULT
 from realtime.pipeline import Pipeline, engine_opener
 from realtime.sources import open_source
 from tests.conftest import DATA
@@ -82,7 +83,7 @@ def main() -> None:
     with open_source(SourceSettings(str(CLIP))) as clip:
         images = [frame.image for frame in clip]
     models = ModelSettings(precision=args.precision, height=args.height)
-    open_engine = engine_opener(load_card(models.model), models, live=True)
+    open_engine = engine_opener(load_card(models.model or DEFAULT), models, live=True)
     pipeline = Pipeline([Camera(images, args.minutes * 60)], open_engine)
     ages: list[float] = []
     stages: list[float] = []

@@ -20,6 +20,7 @@ from pathlib import Path
 from engines.card import load_card
 from realtime.config import ModelSettings, SourceSettings
 from realtime.frames import Source, Stoppable
+from realtime.model import DEFAULT
 from realtime.pipeline import Pipeline, engine_opener
 from realtime.sources import open_source
 from tests.bench.live import resident
@@ -77,7 +78,7 @@ def returns(camera: NetworkCamera, watch: Watch, times: int, how: str) -> None:
 
 def ages(camera: NetworkCamera, seconds: float, models: ModelSettings) -> None:
     """Age of results at the outputs, against when the camera took the picture."""
-    open_engine = engine_opener(load_card(models.model), models, live=True)
+    open_engine = engine_opener(load_card(models.model or DEFAULT), models, live=True)
     with open_source(SourceSettings(camera.url())) as source:
         found: list[tuple[float, float]] = []
         pipeline = Pipeline([source], open_engine)

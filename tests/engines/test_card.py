@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.card import Card, card_names, load_card
-from engines.errors import CardError
+from engines.errors import LONGEST, CardError
 from engines.skeleton import named_skeleton
 
 MODEL = "human-pose-estimation-0001"
@@ -201,6 +201,9 @@ BROKEN = [
     ("input.mean", [1, 2], "three numbers"),
     ("input.mean", ["a", 2, 3], "mean in input"),
     ("input.scale", [0, 1, 1], "no zero in scale"),
+    ("input.scale", [10**400, 1, 1], "scale in input must be"),
+    ("input.mean", [1e39, 1, 1], "mean in input must be"),
+    ("input.height", 10**9, "at most 4096"),
     ("input.size", 5, "'size' is not known in input"),
     ("decoder", None, "lacks 'decoder'"),
     ("decoder.kind", None, "no decoder None"),
@@ -214,6 +217,9 @@ BROKEN = [
     ("decoder.pafs", [[0, 1.5]], "whole numbers"),
     ("decoder.peak_threshold", "high", "peak_threshold in decoder must be float"),
     ("decoder.samples", 0, "samples of 1 or more"),
+    ("decoder.samples", 10**9, "at most 1000"),
+    ("decoder.peak_threshold", 10**400, "peak_threshold in decoder must be float"),
+    ("skeleton.keypoints.0.sigma", 10**400, "sigma in keypoints must be float"),
     ("decoder.least_above", 95, "from 0 to 1"),
     ("decoder.thresold", 0.1, "'thresold' is not known in decoder"),
     ("weights", None, "lacks 'weights'"),
@@ -281,6 +287,14 @@ def test_whatever_stands_in_a_card_it_loads_or_says_why(
 ) -> None:
     path = write(tmp_path_factory.getbasetemp(), changed(place, value), "any.toml")
     assert "\n" not in outcome(path)
+
+
+def test_what_a_sentence_quotes_is_cut_and_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    text = complaint(write(tmp_path, {"a" * 5000: 1}))
+    assert len(text) <= LONGEST
+    assert text.startswith("Model card mine.toml: 'aaa")
+    assert text.endswith("decoder, weights.")
+    assert complaint("\x1b[31m\n.toml") == r"There is no model card \x1b[31m\n.toml."
 
 
 def outcome(path: Path) -> str:

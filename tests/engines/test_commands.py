@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engines import machine
 from engines.__main__ import main
-from engines.commands import doctor, machine
+from engines.commands import doctor
 from engines.commands.doctor import Finding
 from tests.conftest import ROOT
 from tests.engines.webserver import Site

@@ -275,3 +275,16 @@ def test_the_bar_draws_on_stderr_alone(
         said = capsys.readouterr()
         assert said.out == ""
         assert ("net.bin" in said.err) == fetched
+
+
+# urllib leaves the socket of a redirection that it cannot follow to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("length", ["9" * 30, str(10**15), "-1"])
+@pytest.mark.parametrize("to", ["/again", "http://[", "file:///etc/hostname"])
+def test_a_redirection_that_makes_no_sense_is_told(
+    length: str, to: str, tmp_path: Path, site: Site
+) -> None:
+    site.redirect = {"Location": to, "Content-Length": length}
+    said = refusal(card(tmp_path, form("net.bin", site=site)))
+    assert site.url("net.bin") in said
+    assert said.isprintable()

@@ -15,7 +15,7 @@ class Site:
 
     ranges: answer Range requests. cuts: after how many bytes of a body to hang up, for one request
     after the other. stall: wait for `go_on` instead of hanging up. errors: status codes to answer
-    with first. lengths: announce them.
+    with first. lengths: announce them. redirect: headers of one, for every request.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -29,6 +29,7 @@ class Site:
     stalled: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
     root: str = ""
+    redirect: dict[str, str] = field(default_factory=dict)
 
     def url(self, name: str) -> str:
         return f"{self.root}/{name}"
@@ -45,6 +46,12 @@ def serving() -> Iterator[Site]:
             site.asked.append((name, wanted))
             if site.errors:
                 self.send_error(site.errors.pop(0))
+                return
+            if site.redirect:
+                self.send_response(302)
+                for header, value in site.redirect.items():
+                    self.send_header(header, value)
+                self.end_headers()
                 return
             if name not in site.files:
                 self.send_error(404)

@@ -101,3 +101,11 @@ def test_after_abort_nothing_goes_in_or_out() -> None:
         channel.put(2)
     with pytest.raises(Aborted):
         next(iter(channel))
+
+
+def test_nothing_is_an_item_too() -> None:
+    channel: Channel[None] = Channel(2)
+    channel.put(None)
+    channel.put(None)
+    channel.close()
+    assert list(channel) == [None, None]

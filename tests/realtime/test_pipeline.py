@@ -17,7 +17,7 @@ import pytest
 from engines.errors import DeviceError
 from engines.poses import Candidates, Image, Poses
 from engines.skeleton import named_skeleton
-from realtime.errors import OutputError, SourceError
+from realtime.errors import OutputError, SourceError, Stopped
 from realtime.frames import Frame
 from realtime.pipeline import Pipeline
 from realtime.poses import Result
@@ -206,18 +206,46 @@ def test_ctrl_c_in_main_ends_all_threads() -> None:
     assert made[0].closed
 
 
+def test_while_no_result_comes_the_caller_can_do_something_else() -> None:
+    calls: list[float] = []
+    pipeline = Pipeline(
+        [Clip(2)], lambda: Slow(seconds=0.4), idle=lambda: calls.append(time.monotonic())
+    )
+    assert len(list(pipeline)) == 2
+    assert 8 < len(calls) < 60
+    assert np.median(np.diff(calls)) < 0.1
+
+
+def test_what_the_caller_does_meanwhile_can_end_the_run() -> None:
+    made: list[Slow] = []
+
+    def make() -> Slow:
+        made.append(Slow(seconds=0.2))
+        return made[0]
+
+    def stop() -> None:
+        raise Stopped
+
+    results = iter(Pipeline([Clip(10_000)], make, idle=stop))
+    with pytest.raises(Stopped):
+        list(results)
+    assert not threads()
+    assert made[0].closed
+
+
 def test_files_run_together_until_the_last_one_ends() -> None:
     results = list(Pipeline([Clip(5), Clip(3), Clip(4)], lambda: Slow(depth=3)))
     seen = [[view and view.frame.index for view in result.views] for result in results]
     assert seen == [[0, 0, 0], [1, 1, 1], [2, 2, 2], [3, None, 3], [4, None, None]]
 
 
-def test_a_file_that_breaks_off_does_not_end_the_others() -> None:
+def test_a_file_that_breaks_off_does_not_end_the_others(caplog: pytest.LogCaptureFixture) -> None:
     results: list[Result] = []
     broken = Clip(2, fails=SourceError("It ends."))
     with pytest.raises(SourceError, match="It ends"):
         results.extend(Pipeline([broken, Clip(6)], Slow))
     assert [result.views[1] is not None for result in results] == [True] * 6
+    assert caplog.messages == ["It ends."]
 
 
 def test_cameras_are_paired_and_one_that_ends_is_left_out() -> None:

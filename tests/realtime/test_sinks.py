@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from rich.console import Console
 
 from engines.card import load_card
 from engines.skeleton import Skeleton
@@ -16,6 +19,8 @@ from realtime.config import OutputSettings
 from realtime.errors import OutputError, Stopped
 from realtime.poses import Result
 from realtime.sinks import Sink, Together, open_sinks
+from realtime.sinks.progress import ProgressSink
+from realtime.sinks.stats import StatsSink
 from tests.realtime.results import Origin, grey, result, tracks
 from tests.synth import person
 
@@ -40,8 +45,8 @@ def test_each_setting_opens_its_output(tmp_path: Path) -> None:
 
 
 def test_outputs_that_cannot_be_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"\.avi is not an ending that can be written; choose"):
-        kinds(Origin(), output=tmp_path / "v.avi")
+    with pytest.raises(OutputError, match=r"\.xyz is not an ending that can be written; choose"):
+        kinds(Origin(), output=tmp_path / "v.xyz")
     with pytest.raises(OutputError, match=r"is a single picture, but clip has more"):
         kinds(Origin(total=3), output=tmp_path / "a.jpg")
     hand = Skeleton("hand", ("wrist",), (), frozenset(), (0.1,), ((0, 0, 0),))
@@ -111,13 +116,14 @@ class Notebook:
         self._note("write")
 
 
-def run(*fails: dict[str, BaseException]) -> list[str]:
-    """What three sinks that fail like this note of a run with one result."""
+def run(*fails: dict[str, BaseException], results: int = 1) -> list[str]:
+    """What sinks that fail like this note of a run."""
     log: list[str] = []
     sinks: list[Sink] = [Notebook("abc"[n], log, fail) for n, fail in enumerate(fails)]
     try:
         with Together(sinks) as together:
-            together.write(result())
+            for _ in range(results):
+                together.write(result())
     except (OutputError, Stopped, KeyboardInterrupt) as error:
         log.append(f"{error!r} {getattr(error, '__notes__', '')}".strip())
     return log
@@ -137,13 +143,50 @@ def test_all_are_closed_and_the_first_error_is_raised() -> None:
     ]
 
 
-def test_an_error_while_writing_is_not_hidden_by_one_while_closing() -> None:
-    log = run({"write": OutputError("full")}, {"close after OutputError": OutputError("b")})
-    assert log[-3:] == [
-        "close after OutputError b",
-        "close after OutputError a",
-        "OutputError('full') ['then: b']",
-    ]
+def test_one_that_cannot_write_is_left_out_and_raised_at_the_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    full = {"write": OutputError("full"), "close after OutputError": OutputError("shut")}
+    log = run({}, full, {}, results=2)
+    assert " ".join(log[3:]) == (
+        "write a write b close after OutputError b write c write a write c close c close a "
+        "OutputError('full') ['then: shut']"
+    )
+    assert [record.getMessage() for record in caplog.records] == ["full The rest goes on."]
+
+
+def test_a_user_who_ends_the_run_hears_of_it_again() -> None:
+    """Exit code 2 and not 0; Ctrl-C has a code of its own."""
+    full = {"write": OutputError("full")}
+    assert run({"write": Stopped()}, {})[-1] == "Stopped()"
+    assert run(full, {}, {"write": Stopped()})[-1] == "OutputError('full')"
+    assert run(full, {}, {"write": KeyboardInterrupt()})[-1] == "KeyboardInterrupt()"
+
+
+def test_where_no_output_is_left_the_run_ends() -> None:
+    log = run({"write": OutputError("a is full")}, {"write": OutputError("b is full")}, results=2)
+    assert log[-1] == "OutputError('b is full')"
+    assert log.count("write a") == log.count("write b") == 1
+
+
+def test_what_only_tells_of_the_run_does_not_keep_it_up(tmp_path: Path) -> None:
+    full = Notebook("full", [], {"write": OutputError("full")})
+    progress = ProgressSink([Origin()], console=Console(file=io.StringIO()))
+    stats = StatsSink(tmp_path / "s.json", [], [Origin()], None)
+    sinks = Together([stats, progress, full]).__enter__()
+    with pytest.raises(OutputError, match="full") as caught:
+        sinks.write(result())
+    sinks.__exit__(OutputError, caught.value, None)
+    assert json.loads((tmp_path / "s.json").read_text())["error"] == "full"
+
+
+def test_a_recording_keeps_the_run_up() -> None:
+    sinks = Together([Notebook("full", [], {"write": OutputError("full")})], needed=False)
+    sinks.__enter__()
+    for _ in range(2):
+        sinks.write(result())
+    with pytest.raises(OutputError, match="full"):
+        sinks.__exit__(None, None, None)
 
 
 def test_those_that_are_open_are_closed_when_the_next_cannot_open() -> None:
@@ -166,3 +209,22 @@ def test_a_server_without_its_package_is_one_sentence(monkeypatch: pytest.Monkey
     settings = OutputSettings(show=False, serve="0")
     with pytest.raises(OutputError, match=r"--serve does not work: The package aiohttp is not"):
         open_sinks(settings, [Origin()], [], CARD)
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a\0b"])
+@pytest.mark.parametrize("option", ["output", "json", "coco", "jsonl", "csv"])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, option: str, name: str) -> None:
+    wanted = {option: tmp_path / (name + {"output": ".mp4"}.get(option, ".json"))}
+    settings = OutputSettings(show=False, quiet=True, **wanted)  # type: ignore[arg-type]
+    source = tmp_path / "people.json"
+    source.write_text("{}")
+    with pytest.raises(OutputError, match="cannot be written: ") as caught:
+        open_sinks(settings, [Origin()], [str(source)], CARD)
+    assert str(caught.value).isprintable()
+    with pytest.raises(OutputError, match="cannot be written: "):
+        open_sinks(settings, [Origin("a"), Origin("b")], ["clip", "clap"], CARD)
+
+
+def test_an_address_longer_than_any_name_of_a_file_is_no_hindrance(tmp_path: Path) -> None:
+    address = f"rtsp://127.0.0.1/{'token' * 100}"
+    assert kinds(Origin(live=True), address, json=tmp_path) == ["JsonSink"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engines.poses import Candidates
 from realtime.errors import OutputError
 from realtime.sinks.json import JsonSink, openpose_json
 from tests.realtime.results import files_at_most, keypoints, result, tracks
@@ -72,6 +73,21 @@ def test_numbers_as_cpp_streams_print_them_and_no_blank_anywhere() -> None:
     start = '{"version":1.3,"people":[{"person_id":[-1],"pose_keypoints_2d":['
     assert text.startswith(f"{start}1234.57,1.23456e-05,0.5,-7.5,1.23457e+07,0.5,0,0,0,")
     assert not re.search(r"\s", text)
+
+
+def test_part_candidates_are_listed_by_keypoint_after_the_people() -> None:
+    """As OpenPose writes them: one object, a key for every keypoint, x, y, score in a row."""
+    peaks = np.array([[0, 10.5, 20, 0.5], [0, 99.25, 7, 0.25], [17, 3, 4, 0.125]], np.float32)
+    candidates = Candidates(peaks, np.zeros((0, 4), np.float32))
+    text = openpose_json(tracks([person((100, 100), 90)]), candidates=candidates)
+    data = json.loads(text)
+    assert list(data) == ["version", "people", "part_candidates"]
+    assert not re.search(r"\s", text)
+    [parts] = data["part_candidates"]
+    assert list(parts) == [str(n) for n in range(18)]
+    assert parts["0"] == [10.5, 20, 0.5, 99.25, 7, 0.25]
+    assert parts["17"] == [3, 4, 0.125]
+    assert all(parts[str(n)] == [] for n in range(1, 17))
 
 
 def test_the_form_is_that_of_other_writers(data: Path) -> None:

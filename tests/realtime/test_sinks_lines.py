@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import socket
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from engines.poses import Poses
+from realtime.config import SourceSettings
 from realtime.errors import OutputError
-from realtime.lines import header_line
-from realtime.poses import Result
+from realtime.frames import Frame
+from realtime.lines import frame_line, header_line
+from realtime.poses import Result, Tracks, View
+from realtime.sinks.json import openpose_json
 from realtime.sinks.lines import CsvSink, JsonLinesSink, UdpSink
-from tests.realtime.results import files_at_most, result, tracks
+from realtime.sources import open_source
+from tests.realtime.results import files_at_most, grey, result, tracks
 from tests.synth import SKELETON, hide, person
 
 PEOPLE = [
@@ -123,3 +131,82 @@ def test_nobody_listening_and_too_many_people_do_not_matter() -> None:
 def test_a_bad_address_is_one_sentence(address: str) -> None:
     with pytest.raises(OutputError, match="HOST:PORT"):
         UdpSink(address)
+
+
+FLOATS = st.floats(-1e4, 1e4, width=32)
+SCORES = st.floats(2**-10, 1, width=32)
+POINTS = st.none() | st.tuples(FLOATS, FLOATS, SCORES)
+CROWDS = st.lists(
+    st.lists(POINTS, min_size=len(SKELETON.keypoints), max_size=len(SKELETON.keypoints)),
+    max_size=3,
+)
+
+
+def crowd(people: list[list[tuple[float, float, float] | None]], ids: list[int]) -> Tracks:
+    """Tracks of these keypoints, None = not found."""
+    nothing = (math.nan, math.nan, 0.0)
+    flat = [[point or nothing for point in person] for person in people]
+    triples = np.array(flat, np.float32).reshape(-1, len(SKELETON.keypoints), 3)
+    score = triples[..., 2].copy()
+    poses = Poses(SKELETON, triples[..., :2].copy(), score, score.sum(1))
+    return Tracks(np.array(ids, np.int64), poses, np.zeros(score.shape, bool))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    people=CROWDS,
+    start=st.integers(-1, 2**53),
+    index=st.integers(0, 10**12),
+    time=st.floats(0, 1e7),
+    camera=st.text(max_size=9),
+)
+def test_whatever_is_found_parses_back(
+    people: list[list[tuple[float, float, float] | None]],
+    start: int,
+    index: int,
+    time: float,
+    camera: str,
+) -> None:
+    """A line of JSON and OpenPose's file hold the same numbers, to six digits."""
+    seen = crowd(people, [start + n for n in range(len(people))])
+    frame = Frame(camera, index, "clip_0", time, time, grey())
+    text = frame_line(View(frame, seen))
+    assert "\n" not in text
+    line = json.loads(text)
+    assert (line["source"], line["index"]) == (camera, index)
+    assert line["time"] == pytest.approx(time, abs=1e-6)
+    openpose = json.loads(openpose_json(seen))["people"]
+    assert len(line["people"]) == len(openpose) == len(people)
+    for n, points in enumerate(people):
+        wanted = [value for point in points for value in point or (0, 0, 0)]
+        ours = [value for point in line["people"][n]["keypoints"] for value in point]
+        assert ours == pytest.approx(wanted, rel=1e-5, abs=1e-30)
+        assert openpose[n]["pose_keypoints_2d"] == ours
+        assert line["people"][n]["id"] == openpose[n]["person_id"][0] == start + n
+
+
+@given(model=st.text(), sources=st.lists(st.text()))
+def test_the_header_parses_back(model: str, sources: list[str]) -> None:
+    text = header_line(model, SKELETON, sources)
+    assert "\n" not in text
+    header = json.loads(text)
+    assert (header["model"], header["sources"]) == (model, sources)
+    assert header["skeleton"]["keypoints"] == list(SKELETON.keypoints)
+    assert header["skeleton"]["limbs"] == [list(limb) for limb in SKELETON.drawn]
+
+
+@settings(max_examples=30, deadline=None)
+@given(people=CROWDS.filter(bool))
+def test_what_openpose_json_says_comes_back_as_a_source(
+    people: list[list[tuple[float, float, float] | None]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Written and read again, people are as they were; those of whom nothing was found too."""
+    path = tmp_path_factory.getbasetemp() / "again_keypoints.json"
+    path.write_text(openpose_json(crowd(people, [-1] * len(people))))
+    with open_source(SourceSettings(str(path), camera_size="640x480")) as source:
+        (frame,) = source
+    assert frame.poses is not None
+    wanted = crowd(people, [-1] * len(people)).poses
+    np.testing.assert_allclose(frame.poses.xy, wanted.xy, rtol=1e-5)
+    np.testing.assert_allclose(frame.poses.score, wanted.score, rtol=1e-5)

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from realtime.errors import OutputError, Stopped
+from realtime.poses import Result
 from realtime.sinks.progress import ProgressSink
 from tests.realtime.results import Origin, result, tracks
 from tests.synth import person
@@ -69,6 +70,19 @@ def test_without_a_known_end_there_is_a_count(source: Origin) -> None:
     assert "10.0 fps" in last
     assert "3 people" in last
     assert "100" not in last
+
+
+def test_a_live_source_has_its_latency_and_drops() -> None:
+    screen = Screen()
+    with screen.sink(Origin(live=True)) as sink:
+        for n in range(40):
+            screen.now += 0.1
+            view = result(SEEN, time=screen.now - 0.044).views[0]
+            sink.write(Result(0, (view,), {}, dropped=n // 4))
+        last = screen.lines()[-1]
+    assert "latency 44 ms 9 dropped 3 people" in last
+    assert screen.lines()[-1].startswith("40 frames; 3.0 people a frame; 10.0 fps; 4.0 s in all; ")
+    assert screen.lines()[-1].endswith("; 9 dropped")
 
 
 def test_it_is_refreshed_ten_times_a_second_at_most() -> None:

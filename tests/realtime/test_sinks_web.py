@@ -55,6 +55,22 @@ def test_a_line_a_frame_after_the_header() -> None:
     play(work)
 
 
+def test_lines_of_any_length_come_whole_and_in_order() -> None:
+    """A WebSocket message has its length in one, three or nine bytes."""
+    body = person((100, 90), 120)
+
+    async def work(sink: WebSink, client: aiohttp.ClientSession, url: str) -> None:
+        async with following(client, url, max_msg_size=0) as ws:
+            for n, people in enumerate((0, 1, 400, 0, 400, 2)):
+                sink.write(result(tracks([body] * people), index=n))
+            lines = [await ws.receive_str() for _ in range(6)]
+        assert len(lines[0]) < 126 < len(lines[1]) < 1 << 16 < len(lines[2])
+        assert [json.loads(line)["index"] for line in lines] == [*range(6)]
+        assert [len(json.loads(line)["people"]) for line in lines] == [0, 1, 400, 0, 400, 2]
+
+    play(work)
+
+
 def test_prometheus_gets_every_metric_in_its_format() -> None:
     async def work(sink: WebSink, client: aiohttp.ClientSession, url: str) -> None:
         async with following(client, url) as ws:
@@ -130,9 +146,9 @@ def test_a_picture_is_made_once_for_all_and_only_for_somebody(
 ) -> None:
     made: list[View] = []
 
-    def counted(view: View) -> bytes:
+    def counted(view: View, *more: Any) -> bytes:
         made.append(view)
-        return original(view)
+        return original(view, *more)
 
     original = server.jpeg
     monkeypatch.setattr(server, "jpeg", counted)
@@ -159,6 +175,37 @@ def test_a_picture_is_made_once_for_all_and_only_for_somebody(
                 stream.close()
 
     play(work)
+
+
+def test_all_pictures_come_over_one_connection() -> None:
+    """Eight cameras; a reader that was away gets the newest of each, not what it missed."""
+    names = tuple(f"camera{n}" for n in range(8))
+
+    def instant(index: int) -> Result:
+        views = tuple(
+            View(Frame(name, index, name, 0, 0, grey(64, 48, 20 * n + 8 * (index % 10))), tracks())
+            for n, name in enumerate(names)
+        )
+        return Result(0, (*views[:3], None, *views[4:]), {})  # the fourth is out
+
+    async def work(sink: WebSink, client: aiohttp.ClientSession, url: str) -> None:
+        async with client.ws_connect(f"{url}/pictures") as ws:
+            for index in (0, 5):
+                sink.write(instant(index))
+                seen: dict[int, float] = {}
+                while len(seen) < 7 or min(seen.values()) < 8 * index:
+                    data = await ws.receive_bytes()
+                    picture = cv2.imdecode(np.frombuffer(data[2:], np.uint8), cv2.IMREAD_COLOR)
+                    assert picture is not None
+                    number = int.from_bytes(data[:2], "big")
+                    assert picture.shape == (48, 64, 3)
+                    seen[number] = float(picture.mean()) - 20 * number
+                assert set(seen) == {0, 1, 2, 4, 5, 6, 7}
+                np.testing.assert_allclose(list(seen.values()), 8 * index, atol=2)
+            async with client.get(f"{url}/metrics") as answer:
+                assert 'posestream_clients{kind="pictures"} 1' in await answer.text()
+
+    play(work, sources=names)
 
 
 @contextmanager
@@ -217,6 +264,7 @@ def test_a_browser_shows_moving_pictures_and_figures(tmp_path: Path) -> None:
         const picture = document.querySelector("figure img");
         const canvas = document.createElement("canvas");
         canvas.width = picture.naturalWidth, canvas.height = picture.naturalHeight;
+        if (!canvas.width) return "";  // the next picture is being decoded
         const brush = canvas.getContext("2d");
         brush.drawImage(picture, 0, 0);
         return Array.from(brush.getImageData(0, 0, canvas.width, canvas.height).data).join();
@@ -242,14 +290,71 @@ def test_a_browser_shows_moving_pictures_and_figures(tmp_path: Path) -> None:
                 await page.evaluate("document.querySelector('#who').innerText") == "id 3\n18 / 18"
             )
             await page.until("document.querySelector('figure img').naturalWidth == 320")
-            seen = {await page.evaluate(read)}
+            seen = {await page.until(read)}
             async with asyncio.timeout(20):
                 while len(seen) < 3:
                     await asyncio.sleep(0.1)
-                    seen.add(await page.evaluate(read))
+                    seen.add(await page.until(read))
             await page.screenshot(tmp_path / "page.png")
             walking.cancel()
             await page.until("document.querySelector('#state').textContent.startsWith('no frame')")
         assert cv2.imread(str(tmp_path / "page.png")) is not None
 
     play(work, TOKEN)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
+def test_a_browser_shows_more_cameras_than_it_has_connections(tmp_path: Path) -> None:
+    """Eight, each of a grey of its own that changes from frame to frame."""
+    names = tuple(f"camera{n}" for n in range(8))
+    read = """Array.from(document.querySelectorAll("figure img"), picture => {
+        const canvas = document.createElement("canvas");
+        canvas.width = picture.naturalWidth, canvas.height = picture.naturalHeight;
+        const brush = canvas.getContext("2d");
+        if (canvas.width) brush.drawImage(picture, 0, 0);
+        const pixel = canvas.width ? brush.getImageData(5, 5, 1, 1).data : [];
+        return pixel[3] === 255 ? pixel[0] : -1;  // a picture that is being decoded draws nothing
+    })"""
+
+    async def film(sink: WebSink) -> None:
+        for index in itertools.count():
+            images = [grey(320, 240, 30 * n + 8 * (index % 3)) for n in range(len(names))]
+            views = tuple(
+                View(Frame(name, index, name, index / 20, 0, image), tracks())
+                for name, image in zip(names, images, strict=True)
+            )
+            sink.write(Result(index / 20, views, {"infer": 0.02}))
+            await asyncio.sleep(1 / 20)
+
+    async def work(sink: WebSink, _: aiohttp.ClientSession, url: str) -> None:
+        filming = asyncio.create_task(film(sink))
+        async with browser(f"{url}/?token={TOKEN}", size=(1280, 1400)) as page:
+            await page.until("document.querySelectorAll('figure img').length == 8")
+            seen: list[set[int]] = [set() for _ in names]
+            async with asyncio.timeout(20):
+                while min(map(len, seen)) < 3:
+                    for n, value in enumerate(await page.evaluate(read)):
+                        if value >= 0:
+                            seen[n].add(round((value - 30 * n) / 8))
+                    await asyncio.sleep(0.02)
+            assert seen == [{0, 1, 2}] * 8
+            await page.screenshot(tmp_path / "page.png")
+            # A page that nobody looks at lets go; one that is looked at again goes on.
+            await page.evaluate(
+                "Object.defineProperty(document, 'hidden', {value: true, configurable: true});"
+                "document.dispatchEvent(new Event('visibilitychange'))"
+            )
+            assert sink._server is not None
+            async with asyncio.timeout(10):
+                while any(sink._server._pages.values()):
+                    await asyncio.sleep(0.02)
+            await page.evaluate(
+                "Object.defineProperty(document, 'hidden', {value: false, configurable: true});"
+                "document.dispatchEvent(new Event('visibilitychange'))"
+            )
+            async with asyncio.timeout(10):
+                while not any(sink._server._pages.values()):
+                    await asyncio.sleep(0.02)
+        filming.cancel()
+
+    play(work, TOKEN, sources=names)

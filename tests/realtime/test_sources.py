@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engines.poses import Image
 from realtime.config import SourceSettings
-from realtime.errors import SourceError
+from realtime.errors import SettingsError, SourceError
 from realtime.frames import Frame
 from realtime.sources import open_source
 from realtime.sources.names import file_name, natural, unique_names
@@ -109,6 +109,24 @@ def test_a_folder_is_called_by_its_own_name(
     monkeypatch.chdir(folder)
     for way in (".", str(folder), f"{folder}{os.sep}", "*.png"):
         assert open_source(SourceSettings(way)).name == "week 12"
+
+
+@pytest.mark.parametrize("source", ["a\0b", "a\0b/*.png", "a\0b/c.mp4"])
+def test_a_name_with_nul_is_no_source(source: str) -> None:
+    with pytest.raises(SourceError, match="NUL"):
+        open_source(SourceSettings(source))
+
+
+@pytest.mark.parametrize("size", ["99999x99999", f"{'9' * 5000}x1", "٣x٣", "0x5", "640x480 "])
+def test_a_camera_has_a_size_that_pictures_can_have(size: str) -> None:
+    with pytest.raises(SettingsError, match="WIDTHxHEIGHT"):
+        SourceSettings("webcam", camera_size=size)
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, 1e-320, 1e39, float("inf"), float("nan")])
+def test_a_camera_has_a_rate_that_makes_times(rate: float) -> None:
+    with pytest.raises(SettingsError, match="--camera-fps must be"):
+        SourceSettings("webcam", camera_fps=rate)
 
 
 @given(st.text())

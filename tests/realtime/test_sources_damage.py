@@ -13,7 +13,7 @@ import pytest
 from realtime.config import SourceSettings
 from realtime.errors import SourceError
 from realtime.frames import Frame
-from realtime.sources import open_source
+from realtime.sources import open_source, video
 from tests.realtime.clips import (
     B_FRAMES,
     CLIPS,
@@ -145,6 +145,20 @@ def test_a_damaged_packet_is_passed_over_and_reported(tmp_path: Path) -> None:
     assert [frame.time for frame in got[4:6]] == pytest.approx([4 / RATE, 6 / RATE])
     (note,) = source.notes
     assert "1 of its packets" in note
+
+
+def test_an_hls_list_without_its_end_gives_its_frames_and_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(video, "PATIENCE", 0.5)
+    write(tmp_path / "0.ts", [coded(n) for n in range(12)])
+    head = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n"
+    (tmp_path / "a.m3u8").write_text(f"{head}0.ts\n")
+    assert [shown(frame.image) for frame in frames(tmp_path / "a.m3u8")] == list(range(12))
+    (tmp_path / "b.m3u8").write_text(f"{head}gone.ts\n")
+    got, sentence = until_error(tmp_path / "b.m3u8")
+    assert got == []
+    assert "b.m3u8" in sentence
 
 
 def test_tags_that_are_not_utf8_are_no_hindrance(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import os
+import resource
 import struct
 import zlib
 from pathlib import Path
@@ -231,6 +232,16 @@ def test_a_picture_of_monstrous_size_is_passed_over(tmp_path: Path) -> None:
         assert [frame.name for frame in source] == ["a"]
     assert "2 of 3" in source.notes[0]
     assert "bomb.png cannot be read: it is too large" in source.notes[0]
+
+
+def test_a_png_whose_chunk_says_4_gb_is_refused_before_they_are_filled(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", photo(10))
+    content = bytearray(path.read_bytes())
+    content[33:37] = b"\xff\0\0\0"  # the length of what follows the header
+    path.write_bytes(content)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kB
+    assert "damaged" in error(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000
 
 
 def test_nothing_but_broken_images_is_an_error(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ import pytest
 
 from realtime.config import SourceSettings
 from realtime.errors import SourceError
-from realtime.frames import Stoppable
+from realtime.frames import Frame, Stoppable
 from realtime.sources import open_source
 from realtime.sources.paced import Paced
+from tests.realtime.results import Origin, grey
 from tests.realtime.test_sources_video import coded, shown, write
 
 pytestmark = pytest.mark.timeout(20)
@@ -102,3 +103,14 @@ def test_a_wait_for_a_frame_can_be_broken_off(tmp_path: Path) -> None:
         source.stop()
         thread.join(5)
         assert not thread.is_alive()
+
+
+def test_a_damaged_time_does_not_hold_up_the_rest() -> None:
+    class Damaged(Origin):
+        skeleton = None
+
+        def __iter__(self) -> Iterator[Frame]:
+            for index, moment in enumerate((0.0, 0.01, 4e18)):
+                yield Frame("clip", index, f"clip_{index}", moment, 0.0, grey())
+
+    assert [frame.index for frame in Paced(Damaged())] == [0, 1, 2]

@@ -97,6 +97,26 @@ def test_live_sets_are_never_more_than_half_a_frame_apart(delay: float) -> None:
         assert all(a < b for a, b in itertools.pairwise(seen))
 
 
+@pytest.mark.parametrize(
+    ("phases", "most"), [((0, 8, 17, 25), 30), ((0, 17, 17, 17), 23), ((0, 17), 17), ((0, 0.1), 5)]
+)
+def test_cameras_that_run_free_are_as_close_as_they_can_be(
+    phases: tuple[float, ...], most: float
+) -> None:
+    """30 fps, phases in ms: a frame on the other side of the instant would be a whole one apart."""
+    rng = np.random.default_rng(1)
+    cameras = [
+        sorted((np.arange(300) / 30 + phase / 1000 + rng.uniform(-0.002, 0.002, 300)).tolist())
+        for phase in phases
+    ]
+    _, sets = play(cameras, delays=[0.05, 0.03, 0.04, 0.03][: len(phases)])
+    assert len(sets) > 200
+    assert max(spread(each) for each in sets) <= most / 1000
+    for n in range(len(phases)):
+        seen = [each[n].index for each in sets if each[n] is not None]  # type: ignore[union-attr]
+        assert all(a < b for a, b in itertools.pairwise(seen))
+
+
 def test_a_camera_that_falls_silent_is_left_out_and_let_in_again() -> None:
     whole = [n / 30 for n in range(180)]
     gap = [time for time in whole if not 2.0 <= time < 4.0]

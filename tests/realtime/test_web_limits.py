@@ -24,7 +24,7 @@ from tests.synth import SKELETON, person
 
 pytestmark = pytest.mark.timeout(60)
 
-PATHS = ("/", "/figures", "/metrics", "/healthz", "/video", "/ws")
+PATHS = ("/", "/figures", "/metrics", "/healthz", "/video", "/pictures", "/ws")
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -41,7 +41,7 @@ def test_nothing_is_given_without_the_token(path: str) -> None:
             (f"?token={TOKEN}", {}),
             ("", {"Authorization": f"Bearer {TOKEN}"}),
         ):
-            if path == "/ws":
+            if path in ("/pictures", "/ws"):
                 async with client.ws_connect(url + path + given, headers=headers):
                     continue
             async with client.get(url + path + given, headers=headers) as answer:
@@ -207,7 +207,10 @@ def test_clients_that_do_not_read_cost_the_others_nothing() -> None:
             seen.append(int(found[1]))
 
     async def work(sink: WebSink, client: aiohttp.ClientSession, url: str) -> None:
-        stuck = [unread(sink.address.port, path) for path in ("/ws", "/video") * 5]
+        stuck = [
+            unread(sink.address.port, path)
+            for path in ("/ws", "/video", "/pictures", "/ws", "/pictures") * 2
+        ]
         readers = [await client.ws_connect(f"{url}/ws") for _ in range(40)]
         for ws in readers:
             await ws.receive_str()
@@ -260,7 +263,7 @@ def test_the_end_does_not_wait_for_those_who_do_not_read() -> None:
     before = set(threading.enumerate())
     people = tracks([person((100, 90), 120)] * 40)
     with serving() as (sink, _):
-        stuck = [unread(sink.address.port, path) for path in ("/ws", "/video") * 3]
+        stuck = [unread(sink.address.port, path) for path in ("/ws", "/video", "/pictures") * 2]
         assert sink._server is not None
         ready = threading.Event()
         for n in range(1000):
@@ -285,13 +288,13 @@ def test_dead_clients_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
                 found = re.findall(r"clients\{.*\} ([0-9]+)", await answer.text())
             return tuple(map(int, found))
 
-        dead = [unread(sink.address.port, path) for path in ("/ws", "/video") * 3]
+        dead = [unread(sink.address.port, path) for path in ("/ws", "/pictures", "/video") * 3]
         async with following(client, url) as alive:
-            await until(lambda: settles(connected(), (4, 3)))
+            await until(lambda: settles(connected(), (4, 3, 3)))
 
             async def gone() -> bool:
                 sink.write(result(people, image=picture))
-                return await connected() == (1, 0)
+                return await connected() == (1, 0, 0)
 
             reading = asyncio.create_task(_read(alive))
             await until(gone)
@@ -333,7 +336,7 @@ def test_there_is_an_end_to_connections(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_what_is_not_http_or_not_a_websocket_is_refused_quietly(
-    capfd: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     rng = np.random.default_rng(0)
     upgrade = (
@@ -352,6 +355,7 @@ def test_what_is_not_http_or_not_a_websocket_is_refused_quietly(
         b"GET /%ff%00?token=%ff&%%% HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET /video/99999999999999999999 HTTP/1.1\r\nHost: localhost\r\n\r\n",
         upgrade.replace(b"version: 13", b"version: 99"),
+        upgrade.replace(b"\r\n\r\n", b"\r\nSec-WebSocket-Protocol: \xe9\r\n\r\n"),
         upgrade + b"\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff" + b"x" * 1000,
         upgrade + b"\x81\x85\x00\x00\x00\x00\xff\xfe\xfd\xfc\xfb",  # a text that is not UTF-8
         *(rng.bytes(200) for _ in range(50)),
@@ -375,11 +379,27 @@ def test_what_is_not_http_or_not_a_websocket_is_refused_quietly(
                 assert answer.status == 200
 
         asyncio.run(work())
-    assert capfd.readouterr().err == ""
+    assert capfd.readouterr().err == caplog.text == ""
+
+
+def test_a_body_that_is_not_what_it_says_is_refused_quietly(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    asked = (
+        b"GET /x HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+    )
+    with serving() as (sink, _):
+        for _ in range(5):
+            with socket.create_connection(("127.0.0.1", sink.address.port)) as one:
+                one.sendall(asked)
+                while one.recv(65536):  # it is the server that hangs up
+                    pass
+    assert caplog.text == ""
 
 
 def test_a_defect_in_the_server_is_raised_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    def break_down(_: object) -> bytes:
+    def break_down(*_: object) -> bytes:
         raise EngineError("broken")
 
     monkeypatch.setattr(server, "jpeg", break_down)

@@ -1,4 +1,4 @@
-"""The processor that the figures belong to."""
+"""The machine that the figures belong to."""
 
 from __future__ import annotations
 
@@ -13,9 +13,20 @@ CPUINFO = Path("/proc/cpuinfo")
 
 def processor() -> str:
     """Its name and how many cores this process may use."""
+    return f"{processor_name()}, {cores()} cores"
+
+
+def processor_name() -> str:
+    """What its maker calls it, as far as the system tells."""
     found = re.search(r"^model name\s*:\s*(.+)$", _cpuinfo(), re.MULTILINE)
-    name = found[1].strip() if found else platform.processor() or platform.machine()
-    return f"{name}, {cores()} cores"
+    return found[1].strip() if found else platform.processor() or platform.machine()
+
+
+def memory() -> int | None:
+    """Bytes of memory that are built in, None where the system does not tell."""
+    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
+        return None
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def cores() -> int:

@@ -1,0 +1,233 @@
+"""ONNX -> TensorRT plan, kept in a cache that knows everything the plan depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from engines.card import Card
+from engines.convert_ir import convert_ir
+from engines.errors import CardError, DeviceError, WeightsError
+from engines.half import to_half
+from engines.libcuda import Gpu
+from engines.tensorrt import load_tensorrt, logger, reason
+from engines.weights import Located, cache_folder
+
+LOG = logging.getLogger(__name__)
+Progress = Callable[[str, int, int], None]  # phase, steps done, steps in all
+PRECISIONS = ("fp16", "fp32", "int8")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Shapes that a plan holds, both ends included: pictures, network rows and columns."""
+
+    batch: int
+    heights: tuple[int, int]
+    widths: tuple[int, int]
+
+    @classmethod
+    def usual(cls, stride: int, batch: int, heights: tuple[int, ...]) -> Profile:
+        """For these heights, and pictures from upright 9:16 to 21:9."""
+        low, high = min(heights), max(heights)
+        return cls(
+            batch,
+            (_up(low, stride), _up(high, stride)),
+            (_up(low * 9 / 16, stride), _up(high * 21 / 9, stride)),
+        )
+
+    def widened(self, shape: tuple[int, int, int]) -> Profile:
+        """So that it holds (batch, height, width) too."""
+        batch, high, wide = shape
+        return Profile(
+            max(self.batch, batch),
+            (min(self.heights[0], high), max(self.heights[1], high)),
+            (min(self.widths[0], wide), max(self.widths[1], wide)),
+        )
+
+    def shapes(self, stride: int) -> tuple[tuple[int, ...], ...]:
+        """Least, best and most, as (N, 3, H, W); the best is 16:9."""
+        (low, high), (narrow, wide) = self.heights, self.widths
+        best = min(max(_up(high * 16 / 9, stride), narrow), wide)
+        return (1, 3, low, narrow), (self.batch, 3, high, best), (self.batch, 3, high, wide)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """path: of the plan; its facts lie beside it. key: what it depends on."""
+
+    path: Path
+    key: dict[str, Any]
+
+    def read(self) -> bytes | None:
+        """The plan, if it is the one that was built; None where it is not, or is damaged."""
+        try:
+            facts = json.loads(self.path.with_suffix(".json").read_text(encoding="utf-8"))
+            content = self.path.read_bytes()
+        except (OSError, ValueError):
+            return None
+        right = isinstance(facts, dict) and facts.get("key") == self.key
+        digest = hashlib.sha256(content).hexdigest()
+        return content if right and facts.get("sha256") == digest else None
+
+    def write(self, content: bytes) -> None:
+        """The facts go last: a plan without them is not used."""
+        self.path.write_bytes(content)
+        facts = {"key": self.key, "sha256": hashlib.sha256(content).hexdigest()}
+        self.path.with_suffix(".json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+
+
+def network_onnx(located: Located) -> bytes:
+    """The network as ONNX, in the precision that was located.
+
+    Engines are strongly typed (TensorRT 11 has no others): what the graph says is what they do.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise DeviceError(
+            "The package onnx is not installed; run: pip install -r requirements-gpu.txt"
+        ) from error
+    graph, *rest = located.paths
+    if located.precision not in PRECISIONS:
+        raise WeightsError(
+            f"TensorRT engines are built in {', '.join(PRECISIONS)}, not {located.precision}."
+        )
+    if rest:
+        model = convert_ir(graph, rest[0], quantised=located.precision == "int8")
+    else:
+        try:
+            model = onnx.load(graph)
+        except Exception as error:  # protobuf's own error has no public class
+            raise WeightsError(f"{graph} is not an ONNX network.") from error
+    names = [output.name for output in model.graph.output]
+    for name in located.weights.outputs.values():
+        if name not in names:
+            raise CardError(
+                f"{graph.name} has no output {name}, which its card names; "
+                f"it has {', '.join(sorted(names))}."
+            )
+    if located.precision != "fp32":
+        model = to_half(model)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
+def plan_for(
+    card: Card,
+    located: Located,
+    profile: Profile,
+    gpu: Gpu | None,
+    progress: Progress | None = None,
+) -> tuple[Any, Plan, bytes]:
+    """The TensorRT library, a plan and its content; built where the cache has none.
+
+    gpu: None builds for none in particular (TensorRT-RTX alone can). Of several processes that
+    want the same plan one builds it.
+    """
+    library = load_tensorrt(gpu)
+    content = network_onnx(located)
+    key = {
+        "onnx": hashlib.sha256(content).hexdigest(),
+        "library": library.__name__,
+        "version": library.__version__,
+        "gpu": gpu.name if gpu else "any",
+        "capability": list(gpu.capability) if gpu else [],
+        "precision": located.precision,
+        "profile": json.loads(json.dumps(asdict(profile))),
+    }
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    folder = plan_folder()
+    plan = Plan(folder / f"{card.name}-{located.precision}-{digest[:16]}.plan", key)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            made = plan.read()
+            if made is None:
+                name = gpu.name if gpu else "any GPU"
+                LOG.warning(
+                    "Building the %s engine of %s for %s; this can take minutes, once.",
+                    *(located.precision, card.name, name),
+                )
+                cache = folder / f"{library.__name__}-{library.__version__}.timing"
+                shapes = profile.shapes(card.input.stride)
+                made = build_plan(library, content, shapes, cache, located.precision, progress)
+                plan.write(made)
+    except OSError as error:
+        raise DeviceError(f"TensorRT plans cannot be kept in {folder}: {error}") from error
+    return library, plan, made
+
+
+def build_plan(
+    library: Any,
+    content: bytes,
+    shapes: tuple[tuple[int, ...], ...],
+    timing: Path,
+    precision: str,
+    progress: Progress | None = None,
+) -> bytes:
+    """A plan for (N, 3, H, W) from the first to the last of three shapes, best at the second."""
+    builder = library.Builder(logger(library))
+    if builder is None:
+        raise DeviceError(f"TensorRT cannot start: {reason(library)}")
+    typed = getattr(library.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
+    network = builder.create_network(0 if typed is None else 1 << int(typed))
+    parser = library.OnnxParser(network, logger(library))
+    if not parser.parse(content):
+        said = parser.get_error(0).desc() if parser.num_errors else reason(library)
+        raise DeviceError(f"TensorRT cannot read the network: {said.splitlines()[0]}")
+    config = builder.create_builder_config()
+    if precision == "fp32":
+        config.clear_flag(library.BuilderFlag.TF32)  # which would round to 10 bits
+    profile = builder.create_optimization_profile()
+    profile.set_shape(network.get_input(0).name, *shapes)
+    config.add_optimization_profile(profile)
+    kept = None
+    if library.__name__ == "tensorrt":  # TensorRT-RTX times nothing when it builds
+        kept = config.create_timing_cache(timing.read_bytes() if timing.is_file() else b"")
+        config.set_timing_cache(kept, False)
+    if progress is not None:
+        config.progress_monitor = _monitor(library, progress)
+    plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        raise DeviceError(f"TensorRT cannot build the engine: {reason(library)}")
+    if kept is not None:
+        timing.write_bytes(bytes(config.get_timing_cache().serialize()))
+    return bytes(plan)
+
+
+def plan_folder() -> Path:
+    """The only place that plans are loaded from."""
+    return cache_folder().parent / "plans"
+
+
+def _monitor(library: Any, progress: Progress) -> Any:
+    class Monitor(library.IProgressMonitor):  # type: ignore[misc]
+        def __init__(self) -> None:
+            library.IProgressMonitor.__init__(self)
+            self.steps: dict[str, int] = {}
+
+        def phase_start(self, phase: str, parent: str | None, steps: int) -> None:
+            self.steps[phase] = steps
+            progress(phase, 0, steps)
+
+        def step_complete(self, phase: str, step: int) -> bool:
+            progress(phase, step + 1, self.steps.get(phase, step + 1))
+            return True
+
+        def phase_finish(self, phase: str) -> None:
+            steps = self.steps.pop(phase, 1)
+            progress(phase, steps, steps)
+
+    return Monitor()
+
+
+def _up(value: float, stride: int) -> int:
+    return max(stride, -(-int(value) // stride) * stride)

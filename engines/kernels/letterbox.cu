@@ -1,0 +1,34 @@
+// uint8 BGR pictures -> the network's input: scaled into the top left corner, padded, normalised.
+//
+// The fixed-point arithmetic is that of cv2.resize with INTER_LINEAR, to the last bit, so that a
+// network sees the same pixels here as on the CPU.
+//
+// pictures: (batch, rows, columns, 3). across, down: (scaled size, 4) the two source pixels of each
+// network column or row, and their weights in 1/2048. channel: (mean, scale) for each of 3.
+// out: (batch, 3, high, wide). One thread a network pixel; blockIdx.z is the picture.
+extern "C" __global__ void letterbox(
+    const unsigned char *pictures, int rows, int columns, const int *across, int scaled_wide,
+    const int *down, int scaled_high, const float *channel, int reversed, float *out, int wide,
+    int high)
+{
+    const int x = blockIdx.x * blockDim.x + threadIdx.x;
+    const int y = blockIdx.y * blockDim.y + threadIdx.y;
+    if (x >= wide || y >= high)
+        return;
+    const unsigned char *picture = pictures + (size_t)blockIdx.z * rows * columns * 3;
+    const bool inside = x < scaled_wide && y < scaled_high;
+    for (int c = 0; c < 3; ++c) {
+        int value = 0;
+        if (inside) {
+            const int *h = across + 4 * x, *v = down + 4 * y;
+            const unsigned char *upper = picture + (size_t)v[0] * columns * 3 + c;
+            const unsigned char *lower = picture + (size_t)v[1] * columns * 3 + c;
+            const int above = upper[3 * h[0]] * h[2] + upper[3 * h[1]] * h[3];
+            const int below = lower[3 * h[0]] * h[2] + lower[3 * h[1]] * h[3];
+            value = (((v[2] * (above >> 4)) >> 16) + ((v[3] * (below >> 4)) >> 16) + 2) >> 2;
+        }
+        const int to = reversed ? 2 - c : c;
+        out[(((size_t)blockIdx.z * 3 + to) * high + y) * wide + x] =
+            ((float)value - channel[2 * to]) / channel[2 * to + 1];
+    }
+}

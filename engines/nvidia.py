@@ -1,0 +1,131 @@
+"""The NVIDIA path: what it needs, whether that is here, and an Estimator that runs on it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import Literal
+
+from engines.build import Profile, plan_for
+from engines.card import Card
+from engines.decoders.paf import PafDecoder
+from engines.errors import DeviceError
+from engines.lane import Bound, Buffer, Lane
+from engines.libcuda import Gpu, load_driver, usable_gpu
+from engines.nvcc import find_nvcc
+from engines.ondevice import OnDevice
+from engines.tensorrt import TensorRt, installed
+from engines.weights import Device, Located
+
+LOG = logging.getLogger(__name__)
+INSTALL = "pip install -r requirements-gpu.txt"
+CAMERAS = 4  # pictures at once that a first plan holds
+
+
+def lacking(gpu: Gpu) -> Iterator[tuple[str, str]]:
+    """What TensorRT engines need and this machine does not have, each with its remedy."""
+    if not installed(gpu):
+        yield f"TensorRT for {gpu.name} is not installed", INSTALL
+    for package in ("pycuda", "onnx"):
+        if find_spec(package) is None:
+            yield f"the package {package} is not installed", INSTALL
+    try:
+        find_nvcc()
+    except DeviceError as error:
+        yield str(error), "apt install nvidia-cuda-toolkit"
+
+
+def choose(wanted: Literal["auto", "cuda", "cpu"], card: Card) -> tuple[Device, Card]:
+    """The device to use, and the card with those weights alone that can run there.
+
+    auto: a GPU that lacks something is told of, once, and the CPU taken. DeviceError when cuda is
+    asked for and cannot be had.
+    """
+    if wanted == "cpu":
+        return "cpu", card
+    try:
+        gpu = usable_gpu()
+        lacks = next(lacking(gpu), None)
+        if lacks is None:
+            return "cuda", card
+        modules = tuple(form for form in card.weights if form.network is not None)
+        if modules and find_spec("torch") is not None:
+            return "cuda", replace(card, weights=modules)
+        raise DeviceError(f"{gpu.name} cannot be used: {lacks[0]}; run: {lacks[1]}")
+    except DeviceError as error:
+        if wanted == "cuda":
+            raise DeviceError(f"There is no --device cuda here. {error}") from error
+        if _has_driver():
+            LOG.warning("%s The CPU is used.", error)
+        return "cpu", card
+
+
+def open_nvidia(
+    card: Card,
+    located: Located,
+    decoder: PafDecoder,
+    height: int,
+    max_people: int | None,
+    *,
+    live: bool,
+    keep_maps: Callable[[], bool] = lambda: False,
+) -> OnDevice:
+    """An Estimator on the first usable GPU; its plan is built now, if it never was."""
+    gpu = usable_gpu()
+    from engines.cuda import Cuda
+
+    network = Planned(card, located, gpu, height)
+    cuda = Cuda(gpu)
+    try:
+        network.load()
+        return OnDevice(
+            cuda.lane,
+            network,
+            decoder,
+            card.input,
+            height,
+            max_people=max_people,
+            live=live,
+            keep_maps=keep_maps,
+            close=cuda.close,
+        )
+    except DeviceError:
+        cuda.close()
+        raise
+
+
+class Planned:
+    """A Network whose plan is built anew when pictures come that it does not hold."""
+
+    def __init__(self, card: Card, located: Located, gpu: Gpu, height: int) -> None:
+        self._card, self._located, self._gpu = card, located, gpu
+        self._profile = Profile.usual(card.input.stride, CAMERAS, (height,))
+        self._engines: dict[Profile, TensorRt] = {}
+
+    def load(self) -> TensorRt:
+        """The engine of the present profile."""
+        if self._profile not in self._engines:
+            library, _, content = plan_for(self._card, self._located, self._profile, self._gpu)
+            outputs = self._located.weights.outputs
+            self._engines[self._profile] = TensorRt(library, content, outputs)
+        return self._engines[self._profile]
+
+    def bind(self, lane: Lane, entry: Buffer, shape: tuple[int, int, int]) -> Bound:
+        self._profile = self._profile.widened(shape)
+        return self.load().bind(lane, entry, shape)
+
+    def close(self) -> None:
+        for engine in self._engines.values():
+            engine.close()
+        self._engines.clear()
+
+
+def _has_driver() -> bool:
+    """A machine without one is no NVIDIA machine, and hears nothing of all this."""
+    try:
+        load_driver()
+    except DeviceError as error:
+        return not isinstance(error.__cause__, OSError)
+    return True

@@ -1,0 +1,68 @@
+"""Left and right mixed up for a moment: limbs that swap sides between frames are put back."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.poses import Floats
+from engines.skeleton import Skeleton
+
+PARTS = {  # what flips together
+    "arm": ("shoulder", "elbow", "wrist"),
+    "leg": ("hip", "knee", "ankle", "big_toe", "small_toe", "heel"),
+    "face": ("eye", "ear"),
+}
+BETTER = 0.5  # most of the direct way that the mirrored way may be
+APART = 0.15  # least way, in sides of the person's area, that is worth a second thought
+PATIENCE = 0.3  # seconds after which a person has turned, and the network is right
+
+
+class Flips:
+    """Which keypoints of a skeleton swap with which, in groups: arms, legs, the face."""
+
+    def __init__(self, skeleton: Skeleton) -> None:
+        names = skeleton.keypoints
+        self._mirror = np.array(skeleton.mirror)
+        members = [
+            [n for n, name in enumerate(names) if name.partition("_")[2] in parts]
+            for parts in PARTS.values()
+        ]
+        self._groups = np.zeros((len(PARTS), len(names)), bool)
+        for group, found in enumerate(members):
+            self._groups[group, found] = True
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def repair(
+        self,
+        expected: Floats,
+        xy: Floats,
+        score: Floats,
+        area: Floats,
+        since: NDArray[np.float64],
+        now: float,
+    ) -> tuple[Floats, Floats, NDArray[np.float64]]:
+        """Found poses (P, K, 2) with their scores and `since`, sides as expected (P, K, 2).
+
+        since: (P, groups) when a group began to be found mirrored, inf = it is not. What stays
+        mirrored for longer than PATIENCE is left as the network says.
+        """
+        other = xy[:, self._mirror]
+        direct = np.linalg.norm(xy - expected, axis=-1)
+        crossed = np.linalg.norm(other - expected, axis=-1)
+        both = ~np.isnan(direct) & ~np.isnan(crossed)
+        ways = [
+            np.where(both, way, 0) @ self._groups.T.astype(np.float32) for way in (direct, crossed)
+        ]
+        least = APART * np.sqrt(area)[:, None]
+        mirrored = np.asarray((ways[1] < BETTER * ways[0]) & (ways[0] > 2 * least), bool)
+        since = np.where(mirrored, np.minimum(since, now), np.inf)
+        brief = np.asarray(mirrored & (now - since < PATIENCE), bool)
+        swap = np.matmul(brief, self._groups)
+        return (
+            np.where(swap[..., None], other, xy),
+            np.where(swap, score[:, self._mirror], score),
+            since,
+        )

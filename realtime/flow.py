@@ -1,0 +1,171 @@
+"""Where points of the picture before went: sparse optical flow.
+
+Pyramidal Lucas-Kanade (Bouguet 2000), believed where following a point there and back again leads
+to where it began (forward-backward check, Kalal et al., ICPR'10).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.poses import Floats, Image
+
+ROWS = 360  # most rows of the grey picture
+WINDOW = (13, 13)
+LEVELS, LEVELS_BACK = 3, 1  # halvings; the way back begins close to its end
+STOP = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 8, 0.03)
+ASTRAY = 1.0  # most grey pixels between a point and where it comes back to
+UNLIKE = 25.0  # most mean difference of shades around a point before and after
+GRID = (8, 6)  # points that tell the camera's own motion
+AGREED = 6  # least points of the grid that were found again
+FOUND_AGAIN = 0.15  # least share of all points in a picture unlike the last
+THUMB = (32, 18)
+BLANK = 2.0  # least standard deviation of a picture that shows anything
+SHADES = 32
+# A cut changes both what is where and how light it is. A pan keeps the shades, a flash the places.
+CUT_PLACES, CUT_SHADES = 0.5, 0.75
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """What flow made of points: (N, K, 2) where they are now, (N, K) whether that is believed,
+    (2,) how far the background moved (0 where unknown).
+
+    lost: next to nothing was found again in a picture unlike the last: another scene after all.
+    """
+
+    xy: Floats
+    sure: NDArray[np.bool_]
+    camera: Floats
+    lost: bool = False
+
+
+class Flow:
+    """Follows points from each picture to the next; all coordinates are the picture's own."""
+
+    def __init__(self) -> None:
+        self._grey: Image | None = None
+        self._before: Image | None = None
+        self._size = (0, 0)
+        self._scale = np.ones(2, np.float32)
+        self._thumb: NDArray[np.float32] | None = None
+        self._unlike = False
+
+    def see(self, image: Image) -> bool:
+        """Take the next picture; True where it is another scene than the one before.
+
+        A picture of one colour shows nothing: no flow leads to it or from it, and it is no cut.
+        """
+        grey, size = _grey(image)
+        resized = size != self._size
+        if resized:
+            self._grey = None
+            self._size = size
+            self._scale = np.array([grey.shape[1] / size[0], grey.shape[0] / size[1]], np.float32)
+        self._before, self._grey = self._grey, None
+        thumb = cv2.resize(grey, THUMB, interpolation=cv2.INTER_AREA).astype(np.float32)
+        if thumb.std() < BLANK:
+            return False
+        last, self._thumb = self._thumb, thumb
+        self._grey = grey
+        self._unlike = last is not None and _alike_places(last, thumb) < CUT_PLACES
+        if last is None or not self._unlike:
+            return False
+        # Without a picture of this size before it, flow cannot say that it is the same scene.
+        if not resized and _alike_shades(last, thumb) >= CUT_SHADES:
+            return False
+        self._before = None
+        return True
+
+    def follow(self, xy: Floats) -> Motion | None:
+        """(N, K, 2) points of the picture before, NaN = none, in the picture of now.
+
+        None where there is nothing to follow, or no picture that shows anything.
+        """
+        if self._before is None or self._grey is None or not len(xy):
+            return None
+        moved, sure = xy.copy(), np.zeros(xy.shape[:2], bool)
+        camera = np.zeros(2, np.float32)
+        there = ~np.isnan(xy[..., 0])
+        grid = self._grid()
+        points = np.concatenate([xy[there], grid])
+        now, good = self._track(self._before, self._grey, points)
+        moved[there], sure[there] = now[: -len(grid)], good[: -len(grid)]
+        still = good[-len(grid) :] & ~_within_people(grid, xy)
+        if still.sum() >= AGREED:
+            camera = np.median((now[-len(grid) :] - grid)[still], axis=0)
+        lost = self._unlike and good.mean() < FOUND_AGAIN
+        return Motion(moved, sure, camera, bool(lost))
+
+    def _grid(self) -> Floats:
+        columns, rows = GRID
+        x = (np.arange(columns) + 0.5) * self._size[0] / columns
+        y = (np.arange(rows) + 0.5) * self._size[1] / rows
+        return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2).astype(np.float32)
+
+    def _track(
+        self, before: Image, after: Image, points: Floats
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        high, wide = after.shape
+        start = (points + 0.5) * self._scale - 0.5
+        inside = ((start >= 0) & (start <= (wide - 1, high - 1))).all(axis=1)
+        start = np.ascontiguousarray(np.clip(start, 0, (wide - 1, high - 1)), np.float32)
+        end, went, unlike = _lucas_kanade(before, after, start, LEVELS, start.copy())
+        back, came, _ = _lucas_kanade(after, before, end, LEVELS_BACK, start.copy())
+        close = ((back - start) ** 2).sum(axis=1) <= ASTRAY**2
+        kept = ((end >= 0) & (end <= (wide - 1, high - 1))).all(axis=1)
+        good: NDArray[np.bool_] = (
+            inside & kept & close & (unlike[:, 0] <= UNLIKE) & (went[:, 0] > 0) & (came[:, 0] > 0)
+        )
+        return (end + 0.5) / self._scale - 0.5, good
+
+
+def _lucas_kanade(one: Image, other: Image, points: Floats, levels: int, guess: Floats) -> Any:
+    """Where points of one picture are in the other, whether that was found, and how well."""
+    return cv2.calcOpticalFlowPyrLK(
+        one,
+        other,
+        points,
+        guess,
+        winSize=WINDOW,
+        maxLevel=levels,
+        criteria=STOP,
+        flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
+    )
+
+
+def _grey(image: Image) -> tuple[Image, tuple[int, int]]:
+    """The picture in grey, at most ROWS high, and its own (width, height)."""
+    high, wide = image.shape[:2]
+    if high > ROWS:
+        small = max(1, round(wide * ROWS / high)), ROWS
+        image = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8), (wide, high)
+
+
+def _alike_places(one: Floats, other: Floats) -> float:
+    """-1..1 whether it is light and dark in the same places."""
+    a, b = one - one.mean(), other - other.mean()
+    return float((a * b).mean() / (one.std() * other.std()))
+
+
+def _alike_shades(one: Floats, other: Floats) -> float:
+    """0..1 whether as much of them is as light."""
+    shades = [np.histogram(thumb, SHADES, (0, 256))[0] for thumb in (one, other)]
+    # Neighbouring bins are pooled, so that a shade at a bin's edge is not another one.
+    wide = [np.convolve(shade, (0.25, 0.5, 0.25), "same") for shade in shades]
+    return float(np.minimum(*wide).sum() / wide[0].sum())
+
+
+def _within_people(grid: Floats, xy: Floats) -> NDArray[np.bool_]:
+    """(G,) whether a point of the grid lies on somebody."""
+    found = ~np.isnan(xy[..., 0]).all(axis=1)
+    low = np.nanmin(xy[found], axis=1)[:, None]
+    high = np.nanmax(xy[found], axis=1)[:, None]
+    within: NDArray[np.bool_] = ((grid >= low) & (grid <= high)).all(axis=-1).any(axis=0)
+    return within

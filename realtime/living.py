@@ -1,0 +1,81 @@
+"""The people that are being followed, as a struct of arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.poses import Floats, Poses
+
+NOBODY = -1  # the id of somebody who is not sure to be there yet
+
+
+@dataclass(slots=True, eq=False)
+class Living:
+    """N people: tentative ones (id -1), confirmed ones, and lost ones (missing for a while).
+
+    id: (N,). xy: (N, K, 2) where each keypoint is or should be, NaN = unknown. score: (N, K) when
+    it was last seen. seen: (N, K) when that was. held: (N, K) whether flow may go on from it.
+    velocity: (N, 2) px/s against the background. area: (N,) px^2, smoothed. born, last: (N,) when
+    first and last seen. missing: (N,) whether the network's last look did not find the person.
+    person_score: (N,). bones: (N, L) and colours: (N, G, C) as appearance.py has them. flipped:
+    (N, S) since when a side was found mirrored, inf = it was not. Times are the tracker's own
+    seconds.
+    """
+
+    id: NDArray[np.int64]
+    xy: Floats
+    score: Floats
+    seen: NDArray[np.float64]
+    held: NDArray[np.bool_]
+    velocity: Floats
+    area: Floats
+    born: NDArray[np.float64]
+    last: NDArray[np.float64]
+    missing: NDArray[np.bool_]
+    person_score: Floats
+    bones: Floats
+    colours: Floats
+    flipped: NDArray[np.float64]
+
+    @classmethod
+    def fresh(
+        cls, poses: Poses, now: float, area: Floats, bones: Floats, colours: Floats, sides: int
+    ) -> Self:
+        """People who were just seen for the first time."""
+        people = len(poses)
+        found = poses.found
+        return cls(
+            id=np.full(people, NOBODY, np.int64),
+            xy=poses.xy.copy(),
+            score=poses.score.copy(),
+            seen=np.where(found, now, -np.inf),
+            held=found,
+            velocity=np.zeros((people, 2), np.float32),
+            area=area,
+            born=np.full(people, now),
+            last=np.full(people, now),
+            missing=np.zeros(people, bool),
+            person_score=poses.person_score.copy(),
+            bones=bones,
+            colours=colours,
+            flipped=np.full((people, sides), np.inf),
+        )
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    def keep(self, which: NDArray[np.bool_]) -> None:
+        """Forget all others."""
+        if not which.all():
+            for field in fields(self):
+                setattr(self, field.name, getattr(self, field.name)[which])
+
+    def add(self, other: Living) -> None:
+        """Take in more people."""
+        for field in fields(self):
+            both = getattr(self, field.name), getattr(other, field.name)
+            setattr(self, field.name, np.concatenate(both))

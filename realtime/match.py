@@ -1,0 +1,127 @@
+"""Who is who: the people who are followed against the poses of a frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import lap
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.poses import Floats
+from realtime.appearance import bones_alike, colours_alike
+from realtime.living import NOBODY, Living
+from realtime.oks import boxes, oks
+
+Indices = NDArray[np.int_]
+Cue = Literal["oks", "iou"]
+
+GATE = 0.2  # least affinity of somebody who was seen a moment ago
+WEAK_GATE = 0.35  # of a weak pose
+LOST_GATE = 0.25  # of somebody who was lost
+LOOKS = 0.5  # what share of the affinity appearance decides
+SPREAD = 1.5  # sides of the area by which a lost person's whereabouts widen in a second
+LONGEST = 1.5  # seconds after which they widen no more
+BRIEF = 0.3  # seconds that somebody may be missing and still counts as just seen
+FALLBACK = 0.15  # what a keypoint more or less in common counts: 1 has half the say of many
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """The poses of a frame with what matching needs of them."""
+
+    xy: Floats
+    area: Floats
+    bones: Floats
+    colours: Floats
+    strong: NDArray[np.bool_]
+
+
+def match(
+    people: Living, expected: Floats, found: Found, now: float, sigmas: Floats, cue: Cue = "oks"
+) -> tuple[Indices, Indices]:
+    """Pairs of rows (of people, of found).
+
+    Confident poses first, then weak ones for those who are left (ByteTrack, ECCV'22), then
+    those who are lost by where they may have got to and how they look, and tentative people last,
+    so that who comes back is not taken for somebody new.
+    """
+    rest = np.ones(len(people), bool), np.ones(len(found.xy), bool)
+    pairs: list[tuple[Indices, Indices]] = []
+    away = now - people.last
+    sure = people.id != NOBODY
+    brief = away <= BRIEF
+    looks = _looks(people, found)
+    near = _nearness(people, expected, found, sigmas, cue)
+    affinity = near * looks
+
+    def round_(
+        rows: NDArray[np.bool_], columns: NDArray[np.bool_], table: Floats, gate: float
+    ) -> None:
+        row, column = (np.flatnonzero(a & b) for a, b in zip(rest, (rows, columns), strict=True))
+        if len(row) and len(column):
+            one, other = assign(table[np.ix_(row, column)], gate)
+            row, column = row[one], column[other]
+            rest[0][row], rest[1][column] = False, False
+            pairs.append((row, column))
+
+    round_(sure & brief, found.strong, affinity, GATE)
+    round_(sure & brief, ~found.strong, affinity, WEAK_GATE)
+    if (sure & ~brief).any() or (sure & rest[0]).any():
+        wide = (1 + SPREAD * np.minimum(away, LONGEST)) ** 2
+        far = _nearness(people, expected, found, sigmas, cue, wide) * looks
+        round_(sure, found.strong, far, LOST_GATE)
+    round_(~sure, found.strong, affinity, GATE)
+    if not pairs:
+        return np.zeros(0, int), np.zeros(0, int)
+    return np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])
+
+
+def assign(affinity: Floats, gate: float) -> tuple[Indices, Indices]:
+    """The pairing with the most affinity in all (Jonker and Volgenant), of pairs above the gate."""
+    cost = np.where(affinity >= gate, 1 - affinity, 2).astype(np.float64)
+    _, columns, _ = lap.lapjv(cost, extend_cost=True, cost_limit=1 - gate + 1e-6)
+    rows = np.flatnonzero(columns >= 0)
+    return rows, columns[rows]
+
+
+def _nearness(
+    people: Living,
+    expected: Floats,
+    found: Found,
+    sigmas: Floats,
+    cue: Cue,
+    wide: NDArray[np.float64] | None = None,
+) -> Floats:
+    """(N, P) OKS, less where it rests on few keypoints; or the IoU of the boxes."""
+    if cue == "iou":
+        return iou(boxes(expected), boxes(found.xy))
+    area = np.maximum(people.area[:, None], found.area[None])
+    if wide is not None:
+        area = (area * wide[:, None]).astype(np.float32)
+    alike, common = oks(expected, found.xy, area, sigmas)
+    nearness: Floats = alike * (common / (common + 1)).astype(np.float32)
+    return nearness
+
+
+def _looks(people: Living, found: Found) -> Floats:
+    """(N, P) 1 - LOOKS .. 1; 1 where nothing is known of either."""
+    colours = colours_alike(people.colours, found.colours)
+    lengths = bones_alike(people.bones, found.bones)
+    alike = np.where(np.isnan(colours), 1, colours) ** 2 * np.sqrt(
+        np.where(np.isnan(lengths), 1, lengths)
+    )
+    looks: Floats = (1 - LOOKS + LOOKS * alike).astype(np.float32)
+    return looks
+
+
+def iou(one: Floats, other: Floats) -> Floats:
+    """(N, 4) and (P, 4) boxes -> (N, P) intersection over union; 0 for NaN."""
+    low = np.maximum(one[:, None, :2], other[None, :, :2])
+    high = np.minimum(one[:, None, 2:], other[None, :, 2:])
+    both = np.maximum(high - low, 0).prod(axis=-1)
+    sizes = [(box[:, 2:] - box[:, :2]).prod(axis=-1) for box in (one, other)]
+    union = sizes[0][:, None] + sizes[1][None] - both
+    overlap: Floats = np.nan_to_num(both / np.maximum(union, 1e-6)).astype(np.float32)
+    return overlap

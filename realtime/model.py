@@ -1,0 +1,38 @@
+"""The model that runs where the user names none."""
+
+from __future__ import annotations
+
+import logging
+from typing import Literal
+
+from engines.card import Card, Precision, load_card
+from engines.download import download_bar
+from engines.errors import UnreachableError
+from engines.shipped import shipped
+from engines.weights import locate
+
+DEFAULT = "human-pose-estimation-0001"
+LOG = logging.getLogger(__name__)
+
+
+def usual_model(precision: Precision | Literal["auto"] = "auto") -> Card:
+    """The default, its weights fetched where they are not here.
+
+    Where they cannot be fetched: a model that comes with the program, told in one sentence;
+    WeightsError if there is none.
+    """
+    card = load_card(DEFAULT)
+    try:
+        with download_bar() as progress:
+            locate(card, precision, progress=progress)
+    except UnreachableError as error:
+        own = shipped(precision)
+        if own is None:
+            raise
+        LOG.warning(
+            "The weights of %s cannot be fetched (%s); %s runs instead, which comes with the "
+            "program and finds less.",
+            *(card.name, str(error.__cause__).rstrip("."), own.name),
+        )
+        return own
+    return card

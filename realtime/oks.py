@@ -1,0 +1,46 @@
+"""How alike two poses are: object keypoint similarity (COCO keypoint evaluation)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.poses import Floats
+
+BODY = 0.53  # of a box that a person covers, as COCO's areas are to its boxes
+SLIM = 0.35**2  # least area in squares of the box's longer side: people seen from the side
+
+
+def boxes(xy: Floats) -> Floats:
+    """(P, K, 2) poses -> (P, 4) left, top, right, bottom of what was found; NaN for nobody."""
+    found = ~np.isnan(xy)
+    low = np.where(found, xy, np.inf).min(axis=1, initial=np.inf)
+    high = np.where(found, xy, -np.inf).max(axis=1, initial=-np.inf)
+    corners = np.concatenate([low, high], axis=-1)
+    return np.where(np.isinf(corners), np.nan, corners).astype(np.float32)
+
+
+def areas(xy: Floats) -> Floats:
+    """(P, K, 2) poses -> (P,) square pixels that they cover; 1 where the pose tells nothing."""
+    corners = boxes(xy)
+    wide, high = corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]
+    area = np.fmax(BODY * wide * high, SLIM * np.fmax(wide, high) ** 2)
+    floored: Floats = np.fmax(area, 1).astype(np.float32)
+    return floored
+
+
+def oks(
+    one: Floats, other: Floats, area: Floats, sigmas: Floats
+) -> tuple[Floats, NDArray[np.int_]]:
+    """(N, K, 2) and (P, K, 2) poses -> (N, P) similarity and number of keypoints in common.
+
+    Only keypoints that both have count; without any the similarity is 0. area: of the person in
+    square pixels, broadcast to (N, P). sigmas: (K,)
+    """
+    apart: Floats = ((one[:, None] - other[None]) ** 2).sum(axis=-1)
+    common = ~np.isnan(apart)
+    scale = 2 * (2 * sigmas) ** 2 * np.broadcast_to(area, apart.shape[:2])[..., None]
+    alike = np.where(common, np.exp(-np.where(common, apart, 0) / scale), 0)
+    count = common.sum(axis=-1)
+    similarity: Floats = (alike.sum(axis=-1) / np.maximum(count, 1)).astype(np.float32)
+    return similarity, count

@@ -1,0 +1,139 @@
+"""--device as a user meets it: no driver, drivers that fail, GPUs that lack something."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines.errors import DeviceError
+from engines.libcuda import find_gpus
+from tests import synth
+from tests.conftest import ROOT
+from tests.engines.drivers import make_driver
+
+SIZE = (256, 192)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> list[str]:
+    """The words of a run on one picture of one person, with the tiny network."""
+    if sys.platform != "linux":
+        pytest.skip("made drivers are found on Linux alone")
+    card = synth.write_tiny_network(tmp_path, SIZE[1])
+    scene = synth.scene([synth.person((128, 96), 130)], SIZE)
+    picture = synth.write_picture(tmp_path / "one.png", scene)
+    words = ["--source", str(picture), "--model", str(card), "--no-show", "--quiet"]
+    return [*words, "--json", str(tmp_path / "json")]
+
+
+def run(
+    words: list[str], folder: Path, program: tuple[str, ...] = ("run.py",)
+) -> subprocess.CompletedProcess[str]:
+    """A run that finds the driver in a folder, and no compiler or library for GPUs."""
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(folder), "PATH": "/usr/bin:/bin"}
+    return subprocess.run(
+        [sys.executable, *program, *words],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def people(folder: Path) -> int:
+    (path,) = (folder / "json").glob("*.json")
+    return len(json.loads(path.read_text())["people"])
+
+
+def no_driver() -> None:
+    try:
+        find_gpus()
+    except DeviceError:
+        return
+    pytest.skip("this machine has a GPU")
+
+
+def test_without_a_driver_the_cpu_is_taken_in_silence(job: list[str], tmp_path: Path) -> None:
+    no_driver()
+    done = run(job, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert people(tmp_path) == 1
+
+
+def test_cuda_without_a_driver_is_one_sentence(job: list[str], tmp_path: Path) -> None:
+    no_driver()
+    done = run([*job, "--device", "cuda"], tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("posestream: There is no --device cuda here. There is no NVIDIA")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("driver", "said"),
+    [
+        ({"init": 804}, "update the host's driver"),
+        ({"init": 100}, "--gpus all"),
+        ({"capabilities": (61,)}, "First (6.1) is too old"),
+        ({"capabilities": (90,)}, "First cannot be used: TensorRT for First is not installed"),
+    ],
+)
+def test_a_gpu_that_cannot_be_used_is_told_of_and_the_cpu_taken(
+    job: list[str], tmp_path: Path, driver: dict[str, int], said: str
+) -> None:
+    make_driver(tmp_path / "libcuda.so.1", **driver)  # type: ignore[arg-type]
+    done = run(job, tmp_path)
+    assert done.returncode == 0
+    assert said in done.stderr
+    assert done.stderr.endswith("The CPU is used.\n")
+    assert done.stderr.count("\n") == 1
+    assert people(tmp_path) == 1
+    forced = run([*job, "--device", "cuda"], tmp_path)
+    assert forced.returncode == 2
+    assert said in forced.stderr
+    assert forced.stderr.count("\n") == 1
+    spared = run([*job, "--device", "cpu"], tmp_path)
+    assert (spared.returncode, spared.stderr) == (0, "")
+
+
+def test_doctor_names_what_a_gpu_lacks_and_the_command(tmp_path: Path) -> None:
+    make_driver(tmp_path / "libcuda.so.1", capabilities=(90, 61))
+    done = run(["doctor"], tmp_path, ("-m", "engines"))
+    assert "First, compute capability 9.0, 8 GiB: CPU path, as something is missing" in done.stdout
+    assert "TensorRT for First is not installed\n" in done.stdout
+    assert "-> pip install -r requirements-gpu.txt" in done.stdout
+    assert "Second, compute capability 6.1, 9 GiB: too old, CPU path" in done.stdout
+
+
+def test_a_runtime_that_fails_when_it_opens_leaves_the_job_to_the_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Everything seems to be there, and then the GPU is full, say."""
+    from engines.card import load_card
+    from realtime import pipeline
+    from realtime.config import ModelSettings
+
+    card = load_card(str(synth.write_tiny_network(tmp_path, SIZE[1])))
+    monkeypatch.setattr(pipeline, "choose", lambda wanted, card: ("cuda", card))
+    opened = pipeline.open_estimator
+
+    def failing(*given: object, device: str, **options: object) -> object:
+        if device == "cuda":
+            raise DeviceError("The GPU has no 5 MiB left.")
+        return opened(*given, device=device, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pipeline, "open_estimator", failing)
+    estimator = pipeline.engine_opener(card, ModelSettings(), live=False)()
+    estimator.submit([np.zeros((SIZE[1], SIZE[0], 3), np.uint8)])
+    assert len(estimator.result()) == 1
+    estimator.close()
+    assert "no 5 MiB left. The CPU is used." in caplog.text
+    with pytest.raises(DeviceError, match="no 5 MiB left"):
+        pipeline.engine_opener(card, ModelSettings(device="cuda"), live=False)()

@@ -1,0 +1,97 @@
+"""What runs on a machine that reaches no server and has no weights of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import ROOT
+from tests.synth import crowd, scene, write_picture, write_tiny_network
+
+pytestmark = pytest.mark.timeout(90)
+SIZE = (320, 256)
+USUAL = "human-pose-estimation-0001"
+# The package's cards are the usual one and a tiny network that the photo was made for.
+PROGRAM = """
+import sys
+from pathlib import Path
+import engines.card
+engines.card.FOLDER = Path(sys.argv.pop(1))
+import run
+sys.exit(run.main())
+"""
+
+
+def posestream(cards: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if "DISPLAY" not in name and "proxy" not in name.lower() and name != "POSE_WEIGHTS"
+    }
+    nowhere = {"https_proxy": "http://127.0.0.1:9", "XDG_CACHE_HOME": str(cards / "cache")}
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(cards), *map(str, words)],
+        cwd=ROOT,
+        env={**kept, **nowhere},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def cards(tmp_path: Path) -> Path:
+    own = write_tiny_network(tmp_path / "cards", height=SIZE[1])
+    usual = ROOT / "engines" / "cards" / f"{USUAL}.toml"
+    (own.parent / usual.name).write_text(usual.read_text())
+    return own.parent
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    people = crowd(2, SIZE, np.random.default_rng(0))
+    return write_picture(tmp_path / "two.png", scene(people, SIZE))
+
+
+def test_what_comes_with_the_program_runs_and_one_sentence_says_so(
+    cards: Path, photo: Path, tmp_path: Path
+) -> None:
+    [own] = (path.stem for path in cards.glob("*.toml") if path.stem != USUAL)
+    done = posestream(cards, "--source", photo, "--json", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    [said] = [line for line in done.stderr.splitlines() if USUAL in line]
+    assert f"{own} runs instead" in said
+    assert "cannot be reached" in said
+    assert (tmp_path / "out" / "two_keypoints.json").read_text().count("pose_keypoints_2d") == 2
+
+
+def test_quiet_says_nothing_of_it(cards: Path, photo: Path, tmp_path: Path) -> None:
+    done = posestream(cards, "--source", photo, "--quiet", "--json", tmp_path / "out")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_model_that_was_asked_for_is_not_replaced(
+    cards: Path, photo: Path, tmp_path: Path
+) -> None:
+    done = posestream(cards, "--source", photo, "--model", USUAL, "--json", tmp_path / "out")
+    assert done.returncode == 2, done.stderr
+    assert "instead" not in done.stderr
+    assert done.stderr.count("posestream:") == 1
+
+
+def test_without_anything_shipped_the_error_is_what_it_was(
+    cards: Path, photo: Path, tmp_path: Path
+) -> None:
+    for path in cards.glob("*"):
+        if path.stem != USUAL:
+            path.unlink()
+    done = posestream(cards, "--source", photo, "--json", tmp_path / "out")
+    assert done.returncode == 2, done.stderr
+    assert f"weights of model {USUAL} are not on this machine: put " in done.stderr
+    assert "Traceback" not in done.stderr

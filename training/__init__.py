@@ -1,0 +1,1 @@
+"""Train our own network, measure it, export it."""

@@ -1,0 +1,221 @@
+"""Batches made where the student is: photos, crops and teacher stay in an accelerator's memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from engines.card import load_card
+from engines.poses import Image
+from engines.weights import locate
+from training.augment import CROWD, GREY, SCALES, TURN
+from training.batches import Batch
+from training.graph import Graph
+from training.teacher import TEACHER
+
+LEVELS = 3  # of the photos' pyramid: what is scaled down is sampled from a smaller photo
+SIDE = 384  # longer photos are scaled down to this
+TAPS = 7  # of the blur
+
+
+class Places(NamedTuple):
+    """Where in which photo each of P pictures is taken from, and where in its crop it goes.
+
+    photo: (P,). crop: (P,), the crop that it belongs to. linear, shift: (P, 2, 2) and (P, 2),
+    pixels of the photo to pixels of the crop, centres at whole numbers. box: (P, 4) left, top,
+    right, bottom in the crop.
+    """
+
+    photo: Tensor
+    crop: Tensor
+    linear: Tensor
+    shift: Tensor
+    box: Tensor
+
+
+class DeviceBatches:
+    """What batches.make_batch does, on a device and thousands at a time.
+
+    The same distribution of crops, but for JPEG artefacts, which only the CPU's crops have.
+    """
+
+    def __init__(self, photos: Sequence[Image], teacher: torch.nn.Module, device: str) -> None:
+        self._device = device
+        self._teacher = teacher
+        side = min(SIDE, max(max(photo.shape[:2]) for photo in photos))
+        side = -(-side // 2 ** (LEVELS - 1)) * 2 ** (LEVELS - 1)
+        padded = [_padded(photo, side) for photo in photos]
+        self._sizes = torch.tensor([size for _, size in padded], device=device)
+        whole = torch.from_numpy(np.stack([one for one, _ in padded])).to(device)
+        self._levels = [whole.permute(0, 3, 1, 2).contiguous()]
+        for _ in range(LEVELS - 1):
+            self._levels.append(
+                torch.cat([_halved(one) for one in torch.split(self._levels[-1], 256)])
+            )
+
+    def __call__(self, count: int, size: int, seed: Sequence[int]) -> Batch:
+        """Always the same for the same seed, on the same kind of device."""
+        chance = torch.Generator(self._device)
+        chance.manual_seed(int(np.random.SeedSequence(list(seed)).generate_state(1)[0]))
+        good = self.crops(self.places(count, size, chance), count, size, chance)
+        with torch.inference_mode(), torch.autocast(self._device, torch.bfloat16):
+            heatmaps, pafs = self._teacher(good.to(memory_format=torch.channels_last))
+        worse = _worsened(good, chance).round().clamp(0, 255).to(torch.uint8)
+        # Tensors of inference mode may not enter a gradient.
+        maps = heatmaps.float().clone(), pafs.float().clone()
+        return Batch(worse.permute(0, 2, 3, 1), *maps)
+
+    def places(self, count: int, size: int, chance: torch.Generator) -> Places:
+        """A random photo for each crop; for some of them four, a quarter of the crop each."""
+        uniform = self._uniform(chance)
+        crowds = (uniform(count, 0, 1) < CROWD).nonzero()[:, 0]
+        cut = (size * uniform((len(crowds), 2), 0.35, 0.65)).floor()
+        x, y = cut[:, 0], cut[:, 1]
+        edge, nil = torch.full_like(x, size), torch.zeros_like(x)
+        quarters = [(nil, nil, x, y), (x, nil, edge, y), (nil, y, x, edge), (x, y, edge, edge)]
+        boxes = [torch.tensor([[0.0, 0, size, size]], device=self._device).repeat(count, 1)]
+        boxes += [torch.stack(one, 1) for one in quarters]
+        box = torch.cat(boxes)
+        crop = torch.cat([torch.arange(count, device=self._device), crowds.repeat(4)])
+        high = len(self._sizes)
+        photo = torch.randint(high, (len(box),), generator=chance, device=self._device)
+        linear, shift = self._warps(self._sizes[photo].float(), box, chance)
+        return Places(photo, crop, linear, shift, box)
+
+    def crops(self, places: Places, count: int, size: int, chance: torch.Generator) -> Tensor:
+        """(N, 3, S, S) 0..255. Later places cover earlier ones; crowds begin with a whole crop."""
+        uniform = self._uniform(chance)
+        grid = torch.stack(_pixels(size, self._device), -1)
+        away = grid[None] - places.shift[:, None, None]
+        inverse = torch.linalg.inv(places.linear)
+        at = torch.einsum("pij,phwj->phwi", inverse, away)
+        last = (self._sizes[places.photo] - 1)[:, None, None].float()
+        parts = self._sampled(places, at.clamp(min=0).minimum(last))
+        outside = ((at < -0.5) | (at > last + 0.5)).any(-1) & (
+            uniform(len(at), 0, 1)[:, None, None] < 0.5
+        )
+        level = uniform((len(at), 3, 1, 1), 0, 255)
+        parts = torch.where(outside[:, None], level, parts)
+        left, top, right, bottom = places.box.T[..., None, None]
+        inside = (grid[..., 0] >= left) & (grid[..., 0] < right)
+        inside &= (grid[..., 1] >= top) & (grid[..., 1] < bottom)
+        out = parts[:count].clone()
+        crowded = (len(parts) - count) // 4
+        for n in range(4):
+            chosen = slice(count + n * crowded, count + (n + 1) * crowded)
+            where = places.crop[chosen]
+            out[where] = torch.where(inside[chosen][:, None], parts[chosen], out[where])
+        return out
+
+    def _warps(self, wh: Tensor, box: Tensor, chance: torch.Generator) -> tuple[Tensor, Tensor]:
+        """A random place, scale, angle, aspect and side, as in training.augment."""
+        uniform, count = self._uniform(chance), len(wh)
+        span = box[:, 2:] - box[:, :2]
+        longest = wh.amax(1)
+        scale = span.amax(1) / longest * uniform(count, *map(log, SCALES)).exp()
+        normal = torch.randn(2, count, generator=chance, device=self._device)
+        wide_turn = uniform(count, 0, 1) < 0.3
+        angle = torch.where(wide_turn, uniform(count, -TURN, TURN), 6 * normal[0]).deg2rad()
+        stretch = (0.06 * normal[1]).exp()
+        mirror = (uniform(count, 0, 1) < 0.5).float() * -2 + 1
+        cos, sin = angle.cos(), angle.sin()
+        x, y = scale * stretch, scale / stretch
+        linear = torch.stack([cos * x * mirror, -sin * y, sin * x * mirror, cos * y], 1)
+        linear = linear.reshape(count, 2, 2)
+        spare = (scale[:, None] * wh - span).abs() / 2 * uniform((count, 2), -1, 1)
+        middle = torch.einsum("pij,pj->pi", linear, wh / 2)
+        return linear, box[:, :2] + span / 2 + spare - middle
+
+    def _sampled(self, places: Places, at: Tensor) -> Tensor:
+        """(P, 3, S, S) from the level of the pyramid that is the next larger one."""
+        scale = torch.linalg.det(places.linear).abs().sqrt()
+        level = (-scale.log2()).floor().clamp(0, LEVELS - 1).long()
+        out = at.new_empty(len(at), 3, *at.shape[1:3])
+        for n, photos in enumerate(self._levels):
+            chosen = (level == n).nonzero()[:, 0]
+            if not len(chosen):
+                continue
+            # grid_sample's -1..1 goes from edge to edge, which no level moves.
+            grid = (at[chosen] + 0.5) / 2**n * 2 / photos.shape[-1] - 1
+            pictures = photos[places.photo[chosen]].to(at.dtype)
+            out[chosen] = functional.grid_sample(
+                pictures, grid, padding_mode="border", align_corners=False
+            )
+        return out
+
+    def _uniform(self, chance: torch.Generator) -> _Uniform:
+        return _Uniform(chance, self._device)
+
+
+class _Uniform:
+    def __init__(self, chance: torch.Generator, device: str) -> None:
+        self._chance, self._device = chance, device
+
+    def __call__(self, shape: int | tuple[int, ...], low: float, high: float) -> Tensor:
+        sizes = (shape,) if isinstance(shape, int) else shape
+        return low + (high - low) * torch.rand(sizes, generator=self._chance, device=self._device)
+
+
+def torch_teacher(device: str) -> torch.nn.Module:
+    """The teacher's fp32 ONNX as a torch module."""
+    located = locate(load_card(TEACHER), "fp32", download=False)
+    outputs = located.weights.outputs
+    graph = Graph(located.paths[0], (outputs["heatmaps"], outputs["pafs"]))
+    return graph.eval().to(device)
+
+
+def _padded(photo: Image, side: int) -> tuple[Image, tuple[int, int]]:
+    """(side, side, 3) with the edge repeated, and the (width, height) that the photo covers."""
+    height, width = photo.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    if scale < 1:
+        width, height = max(1, round(width * scale)), max(1, round(height * scale))
+        photo = np.asarray(cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA))
+    return np.pad(photo, ((0, side - height), (0, side - width), (0, 0)), "edge"), (width, height)
+
+
+def _halved(photos: Tensor) -> Tensor:
+    return functional.avg_pool2d(photos.float(), 2).round().to(torch.uint8)
+
+
+def _pixels(size: int, device: str) -> tuple[Tensor, Tensor]:
+    along = torch.arange(size, device=device, dtype=torch.float32)
+    y, x = torch.meshgrid(along, along, indexing="ij")
+    return x, y
+
+
+def _worsened(image: Tensor, chance: torch.Generator) -> Tensor:
+    """(N, 3, S, S) by a worse camera in other light, as in training.augment."""
+    uniform = _Uniform(chance, str(image.device))
+    count = len(image)
+    one = (count, 1, 1, 1)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=chance, device=image.device)
+
+    # Blur: a row and a column of weights for each picture; most are a single one.
+    sigma = torch.where(uniform(count, 0, 1) < 0.1, uniform(count, 0.5, 1.6), 0.01)
+    taps = torch.arange(TAPS, device=image.device) - TAPS // 2
+    row = (-0.5 * (taps / sigma[:, None]) ** 2).exp()
+    row = (row / row.sum(1, keepdim=True)).repeat_interleave(3, 0)
+    flat = image.reshape(1, 3 * count, *image.shape[2:])
+    half = TAPS // 2
+    flat = functional.pad(flat, (half,) * 4, mode="replicate")
+    flat = functional.conv2d(flat, row[:, None, None, :], groups=3 * count)
+    flat = functional.conv2d(flat, row[:, None, :, None], groups=3 * count)
+    image = flat.reshape(image.shape)
+    gain = (0.2 * normal(*one)).exp() * (0.07 * normal(count, 3, 1, 1)).exp()
+    levels = (image / 255).clamp(0, 1) ** (0.25 * normal(*one)).exp() * 255
+    image = ((levels - 128) * gain + 128 + 20 * normal(*one)).clamp(0, 255)
+    weights = torch.tensor([0.114, 0.587, 0.299], device=image.device)[:, None, None]
+    grey = (image * weights).sum(1, keepdim=True).expand_as(image)
+    image = torch.where(uniform(one, 0, 1) < GREY, grey, image)
+    amount = torch.where(uniform(one, 0, 1) < 0.15, uniform(one, 2, 14), 0.0)
+    return image + amount * normal(*image.shape)
