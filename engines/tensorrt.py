@@ -112,7 +112,7 @@ class TensorRt:
 
 @dataclass
 class _Bound:
-    library: Any
+    trt: Any
     context: Any
     lane: Any
     entry: Buffer
@@ -122,4 +122,4 @@ class _Bound:
 
     def enqueue(self) -> None:
         if not self.context.execute_async_v3(self.lane.handle):
-            raise DeviceError(f"TensorRT cannot run the network: {reason(self.library)}")
+            raise DeviceError(f"TensorRT cannot run the network: {reason(self.trt)}")
