@@ -21,6 +21,7 @@ from training.batches import Batch  # noqa: E402
 from training.device import DeviceBatches, Places  # noqa: E402
 from training.errors import TrainingError  # noqa: E402
 from training.graph import Graph  # noqa: E402
+from training.photos import Photo  # noqa: E402
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -41,6 +42,7 @@ def smooth(seed: int, wide: int, high: int) -> Image:
 
 
 PHOTOS = [smooth(0, 192, 128), smooth(1, 128, 192), smooth(2, 100, 80)]
+TAKEN = [Photo(photo) for photo in PHOTOS]
 
 
 def placed(linear: list[list[float]], shift: list[float], photo: int = 0) -> Places:
@@ -65,7 +67,7 @@ def placed(linear: list[list[float]], shift: list[float], photo: int = 0) -> Pla
     ],
 )
 def test_a_crop_lies_where_opencv_puts_it(photo: int, linear: list[list[float]]) -> None:
-    batches = DeviceBatches(PHOTOS, Brightness(), "cpu")
+    batches = DeviceBatches(TAKEN, Brightness(), "cpu")
     shift = list(np.array([24, 24]) - np.array(linear) @ [50, 40])
     matrix = np.column_stack([linear, shift])
     wanted = cv2.warpAffine(
@@ -90,7 +92,7 @@ def test_a_crop_lies_where_opencv_puts_it(photo: int, linear: list[list[float]])
 
 
 def test_batches_are_the_same_for_the_same_seed_alone() -> None:
-    batches = DeviceBatches(PHOTOS, Brightness(), "cpu")
+    batches = DeviceBatches(TAKEN, Brightness(), "cpu")
     one, same, other = (batches(6, 64, seed) for seed in ((1, 0), (1, 0), (1, 1)))
     for a, b, c in zip(one, same, other, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
@@ -103,7 +105,7 @@ def test_batches_are_the_same_for_the_same_seed_alone() -> None:
 
 def test_the_maps_are_those_of_the_good_picture_at_its_place() -> None:
     """What the student sees is worse, but lies the same way as what the teacher saw."""
-    pictures, heatmaps, _ = DeviceBatches(PHOTOS, Brightness(), "cpu")(64, 64, (3,))
+    pictures, heatmaps, _ = DeviceBatches(TAKEN, Brightness(), "cpu")(64, 64, (3,))
     shown = pictures.float().mean(-1).reshape(64, 8, 8, 8, 8).mean((2, 4)) / 255
     alike = [
         np.corrcoef(a.ravel(), b.ravel())[0, 1]
@@ -113,7 +115,7 @@ def test_the_maps_are_those_of_the_good_picture_at_its_place() -> None:
 
 
 def test_a_crowd_is_made_of_four_places_and_covers_the_crop() -> None:
-    batches = DeviceBatches(PHOTOS, Brightness(), "cpu")
+    batches = DeviceBatches(TAKEN, Brightness(), "cpu")
     places = batches.places(200, 64, torch.Generator().manual_seed(0))
     crowds = (len(places.crop) - 200) // 4
     assert 20 < crowds < 60  # a fifth
@@ -194,7 +196,7 @@ def test_a_run_on_the_device_that_was_stopped_goes_on_as_if_it_was_not(
     monkeypatch.setattr(trainer.Student, "learn", counted)
     monkeypatch.setattr(trainer, "CHECKED", 2)
     monkeypatch.setattr(trainer, "torch_teacher", lambda device: Brightness())
-    monkeypatch.setattr(trainer, "read_photos", lambda folder: PHOTOS * 2)
+    monkeypatch.setattr(trainer, "read_photos", lambda folder: TAKEN * 2)
     ends = []
     for parts in ((4,), (1, 3)):
         run = tmp_path / f"{len(parts)}"

@@ -65,7 +65,7 @@ def _no_real_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_pictures_of_the_shards_are_read(photos: Path) -> None:
-    assert [photo.shape for photo in read_photos(photos)] == [(60, 90, 3)] * 4
+    assert [photo.image.shape for photo in read_photos(photos)] == [(60, 90, 3)] * 4
     with pytest.raises(TrainingError, match=r"holds no \.tar shards"):
         read_photos(photos / "none")
 
