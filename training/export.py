@@ -21,8 +21,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from engines.card import load_card
 from engines.networks.pafnet import PafNet
 from training.errors import TrainingError
+from training.student import MEAN, SCALE
 from training.teacher import TEACHER
-from training.train import MEAN, SCALE
 
 OPSET = 17
 SPLIT = 1024  # numbers from which on a tensor is stored in half
