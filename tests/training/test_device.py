@@ -15,6 +15,7 @@ torch = pytest.importorskip(
     "torch", reason="torch is missing: pip install -r requirements-train.txt"
 )
 onnx = pytest.importorskip("onnx", reason="onnx is missing: pip install -r requirements-train.txt")
+pytest.importorskip("matplotlib", reason="for training: pip install -r requirements-train.txt")
 
 from training import train as trainer  # noqa: E402
 from training.batches import Batch  # noqa: E402

@@ -19,6 +19,7 @@ from tests.synth import crowd, scene
 MISSING = "for training: pip install -r requirements-train.txt"
 torch = pytest.importorskip("torch", reason=MISSING)
 pytest.importorskip("onnx", reason=MISSING)
+pytest.importorskip("matplotlib", reason=MISSING)
 
 from engines.networks.pafnet import PafNet  # noqa: E402
 from training import train as trainer  # noqa: E402
@@ -160,3 +161,27 @@ def test_what_is_exported_runs_as_the_network_does(photos: Path, tmp_path: Path)
     assert card.input.mean == (MEAN,) * 3
     with pytest.raises(TrainingError, match=r"must end in \.toml"):
         export(ExportSettings(tmp_path / "run", tmp_path / "own.onnx"))
+
+
+def test_the_int8_form_finds_what_the_network_finds(photos: Path, tmp_path: Path) -> None:
+    pytest.importorskip("nncf", reason=MISSING)
+    student = Student(1)
+    with ThreadPoolExecutor(1) as pool:
+        batch = make_batch(read_photos(photos), teach, 4, 64, (9,), pool)
+    for _ in range(20):
+        student.learn(batch, 1e-3)
+    (tmp_path / "run").mkdir()
+    student.save(tmp_path / "run" / "checkpoint.pt")
+    card = load_card(str(export(ExportSettings(tmp_path / "run", tmp_path / "own.toml", photos))))
+    maps = []
+    for precision in ("int8", "fp32"):
+        located = locate(card, precision, download=False)
+        hint = {"INFERENCE_PRECISION_HINT": "f32"}
+        network = (
+            pytest.importorskip("openvino").Core().compile_model(located.paths[0], "CPU", hint)
+        )
+        maps.append(network(prepared(batch.pictures).numpy())["heat"][:, 0])
+        assert located.weights.precision[-1] == precision
+    assert np.corrcoef(maps[0].ravel(), maps[1].ravel())[0, 1] > 0.9
+    assert not np.array_equal(*maps)
+    assert sum(one.stat().st_size for one in locate(card, "int8", download=False).paths) < 6e6
