@@ -33,21 +33,21 @@ def drawn(people: list[np.ndarray], size: tuple[int, int]) -> tuple[torch.Tensor
 
 @pytest.mark.parametrize("count", [1, 4])
 def test_labels_are_drawn_as_openpose_draws_them(count: int) -> None:
-    people = crowd(count, (320, 240), np.random.default_rng(count))
-    wanted = render(people, (320, 240))
-    for have, want in zip(drawn(people, (320, 240)), wanted, strict=True):
+    people = crowd(count, (480, 320), np.random.default_rng(count))
+    wanted = render(people, (480, 320))
+    for have, want in zip(drawn(people, (480, 320)), wanted, strict=True):
         np.testing.assert_allclose(have.numpy(), want, atol=1e-4)
 
 
 def test_what_nobody_labelled_is_left_to_the_teacher() -> None:
-    (someone,) = crowd(1, (160, 160), np.random.default_rng(0), ["standing"])
+    (someone,) = crowd(1, (640, 640), np.random.default_rng(0), ["standing"])
     someone[4:] = np.nan
-    heatmaps, pafs = torch.full((1, 19, 20, 20), 0.1), torch.full((1, 38, 20, 20), 0.1)
+    heatmaps, pafs = torch.full((1, 19, 80, 80), 0.05), torch.full((1, 38, 80, 80), 0.05)
     points = torch.from_numpy(someone[None].astype(np.float32))
     add_labels(heatmaps, pafs, torch.tensor([0]), points)
-    assert (heatmaps[0, 4:18] == 0.1).all()
+    assert (heatmaps[0, 4:18] == 0.05).all()
     assert (heatmaps[0, :4].amax((1, 2)) > 0.7).all()
-    assert ((pafs == 0.1).all(0).all(0).sum() > 200).item()  # cells without a limb
+    assert ((pafs == 0.05).all(0).all(0).sum() > 200).item()  # cells without a limb
 
 
 def test_what_the_teacher_saw_stands() -> None:
