@@ -12,6 +12,7 @@ COMMANDS = {
     "board": "write a board to print, in true size",
     "intrinsics": "calibrate one camera",
     "extrinsics": "calibrate where the cameras of a rig stand",
+    "convert": "camera files of other programs, both ways",
 }
 
 

@@ -199,5 +199,23 @@ def rotation_matrix(vector: Doubles) -> Doubles:
 
 
 def rotation_vector(matrix: Doubles) -> Doubles:
-    """(3,) Rodrigues vector of a rotation."""
-    return np.asarray(cv2.Rodrigues(matrix)[0], np.float64).ravel()
+    """(3,) Rodrigues vector of a rotation, to the last digits also of small and of half turns,
+    where cv2.Rodrigues loses them; by way of the quaternion (Shepperd 1978).
+    """
+    trace, diagonal = float(np.trace(matrix)), matrix.diagonal()
+    axial = np.array(
+        [matrix[2, 1] - matrix[1, 2], matrix[0, 2] - matrix[2, 0], matrix[1, 0] - matrix[0, 1]]
+    )
+    n = int(diagonal.argmax())
+    if trace > diagonal[n]:
+        real, axis = 1 + trace, axial
+    else:
+        real, axis = axial[n], matrix[n] + matrix[:, n]
+        axis[n] = 1 + 2 * diagonal[n] - trace
+    length = float(np.linalg.norm(axis))
+    if length == 0:
+        return np.zeros(3)
+    angle = 2 * np.arctan2(length, real)
+    if angle > np.pi:
+        angle -= 2 * np.pi
+    return np.asarray(axis * (angle / length), np.float64)

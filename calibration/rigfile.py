@@ -9,30 +9,54 @@ from typing import Any
 import numpy as np
 
 from calibration.camera import Camera, Rig, rotation_matrix, rotation_vector
-from calibration.errors import CalibrationError, RigError
+from calibration.errors import RigError
+from calibration.files import read_text, write_texts
 from calibration.lens import Doubles
+
+KEYS = {"name", "size", "matrix", "distortions", "rotation", "translation", "fisheye"}
 
 
 def read_rig(path: Path | str) -> Rig:
     """The rig of a TOML file; RigError says what is wrong with it.
 
     Tables [cam_0], [cam_1] … (any names but metadata) with name, size (width, height), matrix,
-    distortions, rotation (Rodrigues vector, or a 3x3 matrix), translation (metres), fisheye.
+    distortions, rotation (Rodrigues vector, or a 3x3 matrix), translation (metres), fisheye;
+    or caliscope's [cameras.0], [cameras.1] … of the same.
     """
     path = Path(path)
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
-        raise RigError(f"There is no rig file {path}.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise RigError(f"Rig file {path.name} cannot be read: {error}") from error
-    tables = {key: value for key, value in data.items() if key != "metadata"}
-    if not tables or not all(isinstance(value, dict) for value in tables.values()):
-        raise RigError(f"Rig file {path.name} needs a table for each camera, such as [cam_0].")
+    tables = _tables(path)
     try:
         return Rig(tuple(_camera(key, value) for key, value in tables.items()))
     except RigError as error:
         raise RigError(f"Rig file {path.name}: {error}") from error
+
+
+def unread(path: Path | str) -> list[str]:
+    """Keys of a rig file that `read_rig` leaves aside, such as `[cam_0] exposure`."""
+    path = Path(path)
+    return [
+        f"[{table}] {key}"
+        for table, values in _tables(path).items()
+        for key in values
+        if key not in KEYS
+    ]
+
+
+def _tables(path: Path) -> dict[str, dict[str, Any]]:
+    """By its name, what the file says of a camera."""
+    try:
+        data = tomllib.loads(read_text(path))
+    except RigError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise RigError(f"Rig file {path.name} cannot be read: {error}") from error
+    tables = {key: value for key, value in data.items() if key != "metadata"}
+    if not tables or not all(isinstance(value, dict) for value in tables.values()):
+        raise RigError(f"Rig file {path.name} needs a table for each camera, such as [cam_0].")
+    inner = tables.get("cameras", {})
+    if len(tables) == 1 and inner and all(isinstance(value, dict) for value in inner.values()):
+        return {f"cam_{key}": value for key, value in inner.items()}  # caliscope's [cameras.0]
+    return tables
 
 
 def _camera(key: str, table: dict[str, Any]) -> Camera:
@@ -95,14 +119,4 @@ def write_rig(rig: Rig, path: Path, *, force: bool = False) -> None:
 
     CalibrationError where the place cannot be written or is taken.
     """
-    if path.exists() and not force:
-        raise CalibrationError(f"{path} exists already; choose another name, or say --force.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(f"{path.name}.new")
-        fresh.write_text(rig_toml(rig), encoding="utf-8", newline="\n")
-        if path.exists():
-            path.replace(path.with_name(f"{path.name}.bak"))
-        fresh.replace(path)
-    except OSError as error:
-        raise CalibrationError(f"{path} cannot be written: {error.strerror}.") from error
+    write_texts({path: rig_toml(rig)}, force=force)
