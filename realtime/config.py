@@ -143,7 +143,8 @@ class OutputSettings:
     json: Path | None = None
     """Write OpenPose JSON files, one a frame, into this folder."""
     json_skeleton: Literal["coco17", "coco18", "body25"] | None = None
-    """Keypoints of the --json files (the model's own): COCO's 17, or OpenPose's 18 or 25."""
+    """Keypoints of the --json and --json3d files (the model's own): COCO's 17, or OpenPose's 18 or
+    25."""
     part_candidates: bool = False
     """Add OpenPose's part_candidates to --json: every keypoint found, whoever's it is."""
     coco: Path | None = None
@@ -157,7 +158,8 @@ class OutputSettings:
     jsonl: Path | None = None
     """Write a line of JSON for each frame to this file, after a header line."""
     csv: Path | None = None
-    """Write a table with a row for each person of each frame to this file."""
+    """Write a table with a row for each person of each frame to this file, with --rig people in
+    space to another (poses_3d.csv beside poses.csv)."""
     udp: str | None = None
     """Send each frame's line of JSON as a datagram to HOST:PORT."""
     mot: Path | None = None

@@ -10,6 +10,7 @@ from calibration.camera import Camera, Rig
 from calibration.lens import Doubles
 from engines.skeleton import Skeleton
 from realtime.poses import Result
+from realtime.upright import upwards
 
 
 def space_header(rig: Rig, skeleton: Skeleton) -> str:
@@ -42,14 +43,6 @@ def space_line(result: Result) -> str:
             people.append({"id": int(identity), "xyz": points, "filled": np.flatnonzero(filled)})
     line = {"time": round(result.time, 6), "people": people}
     return json.dumps(line, separators=(",", ":"), default=np.ndarray.tolist)
-
-
-def upwards(rig: Rig) -> Doubles:
-    """(3,) the axis of the world that is up where cameras stand upright, as most do."""
-    up = -rig.rotations[:, 1].sum(0)
-    axis = np.zeros(3)
-    axis[np.abs(up).argmax()] = np.sign(up[np.abs(up).argmax()])
-    return axis
 
 
 def corners(camera: Camera) -> Doubles:

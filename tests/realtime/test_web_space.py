@@ -20,8 +20,9 @@ from realtime.poses import Result
 from realtime.sinks.json3d import openpose_json3d
 from realtime.sinks.web import WebSink
 from realtime.space import Space
+from realtime.upright import upwards
 from realtime.web.address import Address
-from realtime.web.space import corners, space_header, space_line, upwards
+from realtime.web.space import corners, space_header, space_line
 from tests.bodies import BODY25, body, sightings
 from tests.browser import CHROMIUM, browser
 from tests.calibration.cameras import ring
