@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,32 @@ def read_rig(path: Path | str) -> Rig:
     distortions, rotation (Rodrigues vector, or a 3x3 matrix), translation (metres), fisheye.
     """
     path = Path(path)
+    tables = _tables(path)
+    try:
+        return Rig(tuple(_camera(key, value) for key, value in tables.items()))
+    except RigError as error:
+        raise RigError(f"Rig file {path.name}: {error}") from error
+
+
+def read_offsets(path: Path | str) -> dict[str, float]:
+    """Seconds to add to the times of cameras' recordings, by their names: the key time_offset of
+    their tables. RigError where one is no number.
+    """
+    path = Path(path)
+    offsets = {}
+    for key, table in _tables(path).items():
+        if "time_offset" in table:
+            offset = table["time_offset"]
+            if isinstance(offset, bool) or not isinstance(offset, int | float):
+                raise RigError(f"Rig file {path.name}: [{key}] has a time_offset that is none.")
+            if not math.isfinite(offset):
+                raise RigError(f"Rig file {path.name}: [{key}] has no finite time_offset.")
+            offsets[str(table.get("name", key))] = float(offset)
+    return offsets
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    """Those of the cameras, by their keys."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
@@ -29,10 +56,7 @@ def read_rig(path: Path | str) -> Rig:
     tables = {key: value for key, value in data.items() if key != "metadata"}
     if not tables or not all(isinstance(value, dict) for value in tables.values()):
         raise RigError(f"Rig file {path.name} needs a table for each camera, such as [cam_0].")
-    try:
-        return Rig(tuple(_camera(key, value) for key, value in tables.items()))
-    except RigError as error:
-        raise RigError(f"Rig file {path.name}: {error}") from error
+    return tables
 
 
 def _camera(key: str, table: dict[str, Any]) -> Camera:
