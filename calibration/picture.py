@@ -250,8 +250,8 @@ def _table(page: Image, rig: Rig, basis: Doubles, corners: Corners | None) -> No
         _write(page, f"and {len(rig) - SHOWN} more", (x + 22, y), 16, SOFT)
         y += 52
     if corners is not None and len(corners):
-        rms = float(np.sqrt((corners.error**2).mean()))
-        _write(page, f"{len(corners)} board corners, RMS {rms:.2f} px", (x, y + 6), 15, INK, 600)
+        median = float(np.median(corners.error))
+        _write(page, f"{len(corners)} board corners, median {median:.2f} px", (x, y + 6), 15, INK, 600)
         for k in range(300):
             cv2.line(page, (x + k, y + 20), (x + k, y + 34), residual_colour(k / 299), 1)
         _write(page, "0", (x, y + 52), 13, SOFT)
