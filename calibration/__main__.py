@@ -13,6 +13,7 @@ COMMANDS = {
     "intrinsics": "calibrate one camera",
     "extrinsics": "calibrate where the cameras of a rig stand",
     "convert": "camera files of other programs, both ways",
+    "show": "a picture of a rig, or a page to turn it",
 }
 
 

@@ -36,7 +36,7 @@ class Options:
 
 def run(options: Options) -> None:
     """The files, the cameras' names, and what could not go along."""
-    found = read(options.input, _size(options.size))
+    found = read(options.input, parse_size(options.size))
     write(found.rig, options.output, force=options.force)
     if found.left:
         more = len(found.left) - NAMED
@@ -46,7 +46,8 @@ def run(options: Options) -> None:
     sys.stdout.write(f"{options.output}: {names}\n")
 
 
-def _size(text: str | None) -> tuple[int, int] | None:
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """Of WIDTHxHEIGHT; CalibrationError where it is something else."""
     if text is None:
         return None
     found = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text, re.ASCII)

@@ -12,6 +12,7 @@ import numpy as np
 from calibration.camera import Camera
 from calibration.commands.footage import sightings
 from calibration.commands.options import BoardOptions
+from calibration.corners import board_corners, corners_file, write_corners
 from calibration.detect import Sighting
 from calibration.errors import CalibrationError
 from calibration.extrinsics import Extrinsics, locate, on_board
@@ -28,7 +29,7 @@ class Options:
     intrinsics: tuple[Path, ...]
     """A camera file for each --source, in the same order, or one rig file with all of them."""
     output: Path
-    """The rig file to write, a .toml."""
+    """The rig file to write, a .toml; the board's corners in space go beside it, for `show`."""
     board: BoardOptions = field(default_factory=BoardOptions)
     timestamps: Path | None = None
     """Table of sync_index, cam_id, frame_index, as --record writes; else frames pair by number."""
@@ -80,7 +81,8 @@ def run(options: Options) -> None:
     if options.origin is not None:
         rig = on_board(located, board, options.origin)
     write_rig(rig, options.output, force=options.force)
-    sys.stdout.write(report(located) + f"{options.output}\n")
+    write_corners(board_corners(located, rig), options.output)
+    sys.stdout.write(report(located) + f"{options.output}, {corners_file(options.output)}\n")
 
 
 def _named(camera: Camera, number: int) -> Camera:
