@@ -90,13 +90,18 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
+def check_free(path: Path, *, force: bool) -> None:
+    """CalibrationError where there is a file that may not be replaced."""
+    if path.exists() and not force:
+        raise CalibrationError(f"{path} exists already; choose another name, or say --force.")
+
+
 def write_rig(rig: Rig, path: Path, *, force: bool = False) -> None:
     """Write the rig; an old file is kept as `<name>.bak`, and only replaced where `force` says so.
 
     CalibrationError where the place cannot be written or is taken.
     """
-    if path.exists() and not force:
-        raise CalibrationError(f"{path} exists already; choose another name, or say --force.")
+    check_free(path, force=force)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f"{path.name}.new")

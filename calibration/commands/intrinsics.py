@@ -15,7 +15,7 @@ from calibration.commands.footage import sightings
 from calibration.commands.options import BoardOptions
 from calibration.errors import CalibrationError
 from calibration.intrinsics import Intrinsics, calibrate, verdict
-from calibration.rigfile import write_rig
+from calibration.rigfile import check_free, write_rig
 from realtime.config import SourceSettings
 
 
@@ -43,10 +43,7 @@ class Options:
 def run(options: Options) -> None:
     """The camera file, the chart, the figures and the verdict."""
     board = options.board.wanted()
-    if options.output.exists() and not options.force:
-        raise CalibrationError(
-            f"{options.output} exists already; choose another name, or say --force."
-        )
+    check_free(options.output, force=options.force)
     if options.source.partition(":")[0] == "webcam" and options.end is None:
         raise CalibrationError("A camera never ends: say --end 300 for its first 300 pictures.")
     settings = SourceSettings(
