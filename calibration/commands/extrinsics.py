@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from calibration.corners import board_corners, corners_file, write_corners
 from calibration.detect import Sighting
 from calibration.errors import CalibrationError
 from calibration.extrinsics import Extrinsics, locate, on_board
+from calibration.files import check_free
 from calibration.rigfile import read_rig, write_rig
 from realtime.config import SourceSettings
 
@@ -44,20 +46,17 @@ class Options:
 def run(options: Options) -> None:
     """The rig file, and how well all fits."""
     board = options.board.wanted()
-    if options.output.exists() and not options.force:
-        raise CalibrationError(
-            f"{options.output} exists already; choose another name, or say --force."
-        )
+    check_free(options.output, force=options.force)
     cameras = [camera for path in options.intrinsics for camera in read_rig(path).cameras]
     if len(cameras) != len(options.source):
         raise CalibrationError(
             f"{len(options.source)} sources need as many cameras, and --intrinsics has "
             f"{len(cameras)}; give a camera file for each --source, in the same order."
         )
-    names = {camera.name for camera in cameras}
-    if len(names) < len(cameras):
-        cameras = [_named(camera, n) for n, camera in enumerate(cameras)]
-    synced = None if options.timestamps is None else _table(options.timestamps, len(cameras))
+    cameras = named_apart(cameras)
+    synced = None
+    if options.timestamps is not None:
+        synced = read_timestamps(options.timestamps, len(cameras))
     seen = []
     for n, source in enumerate(options.source):
         by_frame = None if synced is None else synced[n]
@@ -85,11 +84,14 @@ def run(options: Options) -> None:
     sys.stdout.write(report(located) + f"{options.output}, {corners_file(options.output)}\n")
 
 
-def _named(camera: Camera, number: int) -> Camera:
-    return replace(camera, name=f"cam_{number}")
+def named_apart(cameras: Sequence[Camera]) -> list[Camera]:
+    """The cameras under names of their own."""
+    if len({camera.name for camera in cameras}) == len(cameras):
+        return list(cameras)
+    return [replace(camera, name=f"cam_{n}") for n, camera in enumerate(cameras)]
 
 
-def _table(path: Path, cameras: int) -> list[dict[int, int]]:
+def read_timestamps(path: Path, cameras: int) -> list[dict[int, int]]:
     """By camera: frame -> instant. A file without frame_index counts each camera's rows."""
     synced: list[dict[int, int]] = [{} for _ in range(cameras)]
     try:
