@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,12 @@ def _numbers(key: str, table: dict[str, Any], name: str, default: list[float]) -
     return numbers
 
 
-def rig_toml(rig: Rig) -> str:
-    """The rig as text that `read_rig` gives back with every digit of the numbers."""
+def rig_toml(rig: Rig, offsets: Mapping[str, float] | None = None) -> str:
+    """The rig as text that `read_rig` gives back with every digit of the numbers.
+
+    offsets: seconds to add to the times of cameras' recordings, by their names.
+    """
+    known = offsets or {}
     return "\n".join(
         f"[cam_{n}]\n"
         f"name = {_quoted(camera.name)}\n"
@@ -77,6 +82,7 @@ def rig_toml(rig: Rig) -> str:
         f"rotation = {rotation_vector(camera.rotation).tolist()}\n"
         f"translation = {camera.translation.tolist()}\n"
         f"fisheye = {'true' if camera.fisheye else 'false'}\n"
+        + (f"time_offset = {known[camera.name]!r}\n" if camera.name in known else "")
         for n, camera in enumerate(rig.cameras)
     )
 
@@ -90,8 +96,11 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def write_rig(rig: Rig, path: Path, *, force: bool = False) -> None:
-    """Write the rig; an old file is kept as `<name>.bak`, and only replaced where `force` says so.
+def write_rig(
+    rig: Rig, path: Path, *, force: bool = False, offsets: Mapping[str, float] | None = None
+) -> None:
+    """Write the rig with offsets as in `rig_toml`; an old file is kept as `<name>.bak`, and only
+    replaced where `force` says so.
 
     CalibrationError where the place cannot be written or is taken.
     """
@@ -100,7 +109,7 @@ def write_rig(rig: Rig, path: Path, *, force: bool = False) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f"{path.name}.new")
-        fresh.write_text(rig_toml(rig), encoding="utf-8", newline="\n")
+        fresh.write_text(rig_toml(rig, offsets), encoding="utf-8", newline="\n")
         if path.exists():
             path.replace(path.with_name(f"{path.name}.bak"))
         fresh.replace(path)
