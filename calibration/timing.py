@@ -17,8 +17,8 @@ SURE = 6.0  # deviations by which the best lag must stand out from chance
 TRIED = 6  # lags by speeds that are looked at more closely by places
 KEPT = 0.7  # of the moments count when places are compared: some poses of a board are wrong
 BRIDGED = 1.6  # frames between which a place is interpolated at most
-ASTRAY = 0.7  # frames by which recordings in step may seem to be apart
-DOUBT = 3.0  # times better that another lag must fit
+CLEAR = 2.0  # times better than elsewhere that places usually agree at the right lag
+CLEAREST = 4.0  # from which on it makes no difference
 REACH = 1.5  # frames by which the lag by speeds may be wrong
 NARROWING = 13  # lags tried at once, thrice, nearer and nearer
 MOMENTS = 400  # that lags are judged by
@@ -47,7 +47,7 @@ class Motion:
 @dataclass(frozen=True, slots=True, eq=False)
 class Lag:
     """What the first shows at t the second shows at t + seconds, of their own times. sure: by how
-    many deviations that stands out.
+    many deviations that stands out, roughly.
     """
 
     first: int
@@ -86,24 +86,32 @@ def lag_of(first: Motion, second: Motion) -> tuple[float, float] | None:
     if first.places is None or second.places is None:
         top = int(np.nanargmax(scores))
         return begin + step * (float(lags[top]) + _top(scores, top)), float(scores[top])
-    best: tuple[float, float, float] | None = None  # metres by which places miss, lag, score
+    found = []
     for n in _peaks(scores)[:TRIED]:
-        found = _by_places(first, second, begin + step * float(lags[n]))
-        if found is not None and (best is None or found[0] < best[0]):
-            best = (*found, float(scores[n]))
-    return None if best is None else (best[1], best[2])
+        near = _by_places(first, second, begin + step * float(lags[n]))
+        if near is not None:
+            found.append((*near, float(scores[n])))
+    if not found:
+        return None
+    miss, lag, score = min(found)
+    apart = 2 * max(first.period, second.period)
+    others = [one[0] for one in found if abs(one[1] - lag) > apart]
+    # Speeds alone may agree by chance; places do not, and say so where speeds are few.
+    clear = min(min(others, default=np.inf) / max(miss, 1e-9), CLEAREST) / CLEAR
+    return lag, score * clear
 
 
-def out_of_step(first: Motion, second: Motion) -> float | None:
-    """The lag of recordings that are said to be in step, None where they are as far as can be told:
-    the places must agree far better then.
+def out_of_step(first: Motion, second: Motion) -> tuple[float, float] | None:
+    """The lag of recordings that are said to be in step, and how many times better the places agree
+    then (inf where they cannot be compared without); None where they are in step as far as can be
+    told.
     """
     found = lag_of(first, second)
-    if found is None or found[1] < SURE or abs(found[0]) < ASTRAY * first.period:
+    if found is None or found[1] < SURE:
         return None
     now, then = _miss(first, second, 0.0), _miss(first, second, found[0])
-    # Where nothing is seen at the same instant (NaN), nothing speaks for being in step.
-    return None if now < DOUBT * then else found[0]
+    better = now / max(then, 1e-9)
+    return found[0], float(better) if np.isfinite(better) else np.inf
 
 
 def _even(motion: Motion, step: float) -> Doubles:

@@ -13,7 +13,7 @@ import numpy as np
 from calibration.camera import Camera
 from calibration.commands.footage import film
 from calibration.commands.options import BoardOptions
-from calibration.commands.steps import Sync, check_in_step, lateness, words
+from calibration.commands.steps import Sync, by_board, by_people, by_sound, check_in_step, words
 from calibration.detect import Sighting
 from calibration.errors import CalibrationError
 from calibration.extrinsics import Extrinsics, locate, on_board
@@ -75,6 +75,9 @@ def run(options: Options) -> None:
                 f"{source} is live; record all cameras at once (python run.py --source … --record "
                 "rec/) and give the videos with --timestamps rec/timestamps.csv."
             )
+    behind: list[float] = []
+    if sync in ("audio", "people"):
+        behind = by_sound(options.source) if sync == "audio" else by_people(options.source)
     # Motion is told from frames that follow each other.
     step = options.step if sync in ("timestamps", "frames") else 1
     films = [
@@ -86,9 +89,9 @@ def run(options: Options) -> None:
         seen = [_by_instant(one.seen, synced[n]) for n, one in enumerate(films)]
         check_in_step(seen, films, cameras, board, table=table is not None)
     else:
-        behind = lateness(sync, options.source, films, cameras, board)
+        behind = behind or by_board(films, cameras, board)
         for one, camera, late in zip(films, cameras, behind, strict=True):
-            offsets[camera.name] = -late
+            offsets[camera.name] = 0.0 - late  # never -0.0
             if one is not films[0]:
                 sys.stdout.write(words(one.name, films[0].name, late, films[0].rate) + "\n")
         seen = in_step([one.seen for one in films], [one.times for one in films], behind)

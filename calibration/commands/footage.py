@@ -49,14 +49,20 @@ class Search:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Film:
-    """What a source shows. rate: frames a second where known. seen: by frame index. times: of all
-    frames that were looked at, seconds on the source's own clock.
+    """What a source shows. seen: by frame index. times: of all frames that were looked at, seconds
+    on the source's own clock.
     """
 
     name: str
-    rate: float | None
     seen: dict[int, Sighting]
     times: dict[int, float]
+
+    @property
+    def rate(self) -> float | None:
+        """Frames a second, where there are enough to tell."""
+        gaps = np.diff(list(self.times.values())) / np.maximum(np.diff(list(self.times)), 1)
+        usual = float(np.median(gaps)) if len(gaps) else 0.0
+        return 1 / usual if usual > 0 else None
 
 
 def film(
@@ -77,7 +83,7 @@ def film(
             sys.stderr.write(f"posestream: {note}\n")
     if not seen:
         raise search.nothing(source.name)
-    return Film(source.name, source.rate, seen, times)
+    return Film(source.name, seen, times)
 
 
 def sightings(

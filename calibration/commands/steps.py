@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import combinations
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -24,49 +27,43 @@ from realtime.sources.listen import listen
 
 Sync = Literal["timestamps", "frames", "board", "people", "audio"]
 HEARD = 16000  # samples a second: sound goes 2 cm in one
+ASTRAY, DOUBT = 0.75, 3.0  # frames apart, times better so: these recordings are not in step
+WORTH, LITTLE = 0.1, 1.3  # the same, from which on it is worth a word
 RATES = 0.01  # by which frame rates may differ where frames are paired by number
 
 
-def lateness(
-    sync: Sync,
-    sources: Sequence[str],
-    films: Sequence[Film],
-    cameras: Sequence[Camera],
-    board: Board,
-) -> list[float]:
-    """Seconds that each recording is behind the first one, of their own times; CalibrationError
-    where it cannot be told.
+def by_board(films: Sequence[Film], cameras: Sequence[Camera], board: Board) -> list[float]:
+    """Seconds that each recording is behind the first one, of their own times, by how the board
+    moves in them; CalibrationError where it cannot be told, here and below.
     """
-    names = [one.name for one in films]
-    if sync == "board":
-        motions = [
-            board_motion(camera, one.seen, one.times, board)
-            for camera, one in zip(cameras, films, strict=True)
-        ]
-        return join(motions, names, "the board's motion")
-    if sync == "people":
-        return join([_people_motion(one) for one in sources], names, "people's motion")
-    return _by_sound(sources, names)
+    motions = [
+        board_motion(camera, one.seen, one.times, board)
+        for camera, one in zip(cameras, films, strict=True)
+    ]
+    return join(motions, [one.name for one in films], "the board's motion")
 
 
-def _by_sound(sources: Sequence[str], names: Sequence[str]) -> list[float]:
+def by_people(sources: Sequence[str]) -> list[float]:
+    """The same by how people move."""
+    names = [Path(one).stem for one in sources]
+    return join([_people_motion(one) for one in sources], names, "people's motion")
+
+
+def by_sound(sources: Sequence[str]) -> list[float]:
+    """The same by what is heard."""
     heard = [listen(source, HEARD) for source in sources]
+    names = [Path(one).stem for one in sources]
     lags: list[Lag] = []
-    tried: set[tuple[int, int]] = set()
     # With the first camera; the other pairs only where that is not enough.
-    for pairs in ([(0, n) for n in range(1, len(heard))], combinations(range(len(heard)), 2)):
+    firsts = [(0, n) for n in range(1, len(heard))]
+    for pairs in (firsts, [pair for pair in combinations(range(len(heard)), 2) if pair[0]]):
         for a, b in pairs:
-            if (a, b) in tried:
-                continue
-            tried.add((a, b))
             lag, peak = sound_lag(heard[a][1], heard[b][1], HEARD)
             if peak > PEAK:
                 lags.append(Lag(a, b, heard[b][0] - heard[a][0] + lag, peak))
-        try:
+        with suppress(DegenerateError):
             return along(lags, names, "the sound")
-        except DegenerateError as error:
-            reason = error
-    raise reason
+    return along(lags, names, "the sound")
 
 
 def _people_motion(source: str) -> Motion:
@@ -134,13 +131,21 @@ def check_in_step(
                 "that their frames cannot be paired by number; say --sync board, or give "
                 "--timestamps."
             )
-        lag = out_of_step(motions[0], motions[n])
-        if lag is not None:
-            way = "behind" if lag > 0 else "ahead of"
-            how = "the timestamps do not fit the videos" if table else "they are not synchronised"
+        found = out_of_step(motions[0], motions[n])
+        if found is None:
+            continue
+        lag, better = found
+        how = f"{abs(lag):.2f} frames {'behind' if lag > 0 else 'ahead of'} {first.name}"
+        if abs(lag) > ASTRAY and better > DOUBT:
+            why = "the timestamps do not fit the videos" if table else "they are not synchronised"
             raise CalibrationError(
-                f"By the board's motion {one.name} is about {abs(lag):.1f} frames {way} "
-                f"{first.name}: {how}; say --sync board to pair them by what they show."
+                f"By the board's motion {one.name} is {how}: {why}; say --sync board"
+                f"{' in place of --timestamps' if table else ''} to pair them by what they show."
+            )
+        if abs(lag) > WORTH and better > LITTLE:
+            sys.stderr.write(
+                f"posestream: by the board's motion {one.name} is {how}; --sync board would pair "
+                "what they show at the same moment.\n"
             )
 
 
