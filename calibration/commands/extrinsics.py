@@ -22,6 +22,8 @@ from calibration.rigfile import read_rig, write_rig
 from realtime.config import SourceSettings
 from realtime.sources import open_source
 
+MUCH = 0.0015  # of the picture's longer side, an RMS that no board in the hand explains
+
 
 @dataclass(frozen=True)
 class Options:
@@ -167,4 +169,9 @@ def report(found: Extrinsics) -> str:
         lines.append(f"{name:14} RMS {off:.3f} px over {own.sum()} corners")
     left = int((~found.good).sum())
     lines.append(f"RMS            {found.rms:.3f} px; {left} corners left out")
+    if found.rms > MUCH * max(found.rig.cameras[0].size):
+        lines.append(
+            "verdict        poor: are the videos in step (--sync board finds their offsets), the "
+            "lenses those of these cameras, and the board flat and measured?"
+        )
     return "\n".join(lines) + "\n"

@@ -205,9 +205,9 @@ def test_the_sound_of_files_is_heard_on_the_clock_of_their_pictures(tmp_path: Pa
 
 
 def piece(video: Path, first: int, to: Path) -> Path:
-    """What a recording shows from a frame on, half as large, with times that begin at 0."""
+    """What a recording shows from a frame on, with times that begin at 0."""
     with open_source(SourceSettings((str(video),), start=first)) as source:
-        pictures = [cv2.resize(frame.image, (640, 360)) for frame in source]
+        pictures = [frame.image for frame in source]
     return write(to, pictures, pts=[n * 1000 // 6 for n in range(len(pictures))])
 
 
@@ -236,7 +236,7 @@ def test_real_recordings_that_are_not_in_step(
     said = capsys.readouterr().out
     assert "b is 5.1" in said
     rms = float(said.partition("\nRMS")[2].split()[0])
-    assert rms < 0.4
+    assert rms < 0.8
     tables = tomllib.loads((tmp_path / "rig.toml").read_text())
     assert tables["cam_0"]["time_offset"] == 0
     assert tables["cam_1"]["time_offset"] == pytest.approx(5.15 / 6, abs=0.02)
