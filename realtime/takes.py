@@ -31,8 +31,8 @@ class Motion:
 
     id: int
     first: int
-    xyz: Doubles
-    error: Doubles
+    xyz: Floats
+    error: Floats
     filled: NDArray[np.bool_]
 
     def __len__(self) -> int:
@@ -112,10 +112,10 @@ def _rate(times: Doubles, named: float | None) -> float:
     return float(f"{1 / usual:.4g}")
 
 
-def _evenly(times: Doubles, seen: Floats, rate: float) -> tuple[int, Doubles]:
+def _evenly(times: Doubles, seen: Floats, rate: float) -> tuple[int, Floats]:
     """Instants (T, ...) at increasing times as frames: the first one's number, and all."""
     first, last = int(np.ceil(times[0] * rate - SAME)), int(np.floor(times[-1] * rate + SAME))
-    size = seen[0].size * seen.itemsize * 4  # a few such arrays at a time, one of them doubles
+    size = seen[0].nbytes * 3  # such arrays at a time
     if (last - first) * size > MOST:
         raise OutputError(
             f"The people in space fill {last - first} frames at {rate:g} a second, too many to be "
@@ -128,8 +128,8 @@ def _evenly(times: Doubles, seen: Floats, rate: float) -> tuple[int, Doubles]:
     exact = np.abs(times[after] - frames) <= SAME / rate
     share = np.where(exact, 1, (frames - times[before]) / np.where(gap > 0, gap, 1))
     share[~exact & (gap > APART / rate)] = np.nan
-    share = share[:, None, None]
-    mixed: Doubles = seen[after] * share
+    share = share.astype(np.float32)[:, None, None]
+    mixed: Floats = seen[after] * share
     partly = ~exact
     mixed[partly] += seen[before[partly]] * (1 - share[partly])
     return first, mixed

@@ -31,8 +31,8 @@ from realtime.sinks.mosaic import Mosaic
 from realtime.sinks.mot import MotSink
 from realtime.sinks.overlay import Overlay
 from realtime.sinks.progress import ProgressSink
-from realtime.sinks.space import open_space, space_files
 from realtime.sinks.sound import Sound, open_sound
+from realtime.sinks.space import open_space, space_files
 from realtime.sinks.stats import Network, StatsSink
 from realtime.sinks.video import VideoSink
 from realtime.sinks.window import WindowSink

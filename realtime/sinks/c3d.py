@@ -71,7 +71,7 @@ def c3d_bytes(path: Path, take: Take, people: Sequence[Motion], frames: range, r
         end = min(motion.first + len(motion), frames.stop)
         own = slice(begin - motion.first, end - motion.first)
         at = slice(begin - frames.start, end - frames.start)
-        xyz, filled = motion.xyz[own], motion.filled[own]
+        xyz, filled = motion.xyz[own].astype(np.float64), motion.filled[own]
         known = ~np.isnan(xyz[..., 0])
         points[:3, of, at] = (xyz @ turn.T).transpose(2, 1, 0)
         off = MILLIMETRES * np.nan_to_num(motion.error[own]) * metres_a_pixel(rig, xyz)

@@ -10,6 +10,7 @@ from calibration.camera import Rig
 from engines.skeleton import Skeleton, named_skeleton
 from realtime.config import OutputSettings
 from realtime.frames import Source
+from realtime.sinks.bvh import bvh_files
 from realtime.sinks.c3d import c3d_files, check_ezc3d
 from realtime.sinks.csv3d import Csv3DSink, csv3d_path
 from realtime.sinks.json3d import Json3DSink
@@ -36,6 +37,8 @@ def open_space(
     if settings.c3d is not None:
         check_ezc3d()
         takes.append(TakeFile("--c3d", settings.c3d, partial(c3d_files, rig=rig)))
+    if settings.bvh is not None:
+        takes.append(TakeFile("--bvh", settings.bvh, partial(bvh_files, turn=turn)))
     if takes:
         yield TakeSink(takes, Recording(skeleton, source.rate), taken)
 
