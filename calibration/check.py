@@ -13,14 +13,14 @@ from calibration.bundle import Scene, Sights
 from calibration.camera import Camera, Rig
 from calibration.crowd import Crowd, Ints, couples, thinned
 from calibration.detect import Sighting
+from calibration.doubts import LEAST, check_places, why_apart
 from calibration.errors import BoardError, CalibrationError
 from calibration.extrinsics import boards_in_space, fitted
-from calibration.people import all_couples, gather, observed, why_apart
+from calibration.people import all_couples, gather, observed
 from calibration.twoview import relative_poses
 
 MOST = 300  # instants, of longer footage
 ENOUGH = 80  # people, each at one instant, that cameras are judged by
-LEAST = 10  # of them that each camera must have in common with others
 BOARDS = 3  # the same of boards
 FEW = 0.5  # of what cameras have in common as a rule, below which one may look elsewhere
 
@@ -28,7 +28,8 @@ FEW = 0.5  # of what cameras have in common as a rule, below which one may look 
 def check_people(rig: Rig, crowds: Sequence[Crowd]) -> Checked:
     """By people whose cameras see them at the same instants.
 
-    CalibrationError where a camera has nobody in common with others.
+    CalibrationError where a camera has nobody in common with others, DegenerateError where nobody
+    moves.
     """
     crowds = thinned(crowds, MOST)
 
@@ -40,6 +41,7 @@ def check_people(rig: Rig, crowds: Sequence[Crowd]) -> Checked:
         some = rows[np.linspace(0, len(rows) - 1, min(len(rows), ENOUGH)).astype(int)]
         seen = observed(crowds, some)
         found = seen.triangulated(Rig(tuple(cameras)), loose)
+        check_places(found.xyz.reshape(*seen.score.shape[1:], 3))
         known = np.isfinite(found.xyz[:, 0])
         sights, own = seen.sights((seen.score > 0).reshape(len(cameras), -1) & known)
         scene = Scene(tuple(cameras), found.xyz[own])

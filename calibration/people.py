@@ -10,14 +10,22 @@ import numpy as np
 
 from calibration.bundle import Adjusted, Scene, Sights, adjust, held
 from calibration.camera import Camera, Rig
-from calibration.crowd import COMMON, Couples, Crowd, Ints, Mask, couples, thinned
-from calibration.errors import CalibrationError, DegenerateError
+from calibration.crowd import Couples, Crowd, Ints, Mask, couples, thinned
+from calibration.doubts import (
+    LEAST,
+    check_different,
+    check_matched,
+    check_places,
+    check_shared,
+    matched,
+    why_apart,
+)
+from calibration.errors import CalibrationError
 from calibration.extrinsics import MAD
 from calibration.lens import Doubles
 from calibration.triangulate import Triangulation, triangulate
 from calibration.twoview import TwoView, depths, judge, relative_poses, windows
 
-LEAST = 10  # instants at which two cameras must see somebody together
 MOST = 1000  # instants, of longer footage
 LOOP = 15.0  # degrees that three pairs' turns may miss each other by
 ENOUGH = 60, 120, 240  # people, each at one instant, that each round adjusts the rig to
@@ -25,7 +33,6 @@ SETTLED = 1e-4  # of the cost, by which a step of the adjustment must lower it
 HUBER = 2.0  # deviations
 WIDER = 1.5  # than most keypoints are off: some people are seen worse than others
 WIDTHS = 0.3, 2.0
-STAYING = 0.5  # sizes of a body (0.3 of its height) that the places of people must be spread by
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +87,8 @@ class Located:
     error: (V, G, K) pixels between keypoints and where they were seen, NaN = not seen; used: which
     of them fit. turns: (V,) radians, standard deviations of the cameras' directions. shared:
     (V, V) people whom two cameras have in common, each at one instant. gathered: all of those.
+    matched: (V,) shares of the people whom each camera saw while others saw some, who were found
+    there.
     """
 
     rig: Rig
@@ -90,6 +99,7 @@ class Located:
     turns: Doubles
     shared: Ints
     gathered: int
+    matched: Doubles
 
     @property
     def rms(self) -> float:
@@ -107,6 +117,7 @@ def locate_people(cameras: Sequence[Camera], crowds: Sequence[Crowd], *, seed: i
     alone = [replace(one, rotation=np.eye(3), translation=np.zeros(3)) for one in cameras]
     rng = np.random.default_rng(seed)
     crowds = thinned(crowds, MOST)
+    check_different(alone, crowds)
     pairs = all_couples(alone, crowds)
     links: list[Link] = []
     for (a, b), both in pairs.items():
@@ -122,7 +133,8 @@ def locate_people(cameras: Sequence[Camera], crowds: Sequence[Crowd], *, seed: i
             pairs = all_couples(alone, own)
         rows = gather(placed, own, pairs)
         shared = (rows >= 0).T.astype(np.int64) @ (rows >= 0)
-        _check_shared(alone, crowds, shared)
+        check_shared(alone, crowds, shared)
+        check_matched(alone, matched(crowds, rows))
         some = rows[np.linspace(0, len(rows) - 1, min(len(rows), count)).astype(int)]
         seen = observed(own, some)
         done, sights = _adjusted(placed, seen)
@@ -132,13 +144,13 @@ def locate_people(cameras: Sequence[Camera], crowds: Sequence[Crowd], *, seed: i
     rig = Rig(placed)
     found = seen.triangulated(rig)
     xyz = found.xyz.reshape(*seen.score.shape[1:], 3)
-    _check_places(xyz)
+    check_places(xyz)
     off = np.linalg.norm(rig.project(xyz) - seen.xy, axis=-1)
     error = np.where(np.isfinite(off), off, np.nan)
     used = found.used.reshape(off.shape)
     turns = done.deviations()[:, :3].max(1)
     turns[0] = 0
-    return Located(rig, tree, xyz, error, used, turns, shared, len(rows))
+    return Located(rig, tree, xyz, error, used, turns, shared, len(rows), matched(crowds, rows))
 
 
 def _link(first: int, second: int, view: TwoView, crowds: Sequence[Crowd]) -> Link:
@@ -187,29 +199,6 @@ def _tree(cameras: Sequence[Camera], crowds: Sequence[Crowd], links: Sequence[Li
     if lone:
         raise CalibrationError(why_apart(cameras, crowds, lone))
     return tree
-
-
-def why_apart(cameras: Sequence[Camera], crowds: Sequence[Crowd], lone: Sequence[int]) -> str:
-    instants = [set(own.instant.tolist()) for own in crowds]
-    reasons = []
-    for n in lone:
-        shared = {m: len(instants[n] & instants[m]) for m in range(len(cameras)) if m != n}
-        most = max(shared, key=lambda m: shared[m])
-        name, other = cameras[n].name, cameras[most].name
-        if not instants[n]:
-            reasons.append(f"{name} saw nobody")
-        elif shared[most] < LEAST:
-            reasons.append(
-                f"{name} saw people at {len(instants[n])} instants, at most {shared[most]} of them "
-                f"together with another camera ({other})"
-            )
-        else:
-            reasons.append(f"nobody whom {name} saw can be the same person as in other cameras")
-    return (
-        f"Not all cameras are connected: {'; '.join(reasons)}. Let one or two people walk about "
-        "for half a minute where several cameras see them at once, and check that the sources are "
-        "synchronised and stand in the order of the intrinsics."
-    )
 
 
 def _placed(
@@ -334,25 +323,3 @@ def _adjusted(cameras: tuple[Camera, ...], seen: Observed) -> tuple[Adjusted, Si
     sights, own = seen.sights(found.used)
     scene = Scene(cameras, found.xyz[own])
     return adjust(scene, sights, held(cameras), huber=HUBER, steps=30, enough=SETTLED), sights
-
-
-def _check_shared(cameras: Sequence[Camera], crowds: Sequence[Crowd], shared: Ints) -> None:
-    """CalibrationError where a camera has nobody in common with the others any more."""
-    most = (shared - np.diag(shared.diagonal())).max(1)
-    lone = [n for n in range(len(cameras)) if most[n] < LEAST]
-    if lone:
-        raise CalibrationError(why_apart(cameras, crowds, lone))
-
-
-def _check_places(xyz: Doubles) -> None:
-    """DegenerateError where people (G, K, 3) stay where they are."""
-    known = np.isfinite(xyz).all(-1)
-    whole = xyz[known.sum(1) >= COMMON]
-    middle = np.nanmean(whole, axis=1)
-    size = float(np.median(np.sqrt(np.nanmean(((whole - middle[:, None]) ** 2).sum(-1), axis=1))))
-    apart = float(np.linalg.svd(middle - np.median(middle, axis=0))[1][0]) / np.sqrt(len(middle))
-    if not apart > STAYING * size:
-        raise DegenerateError(
-            "People hardly move: all were seen in one place, which says too little about where "
-            "cameras stand; let somebody walk through all of the space that the cameras share."
-        )

@@ -21,6 +21,8 @@ from calibration.errors import CalibrationError
 from calibration.rigfile import read_rig
 from realtime.config import SourceSettings
 
+SURE = 3.5  # median residuals of shift from which on it is said without "seems"
+
 
 @dataclass(frozen=True)
 class Options:
@@ -104,11 +106,16 @@ def verdict(found: Checked, names: list[str]) -> list[str]:
             f"{one.degrees:.1f} degrees. Two cameras cannot tell which; calibrate them again."
         ]
     lines = [
-        f"bad: {names[one.camera]} was bumped: turned by about {one.degrees:.1f} degrees and moved "
+        f"bad: {names[one.camera]} "
+        f"{'was' if one.pixels > SURE * found.rest else 'seems to have been'} bumped: turned by about {one.degrees:.1f} degrees and moved "
         f"by about {100 * one.metres:.0f} cm; its picture has shifted by "
         f"{one.pixels:.0f} px"
         for one in found.bumps
     ]
+    if any(one.pixels <= SURE * found.rest for one in found.bumps):
+        lines.append(
+            "Keypoints are too coarse to be sure: film people who walk through all of the space."
+        )
     lines.append(
         f"With {'it' if len(lines) == 1 else 'them'} put right all cameras agree to "
         f"{found.rest:.1f} px. Calibrate the rig again."

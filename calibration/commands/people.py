@@ -18,6 +18,7 @@ from calibration.rigfile import read_rig, write_rig
 from calibration.upright import height, scaled, stood
 
 USUAL = 0.4  # of the people that cameras share as a rule, below which a link is called weak
+DOUBTFUL = 0.5  # share of a camera's people that others see too, below which it gets a word
 UNSURE = np.radians(0.5)
 
 
@@ -127,7 +128,7 @@ def report(found: Located, rig: Rig, tall: float) -> str:
         own = found.error[n][found.used[n]]
         lines.append(
             f"{name:14} RMS {np.sqrt((own**2).mean()):.2f} px, {len(own) / known.sum():.0%} of "
-            f" {known.sum()} keypoints fit; at {np.round(rig.centres[n], 2).tolist()} m"
+            f"{known.sum()} keypoints fit; at {np.round(rig.centres[n], 2).tolist()} m"
         )
     lines.append(f"RMS            {found.rms:.2f} px")
     if np.isfinite(tall):
@@ -138,6 +139,13 @@ def report(found: Located, rig: Rig, tall: float) -> str:
 
 def verdict(found: Located, names: list[str]) -> str:
     """Which link is weak, in words."""
+    doubtful = int(found.matched.argmin())
+    if found.matched[doubtful] < DOUBTFUL:
+        return (
+            f"doubtful: only {found.matched[doubtful]:.0%} of the people whom {names[doubtful]} "
+            "saw were found in other cameras; unless these look elsewhere, check that the sources "
+            "are synchronised and stand in the order of the intrinsics"
+        )
     shared = found.shared - np.diag(found.shared.diagonal())
     most = shared.sum(1)
     weakest = int(most.argmin())

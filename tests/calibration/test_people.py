@@ -11,6 +11,7 @@ import pytest
 
 from calibration.__main__ import main
 from calibration.camera import Rig
+from calibration.commands.people import verdict
 from calibration.crowd import Crowd
 from calibration.errors import CalibrationError, DegenerateError
 from calibration.people import locate_people
@@ -71,6 +72,27 @@ def test_cameras_on_their_own_are_named() -> None:
     nobody = crowds[2][np.zeros(len(crowds[2]), bool)]
     with pytest.raises(CalibrationError, match="cam2 saw nobody"):
         locate_people(hidden(truth), [*crowds[:2], nobody])
+
+
+def test_one_camera_given_as_two_is_noticed() -> None:
+    truth = ring(3, radius=5.0)
+    crowds = Walk(instants=40).crowds(truth)
+    with pytest.raises(CalibrationError, match="cam0 and cam1 saw exactly the same"):
+        locate_people(hidden(truth), [crowds[0], crowds[0], crowds[2]])
+
+
+def test_recordings_out_of_step_are_refused_or_doubted() -> None:
+    """Other people at other times may look like the same ones for a while."""
+    truth = Rig(ring(5, radius=5.0).cameras[:2])
+    crowds = Walk(instants=80, people=2).crowds(truth)
+    good = verdict(locate_people(hidden(truth), crowds), ["a", "b"])
+    assert good.startswith("good")
+    back = replace(crowds[1], instant=79 - crowds[1].instant)
+    try:
+        said = verdict(locate_people(hidden(truth), [crowds[0], back]), ["a", "b"])
+    except CalibrationError as error:
+        said = str(error)
+    assert "synchronised" in said
 
 
 def test_bent_people_are_as_tall_as_standing_ones() -> None:

@@ -1,0 +1,68 @@
+"""How near rigs from people come to the truth: Shelf's keypoints, and people made up.
+
+Usage: python -m tests.bench.calibration
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from calibration.camera import Rig
+from calibration.commands.walkers import FootageOptions, watch
+from calibration.crowd import Crowd
+from calibration.errors import CalibrationError
+from calibration.people import locate_people
+from calibration.rigfile import read_rig
+from calibration.upright import height
+from tests.bodies import BODY25
+from tests.calibration.cameras import ring
+from tests.calibration.walking import Walk, aligned, hidden
+from tests.conftest import DATA
+
+SEEDS = 5
+WALKS = (
+    (3, Walk()),
+    (6, Walk(people=5)),
+    (4, Walk(noise=8, missing=0.3)),
+    (4, Walk(people=1, instants=200)),
+    (4, Walk(people=4, false=0.5, switches=5)),
+)
+
+
+def measure(name: str, crowds: Sequence[Crowd], truth: Rig, keypoints: Sequence[str]) -> None:
+    began = time.process_time()
+    try:
+        found = locate_people(hidden(truth), crowds)
+    except CalibrationError as error:
+        print(f"{name}: {error}")
+        return
+    seconds = time.process_time() - began
+    turned, moved = aligned(found.rig, truth)
+    true, ours = (np.linalg.norm(one.centres[0] - one.centres[-1]) for one in (truth, found.rig))
+    print(
+        f"{name}: rotations within {turned.max():.2f} degrees (mean {turned.mean():.2f}), "
+        f"positions within {moved.max():.2%} (mean {moved.mean():.2%}) of the largest distance; "
+        f"RMS {found.rms:.1f} px; people {height(found.xyz, keypoints) * true / ours:.2f} m tall "
+        f"by the true scale; {seconds:.0f} s of processor time"
+    )
+
+
+def main() -> None:
+    folder = DATA / "shelf-dev"
+    if folder.is_dir():
+        truth = read_rig(folder / "rig.toml")
+        seen = watch([str(folder / f"cam{n}") for n in range(5)], truth.cameras, FootageOptions())
+        measure("Shelf", seen.crowds, truth, seen.keypoints)
+    for views, walk in WALKS:
+        truth = ring(views, radius=5.0)
+        for seed in range(SEEDS):
+            own = Walk(**{**vars(walk), "seed": seed})
+            name = f"{views} cameras, {own}"
+            measure(name, own.crowds(truth), truth, BODY25.keypoints)
+
+
+if __name__ == "__main__":
+    main()
