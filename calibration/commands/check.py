@@ -105,19 +105,20 @@ def verdict(found: Checked, names: list[str]) -> list[str]:
             f"bad: {names[0]} and {names[1]} do not agree; one of them was turned by about "
             f"{one.degrees:.1f} degrees. Two cameras cannot tell which; calibrate them again."
         ]
-    lines = [
-        f"bad: {names[one.camera]} "
-        f"{'was' if one.pixels > SURE * found.rest else 'seems to have been'} bumped: turned by about {one.degrees:.1f} degrees and moved "
-        f"by about {100 * one.metres:.0f} cm; its picture has shifted by "
-        f"{one.pixels:.0f} px"
-        for one in found.bumps
-    ]
+    lines = []
+    for one in found.bumps:
+        how = "was" if one.pixels > SURE * found.rest else "seems to have been"
+        lines.append(
+            f"bad: {names[one.camera]} {how} bumped: turned by about {one.degrees:.1f} degrees and "
+            f"moved by about {100 * one.metres:.0f} cm; its picture has shifted by "
+            f"{one.pixels:.0f} px"
+        )
+    which = "it" if len(lines) == 1 else "them"
     if any(one.pixels <= SURE * found.rest for one in found.bumps):
         lines.append(
             "Keypoints are too coarse to be sure: film people who walk through all of the space."
         )
     lines.append(
-        f"With {'it' if len(lines) == 1 else 'them'} put right all cameras agree to "
-        f"{found.rest:.1f} px. Calibrate the rig again."
+        f"With {which} put right all cameras agree to {found.rest:.1f} px. Calibrate the rig again."
     )
     return lines
