@@ -251,7 +251,9 @@ def _table(page: Image, rig: Rig, basis: Doubles, corners: Corners | None) -> No
         y += 52
     if corners is not None and len(corners):
         median = float(np.median(corners.error))
-        _write(page, f"{len(corners)} board corners, median {median:.2f} px", (x, y + 6), 15, INK, 600)
+        _write(
+            page, f"{len(corners)} board corners, median {median:.2f} px", (x, y + 6), 15, INK, 600
+        )
         for k in range(300):
             cv2.line(page, (x + k, y + 20), (x + k, y + 34), residual_colour(k / 299), 1)
         _write(page, "0", (x, y + 52), 13, SOFT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,16 @@ from calibration.errors import RigError
 from calibration.files import read_text, write_texts
 from calibration.lens import Doubles
 
-KEYS = {"name", "size", "matrix", "distortions", "rotation", "translation", "fisheye"}
+KEYS = {
+    "name",
+    "size",
+    "matrix",
+    "distortions",
+    "rotation",
+    "translation",
+    "fisheye",
+    "time_offset",
+}
 
 
 def read_rig(path: Path | str) -> Rig:
@@ -29,6 +39,23 @@ def read_rig(path: Path | str) -> Rig:
         return Rig(tuple(_camera(key, value) for key, value in tables.items()))
     except RigError as error:
         raise RigError(f"Rig file {path.name}: {error}") from error
+
+
+def read_offsets(path: Path | str) -> dict[str, float]:
+    """Seconds to add to the times of cameras' recordings, by their names: the key time_offset of
+    their tables. RigError where one is no number.
+    """
+    path = Path(path)
+    offsets = {}
+    for key, table in _tables(path).items():
+        if "time_offset" in table:
+            offset = table["time_offset"]
+            if isinstance(offset, bool) or not isinstance(offset, int | float):
+                raise RigError(f"Rig file {path.name}: [{key}] has a time_offset that is none.")
+            if not math.isfinite(offset):
+                raise RigError(f"Rig file {path.name}: [{key}] has no finite time_offset.")
+            offsets[str(table.get("name", key))] = float(offset)
+    return offsets
 
 
 def unread(path: Path | str) -> list[str]:

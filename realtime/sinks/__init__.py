@@ -22,6 +22,7 @@ from realtime.poses import Result
 from realtime.reproject import Reprojection
 from realtime.sinks import images
 from realtime.sinks.coco import CocoSink
+from realtime.sinks.csv3d import Csv3DSink, csv3d_path
 from realtime.sinks.files import source_files
 from realtime.sinks.heatmaps import HeatmapsSink, Kind
 from realtime.sinks.images import ImageSink, ImagesSink
@@ -115,9 +116,9 @@ def open_sinks(
         for sink in _open_files(own, source, origin, taken, overlay, skeleton):
             files.append(sink if len(sources) == 1 else OneView(camera, sink))
     if model is not None:
-        files.extend(_open_lines(settings, sources, taken, model))
-    if settings.json3d is not None and settings.rig is not None:
-        files.append(Json3DSink(settings.json3d, settings.rig.stem))
+        files.extend(_open_lines(settings, sources, taken, model, rig))
+        if rig is not None:
+            files.extend(_open_space(settings, taken, model.skeleton))
     # Entered last, the files are finished first; then comes the summary; then the window, which
     # may wait for a key.
     front: list[Sink] = []
@@ -131,7 +132,7 @@ def open_sinks(
         own = settings if len(sources) == 1 else _of_source(settings, "*")
         written = [
             *(own.output, own.json, own.coco, own.heatmaps, own.mot),
-            *(settings.jsonl, settings.csv, settings.record, settings.stats),
+            *(settings.jsonl, settings.csv, settings.json3d, settings.record, settings.stats),
         ]
         front.append(ProgressSink(sources, [path for path in written if path is not None]))
     return [*front, *files]
@@ -200,17 +201,31 @@ def _open_files(
 
 
 def _open_lines(
-    settings: OutputSettings, sources: Sequence[Source], taken: list[Path], model: Model
+    settings: OutputSettings,
+    sources: Sequence[Source],
+    taken: list[Path],
+    model: Model,
+    rig: Rig | None,
 ) -> Iterator[Sink]:
     """Outputs that name the source in every line, so that one serves all."""
     if settings.jsonl is not None:
         names = [source.name for source in sources]
-        header = header_line(model.name, model.skeleton, names)
+        header = header_line(model.name, model.skeleton, names, rig)
         yield JsonLinesSink(settings.jsonl, taken, header, angles=settings.angles)
     if settings.csv is not None:
         yield CsvSink(settings.csv, taken, model.skeleton)
     if settings.udp is not None:
         yield UdpSink(settings.udp, angles=settings.angles)
+
+
+def _open_space(settings: OutputSettings, taken: list[Path], skeleton: Skeleton) -> Iterator[Sink]:
+    """Files of the people in space."""
+    if settings.json3d is not None and settings.rig is not None:
+        wanted = settings.json_skeleton
+        target = named_skeleton(wanted) if wanted else None
+        yield Json3DSink(settings.json3d, settings.rig.stem, target)
+    if settings.csv is not None:
+        yield Csv3DSink(csv3d_path(settings.csv), taken, skeleton)
 
 
 def _open_server(

@@ -20,7 +20,7 @@ from aiohttp.log import ws_logger
 from aiohttp.typedefs import Handler
 
 from realtime.errors import SettingsError
-from realtime.lines import frame_line
+from realtime.lines import result_lines
 from realtime.look import Look, Shown, looks, parse_look
 from realtime.poses import Result
 from realtime.web.figures import Figures
@@ -151,7 +151,7 @@ class Server:
             self._figures.add(result, now)
             self._newest = result
             if self._readers:
-                for line in [frame_line(view).encode() for view in result.views if view]:
+                for line in [line.encode() for line in result_lines(result)]:
                     packed = text_frame(line)
                     for box in self._readers:
                         if not box.pass_on(packed):
