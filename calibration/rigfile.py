@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +118,12 @@ def _numbers(key: str, table: dict[str, Any], name: str, default: list[float]) -
     return numbers
 
 
-def rig_toml(rig: Rig) -> str:
-    """The rig as text that `read_rig` gives back with every digit of the numbers."""
+def rig_toml(rig: Rig, offsets: Mapping[str, float] | None = None) -> str:
+    """The rig as text that `read_rig` gives back with every digit of the numbers.
+
+    offsets: seconds to add to the times of cameras' recordings, by their names.
+    """
+    known = offsets or {}
     return "\n".join(
         f"[cam_{n}]\n"
         f"name = {_quoted(camera.name)}\n"
@@ -128,6 +133,7 @@ def rig_toml(rig: Rig) -> str:
         f"rotation = {rotation_vector(camera.rotation).tolist()}\n"
         f"translation = {camera.translation.tolist()}\n"
         f"fisheye = {'true' if camera.fisheye else 'false'}\n"
+        + (f"time_offset = {known[camera.name]!r}\n" if camera.name in known else "")
         for n, camera in enumerate(rig.cameras)
     )
 
@@ -141,9 +147,12 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def write_rig(rig: Rig, path: Path, *, force: bool = False) -> None:
-    """Write the rig; an old file is kept as `<name>.bak`, and only replaced where `force` says so.
+def write_rig(
+    rig: Rig, path: Path, *, force: bool = False, offsets: Mapping[str, float] | None = None
+) -> None:
+    """Write the rig with offsets as in `rig_toml`; an old file is kept as `<name>.bak`, and only
+    replaced where `force` says so.
 
     CalibrationError where the place cannot be written or is taken.
     """
-    write_texts({path: rig_toml(rig)}, force=force)
+    write_texts({path: rig_toml(rig, offsets)}, force=force)

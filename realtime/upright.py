@@ -1,4 +1,4 @@
-"""Worlds of other programs, where another axis is up."""
+"""The worlds of other programs: which way is up there."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -46,21 +47,51 @@ class Search:
         return BoardError(f"{name}: no {self._finder.board} in {self.count} pictures{hint}.")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Film:
+    """What a source shows. seen: by frame index. times: of all frames that were looked at, seconds
+    on the source's own clock.
+    """
+
+    name: str
+    seen: dict[int, Sighting]
+    times: dict[int, float]
+
+    @property
+    def rate(self) -> float | None:
+        """Frames a second, where there are enough to tell."""
+        gaps = np.diff(list(self.times.values())) / np.maximum(np.diff(list(self.times)), 1)
+        usual = float(np.median(gaps)) if len(gaps) else 0.0
+        return 1 / usual if usual > 0 else None
+
+
+def film(
+    settings: SourceSettings, board: Board, wanted: Callable[[int], bool] = lambda _: True
+) -> Film:
+    """The board in the wanted frames of a source; BoardError where it is in none."""
+    search = Search(board)
+    seen: dict[int, Sighting] = {}
+    times: dict[int, float] = {}
+    with open_source(settings) as source:
+        for frame in source:
+            if not wanted(frame.index):
+                continue
+            times[frame.index] = frame.time
+            if (sight := search.find(frame.image)) is not None:
+                seen[frame.index] = sight
+        for note in source.notes:
+            sys.stderr.write(f"posestream: {note}\n")
+    if not seen:
+        raise search.nothing(source.name)
+    return Film(source.name, seen, times)
+
+
 def sightings(
     settings: SourceSettings, board: Board, wanted: Callable[[int], bool] = lambda _: True
 ) -> tuple[str, dict[int, Sighting]]:
     """The source's name, and by frame index what was found; BoardError where nothing was."""
-    search = Search(board)
-    found: dict[int, Sighting] = {}
-    with open_source(settings) as source:
-        for frame in source:
-            if wanted(frame.index) and (sight := search.find(frame.image)) is not None:
-                found[frame.index] = sight
-        for note in source.notes:
-            sys.stderr.write(f"posestream: {note}\n")
-    if not found:
-        raise search.nothing(source.name)
-    return source.name, found
+    found = film(settings, board, wanted)
+    return found.name, found.seen
 
 
 def _small(gray: Gray) -> Gray:

@@ -15,6 +15,7 @@ from calibration.commands.footage import sightings
 from calibration.commands.live import guided
 from calibration.commands.options import BoardOptions
 from calibration.errors import CalibrationError
+from calibration.files import check_free
 from calibration.intrinsics import Intrinsics, calibrate, verdict
 from calibration.rigfile import write_rig
 from realtime.config import SourceSettings
@@ -56,10 +57,7 @@ class Options:
 def run(options: Options) -> None:
     """The camera file, the chart, the figures and the verdict."""
     board = options.board.wanted()
-    if options.output.exists() and not options.force:
-        raise CalibrationError(
-            f"{options.output} exists already; choose another name, or say --force."
-        )
+    check_free(options.output, force=options.force)
     if not 0 <= options.hold <= 60:
         raise CalibrationError(f"--hold {options.hold} is not between 0 and 60 seconds.")
     settings = SourceSettings(

@@ -22,18 +22,17 @@ from realtime.poses import Result
 from realtime.reproject import Reprojection
 from realtime.sinks import images
 from realtime.sinks.coco import CocoSink
-from realtime.sinks.csv3d import Csv3DSink, csv3d_path
 from realtime.sinks.files import source_files
 from realtime.sinks.heatmaps import HeatmapsSink, Kind
 from realtime.sinks.images import ImageSink, ImagesSink
 from realtime.sinks.json import JsonSink
-from realtime.sinks.json3d import Json3DSink
 from realtime.sinks.lines import CsvSink, JsonLinesSink, UdpSink
 from realtime.sinks.mosaic import Mosaic
 from realtime.sinks.mot import MotSink
 from realtime.sinks.overlay import Overlay
 from realtime.sinks.progress import ProgressSink
 from realtime.sinks.sound import Sound, open_sound
+from realtime.sinks.space import open_space, space_files
 from realtime.sinks.stats import Network, StatsSink
 from realtime.sinks.video import VideoSink
 from realtime.sinks.window import WindowSink
@@ -118,7 +117,7 @@ def open_sinks(
     if model is not None:
         files.extend(_open_lines(settings, sources, taken, model, rig))
         if rig is not None:
-            files.extend(_open_space(settings, taken, model.skeleton))
+            files.extend(open_space(settings, sources[0], taken, model.skeleton, rig))
     # Entered last, the files are finished first; then comes the summary; then the window, which
     # may wait for a key.
     front: list[Sink] = []
@@ -132,7 +131,13 @@ def open_sinks(
         own = settings if len(sources) == 1 else _of_source(settings, "*")
         written = [
             *(own.output, own.json, own.coco, own.heatmaps, own.mot),
-            *(settings.jsonl, settings.csv, settings.json3d, settings.record, settings.stats),
+            *(
+                settings.jsonl,
+                settings.csv,
+                *space_files(settings),
+                settings.record,
+                settings.stats,
+            ),
         ]
         front.append(ProgressSink(sources, [path for path in written if path is not None]))
     return [*front, *files]
@@ -216,16 +221,6 @@ def _open_lines(
         yield CsvSink(settings.csv, taken, model.skeleton)
     if settings.udp is not None:
         yield UdpSink(settings.udp, angles=settings.angles)
-
-
-def _open_space(settings: OutputSettings, taken: list[Path], skeleton: Skeleton) -> Iterator[Sink]:
-    """Files of the people in space."""
-    if settings.json3d is not None and settings.rig is not None:
-        wanted = settings.json_skeleton
-        target = named_skeleton(wanted) if wanted else None
-        yield Json3DSink(settings.json3d, settings.rig.stem, target)
-    if settings.csv is not None:
-        yield Csv3DSink(csv3d_path(settings.csv), taken, skeleton)
 
 
 def _open_server(
