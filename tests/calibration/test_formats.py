@@ -161,7 +161,7 @@ def test_qualisys_lenses_are_without_unit(data: Path) -> None:
     one = rig.cameras[1]
     square = {1.0: 0.0, 1 / 64: 0.0}
     photos = sorted((data / "rig-single" / "intrinsics" / f"int_{one.name}_img").iterdir())
-    for photo in photos[:3]:
+    for photo in photos[:2]:
         gray = cv2.imread(str(photo), cv2.IMREAD_GRAYSCALE)
         found, xy = cv2.findChessboardCornersSB(gray, (7, 4), flags=EXHAUSTIVE)
         assert found
