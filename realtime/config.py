@@ -42,6 +42,8 @@ class SourceSettings:
     """Play files again and again."""
     realtime: bool = False
     """Play a file at its own pace, as a camera would; frames are dropped where it is too fast."""
+    offsets: str | None = None
+    """Seconds to add to the times of some files before they are paired: cam1=0.12,cam2=-0.05."""
 
     def __post_init__(self) -> None:
         given: object = self.source
@@ -62,6 +64,23 @@ class SourceSettings:
             raise SettingsError("--camera-fps must be from 0.01 to 10000.")
         if not self.give_up >= 0:
             raise SettingsError("--give-up must be 0 or more seconds.")
+        self.shifts()
+
+    def shifts(self) -> dict[str, float]:
+        """--offsets as seconds by the names of sources."""
+        shifts = {}
+        for one in self.offsets.split(",") if self.offsets is not None else ():
+            name, _, seconds = one.strip().rpartition("=")
+            try:
+                shifts[name] = float(seconds)
+            except ValueError:
+                name = ""
+            if not name or not abs(shifts[name]) < inf:
+                raise SettingsError(
+                    f"--offsets {self.offsets!r} is not NAME=SECONDS,NAME=SECONDS, for example "
+                    "cam1=0.12,cam2=-0.05."
+                )
+        return shifts
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from calibration.camera import Rig
+from calibration.view import upwards
 from engines.poses import Floats, Poses
 from engines.skeleton import Skeleton
 from realtime.angles import joint_angles, joints
 from realtime.poses import Poses3D, Result, Tracks, View
-from realtime.upright import upwards
 
 PROGRAM = "posestream 0.1.0"
 

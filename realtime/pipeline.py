@@ -29,9 +29,10 @@ from realtime.model import DEFAULT, usual_model
 from realtime.people import People
 from realtime.poses import Result, Tracks, View
 from realtime.record import Recorder
+from realtime.rig import open_fitting
 from realtime.sinks import Keypoints, Model, Together, open_sinks, open_stats
-from realtime.sources import enter_sources, open_sources
-from realtime.space import Space, open_rig
+from realtime.sources import enter_sources
+from realtime.space import Space
 from realtime.stages import Stages
 from realtime.sync import FrameSet, Gate, merge
 
@@ -259,7 +260,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
     named = settings.models.model
     card = load_card(DEFAULT if named is None else named)
     with suppress(Stopped), ExitStack() as stack:
-        sources = open_sources(settings.sources)
+        sources, rig = open_fitting(settings)
         enter_sources(sources, stack)
         model: Model = card
         open_engine: EngineOpener | None = None
@@ -269,11 +270,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             model = card = usual_model(settings.models.precision)
         keypoints = model.skeleton.keypoints
         shown = Shown(parse_look(settings.outputs.view, keypoints), keypoints)
-        space = rig = None
-        if settings.outputs.rig is not None:
-            names = [source.name for source in sources]
-            rig = open_rig(settings.outputs.rig, names, announce=not settings.outputs.quiet)
-            space = Space(rig, model.skeleton)
+        space = Space(rig, model.skeleton) if rig is not None else None
         outputs = open_sinks(settings.outputs, sources, settings.sources.source, model, shown, rig)
         if skeleton is None:
             models = settings.models

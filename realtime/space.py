@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from calibration.camera import Rig
 from calibration.errors import CalibrationError
-from calibration.rigfile import read_rig
 from engines.skeleton import Skeleton
-from realtime.errors import SettingsError, SourceError
+from realtime.errors import SourceError
 from realtime.poses import Poses3D, View
 from realtime.reconstruct import Reconstructor
 
-LOG = logging.getLogger("posestream")
+LOG = logging.getLogger(__name__)
 
 
 class Space:
@@ -66,30 +63,3 @@ class Space:
                 "less, scaled.",
                 *(view.frame.camera, *size, *camera.size),
             )
-
-
-def open_rig(path: Path, names: Sequence[str], *, announce: bool = False) -> Rig:
-    """The cameras of a rig file in the order of the sources; announce: say which is which.
-
-    By names where each source has its camera, else by order; SettingsError where they do not fit.
-    """
-    try:
-        rig = read_rig(path)
-    except CalibrationError as error:
-        raise SettingsError(f"--rig: {error}") from error
-    if len(names) < 2:
-        raise SettingsError("--rig needs at least two sources, one for each camera.")
-    known = {camera.name: camera for camera in rig.cameras}
-    if set(names) <= known.keys():
-        chosen = tuple(known[name] for name in names)
-    elif len(names) == len(rig):
-        chosen = rig.cameras
-    else:
-        raise SettingsError(
-            f"--rig {path.name} has the cameras {', '.join(known)}, the sources are "
-            f"{', '.join(names)}: give them the same names, or a source for each camera in order."
-        )
-    pairs = ", ".join(f"{n} = {c.name}" for n, c in zip(names, chosen, strict=True))
-    if announce:
-        sys.stderr.write(f"posestream: sources and the cameras of {path.name}: {pairs}\n")
-    return Rig(chosen)

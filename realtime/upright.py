@@ -1,19 +1,10 @@
-"""Which way is up in a rig's world, and the worlds of other programs."""
+"""The worlds of other programs: which way is up there."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from calibration.camera import Rig
 from calibration.lens import Doubles
-
-
-def upwards(rig: Rig) -> Doubles:
-    """(3,) the axis of the world that is up where cameras stand upright, as most do."""
-    up = -rig.rotations[:, 1].sum(0)
-    axis = np.zeros(3)
-    axis[np.abs(up).argmax()] = np.sign(up[np.abs(up).argmax()])
-    return axis
 
 
 def turned_up(up: Doubles, target: int) -> Doubles:

@@ -1,4 +1,4 @@
-"""Batches of crops with what the teacher sees in them."""
+"""Batches of crops with what the teacher sees in them, and people know."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from concurrent.futures import Executor
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from engines.poses import Floats, Image
-from training.augment import crop, worsened
+from training.augment import Crop, crop, worsened
+from training.labels import add_labels
+from training.photos import Photo
 
-Teaching = Callable[[Image], tuple[Floats, Floats]]
+Teaching = Callable[[Image], tuple[Floats, Floats, Floats]]
 
 
 class Batch(NamedTuple):
-    """(N, S, S, 3) pictures with the teacher's (N, 19, S/8, S/8) and (N, 38, S/8, S/8) maps.
+    """(N, S, S, 3) pictures with the wanted (N, 19, S/8, S/8) and (N, 38, S/8, S/8) maps, and
+    the teacher's (N, 128, S/8, S/8) features.
 
     Arrays, or tensors on the device where they were made.
     """
@@ -23,10 +27,11 @@ class Batch(NamedTuple):
     pictures: Any
     heatmaps: Any
     pafs: Any
+    features: Any
 
 
 def make_batch(
-    photos: Sequence[Image],
+    photos: Sequence[Photo],
     teach: Teaching,
     count: int,
     size: int,
@@ -35,10 +40,15 @@ def make_batch(
 ) -> Batch:
     """Always the same for the same seed. The teacher sees good pictures, the student worse ones."""
 
-    def one(n: int) -> tuple[Image, Image]:
+    def one(n: int) -> tuple[Crop, Image]:
         rng = np.random.default_rng((*seed, n))
         good = crop(photos, size, rng)
-        return good, worsened(good, rng)
+        return good, worsened(good.image, rng)
 
     good, worse = zip(*pool.map(one, range(count)), strict=True)
-    return Batch(np.stack(worse), *teach(np.stack(good)))
+    heatmaps, pafs, features = teach(np.stack([one.image for one in good]))
+    crops = np.repeat(np.arange(count), [len(one.persons) for one in good])
+    persons = torch.from_numpy(np.concatenate([one.persons for one in good]))
+    # The arrays are the teacher's own copies: the labels are drawn into them.
+    add_labels(torch.from_numpy(heatmaps), torch.from_numpy(pafs), torch.from_numpy(crops), persons)
+    return Batch(np.stack(worse), heatmaps, pafs, features)

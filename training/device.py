@@ -18,11 +18,14 @@ from engines.weights import locate
 from training.augment import CROWD, GREY, SCALES, TURN
 from training.batches import Batch
 from training.graph import Graph
-from training.teacher import TEACHER
+from training.labels import KEYPOINTS, SKELETON, add_labels
+from training.photos import Photo
+from training.teacher import TEACHER, TRUNK
 
 LEVELS = 3  # of the photos' pyramid: what is scaled down is sampled from a smaller photo
 SIDE = 384  # longer photos are scaled down to this
 TAPS = 7  # of the blur
+MANY = 8  # people of a photo, at most, whose labels are used
 
 
 class Places(NamedTuple):
@@ -43,15 +46,21 @@ class Places(NamedTuple):
 class DeviceBatches:
     """What batches.make_batch does, on a device and thousands at a time.
 
-    The same distribution of crops, but for JPEG artefacts, which only the CPU's crops have.
+    The same distribution of crops, but for JPEG artefacts and people pasted into them, which only
+    the CPU's crops have.
     """
 
-    def __init__(self, photos: Sequence[Image], teacher: torch.nn.Module, device: str) -> None:
+    def __init__(self, photos: Sequence[Photo], teacher: torch.nn.Module, device: str) -> None:
         self._device = device
         self._teacher = teacher
-        side = min(SIDE, max(max(photo.shape[:2]) for photo in photos))
+        side = min(SIDE, max(max(photo.image.shape[:2]) for photo in photos))
         side = -(-side // 2 ** (LEVELS - 1)) * 2 ** (LEVELS - 1)
-        padded = [_padded(photo, side) for photo in photos]
+        padded = [_padded(photo.image, side) for photo in photos]
+        persons = np.full((len(photos), MANY, KEYPOINTS, 2), np.nan, np.float32)
+        for known, photo, (_, size) in zip(persons, photos, padded, strict=True):
+            first = photo.persons[:MANY]
+            known[: len(first)] = first * (size[0] / photo.image.shape[1])
+        self._persons = torch.from_numpy(persons).to(device)
         self._sizes = torch.tensor([size for _, size in padded], device=device)
         whole = torch.from_numpy(np.stack([one for one, _ in padded])).to(device)
         self._levels = [whole.permute(0, 3, 1, 2).contiguous()]
@@ -64,13 +73,15 @@ class DeviceBatches:
         """Always the same for the same seed, on the same kind of device."""
         chance = torch.Generator(self._device)
         chance.manual_seed(int(np.random.SeedSequence(list(seed)).generate_state(1)[0]))
-        good = self.crops(self.places(count, size, chance), count, size, chance)
+        places = self.places(count, size, chance)
+        good = self.crops(places, count, size, chance)
         with torch.inference_mode(), torch.autocast(self._device, torch.bfloat16):
-            heatmaps, pafs = self._teacher(good.to(memory_format=torch.channels_last))
+            taught = self._teacher(good.to(memory_format=torch.channels_last))
         worse = _worsened(good, chance).round().clamp(0, 255).to(torch.uint8)
         # Tensors of inference mode may not enter a gradient.
-        maps = heatmaps.float().clone(), pafs.float().clone()
-        return Batch(worse.permute(0, 2, 3, 1), *maps)
+        heatmaps, pafs, features = (one.float().clone() for one in taught)
+        add_labels(heatmaps, pafs, *self.persons(places, count))
+        return Batch(worse.permute(0, 2, 3, 1), heatmaps, pafs, features)
 
     def places(self, count: int, size: int, chance: torch.Generator) -> Places:
         """A random photo for each crop; for some of them four, a quarter of the crop each."""
@@ -113,6 +124,21 @@ class DeviceBatches:
             where = places.crop[chosen]
             out[where] = torch.where(inside[chosen][:, None], parts[chosen], out[where])
         return out
+
+    def persons(self, places: Places, count: int) -> tuple[Tensor, Tensor]:
+        """Whose labels are seen: (Q,) their crop and (Q, 18, 2) pixels of it, else NaN."""
+        points = self._persons[places.photo]
+        points = torch.einsum("pij,pmkj->pmki", places.linear, points)
+        points = points + places.shift[:, None, None]
+        turned = (torch.linalg.det(places.linear) < 0)[:, None, None, None]
+        points = torch.where(turned, points[:, :, list(SKELETON.mirror)], points)
+        box = places.box[:, None, None] - 0.5
+        shown = ((points > box[..., :2]) & (points < box[..., 2:])).all(-1, keepdim=True)
+        points = points.masked_fill(~shown, torch.nan)
+        points[places.crop[count:]] = torch.nan  # a crowd's four parts cover its first photo
+        anybody = (~points.isnan()).any(-1).any(-1)
+        where = places.crop[:, None].expand_as(anybody)
+        return where[anybody], points[anybody]
 
     def _warps(self, wh: Tensor, box: Tensor, chance: torch.Generator) -> tuple[Tensor, Tensor]:
         """A random place, scale, angle, aspect and side, as in training.augment."""
@@ -167,7 +193,7 @@ def torch_teacher(device: str) -> torch.nn.Module:
     """The teacher's fp32 ONNX as a torch module."""
     located = locate(load_card(TEACHER), "fp32", download=False)
     outputs = located.weights.outputs
-    graph = Graph(located.paths[0], (outputs["heatmaps"], outputs["pafs"]))
+    graph = Graph(located.paths[0], (outputs["heatmaps"], outputs["pafs"], TRUNK))
     return graph.eval().to(device)
 
 

@@ -2,29 +2,62 @@
 
 from __future__ import annotations
 
+import json
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
 from engines.poses import Image
 from training.errors import TrainingError
+from training.labels import KEYPOINTS, Persons, trusted
+
+NOBODY: Persons = np.empty((0, KEYPOINTS, 2), np.float32)
 
 
-def read_photos(folder: Path) -> list[Image]:
-    """All pictures of a folder's .tar shards, (h, w, 3) uint8 BGR, in the order of the shards.
+class Photo(NamedTuple):
+    """image: (h, w, 3) uint8 BGR. persons: (P, 18, 2) pixels, NaN where nobody wrote anything.
 
-    TrainingError where there are none.
+    boxes: (B, 4) left, top, width, height of people, as far as they are known.
     """
-    photos = [photo for shard in sorted(folder.glob("*.tar")) for photo in _pictures(shard)]
+
+    image: Image
+    persons: Persons = NOBODY
+    boxes: np.ndarray[Any, np.dtype[np.float32]] = np.empty((0, 4), np.float32)
+
+
+def read_photos(folder: Path) -> list[Photo]:
+    """All pictures of a folder's .tar shards in their order, with the labels of labels.jsonl,
+    where there is one.
+
+    TrainingError where there are no pictures, or a line of the labels is broken.
+    """
+    labels = _labels(folder / "labels.jsonl")
+    photos = [photo for shard in sorted(folder.glob("*.tar")) for photo in _photos(shard, labels)]
     if not photos:
         raise TrainingError(f"{folder} holds no .tar shards with photos; see the README.")
     return photos
 
 
-def _pictures(shard: Path) -> Iterator[Image]:
+def _labels(path: Path) -> dict[str, Photo]:
+    """By the file's name; without the image."""
+    known = {}
+    nothing = np.empty((0, 0, 3), np.uint8)
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    for number, line in enumerate(lines, 1):
+        try:
+            row = json.loads(line)
+            boxes = np.array(row.get("boxes") or [], np.float32).reshape(-1, 4)
+            known[str(row["file"])] = Photo(nothing, trusted(row), boxes)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise TrainingError(f"Line {number} of {path} is no label: {error}.") from error
+    return known
+
+
+def _photos(shard: Path, labels: Mapping[str, Photo]) -> Iterator[Photo]:
     with tarfile.open(shard) as tar:
         for member in tar:
             file = tar.extractfile(member) if member.isfile() else None
@@ -32,4 +65,5 @@ def _pictures(shard: Path) -> Iterator[Image]:
                 continue
             image = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR)
             if image is not None:
-                yield np.asarray(image, np.uint8)
+                known = labels.get(Path(member.name).name, Photo(np.empty((0, 0, 3), np.uint8)))
+                yield known._replace(image=np.asarray(image, np.uint8))

@@ -11,10 +11,11 @@ import numpy as np
 
 from calibration.camera import Rig
 from calibration.lens import Doubles
+from calibration.view import upwards
 from realtime.errors import OutputError
 from realtime.sinks.files import broken
 from realtime.takes import Motion, Take
-from realtime.upright import turned_up, upwards
+from realtime.upright import turned_up
 
 MILLIMETRES = 1000  # in a metre
 LONGEST = 65_535  # frames that the format counts

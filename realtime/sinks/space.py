@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from calibration.camera import Rig
+from calibration.view import upwards
 from engines.skeleton import Skeleton, named_skeleton
 from realtime.config import OutputSettings
 from realtime.frames import Source
@@ -17,7 +18,7 @@ from realtime.sinks.json3d import Json3DSink
 from realtime.sinks.takes import TakeFile, TakeSink, of_person
 from realtime.sinks.trc import trc_files
 from realtime.takes import Recording
-from realtime.upright import turned_up, upwards
+from realtime.upright import turned_up
 
 
 def open_space(

@@ -7,11 +7,11 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 
 from realtime.channel import Channel
@@ -34,10 +34,18 @@ Clock = Callable[[], float]
 LOG = logging.getLogger(__name__)
 
 
-def open_sources(settings: SourceSettings, clock: Clock = time.monotonic) -> list[Source]:
-    """All sources that the settings name, to be entered; SourceError where they do not mix."""
+def open_sources(
+    settings: SourceSettings,
+    clock: Clock = time.monotonic,
+    sizes: Sequence[tuple[int, int] | None] | None = None,
+) -> list[Source]:
+    """All sources that the settings name, to be entered; SourceError where they do not mix.
+
+    sizes: (width, height) that each has where it does not say, and the user does not either.
+    """
     sources = [
-        open_source(replace(settings, source=(one,)), clock=clock) for one in settings.source
+        open_source(replace(settings, source=(one,)), clock, size)
+        for one, size in zip(settings.source, sizes or repeat(None), strict=False)
     ]
     if len({source.live for source in sources}) > 1:
         raise SourceError(
@@ -90,6 +98,20 @@ def enter_sources(sources: Sequence[Source], stack: ExitStack) -> None:
         LOG.warning("%s The others go on.", sentence)
 
 
+def shifted(sources: Sequence[Source], offsets: Mapping[str, float]) -> list[Source]:
+    """The sources with these seconds added to the times of those that are named."""
+
+    def later(frame: Frame, seconds: float) -> Frame:
+        return replace(frame, time=frame.time + seconds)
+
+    return [
+        Changed(source, partial(later, seconds=offsets[source.name]), source.name)
+        if offsets.get(source.name)
+        else source
+        for source in sources
+    ]
+
+
 def _call(source: Source, name: str) -> None:
     """Let a camera be called so in the log: several may be channels of one host."""
     while isinstance(source, Changed):
@@ -102,9 +124,14 @@ def _renamed(frame: Frame, name: str) -> Frame:
     return replace(frame, camera=name)
 
 
-def open_source(settings: SourceSettings, clock: Clock = time.monotonic) -> Source:
+def open_source(
+    settings: SourceSettings,
+    clock: Clock = time.monotonic,
+    size: tuple[int, int] | None = None,
+) -> Source:
     """The first source that the settings name, ready to be entered.
 
+    size: (width, height) of its frames where neither it nor the user says.
     Its name, total and rate are final once it is entered. SourceError where there is nothing to
     open; whether a video or camera can be read shows when it is entered.
     """
@@ -122,9 +149,11 @@ def open_source(settings: SourceSettings, clock: Clock = time.monotonic) -> Sour
             stream_name(spec), connect, chosen, give_up=settings.give_up, clock=clock
         )
     else:
-        source = _file(spec, chosen, settings, clock)
+        if size and settings.rotate in (90, 270):
+            size = size[::-1]
+        source = _file(spec, chosen, settings, clock, size)
         if settings.loop:
-            source = Looped(lambda: _file(spec, chosen, settings, clock))
+            source = Looped(lambda: _file(spec, chosen, settings, clock, size))
         if settings.realtime:
             source = Paced(source, clock)
     if isinstance(source, LiveSource) and (settings.loop or settings.realtime):
@@ -158,12 +187,25 @@ def _size(settings: SourceSettings) -> tuple[int, int] | None:
     return int(width), int(height)
 
 
-def _file(name: str, chosen: range, settings: SourceSettings, clock: Clock) -> Source:
+def _file(
+    name: str,
+    chosen: range,
+    settings: SourceSettings,
+    clock: Clock,
+    fitting: tuple[int, int] | None = None,
+) -> Source:
     path = os.path.expanduser(name)
 
     def keypoints(name: str, files: list[str]) -> Source:
-        size, rate = _size(settings), settings.camera_fps
-        return KeypointSource(file_name(name), files, chosen, size=size, rate=rate, clock=clock)
+        return KeypointSource(
+            file_name(name),
+            files,
+            chosen,
+            size=_size(settings),
+            fitting=fitting,
+            rate=settings.camera_fps,
+            clock=clock,
+        )
 
     if os.path.isfile(path):
         if is_image(path):

@@ -59,15 +59,19 @@ def read_people(path: str) -> list[Floats]:
 
 
 def _triples(numbers: Any) -> Floats:
-    """ValueError where they are no triples of finite numbers."""
+    """NaN is how some programs write that a keypoint was not found; ValueError where they are no
+    triples of numbers.
+    """
     with np.errstate(over="raise"):
         try:
             triples = np.array(numbers, np.float64).astype(np.float32)
         except FloatingPointError as error:
             raise ValueError("too large") from error
-    if triples.ndim != 1 or not np.isfinite(triples).all():
+    if triples.ndim != 1 or np.isinf(triples).any():
         raise ValueError("not a list of finite numbers")
-    return triples.reshape(-1, 3)
+    triples = triples.reshape(-1, 3)
+    triples[np.isnan(triples).any(1)] = 0
+    return triples
 
 
 class KeypointSource:
@@ -75,8 +79,9 @@ class KeypointSource:
 
     The last number in a file's name is its frame's index where all have one of their own, its
     place in the folder otherwise. size: (width, height) of the pictures that the keypoints were
-    found in; without it the smallest usual one that holds them, as the files do not say. rate:
-    frames a second. Broken files among good ones are passed over and reported in the notes.
+    found in; without it `fitting`, that of a calibrated camera, or the smallest usual one that
+    holds them, as the files do not say. rate: frames a second. Broken files among good ones are
+    passed over and reported in the notes.
     """
 
     live = False
@@ -88,6 +93,7 @@ class KeypointSource:
         chosen: range,
         *,
         size: tuple[int, int] | None = None,
+        fitting: tuple[int, int] | None = None,
         rate: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -109,13 +115,23 @@ class KeypointSource:
         found = [person for _, path, _ in probes for person in _people_or_none(path)]
         counts = {len(person) for person in found}
         self.skeleton: Skeleton | None = _skeleton(name, counts)
-        width, height = size or _size(found)
-        if size is None:
+        width, height = size or fitting or _usual(*_extent(found))
+        if size is None and fitting is not None:
+            self._check_extent(found, fitting)
+        elif size is None:
             self._notes.append(
                 f"{name}: keypoints do not say how large their picture was; "
                 f"{width}x{height} was assumed (--camera-size WIDTHxHEIGHT sets it)."
             )
         self._black: Image = np.zeros((height, width, 3), np.uint8)
+
+    def _check_extent(self, found: Sequence[Floats], size: tuple[int, int]) -> None:
+        if any(most > limit for most, limit in zip(_extent(found), size, strict=True)):
+            raise SourceError(
+                f"{self.name} has keypoints beyond the {size[0]}x{size[1]} pictures that its "
+                "camera in the rig was calibrated for; if they were found in pictures of another "
+                "size, give it: --camera-size WIDTHxHEIGHT."
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -178,10 +194,15 @@ def _skeleton(name: str, counts: set[int]) -> Skeleton:
     return named_skeleton(SKELETONS[counts.pop()])
 
 
-def _size(people: Sequence[Floats]) -> tuple[int, int]:
-    """The smallest usual picture, upright or not, that holds them all."""
+def _extent(people: Sequence[Floats]) -> tuple[float, float]:
+    """The least (width, height) that holds all keypoints."""
     found = [person[person[:, 2] > 0, :2].max(0, initial=0) for person in people]
     wide, high = (1 + max((float(most[side]) for most in found), default=0) for side in (0, 1))
+    return wide, high
+
+
+def _usual(wide: float, high: float) -> tuple[int, int]:
+    """The smallest usual picture, upright or not, that is as large."""
     for long, short in USUAL:
         for width, height in ((long, short), (short, long)):
             if wide <= width and high <= height:

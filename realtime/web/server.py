@@ -103,7 +103,7 @@ class Server:
 
     async def _serve(self) -> None:
         app = web.Application(middlewares=[self._guarded])
-        app.on_response_prepare.append(_add_headers)
+        app.on_response_prepare.append(add_headers)
         app.router.add_get("/", self._get_page)
         app.router.add_get("/ws", self._get_lines)
         app.router.add_get("/space", self._get_space_page)
@@ -118,7 +118,7 @@ class Server:
         runner = web.AppRunner(
             app,
             access_log=None,
-            logger=_quiet_logger(),
+            logger=quiet_logger(),
             handler_cancellation=True,
             shutdown_timeout=GRACE,
             keepalive_timeout=DEAD,
@@ -381,11 +381,11 @@ async def _send(
         transport.abort()
 
 
-async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(HEADERS)
 
 
-def _quiet_logger() -> logging.Logger:
+def quiet_logger() -> logging.Logger:
     """Defects are logged; what strangers send that is not HTTP is their own affair, and so are
     the subprotocols that they ask for.
     """

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from calibration.view import upwards
 from engines.skeleton import named_skeleton
 from realtime.lines import header_line, result_lines
 from realtime.sinks.csv3d import Csv3DSink
 from realtime.sinks.json3d import openpose_json3d
 from realtime.sinks.lines import JsonLinesSink, UdpSink
 from realtime.sinks.progress import ProgressSink
-from realtime.upright import turned_up, upwards
+from realtime.upright import turned_up
 from tests.bodies import BODY25, body
 from tests.calibration.cameras import ring
 from tests.realtime.instants import instant

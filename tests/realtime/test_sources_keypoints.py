@@ -118,7 +118,7 @@ def test_people_without_a_body_are_left_out(tmp_path: Path) -> None:
     [
         *("", "{", "[]", "7", "null", '{"people":7}', '{"people":[7]}', '{"people":{"a":1}}'),
         *('{"people":[{"pose_keypoints_2d":[1,2]}]}', '{"people":[{"pose_keypoints_2d":"abc"}]}'),
-        *('{"people":[{"pose_keypoints_2d":[1,2,NaN]}]}', "[" * 100_000),
+        *('{"people":[{"pose_keypoints_2d":[1,2,Infinity]}]}', "[" * 100_000),
         *(
             '{"people":[{"pose_keypoints_2d":[1,2,1e99]}]}',
             '{"people":[{"pose_keypoints_2d":[[]]}]}',
@@ -134,6 +134,17 @@ def test_damaged_files_are_one_sentence_and_good_ones_go_on(tmp_path: Path, text
         assert [frame.index for frame in source] == [2]
         (note,) = source.notes
     assert note.startswith("Passed over 1 of 2 files: 1.json is not")
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_keypoint_of_nan_was_not_found(tmp_path: Path, place: int) -> None:
+    numbers = person()
+    numbers[3][place] = float("nan")
+    write(tmp_path / "0.json", numbers)
+    (frame,) = frames(tmp_path)
+    assert frame.poses is not None
+    assert (~frame.poses.found[0]).nonzero()[0].tolist() == [1, 3]
+    assert np.isfinite(frame.poses.xy[0, [0, 2, 4]]).all()
 
 
 def test_other_numbers_of_keypoints_are_refused(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from calibration.rigfile import write_rig
 from realtime.config import OutputSettings, Settings, SourceSettings
 from realtime.errors import SettingsError, SourceError
 from realtime.pipeline import run, stream
+from realtime.rig import open_rig
 from realtime.sinks.json import openpose_json
-from realtime.space import Space, open_rig
+from realtime.space import Space
 from tests.bodies import BODY25, body, sightings
 from tests.calibration.cameras import ring
 
@@ -100,7 +101,7 @@ def test_all_files_of_people_in_space_agree(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     write_rig(RIG, tmp_path / "rig.toml")
     path = tmp_path / "rig.toml"
-    rig = open_rig(path, ["a", "b", "c", "d"])  # by order
+    rig = open_rig(path, ["a", "b", "c", "d"]).rig  # by order
     assert [camera.name for camera in rig.cameras] == ["cam0", "cam1", "cam2", "cam3"]
     with pytest.raises(SettingsError, match="has the cameras cam0, cam1, cam2, cam3"):
         open_rig(path, ["a", "b", "c"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,13 +12,14 @@ import numpy as np
 import pytest
 
 from calibration.lens import Doubles
+from calibration.view import upwards
 from realtime.config import OutputSettings
 from realtime.errors import OutputError, SettingsError
-from realtime.sinks.c3d import c3d_files, metres_a_pixel
+from realtime.sinks.c3d import c3d_files, check_ezc3d, metres_a_pixel
 from realtime.sinks.takes import TakeFile, TakeSink
 from realtime.sinks.trc import trc_files
 from realtime.takes import Recording
-from realtime.upright import turned_up, upwards
+from realtime.upright import turned_up
 from tests.bodies import BODY25, body
 from tests.calibration.cameras import ring
 from tests.realtime.instants import instant
@@ -265,6 +267,12 @@ def test_nobody_is_a_sentence_and_no_file(tmp_path: Path, caplog: pytest.LogCapt
 def test_space_needs_a_rig(option: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=f"--{option} needs the calibrated cameras: --rig"):
         OutputSettings(show=False, **{option: tmp_path / "walk"})  # type: ignore[arg-type]
+
+
+def test_c3d_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ezc3d", None)  # not installed
+    with pytest.raises(OutputError, match=r"--c3d needs .* pip install -r requirements-c3d.txt"):
+        check_ezc3d()
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:

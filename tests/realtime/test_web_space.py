@@ -13,6 +13,7 @@ import aiohttp
 import numpy as np
 import pytest
 
+from calibration.view import sight, upwards
 from engines.skeleton import named_skeleton
 from realtime.config import OutputSettings
 from realtime.errors import SettingsError
@@ -20,9 +21,8 @@ from realtime.poses import Result
 from realtime.sinks.json3d import openpose_json3d
 from realtime.sinks.web import WebSink
 from realtime.space import Space
-from realtime.upright import upwards
 from realtime.web.address import Address
-from realtime.web.space import corners, space_header, space_line
+from realtime.web.space import space_header, space_line
 from tests.bodies import BODY25, body, sightings
 from tests.browser import CHROMIUM, browser
 from tests.calibration.cameras import ring
@@ -59,7 +59,7 @@ def test_cameras_and_people_as_lines() -> None:
         pinhole = replace(camera, distortion=np.zeros(0))
         wide, high = camera.size
         expected = np.array([[0, 0], [wide, 0], [wide, high], [0, high]]) - 0.5
-        assert np.allclose(pinhole.project(camera.centre + corners(camera)), expected)
+        assert np.allclose(pinhole.project(camera.centre + sight(camera)), expected)
     result = seen()
     assert result.poses3d is not None
     result.poses3d.xyz[0, 3] = np.nan

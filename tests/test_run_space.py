@@ -1,0 +1,182 @@
+"""Several cameras and their rig through the program: what fits, and what is said where it does not.
+
+Cameras are folders of OpenPose JSON, made from bodies in space with known answers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from calibration.camera import Rig
+from calibration.lens import Doubles
+from calibration.rigfile import rig_toml, write_rig
+from realtime.sinks.json import openpose_json
+from tests.bodies import body, sightings
+from tests.calibration.cameras import ring
+from tests.test_run import posestream
+
+pytestmark = pytest.mark.timeout(90)
+RIG = ring(4, radius=5)
+RATE = 30.0
+
+
+def walkers(seconds: float) -> list[Doubles]:
+    """Two people who walk to and fro."""
+    return [
+        body((-1.0 + np.sin(1.2 * seconds), 0.6), heading=0.0, phase=7 * seconds),
+        body((1.0, -0.4 - np.sin(1.4 * seconds)), heading=1.6, phase=6 * seconds),
+    ]
+
+
+def record(
+    folder: Path,
+    count: int,
+    *,
+    late: Sequence[float] = (0, 0, 0, 0),
+    people: Callable[[float], list[Doubles]] = walkers,
+    rig: Rig = RIG,
+) -> list[Path]:
+    """A folder of JSON files a camera. late: seconds of the world that each camera starts at."""
+    write_rig(rig, folder / "rig.toml")
+    rng = np.random.default_rng(4)
+    for v, camera in enumerate(rig.cameras):
+        (folder / camera.name).mkdir()
+        for n in range(count):
+            view = sightings(rig, people(n / RATE + late[v]), rng=rng, noise=1.0)[v]
+            assert view is not None
+            file = folder / camera.name / f"{n:03d}_keypoints.json"
+            file.write_text(openpose_json(view.tracks))
+    return [folder / camera.name for camera in rig.cameras]
+
+
+def run(folder: Path, sources: Sequence[object], *more: object) -> tuple[int, str]:
+    """The exit code and what was said."""
+    words = [word for source in sources for word in ("--source", source)]
+    done = posestream(*words, "--rig", folder / "rig.toml", "--json3d", folder / "out", *more)
+    assert "Traceback" not in done.stderr
+    return done.returncode, " ".join(done.stderr.split())
+
+
+def found(folder: Path) -> list[list[Doubles]]:
+    """(K, 3) of the people of each instant."""
+    instants = []
+    for file in sorted((folder / "out").iterdir()):
+        people = json.loads(file.read_text())["people"]
+        numbers = [np.array(one["pose_keypoints_3d"]).reshape(25, 4) for one in people]
+        instants.append([np.where(one[:, 3:] > 0, one[:, :3], np.nan) for one in numbers])
+    return instants
+
+
+def miss(people: Sequence[Doubles], truth: Sequence[Doubles]) -> float:
+    """Metres by which keypoints miss, the largest mean of a person."""
+    assert len(people) == len(truth)
+    off = [[np.linalg.norm(one - other, axis=1).mean() for other in people] for one in truth]
+    return float(np.min(off, axis=1).max())
+
+
+def test_folders_take_the_size_that_their_camera_was_calibrated_for(tmp_path: Path) -> None:
+    code, said = run(tmp_path, record(tmp_path, 8))
+    assert code == 0
+    assert "cam0 = cam0, cam1 = cam1, cam2 = cam2, cam3 = cam3" in said
+    assert "was assumed" not in said
+    for n, people in enumerate(found(tmp_path)):
+        assert miss(people, walkers(n / RATE)) < 0.03
+
+
+def test_offsets_bring_recordings_together(tmp_path: Path) -> None:
+    """Camera 2 began 6 frames after the others, so its first frame is at 0.2 s."""
+    sources = record(tmp_path, 24, late=(0, 0, 0.2, 0))
+    code, _ = run(tmp_path, sources, "--offsets", "cam2=0.2")
+    assert code == 0
+    instants = found(tmp_path)
+    assert len(instants) == 30
+    assert max(miss(one, walkers(n / RATE)) for n, one in enumerate(instants[:24])) < 0.05
+    # The same from the rig's file, and the command line has the last word.
+    text = rig_toml(RIG).replace('name = "cam2"\n', 'name = "cam2"\ntime_offset = 0.2\n')
+    (tmp_path / "rig.toml").write_text(text)
+    for more, count in (((), 30), (("--offsets", "cam2=0"), 24)):
+        for file in (tmp_path / "out").iterdir():
+            file.unlink()
+        code, _ = run(tmp_path, sources, *more)
+        assert code == 0
+        assert len(found(tmp_path)) == count
+
+
+def test_offsets_of_a_real_recording(data: Path, tmp_path: Path) -> None:
+    """Five cameras, of which one lost its first five frames: where it has any, all is the same."""
+    clip = data / "shelf-dev"
+    late = tmp_path / "cam2"
+    late.mkdir()
+    for n, file in enumerate(sorted((clip / "cam2").iterdir())[5:60]):
+        (late / f"{n:04d}_keypoints.json").write_bytes(file.read_bytes())
+    (tmp_path / "rig.toml").write_bytes((clip / "rig.toml").read_bytes())
+    whole = [clip / f"cam{n}" for n in range(5)]
+    people = []
+    for sources, more in ((whole, ()), ([*whole[:2], late, *whole[3:]], ("cam2=0.2",))):
+        offsets = [word for one in more for word in ("--offsets", one)]
+        code, _ = run(tmp_path, sources, "--camera-fps", 25, "--end", 60, *offsets)
+        assert code == 0
+        people.append(found(tmp_path)[20:60])
+        for file in (tmp_path / "out").iterdir():
+            file.unlink()
+    for one, other in zip(*people, strict=True):
+        assert len(one) == len(other)
+        off = np.linalg.norm(np.array(one) - np.array(other), axis=-1)
+        assert np.nanmedian(off) < 0.001
+
+
+@pytest.mark.parametrize(
+    ("offsets", "sentence"),
+    [("cam9=1", "--offsets names cam9"), ("cam1", "is not NAME=SECONDS"), ("cam1=inf", "is not")],
+)
+def test_offsets_of_nobody_are_refused(tmp_path: Path, offsets: str, sentence: str) -> None:
+    code, said = run(tmp_path, record(tmp_path, 2), "--offsets", offsets)
+    assert code == 2
+    assert sentence in said
+
+
+def test_a_rig_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    sources = record(tmp_path, 2)
+    code, said = run(tmp_path, [*sources[:3], sources[0]])
+    assert code == 2
+    assert "is the same twice" in said
+    code, said = run(tmp_path, sources, "--camera-size", "1280x800")
+    assert code == 2
+    assert "calibrated for 1280x720" in said
+    code, said = run(tmp_path, sources, "--camera-size", "1280x725")
+    assert code == 0
+    assert "a hundredth or less, scaled" in said
+    small = replace(RIG.cameras[0], size=(640, 360))
+    (tmp_path / "rig.toml").write_text(rig_toml(Rig((small, *RIG.cameras[1:]))))
+    code, said = run(tmp_path, sources)
+    assert code == 2
+    assert "keypoints beyond the 640x360" in said
+
+
+def test_cameras_in_one_place_are_told_of(tmp_path: Path) -> None:
+    sources = record(tmp_path, 2)
+    first = RIG.cameras[0]
+    one = Rig(tuple(replace(first, name=camera.name) for camera in RIG.cameras))
+    (tmp_path / "rig.toml").write_text(rig_toml(one))
+    code, said = run(tmp_path, sources)
+    assert code == 2
+    assert "stand in one place" in said
+    two = Rig((first, replace(first, name="cam1"), *RIG.cameras[2:]))
+    (tmp_path / "rig.toml").write_text(rig_toml(two))
+    code, said = run(tmp_path, sources)
+    assert code == 0
+    assert "cameras cam0 and cam1 of rig.toml stand in one place" in said
+
+
+def test_names_that_are_another_cameras_are_refused(tmp_path: Path) -> None:
+    sources = record(tmp_path, 2)
+    other = sources[3].rename(tmp_path / "left")
+    code, said = run(tmp_path, [sources[1], sources[0], sources[2], other])
+    assert code == 2
+    assert "has a camera cam1, but by order source cam1 would be its camera cam0" in said
