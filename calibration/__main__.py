@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+BUMPED = 1  # what `check` ends with where a camera has moved
 USER_ERROR = 2
 INTERRUPTED = 130
 COMMANDS = {
@@ -13,6 +14,7 @@ COMMANDS = {
     "intrinsics": "calibrate one camera",
     "extrinsics": "calibrate where the cameras of a rig stand, from a board",
     "people": "calibrate where the cameras of a rig stand, from people",
+    "check": "whether a rig still is right, or which camera was bumped",
     "convert": "camera files of other programs, both ways",
     "show": "a picture of a rig, or a page to turn it",
 }
@@ -50,14 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             args=words[1:],
             config=(tyro.conf.OmitArgPrefixes, tyro.conf.UseAppendAction),
         )
-        command.run(options)
+        good = command.run(options) is not False
     except (CalibrationError, EngineError, RealtimeError) as error:
         return _fail(str(error))
     except BrokenPipeError:
         return 0
     except KeyboardInterrupt:
         return INTERRUPTED
-    return 0
+    return 0 if good else BUMPED
 
 
 def _fail(sentence: str) -> int:

@@ -231,18 +231,26 @@ def _system(
     left = (by_camera * weight[:, None, None]).transpose(0, 2, 1)
     right = (by_target * weight[:, None, None]).transpose(0, 2, 1)
     camera, target = sights.camera[begin], sights.target[begin]
+
+    def joined(parts: Doubles) -> Doubles:
+        """(C, ...) sums over the corners of one target in one camera."""
+        return parts if len(begin) == len(parts) else np.add.reduceat(parts, begin)
+
     mixed = np.zeros((seen, views, params, size))
-    mixed[target, camera] = np.add.reduceat(left @ by_target, begin)
-    cameras = np.zeros((views, params, params))
-    np.add.at(cameras, camera, np.add.reduceat(left @ by_camera, begin))
-    targets = np.zeros((seen, size, size))
-    np.add.at(targets, target, np.add.reduceat(right @ by_target, begin))
-    right_cameras = np.zeros((views, params))
-    own = np.add.reduceat((left @ residuals[..., None])[..., 0], begin)
-    np.add.at(right_cameras, camera, -own)
-    right_targets = np.zeros((seen, size))
-    own = np.add.reduceat((right @ residuals[..., None])[..., 0], begin)
-    np.add.at(right_targets, target, -own)
+    mixed[target, camera] = joined(left @ by_target)
+    cameras, right_cameras = np.zeros((views, params, params)), np.zeros((views, params))
+    targets, right_targets = np.zeros((seen, size, size)), np.zeros((seen, size))
+    sums = (
+        joined(left @ by_camera),
+        joined((left @ residuals[..., None])[..., 0]),
+        joined(right @ by_target),
+        joined((right @ residuals[..., None])[..., 0]),
+    )
+    for view in range(views):  # in which no target comes twice
+        own = slice(*np.searchsorted(camera, [view, view + 1]))
+        cameras[view], right_cameras[view] = sums[0][own].sum(0), -sums[1][own].sum(0)
+        targets[target[own]] += sums[2][own]
+        right_targets[target[own]] -= sums[3][own]
     right_cameras -= tightness * shift
     moving = np.flatnonzero(free)
     whole = np.zeros((views, params, views, params))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,7 +70,7 @@ class Couples:
 
 def couples(cameras: tuple[Camera, Camera], crowds: tuple[Crowd, Crowd]) -> Couples:
     """All of two cameras, with enough keypoints in common."""
-    one, other = np.nonzero(crowds[0].instant[:, None] == crowds[1].instant)
+    one, other = _together(crowds[0].instant, crowds[1].instant)
     rays, weights, deviations = [], [], []
     for camera, crowd, rows in zip(cameras, crowds, (one, other), strict=True):
         flat = camera.normalise(crowd.xy)
@@ -81,3 +82,25 @@ def couples(cameras: tuple[Camera, Camera], crowds: tuple[Crowd, Crowd]) -> Coup
     weight = np.sqrt(weights[0] * weights[1])
     found = Couples(one, other, rays[0], rays[1], np.stack(deviations), weight)
     return found[(weight > 0).sum(1) >= COMMON]
+
+
+def _together(one: Ints, other: Ints) -> tuple[Ints, Ints]:
+    """All pairs of places that hold the same number."""
+    order = np.argsort(other, kind="stable")
+    begin = np.searchsorted(other[order], one, "left")
+    count = np.searchsorted(other[order], one, "right") - begin
+    first = np.repeat(np.arange(len(one)), count)
+    past = np.arange(len(first)) - np.repeat(count.cumsum() - count, count)
+    return first, order[begin[first] + past]
+
+
+def thinned(crowds: Sequence[Crowd], most: int) -> list[Crowd]:
+    """At most so many instants, evenly chosen of those at which two cameras or more saw people."""
+    instants, count = np.unique(
+        np.concatenate([np.unique(crowd.instant) for crowd in crowds]), return_counts=True
+    )
+    common = instants[count > 1]
+    if len(common) <= most:
+        return list(crowds)
+    some = common[np.linspace(0, len(common) - 1, most).astype(int)]
+    return [crowd[np.isin(crowd.instant, some)] for crowd in crowds]

@@ -78,21 +78,12 @@ def locate(
     if len(cameras) < 2:
         raise CalibrationError("A rig needs two cameras at least: give --source for each.")
     points = board.points
-    poses: list[dict[int, list[Pose]]] = []
-    fitting = []
-    for camera, own in zip(cameras, seen, strict=True):
-        sizes = {one.size for one in own.values()}
-        if len(sizes) > 1:
-            raise RigError(f"{camera.name} has pictures of several sizes; give one size.")
-        alone = replace(camera, rotation=np.eye(3), translation=np.zeros(3))
-        fitting.append(alone.scaled(sizes.pop()) if sizes else alone)
-        found = {n: board_poses(fitting[-1], points[s.ids], s.xy) for n, s in own.items()}
-        poses.append({n: some for n, some in found.items() if some})
+    fitting, poses = fitted(cameras, seen, points)
     pairs = _pairs(fitting, seen, poses, points)
     tree = _tree(fitting, pairs, poses)
     placed = _placed(fitting, tree)
     instants = sorted(n for n in set().union(*poses) if sum(n in own for own in poses) > 1)
-    scene, sights = _scene(placed, seen, poses, instants, points)
+    scene, sights = boards_in_space(placed, seen, poses, instants, points)
     free = held(placed)
     done = adjust(scene, sights, free, huber=HUBER)
     good = np.ones(len(sights), bool)
@@ -106,6 +97,25 @@ def locate(
     return Extrinsics(
         Rig(done.scene.cameras), done.scene, instants, sights, good, residuals, tree, done.reason
     )
+
+
+def fitted(
+    cameras: Sequence[Camera], seen: Sequence[Mapping[int, Sighting]], points: Doubles
+) -> tuple[list[Camera], list[dict[int, list[Pose]]]]:
+    """The cameras for the size of their pictures, at the origin; and by camera and instant the
+    poses that the board may have. RigError where the sizes differ.
+    """
+    poses: list[dict[int, list[Pose]]] = []
+    fitting = []
+    for camera, own in zip(cameras, seen, strict=True):
+        sizes = {one.size for one in own.values()}
+        if len(sizes) > 1:
+            raise RigError(f"{camera.name} has pictures of several sizes; give one size.")
+        alone = replace(camera, rotation=np.eye(3), translation=np.zeros(3))
+        fitting.append(alone.scaled(sizes.pop()) if sizes else alone)
+        found = {n: board_poses(fitting[-1], points[s.ids], s.xy) for n, s in own.items()}
+        poses.append({n: some for n, some in found.items() if some})
+    return fitting, poses
 
 
 def _pairs(
@@ -137,7 +147,7 @@ def _pairs(
             ),
         )
         two = (cameras[a], replace(cameras[b], rotation=turn, translation=shift))
-        scene, sights = _scene(two, (seen[a], seen[b]), (poses[a], poses[b]), some, points)
+        scene, sights = boards_in_space(two, (seen[a], seen[b]), (poses[a], poses[b]), some, points)
         done = adjust(scene, sights, held(two), huber=HUBER, steps=30)
         one = done.scene.cameras[1]
         rms = np.sqrt(2 * done.cost / max(len(sights), 1))
@@ -226,7 +236,7 @@ def _placed(cameras: Sequence[Camera], tree: Sequence[Pair]) -> tuple[Camera, ..
     )
 
 
-def _scene(
+def boards_in_space(
     cameras: Sequence[Camera],
     seen: Sequence[Mapping[int, Sighting]],
     poses: Sequence[Mapping[int, list[Pose]]],

@@ -10,7 +10,7 @@ import numpy as np
 
 from calibration.bundle import Adjusted, Scene, Sights, adjust, held
 from calibration.camera import Camera, Rig
-from calibration.crowd import COMMON, Couples, Crowd, Ints, Mask, couples
+from calibration.crowd import COMMON, Couples, Crowd, Ints, Mask, couples, thinned
 from calibration.errors import CalibrationError, DegenerateError
 from calibration.extrinsics import MAD
 from calibration.lens import Doubles
@@ -18,6 +18,7 @@ from calibration.triangulate import Triangulation, triangulate
 from calibration.twoview import TwoView, depths, judge, relative_poses, windows
 
 LEAST = 10  # instants at which two cameras must see somebody together
+MOST = 1000  # instants, of longer footage
 LOOP = 15.0  # degrees that three pairs' turns may miss each other by
 ENOUGH = 60, 120, 240  # people, each at one instant, that each round adjusts the rig to
 SETTLED = 1e-4  # of the cost, by which a step of the adjustment must lower it
@@ -45,15 +46,30 @@ class Observed:
     score: Doubles
     spread: Doubles
 
-    def triangulated(self, rig: Rig) -> Triangulation:
-        """Of all G * K keypoints."""
+    def triangulated(self, rig: Rig, wide: float = 1.0) -> Triangulation:
+        """Of all G * K keypoints, which may be so many times as far off as usual."""
         views = len(rig)
         return triangulate(
             rig,
             self.xy.reshape(views, -1, 2),
             self.score.reshape(views, -1),
-            sigma=self.spread.reshape(views, -1),
+            sigma=wide * self.spread.reshape(views, -1),
         )
+
+    def sights(self, which: Mask) -> tuple[Sights, Ints]:
+        """Those of (V, G * K) that are chosen, and which point each of their targets is."""
+        views = len(self.xy)
+        camera, point = np.nonzero(which)
+        own, target = np.unique(point, return_inverse=True)
+        score, spread = (one.reshape(views, -1)[camera, point] for one in (self.score, self.spread))
+        sights = Sights(
+            camera,
+            target,
+            np.zeros((len(camera), 3)),
+            self.xy.reshape(views, -1, 2)[camera, point],
+            np.sqrt(np.minimum(score, 1)) / spread,
+        )
+        return sights, own
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +106,8 @@ def locate_people(cameras: Sequence[Camera], crowds: Sequence[Crowd], *, seed: i
         raise CalibrationError("A rig needs two cameras at least: give --source for each.")
     alone = [replace(one, rotation=np.eye(3), translation=np.zeros(3)) for one in cameras]
     rng = np.random.default_rng(seed)
-    pairs = _couples(alone, crowds)
+    crowds = thinned(crowds, MOST)
+    pairs = all_couples(alone, crowds)
     links: list[Link] = []
     for (a, b), both in pairs.items():
         if len(np.unique(crowds[a].instant[both.one])) >= LEAST:
@@ -102,7 +119,7 @@ def locate_people(cameras: Sequence[Camera], crowds: Sequence[Crowd], *, seed: i
     for count in ENOUGH:
         own = [replace(crowd, spread=wide * crowd.spread) for crowd in crowds]
         if wide != 1:
-            pairs = _couples(alone, own)
+            pairs = all_couples(alone, own)
         rows = gather(placed, own, pairs)
         shared = (rows >= 0).T.astype(np.int64) @ (rows >= 0)
         _check_shared(alone, crowds, shared)
@@ -129,7 +146,9 @@ def _link(first: int, second: int, view: TwoView, crowds: Sequence[Crowd]) -> Li
     return Link(first, second, view, np.unique(np.stack(ends, 1), axis=0))
 
 
-def _couples(cameras: Sequence[Camera], crowds: Sequence[Crowd]) -> dict[tuple[int, int], Couples]:
+def all_couples(
+    cameras: Sequence[Camera], crowds: Sequence[Crowd]
+) -> dict[tuple[int, int], Couples]:
     return {
         (a, b): couples((cameras[a], cameras[b]), (crowds[a], crowds[b]))
         for a, b in combinations(range(len(cameras)), 2)
@@ -166,11 +185,11 @@ def _tree(cameras: Sequence[Camera], crowds: Sequence[Crowd], links: Sequence[Li
             group = [a if own == b else own for own in group]
     lone = [n for n in range(len(cameras)) if group[n] != group[0]]
     if lone:
-        raise CalibrationError(_why(cameras, crowds, lone))
+        raise CalibrationError(why_apart(cameras, crowds, lone))
     return tree
 
 
-def _why(cameras: Sequence[Camera], crowds: Sequence[Crowd], lone: Sequence[int]) -> str:
+def why_apart(cameras: Sequence[Camera], crowds: Sequence[Crowd], lone: Sequence[int]) -> str:
     instants = [set(own.instant.tolist()) for own in crowds]
     reasons = []
     for n in lone:
@@ -312,16 +331,7 @@ def observed(crowds: Sequence[Crowd], rows: Ints) -> Observed:
 def _adjusted(cameras: tuple[Camera, ...], seen: Observed) -> tuple[Adjusted, Sights]:
     """Cameras that explain the people best."""
     found = seen.triangulated(Rig(cameras))
-    camera, target = np.nonzero(found.used)
-    own, target = np.unique(target, return_inverse=True)
-    place = camera, own[target]
-    sights = Sights(
-        camera,
-        target,
-        np.zeros((len(camera), 3)),
-        seen.xy.reshape(len(cameras), -1, 2)[place],
-        (np.sqrt(np.minimum(seen.score, 1)) / seen.spread).reshape(len(cameras), -1)[place],
-    )
+    sights, own = seen.sights(found.used)
     scene = Scene(cameras, found.xyz[own])
     return adjust(scene, sights, held(cameras), huber=HUBER, steps=30, enough=SETTLED), sights
 
@@ -331,7 +341,7 @@ def _check_shared(cameras: Sequence[Camera], crowds: Sequence[Crowd], shared: In
     most = (shared - np.diag(shared.diagonal())).max(1)
     lone = [n for n in range(len(cameras)) if most[n] < LEAST]
     if lone:
-        raise CalibrationError(_why(cameras, crowds, lone))
+        raise CalibrationError(why_apart(cameras, crowds, lone))
 
 
 def _check_places(xyz: Doubles) -> None:

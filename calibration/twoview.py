@@ -127,27 +127,26 @@ def _hypotheses(couples: Couples, crowds: tuple[Crowd, Crowd], rng: np.random.Ge
 
 def _gains(matrices: Doubles, couples: Couples) -> Doubles:
     """(H, S) how well the keypoints of couples lie on each other's epipolar lines, 0 to 1."""
-    weight = couples.weight.astype(np.float32)
-    gain = (1 - np.minimum(_sampson(matrices, couples) / GATE, 1) ** 2) * weight
-    return np.asarray(gain.sum(-1) / weight.sum(-1), np.float64)
+    known = couples.weight > 0
+    weight = couples.weight[known].astype(np.float32)
+    off = _sampson(matrices, couples.p[known], couples.q[known], couples.deviation[:, known])
+    gain = (1 - np.minimum(off / GATE, 1) ** 2) * weight
+    begin = np.concatenate([[0], known.sum(1).cumsum()[:-1]])
+    total = np.add.reduceat(gain, begin, axis=1) / np.add.reduceat(weight, begin)
+    return np.asarray(total, np.float64)
 
 
-def _sampson(matrices: Doubles, couples: Couples) -> Singles:
-    """(H, S, K) Sampson distances in deviations (Hartley and Zisserman, 11.4.3)."""
-    shape = couples.weight.shape
-    # Four digits are enough to judge by, and half the time.
-    matrices = matrices.astype(np.float32)
-    p, q, deviation = (
-        array.astype(np.float32) for array in (couples.p, couples.q, couples.deviation)
-    )
-    p, q = p.reshape(-1, 3), q.reshape(-1, 3)
-    there = p @ matrices.swapaxes(-1, -2)
-    here = q @ matrices
-    off = (there * q).sum(-1)
-    of_p, of_q = deviation.reshape(2, -1)
-    width = (here[..., :2] ** 2).sum(-1) * of_p**2 + (there[..., :2] ** 2).sum(-1) * of_q**2
+def _sampson(matrices: Doubles, p: Doubles, q: Doubles, deviation: Doubles) -> Singles:
+    """(H, N) Sampson distances in deviations (Hartley and Zisserman, 11.4.3)."""
+    # Four digits are enough to judge by, and half the time; so is one coordinate after another.
+    matrix, of_p, of_q = matrices.astype(np.float32), *deviation.astype(np.float32)
+    rays_p, rays_q = p.T.astype(np.float32), q.T.astype(np.float32)
+    there, here = matrix @ rays_p, matrix.swapaxes(-1, -2) @ rays_q
+    off = there[:, 0] * rays_q[0] + there[:, 1] * rays_q[1] + there[:, 2]
+    width = (here[:, 0] ** 2 + here[:, 1] ** 2) * of_p**2
+    width += (there[:, 0] ** 2 + there[:, 1] ** 2) * of_q**2
     far: Singles = np.abs(off) / np.sqrt(np.maximum(width, np.float32(1e-30)))
-    return far.reshape(-1, *shape)
+    return far
 
 
 def _scores(gains: Doubles, windows: Ints) -> tuple[Doubles, Mask]:

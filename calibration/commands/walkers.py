@@ -54,7 +54,7 @@ def watch(
     synced: by camera frame -> instant; else frames belong together by their times.
     CalibrationError where sources and cameras do not fit.
     """
-    _check_sources(sources)
+    check_sources(sources)
     sizes = {camera.size for camera in cameras}
     size = "{}x{}".format(*sizes.pop()) if len(sizes) == 1 else None
     settings = Settings(
@@ -99,7 +99,7 @@ def _live(source: str) -> bool:
     return source.partition(":")[0] == "webcam" or "://" in source
 
 
-def _check_sources(sources: Sequence[str]) -> None:
+def check_sources(sources: Sequence[str]) -> None:
     real = [one if _live(one) else os.path.realpath(one) for one in sources]
     for n, one in enumerate(real):
         if one in real[:n]:

@@ -1,0 +1,116 @@
+"""Whether a rig still is right, by new footage of people or of a board."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import tyro
+
+from calibration.bumped import Checked
+from calibration.camera import Camera, Rig
+from calibration.check import check_board, check_people
+from calibration.commands.extrinsics import read_timestamps
+from calibration.commands.footage import film
+from calibration.commands.options import BoardOptions
+from calibration.commands.walkers import FootageOptions, check_sources, chosen, watch
+from calibration.errors import CalibrationError
+from calibration.rigfile import read_rig
+from realtime.config import SourceSettings
+
+
+@dataclass(frozen=True)
+class Options:
+    """Check a rig on new footage. Exit code: 0 good, 1 a camera has moved, 2 it cannot be told."""
+
+    rig: tyro.conf.Positional[Path]
+    """The rig file."""
+    source: tuple[str, ...]
+    """For each camera, in the order of the rig, a video of people (or with --board of a board), or
+    a folder of OpenPose JSON; synchronised."""
+    board: BoardOptions = field(default_factory=BoardOptions)
+    timestamps: Path | None = None
+    """Table of sync_index, cam_id, frame_index, as --record writes; else frames pair by time."""
+    footage: FootageOptions = field(default_factory=FootageOptions)
+
+
+def run(options: Options) -> bool:
+    """Whether the rig is good; figures and a verdict."""
+    if len(options.source) < 2:
+        raise CalibrationError("A rig needs two cameras at least: give --source for each.")
+    cameras = chosen(read_rig(options.rig).cameras, len(options.source), [options.rig])
+    synced = None
+    if options.timestamps is not None:
+        synced = read_timestamps(options.timestamps, len(cameras))
+    if options.board.board is None and options.board.board_file is None:
+        seen = watch(options.source, cameras, options.footage, synced)
+        found = check_people(Rig(tuple(cameras)), seen.crowds)
+    else:
+        found = _by_board(options, cameras, synced)
+    sys.stdout.write(report(found, cameras))
+    return not found.bumps
+
+
+def _by_board(
+    options: Options, cameras: list[Camera], synced: list[dict[int, int]] | None
+) -> Checked:
+    board = options.board.wanted()
+    check_sources(options.source)
+    seen = []
+    for n, source in enumerate(options.source):
+        settings = SourceSettings(
+            (source,),
+            start=options.footage.start,
+            end=options.footage.end,
+            step=1 if synced else options.footage.step,
+        )
+        table = None if synced is None else synced[n]
+        own = film(settings, board, partial(_wanted, table)).seen
+        seen.append({frame if table is None else table[frame]: one for frame, one in own.items()})
+    return check_board(Rig(tuple(cameras)), seen, board)
+
+
+def _wanted(table: dict[int, int] | None, frame: int) -> bool:
+    return table is None or frame in table
+
+
+def report(found: Checked, cameras: list[Camera]) -> str:
+    """Errors of cameras and pairs, and the verdict."""
+    names = [camera.name for camera in cameras]
+    wide = max(len(name) for name in names) + 2
+    lines = ["median distances in pixels"]
+    for n, name in enumerate(names):
+        lines.append(
+            f"{name:{wide}} {found.error[n]:.1f} from where the others see the same "
+            f"({found.count[n]} points)"
+        )
+    for a, b in zip(*np.triu_indices(len(names), 1), strict=True):
+        if np.isfinite(found.pairs[a, b]):
+            lines.append(f"{names[a]} and {names[b]}: {found.pairs[a, b]:.1f} from epipolar lines")
+    return "\n".join([*lines, *verdict(found, names)]) + "\n"
+
+
+def verdict(found: Checked, names: list[str]) -> list[str]:
+    """Which camera was bumped, in words."""
+    if not found.bumps:
+        return [f"good: all cameras agree, to {found.rest:.1f} px"]
+    if len(names) == 2:
+        one = found.bumps[0]
+        return [
+            f"bad: {names[0]} and {names[1]} do not agree; one of them was turned by about "
+            f"{one.degrees:.1f} degrees. Two cameras cannot tell which; calibrate them again."
+        ]
+    lines = [
+        f"bad: {names[one.camera]} was bumped: turned by about {one.degrees:.1f} degrees and moved "
+        f"by about {100 * one.metres:.0f} cm; its picture has shifted by "
+        f"{one.pixels:.0f} px"
+        for one in found.bumps
+    ]
+    lines.append(
+        f"With {'it' if len(lines) == 1 else 'them'} put right all cameras agree to "
+        f"{found.rest:.1f} px. Calibrate the rig again."
+    )
+    return lines
