@@ -227,7 +227,8 @@ def _tree(
             )
         raise CalibrationError(
             f"Not all cameras are connected: {'; '.join(reasons)}. Hold the board where two "
-            f"cameras see it at once, {LEAST} times at least, and check that they are synchronised."
+            f"cameras see it at once, {LEAST} times at least; videos that are not in step need "
+            "--sync board."
         )
     return tree
 

@@ -66,6 +66,11 @@ def run(options: Options) -> None:
             f"{len(options.source)} sources need as many cameras, and --intrinsics has "
             f"{len(cameras)}; give a camera file for each --source, in the same order."
         )
+    for n, source in enumerate(options.source):
+        if source in options.source[:n]:
+            raise CalibrationError(
+                f"{source} is given twice; name another --source for each camera."
+            )
     names = {camera.name for camera in cameras}
     if len(names) < len(cameras):
         cameras = [_named(camera, n) for n, camera in enumerate(cameras)]
