@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import time
@@ -90,8 +89,7 @@ def test_views_outlive_a_camera_that_is_unplugged(capsys: pytest.CaptureFixture[
     name, seen = guided(source(device), CHARUCO, 0.1, show=False, fisheye=False)
     assert name == "webcam0"
     assert seen
-    # On a busy machine the loss is seen before the camera is looked for again.
-    assert re.search("There is no camera|was lost", capsys.readouterr().err)
+    assert "was lost" in capsys.readouterr().err
 
 
 def test_a_webcam_that_never_sees_the_board_says_which_board_it_sees(
