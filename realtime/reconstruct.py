@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.camera import Rig
 from calibration.lens import Doubles
 from calibration.triangulate import GATE, triangulate
 from engines.skeleton import Skeleton
 from realtime import kalman
-from realtime.associate import BODY, LEAST, NOBODY, Association, Sightings, middles
+from realtime.associate import BODY, LEAST, Association, Sightings, middles
+from realtime.bodies import Bodies, Indices, Mask, Measured, People
 from realtime.bones import Bones
 from realtime.poses import Poses3D, View
+from realtime.refine import refined
+from realtime.timing import Timing
 
 USUAL = 1 / 30  # seconds between frames until the first step is known
 USUAL_DEPTH = 3.0  # metres from a camera, until the first look
@@ -27,80 +29,9 @@ SURE_VIEWS = 3  # views that make somebody real at once,
 SIGHTINGS = 3  # frames that do with fewer
 PLAUSIBLE = 0.8  # metres that no limb is longer than
 SAME = 0.6  # likeness from where on two people are one
+LEARNT = 5  # sightings of a bone from where on its length is something to go by
+LENGTHS = 0.03  # of a rigid bone, by which the keypoints at its ends wander along it
 HIDDEN = 3  # times a keypoint's standard deviation that a swap of sides must explain
-
-Mask = NDArray[np.bool_]
-Indices = NDArray[np.int64]
-
-
-@dataclass(slots=True, eq=False)
-class People:
-    """Those who are followed; arrays with P rows.
-
-    state, spread: of the filter, NaN = keypoint never seen. sure: seconds when two views last
-    agreed on a keypoint. met: seconds when two views last showed the person. sightings: frames in
-    which they did. real: whether that is enough. memory: 2D ids of the views. lengths, counts:
-    of bones.
-    """
-
-    id: Indices
-    state: Doubles
-    spread: Doubles
-    sure: Doubles
-    met: Doubles
-    sightings: Indices
-    real: Mask
-    memory: Indices
-    lengths: Doubles
-    counts: Indices
-
-    def __len__(self) -> int:
-        return len(self.id)
-
-    @classmethod
-    def none(cls, people: int, keypoints: int, views: int, limbs: int) -> People:
-        """So many of whom nothing is known."""
-        return cls(
-            id=np.full(people, NOBODY, np.int64),
-            state=np.full((people, keypoints, 6), np.nan),
-            spread=np.full((people, keypoints, 6, 6), np.nan),
-            sure=np.full((people, keypoints), -np.inf),
-            met=np.full(people, -np.inf),
-            sightings=np.zeros(people, np.int64),
-            real=np.zeros(people, bool),
-            memory=np.full((people, views), NOBODY, np.int64),
-            lengths=np.full((people, limbs), np.nan),
-            counts=np.zeros((people, limbs), np.int64),
-        )
-
-    def only(self, rows: Mask | Indices) -> People:
-        return People(*(getattr(self, field.name)[rows] for field in fields(self)))
-
-    def and_(self, other: People) -> People:
-        names = [field.name for field in fields(self)]
-        return People(*(np.concatenate([getattr(self, n), getattr(other, n)]) for n in names))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Bodies:
-    """What the views show of P bodies.
-
-    xy, flat: (V, P, K, 2) pixels, as they are and undistorted, NaN = not seen. score: (V, P, K).
-    """
-
-    xy: Doubles
-    flat: Doubles
-    score: Doubles
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Measured:
-    """What the views say of P bodies: xyz, covariance, and how many views agree (0 = not known)."""
-
-    xyz: Doubles
-    covariance: Doubles
-    views: Indices
-    error: Doubles
 
 
 class Reconstructor:
@@ -116,9 +47,16 @@ class Reconstructor:
         self._now = 0.0
         self._time: float | None = None
         self._step = USUAL
+        self.timing = Timing(rig)
 
-    def update(self, time: float, views: Sequence[View | None]) -> Poses3D:
-        """The people at the next instant, seconds."""
+    def update(
+        self, time: float, views: Sequence[View | None], deadline: float = np.inf
+    ) -> Poses3D:
+        """The people at the next instant, seconds.
+
+        deadline: seconds on the monotonic clock, after which nothing is refined any more.
+        """
+        self._deadline, self._refined = deadline, True
         seconds = self._pass_time(time)
         seen = Sightings.of(self._rig, views, self._skeleton)
         people = self._people
@@ -130,8 +68,9 @@ class Reconstructor:
         measured = self._measure(bodies, self._association.depths(expected))
         views_used, error = self._correct(measured, bodies)
         self._remember(chosen, seen, measured)
+        self._time_views(time, views, bodies)
         chosen, views_used, error = self._welcome(seen, chosen, views_used, error)
-        self._bind(views_used)
+        self._learn(measured, views_used)
         return self._leave(chosen, views_used, error)
 
     def _nobody(self, people: int) -> People:
@@ -187,10 +126,45 @@ class Reconstructor:
         order = np.broadcast_to(np.arange(len(mirror)), gain.shape).copy()
         for part in self._bones.parts:
             wrong = gain[..., part].sum(-1, keepdims=True) > HIDDEN**2
+            # Where most views are of one mind, it is the expectation that has the sides wrong.
+            wrong &= 2 * wrong.sum(0) <= both[..., part].any(-1, keepdims=True).sum(0)
             order[..., part] = np.where(wrong, mirror[part], order[..., part])
         view, person = np.ogrid[: gain.shape[0], : gain.shape[1]]
-        at = view[..., None], person[..., None], order
-        return Bodies(bodies.xy[at], bodies.flat[at], bodies.score[at])
+        turned = bodies.at((view[..., None], person[..., None], order))
+        return self._agreeing(bodies, turned, order != np.arange(len(mirror)), width)
+
+    def _agreeing(self, bodies: Bodies, turned: Bodies, changed: Mask, spread: Doubles) -> Bodies:
+        """The turned bodies' parts where the views agree better on them than as they were seen.
+
+        changed: (V, P, K). What is expected lags behind quick legs that pass each other, and no
+        two views mistake the same by chance.
+        """
+        person, keypoint = np.nonzero(changed.any(0))
+        if not len(person):
+            return bodies
+        sigma = (spread * self._rig.focals.mean(1)[:, None, None])[:, person, keypoint]
+        seen = [one.at((slice(None), person, keypoint)) for one in (bodies, turned)]
+        found = triangulate(
+            self._rig,
+            np.concatenate([one.xy for one in seen], 1),
+            np.concatenate([one.score for one in seen], 1),
+            sigma=np.concatenate([sigma, sigma], 1),
+            flat=np.concatenate([one.flat for one in seen], 1),
+            deadline=self._deadline,
+        )
+        weight = np.concatenate([one.score for one in seen], 1)
+        loss = np.nan_to_num(2 * found.after) + GATE**2 * (weight * ~found.used).sum(0)
+        gain = loss[: len(person)] - loss[len(person) :]
+        better = np.zeros(changed.shape[1:], bool)
+        for part in self._bones.parts:
+            of = np.isin(keypoint, part)
+            total = np.bincount(person[of], gain[of], changed.shape[1])
+            better[:, part] = (total > 0)[:, None]
+        return Bodies(
+            np.where(better[..., None], turned.xy, bodies.xy),
+            np.where(better[..., None], turned.flat, bodies.flat),
+            np.where(better, turned.score, bodies.score),
+        )
 
     def _measure(self, bodies: Bodies, depths: Doubles) -> Measured:
         """Bodies triangulated, at (V, P) depths."""
@@ -202,7 +176,9 @@ class Reconstructor:
             bodies.score.reshape(views, people * keypoints),
             sigma=sigma.reshape(views, people * keypoints),
             flat=bodies.flat.reshape(views, people * keypoints, 2),
+            deadline=self._deadline,
         )
+        self._refined &= found.refined
         shape = people, keypoints
         return Measured(
             found.xyz.reshape(*shape, 3),
@@ -346,16 +322,46 @@ class Reconstructor:
                 best = gap, int(row)
         return best[1] if best else None
 
-    def _bind(self, views: Indices) -> None:
-        """Bones are learned where both ends are sure, and held where one is not."""
+    def _learn(self, measured: Measured, views: Indices) -> None:
+        """Bones are learnt where both ends are sure, and held where one is not."""
         people = self._people
-        xyz = people.state[..., :3]
-        sure = np.where((views >= SURE_VIEWS)[..., None], xyz, np.nan)
+        seen = np.full((len(people), *measured.xyz.shape[1:]), np.nan)
+        seen[: len(measured.xyz)] = measured.xyz
+        sure = np.where((views >= SURE_VIEWS)[..., None], seen, np.nan)
         if (views.max(initial=0) < SURE_VIEWS) or len(self._rig) < SURE_VIEWS:
-            sure = np.where((views >= 2)[..., None], xyz, np.nan)
+            sure = np.where((views >= 2)[..., None], seen, np.nan)
         people.lengths, people.counts = self._bones.learn(people.lengths, people.counts, sure)
-        usual = self._bones.usual(np.where(people.counts >= 5, people.lengths, np.nan))
-        people.state[..., :3] = self._bones.fitted(xyz, usual, views < SURE_VIEWS)
+        weak = views < SURE_VIEWS
+        people.state[..., :3] = self._bones.fitted(people.state[..., :3], self._usual(), weak)
+
+    def _usual(self) -> Doubles:
+        """(P, L) lengths of bones, NaN = not known well."""
+        people = self._people
+        return self._bones.usual(np.where(people.counts >= LEARNT, people.lengths, np.nan))
+
+    def _whole(self) -> Doubles:
+        """(P, K, 3) people as their filters, views and rigid bones together have them.
+
+        The filters themselves stay as they are: what bones say is the same at all times, and would
+        count again and again.
+        """
+        people = self._people
+        lengths = np.where(self._bones.rigid, self._usual(), np.nan)
+        spread = people.spread[..., :3, :3]
+        xyz, done = refined(
+            *(self._bones, people.state[..., :3], spread, lengths, LENGTHS * lengths),
+            deadline=self._deadline,
+        )
+        self._refined &= done
+        return xyz
+
+    def _time_views(self, time: float, views: Sequence[View | None], bodies: Bodies) -> None:
+        """How far each view's sightings are from their time shows in people who move."""
+        people = self._people
+        depths = self._association.depths(people.state[..., :3])
+        sigma = self._association.spread(depths) * self._rig.focals.mean(1)[:, None, None]
+        late = np.array([0.0 if view is None else view.frame.time - time for view in views])
+        self.timing.add(self._now, late, people.id, people.state[..., :3], bodies, sigma)
 
     def _leave(self, chosen: Indices, views: Indices, error: Doubles) -> Poses3D:
         """Those who have gone are forgotten, those who are here are told of."""
@@ -366,7 +372,7 @@ class Reconstructor:
         chosen, views, error = chosen[keep], views[keep], error[keep]
         shown = people.real & ((away[keep] <= FILL) | (chosen >= 0).any(1))
         stale = self._now - people.sure > FILL
-        xyz = np.where(stale[..., None], np.nan, people.state[..., :3])
+        xyz = np.where(stale[..., None], np.nan, self._whole())
         shown &= np.isfinite(xyz[..., 0]).sum(1) >= LEAST
         return Poses3D(
             self._skeleton,
@@ -376,6 +382,7 @@ class Reconstructor:
             views[shown],
             ((views < 2) & ~stale)[shown],
             chosen[shown],
+            self._refined,
         )
 
     def _doubles(self) -> Mask:
