@@ -17,6 +17,7 @@ from realtime.bodies import Bodies, Indices, Mask, Measured, People
 from realtime.bones import Bones
 from realtime.poses import Poses3D, View
 from realtime.refine import refined
+from realtime.sides import Sides
 from realtime.timing import Timing
 
 USUAL = 1 / 30  # seconds between frames until the first step is known
@@ -31,7 +32,6 @@ PLAUSIBLE = 0.8  # metres that no limb is longer than
 SAME = 0.6  # likeness from where on two people are one
 LEARNT = 5  # sightings of a bone from where on its length is something to go by
 LENGTHS = 0.03  # of a rigid bone, by which the keypoints at its ends wander along it
-HIDDEN = 3  # times a keypoint's standard deviation that a swap of sides must explain
 
 
 class Reconstructor:
@@ -42,6 +42,7 @@ class Reconstructor:
         self._skeleton = skeleton
         self._association = Association(rig, skeleton)
         self._bones = Bones(skeleton)
+        self._sides = Sides(rig, self._association, self._bones)
         self._people = self._nobody(0)
         self._next = 0
         self._now = 0.0
@@ -64,7 +65,7 @@ class Reconstructor:
             people.state, people.spread = kalman.predicted(people.state, people.spread, seconds)
         expected = self._expected()
         chosen = self._association.follow(expected, people.memory, seen)
-        bodies = self._sides(expected, self._gathered(seen, chosen))
+        bodies = self._sides.mended(expected, self._gathered(seen, chosen), deadline)
         measured = self._measure(bodies, self._association.depths(expected))
         views_used, error = self._correct(measured, bodies)
         self._remember(chosen, seen, measured)
@@ -107,64 +108,6 @@ class Reconstructor:
             for array in (seen.xy, seen.flat)
         )
         return Bodies(xy, flat, np.where(there, seen.score[view, chosen.T], 0))
-
-    def _sides(self, expected: Doubles, bodies: Bodies) -> Bodies:
-        """The same with left and right as expected (P, K, 3), where a view mistook them."""
-        if not len(expected):
-            return bodies
-        there = self._association.flattened(expected)
-        width = self._association.spread(self._association.depths(expected))
-        mirror = self._bones.mirror
-
-        def misfit(points: Doubles) -> Doubles:
-            off: Doubles = ((points - there) ** 2).sum(-1) / width**2
-            return np.minimum(off, GATE**2)
-
-        straight, swapped = misfit(bodies.flat), misfit(bodies.flat[:, :, mirror])
-        both = np.isfinite(straight) & np.isfinite(swapped)
-        gain = np.where(both, straight - swapped, 0)
-        order = np.broadcast_to(np.arange(len(mirror)), gain.shape).copy()
-        for part in self._bones.parts:
-            wrong = gain[..., part].sum(-1, keepdims=True) > HIDDEN**2
-            # Where most views are of one mind, it is the expectation that has the sides wrong.
-            wrong &= 2 * wrong.sum(0) <= both[..., part].any(-1, keepdims=True).sum(0)
-            order[..., part] = np.where(wrong, mirror[part], order[..., part])
-        view, person = np.ogrid[: gain.shape[0], : gain.shape[1]]
-        turned = bodies.at((view[..., None], person[..., None], order))
-        return self._agreeing(bodies, turned, order != np.arange(len(mirror)), width)
-
-    def _agreeing(self, bodies: Bodies, turned: Bodies, changed: Mask, spread: Doubles) -> Bodies:
-        """The turned bodies' parts where the views agree better on them than as they were seen.
-
-        changed: (V, P, K). What is expected lags behind quick legs that pass each other, and no
-        two views mistake the same by chance.
-        """
-        person, keypoint = np.nonzero(changed.any(0))
-        if not len(person):
-            return bodies
-        sigma = (spread * self._rig.focals.mean(1)[:, None, None])[:, person, keypoint]
-        seen = [one.at((slice(None), person, keypoint)) for one in (bodies, turned)]
-        found = triangulate(
-            self._rig,
-            np.concatenate([one.xy for one in seen], 1),
-            np.concatenate([one.score for one in seen], 1),
-            sigma=np.concatenate([sigma, sigma], 1),
-            flat=np.concatenate([one.flat for one in seen], 1),
-            deadline=self._deadline,
-        )
-        weight = np.concatenate([one.score for one in seen], 1)
-        loss = np.nan_to_num(2 * found.after) + GATE**2 * (weight * ~found.used).sum(0)
-        gain = loss[: len(person)] - loss[len(person) :]
-        better = np.zeros(changed.shape[1:], bool)
-        for part in self._bones.parts:
-            of = np.isin(keypoint, part)
-            total = np.bincount(person[of], gain[of], changed.shape[1])
-            better[:, part] = (total > 0)[:, None]
-        return Bodies(
-            np.where(better[..., None], turned.xy, bodies.xy),
-            np.where(better[..., None], turned.flat, bodies.flat),
-            np.where(better, turned.score, bodies.score),
-        )
 
     def _measure(self, bodies: Bodies, depths: Doubles) -> Measured:
         """Bodies triangulated, at (V, P) depths."""
@@ -266,7 +209,7 @@ class Reconstructor:
             return chosen, views, error
         bodies = self._gathered(seen, clusters)
         rough = self._measure(bodies, np.full(bodies.score.shape[:2], USUAL_DEPTH))
-        bodies = self._sides(rough.xyz, bodies)
+        bodies = self._sides.mended(rough.xyz, bodies, self._deadline)
         measured = self._measure(bodies, self._association.depths(rough.xyz))
         limbs = self._bones.measured(measured.xyz)
         good = (measured.views >= 2).sum(1) >= LEAST

@@ -37,13 +37,15 @@ class Timing:
 
     Around each keypoint, where x is the error of its place and d that of a view's time, a sighting
     is off by J x + (J v) d, v being its velocity. Both unknown, least squares; the places are
-    eliminated (Schur's complement), the offsets add up over instants.
+    eliminated (Schur's complement), the offsets add up over instants. looks: how many of them
+    showed people who move.
     """
 
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
         self._moments: deque[Moment] = deque()
         self._last = -np.inf
+        self.looks = 0
         self._curvature = np.zeros((len(rig), len(rig)))
         self._gradient = np.zeros(len(rig))
 
@@ -88,11 +90,11 @@ class Timing:
         return offsets, spread
 
     def _look(self, before: Moment, now: Moment, after: Moment) -> None:
-        _, first, last = np.intersect1d(before.id, after.id, return_indices=True)
-        _, one, other = np.intersect1d(before.id[first], now.id, return_indices=True)
+        alike = (now.id[:, None, None] == before.id[:, None]) & (now.id[:, None, None] == after.id)
+        other, first, last = np.nonzero(alike)
         if not len(other):
             return
-        way = after.xyz[last[one]] - before.xyz[first[one]]
+        way = after.xyz[last] - before.xyz[first]
         speed = way / (after.time - before.time)
         moving = np.linalg.norm(speed, axis=-1) > SLOW
         xyz, velocity = now.xyz[other][moving], speed[moving]
@@ -115,6 +117,7 @@ class Timing:
         mixed = (across @ by_time[..., None])[..., 0]  # (V, N, 3)
         place = np.linalg.solve(information, (across @ off[..., None])[..., 0].sum(0)[..., None])
         by_place = np.linalg.solve(information, mixed.transpose(1, 2, 0))  # (N, 3, V)
+        self.looks += bool(moving.any())
         self._curvature += np.diag((weight * by_time**2).sum((1, 2)))
         self._curvature -= np.einsum("vni,niw->vw", mixed, by_place)
         self._gradient += (weight * by_time * off).sum((1, 2))

@@ -20,8 +20,15 @@ DARK, DULL = 12.0, 6.0  # mean and standard deviation of a picture, below which 
 EVERY = 5  # instants from one that is looked at to the next
 ENOUGH = 20  # people whom a camera should have seen before it is judged by them
 STRANGER = 0.2  # share of them below which it does not belong to the others
-OFF = 0.035  # seconds, and
+OFF = 0.05  # seconds, and
+LOOKS = 12  # instants that must have shown it, and
 SURE = 5.0  # standard deviations, from where on a camera is out of step
+
+
+STEPS = (
+    "is out of step with the other cameras, by about %.2f s: people who move show it. --offsets "
+    "%s=%+.2f would bring it nearer; run again until this is not said."
+)
 
 
 class Watch:
@@ -39,6 +46,8 @@ class Watch:
         self._bright: list[float | None] = [None] * views  # and when that was not black
         self._expected, self._matched, self._people = np.zeros((3, views), np.int64)
         self._agreed = self._disagreed = 0
+        self._offsets = np.zeros(views)
+        self._said: dict[int, float] = {}  # offsets that were told
         self._period = np.inf
 
     def look(
@@ -62,6 +71,11 @@ class Watch:
                 LOG.warning(
                     "%s was missing in %d of %d instants; the others went on without it.",
                     *(name, self._missing[v], self._instants),
+                )
+        for v, offset in self._said.items():
+            if abs(self._offsets[v] - offset) >= 0.01:
+                LOG.warning(
+                    "Over the whole run --offsets %s=%+.2f.", self._names[v], self._offsets[v]
                 )
         if self._disagreed >= ENOUGH / EVERY and not self._agreed:
             LOG.warning(
@@ -139,14 +153,15 @@ class Watch:
                 )
 
     def _check_steps(self, timing: Timing) -> None:
+        if timing.looks < LOOKS:
+            return
         offsets, spread = timing.offsets()
         least = max(OFF, self._period if np.isfinite(self._period) else OFF)
         sure = (np.abs(offsets) > least) & (np.abs(offsets) > SURE * spread)
+        self._offsets = offsets
         for v in np.flatnonzero(sure).tolist():
+            self._said.setdefault(v, offsets[v])
             self._tell(
-                "steps",
-                v,
-                "%s is out of step with the other cameras, by about %.2f s: people who move show "
-                "it. --offsets %s=%+.2f would bring it nearer; run again until this is not said.",
-                *(abs(offsets[v]), self._names[v], offsets[v]),
+                *("steps", v, f"%s {STEPS}", abs(offsets[v])),
+                *(self._names[v], offsets[v]),
             )
