@@ -11,7 +11,10 @@ INTERRUPTED = 130
 COMMANDS = {
     "board": "write a board to print, in true size",
     "intrinsics": "calibrate one camera",
-    "extrinsics": "calibrate where the cameras of a rig stand",
+    "extrinsics": "calibrate where the cameras of a rig stand, from a board",
+    "people": "calibrate where the cameras of a rig stand, from people",
+    "convert": "camera files of other programs, both ways",
+    "show": "a picture of a rig, or a page to turn it",
 }
 
 
@@ -29,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import tyro
 
         from calibration.errors import CalibrationError
+        from engines.errors import EngineError
         from realtime.errors import RealtimeError
 
         command = import_module(f"calibration.commands.{words[0]}")
@@ -47,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             config=(tyro.conf.OmitArgPrefixes, tyro.conf.UseAppendAction),
         )
         command.run(options)
-    except (CalibrationError, RealtimeError) as error:
+    except (CalibrationError, EngineError, RealtimeError) as error:
         return _fail(str(error))
     except BrokenPipeError:
         return 0

@@ -94,12 +94,14 @@ def adjust(
     huber: float | None = 2.0,
     prior: Doubles | None = None,
     steps: int = STEPS,
+    enough: float = ENOUGH,
 ) -> Adjusted:
     """The scene that explains the sights best.
 
     free: (V, P) which parameters of the cameras move: turn, shift (6), focal lengths (2), centre
     (2), coefficients; targets always move. huber: standard deviations from which on residuals
     count linearly. prior: (V, P) standard deviations around where parameters start, inf for none.
+    enough: share of the cost by which a step must lower it to be worth another.
     """
     order = np.lexsort((sights.target, sights.camera))
     sights = sights[order]
@@ -129,7 +131,7 @@ def adjust(
             break
         taken += 1
         damping = max(damping / 10, 1e-12)
-        small = cost - new_cost <= ENOUGH * cost
+        small = cost - new_cost <= enough * cost
         scene, shift = moved, new_shift
         cost, system = _system(scene, sights, begin, free, huber, tightness, shift)
         if small:

@@ -12,6 +12,7 @@ from calibration.errors import RigError
 from calibration.lens import Doubles, distort, distort_fisheye, undistort
 
 LENSES = {0, 4, 5, 8, 12, 14}  # numbers of distortion coefficients that OpenCV knows
+LARGEST = 1e12  # of its numbers: powers of it must not overflow
 ASPECT = 0.01  # by so much may the two axes of a scaled picture differ
 
 
@@ -44,6 +45,8 @@ class Camera:
         numbers = (self.matrix, self.distortion, self.rotation, self.translation)
         if not all(np.isfinite(one).all() for one in numbers):
             raise self._error("has numbers that are not finite")
+        if any(np.abs(one).max(initial=0) > LARGEST for one in numbers):
+            raise self._error(f"has numbers beyond {LARGEST:g}")
         m = self.matrix
         if m[0, 1] or m[1, 0] or m[2, 0] or m[2, 1] or m[2, 2] != 1:
             raise self._error("has a matrix that is not [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]")
@@ -199,5 +202,23 @@ def rotation_matrix(vector: Doubles) -> Doubles:
 
 
 def rotation_vector(matrix: Doubles) -> Doubles:
-    """(3,) Rodrigues vector of a rotation."""
-    return np.asarray(cv2.Rodrigues(matrix)[0], np.float64).ravel()
+    """(3,) Rodrigues vector of a rotation, to the last digits also of small and of half turns,
+    where cv2.Rodrigues loses them; by way of the quaternion (Shepperd 1978).
+    """
+    trace, diagonal = float(np.trace(matrix)), matrix.diagonal()
+    axial = np.array(
+        [matrix[2, 1] - matrix[1, 2], matrix[0, 2] - matrix[2, 0], matrix[1, 0] - matrix[0, 1]]
+    )
+    n = int(diagonal.argmax())
+    if trace > diagonal[n]:
+        real, axis = 1 + trace, axial
+    else:
+        real, axis = axial[n], matrix[n] + matrix[:, n]
+        axis[n] = 1 + 2 * diagonal[n] - trace
+    length = float(np.linalg.norm(axis))
+    if length == 0:
+        return np.zeros(3)
+    angle = 2 * np.arctan2(length, real)
+    if angle > np.pi:
+        angle -= 2 * np.pi
+    return np.asarray(axis * (angle / length), np.float64)

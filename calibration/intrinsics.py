@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.board import Board
 from calibration.bundle import FOCAL, LENS, Adjusted, Scene, Sights, adjust
@@ -15,16 +14,19 @@ from calibration.detect import Sighting
 from calibration.errors import CalibrationError, DegenerateError
 from calibration.lens import Doubles
 from calibration.pose import board_poses
+from calibration.variety import missing, variety
 
 LEAST = 4  # views
 MOST = 40  # views that a calibration is made of; more tell hardly more
 BLURRED = 2.0  # times the usual width of an edge
+SHARP = 3.0  # pixels, a width that is never too much
 OUTLIER = 5.0  # times the usual residual
 WORTH = 0.98  # a larger model must lower the held-out error to this much
 FOLDS = 5
 FEW = 10  # views
 KEPT = 0.98  # of the corners count when models are compared
 HUBER = 2.5
+NOTHING = 1e-3 * np.eye(6)  # what is known of a lens before the first view, as `told`
 # Name -> number of coefficients, which of them move, fisheye; smaller before larger.
 MODELS: dict[str, tuple[int, tuple[int, ...], bool]] = {
     "2 terms (radial)": (5, (0, 1), False),
@@ -70,8 +72,8 @@ def calibrate(
     if len(sizes) > 1:
         listed = " and ".join(f"{w}x{h}" for w, h in sorted(sizes))
         raise CalibrationError(f"{name} has pictures of {listed}; give pictures of one size.")
-    usual = float(np.median([one.blur for one in sightings])) if sightings else 0.0
-    sharp = [n for n, one in enumerate(sightings) if one.blur <= max(BLURRED * usual, 3.0)]
+    most_blur = usable_blur([one.blur for one in sightings])
+    sharp = [n for n, one in enumerate(sightings) if one.blur <= most_blur]
     if len(sharp) < LEAST:
         raise CalibrationError(
             f"{name} shows the board in {len(sharp)} usable pictures; take at least {LEAST}, "
@@ -125,6 +127,11 @@ def calibrate(
         len(sightings) - len(sharp),
         int((~good).sum()),
     )
+
+
+def usable_blur(blurs: Collection[float]) -> float:
+    """The largest blur, pixels, of a view that is used among views of these."""
+    return max(BLURRED * float(np.median(list(blurs))), SHARP) if blurs else SHARP
 
 
 def _first_guess(seen: Sequence[Sighting], points: Doubles, name: str, fisheye: bool) -> Camera:
@@ -227,23 +234,27 @@ def _informative(camera: Camera, seen: Sequence[Sighting], points: Doubles) -> l
     """
     if len(seen) <= MOST:
         return list(range(len(seen)))
-    scale = np.array([1e-3 * camera.matrix[0, 0]] * 4 + [0.01, 0.01])
-    known = []
-    for one in seen:
-        scene, sights = scene_of(camera, [one], points)
-        free = np.zeros((1, LENS + len(camera.distortion)), bool)
-        free[0, FOCAL : LENS + 2] = True
-        information = adjust(scene, sights, free, huber=None, steps=0).information
-        known.append(information * scale[:, None] * scale)
-    all_known = np.stack(known)
-    total = 1e-3 * np.eye(len(scale))
+    known = np.stack([told(camera, one, points) for one in seen])
+    total = NOTHING
     chosen: list[int] = []
     for _ in range(MOST):
-        gains = np.linalg.slogdet(total + all_known)[1]
+        gains = np.linalg.slogdet(total + known)[1]
         gains[chosen] = -np.inf
         chosen.append(int(np.argmax(gains)))
-        total = total + all_known[chosen[-1]]
+        total = total + known[chosen[-1]]
     return chosen
+
+
+def told(camera: Camera, one: Sighting, points: Doubles) -> Doubles:
+    """(6, 6) information that a view holds on focal lengths and centre, in thousandths of the
+    focal length, and on two radial terms, in hundredths, for corners good to a pixel.
+    """
+    scale = np.array([1e-3 * camera.matrix[0, 0]] * 4 + [0.01, 0.01])
+    scene, sights = scene_of(camera, [one], points)
+    free = np.zeros((1, LENS + len(camera.distortion)), bool)
+    free[0, FOCAL : LENS + 2] = True
+    information = adjust(scene, sights, free, huber=None, steps=0).information
+    return np.asarray(information * scale[:, None] * scale, np.float64)
 
 
 def _check_determined(camera: Camera, deviations: Doubles, done: Adjusted, name: str) -> None:
@@ -271,15 +282,6 @@ def _mean(normals: Doubles) -> Doubles:
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), np.float64)
 
 
-def coverage(found: Intrinsics) -> NDArray[np.bool_]:
-    """(3, 3) whether corners were seen in each ninth of the picture, rows from the top."""
-    xy = np.concatenate([one.xy for one in found.seen])
-    cell = (3 * xy / np.array(found.camera.size)).astype(int).clip(0, 2)
-    counts = np.zeros((3, 3), int)
-    np.add.at(counts, (cell[:, 1], cell[:, 0]), 1)
-    return counts >= 4
-
-
 def verdict(found: Intrinsics) -> list[str]:
     """How good it is, then what to add, in words."""
     camera, words = found.camera, []
@@ -300,22 +302,4 @@ def verdict(found: Intrinsics) -> list[str]:
         words.append("it explains new views worse than its own: take more views")
     elif few:
         words.append(f"take more views ({len(found.views)} were used, 20 are better)")
-    rows, columns = ("upper", "middle", "lower"), ("left", "middle", "right")
-    empty = [
-        f"{row} {column}".replace("middle middle", "middle")
-        for row, line in zip(rows, coverage(found), strict=True)
-        for column, full in zip(columns, line, strict=True)
-        if not full
-    ]
-    if empty:
-        words.append(f"cover the {', '.join(empty)} of the picture")
-    # The board's normal in the view direction's frame: how far it leans right and down.
-    normals = np.stack([rotation[:, 2] for rotation, _ in found.poses])
-    lean = np.degrees(np.arctan2(normals[:, :2], normals[:, 2:]))
-    for axis, way in ((0, "left and right"), (1, "up and down")):
-        if np.ptp(lean[:, axis]) < 40:
-            words.append(f"tilt the board more {way} (30 degrees each way)")
-    far = np.array([translation[2] for _, translation in found.poses])
-    if far.max() < 1.5 * far.min():
-        words.append("hold the board nearer and farther as well")
-    return words
+    return words + missing(variety(found.seen, found.poses, camera.size))

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import math
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from calibration.camera import Camera, Rig, rotation_matrix, rotation_vector
-from calibration.errors import CalibrationError, RigError
+from calibration.errors import RigError
+from calibration.files import read_text, write_texts
 from calibration.lens import Doubles
+
+KEYS = {
+    "name",
+    "size",
+    "matrix",
+    "distortions",
+    "rotation",
+    "translation",
+    "fisheye",
+    "time_offset",
+}
 
 
 def read_rig(path: Path | str) -> Rig:
     """The rig of a TOML file; RigError says what is wrong with it.
 
     Tables [cam_0], [cam_1] … (any names but metadata) with name, size (width, height), matrix,
-    distortions, rotation (Rodrigues vector, or a 3x3 matrix), translation (metres), fisheye.
+    distortions, rotation (Rodrigues vector, or a 3x3 matrix), translation (metres), fisheye;
+    or caliscope's [cameras.0], [cameras.1] … of the same.
     """
     path = Path(path)
     tables = _tables(path)
@@ -45,17 +59,31 @@ def read_offsets(path: Path | str) -> dict[str, float]:
     return offsets
 
 
-def _tables(path: Path) -> dict[str, Any]:
-    """Those of the cameras, by their keys."""
+def unread(path: Path | str) -> list[str]:
+    """Keys of a rig file that `read_rig` leaves aside, such as `[cam_0] exposure`."""
+    path = Path(path)
+    return [
+        f"[{table}] {key}"
+        for table, values in _tables(path).items()
+        for key in values
+        if key not in KEYS
+    ]
+
+
+def _tables(path: Path) -> dict[str, dict[str, Any]]:
+    """By its name, what the file says of a camera."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
-        raise RigError(f"There is no rig file {path}.") from error
-    except (OSError, ValueError, RecursionError) as error:
+        data = tomllib.loads(read_text(path))
+    except RigError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise RigError(f"Rig file {path.name} cannot be read: {error}") from error
     tables = {key: value for key, value in data.items() if key != "metadata"}
     if not tables or not all(isinstance(value, dict) for value in tables.values()):
         raise RigError(f"Rig file {path.name} needs a table for each camera, such as [cam_0].")
+    inner = tables.get("cameras", {})
+    if len(tables) == 1 and inner and all(isinstance(value, dict) for value in inner.values()):
+        return {f"cam_{key}": value for key, value in inner.items()}  # caliscope's [cameras.0]
     return tables
 
 
@@ -90,8 +118,12 @@ def _numbers(key: str, table: dict[str, Any], name: str, default: list[float]) -
     return numbers
 
 
-def rig_toml(rig: Rig) -> str:
-    """The rig as text that `read_rig` gives back with every digit of the numbers."""
+def rig_toml(rig: Rig, offsets: Mapping[str, float] | None = None) -> str:
+    """The rig as text that `read_rig` gives back with every digit of the numbers.
+
+    offsets: seconds to add to the times of cameras' recordings, by their names.
+    """
+    known = offsets or {}
     return "\n".join(
         f"[cam_{n}]\n"
         f"name = {_quoted(camera.name)}\n"
@@ -101,6 +133,7 @@ def rig_toml(rig: Rig) -> str:
         f"rotation = {rotation_vector(camera.rotation).tolist()}\n"
         f"translation = {camera.translation.tolist()}\n"
         f"fisheye = {'true' if camera.fisheye else 'false'}\n"
+        + (f"time_offset = {known[camera.name]!r}\n" if camera.name in known else "")
         for n, camera in enumerate(rig.cameras)
     )
 
@@ -114,19 +147,12 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def write_rig(rig: Rig, path: Path, *, force: bool = False) -> None:
-    """Write the rig; an old file is kept as `<name>.bak`, and only replaced where `force` says so.
+def write_rig(
+    rig: Rig, path: Path, *, force: bool = False, offsets: Mapping[str, float] | None = None
+) -> None:
+    """Write the rig with offsets as in `rig_toml`; an old file is kept as `<name>.bak`, and only
+    replaced where `force` says so.
 
     CalibrationError where the place cannot be written or is taken.
     """
-    if path.exists() and not force:
-        raise CalibrationError(f"{path} exists already; choose another name, or say --force.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(f"{path.name}.new")
-        fresh.write_text(rig_toml(rig), encoding="utf-8", newline="\n")
-        if path.exists():
-            path.replace(path.with_name(f"{path.name}.bak"))
-        fresh.replace(path)
-    except OSError as error:
-        raise CalibrationError(f"{path} cannot be written: {error.strerror}.") from error
+    write_texts({path: rig_toml(rig, offsets)}, force=force)

@@ -17,17 +17,22 @@ def converted(poses: Poses, target: Skeleton) -> Poses:
     A neck or a point between the hips that the poses do not have is the middle of its pair, with
     the lower of the two scores; what they have no counterpart for is not found.
     """
-    source = poses.skeleton
-    if source is target:
+    if poses.skeleton is target:
         return poses
     shape = len(poses), len(target.keypoints)
     xy = np.full((*shape, 2), np.nan, np.float32)
     score = np.zeros(shape, np.float32)
-    for n, name in enumerate(target.keypoints):
-        if name in source.keypoints:
-            at = source.keypoints.index(name)
-            xy[:, n], score[:, n] = poses.xy[:, at], poses.score[:, at]
-        elif all(one in source.keypoints for one in BETWEEN.get(name, ("",))):
-            pair = [source.keypoints.index(one) for one in BETWEEN[name]]
-            xy[:, n], score[:, n] = poses.xy[:, pair].mean(1), poses.score[:, pair].min(1)
+    for n, at in enumerate(origins(poses.skeleton, target)):
+        if at:
+            xy[:, n], score[:, n] = poses.xy[:, at].mean(1), poses.score[:, at].min(1)
     return Poses(target, xy, score, poses.person_score)
+
+
+def origins(source: Skeleton, target: Skeleton) -> list[list[int]]:
+    """For each keypoint of the target those of the source whose middle it is; [] = none."""
+    found = []
+    for name in target.keypoints:
+        names = (name,) if name in source.keypoints else BETWEEN.get(name, ("",))
+        known = all(one in source.keypoints for one in names)
+        found.append([source.keypoints.index(one) for one in names] if known else [])
+    return found

@@ -162,7 +162,8 @@ class OutputSettings:
     json: Path | None = None
     """Write OpenPose JSON files, one a frame, into this folder."""
     json_skeleton: Literal["coco17", "coco18", "body25"] | None = None
-    """Keypoints of the --json files (the model's own): COCO's 17, or OpenPose's 18 or 25."""
+    """Keypoints of the --json and --json3d files (the model's own): COCO's 17, or OpenPose's 18 or
+    25."""
     part_candidates: bool = False
     """Add OpenPose's part_candidates to --json: every keypoint found, whoever's it is."""
     coco: Path | None = None
@@ -176,7 +177,8 @@ class OutputSettings:
     jsonl: Path | None = None
     """Write a line of JSON for each frame to this file, after a header line."""
     csv: Path | None = None
-    """Write a table with a row for each person of each frame to this file."""
+    """Write a table with a row for each person of each frame to this file, with --rig people in
+    space to another (poses_3d.csv beside poses.csv)."""
     udp: str | None = None
     """Send each frame's line of JSON as a datagram to HOST:PORT."""
     mot: Path | None = None
@@ -193,6 +195,12 @@ class OutputSettings:
     """The calibrated cameras of the sources (a .toml): people are found in space, in metres."""
     json3d: Path | None = None
     """Write the people in space as OpenPose JSON, one file an instant, into this folder."""
+    trc: Path | None = None
+    """Write each person in space as markers for OpenSim: walk_person3.trc of walk.trc."""
+    c3d: Path | None = None
+    """Write the people in space to a C3D file (needs the package ezc3d)."""
+    bvh: Path | None = None
+    """Write each person in space as joint angles for Blender: walk_person3.bvh of walk.bvh."""
     quiet: bool = False
     """No status line, no notices, no summary; errors only."""
 
@@ -202,8 +210,9 @@ class OutputSettings:
         if self.show3d and self.serve is None:
             object.__setattr__(self, "serve", "8080")
         check_access(self.serve, self.serve_token)
-        if self.json3d is not None and self.rig is None:
-            raise SettingsError("--json3d needs the calibrated cameras: --rig FILE.toml.")
+        for name in ("json3d", "trc", "c3d", "bvh"):
+            if getattr(self, name) is not None and self.rig is None:
+                raise SettingsError(f"--{name} needs the calibrated cameras: --rig FILE.toml.")
         if self.part_candidates and (self.json is None or self.json_skeleton is not None):
             raise SettingsError(
                 "--part-candidates adds the model's own keypoints to --json FOLDER; name a folder, "

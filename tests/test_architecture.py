@@ -23,6 +23,7 @@ ROOMS = {
     "openvino": {"engines/openvino.py", "engines/commands/doctor.py"},
     "av": {"realtime/"},
     "aiohttp": {"realtime/web/"},
+    "ezc3d": {"realtime/sinks/c3d.py"},
     "torch": {"engines/torch.py", "engines/networks/"},
     "pycuda": {"engines/cuda.py"},
     "tensorrt": {"engines/tensorrt.py", "engines/build.py"},

@@ -45,7 +45,7 @@ def crop(photos: Sequence[Photo], size: int, rng: np.random.Generator) -> Crop:
             whole[rows, columns] = part.image[:high, :wide]
             x, y = part.persons[..., 0], part.persons[..., 1]
             shown = (x > -0.5) & (x < wide - 0.5) & (y > -0.5) & (y < high - 0.5)
-            moved = part.persons + np.float32([columns.start, rows.start])
+            moved = part.persons + np.array([columns.start, rows.start], np.float32)
             everybody.append(np.where(shown[..., None], moved, np.nan))
     return Crop(whole, np.concatenate(everybody).astype(np.float32))
 

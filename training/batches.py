@@ -14,11 +14,12 @@ from training.augment import Crop, crop, worsened
 from training.labels import add_labels
 from training.photos import Photo
 
-Teaching = Callable[[Image], tuple[Floats, Floats]]
+Teaching = Callable[[Image], tuple[Floats, Floats, Floats]]
 
 
 class Batch(NamedTuple):
-    """(N, S, S, 3) pictures with the wanted (N, 19, S/8, S/8) and (N, 38, S/8, S/8) maps.
+    """(N, S, S, 3) pictures with the wanted (N, 19, S/8, S/8) and (N, 38, S/8, S/8) maps, and
+    the teacher's (N, 128, S/8, S/8) features.
 
     Arrays, or tensors on the device where they were made.
     """
@@ -26,6 +27,7 @@ class Batch(NamedTuple):
     pictures: Any
     heatmaps: Any
     pafs: Any
+    features: Any
 
 
 def make_batch(
@@ -44,9 +46,9 @@ def make_batch(
         return good, worsened(good.image, rng)
 
     good, worse = zip(*pool.map(one, range(count)), strict=True)
-    heatmaps, pafs = teach(np.stack([one.image for one in good]))
+    heatmaps, pafs, features = teach(np.stack([one.image for one in good]))
     crops = np.repeat(np.arange(count), [len(one.persons) for one in good])
     persons = torch.from_numpy(np.concatenate([one.persons for one in good]))
     # The arrays are the teacher's own copies: the labels are drawn into them.
     add_labels(torch.from_numpy(heatmaps), torch.from_numpy(pafs), torch.from_numpy(crops), persons)
-    return Batch(np.stack(worse), heatmaps, pafs)
+    return Batch(np.stack(worse), heatmaps, pafs, features)

@@ -20,7 +20,7 @@ from training.batches import Batch
 from training.graph import Graph
 from training.labels import KEYPOINTS, SKELETON, add_labels
 from training.photos import Photo
-from training.teacher import TEACHER
+from training.teacher import TEACHER, TRUNK
 
 LEVELS = 3  # of the photos' pyramid: what is scaled down is sampled from a smaller photo
 SIDE = 384  # longer photos are scaled down to this
@@ -76,12 +76,12 @@ class DeviceBatches:
         places = self.places(count, size, chance)
         good = self.crops(places, count, size, chance)
         with torch.inference_mode(), torch.autocast(self._device, torch.bfloat16):
-            heatmaps, pafs = self._teacher(good.to(memory_format=torch.channels_last))
+            taught = self._teacher(good.to(memory_format=torch.channels_last))
         worse = _worsened(good, chance).round().clamp(0, 255).to(torch.uint8)
         # Tensors of inference mode may not enter a gradient.
-        maps = heatmaps.float().clone(), pafs.float().clone()
-        add_labels(*maps, *self.persons(places, count))
-        return Batch(worse.permute(0, 2, 3, 1), *maps)
+        heatmaps, pafs, features = (one.float().clone() for one in taught)
+        add_labels(heatmaps, pafs, *self.persons(places, count))
+        return Batch(worse.permute(0, 2, 3, 1), heatmaps, pafs, features)
 
     def places(self, count: int, size: int, chance: torch.Generator) -> Places:
         """A random photo for each crop; for some of them four, a quarter of the crop each."""
@@ -193,7 +193,7 @@ def torch_teacher(device: str) -> torch.nn.Module:
     """The teacher's fp32 ONNX as a torch module."""
     located = locate(load_card(TEACHER), "fp32", download=False)
     outputs = located.weights.outputs
-    graph = Graph(located.paths[0], (outputs["heatmaps"], outputs["pafs"]))
+    graph = Graph(located.paths[0], (outputs["heatmaps"], outputs["pafs"], TRUNK))
     return graph.eval().to(device)
 
 

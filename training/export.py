@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -21,8 +22,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from engines.card import load_card
 from engines.networks.pafnet import PafNet
 from training.errors import TrainingError
+from training.photos import read_photos
+from training.quantise import quantise
+from training.student import MEAN, SCALE
 from training.teacher import TEACHER
-from training.train import MEAN, SCALE
 
 OPSET = 17
 SPLIT = 1024  # numbers from which on a tensor is stored in half
@@ -36,6 +39,8 @@ class ExportSettings:
     """Folder of the run."""
     output: Path
     """Where the card goes (NAME.toml); the network lies beside it (NAME.onnx)."""
+    photos: Path | None = None
+    """Folder of the photos: writes the network in INT8 as well (NAME.xml, NAME.bin)."""
 
 
 def export(settings: ExportSettings) -> Path:
@@ -46,7 +51,11 @@ def export(settings: ExportSettings) -> Path:
     path = settings.output.with_suffix(".onnx")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(halved(as_onnx(network)).SerializeToString())
-    settings.output.write_text(card_text(path, figures), encoding="utf-8")
+    forms: list[tuple[Path, ...]] = [(path,)]
+    if settings.photos is not None:
+        small = settings.output.with_suffix(".xml")
+        forms.insert(0, quantise(path, read_photos(settings.photos), small))
+    settings.output.write_text(card_text(forms, figures), encoding="utf-8")
     return settings.output
 
 
@@ -119,10 +128,12 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def card_text(path: Path, figures: tuple[int, int, float]) -> str:
-    """The card of our own network: the teacher's layout and thresholds, our weights."""
+def card_text(forms: Sequence[tuple[Path, ...]], figures: tuple[int, int, float]) -> str:
+    """The card of our own network: the teacher's layout and thresholds, our weights.
+
+    forms: the files of each form of the weights, the graph first.
+    """
     teacher = load_card(TEACHER)
-    data = path.read_bytes()
     own = teacher.settings
     pafs = json.dumps([list(pair) for pair in teacher.paf_channels])
     return f"""title = "Our own residual network, distilled from {TEACHER}"
@@ -148,11 +159,20 @@ samples = {own.samples}
 peak_weight = {own.peak_weight}
 min_keypoints = {own.min_keypoints}
 min_score = {own.min_score}
+""" + "".join(map(_weights, forms))
 
+
+def _weights(files: tuple[Path, ...]) -> str:
+    precision = ["bf16", "fp32"] if files[0].suffix == ".onnx" else ["int8"]
+    lines = []
+    for path in files:
+        data = path.read_bytes()
+        known = hashlib.sha256(data).hexdigest()
+        lines.append(f'    {{ name = "{path.name}", size = {len(data)}, sha256 = "{known}" }},\n')
+    return f"""
 [[weights]]
-precision = ["bf16", "fp32"]
+precision = {json.dumps(precision)}
 outputs = {{ heatmaps = "heat", pafs = "paf" }}
 files = [
-    {{ name = "{path.name}", size = {len(data)}, sha256 = "{hashlib.sha256(data).hexdigest()}" }},
-]
+{"".join(lines)}]
 """

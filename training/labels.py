@@ -18,7 +18,8 @@ KEYPOINTS = len(SKELETON.keypoints)
 STRIDE = 8
 SIGMA = 7.0 / STRIDE  # cells, of a keypoint's peak; what the teacher was trained with
 BAND = 1.0  # cells by which a limb reaches beyond its line, to all sides
-LEAST = 32.0  # pixels of somebody's labels, in the crop: smaller people cannot be told apart
+LEAST = 80.0  # pixels of somebody's labels, in the crop: of smaller people too little can be seen
+SEEN = 0.1  # of a keypoint's map near the label, or of a limb's field along it: the teacher's own
 TRUSTED = 0.6  # share of a photo's labels where the teacher, too, sees something
 SWAPPED = 0.25  # so much better with left for right: the labels are mirrored
 
@@ -40,11 +41,12 @@ def mirrored(persons: Persons) -> Persons:
 
 
 def add_labels(heatmaps: Tensor, pafs: Tensor, crop: Tensor, points: Tensor) -> None:
-    """Draw people into maps, in place (CVPR'17, sections 2.2 and 2.3).
+    """Draw what the teacher missed into its maps, in place (CVPR'17, sections 2.2 and 2.3).
 
     heatmaps, pafs: (N, 19, h, w) and (N, 38, h, w). crop: (P,) where each person belongs.
     points: (P, 18, 2) pixels of the crop, NaN = not labelled: there the teacher's word stands, as
-    it does for everybody else in the photo.
+    it does for everybody else in the photo, and for what it saw by itself: its peaks are wider and
+    its fields weaker than those of labels, and a network cannot learn both.
     """
     missing = points.isnan()
     far = torch.inf
@@ -60,6 +62,8 @@ def add_labels(heatmaps: Tensor, pafs: Tensor, crop: Tensor, points: Tensor) -> 
     at = (points + 0.5) / STRIDE - 0.5
     away = (grid - at[:, :, None, None]).square().sum(-1)
     peaks = (-away / (2 * SIGMA**2)).exp().nan_to_num(0)
+    known = heatmaps[crop, :KEYPOINTS].where(away <= 2, 0).amax((2, 3))
+    peaks = peaks * (known < SEEN)[:, :, None, None]
     drawn = torch.zeros_like(heatmaps[:, :KEYPOINTS])
     which = crop[:, None, None, None].expand_as(peaks)
     drawn.scatter_reduce_(0, which, peaks.to(drawn.dtype), "amax")
@@ -76,6 +80,9 @@ def add_labels(heatmaps: Tensor, pafs: Tensor, crop: Tensor, points: Tensor) -> 
             - from_first[..., 1] * (unit[:, None, None, 0])
         )
         on = (forward >= -BAND) & (forward <= length[:, :, None] + BAND) & (across.abs() <= BAND)
+        taught = pafs[crop, x] * unit[:, 0, None, None] + pafs[crop, y] * unit[:, 1, None, None]
+        seen = (taught * on).sum((1, 2)) / on.sum((1, 2)).clamp(min=1)
+        on &= (seen < SEEN)[:, None, None]
         count = torch.zeros_like(heatmaps[:, 0]).index_add_(0, crop, on.to(heatmaps.dtype))
         for channel, part in ((x, unit[:, 0]), (y, unit[:, 1])):
             values = on * part.nan_to_num(0)[:, None, None]

@@ -11,6 +11,7 @@ from engines.poses import Floats, Image
 from engines.weights import locate
 
 TEACHER = "human-pose-estimation-0001"
+TRUNK = "relu4_4_CPM"  # the last of its features at stride 8, before the maps
 
 
 class Teacher:
@@ -23,12 +24,17 @@ class Teacher:
         located = locate(card, "int8")
         self._core: Any = openvino.Core()
         self._model: Any = self._core.read_model(*(str(path) for path in located.paths))
-        self._outputs = located.weights.outputs
+        (trunk,) = self._model.add_outputs([(TRUNK, 0)])
+        trunk.get_tensor().set_names({TRUNK})
+        outputs = located.weights.outputs
+        self._outputs = outputs["heatmaps"], outputs["pafs"], TRUNK
         self._threads = threads
         self._requests: dict[tuple[int, ...], Any] = {}
 
-    def __call__(self, crops: Image) -> tuple[Floats, Floats]:
-        """(N, S, S, 3) BGR crops to heat maps (N, 19, S/8, S/8) and fields (N, 38, S/8, S/8)."""
+    def __call__(self, crops: Image) -> tuple[Floats, Floats, Floats]:
+        """(N, S, S, 3) BGR crops to heat maps (N, 19, S/8, S/8), fields (N, 38, S/8, S/8), and
+        the features that they were made of (N, 128, S/8, S/8).
+        """
         shape = (crops.shape[0], 3, *crops.shape[1:3])
         if shape not in self._requests:
             self._model.reshape(shape)
@@ -41,7 +47,7 @@ class Teacher:
             self._requests = {shape: compiled.create_infer_request()}
         request = self._requests[shape]
         request.infer([crops.transpose(0, 3, 1, 2).astype(np.float32)])
-        heatmaps, pafs = (
-            np.array(request.get_tensor(self._outputs[kind]).data) for kind in ("heatmaps", "pafs")
+        heatmaps, pafs, features = (
+            np.array(request.get_tensor(name).data, np.float32) for name in self._outputs
         )
-        return heatmaps, pafs
+        return heatmaps, pafs, features

@@ -4,34 +4,47 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from calibration.camera import Camera
-from calibration.commands.footage import sightings
+from calibration.commands.footage import film
 from calibration.commands.options import BoardOptions
+from calibration.commands.steps import Sync, by_board, by_people, by_sound, check_in_step, words
+from calibration.corners import board_corners, corners_file, write_corners
 from calibration.detect import Sighting
 from calibration.errors import CalibrationError
 from calibration.extrinsics import Extrinsics, locate, on_board
+from calibration.files import check_free
+from calibration.instep import in_step
 from calibration.rigfile import read_rig, write_rig
 from realtime.config import SourceSettings
+from realtime.sources import open_source
+
+MUCH = 0.0015  # of the picture's longer side, an RMS that no board in the hand explains
 
 
 @dataclass(frozen=True)
 class Options:
-    """Calibrate where cameras stand, from synchronised videos of a board."""
+    """Calibrate where cameras stand, from videos of a board."""
 
     source: tuple[str, ...]
     """A video for each camera, in the order of the timestamps' cam_id."""
     intrinsics: tuple[Path, ...]
     """A camera file for each --source, in the same order, or one rig file with all of them."""
     output: Path
-    """The rig file to write, a .toml."""
+    """The rig file to write, a .toml; the board's corners in space go beside it, for `show`."""
     board: BoardOptions = field(default_factory=BoardOptions)
     timestamps: Path | None = None
-    """Table of sync_index, cam_id, frame_index, as --record writes; else frames pair by number."""
+    """Table of sync_index, cam_id, frame_index, as --record writes."""
+    sync: Sync | None = None
+    """What pairs the frames: the table of --timestamps (where given), their numbers (frames), or
+    for recordings that began at different moments what they show or sound like: the board's
+    motion, people's motion, audio. The offsets go into the rig file, for run.py."""
     origin: int | None = None
     """Put the world on the board as it lies in this frame (sync_index), Z up."""
     step: int = 1
@@ -43,51 +56,85 @@ class Options:
 def run(options: Options) -> None:
     """The rig file, and how well all fits."""
     board = options.board.wanted()
-    if options.output.exists() and not options.force:
-        raise CalibrationError(
-            f"{options.output} exists already; choose another name, or say --force."
-        )
+    check_free(options.output, force=options.force)
     cameras = [camera for path in options.intrinsics for camera in read_rig(path).cameras]
     if len(cameras) != len(options.source):
         raise CalibrationError(
             f"{len(options.source)} sources need as many cameras, and --intrinsics has "
             f"{len(cameras)}; give a camera file for each --source, in the same order."
         )
-    names = {camera.name for camera in cameras}
-    if len(names) < len(cameras):
-        cameras = [_named(camera, n) for n, camera in enumerate(cameras)]
-    synced = None if options.timestamps is None else _table(options.timestamps, len(cameras))
-    seen = []
-    for n, source in enumerate(options.source):
-        by_frame = None if synced is None else synced[n]
-
-        def instant(frame: int, by_frame: dict[int, int] | None = by_frame) -> int | None:
-            return frame if by_frame is None else by_frame.get(frame)
-
-        def wanted(frame: int) -> bool:
-            at = instant(frame)
-            return at is not None and at % options.step == 0
-
-        _, found = sightings(SourceSettings((source,)), board, wanted)
-        own: dict[int, Sighting] = {}
-        for frame, sight in found.items():
-            at = instant(frame)
-            if at is not None:
-                own[at] = sight
-        seen.append(own)
+    cameras = named_apart(cameras)
+    sync = _sync(options)
+    table = options.timestamps if sync == "timestamps" else None
+    synced: list[dict[int, int] | None] = [None] * len(cameras)
+    if table is not None:
+        synced = list(read_timestamps(table, len(cameras)))
+    for source in options.source:
+        if open_source(SourceSettings((source,))).live:
+            raise CalibrationError(
+                f"{source} is live; record all cameras at once (python run.py --source … --record "
+                "rec/) and give the videos with --timestamps rec/timestamps.csv."
+            )
+    behind: list[float] = []
+    if sync in ("audio", "people"):
+        behind = by_sound(options.source) if sync == "audio" else by_people(options.source)
+    # Motion is told from frames that follow each other.
+    step = options.step if sync in ("timestamps", "frames") else 1
+    films = [
+        film(SourceSettings((source,)), board, partial(_wanted, synced[n], step))
+        for n, source in enumerate(options.source)
+    ]
+    offsets: dict[str, float] = {}
+    if sync in ("timestamps", "frames"):
+        seen = [_by_instant(one.seen, synced[n]) for n, one in enumerate(films)]
+        check_in_step(seen, films, cameras, board, table=table is not None)
+    else:
+        behind = behind or by_board(films, cameras, board)
+        for one, camera, late in zip(films, cameras, behind, strict=True):
+            offsets[camera.name] = 0.0 - late  # never -0.0
+            if one is not films[0]:
+                sys.stdout.write(words(one.name, films[0].name, late, films[0].rate) + "\n")
+        seen = in_step([one.seen for one in films], [one.times for one in films], behind)
+        seen = [{n: sight for n, sight in own.items() if n % options.step == 0} for own in seen]
     located = locate(cameras, seen, board)
     rig = located.rig
     if options.origin is not None:
         rig = on_board(located, board, options.origin)
-    write_rig(rig, options.output, force=options.force)
-    sys.stdout.write(report(located) + f"{options.output}\n")
+    write_rig(rig, options.output, force=options.force, offsets=offsets)
+    write_corners(board_corners(located, rig), options.output)
+    sys.stdout.write(report(located) + f"{options.output}, {corners_file(options.output)}\n")
 
 
-def _named(camera: Camera, number: int) -> Camera:
-    return replace(camera, name=f"cam_{number}")
+def named_apart(cameras: Sequence[Camera]) -> list[Camera]:
+    """The cameras under names of their own."""
+    if len({camera.name for camera in cameras}) == len(cameras):
+        return list(cameras)
+    return [replace(camera, name=f"cam_{n}") for n, camera in enumerate(cameras)]
 
 
-def _table(path: Path, cameras: int) -> list[dict[int, int]]:
+def _sync(options: Options) -> Sync:
+    """What pairs the frames."""
+    given = options.timestamps is not None
+    sync: Sync = options.sync or ("timestamps" if given else "frames")
+    if given != (sync == "timestamps"):
+        raise CalibrationError(
+            f"--sync {sync} does not go with --timestamps; leave one of them out."
+            if given
+            else "--sync timestamps needs the table: give --timestamps FILE."
+        )
+    return sync
+
+
+def _wanted(synced: dict[int, int] | None, step: int, frame: int) -> bool:
+    at = frame if synced is None else synced.get(frame)
+    return at is not None and at % step == 0
+
+
+def _by_instant(seen: dict[int, Sighting], synced: dict[int, int] | None) -> dict[int, Sighting]:
+    return seen if synced is None else {synced[frame]: sight for frame, sight in seen.items()}
+
+
+def read_timestamps(path: Path, cameras: int) -> list[dict[int, int]]:
     """By camera: frame -> instant. A file without frame_index counts each camera's rows."""
     synced: list[dict[int, int]] = [{} for _ in range(cameras)]
     try:
@@ -124,4 +171,9 @@ def report(found: Extrinsics) -> str:
         lines.append(f"{name:14} RMS {off:.3f} px over {own.sum()} corners")
     left = int((~found.good).sum())
     lines.append(f"RMS            {found.rms:.3f} px; {left} corners left out")
+    if found.rms > MUCH * max(found.rig.cameras[0].size):
+        lines.append(
+            "verdict        poor: are the videos in step (--sync board finds their offsets), the "
+            "lenses those of these cameras, and the board flat and measured?"
+        )
     return "\n".join(lines) + "\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from calibration.board import Board
 from calibration.detect import Finder, Gray, Sighting, better_board
 from calibration.errors import BoardError
+from engines.poses import Image
 from realtime.config import SourceSettings
 from realtime.sources import open_source
 
@@ -18,32 +20,78 @@ KEPT = 6  # pictures to try other boards on, where this one is not seen
 SMALL = 1280  # pixels of their longer side
 
 
-def sightings(
+class Search:
+    """Looks for a board in picture after picture. seen: whether it was found in any."""
+
+    def __init__(self, board: Board) -> None:
+        self.count = 0
+        self.seen = False
+        self._finder = Finder(board)
+        self._kept: list[Gray] = []
+
+    def find(self, image: Image) -> Sighting | None:
+        """The board in a BGR picture."""
+        gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+        self.count += 1
+        sight = self._finder.find(gray)
+        if sight is not None:
+            self.seen = True
+        elif not self.seen and (self.count & (self.count - 1)) == 0 and len(self._kept) < KEPT:
+            self._kept.append(_small(gray))  # the 1st, 2nd, 4th, 8th …
+        return sight
+
+    def nothing(self, name: str) -> BoardError:
+        """Why there is none in any picture of that source, as far as can be told."""
+        fits = better_board(self._finder.board, self._kept)
+        hint = f": {fits}" if fits else "; look at the pictures: is it whole, sharp and lit?"
+        return BoardError(f"{name}: no {self._finder.board} in {self.count} pictures{hint}.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Film:
+    """What a source shows. seen: by frame index. times: of all frames that were looked at, seconds
+    on the source's own clock.
+    """
+
+    name: str
+    seen: dict[int, Sighting]
+    times: dict[int, float]
+
+    @property
+    def rate(self) -> float | None:
+        """Frames a second, where there are enough to tell."""
+        gaps = np.diff(list(self.times.values())) / np.maximum(np.diff(list(self.times)), 1)
+        usual = float(np.median(gaps)) if len(gaps) else 0.0
+        return 1 / usual if usual > 0 else None
+
+
+def film(
     settings: SourceSettings, board: Board, wanted: Callable[[int], bool] = lambda _: True
-) -> tuple[str, dict[int, Sighting]]:
-    """The source's name, and by frame index what was found; BoardError where nothing was."""
-    finder = Finder(board)
-    found: dict[int, Sighting] = {}
-    kept: list[Gray] = []
-    count = 0
+) -> Film:
+    """The board in the wanted frames of a source; BoardError where it is in none."""
+    search = Search(board)
+    seen: dict[int, Sighting] = {}
+    times: dict[int, float] = {}
     with open_source(settings) as source:
         for frame in source:
             if not wanted(frame.index):
                 continue
-            gray = np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8)
-            count += 1
-            seen = finder.find(gray)
-            if seen is not None:
-                found[frame.index] = seen
-            elif not found and (count & (count - 1)) == 0 and len(kept) < KEPT:
-                kept.append(_small(gray))  # the 1st, 2nd, 4th, 8th …
+            times[frame.index] = frame.time
+            if (sight := search.find(frame.image)) is not None:
+                seen[frame.index] = sight
         for note in source.notes:
             sys.stderr.write(f"posestream: {note}\n")
-    if not found:
-        fits = better_board(board, kept)
-        hint = f": {fits}" if fits else "; look at the pictures: is it whole, sharp and lit?"
-        raise BoardError(f"{source.name}: no {board} in {count} pictures{hint}.")
-    return source.name, found
+    if not seen:
+        raise search.nothing(source.name)
+    return Film(source.name, seen, times)
+
+
+def sightings(
+    settings: SourceSettings, board: Board, wanted: Callable[[int], bool] = lambda _: True
+) -> tuple[str, dict[int, Sighting]]:
+    """The source's name, and by frame index what was found; BoardError where nothing was."""
+    found = film(settings, board, wanted)
+    return found.name, found.seen
 
 
 def _small(gray: Gray) -> Gray:

@@ -12,11 +12,15 @@ import cv2
 from calibration.camera import Rig
 from calibration.charts import residual_chart
 from calibration.commands.footage import sightings
+from calibration.commands.live import guided
 from calibration.commands.options import BoardOptions
 from calibration.errors import CalibrationError
+from calibration.files import check_free
 from calibration.intrinsics import Intrinsics, calibrate, verdict
 from calibration.rigfile import write_rig
 from realtime.config import SourceSettings
+from realtime.display import has_display
+from realtime.sources import open_source
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class Options:
     """Calibrate one camera: focal lengths, centre, distortion."""
 
     source: str
-    """A video, folder, quoted glob, or with --end a camera: the board at many places and tilts."""
+    """A video, folder or quoted glob with the board at many places and tilts; or a camera
+    (webcam[:N], rtsp://, http://), which takes the views itself and says what to do next."""
     output: Path
     """The camera file to write, a .toml; its chart goes beside it as .png."""
     board: BoardOptions = field(default_factory=BoardOptions)
@@ -36,6 +41,15 @@ class Options:
     """Stop before this frame."""
     flip: bool = False
     """The pictures are mirrored; the camera file is for pictures that are not."""
+    realtime: bool = False
+    """Play a video as if it were a camera."""
+    show: bool = field(default_factory=has_display)
+    """Of a camera, show the picture with the guidance in a window. On by default where there is a
+    display."""
+    hold: float = 1.0
+    """Of a camera, seconds that the board must stand still before a view is taken."""
+    camera_size: str | None = None
+    """Picture size to ask of a webcam, as WIDTHxHEIGHT: that of the later runs."""
     force: bool = False
     """Replace an old file; it is kept as .bak."""
 
@@ -43,18 +57,25 @@ class Options:
 def run(options: Options) -> None:
     """The camera file, the chart, the figures and the verdict."""
     board = options.board.wanted()
-    if options.output.exists() and not options.force:
-        raise CalibrationError(
-            f"{options.output} exists already; choose another name, or say --force."
-        )
-    if options.source.partition(":")[0] == "webcam" and options.end is None:
-        raise CalibrationError("A camera never ends: say --end 300 for its first 300 pictures.")
+    check_free(options.output, force=options.force)
+    if not 0 <= options.hold <= 60:
+        raise CalibrationError(f"--hold {options.hold} is not between 0 and 60 seconds.")
     settings = SourceSettings(
-        (options.source,), step=options.step, end=options.end, flip=options.flip
+        (options.source,),
+        step=options.step,
+        end=options.end,
+        flip=options.flip,
+        camera_size=options.camera_size,
+        realtime=options.realtime,
     )
-    name, seen = sightings(settings, board)
     fisheye = None if options.lens == "auto" else options.lens == "fisheye"
-    found = calibrate(list(seen.values()), board, name, fisheye=fisheye)
+    source = open_source(settings)
+    if source.live:
+        name, seen = guided(source, board, options.hold, show=options.show, fisheye=fisheye is True)
+    else:
+        name, by_frame = sightings(settings, board)
+        seen = list(by_frame.values())
+    found = calibrate(seen, board, name, fisheye=fisheye)
     write_rig(Rig((found.camera,)), options.output, force=options.force)
     chart = options.output.with_suffix(".png")
     if not cv2.imwrite(str(chart), residual_chart(found)):

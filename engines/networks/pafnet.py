@@ -64,13 +64,20 @@ class PafNet(nn.Module):
         )
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        return self.heads(self.features(picture))
+
+    def features(self, picture: Tensor) -> Tensor:
+        """(N, HEAD, H/8, W/8), what both heads see."""
         eighth = self.eighth(self.quarter(self.stem(picture)))
         sixteenth = self.sixteenth(eighth)
         last = self.last(sixteenth)
         sixteenth = sixteenth + _grown(self.from_last(last), sixteenth)
         features = self.from_eighth(eighth)
         features = features + _grown(self.from_sixteenth(sixteenth), features)
-        features = functional.relu(features)
+        return functional.relu(features)
+
+    def heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Heat maps and fields."""
         pafs = self.paf_head(features)
         heatmaps = self.heat_head(torch.cat([features, pafs], 1))
         return heatmaps, pafs

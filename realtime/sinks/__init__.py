@@ -26,13 +26,13 @@ from realtime.sinks.files import source_files
 from realtime.sinks.heatmaps import HeatmapsSink, Kind
 from realtime.sinks.images import ImageSink, ImagesSink
 from realtime.sinks.json import JsonSink
-from realtime.sinks.json3d import Json3DSink
 from realtime.sinks.lines import CsvSink, JsonLinesSink, UdpSink
 from realtime.sinks.mosaic import Mosaic
 from realtime.sinks.mot import MotSink
 from realtime.sinks.overlay import Overlay
 from realtime.sinks.progress import ProgressSink
 from realtime.sinks.sound import Sound, open_sound
+from realtime.sinks.space import open_space, space_files
 from realtime.sinks.stats import Network, StatsSink
 from realtime.sinks.video import VideoSink
 from realtime.sinks.window import WindowSink
@@ -115,9 +115,9 @@ def open_sinks(
         for sink in _open_files(own, source, origin, taken, overlay, skeleton):
             files.append(sink if len(sources) == 1 else OneView(camera, sink))
     if model is not None:
-        files.extend(_open_lines(settings, sources, taken, model))
-    if settings.json3d is not None and settings.rig is not None:
-        files.append(Json3DSink(settings.json3d, settings.rig.stem))
+        files.extend(_open_lines(settings, sources, taken, model, rig))
+        if rig is not None:
+            files.extend(open_space(settings, sources[0], taken, model.skeleton, rig))
     # Entered last, the files are finished first; then comes the summary; then the window, which
     # may wait for a key.
     front: list[Sink] = []
@@ -131,7 +131,13 @@ def open_sinks(
         own = settings if len(sources) == 1 else _of_source(settings, "*")
         written = [
             *(own.output, own.json, own.coco, own.heatmaps, own.mot),
-            *(settings.jsonl, settings.csv, settings.record, settings.stats),
+            *(
+                settings.jsonl,
+                settings.csv,
+                *space_files(settings),
+                settings.record,
+                settings.stats,
+            ),
         ]
         front.append(ProgressSink(sources, [path for path in written if path is not None]))
     return [*front, *files]
@@ -200,12 +206,16 @@ def _open_files(
 
 
 def _open_lines(
-    settings: OutputSettings, sources: Sequence[Source], taken: list[Path], model: Model
+    settings: OutputSettings,
+    sources: Sequence[Source],
+    taken: list[Path],
+    model: Model,
+    rig: Rig | None,
 ) -> Iterator[Sink]:
     """Outputs that name the source in every line, so that one serves all."""
     if settings.jsonl is not None:
         names = [source.name for source in sources]
-        header = header_line(model.name, model.skeleton, names)
+        header = header_line(model.name, model.skeleton, names, rig)
         yield JsonLinesSink(settings.jsonl, taken, header, angles=settings.angles)
     if settings.csv is not None:
         yield CsvSink(settings.csv, taken, model.skeleton)

@@ -7,17 +7,23 @@ from typing import Self
 
 import numpy as np
 
+from engines.convert import origins
+from engines.skeleton import Skeleton
 from realtime.poses import Poses3D, Result
 from realtime.sinks.files import check_folder, write_whole
 
 
 class Json3DSink:
-    """Writes `<rig>_%012d_keypoints.json`, instants counted from 0, also those without people."""
+    """Writes `<rig>_%012d_keypoints.json`, instants counted from 0, also those without people.
 
-    def __init__(self, folder: Path, rig: str) -> None:
+    skeleton: whose keypoints to write in place of the model's.
+    """
+
+    def __init__(self, folder: Path, rig: str, skeleton: Skeleton | None = None) -> None:
         check_folder(folder, "--json3d")
         self._folder = folder
         self._rig = rig
+        self._skeleton = skeleton
         self._count = 0
 
     def __enter__(self) -> Self:
@@ -30,14 +36,23 @@ class Json3DSink:
         """One file."""
         if result.poses3d is not None:
             path = self._folder / f"{self._rig}_{self._count:012d}_keypoints.json"
-            write_whole(path, openpose_json3d(result.poses3d).encode())
+            write_whole(path, openpose_json3d(result.poses3d, self._skeleton).encode())
             self._count += 1
 
 
-def openpose_json3d(poses: Poses3D) -> str:
-    """x, y, z in metres and 1 for each keypoint that is known, four times 0 otherwise."""
+def openpose_json3d(poses: Poses3D, skeleton: Skeleton | None = None) -> str:
+    """x, y, z in metres and 1 for each keypoint that is known, four times 0 otherwise.
+
+    skeleton: whose keypoints to write in place of their own, as in `engines.convert`.
+    """
+    points = poses.xyz
+    if skeleton is not None and skeleton is not poses.skeleton:
+        points = np.full((len(poses), len(skeleton.keypoints), 3), np.nan)
+        for n, at in enumerate(origins(poses.skeleton, skeleton)):
+            if at:
+                points[:, n] = poses.xyz[:, at].mean(1)
     people = []
-    for identity, xyz in zip(poses.id.tolist(), poses.xyz, strict=True):
+    for identity, xyz in zip(poses.id.tolist(), points, strict=True):
         known = ~np.isnan(xyz[:, :1])
         numbers = np.concatenate([np.where(known, xyz, 0), known], axis=1).ravel().tolist()
         triples = ",".join(f"{number:.6g}" for number in numbers)

@@ -16,7 +16,7 @@ import numpy as np
 
 from engines.skeleton import Skeleton
 from realtime.errors import OutputError
-from realtime.lines import frame_line, keypoint_triples
+from realtime.lines import keypoint_triples, result_lines
 from realtime.poses import Result, View
 from realtime.sinks.files import broken, check_file, write_all
 
@@ -74,7 +74,7 @@ class JsonLinesSink:
 
     def write(self, result: Result) -> None:
         """One line a view."""
-        lines = (frame_line(view, angles=self._angles) for view in result.views if view)
+        lines = result_lines(result, angles=self._angles)
         self._file.append("".join(f"{line}\n" for line in lines))
 
 
@@ -91,7 +91,7 @@ class CsvSink:
         self._head = ["source", "index", "time", "id", "score", *names]
 
     def __enter__(self) -> Self:
-        self._file.open(_rows([self._head]))
+        self._file.open(text_rows([self._head]))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -101,7 +101,7 @@ class CsvSink:
         """The rows of all views."""
         rows = [row for view in result.views if view for row in _people(view)]
         if rows:
-            self._file.append(_rows(rows))
+            self._file.append(text_rows(rows))
 
 
 class UdpSink:
@@ -134,11 +134,11 @@ class UdpSink:
 
     def write(self, result: Result) -> None:
         """One datagram a view."""
-        for view in filter(None, result.views):
-            line = frame_line(view, angles=self._angles).encode()
-            if len(line) <= DATAGRAM:
+        for line in result_lines(result, angles=self._angles):
+            data = line.encode()
+            if len(data) <= DATAGRAM:
                 with suppress(OSError):  # a full buffer, or nobody there: the next one is newer
-                    self._socket.sendto(line, self._target)
+                    self._socket.sendto(data, self._target)
 
 
 def _people(view: View) -> list[Sequence[object]]:
@@ -154,7 +154,8 @@ def _people(view: View) -> list[Sequence[object]]:
     return rows
 
 
-def _rows(rows: Sequence[Sequence[object]]) -> str:
+def text_rows(rows: Sequence[Sequence[object]]) -> str:
+    """Rows of a table as lines of CSV."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()

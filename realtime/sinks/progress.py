@@ -53,6 +53,8 @@ class ProgressSink:
         self._frames = self._people = self._frames_shown = 0
         self._rate = self._age = 0.0
         self._dropped = 0
+        self._known: set[int] | None = None  # ids in space, None without a rig
+        self._present = 0
         live = sources[0].live
         totals = [None if source.live else source.total for source in sources]
         total = None if None in totals else max(filter(None, totals), default=0)
@@ -84,6 +86,9 @@ class ProgressSink:
         if self._first is None:
             self._first = now
         people = sum(len(view.tracks) for view in result.views if view)
+        if result.poses3d is not None:
+            self._known = {*(self._known or ()), *result.poses3d.id.tolist()}
+            self._present += len(result.poses3d)
         self._dropped = result.dropped
         age = now - min(view.frame.captured for view in result.views if view)
         self._frames += 1
@@ -109,6 +114,9 @@ class ProgressSink:
         parts = [f"{self._frames} frames" if self._frames != 1 else "1 frame"]
         if self._frames:
             parts.append(f"{self._people / self._frames:.1f} people a frame")
+        if self._known is not None:
+            share = self._present / self._frames
+            parts.append(f"{len(self._known)} in space, {share:.1f} at a time")
         if self._first is not None and self._latest > self._first:
             parts.append(f"{(self._frames - 1) / (self._latest - self._first):.1f} fps")
         parts.append(f"{self._clock() - self._began:.1f} s in all")

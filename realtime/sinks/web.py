@@ -39,7 +39,7 @@ class WebSink:
         self.address = address
         self._token = token
         self._model = model
-        self._header = header_line(model, skeleton, sources)
+        self._header = header_line(model, skeleton, sources, rig)
         self._space = space_header(rig, skeleton) if rig is not None else None
         self._sources = sources
         self._shown = shown or Shown(keypoints=skeleton.keypoints)

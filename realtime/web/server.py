@@ -20,7 +20,7 @@ from aiohttp.log import ws_logger
 from aiohttp.typedefs import Handler
 
 from realtime.errors import SettingsError
-from realtime.lines import frame_line
+from realtime.lines import result_lines
 from realtime.look import Look, Shown, looks, parse_look
 from realtime.poses import Result
 from realtime.web.figures import Figures
@@ -103,7 +103,7 @@ class Server:
 
     async def _serve(self) -> None:
         app = web.Application(middlewares=[self._guarded])
-        app.on_response_prepare.append(_add_headers)
+        app.on_response_prepare.append(add_headers)
         app.router.add_get("/", self._get_page)
         app.router.add_get("/ws", self._get_lines)
         app.router.add_get("/space", self._get_space_page)
@@ -118,7 +118,7 @@ class Server:
         runner = web.AppRunner(
             app,
             access_log=None,
-            logger=_quiet_logger(),
+            logger=quiet_logger(),
             handler_cancellation=True,
             shutdown_timeout=GRACE,
             keepalive_timeout=DEAD,
@@ -151,7 +151,7 @@ class Server:
             self._figures.add(result, now)
             self._newest = result
             if self._readers:
-                for line in [frame_line(view).encode() for view in result.views if view]:
+                for line in [line.encode() for line in result_lines(result)]:
                     packed = text_frame(line)
                     for box in self._readers:
                         if not box.pass_on(packed):
@@ -381,11 +381,11 @@ async def _send(
         transport.abort()
 
 
-async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(HEADERS)
 
 
-def _quiet_logger() -> logging.Logger:
+def quiet_logger() -> logging.Logger:
     """Defects are logged; what strangers send that is not HTTP is their own affair, and so are
     the subprotocols that they ask for.
     """

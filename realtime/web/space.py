@@ -1,13 +1,16 @@
-"""People in space, and the cameras around them, as lines of JSON for a page."""
+"""People in space, and the cameras around them, as JSON for a page."""
 
 from __future__ import annotations
 
 import json
+from importlib.resources import files
+from typing import Any
 
 import numpy as np
 
-from calibration.camera import Camera, Rig
-from calibration.lens import Doubles
+from calibration.camera import Rig
+from calibration.corners import Corners
+from calibration.view import grid_step, reach, sight, upwards, worst
 from engines.skeleton import Skeleton
 from realtime.poses import Result
 
@@ -20,15 +23,7 @@ def space_header(rig: Rig, skeleton: Skeleton) -> str:
             "keypoints": list(skeleton.keypoints),
             "limbs": [list(limb) for limb in skeleton.drawn],
         },
-        "up": upwards(rig).tolist(),
-        "cameras": [
-            {
-                "name": camera.name,
-                "centre": camera.centre.round(4).tolist(),
-                "corners": corners(camera).round(4).tolist(),
-            }
-            for camera in rig.cameras
-        ],
+        **_cameras(rig),
     }
     return json.dumps(header, separators=(",", ":"))
 
@@ -44,20 +39,35 @@ def space_line(result: Result) -> str:
     return json.dumps(line, separators=(",", ":"), default=np.ndarray.tolist)
 
 
-def upwards(rig: Rig) -> Doubles:
-    """(3,) the axis of the world that is up where cameras stand upright, as most do."""
-    up = -rig.rotations[:, 1].sum(0)
-    axis = np.zeros(3)
-    axis[np.abs(up).argmax()] = np.sign(up[np.abs(up).argmax()])
-    return axis
+def still_page(rig: Rig, corners: Corners | None = None) -> str:
+    """The page of a rig alone, whole in itself; corners: of boards, coloured by residual."""
+    step = grid_step(0.6 * reach(rig))
+    many = "1 camera" if len(rig) == 1 else f"{len(rig)} cameras"
+    scene: dict[str, Any] = {**_cameras(rig), "reach": round(reach(rig), 4), "step": step}
+    scene["about"] = f"{many}; a square of the ground is {step:.4g} m"
+    if corners is not None and len(corners):
+        share = (corners.error / worst(corners)).clip(0, 1)
+        scene["corners"] = np.column_stack([corners.xyz.round(4), share.round(3)]).tolist()
+        scene["about"] += (
+            f"; {len(corners)} board corners, green 0 px to red {worst(corners):.2f} px and more"
+        )
+    # No name of a camera may end the element that holds it.
+    text = json.dumps(scene, separators=(",", ":")).replace("<", "\\u003c")
+    page = (files("realtime.web") / "space.html").read_text(encoding="utf-8")
+    return page.replace(
+        "<script>", f'<script type="application/json" id="still">{text}</script>\n<script>', 1
+    )
 
 
-def corners(camera: Camera) -> Doubles:
-    """(4, 3) directions in the world to the picture's corners, a metre deep; without distortion,
-    which no lens model holds for certain out there.
-    """
-    wide, high = camera.size
-    pixels = np.array([[0, 0], [wide, 0], [wide, high], [0, high]]) - 0.5
-    flat = (pixels - camera.matrix[:2, 2]) / camera.matrix.diagonal()[:2]
-    ahead: Doubles = np.concatenate([flat, np.ones((4, 1))], axis=1) @ camera.rotation
-    return ahead
+def _cameras(rig: Rig) -> dict[str, Any]:
+    return {
+        "up": upwards(rig).tolist(),
+        "cameras": [
+            {
+                "name": camera.name,
+                "centre": camera.centre.round(4).tolist(),
+                "corners": sight(camera).round(4).tolist(),
+            }
+            for camera in rig.cameras
+        ],
+    }

@@ -13,6 +13,7 @@ import aiohttp
 import numpy as np
 import pytest
 
+from calibration.view import sight, upwards
 from engines.skeleton import named_skeleton
 from realtime.config import OutputSettings
 from realtime.errors import SettingsError
@@ -21,7 +22,7 @@ from realtime.sinks.json3d import openpose_json3d
 from realtime.sinks.web import WebSink
 from realtime.space import Space
 from realtime.web.address import Address
-from realtime.web.space import corners, space_header, space_line, upwards
+from realtime.web.space import space_header, space_line
 from tests.bodies import BODY25, body, sightings
 from tests.browser import CHROMIUM, browser
 from tests.calibration.cameras import ring
@@ -58,7 +59,7 @@ def test_cameras_and_people_as_lines() -> None:
         pinhole = replace(camera, distortion=np.zeros(0))
         wide, high = camera.size
         expected = np.array([[0, 0], [wide, 0], [wide, high], [0, high]]) - 0.5
-        assert np.allclose(pinhole.project(camera.centre + corners(camera)), expected)
+        assert np.allclose(pinhole.project(camera.centre + sight(camera)), expected)
     result = seen()
     assert result.poses3d is not None
     result.poses3d.xyz[0, 3] = np.nan
@@ -67,6 +68,24 @@ def test_cameras_and_people_as_lines() -> None:
     assert [one["id"] for one in line["people"]] == [0, 1]
     assert line["people"][0]["xyz"][3] is None
     assert np.allclose(line["people"][1]["xyz"], result.poses3d.xyz[1], atol=1e-4)
+
+
+def test_lines_for_programs_hold_the_people_too() -> None:
+    async def visit() -> None:
+        with sink() as server:
+            url = f"http://127.0.0.1:{server.address.port}"
+            async with aiohttp.ClientSession() as client, client.ws_connect(f"{url}/ws") as lines:
+                assert "xyz" in (await lines.receive_json())["space"]
+                result = seen()
+                server.write(result)
+                first, second = [await lines.receive_json() for _ in range(2)]
+        assert result.poses3d is not None
+        assert [one["id"] for one in first["space"]] == [0, 1]
+        assert np.allclose(first["space"][1]["xyz"], result.poses3d.xyz[1], atol=1e-4)
+        assert first["space"][0]["views"] == [4] * 25
+        assert (second["source"], "space" in second) == ("cam1", False)
+
+    asyncio.run(visit())
 
 
 def test_the_page_knows_the_limbs_of_openpose_json() -> None:

@@ -15,13 +15,15 @@ torch = pytest.importorskip(
     "torch", reason="torch is missing: pip install -r requirements-train.txt"
 )
 onnx = pytest.importorskip("onnx", reason="onnx is missing: pip install -r requirements-train.txt")
+pytest.importorskip("matplotlib", reason="for training: pip install -r requirements-train.txt")
 
 from training import train as trainer  # noqa: E402
 from training.batches import Batch  # noqa: E402
-from training.device import DeviceBatches, Places  # noqa: E402
+from training.device import DeviceBatches, Places, torch_teacher  # noqa: E402
 from training.errors import TrainingError  # noqa: E402
 from training.graph import Graph  # noqa: E402
 from training.photos import Photo  # noqa: E402
+from training.teacher import Teacher  # noqa: E402
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -29,9 +31,9 @@ pytestmark = pytest.mark.timeout(60)
 class Brightness(torch.nn.Module):
     """A teacher whose first heat map is how bright each cell is."""
 
-    def forward(self, picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, picture: torch.Tensor) -> tuple[torch.Tensor, ...]:
         cells = torch.nn.functional.avg_pool2d(picture.mean(1, keepdim=True), 8) / 255
-        return cells.repeat(1, 19, 1, 1), cells.repeat(1, 38, 1, 1)
+        return tuple(cells.repeat(1, count, 1, 1) for count in (19, 38, 128))
 
 
 def smooth(seed: int, wide: int, high: int) -> Image:
@@ -105,7 +107,7 @@ def test_batches_are_the_same_for_the_same_seed_alone() -> None:
 
 def test_the_maps_are_those_of_the_good_picture_at_its_place() -> None:
     """What the student sees is worse, but lies the same way as what the teacher saw."""
-    pictures, heatmaps, _ = DeviceBatches(TAKEN, Brightness(), "cpu")(64, 64, (3,))
+    pictures, heatmaps, *_ = DeviceBatches(TAKEN, Brightness(), "cpu")(64, 64, (3,))
     shown = pictures.float().mean(-1).reshape(64, 8, 8, 8, 8).mean((2, 4)) / 255
     alike = [
         np.corrcoef(a.ravel(), b.ravel())[0, 1]
@@ -123,6 +125,11 @@ def test_a_crowd_is_made_of_four_places_and_covers_the_crop() -> None:
     areas = ((box[..., 2] - box[..., 0]) * (box[..., 3] - box[..., 1])).sum(0)
     assert (areas == 64 * 64).all()
     assert torch.equal(places.crop[200 : 200 + crowds], places.crop[200 + crowds :][:crowds])
+
+
+def crowd_of_photos(data: Path) -> Image:
+    paths = sorted((data / "coco-dev" / "images").iterdir())[:4]
+    return np.stack([cv2.resize(cv2.imread(str(path)), (256, 256)) for path in paths])
 
 
 def tiny(path: Path, last: str = "Relu") -> Path:
@@ -173,6 +180,17 @@ def test_a_graph_gives_what_openvino_gives(tmp_path: Path) -> None:
 def test_the_teacher_gives_what_openvino_gives(data: Path) -> None:
     picture = np.random.default_rng(1).integers(0, 256, (1, 3, 64, 96)).astype(np.float32)
     agree(data / "models" / "human-pose-estimation-0001.onnx", picture, 1e-4)
+
+
+def test_both_teachers_teach_the_same(data: Path) -> None:
+    """The INT8 one of the CPU and the fp32 one of a GPU, their features included."""
+    image = crowd_of_photos(data)
+    module = torch_teacher("cpu")
+    with torch.inference_mode():
+        wanted = module(torch.from_numpy(image).permute(0, 3, 1, 2).float())
+    for have, want in zip(Teacher(1)(image), wanted, strict=True):
+        assert have.shape == want.shape
+        assert np.corrcoef(have.ravel(), want.numpy().ravel())[0, 1] > 0.95
 
 
 def test_an_operation_that_is_not_provided_is_named(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.synth import crowd, render
+from tests.synth import CHANNELS, crowd, render
 
 MISSING = "for training: pip install -r requirements-train.txt"
 torch = pytest.importorskip("torch", reason=MISSING)
@@ -33,21 +33,37 @@ def drawn(people: list[np.ndarray], size: tuple[int, int]) -> tuple[torch.Tensor
 
 @pytest.mark.parametrize("count", [1, 4])
 def test_labels_are_drawn_as_openpose_draws_them(count: int) -> None:
-    people = crowd(count, (320, 240), np.random.default_rng(count))
-    wanted = render(people, (320, 240))
-    for have, want in zip(drawn(people, (320, 240)), wanted, strict=True):
+    people = crowd(count, (480, 320), np.random.default_rng(count))
+    wanted = render(people, (480, 320))
+    for have, want in zip(drawn(people, (480, 320)), wanted, strict=True):
         np.testing.assert_allclose(have.numpy(), want, atol=1e-4)
 
 
 def test_what_nobody_labelled_is_left_to_the_teacher() -> None:
-    (someone,) = crowd(1, (160, 160), np.random.default_rng(0), ["standing"])
+    (someone,) = crowd(1, (640, 640), np.random.default_rng(0), ["standing"])
     someone[4:] = np.nan
-    heatmaps, pafs = torch.full((1, 19, 20, 20), 0.3), torch.full((1, 38, 20, 20), 0.3)
+    heatmaps, pafs = torch.full((1, 19, 80, 80), 0.05), torch.full((1, 38, 80, 80), 0.05)
     points = torch.from_numpy(someone[None].astype(np.float32))
     add_labels(heatmaps, pafs, torch.tensor([0]), points)
-    assert (heatmaps[0, 4:18] == 0.3).all()
+    assert (heatmaps[0, 4:18] == 0.05).all()
     assert (heatmaps[0, :4].amax((1, 2)) > 0.7).all()
-    assert ((pafs == 0.3).all(0).all(0).sum() > 200).item()  # cells without a limb
+    assert ((pafs == 0.05).all(0).all(0).sum() > 200).item()  # cells without a limb
+
+
+def test_what_the_teacher_saw_stands() -> None:
+    """Weaker than a label would be drawn; what it missed beside it is drawn."""
+    (someone,) = crowd(1, (160, 160), np.random.default_rng(0), ["standing"])
+    heatmaps, pafs = (torch.from_numpy(0.5 * one)[None] for one in render([someone], (160, 160)))
+    wrist, forearm = SKELETON.keypoints.index("left_wrist"), CHANNELS[5]
+    heatmaps[:, wrist] = pafs[:, forearm[0]] = pafs[:, forearm[1]] = 0
+    before = heatmaps.clone(), pafs.clone()
+    points = torch.from_numpy(someone[None].astype(np.float32))
+    add_labels(heatmaps, pafs, torch.tensor([0]), points)
+    changed = {int(one) for one in (heatmaps - before[0])[0, :18].abs().amax((1, 2)).nonzero()}
+    assert changed == {wrist}
+    changed = {int(one) for one in (pafs - before[1])[0].abs().amax((1, 2)).nonzero()}
+    assert changed == set(forearm)
+    assert heatmaps[0, wrist].max() > 0.7
 
 
 def test_people_too_small_to_be_told_apart_are_not_drawn() -> None:

@@ -19,6 +19,7 @@ from tests.synth import crowd, scene
 MISSING = "for training: pip install -r requirements-train.txt"
 torch = pytest.importorskip("torch", reason=MISSING)
 pytest.importorskip("onnx", reason=MISSING)
+pytest.importorskip("matplotlib", reason=MISSING)
 
 from engines.networks.pafnet import PafNet  # noqa: E402
 from training import train as trainer  # noqa: E402
@@ -26,15 +27,17 @@ from training.batches import make_batch  # noqa: E402
 from training.errors import TrainingError  # noqa: E402
 from training.export import ExportSettings, averaged, export  # noqa: E402
 from training.photos import read_photos  # noqa: E402
-from training.train import Student, TrainSettings, prepared, train  # noqa: E402
+from training.student import MEAN, Student, prepared  # noqa: E402
+from training.train import TrainSettings, train  # noqa: E402
 
 
-def teach(crops: Image) -> tuple[Floats, Floats]:
+def teach(crops: Image) -> tuple[Floats, Floats, Floats]:
     """A teacher that finds a nose wherever it is bright."""
     small = np.stack([cv2.resize(one, None, fx=1 / 8, fy=1 / 8) for one in crops])
     heatmaps = np.zeros((len(crops), 19, *small.shape[1:3]), np.float32)
     heatmaps[:, 0] = small.mean(-1) / 255
-    return heatmaps, np.zeros((len(crops), 38, *small.shape[1:3]), np.float32)
+    pafs = np.zeros((len(crops), 38, *small.shape[1:3]), np.float32)
+    return heatmaps, pafs, np.repeat(heatmaps[:, :1], 128, 1)
 
 
 @pytest.fixture
@@ -112,6 +115,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_was_not(photos: Path, tmp_path:
     train(settings(photos, tmp_path / "whole", 4))
     train(settings(photos, tmp_path / "parts", 2))
     train(settings(photos, tmp_path / "parts", 4))
+    assert cv2.imread(str(tmp_path / "parts" / "curve.png")).std() > 5
     whole, parts = (averaged(tmp_path / name)[0].state_dict() for name in ("whole", "parts"))
     for name, value in whole.items():
         torch.testing.assert_close(parts[name], value, msg=lambda text, name=name: f"{name} {text}")
@@ -121,7 +125,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_was_not(photos: Path, tmp_path:
 def test_it_learns(photos: Path, tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as pool:
         batch = make_batch(read_photos(photos), teach, 4, 64, (9,), pool)
-    student = Student(settings(photos, tmp_path, 0))
+    student = Student(1)
     losses = [student.learn(batch, 1e-3) for _ in range(30)]
     assert losses[-1] < 0.3 * losses[0]
 
@@ -154,6 +158,30 @@ def test_what_is_exported_runs_as_the_network_does(photos: Path, tmp_path: Path)
     found = compiled(prepared(picture).numpy())
     for name, want in zip(("heat", "paf"), wanted, strict=True):
         np.testing.assert_allclose(found[name], want, atol=2e-3)
-    assert card.input.mean == (trainer.MEAN,) * 3
+    assert card.input.mean == (MEAN,) * 3
     with pytest.raises(TrainingError, match=r"must end in \.toml"):
         export(ExportSettings(tmp_path / "run", tmp_path / "own.onnx"))
+
+
+def test_the_int8_form_finds_what_the_network_finds(photos: Path, tmp_path: Path) -> None:
+    pytest.importorskip("nncf", reason=MISSING)
+    student = Student(1)
+    with ThreadPoolExecutor(1) as pool:
+        batch = make_batch(read_photos(photos), teach, 4, 64, (9,), pool)
+    for _ in range(20):
+        student.learn(batch, 1e-3)
+    (tmp_path / "run").mkdir()
+    student.save(tmp_path / "run" / "checkpoint.pt")
+    card = load_card(str(export(ExportSettings(tmp_path / "run", tmp_path / "own.toml", photos))))
+    maps = []
+    for precision in ("int8", "fp32"):
+        located = locate(card, precision, download=False)
+        hint = {"INFERENCE_PRECISION_HINT": "f32"}
+        network = (
+            pytest.importorskip("openvino").Core().compile_model(located.paths[0], "CPU", hint)
+        )
+        maps.append(network(prepared(batch.pictures).numpy())["heat"][:, 0])
+        assert located.weights.precision[-1] == precision
+    assert np.corrcoef(maps[0].ravel(), maps[1].ravel())[0, 1] > 0.9
+    assert not np.array_equal(*maps)
+    assert sum(one.stat().st_size for one in locate(card, "int8", download=False).paths) < 6e6

@@ -2,6 +2,6 @@
 
 KINDS = (
     "streams",  # first, as they wait more than they work
-    *("videos", "images", "keypoints", "cards", "rigs", "settings", "commands"),
+    *("videos", "images", "keypoints", "cards", "rigs", "foreign", "settings", "commands"),
     *("requests", "websockets", "downloads"),
 )

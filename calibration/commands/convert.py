@@ -1,0 +1,55 @@
+"""Camera files of other programs."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from calibration.errors import CalibrationError
+from calibration.formats import read, write
+
+NAMED = 8  # keys that are left out
+
+
+@dataclass(frozen=True)
+class Options:
+    """Convert cameras from one form to another; names of files say which.
+
+    Read: a rig .toml (of Anipose, FreeMoCap, Pose2Sim, caliscope), Qualisys' .qca.txt, OpenCV's or
+    OpenPose's .xml, .yml of one camera or a folder of them. Written: .toml, or a folder (or one
+    .xml) as OpenPose reads it.
+    """
+
+    input: tyro.conf.Positional[Path]
+    """What to read."""
+    output: tyro.conf.Positional[Path]
+    """What to write."""
+    size: str | None = None
+    """Width and height of the pictures, where the files do not say it: 1280x720."""
+    force: bool = False
+    """Replace old files; they are kept as .bak."""
+
+
+def run(options: Options) -> None:
+    """The files, the cameras' names, and what could not go along."""
+    found = read(options.input, parse_size(options.size))
+    left = found.left + write(found.rig, options.output, force=options.force, offsets=found.offsets)
+    if left:
+        rest = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
+        sys.stderr.write(f"posestream: left out {', '.join(left[:NAMED])}{rest}\n")
+    names = ", ".join(camera.name for camera in found.rig.cameras)
+    sys.stdout.write(f"{options.output}: {names}\n")
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """Of WIDTHxHEIGHT; CalibrationError where it is something else."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text, re.ASCII)
+    if not found:
+        raise CalibrationError(f"--size {text!r} is not WIDTHxHEIGHT, for example 1280x720.")
+    return int(found[1]), int(found[2])

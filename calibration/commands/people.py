@@ -1,0 +1,157 @@
+"""A rig from people who walk about: no board."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from calibration.camera import Rig
+from calibration.commands.extrinsics import named_apart, read_timestamps
+from calibration.commands.walkers import FootageOptions, chosen, watch
+from calibration.errors import CalibrationError
+from calibration.files import check_free
+from calibration.people import Located, locate_people
+from calibration.rigfile import read_rig, write_rig
+from calibration.upright import height, scaled, stood
+
+USUAL = 0.4  # of the people that cameras share as a rule, below which a link is called weak
+UNSURE = np.radians(0.5)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Calibrate where cameras stand, from people who walk about before them."""
+
+    source: tuple[str, ...]
+    """For each camera a video, or a folder of OpenPose JSON; synchronised."""
+    output: Path
+    """The rig file to write, a .toml."""
+    intrinsics: tuple[Path, ...] = ()
+    """A camera file for each --source, in the same order, or one rig file with all of them."""
+    height_of: float | None = None
+    """How tall the people are in metres (the mean of them): sets the scale."""
+    distance: tuple[str, str, float] | None = None
+    """Two cameras (by name, or number from 0) and the metres between them: sets the scale."""
+    timestamps: Path | None = None
+    """Table of sync_index, cam_id, frame_index, as --record writes; else frames pair by time."""
+    footage: FootageOptions = field(default_factory=FootageOptions)
+    force: bool = False
+    """Replace an old file; it is kept as .bak."""
+
+
+def run(options: Options) -> None:
+    """The rig file, and how well all fits."""
+    _check(options)
+    check_free(options.output, force=options.force)
+    cameras = [camera for path in options.intrinsics for camera in read_rig(path).cameras]
+    cameras = named_apart(chosen(cameras, len(options.source), options.intrinsics))
+    ends = _ends(options, [camera.name for camera in cameras])
+    synced = None
+    if options.timestamps is not None:
+        synced = read_timestamps(options.timestamps, len(cameras))
+    seen = watch(options.source, cameras, options.footage, synced)
+    found = locate_people(cameras, seen.crowds)
+    tall = height(found.xyz, seen.keypoints)
+    if ends is not None and options.distance is not None:
+        apart = float(np.linalg.norm(found.rig.centres[ends[0]] - found.rig.centres[ends[1]]))
+        factor = options.distance[2] / apart
+    elif not np.isfinite(tall):
+        raise CalibrationError(
+            "Nobody is seen from the ankles to the head often enough to take --height-of from; "
+            "measure between two cameras and say --distance."
+        )
+    else:
+        assert options.height_of is not None
+        factor = options.height_of / tall
+    rig, _ = stood(scaled(found.rig, factor), factor * found.xyz, seen.keypoints)
+    write_rig(rig, options.output, force=options.force)
+    sys.stdout.write(report(found, rig, factor * tall) + f"{options.output}\n")
+
+
+def _check(options: Options) -> None:
+    if len(options.source) < 2:
+        raise CalibrationError("A rig needs two cameras at least: give --source for each.")
+    if not options.intrinsics:
+        raise CalibrationError(
+            "--intrinsics is missing: people tell where cameras stand, not what lenses they have; "
+            "`python -m calibration intrinsics` measures those."
+        )
+    if (options.height_of is None) == (options.distance is None):
+        raise CalibrationError(
+            "How large is all this? Give either --height-of METRES (how tall the people are) or "
+            "--distance CAMERA CAMERA METRES."
+        )
+    tall = options.height_of
+    if tall is not None and not 0.5 <= tall <= 2.5:
+        raise CalibrationError(f"--height-of {tall} is no height of people in metres (1.80).")
+
+
+def _ends(options: Options, names: list[str]) -> tuple[int, int] | None:
+    """Numbers of the two cameras of --distance."""
+    if options.distance is None:
+        return None
+    *ends, metres = options.distance
+    if not 0 < metres < np.inf:
+        raise CalibrationError(f"--distance {metres} is no distance in metres.")
+    found = []
+    for end in ends:
+        if end in names:
+            found.append(names.index(end))
+        elif end.isdecimal() and int(end) < len(names):
+            found.append(int(end))
+        else:
+            raise CalibrationError(
+                f"--distance names {end!r}; the cameras are {', '.join(names)} (or 0 to "
+                f"{len(names) - 1})."
+            )
+    if found[0] == found[1]:
+        raise CalibrationError("--distance needs two different cameras.")
+    return found[0], found[1]
+
+
+def report(found: Located, rig: Rig, tall: float) -> str:
+    """How the cameras were joined, how well all fits, and what is weak."""
+    names = [camera.name for camera in rig.cameras]
+    lines = [f"{len(found.xyz)} people (each at one instant) of {found.gathered} put together"]
+    for link in found.tree:
+        tracks = len(link.tracks)
+        lines.append(
+            f"joined by {names[link.first]} and {names[link.second]}: {tracks} pairs of tracks, "
+            f"{len(link.view.couples)} poses in common"
+        )
+    for n, name in enumerate(names):
+        known = np.isfinite(found.error[n])
+        own = found.error[n][found.used[n]]
+        lines.append(
+            f"{name:14} RMS {np.sqrt((own**2).mean()):.2f} px, {len(own) / known.sum():.0%} of "
+            f" {known.sum()} keypoints fit; at {np.round(rig.centres[n], 2).tolist()} m"
+        )
+    lines.append(f"RMS            {found.rms:.2f} px")
+    if np.isfinite(tall):
+        lines.append(f"people         {tall:.2f} m tall in the mean")
+    lines.append(f"verdict        {verdict(found, names)}")
+    return "\n".join(lines) + "\n"
+
+
+def verdict(found: Located, names: list[str]) -> str:
+    """Which link is weak, in words."""
+    shared = found.shared - np.diag(found.shared.diagonal())
+    most = shared.sum(1)
+    weakest = int(most.argmin())
+    if most[weakest] < USUAL * np.median(most):
+        other = names[int(shared[weakest].argmax())]
+        return (
+            f"{names[weakest]} is the weakest: it has {most[weakest]} poses in common with others "
+            f"(most with {other}), where others have {np.median(most):.0f}; let people walk more "
+            "where it and others see them"
+        )
+    if found.turns.max() > UNSURE:
+        worst = int(found.turns.argmax())
+        return (
+            f"{names[worst]} is known to {np.degrees(found.turns[worst]):.1f} degrees only; let "
+            "people walk more, near and far and to all sides"
+        )
+    return "good: all cameras have people enough in common"

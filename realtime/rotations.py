@@ -1,0 +1,89 @@
+"""Rotation matrices of many moments at once, (T, 3, 3), and their angles."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.lens import Doubles
+
+AXES = "XYZ"
+
+
+def unit(vectors: Doubles) -> Doubles:
+    """(..., 3) of length 1; NaN where they have none."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    scaled: Doubles = vectors / np.where(length > 1e-9, length, np.nan)
+    return scaled
+
+
+def swing(rest: Doubles, aim: Doubles) -> Doubles:
+    """The least rotations that take (3,) rest to unit vectors (T, 3), without any twist."""
+    cross, cos = np.cross(rest, aim), aim @ rest
+    skew = _skew(cross)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        turn: Doubles = np.eye(3) + skew + skew @ skew / (1 + cos)[:, None, None]
+    other = np.eye(3)[np.abs(rest).argmin()]
+    about = unit(np.cross(rest, other))  # half a turn about any axis across
+    turn[cos < -1 + 1e-9] = 2 * np.outer(about, about) - np.eye(3)
+    return turn
+
+
+def about(axis: Doubles, angles: Doubles) -> Doubles:
+    """Rotations about the unit vector (3,) by (T,) radians."""
+    skew = _skew(axis)
+    sin, cos = np.sin(angles)[:, None, None], np.cos(angles)[:, None, None]
+    turn: Doubles = np.eye(3) + sin * skew + (1 - cos) * (skew @ skew)
+    return turn
+
+
+def frames(first: Doubles, second: Doubles, axes: str) -> Doubles:
+    """Worlds whose first axis of `axes` points along `first` (T, 3), the second near `second`."""
+    one = unit(first)
+    other = unit(second - (second * one).sum(-1, keepdims=True) * one)
+    at, beside = AXES.index(axes[0]), AXES.index(axes[1])
+    sign = 1 if (beside - at) % 3 == 1 else -1
+    turn = np.empty((*one.shape, 3))
+    turn[..., at], turn[..., beside] = one, other
+    turn[..., 3 - at - beside] = sign * np.cross(one, other)
+    return turn
+
+
+def euler(turn: Doubles, order: str) -> Doubles:
+    """(T, 3) degrees about the moving axes in this order ("ZXY": first Z), without jumps.
+
+    Of the two triples that mean the same rotation each is the one nearer to that before.
+    """
+    i, j, k = (AXES.index(axis) for axis in order)
+    sign = 1 if (j - i) % 3 == 1 else -1
+    middle = np.arcsin((sign * turn[:, i, k]).clip(-1, 1))
+    first = np.arctan2(-sign * turn[:, j, k], turn[:, k, k])
+    last = np.arctan2(-sign * turn[:, i, j], turn[:, i, i])
+    one = np.stack([first, middle, last], axis=1)
+    other = np.stack([first + np.pi, np.pi - middle, last + np.pi], axis=1)
+    # From one to the other is as far as back, so that steps are known before what they lead to.
+    steps = [np.abs(_short(now[1:] - one[:-1])).sum(1) for now in (one, other)]
+    changed = np.concatenate([[False], steps[1] < steps[0]])
+    nearest = np.where((changed.cumsum() % 2 == 1)[:, None], other, one)
+    return np.degrees(np.unwrap(nearest, axis=0))
+
+
+def _short(angles: Doubles) -> Doubles:
+    """Radians of the same turns from -pi to pi."""
+    short: Doubles = (angles + np.pi) % (2 * np.pi) - np.pi
+    return short
+
+
+def held(values: Doubles, known: NDArray[np.bool_]) -> Doubles:
+    """(T, ...): what is not known (T,) as it was last, before the first as it is then."""
+    last = np.maximum.accumulate(np.where(known, np.arange(len(known)), -1))
+    kept: Doubles = values[np.where(last < 0, known.argmax(), last)]
+    return kept
+
+
+def _skew(vectors: Doubles) -> Doubles:
+    """(..., 3, 3) matrices of the cross product with (..., 3)."""
+    x, y, z = np.moveaxis(vectors, -1, 0)
+    zero = np.zeros_like(x)
+    skew: Doubles = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1)
+    return skew.reshape(*vectors.shape, 3)

@@ -1,0 +1,38 @@
+"""The exported network in INT8, by quantisation after training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from engines.poses import Image
+from training.augment import crop, worsened
+from training.photos import Photo
+from training.student import prepared
+
+SAMPLES = 300  # pictures from which the ranges of the activations are taken
+SIZE = 256  # of each, about as large as people stand in the network's input
+
+
+def quantise(path: Path, photos: Sequence[Photo], output: Path) -> tuple[Path, Path]:
+    """Write an ONNX network as OpenVINO IR in INT8, .xml and .bin; returns the two paths.
+
+    Post-training quantisation by NNCF: weights per channel and symmetric, activations by the
+    ranges that they take on the photos.
+    """
+    import nncf
+    import openvino
+
+    model = openvino.Core().read_model(str(path))
+    pictures = [_picture(photos, n) for n in range(SAMPLES)]
+    dataset = nncf.Dataset(pictures, lambda picture: prepared(picture[None]).numpy())
+    small = nncf.quantize(model, dataset, preset=nncf.QuantizationPreset.MIXED, subset_size=SAMPLES)
+    openvino.save_model(small, output, compress_to_fp16=True)
+    return output, output.with_suffix(".bin")
+
+
+def _picture(photos: Sequence[Photo], n: int) -> Image:
+    chance = np.random.default_rng(n)
+    return worsened(crop(photos, SIZE, chance).image, chance)
