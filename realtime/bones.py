@@ -10,6 +10,7 @@ from engines.skeleton import Skeleton
 
 RIGID = {"shoulder", "elbow"}, {"elbow", "wrist"}, {"hip", "knee"}, {"knee", "ankle"}
 LEARNING = 60  # measurements over which a length is averaged in the end
+PLAUSIBLE = 0.8  # metres that no limb is longer than
 STRETCH = 0.15  # by how much a bone may differ from its person's usual length
 PARTS = (
     ("shoulder", "elbow", "wrist"),

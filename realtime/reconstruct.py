@@ -14,7 +14,7 @@ from engines.skeleton import Skeleton
 from realtime import kalman
 from realtime.associate import BODY, LEAST, Association, Sightings, middles
 from realtime.bodies import Bodies, Indices, Mask, Measured, People
-from realtime.bones import Bones
+from realtime.bones import PLAUSIBLE, Bones
 from realtime.poses import Poses3D, View
 from realtime.refine import refined
 from realtime.sides import Sides
@@ -28,7 +28,6 @@ LOST = 3.0  # seconds after which somebody who is missing has gone
 WALK = 2.0  # metres / second at which somebody may have gone on meanwhile
 SURE_VIEWS = 3  # views that make somebody real at once,
 SIGHTINGS = 3  # frames that do with fewer
-PLAUSIBLE = 0.8  # metres that no limb is longer than
 SAME = 0.6  # likeness from where on two people are one
 LEARNT = 5  # sightings of a bone from where on its length is something to go by
 LENGTHS = 0.03  # of a rigid bone, by which the keypoints at its ends wander along it
