@@ -93,6 +93,7 @@ def adjust(
     *,
     huber: float | None = 2.0,
     prior: Doubles | None = None,
+    square: float = np.inf,
     steps: int = STEPS,
     enough: float = ENOUGH,
 ) -> Adjusted:
@@ -102,6 +103,7 @@ def adjust(
     (2), coefficients; targets always move. huber: standard deviations from which on residuals
     count linearly. prior: (V, P) standard deviations around where parameters start, inf for none.
     enough: share of the cost by which a step must lower it to be worth another.
+    square: standard deviation, pixels, of by how much the focal lengths of a camera drift apart.
     """
     order = np.lexsort((sights.target, sights.camera))
     sights = sights[order]
@@ -109,7 +111,10 @@ def adjust(
         np.diff(sights.camera, prepend=-1).astype(bool)
         | np.diff(sights.target, prepend=-1).astype(bool)
     )
-    tightness = np.zeros(free.shape) if prior is None else 1 / prior**2
+    tightness = np.zeros((*free.shape, free.shape[1]))
+    if prior is not None:
+        tightness[:] = (1 / prior**2)[..., None] * np.eye(free.shape[1])
+    tightness[:, FOCAL:CENTRE, FOCAL:CENTRE] += np.array([[1, -1], [-1, 1]]) / square**2
     shift = np.zeros(free.shape)  # from where the parameters started
     damping = 1e-4
     cost, system = _system(scene, sights, begin, free, huber, tightness, shift)
@@ -198,8 +203,13 @@ def _robust(residuals: Doubles, sights: Sights, huber: float | None) -> tuple[fl
 def _cost(
     scene: Scene, sights: Sights, huber: float | None, tightness: Doubles, shift: Doubles
 ) -> float:
-    cost = _robust(scene.residuals(sights), sights, huber)[0] + (tightness * shift**2).sum() / 2
+    cost = _robust(scene.residuals(sights), sights, huber)[0] + _strain(tightness, shift)
     return float(cost) if np.isfinite(cost) else np.inf
+
+
+def _strain(tightness: Doubles, shift: Doubles) -> float:
+    """What the priors (V, P, P) add to the cost where the cameras' parameters moved by (V, P)."""
+    return float(np.einsum("vp,vpq,vq->", shift, tightness, shift)) / 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -224,7 +234,7 @@ def _system(
 ) -> tuple[float, _System]:
     residuals, by_camera, by_target = _linearise(scene, sights)
     cost, weight = _robust(residuals, sights, huber)
-    cost += float((tightness * shift**2).sum()) / 2
+    cost += _strain(tightness, shift)
     views, params = free.shape
     seen, size = len(scene.translations), by_target.shape[-1]
     # Sums over the corners of one target in one camera, then over targets and cameras.
@@ -251,12 +261,11 @@ def _system(
         cameras[view], right_cameras[view] = sums[0][own].sum(0), -sums[1][own].sum(0)
         targets[target[own]] += sums[2][own]
         right_targets[target[own]] -= sums[3][own]
-    right_cameras -= tightness * shift
+    right_cameras -= (tightness @ shift[..., None])[..., 0]
     moving = np.flatnonzero(free)
     whole = np.zeros((views, params, views, params))
-    whole[np.arange(views), :, np.arange(views)] = cameras
+    whole[np.arange(views), :, np.arange(views)] = cameras + tightness
     flat = whole.reshape(views * params, -1)[np.ix_(moving, moving)]
-    flat[np.diag_indices(len(moving))] += tightness[free]
     return cost, _System(
         flat,
         targets,

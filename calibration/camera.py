@@ -12,6 +12,7 @@ from calibration.errors import RigError
 from calibration.lens import Doubles, distort, distort_fisheye, undistort
 
 LENSES = {0, 4, 5, 8, 12, 14}  # numbers of distortion coefficients that OpenCV knows
+LARGEST = 1e12  # of its numbers: powers of it must not overflow
 ASPECT = 0.01  # by so much may the two axes of a scaled picture differ
 
 
@@ -44,6 +45,8 @@ class Camera:
         numbers = (self.matrix, self.distortion, self.rotation, self.translation)
         if not all(np.isfinite(one).all() for one in numbers):
             raise self._error("has numbers that are not finite")
+        if any(np.abs(one).max(initial=0) > LARGEST for one in numbers):
+            raise self._error(f"has numbers beyond {LARGEST:g}")
         m = self.matrix
         if m[0, 1] or m[1, 0] or m[2, 0] or m[2, 1] or m[2, 2] != 1:
             raise self._error("has a matrix that is not [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]")

@@ -14,6 +14,9 @@ from calibration.board import DICTIONARIES, Board
 from calibration.lens import Doubles
 
 LEAST = 6  # corners: fewer pin a board's pose badly, and lie on a line often
+UNEVEN = 0.25  # of the distance across two squares, by which these may differ
+MARKERS = 6  # that tell a ChArUco board's size
+SQUARES = range(3, 15)  # of a ChArUco board, across
 GRIDS = range(3, 15)  # inner corners of boards that people print
 Gray = NDArray[np.uint8]
 
@@ -78,7 +81,9 @@ class Finder:
             stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-3)
             xy = cv2.cornerSubPix(gray, xy, (reach, reach), (-1, -1), stop)
         flat = xy.reshape(-1, 2).astype(np.float64)
-        if not _saddles(gray, flat, across):
+        if not _regular(flat, across) or not _saddles(gray, flat, across):
+            return None
+        if _goes_on(gray, flat, across):
             return None
         if not self.board.ambiguous and _first_square(gray, flat, across) > 0:
             flat = flat[::-1].copy()
@@ -96,23 +101,64 @@ def _first_square(gray: Gray, xy: Doubles, across: int) -> float:
     return float(values[even].mean() - values[~even].mean())
 
 
+def _regular(xy: Doubles, across: int) -> bool:
+    """Whether distances between neighbours change little by little: a grid that is too small is
+    found on a larger board with rows left out.
+    """
+    grid = xy.reshape(-1, across, 2)
+    for lines in (grid, grid.transpose(1, 0, 2)):
+        bend = np.linalg.norm(np.diff(lines, 2, axis=1), axis=-1)
+        reach = np.linalg.norm(lines[:, 2:] - lines[:, :-2], axis=-1)
+        if (bend > UNEVEN * reach).any():
+            return False
+    return True
+
+
 def _saddles(gray: Gray, xy: Doubles, across: int) -> bool:
     """Whether black and white meet crosswise at the corners: a grid that is too large is found
     with the outer edge of the board for a row of corners.
     """
     grid = xy.reshape(-1, across, 2)
     right, down = (0.3 * np.asarray(np.gradient(grid, axis=axis)) for axis in (1, 0))
-    around = np.stack(
-        [
-            _at(gray, grid + up * right + sign * down)
-            for up, sign in ((1, 1), (-1, -1), (1, -1), (-1, 1))
-        ]
-    )
-    low, high = np.percentile(around, (10, 90))
-    one, other = around[:2], around[2:]
-    apart = np.maximum(one.min(0) - other.max(0), other.min(0) - one.max(0)) > 0.2 * (high - low)
+    low, high = np.percentile(_around(gray, grid, right, down), (10, 90))
+    apart = _crosswise(gray, grid, right, down, 0.2 * (high - low))
     edges = (apart[0], apart[-1], apart[:, 0], apart[:, -1])
     return bool(apart.mean() > 0.8 and min(edge.mean() for edge in edges) > 0.5)
+
+
+def _goes_on(gray: Gray, xy: Doubles, across: int) -> bool:
+    """Whether there are corners beyond the grid: it is a part of a larger board then."""
+    grid = xy.reshape(-1, across, 2)
+    right, down = (0.3 * np.asarray(np.gradient(grid, axis=axis)) for axis in (1, 0))
+    low, high = np.percentile(_around(gray, grid, right, down), (10, 90))
+    turned, aside = grid.transpose(1, 0, 2), right.transpose(1, 0, 2)
+    for lines, out in (
+        (grid, down),
+        (grid[::-1], down[::-1]),
+        (turned, aside),
+        (turned[::-1], aside[::-1]),
+    ):
+        beyond = 2 * lines[0] - lines[1]
+        along = 0.3 * np.asarray(np.gradient(beyond, axis=0))
+        if _crosswise(gray, beyond, along, out[0], 0.2 * (high - low)).mean() > 0.8:
+            return True
+    return False
+
+
+def _around(gray: Gray, at: Doubles, right: Doubles, down: Doubles) -> Doubles:
+    """(4, ...) the picture on both diagonals of corners: two opposite each other first."""
+    steps = ((1, 1), (-1, -1), (1, -1), (-1, 1))
+    return np.stack([_at(gray, at + x * right + y * down) for x, y in steps])
+
+
+def _crosswise(
+    gray: Gray, at: Doubles, right: Doubles, down: Doubles, least: float
+) -> NDArray[np.bool_]:
+    """Where black and white meet crosswise, by so much at least."""
+    around = _around(gray, at, right, down)
+    one, other = around[:2], around[2:]
+    apart = np.maximum(one.min(0) - other.max(0), other.min(0) - one.max(0))
+    return np.asarray(apart > least)
 
 
 def _at(gray: Gray, xy: Doubles) -> Doubles:
@@ -144,6 +190,9 @@ def blur_of(gray: Gray, xy: Doubles) -> float:
 
 def better_board(board: Board, pictures: list[Gray]) -> str | None:
     """What fits pictures in which `board` was not found: a sentence, None where nothing does."""
+    size = _marked_size(board, pictures) if board.kind == "charuco" else None
+    if size is not None:
+        return f"{size[0]}x{size[1]} squares fit (--columns and --rows count squares)"
     for other, what in _others(board):
         finder = Finder(other)
         if any(finder.find(gray) is not None for gray in pictures):
@@ -153,6 +202,35 @@ def better_board(board: Board, pictures: list[Gray]) -> str | None:
         if any(finder.find(np.ascontiguousarray(gray[:, ::-1])) for gray in pictures):
             return "the pictures are mirrored, say --flip"
     return None
+
+
+def _marked_size(board: Board, pictures: list[Gray]) -> tuple[int, int] | None:
+    """Columns and rows of a ChArUco board of another size, whose markers lie as they do in the
+    pictures; None where there are too few, or they lie as on this one.
+    """
+    detector = cv2.aruco.ArucoDetector(board.markers)
+    fits: dict[tuple[int, int], int] = {}
+    for gray in pictures:
+        seen = 255 - gray if board.inverted else gray
+        corners, found, _ = detector.detectMarkers(seen)
+        if found is None or len(found) < MARKERS:
+            continue
+        ids, xy = found.ravel(), np.concatenate(corners).mean(1)
+        for columns in SQUARES:
+            wide = replace(board, columns=columns, rows=2 * (int(ids.max()) // columns + 2))
+            middles = np.array(wide.charuco().getObjPoints()).mean(1)[:, :2]
+            found_by, inside = cv2.findHomography(middles[ids], xy, cv2.RANSAC, 6.0)
+            if found_by is None or inside.sum() < max(MARKERS, 0.9 * len(ids)):
+                continue
+            rows = next(
+                rows for rows in range(3, wide.rows + 1) if columns * rows // 2 > int(ids.max())
+            )
+            fits[columns, rows] = fits.get((columns, rows), 0) + int(inside.sum())
+    if not fits:
+        return None
+    columns = max(fits, key=lambda size: fits[size])[0]
+    rows = max(size[1] for size in fits if size[0] == columns)
+    return None if columns == board.columns else (columns, rows)
 
 
 def _others(board: Board) -> Iterator[tuple[Board, str]]:
@@ -172,12 +250,6 @@ def _others(board: Board) -> Iterator[tuple[Board, str]]:
         return
     other = "without --legacy" if board.legacy else "with --legacy"
     yield replace(board, legacy=not board.legacy), f"it is found {other}"
-    for shape in ((board.rows, board.columns), (board.columns + 1, board.rows + 1)):
-        if shape != (board.columns, board.rows) and shape[0] * shape[1] // 2 <= len(
-            board.markers.bytesList
-        ):
-            sized = replace(board, columns=shape[0], rows=shape[1])
-            yield sized, f"{shape[0]}x{shape[1]} squares fit (--columns and --rows count squares)"
     needed = board.columns * board.rows // 2
     for name in DICTIONARIES:
         known = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, name))

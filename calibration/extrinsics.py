@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 
 from calibration.board import Board
-from calibration.bundle import Scene, Sights, adjust, held
+from calibration.bundle import CENTRE, FOCAL, LENS, Adjusted, Scene, Sights, adjust, held
 from calibration.camera import Camera, Rig
 from calibration.detect import Sighting
 from calibration.errors import BoardError, CalibrationError, RigError
@@ -22,6 +22,10 @@ TRIED = 40  # boards that a pair's pose is guessed from, and judged by
 HUBER = 3.0  # deviations
 OUTLIER = 8.0  # deviations: a hasty board and cameras that are not quite in step have long tails
 ROUNDS = 2
+# Standard deviations of lenses that are refined: focal lengths and centre in focal lengths, radial
+# terms.
+FOCUS, AXIS, BEND = 0.03, 0.02, 0.05
+SQUARE = 0.001  # of the focal length, by which both may drift apart
 MAD = 1.1774  # median length of a residual of deviation 1 in two dimensions
 
 Pose = tuple[Doubles, Doubles]  # (3, 3), (3,)
@@ -62,11 +66,16 @@ class Extrinsics:
 
 
 def locate(
-    cameras: Sequence[Camera], seen: Sequence[Mapping[int, Sighting]], board: Board
+    cameras: Sequence[Camera],
+    seen: Sequence[Mapping[int, Sighting]],
+    board: Board,
+    *,
+    refine: bool = False,
 ) -> Extrinsics:
     """The rig of cameras with known lenses; the first one's frame is the world's.
 
-    seen: by camera and instant. CalibrationError where they are not connected, RigError where
+    seen: by camera and instant. refine: focal lengths, centres and two radial terms move too, near
+    what they were. CalibrationError where they are not connected, RigError where
     pictures are not of the size that a camera was calibrated for, BoardError for boards that look
     the same upside down.
     """
@@ -93,6 +102,8 @@ def locate(
         good = length <= OUTLIER * deviation
         weighed = replace(sights, weight=np.full(len(sights), 1 / deviation))
         done = adjust(done.scene, weighed[np.flatnonzero(good)], free, huber=HUBER)
+    if refine:
+        done = _refined(done.scene, weighed[np.flatnonzero(good)])
     residuals = done.scene.residuals(sights)
     return Extrinsics(
         Rig(done.scene.cameras), done.scene, instants, sights, good, residuals, tree, done.reason
@@ -116,6 +127,19 @@ def fitted(
         found = {n: board_poses(fitting[-1], points[s.ids], s.xy) for n, s in own.items()}
         poses.append({n: some for n, some in found.items() if some})
     return fitting, poses
+
+
+def _refined(scene: Scene, sights: Sights) -> Adjusted:
+    """With the lenses as free as a calibration of their own is wrong at times."""
+    free = held(scene.cameras)
+    prior = np.full(free.shape, np.inf)
+    for n, camera in enumerate(scene.cameras):
+        radial = LENS + min(2, len(camera.distortion))
+        free[n, FOCAL:radial] = True
+        focal = float(camera.matrix[0, 0])
+        prior[n, FOCAL:CENTRE], prior[n, CENTRE:LENS] = FOCUS * focal, AXIS * focal
+        prior[n, LENS:] = BEND
+    return adjust(scene, sights, free, huber=HUBER, prior=prior, square=SQUARE * focal)
 
 
 def _pairs(
@@ -213,7 +237,8 @@ def _tree(
             )
         raise CalibrationError(
             f"Not all cameras are connected: {'; '.join(reasons)}. Hold the board where two "
-            f"cameras see it at once, {LEAST} times at least, and check that they are synchronised."
+            f"cameras see it at once, {LEAST} times at least; videos that are not in step need "
+            "--sync board."
         )
     return tree
 

@@ -17,7 +17,8 @@ from calibration.pose import board_poses
 from calibration.variety import missing, variety
 
 LEAST = 4  # views
-MOST = 40  # views that a calibration is made of; more tell hardly more
+MOST = 100  # views that a calibration is made of; more tell hardly more
+COMPARED = 40  # of them, that models are compared on
 BLURRED = 2.0  # times the usual width of an edge
 SHARP = 3.0  # pixels, a width that is never too much
 OUTLIER = 5.0  # times the usual residual
@@ -26,6 +27,7 @@ FOLDS = 5
 FEW = 10  # views
 KEPT = 0.98  # of the corners count when models are compared
 HUBER = 2.5
+SQUARE = 0.001  # of the focal length, by which pixels of today's sensors may not be square
 NOTHING = 1e-3 * np.eye(6)  # what is known of a lens before the first view, as `told`
 # Name -> number of coefficients, which of them move, fisheye; smaller before larger.
 MODELS: dict[str, tuple[int, tuple[int, ...], bool]] = {
@@ -83,13 +85,13 @@ def calibrate(
     start = _first_guess([sightings[n] for n in sharp], points, name, bool(fisheye))
     sharp = [n for n in sharp if board_poses(start, points[sightings[n].ids], sightings[n].xy)]
     chosen = _informative(start, [sightings[n] for n in sharp], points)
-    views = sorted(sharp[n] for n in chosen)
+    views = [sharp[n] for n in chosen]
     seen = [sightings[n] for n in views]
     names = [key for key, model in MODELS.items() if fisheye is None or model[2] is fisheye]
     tried: dict[str, float] = {}
     best = names[0]
     for key in names:
-        tried[key] = _held_out(start, seen, points, key, KEPT)[0]
+        tried[key] = _held_out(start, seen[:COMPARED], points, key, KEPT)[0]
         if tried[key] < WORTH * tried[best]:
             best = key
     done, sights = _fit(start, seen, points, best)
@@ -189,16 +191,19 @@ def _fit(
     if fisheye is start.fisheye:
         known = min(count, len(start.distortion))
         lens[:known] = start.distortion[:known]
-    camera = replace(start, distortion=lens, fisheye=fisheye)
+    matrix = start.matrix.copy()
+    matrix[[0, 1], [0, 1]] = matrix.diagonal()[:2].mean()
+    square = SQUARE * matrix[0, 0]
+    camera = replace(start, matrix=matrix, distortion=lens, fisheye=fisheye)
     scene, sights = scene_of(camera, seen, points)
     free = np.zeros((1, LENS + count), bool)
     free[0, FOCAL:LENS] = True
     prior = np.full(free.shape, np.inf)
     # Focal lengths and centre first: a bent lens can imitate them.
-    first = adjust(scene, sights, free, huber=HUBER, steps=15).scene
+    first = adjust(scene, sights, free, huber=HUBER, square=square, steps=15).scene
     free[0, [LENS + n for n in moving]] = True
     prior[0, LENS:] = 10.0  # keeps terms apart that only differ beyond the picture
-    return adjust(first, sights, free, huber=HUBER, prior=prior), sights
+    return adjust(first, sights, free, huber=HUBER, prior=prior, square=square), sights
 
 
 def _held_out(
@@ -232,12 +237,12 @@ def _informative(camera: Camera, seen: Sequence[Sighting], points: Doubles) -> l
     """At most MOST views that together tell most about the lens: each time the one that adds most
     to the determinant of the information on focal lengths, centre and radial terms (D-optimal).
     """
-    if len(seen) <= MOST:
+    if len(seen) <= COMPARED:
         return list(range(len(seen)))
     known = np.stack([told(camera, one, points) for one in seen])
     total = NOTHING
     chosen: list[int] = []
-    for _ in range(MOST):
+    for _ in range(min(MOST, len(seen))):
         gains = np.linalg.slogdet(total + known)[1]
         gains[chosen] = -np.inf
         chosen.append(int(np.argmax(gains)))

@@ -90,7 +90,8 @@ class _Flat:
 
     def inside(self, points: Doubles) -> NDArray[np.int32]:
         """(..., 3) metres to (..., 2) pixels of the pane, for OpenCV, 1/16 fine."""
-        return np.round((self.at(points) - self.box[:2]) * 16).astype(np.int32)
+        off = np.clip(self.at(points) - self.box[:2], -1e6, 1e6)
+        return np.round(off * 16).astype(np.int32)
 
 
 def _bounds(points: Doubles) -> tuple[Doubles, Doubles]:
@@ -99,7 +100,8 @@ def _bounds(points: Doubles) -> tuple[Doubles, Doubles]:
     most = float((high - low).max())
     if (np.maximum(low, -high) < 0.5 * most).all():
         low, high = np.minimum(low, 0), np.maximum(high, 0)
-    rim = 0.07 * max(float((high - low).max()), 1e-3)
+    # A rig far from the origin still needs a width that its numbers can hold.
+    rim = max(0.07 * float((high - low).max()), 1e-4, 1e-9 * float(np.abs(points).max()))
     return low - rim, high + rim
 
 
@@ -194,7 +196,10 @@ def _label(
     behind = spot[0] - spot[1:].mean(0)
     angle = float(np.arctan2(behind[1], behind[0]))
     best: tuple[float, tuple[float, float, float, float]] | None = None
+    edges = edges[(np.abs(edges - spot[0]) < 320).all(1)]
     for far in (12, 24, 40, 60, 90, 120):
+        if best is not None and best[0] <= far / 12:
+            break  # farther away costs more
         for turn in np.linspace(0, np.pi, 9):
             for side in (1, -1):
                 towards = np.array([np.cos(angle + side * turn), np.sin(angle + side * turn)])

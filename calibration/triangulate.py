@@ -90,7 +90,9 @@ def triangulate(
     ok = fit.stop != Stop.INVALID
     kept = good[ok]
     xyz[kept], before[kept], after[kept] = fit.x[ok], fit.start[ok], fit.cost[ok]
-    used[:, np.setdiff1d(np.arange(count), kept)] = False
+    lost = np.ones(count, bool)
+    lost[kept] = False
+    used[:, lost] = False
     if len(kept):
         r, jacobian = residuals(fit.x[ok], np.flatnonzero(ok))
         factor = whitening[:, ok].T

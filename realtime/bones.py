@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from calibration.lens import Doubles
 from engines.skeleton import Skeleton
 
+RIGID = {"shoulder", "elbow"}, {"elbow", "wrist"}, {"hip", "knee"}, {"knee", "ankle"}
 LEARNING = 60  # measurements over which a length is averaged in the end
+PLAUSIBLE = 0.8  # metres that no limb is longer than
 STRETCH = 0.15  # by how much a bone may differ from its person's usual length
 PARTS = (
     ("shoulder", "elbow", "wrist"),
@@ -20,7 +22,8 @@ PARTS = (
 class Bones:
     """The limbs of a skeleton, from the trunk outwards.
 
-    Lengths are (P, L), NaN = not known yet; left and right share what they learn.
+    rigid: (L,) those that are a bone; necks, backs and shoulders bend. Lengths are (P, L), NaN =
+    not known yet; left and right share what they learn.
     """
 
     def __init__(self, skeleton: Skeleton) -> None:
@@ -37,6 +40,7 @@ class Bones:
         self._levels = _levels(self.limbs)
         self.mirror = np.array(mirror)
         names = [name.partition("_")[2] for name in skeleton.keypoints]
+        self.rigid = np.array([{names[a], names[b]} in RIGID for a, b in self.limbs.tolist()], bool)
         paired = self.mirror != np.arange(len(names))
         self.parts = [
             np.array([n for n, name in enumerate(names) if name in part and paired[n]], np.int64)

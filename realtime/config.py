@@ -201,6 +201,9 @@ class OutputSettings:
     """Write the people in space to a C3D file (needs the package ezc3d)."""
     bvh: Path | None = None
     """Write each person in space as joint angles for Blender: walk_person3.bvh of walk.bvh."""
+    bootstrap: Path | None = None
+    """Write pictures of the instants on which three views and more agree best, with the people in
+    space as COCO keypoint labels of each, ready for training, into this folder."""
     quiet: bool = False
     """No status line, no notices, no summary; errors only."""
 
@@ -210,7 +213,7 @@ class OutputSettings:
         if self.show3d and self.serve is None:
             object.__setattr__(self, "serve", "8080")
         check_access(self.serve, self.serve_token)
-        for name in ("json3d", "trc", "c3d", "bvh"):
+        for name in ("json3d", "trc", "c3d", "bvh", "bootstrap"):
             if getattr(self, name) is not None and self.rig is None:
                 raise SettingsError(f"--{name} needs the calibrated cameras: --rig FILE.toml.")
         if self.part_candidates and (self.json is None or self.json_skeleton is not None):

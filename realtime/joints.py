@@ -18,6 +18,7 @@ from realtime.rotations import about, frames, held, swing, unit
 LEFT, UP, AHEAD = np.eye(3)
 TOE = unit(np.array([0, -0.4, 1.0]))
 BENT = np.sin(np.radians(15))  # sine from which on a knee or an elbow tells how its limb is turned
+TWISTED = np.radians(120)  # more than joints turn: a knee that bends ahead, a keypoint astray
 WAIST = 0.1  # of the trunk, above the hips, is where the spine begins
 # Lengths in body heights (Winter, Biomechanics and Motor Control of Human Movement, figure 4.1),
 # for bones that are never seen.
@@ -139,7 +140,10 @@ def _turn(bone: Bone, along: Doubles, points: dict[str, Doubles], parent: Double
     back = parent.swapaxes(1, 2)
     if bone.line:
         line = points[f"left_{bone.line}"] - points[f"right_{bone.line}"]
-        return back @ frames(along, line, "YX" if bone.rest[1] else "ZX")
+        turn = back @ frames(along, line, "YX" if bone.rest[1] else "ZX")
+        # Nobody looks or bends so far back: ears or shoulders of somebody else, or swapped.
+        turn[np.trace(turn, axis1=1, axis2=2) < 1 + 2 * np.cos(TWISTED)] = np.nan
+        return turn
     turn = swing(bone.rest, unit((back @ along[..., None])[..., 0]))
     if bone.hinge is None:
         return turn
@@ -149,7 +153,8 @@ def _turn(bone: Bone, along: Doubles, points: dict[str, Doubles], parent: Double
         ..., 0
     ]  # in the limb's own untwisted world
     twist = np.arctan2(np.cross(rest, own) @ bone.rest, own @ rest)
-    bent = np.flatnonzero(np.linalg.norm(axis, axis=-1) > BENT)
+    sure = (np.linalg.norm(axis, axis=-1) > BENT) & (np.abs(twist) < TWISTED)
+    bent = np.flatnonzero(sure)
     if not len(bent):
         return turn
     even = np.interp(np.arange(len(twist)), bent, np.unwrap(twist[bent]))

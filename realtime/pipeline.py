@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 from typing import Any
 
 from engines.card import Card, load_card
@@ -38,6 +39,7 @@ from realtime.sync import FrameSet, Gate, merge
 
 Clock = Callable[[], float]
 LOG = logging.getLogger(__name__)
+BUDGET = 0.01  # seconds for people in space at an instant of live cameras
 TAPE = 60  # frames that wait for the recorder's encoder, two seconds of a camera
 
 
@@ -270,7 +272,11 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             model = card = usual_model(settings.models.precision)
         keypoints = model.skeleton.keypoints
         shown = Shown(parse_look(settings.outputs.view, keypoints), keypoints)
-        space = Space(rig, model.skeleton) if rig is not None else None
+        space = None
+        if rig is not None:
+            names = [source.name for source in sources]
+            space = Space(rig, model.skeleton, names, BUDGET if sources[0].live else inf)
+            stack.callback(space.close)
         outputs = open_sinks(settings.outputs, sources, settings.sources.source, model, shown, rig)
         if skeleton is None:
             models = settings.models

@@ -78,7 +78,7 @@ class Poses3D:
     error: (P, K) root mean square distance from the views it rests on, pixels, NaN without any.
     views: (P, K) how many views it rests on. filled: (P, K) carried over or guided by what came
     before, as fewer than two views agree. detections: (P, V) each person's place among the people
-    of each view, -1 = not seen there.
+    of each view, -1 = not seen there. refined: whether there was time for all of the refinement.
     """
 
     skeleton: Skeleton
@@ -88,6 +88,7 @@ class Poses3D:
     views: NDArray[np.int64]
     filled: NDArray[np.bool_]
     detections: NDArray[np.int64]
+    refined: bool = True
 
     def __post_init__(self) -> None:
         shape = len(self.id), len(self.skeleton.keypoints)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.camera import Rig
 from calibration.lens import Doubles
 from calibration.triangulate import GATE, triangulate
 from engines.skeleton import Skeleton
 from realtime import kalman
-from realtime.associate import BODY, LEAST, NOBODY, Association, Sightings, middles
-from realtime.bones import Bones
+from realtime.associate import BODY, LEAST, Association, Sightings, middles
+from realtime.bodies import Bodies, Indices, Mask, Measured, People
+from realtime.bones import PLAUSIBLE, Bones
 from realtime.poses import Poses3D, View
+from realtime.refine import refined
+from realtime.sides import Sides
+from realtime.timing import Timing
 
 USUAL = 1 / 30  # seconds between frames until the first step is known
 USUAL_DEPTH = 3.0  # metres from a camera, until the first look
@@ -25,82 +28,9 @@ LOST = 3.0  # seconds after which somebody who is missing has gone
 WALK = 2.0  # metres / second at which somebody may have gone on meanwhile
 SURE_VIEWS = 3  # views that make somebody real at once,
 SIGHTINGS = 3  # frames that do with fewer
-PLAUSIBLE = 0.8  # metres that no limb is longer than
 SAME = 0.6  # likeness from where on two people are one
-HIDDEN = 3  # times a keypoint's standard deviation that a swap of sides must explain
-
-Mask = NDArray[np.bool_]
-Indices = NDArray[np.int64]
-
-
-@dataclass(slots=True, eq=False)
-class People:
-    """Those who are followed; arrays with P rows.
-
-    state, spread: of the filter, NaN = keypoint never seen. sure: seconds when two views last
-    agreed on a keypoint. met: seconds when two views last showed the person. sightings: frames in
-    which they did. real: whether that is enough. memory: 2D ids of the views. lengths, counts:
-    of bones.
-    """
-
-    id: Indices
-    state: Doubles
-    spread: Doubles
-    sure: Doubles
-    met: Doubles
-    sightings: Indices
-    real: Mask
-    memory: Indices
-    lengths: Doubles
-    counts: Indices
-
-    def __len__(self) -> int:
-        return len(self.id)
-
-    @classmethod
-    def none(cls, people: int, keypoints: int, views: int, limbs: int) -> People:
-        """So many of whom nothing is known."""
-        return cls(
-            id=np.full(people, NOBODY, np.int64),
-            state=np.full((people, keypoints, 6), np.nan),
-            spread=np.full((people, keypoints, 6, 6), np.nan),
-            sure=np.full((people, keypoints), -np.inf),
-            met=np.full(people, -np.inf),
-            sightings=np.zeros(people, np.int64),
-            real=np.zeros(people, bool),
-            memory=np.full((people, views), NOBODY, np.int64),
-            lengths=np.full((people, limbs), np.nan),
-            counts=np.zeros((people, limbs), np.int64),
-        )
-
-    def only(self, rows: Mask | Indices) -> People:
-        return People(*(getattr(self, field.name)[rows] for field in fields(self)))
-
-    def and_(self, other: People) -> People:
-        names = [field.name for field in fields(self)]
-        return People(*(np.concatenate([getattr(self, n), getattr(other, n)]) for n in names))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Bodies:
-    """What the views show of P bodies.
-
-    xy, flat: (V, P, K, 2) pixels, as they are and undistorted, NaN = not seen. score: (V, P, K).
-    """
-
-    xy: Doubles
-    flat: Doubles
-    score: Doubles
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Measured:
-    """What the views say of P bodies: xyz, covariance, and how many views agree (0 = not known)."""
-
-    xyz: Doubles
-    covariance: Doubles
-    views: Indices
-    error: Doubles
+LEARNT = 5  # sightings of a bone from where on its length is something to go by
+LENGTHS = 0.03  # of a rigid bone, by which the keypoints at its ends wander along it
 
 
 class Reconstructor:
@@ -111,14 +41,22 @@ class Reconstructor:
         self._skeleton = skeleton
         self._association = Association(rig, skeleton)
         self._bones = Bones(skeleton)
+        self._sides = Sides(rig, self._association, self._bones)
         self._people = self._nobody(0)
         self._next = 0
         self._now = 0.0
         self._time: float | None = None
         self._step = USUAL
+        self.timing = Timing(rig)
 
-    def update(self, time: float, views: Sequence[View | None]) -> Poses3D:
-        """The people at the next instant, seconds."""
+    def update(
+        self, time: float, views: Sequence[View | None], deadline: float = np.inf
+    ) -> Poses3D:
+        """The people at the next instant, seconds.
+
+        deadline: seconds on the monotonic clock, after which nothing is refined any more.
+        """
+        self._deadline, self._refined = deadline, True
         seconds = self._pass_time(time)
         seen = Sightings.of(self._rig, views, self._skeleton)
         people = self._people
@@ -126,12 +64,13 @@ class Reconstructor:
             people.state, people.spread = kalman.predicted(people.state, people.spread, seconds)
         expected = self._expected()
         chosen = self._association.follow(expected, people.memory, seen)
-        bodies = self._sides(expected, self._gathered(seen, chosen))
+        bodies = self._sides.mended(expected, self._gathered(seen, chosen), deadline)
         measured = self._measure(bodies, self._association.depths(expected))
         views_used, error = self._correct(measured, bodies)
         self._remember(chosen, seen, measured)
+        self._time_views(time, views, bodies)
         chosen, views_used, error = self._welcome(seen, chosen, views_used, error)
-        self._bind(views_used)
+        self._learn(measured, views_used)
         return self._leave(chosen, views_used, error)
 
     def _nobody(self, people: int) -> People:
@@ -169,29 +108,6 @@ class Reconstructor:
         )
         return Bodies(xy, flat, np.where(there, seen.score[view, chosen.T], 0))
 
-    def _sides(self, expected: Doubles, bodies: Bodies) -> Bodies:
-        """The same with left and right as expected (P, K, 3), where a view mistook them."""
-        if not len(expected):
-            return bodies
-        there = self._association.flattened(expected)
-        width = self._association.spread(self._association.depths(expected))
-        mirror = self._bones.mirror
-
-        def misfit(points: Doubles) -> Doubles:
-            off: Doubles = ((points - there) ** 2).sum(-1) / width**2
-            return np.minimum(off, GATE**2)
-
-        straight, swapped = misfit(bodies.flat), misfit(bodies.flat[:, :, mirror])
-        both = np.isfinite(straight) & np.isfinite(swapped)
-        gain = np.where(both, straight - swapped, 0)
-        order = np.broadcast_to(np.arange(len(mirror)), gain.shape).copy()
-        for part in self._bones.parts:
-            wrong = gain[..., part].sum(-1, keepdims=True) > HIDDEN**2
-            order[..., part] = np.where(wrong, mirror[part], order[..., part])
-        view, person = np.ogrid[: gain.shape[0], : gain.shape[1]]
-        at = view[..., None], person[..., None], order
-        return Bodies(bodies.xy[at], bodies.flat[at], bodies.score[at])
-
     def _measure(self, bodies: Bodies, depths: Doubles) -> Measured:
         """Bodies triangulated, at (V, P) depths."""
         views, people, keypoints = bodies.score.shape
@@ -202,7 +118,9 @@ class Reconstructor:
             bodies.score.reshape(views, people * keypoints),
             sigma=sigma.reshape(views, people * keypoints),
             flat=bodies.flat.reshape(views, people * keypoints, 2),
+            deadline=self._deadline,
         )
+        self._refined &= found.refined
         shape = people, keypoints
         return Measured(
             found.xyz.reshape(*shape, 3),
@@ -290,7 +208,7 @@ class Reconstructor:
             return chosen, views, error
         bodies = self._gathered(seen, clusters)
         rough = self._measure(bodies, np.full(bodies.score.shape[:2], USUAL_DEPTH))
-        bodies = self._sides(rough.xyz, bodies)
+        bodies = self._sides.mended(rough.xyz, bodies, self._deadline)
         measured = self._measure(bodies, self._association.depths(rough.xyz))
         limbs = self._bones.measured(measured.xyz)
         good = (measured.views >= 2).sum(1) >= LEAST
@@ -346,16 +264,46 @@ class Reconstructor:
                 best = gap, int(row)
         return best[1] if best else None
 
-    def _bind(self, views: Indices) -> None:
-        """Bones are learned where both ends are sure, and held where one is not."""
+    def _learn(self, measured: Measured, views: Indices) -> None:
+        """Bones are learnt where both ends are sure, and held where one is not."""
         people = self._people
-        xyz = people.state[..., :3]
-        sure = np.where((views >= SURE_VIEWS)[..., None], xyz, np.nan)
+        seen = np.full((len(people), *measured.xyz.shape[1:]), np.nan)
+        seen[: len(measured.xyz)] = measured.xyz
+        sure = np.where((views >= SURE_VIEWS)[..., None], seen, np.nan)
         if (views.max(initial=0) < SURE_VIEWS) or len(self._rig) < SURE_VIEWS:
-            sure = np.where((views >= 2)[..., None], xyz, np.nan)
+            sure = np.where((views >= 2)[..., None], seen, np.nan)
         people.lengths, people.counts = self._bones.learn(people.lengths, people.counts, sure)
-        usual = self._bones.usual(np.where(people.counts >= 5, people.lengths, np.nan))
-        people.state[..., :3] = self._bones.fitted(xyz, usual, views < SURE_VIEWS)
+        weak = views < SURE_VIEWS
+        people.state[..., :3] = self._bones.fitted(people.state[..., :3], self._usual(), weak)
+
+    def _usual(self) -> Doubles:
+        """(P, L) lengths of bones, NaN = not known well."""
+        people = self._people
+        return self._bones.usual(np.where(people.counts >= LEARNT, people.lengths, np.nan))
+
+    def _whole(self) -> Doubles:
+        """(P, K, 3) people as their filters, views and rigid bones together have them.
+
+        The filters themselves stay as they are: what bones say is the same at all times, and would
+        count again and again.
+        """
+        people = self._people
+        lengths = np.where(self._bones.rigid, self._usual(), np.nan)
+        spread = people.spread[..., :3, :3]
+        xyz, done = refined(
+            *(self._bones, people.state[..., :3], spread, lengths, LENGTHS * lengths),
+            deadline=self._deadline,
+        )
+        self._refined &= done
+        return xyz
+
+    def _time_views(self, time: float, views: Sequence[View | None], bodies: Bodies) -> None:
+        """How far each view's sightings are from their time shows in people who move."""
+        people = self._people
+        depths = self._association.depths(people.state[..., :3])
+        sigma = self._association.spread(depths) * self._rig.focals.mean(1)[:, None, None]
+        late = np.array([0.0 if view is None else view.frame.time - time for view in views])
+        self.timing.add(self._now, late, people.id, people.state[..., :3], bodies, sigma)
 
     def _leave(self, chosen: Indices, views: Indices, error: Doubles) -> Poses3D:
         """Those who have gone are forgotten, those who are here are told of."""
@@ -366,7 +314,7 @@ class Reconstructor:
         chosen, views, error = chosen[keep], views[keep], error[keep]
         shown = people.real & ((away[keep] <= FILL) | (chosen >= 0).any(1))
         stale = self._now - people.sure > FILL
-        xyz = np.where(stale[..., None], np.nan, people.state[..., :3])
+        xyz = np.where(stale[..., None], np.nan, self._whole())
         shown &= np.isfinite(xyz[..., 0]).sum(1) >= LEAST
         return Poses3D(
             self._skeleton,
@@ -376,6 +324,7 @@ class Reconstructor:
             views[shown],
             ((views < 2) & ~stale)[shown],
             chosen[shown],
+            self._refined,
         )
 
     def _doubles(self) -> Mask:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,29 +15,49 @@ from engines.skeleton import Skeleton
 from realtime.errors import SourceError
 from realtime.poses import Poses3D, View
 from realtime.reconstruct import Reconstructor
+from realtime.watch import Watch
 
 LOG = logging.getLogger(__name__)
 
 
 class Space:
-    """The people of a rig whose cameras are in the order of the sources."""
+    """The people of a rig whose cameras are in the order of the sources.
 
-    def __init__(self, rig: Rig, skeleton: Skeleton) -> None:
+    names: of the sources, for what is told to the user. budget: seconds that an instant may take;
+    what is not refined by then stays as it is.
+    """
+
+    def __init__(
+        self,
+        rig: Rig,
+        skeleton: Skeleton,
+        names: Sequence[str] = (),
+        budget: float = np.inf,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._rig = rig
         self._reconstructor = Reconstructor(rig, skeleton)
+        self._watch = Watch(rig, names or [camera.name for camera in rig.cameras])
         self._sizes: dict[str, tuple[int, int]] = {}
+        self._budget = budget
+        self._clock = clock
+        self._instants = self._unrefined = 0
 
     def place(
-        self, time: float, views: Sequence[View | None]
+        self, moment: float, views: Sequence[View | None]
     ) -> tuple[tuple[View | None, ...], Poses3D]:
         """The views with the ids of the people in space (-1 = not in space), and those people.
 
-        SourceError where pictures are of another shape than their camera's.
+        SourceError where pictures are of another shape than their camera's, or two are the same.
         """
+        deadline = self._clock() + self._budget
         for number, view in enumerate(views):
             if view is not None:
                 self._check(number, view)
-        poses = self._reconstructor.update(time, views)
+        poses = self._reconstructor.update(moment, views, deadline)
+        self._watch.look(moment, views, poses, self._reconstructor.timing)
+        self._instants += 1
+        self._unrefined += not poses.refined
         named = []
         for number, view in enumerate(views):
             if view is not None:
@@ -46,6 +67,16 @@ class Space:
                 view = replace(view, tracks=replace(view.tracks, id=own))
             named.append(view)
         return tuple(named), poses
+
+    def close(self) -> None:
+        """Say what there is to say of the whole run."""
+        self._watch.close()
+        if self._unrefined:
+            LOG.warning(
+                "People in space were not refined to the end in %d of %d instants: there was no "
+                "more than %.0f ms for each.",
+                *(self._unrefined, self._instants, 1e3 * self._budget),
+            )
 
     def _check(self, number: int, view: View) -> None:
         camera, size = self._rig.cameras[number], view.frame.size

@@ -98,6 +98,7 @@ class Stats:
         self._stages: defaultdict[str, Spread] = defaultdict(Spread)
         self._age = Spread()
         self._results = self._dropped = self._people = 0
+        self._refined: int | None = None  # instants in space
         self._first = self._last = 0.0
 
     def add(self, result: Result, now: float) -> None:
@@ -107,6 +108,8 @@ class Stats:
         self._results += 1
         self._last = now
         self._dropped = result.dropped
+        if result.poses3d is not None:
+            self._refined = (self._refined or 0) + result.poses3d.refined
         for stage, seconds in result.seconds.items():
             self._stages[stage].add(seconds)
         for tally, view in zip(self._tallies, result.views, strict=True):
@@ -127,6 +130,7 @@ class Stats:
             "fps": _rate(self._results, self._last - self._first),
             "dropped": self._dropped,
             "people": self._people,
+            "refined": self._refined,
             "age": self._age.report() if self._live else None,
             "stages": {name: spread.report() for name, spread in self._stages.items()},
             "sources": [tally.report(self._live) for tally in self._tallies],

@@ -82,7 +82,7 @@ def sightings(
         score = np.where(np.isnan(xy[..., 0]), 0, 0.8).astype(np.float32)
         poses = Poses(skeleton, xy, score, np.ones(len(xy), np.float32))
         image = np.zeros((camera.size[1], camera.size[0], 3), np.uint8)
-        frame = Frame(camera.name, 0, camera.name, moment, moment, image)
+        frame = Frame(camera.name, 0, camera.name, moment, moment, image, poses)
         tracks = Tracks.untracked(poses)
         if ids is not None:
             tracks = Tracks(np.array(ids[n], np.int64)[order], poses, tracks.filled)

@@ -37,11 +37,10 @@ class Options:
 def run(options: Options) -> None:
     """The files, the cameras' names, and what could not go along."""
     found = read(options.input, parse_size(options.size))
-    write(found.rig, options.output, force=options.force)
-    if found.left:
-        more = len(found.left) - NAMED
-        rest = f" and {more} more" if more > 0 else ""
-        sys.stderr.write(f"posestream: left out {', '.join(found.left[:NAMED])}{rest}\n")
+    left = found.left + write(found.rig, options.output, force=options.force, offsets=found.offsets)
+    if left:
+        rest = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
+        sys.stderr.write(f"posestream: left out {', '.join(left[:NAMED])}{rest}\n")
     names = ", ".join(camera.name for camera in found.rig.cameras)
     sys.stdout.write(f"{options.output}: {names}\n")
 

@@ -14,7 +14,7 @@ import numpy as np
 from calibration.camera import Camera
 from calibration.commands.footage import film
 from calibration.commands.options import BoardOptions
-from calibration.commands.steps import Sync, by_board, by_people, by_sound, check_in_step, words
+from calibration.commands.steps import Sync, by_board, by_sound, check_in_step, words
 from calibration.corners import board_corners, corners_file, write_corners
 from calibration.detect import Sighting
 from calibration.errors import CalibrationError
@@ -44,9 +44,11 @@ class Options:
     sync: Sync | None = None
     """What pairs the frames: the table of --timestamps (where given), their numbers (frames), or
     for recordings that began at different moments what they show or sound like: the board's
-    motion, people's motion, audio. The offsets go into the rig file, for run.py."""
+    motion, or audio. The offsets go into the rig file, for run.py."""
     origin: int | None = None
     """Put the world on the board as it lies in this frame (sync_index), Z up."""
+    refine_intrinsics: bool = False
+    """Let the lenses move too, near what their files say: for cameras that focus by themselves."""
     step: int = 1
     """Use every STEP-th instant."""
     force: bool = False
@@ -63,6 +65,11 @@ def run(options: Options) -> None:
             f"{len(options.source)} sources need as many cameras, and --intrinsics has "
             f"{len(cameras)}; give a camera file for each --source, in the same order."
         )
+    for n, source in enumerate(options.source):
+        if source in options.source[:n]:
+            raise CalibrationError(
+                f"{source} is given twice; name another --source for each camera."
+            )
     cameras = named_apart(cameras)
     sync = _sync(options)
     table = options.timestamps if sync == "timestamps" else None
@@ -76,8 +83,8 @@ def run(options: Options) -> None:
                 "rec/) and give the videos with --timestamps rec/timestamps.csv."
             )
     behind: list[float] = []
-    if sync in ("audio", "people"):
-        behind = by_sound(options.source) if sync == "audio" else by_people(options.source)
+    if sync == "audio":
+        behind = by_sound(options.source)
     # Motion is told from frames that follow each other.
     step = options.step if sync in ("timestamps", "frames") else 1
     films = [
@@ -96,11 +103,13 @@ def run(options: Options) -> None:
                 sys.stdout.write(words(one.name, films[0].name, late, films[0].rate) + "\n")
         seen = in_step([one.seen for one in films], [one.times for one in films], behind)
         seen = [{n: sight for n, sight in own.items() if n % options.step == 0} for own in seen]
-    located = locate(cameras, seen, board)
+    located = locate(cameras, seen, board, refine=options.refine_intrinsics)
     rig = located.rig
     if options.origin is not None:
         rig = on_board(located, board, options.origin)
     write_rig(rig, options.output, force=options.force, offsets=offsets)
+    if options.refine_intrinsics:
+        sys.stdout.write(_lenses(cameras, rig.cameras))
     write_corners(board_corners(located, rig), options.output)
     sys.stdout.write(report(located) + f"{options.output}, {corners_file(options.output)}\n")
 
@@ -154,6 +163,20 @@ def read_timestamps(path: Path, cameras: int) -> list[dict[int, int]]:
         if not own:
             raise CalibrationError(f"{path.name} has no row for camera {n}.")
     return synced
+
+
+def _lenses(before: Sequence[Camera], after: Sequence[Camera]) -> str:
+    """What refining did to them."""
+    lines = []
+    for own, new in zip(before, after, strict=True):
+        old = own.scaled(new.size)
+        by = 100 * (new.matrix[0, 0] / old.matrix[0, 0] - 1)
+        moved = np.linalg.norm((new.matrix - old.matrix)[:2, 2])
+        lines.append(
+            f"{new.name:14} focal length {old.matrix[0, 0]:.1f} -> {new.matrix[0, 0]:.1f} px "
+            f"({by:+.1f} %), centre by {moved:.1f} px\n"
+        )
+    return "".join(lines)
 
 
 def report(found: Extrinsics) -> str:

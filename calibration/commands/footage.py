@@ -43,8 +43,8 @@ class Search:
     def nothing(self, name: str) -> BoardError:
         """Why there is none in any picture of that source, as far as can be told."""
         fits = better_board(self._finder.board, self._kept)
-        hint = f": {fits}" if fits else "; look at the pictures: is it whole, sharp and lit?"
-        return BoardError(f"{name}: no {self._finder.board} in {self.count} pictures{hint}.")
+        hint = f": {fits}." if fits else "; look at the pictures: is it whole, sharp and lit?"
+        return BoardError(f"{name}: no {self._finder.board} in {self.count} pictures{hint}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,6 +11,7 @@ import cv2
 from calibration.board import Board
 from calibration.commands.footage import Search
 from calibration.detect import Sighting
+from calibration.errors import CalibrationError
 from calibration.guide import ENOUGH, Advice, Guide
 from calibration.preview import preview
 from realtime.channel import Channel
@@ -121,6 +122,11 @@ def guided(
         sys.stderr.write(f"posestream: {error}\n")
     if not search.seen:
         raise search.nothing(source.name)
+    if not guide.taken:
+        raise CalibrationError(
+            f"{source.name}: no view was taken, as the board never stood still for {hold:g} s "
+            "where it was seen; hold it still, or say --hold 0.3."
+        )
     return source.name, guide.taken
 
 

@@ -9,23 +9,16 @@ from itertools import combinations
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from calibration.board import Board
 from calibration.camera import Camera
 from calibration.commands.footage import Film
 from calibration.detect import Sighting
 from calibration.errors import CalibrationError, DegenerateError
 from calibration.instep import board_motion
-from calibration.lens import Doubles
-from calibration.timing import PEAK, Lag, Motion, along, join, out_of_step, sound_lag
-from engines.skeleton import Skeleton
-from realtime.config import OutputSettings, Settings, SourceSettings
-from realtime.pipeline import stream
-from realtime.poses import Tracks
+from calibration.timing import PEAK, Lag, along, join, out_of_step, sound_lag
 from realtime.sources.listen import listen
 
-Sync = Literal["timestamps", "frames", "board", "people", "audio"]
+Sync = Literal["timestamps", "frames", "board", "audio"]
 HEARD = 16000  # samples a second: sound goes 2 cm in one
 ASTRAY, DOUBT = 0.75, 3.0  # frames apart, times better so: these recordings are not in step
 WORTH, LITTLE = 0.1, 1.3  # the same, from which on it is worth a word
@@ -43,12 +36,6 @@ def by_board(films: Sequence[Film], cameras: Sequence[Camera], board: Board) -> 
     return join(motions, [one.name for one in films], "the board's motion")
 
 
-def by_people(sources: Sequence[str]) -> list[float]:
-    """The same by how people move."""
-    names = [Path(one).stem for one in sources]
-    return join([_people_motion(one) for one in sources], names, "people's motion")
-
-
 def by_sound(sources: Sequence[str]) -> list[float]:
     """The same by what is heard."""
     heard = [listen(source, HEARD) for source in sources]
@@ -64,47 +51,6 @@ def by_sound(sources: Sequence[str]) -> list[float]:
         with suppress(DegenerateError):
             return along(lags, names, "the sound")
     return along(lags, names, "the sound")
-
-
-def _people_motion(source: str) -> Motion:
-    """How fast each keypoint of the people moves, in heights of a person a second."""
-    settings = Settings(SourceSettings((source,)), outputs=OutputSettings(show=False, quiet=True))
-    times, speeds = [], []
-    before: tuple[float, Tracks] | None = None
-    for result in stream(settings):
-        view = result.views[0]
-        if view is None:
-            continue
-        times.append(view.frame.time)
-        speeds.append(_speeds(before, (view.frame.time, view.tracks)))
-        before = view.frame.time, view.tracks
-    if not times:
-        raise CalibrationError(f"{source} shows no frame.")
-    return Motion(np.array(times), np.stack(speeds))
-
-
-def _speeds(before: tuple[float, Tracks] | None, now: tuple[float, Tracks]) -> Doubles:
-    """(K,) of all people together, NaN where unknown."""
-    skeleton: Skeleton = now[1].poses.skeleton
-    total = np.full(len(skeleton.keypoints), np.nan)
-    if before is None:
-        return total
-    _, mine, its = np.intersect1d(now[1].id, before[1].id, return_indices=True)
-    parts = []
-    for m, n in zip(mine, its, strict=True):
-        if now[1].id[m] < 0:
-            continue
-        new = np.where(now[1].filled[m, :, None], np.nan, now[1].poses.xy[m]).astype(np.float64)
-        old = np.where(before[1].filled[n, :, None], np.nan, before[1].poses.xy[n])
-        if np.isfinite(new[:, 1]).sum() < 4:
-            continue
-        height = max(float(np.nanmax(new[:, 1]) - np.nanmin(new[:, 1])), 1.0)
-        parts.append(np.linalg.norm(new - old, axis=1) / height / max(now[0] - before[0], 1e-6))
-    if parts:
-        known = np.isfinite(parts)
-        some = known.any(0)
-        total[some] = np.nansum(parts, axis=0)[some] / known.sum(0)[some]
-    return total
 
 
 def check_in_step(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from calibration.camera import Rig
@@ -11,7 +12,7 @@ from calibration.files import write_texts
 from calibration.formats.openpose import openpose_xml, write_folder
 from calibration.formats.qualisys import read_qualisys
 from calibration.formats.storage import read_storage
-from calibration.rigfile import read_rig, unread, write_rig
+from calibration.rigfile import read_offsets, read_rig, unread, write_rig
 
 Size = tuple[int, int]
 STORAGE = (".xml", ".yml", ".yaml")
@@ -21,10 +22,11 @@ WRITES = "a rig .toml, a folder of OpenPose's .xml, or one .xml for one camera"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """A rig, and the names of what its files say beyond it."""
+    """A rig, the time_offset of recordings by camera, and the names of what else its files say."""
 
     rig: Rig
     left: tuple[str, ...] = ()
+    offsets: Mapping[str, float] = field(default_factory=dict)
 
 
 def read(path: Path, size: Size | None = None) -> Found:
@@ -40,7 +42,7 @@ def read(path: Path, size: Size | None = None) -> Found:
     if name.endswith(".qca.txt"):
         found = Found(read_qualisys(path))
     elif name.endswith(".toml"):
-        found = Found(read_rig(path), tuple(unread(path)))
+        found = Found(read_rig(path), tuple(unread(path)), read_offsets(path))
     elif path.exists():
         raise RigError(f"{path.name} has no name of a camera file: it must be {READS}.")
     else:
@@ -50,12 +52,18 @@ def read(path: Path, size: Size | None = None) -> Found:
     return found
 
 
-def write(rig: Rig, path: Path, *, force: bool = False) -> None:
-    """Write the form that the name stands for; CalibrationError where it cannot hold the rig."""
+def write(
+    rig: Rig, path: Path, *, force: bool = False, offsets: Mapping[str, float] | None = None
+) -> tuple[str, ...]:
+    """Write the form that the name stands for; the names of what it does not hold.
+
+    CalibrationError where it cannot hold the rig.
+    """
     name = path.name.lower()
     if name.endswith(".toml"):
-        write_rig(rig, path, force=force)
-    elif name.endswith(".xml"):
+        write_rig(rig, path, force=force, offsets=offsets)
+        return ()
+    if name.endswith(".xml"):
         if len(rig) != 1:
             raise CalibrationError(
                 f"{path.name}: OpenPose has one .xml for one camera, and these are {len(rig)}; "
@@ -66,6 +74,7 @@ def write(rig: Rig, path: Path, *, force: bool = False) -> None:
         write_folder(rig, path, force=force)
     else:
         raise CalibrationError(f"{path} has no name of a form that is written: {WRITES}.")
+    return ("time_offset",) if offsets else ()
 
 
 def _folder(folder: Path, size: Size | None) -> Found:

@@ -148,12 +148,13 @@ def _refuse_maps(settings: OutputSettings) -> None:
     wanted = {
         "--heatmaps": settings.heatmaps is not None,
         "--part-candidates": settings.part_candidates,
+        "--bootstrap": settings.bootstrap is not None,
         f"--view {settings.view}": settings.view != "skeleton",
     }
     for option, given in wanted.items():
         if given:
             raise OutputError(
-                f"{option} shows what a network gives, but none runs where the source brings the "
+                f"{option} needs pictures and a network, but none runs where the source brings the "
                 f"keypoints; leave it away or give the pictures as --source."
             )
 

@@ -19,7 +19,7 @@ from realtime.upright import turned_up
 
 MILLIMETRES = 1000  # in a metre
 LONGEST = 65_535  # frames that the format counts
-MOST = 10_000_000  # points of a file: ezc3d takes some hundred bytes for each
+MOST = 4_000_000  # points of a file: ezc3d takes some hundred bytes for each
 STEP = 0.5  # millimetres from one residual to the next; the format has 255 of them
 
 
@@ -33,25 +33,31 @@ def check_ezc3d() -> None:
 
 
 def c3d_files(path: Path, take: Take, rig: Rig) -> Iterator[tuple[Path, bytes]]:
-    """One file of all people; what is longer than the format's 65 535 frames goes on in another,
-    `walk_2.c3d`, with those who are in it.
+    """One file of all people; what is longer than the format's 65 535 frames, or too much at once,
+    goes on in another, `walk_2.c3d`, with those who are in it.
     """
-    for part, start in enumerate(range(0, len(take), LONGEST)):
-        count = min(len(take) - start, LONGEST)
-        people = [one for one in take.people if one.first < start + count]
-        people = [one for one in people if one.first + len(one) > start]
-        if len(people) * len(take.skeleton.keypoints) * count > MOST:
-            raise OutputError(
-                f"--c3d {path}: {len(people)} people over {count} frames are too many for one C3D "
-                f"file; make shorter runs."
-            )
+    start = part = 0
+    while start < len(take):
+        people, count = _part(take, start)
+        part += 1
         if people:
             suffix = path.suffix or ".c3d"
-            name = f"{path.stem}_{part + 1}{suffix}" if part else f"{path.stem}{suffix}"
-            yield (
-                path.with_name(name),
-                c3d_bytes(path, take, people, range(start, start + count), rig),
-            )
+            name = f"{path.stem}_{part}{suffix}" if part > 1 else f"{path.stem}{suffix}"
+            frames = range(start, start + count)
+            yield path.with_name(name), c3d_bytes(path, take, people, frames, rig)
+        start += count
+
+
+def _part(take: Take, start: int) -> tuple[list[Motion], int]:
+    """The people from that frame on for as many frames as go into one file."""
+    count = min(len(take) - start, LONGEST)
+    while True:
+        people = [
+            one for one in take.people if one.first < start + count and one.first + len(one) > start
+        ]
+        if len(people) * len(take.skeleton.keypoints) * count <= MOST or count == 1:
+            return people, count
+        count = (count + 1) // 2
 
 
 def c3d_bytes(path: Path, take: Take, people: Sequence[Motion], frames: range, rig: Rig) -> bytes:

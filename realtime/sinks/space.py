@@ -11,6 +11,7 @@ from calibration.view import upwards
 from engines.skeleton import Skeleton, named_skeleton
 from realtime.config import OutputSettings
 from realtime.frames import Source
+from realtime.sinks.bootstrap import BootstrapSink
 from realtime.sinks.bvh import bvh_files
 from realtime.sinks.c3d import c3d_files, check_ezc3d
 from realtime.sinks.csv3d import Csv3DSink, csv3d_path
@@ -23,7 +24,7 @@ from realtime.upright import turned_up
 
 def open_space(
     settings: OutputSettings, source: Source, taken: list[Path], skeleton: Skeleton, rig: Rig
-) -> Iterator[Csv3DSink | Json3DSink | TakeSink]:
+) -> Iterator[BootstrapSink | Csv3DSink | Json3DSink | TakeSink]:
     """source: whose rate files at a constant rate take. taken: files to leave alone."""
     if settings.json3d is not None and settings.rig is not None:
         wanted = settings.json_skeleton
@@ -31,6 +32,8 @@ def open_space(
         yield Json3DSink(settings.json3d, settings.rig.stem, target)
     if settings.csv is not None:
         yield Csv3DSink(csv3d_path(settings.csv), taken, skeleton)
+    if settings.bootstrap is not None:
+        yield BootstrapSink(settings.bootstrap, rig, skeleton)
     takes: list[TakeFile] = []
     turn = turned_up(upwards(rig), 1)
     if settings.trc is not None:
@@ -48,6 +51,7 @@ def space_files(settings: OutputSettings) -> list[Path | None]:
     """What they write, for the summary."""
     return [
         settings.json3d,
+        settings.bootstrap,
         settings.csv and csv3d_path(settings.csv),
         settings.trc and of_person(settings.trc, "*", ".trc"),
         settings.c3d,

@@ -199,3 +199,24 @@ def test_bad_commands_get_a_sentence(
     assert says in message
     assert message.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (6, 3), (7, 3), (8, 5)])
+def test_another_chessboard_is_not_taken_for_a_part_of_it(shape: tuple[int, int]) -> None:
+    """A grid of other corners fits most boards somehow; what is filmed is named."""
+    lens = Camera("c", (640, 480), np.array([[600.0, 0, 322], [0, 600, 238], [0, 0, 1]]))
+    pictures = [
+        photograph(CHESS, lens, *pose((0.1 + 0.2 * n, 0.3 - 0.2 * n, 0.1), (0, 0, 0.55), CHESS))
+        for n in range(3)
+    ]
+    wrong = replace(CHESS, columns=shape[0], rows=shape[1])
+    assert not any(Finder(wrong).find(one) for one in pictures)
+    assert "7x4 inner corners fit" in str(better_board(wrong, pictures))
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (4, 5), (7, 5), (9, 6)])
+def test_the_size_of_a_charuco_board_is_told_by_its_markers(shape: tuple[int, int]) -> None:
+    lens = Camera("c", (640, 480), np.array([[600.0, 0, 322], [0, 600, 238], [0, 0, 1]]))
+    picture = photograph(CHARUCO, lens, *pose((0.3, 0.2, 0.1), (0, 0, 0.5), CHARUCO))
+    wrong = replace(CHARUCO, columns=shape[0], rows=shape[1])
+    assert "5x4 squares fit" in str(better_board(wrong, [picture]))

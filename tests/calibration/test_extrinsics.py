@@ -65,6 +65,22 @@ def test_a_rig_is_recovered(views: int, wild: float) -> None:
     assert found.rms < 1.0
 
 
+def test_lenses_that_are_not_quite_right_are_refined() -> None:
+    truth = in_first(Rig(ring(8, radius=1.4).cameras[:3]))
+    wrong = []
+    for n, one in enumerate(truth.cameras):
+        matrix = one.matrix.copy()
+        matrix[[0, 1], [0, 1]] *= 1 + 0.03 * (-1) ** n
+        wrong.append(replace(one, matrix=matrix))
+    seen = waved(truth, 60)
+    fixed, refined = (locate(wrong, seen, CHARUCO, refine=refine) for refine in (False, True))
+    assert fixed.rms > 1.1 * refined.rms
+    for known, one in zip(truth.cameras, refined.rig.cameras, strict=True):
+        assert np.allclose(np.diag(one.matrix), np.diag(known.matrix), rtol=0.01)
+    off = [np.linalg.norm(found.rig.centres - truth.centres) for found in (fixed, refined)]
+    assert off[1] < 0.5 * off[0]
+
+
 def test_the_world_can_lie_on_a_board() -> None:
     truth = in_first(Rig(ring(8, radius=2.0).cameras[:2]))
     seen = waved(truth, 60, noise=0.0)

@@ -64,6 +64,7 @@ GOOD = rig_toml(ring(1))
         (GOOD.replace("[1280, 720]", '"large"'), "not made of numbers"),
         (GOOD.replace("910.0", "nan"), "not finite"),
         (GOOD.replace("910.0", "-910.0"), "above 0"),
+        (GOOD.replace("910.0", "1e200"), "beyond 1e"),
         (GOOD.replace('"cam0"', "7"), "name in quotes"),
         (GOOD + GOOD.replace("[cam_0]", "[cam_1]"), "a name of its own"),
         (GOOD.replace("translation = [", "translation = [1, "), "translation of shape"),

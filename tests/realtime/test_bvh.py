@@ -188,6 +188,18 @@ def test_what_is_not_known_is_held_and_said(
     assert 0.001 < off(places, xyz)[20:35, wrist].max() < 0.3
 
 
+def test_swapped_ears_do_not_turn_a_head_round(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    xyz = walk()
+    left, right = (BODY25.keypoints.index(f"{side}_ear") for side in ("left", "right"))
+    xyz[30:33, [left, right]] = xyz[30:33, [right, left]]
+    with caplog.at_level(logging.WARNING):
+        _, angles = written(tmp_path, xyz)
+    assert "Head longest, for 0.1 s" in caplog.text
+    assert np.abs(np.diff(angles, axis=0)).max() < 60
+
+
 def test_who_has_no_hips_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     xyz = walk(10).astype(np.float32)
     xyz[:, BODY25.keypoints.index("left_hip")] = np.nan

@@ -107,6 +107,20 @@ def test_a_view_that_mistakes_left_for_right_is_mended() -> None:
         assert gaps(found, bodies).min(1).max() < 0.05
 
 
+@pytest.mark.parametrize("cameras", [2, 3])
+def test_quick_legs_that_pass_each_other_keep_their_sides(cameras: int) -> None:
+    rng = np.random.default_rng(4)
+    reconstructor = Reconstructor(ring(4, radius=5), BODY25)
+    for n in range(60):
+        person = body((np.sin(n / 25) - 1, 0.6), phase=n * 7 / 30)
+        views = sightings(ring(4, radius=5), [person], n / 30, rng=rng, noise=1)
+        found = reconstructor.update(n / 30, [*views[:cameras], *[None] * (4 - cameras)])
+        if n > 3:
+            off = np.linalg.norm(found.xyz[0] - person, axis=-1)
+            assert off.max() < 0.2
+            assert off.mean() < 0.08
+
+
 def test_what_one_camera_alone_sees_is_nobody_in_space() -> None:
     views = sightings(RIG, walk(0))
     found = Reconstructor(RIG, BODY25).update(0, [views[0], None, None, None, None])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from calibration.lens import Doubles
 from calibration.view import upwards
 from realtime.config import OutputSettings
 from realtime.errors import OutputError, SettingsError
-from realtime.sinks.c3d import c3d_files, metres_a_pixel
+from realtime.sinks.c3d import c3d_files, check_ezc3d, metres_a_pixel
 from realtime.sinks.takes import TakeFile, TakeSink
 from realtime.sinks.trc import trc_files
 from realtime.takes import Recording
@@ -203,9 +204,22 @@ def test_long_recordings_go_on_in_another_c3d(
         ids.append({label.partition(":")[0] for label in labels})
     assert frames == [("walk.c3d", 8), ("walk_2.c3d", 8), ("walk_3.c3d", 4)]
     assert ids == [{"person3", "person7"}, {"person3", "person7"}, {"person7"}]
-    monkeypatch.setattr("realtime.sinks.c3d.MOST", 100)
-    with pytest.raises(OutputError, match="too many for one C3D"):
-        list(c3d_files(tmp_path / "walk.c3d", take, RIG))
+    assert labels[-1] == f"person7:{BODY25.keypoints[-1]}"
+
+
+def test_many_points_go_into_several_c3d(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """25 keypoints of two people over five frames fit into one here."""
+    ezc3d = pytest.importorskip("ezc3d")
+    monkeypatch.setattr("realtime.sinks.c3d.MOST", 250)
+    take = recorded([n / 30 for n in range(20)], 30).take()
+    points = []
+    for path, data in c3d_files(tmp_path / "walk.c3d", take, RIG):
+        path.write_bytes(data)
+        points.append(ezc3d.c3d(str(path))["data"]["points"][:3, :25].transpose(2, 1, 0))
+    assert 4 <= len(points) <= 6
+    assert max(len(part) for part in points) == 5
+    expected = 1000 * np.array([at(n / 30) for n in range(20)])
+    np.testing.assert_allclose(np.concatenate(points), expected, atol=0.01)
 
 
 def sink_of(tmp_path: Path, recording: Recording) -> TakeSink:
@@ -253,6 +267,12 @@ def test_nobody_is_a_sentence_and_no_file(tmp_path: Path, caplog: pytest.LogCapt
 def test_space_needs_a_rig(option: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=f"--{option} needs the calibrated cameras: --rig"):
         OutputSettings(show=False, **{option: tmp_path / "walk"})  # type: ignore[arg-type]
+
+
+def test_c3d_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ezc3d", None)  # not installed
+    with pytest.raises(OutputError, match=r"--c3d needs .* pip install -r requirements-c3d.txt"):
+        check_ezc3d()
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:

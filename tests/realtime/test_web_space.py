@@ -70,6 +70,24 @@ def test_cameras_and_people_as_lines() -> None:
     assert np.allclose(line["people"][1]["xyz"], result.poses3d.xyz[1], atol=1e-4)
 
 
+def test_lines_for_programs_hold_the_people_too() -> None:
+    async def visit() -> None:
+        with sink() as server:
+            url = f"http://127.0.0.1:{server.address.port}"
+            async with aiohttp.ClientSession() as client, client.ws_connect(f"{url}/ws") as lines:
+                assert "xyz" in (await lines.receive_json())["space"]
+                result = seen()
+                server.write(result)
+                first, second = [await lines.receive_json() for _ in range(2)]
+        assert result.poses3d is not None
+        assert [one["id"] for one in first["space"]] == [0, 1]
+        assert np.allclose(first["space"][1]["xyz"], result.poses3d.xyz[1], atol=1e-4)
+        assert first["space"][0]["views"] == [4] * 25
+        assert (second["source"], "space" in second) == ("cam1", False)
+
+    asyncio.run(visit())
+
+
 def test_the_page_knows_the_limbs_of_openpose_json() -> None:
     page = (files("realtime.web") / "space.html").read_text()
     table = dict(re.findall(r"^  (\d+): (\[\[.*\]\]),$", page, re.MULTILINE))

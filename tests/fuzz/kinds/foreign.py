@@ -1,4 +1,4 @@
-"""Camera files of other programs; those that load must be written and read again."""
+"""Camera files of other programs, and corners; what loads must be written and read again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from random import Random
 
 import numpy as np
 
-from calibration.camera import Camera
+from calibration.camera import Camera, Rig
+from calibration.corners import Corners, corners_file, read_corners, write_corners
 from calibration.formats import read, write
 from calibration.formats.openpose import openpose_xml
 from tests.fuzz.mutate import damage, scramble
@@ -42,7 +43,12 @@ QCA = """<?xml version='1.0' encoding='ASCII'?>
  tangentalDistortion1="0.0006" tangentalDistortion2="0.00069"/></camera>
 </cameras></calibration>
 """
-FORMS = {"a.xml": XML, "a.yml": YAML, "a.qca.txt": QCA}
+FORMS = {"a.xml": XML, "a.yml": YAML, "a.qca.txt": QCA, "rig.corners.csv": ""}
+
+
+def read_xml(folder: Path) -> Rig:
+    (folder / "whole.xml").write_text(XML)
+    return read(folder / "whole.xml").rig
 
 
 class Kind:
@@ -52,14 +58,23 @@ class Kind:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._rig = folder / "rig.toml"
+        write(read_xml(folder), self._rig, force=True)
+        write_corners(Corners(np.eye(3), np.array([0.1, 0.2, 0.3])), self._rig)
+        self._corners = corners_file(self._rig).read_text()
 
     def case(self, rng: Random) -> bool:
         name, whole = rng.choice(list(FORMS.items()))
+        whole = whole or self._corners
         if rng.random() < 0.5:
             content = scramble(rng, whole).encode(errors="surrogatepass")
         else:
             content = damage(rng, whole.encode(), [own.encode() for own in FORMS.values()])
         (self._folder / name).write_bytes(content)
+        if name == corners_file(self._rig).name:
+            corners = read_corners(self._rig)
+            assert corners is not None
+            return corners.xyz.shape == (len(corners), 3)
         found = read(self._folder / name, rng.choice((None, (640, 480))))
         write(found.rig, self._folder / "back.toml", force=True)
         back = read(self._folder / "back.toml").rig

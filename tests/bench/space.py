@@ -1,0 +1,158 @@
+"""How good and how fast people in space are.
+
+    python -m tests.bench.space [clips|shelf|crowd] ... [--heights 256 512]
+
+clips: rig-multi and rig-single end to end with the network, at several heights of its input: who is
+found and for how long, by how much bones vary, by how much keypoints miss the views that they rest
+on. shelf: milliseconds a frame on the keypoints of five cameras. crowd: the same for ten people
+before sixteen cameras, synthetic. Times are of one core (set OPENBLAS_NUM_THREADS=1).
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from calibration.camera import Rig
+from calibration.lens import Doubles
+from calibration.rigfile import read_rig
+from engines.skeleton import Skeleton
+from realtime.bones import Bones
+from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
+from realtime.pipeline import stream
+from realtime.poses import Result, View
+from realtime.space import Space
+from tests.bodies import BODY25, body, sightings
+from tests.calibration.cameras import ring
+from tests.conftest import DATA
+
+PARTS = {"shoulder", "elbow", "wrist", "hip", "knee", "ankle"}
+
+
+def results(clip: str, sources: Sequence[str], height: int | None = None) -> list[Result]:
+    """Those of a run without outputs."""
+    folder = DATA / clip
+    settings = Settings(
+        SourceSettings(tuple(str(folder / name) for name in sources)),
+        ModelSettings(height=height),
+        OutputSettings(show=False, quiet=True, rig=folder / "rig.toml"),
+    )
+    return list(stream(settings))
+
+
+def residuals(rig: Rig, result: Result, row: int) -> Doubles:
+    """(V, K, 2) pixels from a person's keypoints to what the views saw, NaN = not seen."""
+    poses = result.poses3d
+    assert poses is not None
+    off = rig.project(poses.xyz[row].astype(float))
+    for v, view in enumerate(result.views):
+        place = poses.detections[row, v]
+        if view is None or place < 0:
+            off[v] = np.nan
+            continue
+        seen = view.tracks.poses.found[place] & ~view.tracks.filled[place]
+        scale = np.array(rig.cameras[v].size) / view.frame.size
+        off[v] -= (view.tracks.poses.xy[place] + 0.5) * scale - 0.5
+        off[v, ~seen] = np.nan
+    return off
+
+
+def clips(heights: Sequence[int]) -> None:
+    for clip in ("rig-multi", "rig-single"):
+        rig = read_rig(DATA / clip / "rig.toml")
+        for height in heights:
+            began = time.monotonic()
+            all_of = results(clip, [f"cam0{n}.mp4" for n in range(1, 5)], height)
+            seconds = time.monotonic() - began
+            print(f"{clip}, height {height}: {len(all_of)} instants in {seconds:.0f} s")
+            assert all_of[0].poses3d is not None
+            describe(rig, all_of, all_of[0].poses3d.skeleton)
+
+
+def describe(rig: Rig, all_of: Sequence[Result], skeleton: Skeleton) -> None:
+    """A line for each person."""
+    limb = np.array([name.partition("_")[2] in PARTS for name in skeleton.keypoints])
+    bones = Bones(skeleton)
+    ids = {one for r in all_of if r.poses3d is not None for one in r.poses3d.id.tolist()}
+    for identity in sorted(ids):
+        xyz, errors, views, off = [], [], [], []
+        for result in all_of:
+            poses = result.poses3d
+            assert poses is not None
+            for row in np.flatnonzero(poses.id == identity).tolist():
+                xyz.append(poses.xyz[row].astype(float))
+                errors.append(poses.error[row, limb])
+                views.append(poses.views[row, limb])
+                off.append(residuals(rig, result, row)[:, limb])
+        lengths = bones.measured(np.array(xyz))[:, bones.rigid]
+        middle = np.nanmedian(lengths, 0)
+        vary = 100 * np.nanmedian(np.abs(lengths - middle), 0) / middle
+        by_camera = np.moveaxis(np.array(off), 1, 0).reshape(len(rig), -1, 2)
+        same = [np.median(one[np.isfinite(one[:, 0])], 0) for one in by_camera]
+        print(
+            f"  id {identity}: {len(xyz)} instants; bones vary {vary.mean():.1f} % "
+            f"({vary.max():.1f} at most); error {np.nanmean(errors):.1f} px; "
+            f"in 3 views or more {100 * (np.array(views) >= 3).mean():.0f} %; the same in all "
+            f"frames, by cameras: {', '.join(f'{x:+.0f},{y:+.0f}' for x, y in same if x == x)} px"
+        )
+
+
+def timed(space: Space, instants: Sequence[tuple[float, Sequence[View | None]]]) -> None:
+    seconds = []
+    for moment, views in instants:
+        began = time.process_time()
+        space.place(moment, views)
+        seconds.append(1e3 * (time.process_time() - began))
+    late = seconds[5:]
+    print(
+        f"{np.median(late):.1f} ms a frame (median), {np.mean(late):.1f} mean, "
+        f"{np.percentile(late, 95):.1f} of 95 %, the first {seconds[0]:.0f}"
+    )
+
+
+def shelf() -> None:
+    cameras = [f"cam{n}" for n in range(5)]
+    frames = results("shelf-dev", cameras)
+    rig = read_rig(DATA / "shelf-dev" / "rig.toml")
+    skeleton = skeleton_of(frames)
+    print("shelf-dev, 4 people, 5 views:", end=" ")
+    timed(Space(rig, skeleton), [(one.time, one.views) for one in frames])
+
+
+def skeleton_of(frames: Sequence[Result]) -> Skeleton:
+    assert frames[0].poses3d is not None
+    return frames[0].poses3d.skeleton
+
+
+def crowd() -> None:
+    rig, rng = ring(16, radius=6), np.random.default_rng(0)
+    places = [(1.4 * (n % 4) - 2.1, 1.4 * (n // 4) - 1.4) for n in range(10)]
+    instants = []
+    for n in range(40):
+        people = [
+            body((x + 0.2 * np.sin(n / 20 + k), y), heading=k, phase=n / 4 + k)
+            for k, (x, y) in enumerate(places)
+        ]
+        instants.append((n / 30, sightings(rig, people, n / 30, rng=rng, noise=2, missing=0.1)))
+    print("10 people, 16 views, synthetic:", end=" ")
+    timed(Space(rig, BODY25), instants)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("parts", nargs="*", default=["clips", "shelf", "crowd"])
+    parser.add_argument("--heights", nargs="+", type=int, default=[256, 512])
+    wanted = parser.parse_args()
+    if "clips" in wanted.parts:
+        clips(wanted.heights)
+    if "shelf" in wanted.parts:
+        shelf()
+    if "crowd" in wanted.parts:
+        crowd()
+
+
+if __name__ == "__main__":
+    main()
