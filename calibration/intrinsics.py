@@ -28,6 +28,7 @@ FEW = 10  # views
 KEPT = 0.98  # of the corners count when models are compared
 HUBER = 2.5
 SQUARE = 0.001  # of the focal length, by which pixels of today's sensors may not be square
+STRETCHED = 2.0  # times as far apart as that, they are not
 NOTHING = 1e-3 * np.eye(6)  # what is known of a lens before the first view, as `told`
 # Name -> number of coefficients, which of them move, fisheye; smaller before larger.
 MODELS: dict[str, tuple[int, tuple[int, ...], bool]] = {
@@ -203,7 +204,11 @@ def _fit(
     first = adjust(scene, sights, free, huber=HUBER, square=square, steps=15).scene
     free[0, [LENS + n for n in moving]] = True
     prior[0, LENS:] = 10.0  # keeps terms apart that only differ beyond the picture
-    return adjust(first, sights, free, huber=HUBER, prior=prior, square=square), sights
+    done = adjust(first, sights, free, huber=HUBER, prior=prior, square=square)
+    across, down = done.scene.cameras[0].matrix.diagonal()[:2]
+    if abs(across - down) > STRETCHED * square:  # a picture that was scaled unevenly
+        done = adjust(done.scene, sights, free, huber=HUBER, prior=prior)
+    return done, sights
 
 
 def _held_out(

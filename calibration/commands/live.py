@@ -21,6 +21,7 @@ from realtime.frames import Frame, Source, Stoppable
 from realtime.sinks.window import FLAGS, LARGEST, QUIT
 from realtime.stages import Stages
 
+KEYS = " u"
 STANDS = 1.0  # seconds that words stand at least, so that they can be read
 
 
@@ -133,18 +134,24 @@ def guided(
 def _follow(entrance: Channel[Frame], guide: Guide, search: Search, screen: Screen) -> None:
     """Frame by frame, until there are enough views or the user has had enough."""
     stand: tuple[float, Advice] | None = None  # an answer to a key or a view taken, to be read
+    keys: list[str] = []
 
-    for frame in entrance:
+    def listen() -> None:
+        if key := screen.key():
+            keys.append(key)
+            if key in QUIT:
+                entrance.close()
+
+    for frame in entrance.items(listen):
         advice = guide.look(search.find(frame.image), frame.time)
-        match screen.key():
-            case key if key in QUIT:
+        listen()
+        for key in keys:
+            if key in QUIT:
                 return
-            case " ":
-                advice = guide.take()
+            if key in KEYS:
+                advice = guide.take() if key == " " else guide.drop()
                 stand = frame.time, advice
-            case "u":
-                advice = guide.drop()
-                stand = frame.time, advice
+        keys.clear()
         if advice.took:
             stand = frame.time, advice
         if stand is not None and advice.left is None and frame.time - stand[0] < STANDS:

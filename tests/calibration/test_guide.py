@@ -14,7 +14,12 @@ from calibration.preview import preview
 from tests.calibration.boards import CHARUCO, pose
 from tests.calibration.cameras import LENSES, camera
 
-LENS = replace(camera(distortion=LENSES[5]), rotation=np.eye(3), translation=np.zeros(3))
+LENS = replace(
+    camera(distortion=LENSES[5]),
+    matrix=np.array([[910.0, 0, 641.5], [0, 910.0, 352.25], [0, 0, 1]]),
+    rotation=np.eye(3),
+    translation=np.zeros(3),
+)
 RATE = 10.0
 STRAIGHT = (0.0, 0.0, 0.0), (0.0, 0.0, 0.6)
 Place = tuple[tuple[float, float, float], tuple[float, float, float]]
