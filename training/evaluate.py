@@ -39,22 +39,27 @@ class EvaluateSettings:
     """Rows of the network's input."""
     precision: str = "auto"
     """Arithmetic of the network."""
+    beside_teacher: bool = False
+    """Score the teacher's fp32 in the same run."""
 
 
 def evaluate(settings: EvaluateSettings) -> None:
-    """Print a line a height, and one a clip."""
+    """Print a line a model and height, and one a clip."""
     with tempfile.TemporaryDirectory() as folder:
-        for height in settings.heights:
-            results = Path(folder) / "results.json"
-            _run(settings.model, settings.images, height, settings.precision, "--coco", results)
-            figures = photo_figures(settings.labels, results)
-            words = "  ".join(f"{key} {value:.4f}" for key, value in figures.items())
-            sys.stdout.write(f"height {height}:  {words}" + "\n")
+        beside = [(TEACHER, "fp32")] if settings.beside_teacher else []
+        for model, precision in [(settings.model, settings.precision), *beside]:
+            sys.stdout.write(f"{model}, {precision}\n")
+            for height in settings.heights:
+                results = Path(folder) / "results.json"
+                _run(model, settings.images, height, precision, "--coco", results)
+                figures = photo_figures(settings.labels, results)
+                words = "  ".join(f"{key} {value:.4f}" for key, value in figures.items())
+                sys.stdout.write(f"height {height}:  {words}\n")
         for n, clip in enumerate(settings.clips):
             ours, theirs = Path(folder) / f"{n}", Path(folder) / f"{n}-teacher"
             _run(settings.model, clip, 256, settings.precision, "--json", ours)
             _run(TEACHER, clip, 368, "fp32", "--json", theirs)
-            sys.stdout.write(f"{clip.name}:  agrees {agreement(ours, theirs):.4f}" + "\n")
+            sys.stdout.write(f"{clip.name}:  agrees {agreement(ours, theirs):.4f}\n")
 
 
 def _run(model: str, source: Path, height: int, precision: str, *output: str | Path) -> None:
