@@ -106,7 +106,7 @@ def test_a_webcam_that_never_sees_the_board_says_which_board_it_sees(
 def test_the_window_shows_the_guidance_and_q_ends_with_a_calibration(tmp_path: Path) -> None:
     """A video in place of the camera."""
     film = tmp_path / "film.mp4"
-    pictures = [still for still in stills(8) for _ in range(5)]
+    pictures = [still for still in stills(12) for _ in range(8)]
     write(film, pictures, pts=list(range(0, 200 * len(pictures), 200)))
     with screen(tmp_path) as display:
         words = f"--source {film} --realtime --show --hold 0.3 --output {tmp_path}/cam.toml"
@@ -129,7 +129,7 @@ def test_the_window_shows_the_guidance_and_q_ends_with_a_calibration(tmp_path: P
 
             wait_for(taken)
             press(display, number, "space")
-            time.sleep(4)  # more views
+            time.sleep(9)  # more views
             while child.poll() is None and window(display, "posestream"):
                 press(display, number, "q")  # a window may miss one while it gets the focus
                 time.sleep(0.3)
