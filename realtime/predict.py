@@ -12,7 +12,8 @@ from realtime.flow import Motion
 from realtime.living import Living
 
 FEWEST = 3  # keypoints that flow must find again to speak for a person,
-SHARE = 0.3  # and share of those that it could find
+SHARE = 0.3  # and share of those that it could find,
+MOST = 0.5  # and against the person's own motion: fewer may have gone along with who passes by
 LIMB = 0.35  # most a keypoint may move against its person, in sides of the person's area,
 STRAY = 0.03, 0.3  # and one that was not found: sides of the area, and shares of the usual step
 BRIEF = 0.3  # seconds for which flow is asked about it
@@ -48,13 +49,15 @@ def predict(people: Living, motion: Motion | None, now: float, seconds: float) -
     shift = motion.xy - people.xy
     side = np.sqrt(people.area)
     doubtful = people.missing[:, None] | (people.seen < people.last[:, None])
+    stray = STRAY[0] * side + STRAY[1] * np.linalg.norm(people.velocity, axis=1) * seconds
+    with np.errstate(invalid="ignore"):
+        agrees = np.linalg.norm(shift - step[:, None], axis=-1) <= stray[:, None]
     if doubtful.any():
-        stray = STRAY[0] * side + STRAY[1] * np.linalg.norm(people.velocity, axis=1) * seconds
-        off = np.linalg.norm(shift - step[:, None], axis=-1)
-        with np.errstate(invalid="ignore"):
-            agrees = motion.sure & (off <= stray[:, None]) & ~_behind(people)
-        people.held &= ~doubtful | (agrees & (now - people.seen <= BRIEF))
+        likely = motion.sure & agrees & ~_behind(people) & (now - people.seen <= BRIEF)
+        people.held &= ~doubtful | likely
     sure = motion.sure & people.held
+    most = sure.sum(axis=1) >= MOST * people.held.sum(axis=1)
+    sure &= most[:, None] | agrees
     # Those that were found speak for the body, where there are enough of them.
     first = sure & ~doubtful
     body = np.where(
