@@ -44,7 +44,8 @@ class TrackerSettings:
 
     cue: Cue = "oks"
     flow: bool = True
-    looks: bool = True
+    colours: bool = True
+    bones: bool = True
     fill: float = FILL
 
 
@@ -172,8 +173,10 @@ class PoseTracker:
         )
         colours = self._clothing.look(image, poses.xy)
         lengths = bones(poses.xy, self._skeleton)
-        if not self._settings.looks:
-            colours, lengths = np.full_like(colours, np.nan), np.full_like(lengths, np.nan)
+        if not self._settings.colours:
+            colours = np.full_like(colours, np.nan)
+        if not self._settings.bones:
+            lengths = np.full_like(lengths, np.nan)
         return Found(poses.xy, areas(poses.xy), lengths, colours, strong, clear(poses.xy))
 
     def _repair(self, poses: Poses, rows: Indices, columns: Indices, now: float) -> Poses:
