@@ -27,7 +27,6 @@ LONGEST = 1.5  # seconds after which they widen no more
 COLOURS = 0.12  # standard deviation of how unlike one person's colours are at two times,
 BONES = 0.45  # and of bones
 BRIEF = 0.3  # seconds that somebody may be missing and still counts as just seen
-FALLBACK = 0.15  # what a keypoint more or less in common counts: 1 has half the say of many
 
 
 @dataclass(frozen=True, slots=True, eq=False)
