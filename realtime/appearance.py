@@ -88,7 +88,7 @@ def bones_alike(one: Floats, other: Floats) -> Floats:
     return _mean(np.exp(-((one[:, None] - other[None]) ** 2) / (2 * BONE**2)))
 
 
-def blend(old: Floats, new: Floats, rate: float) -> Floats:
+def blend(old: Floats, new: Floats, rate: float | Floats) -> Floats:
     """The old values drawn towards the new ones; whichever is known where the other is not."""
     mixed = old + rate * (new - old)
     return np.where(np.isnan(new), old, np.where(np.isnan(old), new, mixed)).astype(np.float32)

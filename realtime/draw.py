@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from engines.poses import Floats, Image
 from realtime.angles import joint_angles, joints
+from realtime.oks import boxes
 from realtime.poses import Tracks
 
 ALPHA = 0.6  # how much of a limb's colour covers the picture, as in OpenPose
@@ -58,16 +59,29 @@ def draw(image: Image, tracks: Tracks) -> Image:
 
 
 def draw_angles(out: Image, tracks: Tracks) -> None:
-    """Write the angle of each joint beside it, in degrees."""
+    """Write the angle of each joint beside it in degrees, and each speed under the feet in px/s."""
     scale = max(0.3, min(out.shape[:2]) / 1200)
     middles = [middle for _, middle, _ in joints(tracks.poses.skeleton).values()]
     angles = joint_angles(tracks.poses)
     for person, joint in np.argwhere(~np.isnan(angles)).tolist():
         x, y = np.clip(tracks.poses.xy[person, middles[joint]], -1e4, 1e4).tolist()
-        at = round(x + 12 * scale), round(y)
-        text = f"{angles[person, joint]:.0f}"
-        for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-            cv2.putText(out, text, at, FONT, scale, colour, thickness, cv2.LINE_AA)
+        _write(out, f"{angles[person, joint]:.0f}", (round(x + 12 * scale), round(y)), scale)
+    if tracks.speed is None:
+        return
+    corners = boxes(np.clip(tracks.poses.xy, -1e4, 1e4))
+    for person in np.flatnonzero(~np.isnan(tracks.speed) & ~np.isnan(corners[:, 0])).tolist():
+        text = f"{tracks.speed[person]:.0f} px/s"
+        (wide, high), _ = cv2.getTextSize(text, FONT, scale, 1)
+        left, _, right, bottom = corners[person].tolist()
+        x = np.clip((left + right - wide) / 2, 0, max(0, out.shape[1] - wide))
+        y = np.clip(bottom + 2.5 * high, high, max(high, out.shape[0] - high / 2))
+        _write(out, text, (round(x), round(y)), scale)
+
+
+def _write(out: Image, text: str, at: tuple[int, int], scale: float) -> None:
+    """White on black, to be read on anything."""
+    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.putText(out, text, at, FONT, scale, colour, thickness, cv2.LINE_AA)
 
 
 def id_colour(track: int) -> Colour:

@@ -21,21 +21,27 @@ GATE = 0.2  # least affinity of somebody who was seen a moment ago
 WEAK_GATE = 0.35  # of a weak pose
 LOST_GATE = 0.25  # of somebody who was lost
 LOOKS = 0.5  # what share of the affinity appearance decides
-SPREAD = 1.5  # sides of the area by which a lost person's whereabouts widen in a second
+AGAIN = 0.8  # what that counts beside somebody who was seen a moment ago
+SPREAD = 0.7  # sides of the area by which a lost person's whereabouts widen in a second
 LONGEST = 1.5  # seconds after which they widen no more
+COLOURS = 0.12  # standard deviation of how unlike one person's colours are at two times,
+BONES = 0.45  # and of bones
 BRIEF = 0.3  # seconds that somebody may be missing and still counts as just seen
-FALLBACK = 0.15  # what a keypoint more or less in common counts: 1 has half the say of many
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """The poses of a frame with what matching needs of them."""
+    """The poses of a frame with what matching needs of them.
+
+    clear: (P,) 0..1 what share of each one's box no other box covers.
+    """
 
     xy: Floats
     area: Floats
     bones: Floats
     colours: Floats
     strong: NDArray[np.bool_]
+    clear: Floats
 
 
 def match(
@@ -43,18 +49,20 @@ def match(
 ) -> tuple[Indices, Indices]:
     """Pairs of rows (of people, of found).
 
-    Confident poses first, then weak ones for those who are left (ByteTrack, ECCV'22), then
-    those who are lost by where they may have got to and how they look, and tentative people last,
-    so that who comes back is not taken for somebody new.
+    Confident poses first, then weak ones for those seen a moment ago (ByteTrack, ECCV'22). Who is
+    lost takes part in the first round, by where they may have got to and how they look: somebody
+    who passes by would take the pose of who comes back otherwise. Tentative people come last, so
+    that who comes back is not taken for somebody new.
     """
     rest = np.ones(len(people), bool), np.ones(len(found.xy), bool)
     pairs: list[tuple[Indices, Indices]] = []
     away = now - people.last
     sure = people.id != NOBODY
     brief = away <= BRIEF
-    looks = _looks(people, found)
-    near = _nearness(people, expected, found, sigmas, cue)
-    affinity = near * looks
+    alike = _looks(people, found)
+    near = _nearness(people, expected, found, sigmas, cue) * (1 - LOOKS + LOOKS * alike)
+    spread = SPREAD * np.minimum(away, LONGEST)
+    far = _nearness(people, expected, found, sigmas, cue, spread) * alike if sure.any() else near
 
     def round_(
         rows: NDArray[np.bool_], columns: NDArray[np.bool_], table: Floats, gate: float
@@ -66,13 +74,11 @@ def match(
             rest[0][row], rest[1][column] = False, False
             pairs.append((row, column))
 
-    round_(sure & brief, found.strong, affinity, GATE)
-    round_(sure & brief, ~found.strong, affinity, WEAK_GATE)
-    if (sure & ~brief).any() or (sure & rest[0]).any():
-        wide = (1 + SPREAD * np.minimum(away, LONGEST)) ** 2
-        far = _nearness(people, expected, found, sigmas, cue, wide) * looks
-        round_(sure, found.strong, far, LOST_GATE)
-    round_(~sure, found.strong, affinity, GATE)
+    back = np.where(far >= LOST_GATE, AGAIN * far, 0)
+    round_(sure, found.strong, np.where(brief[:, None], near, back), GATE)
+    round_(sure & brief, ~found.strong, near, WEAK_GATE)
+    round_(sure, found.strong, far, LOST_GATE)
+    round_(~sure, found.strong, near, GATE)
     if not pairs:
         return np.zeros(0, int), np.zeros(0, int)
     return np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])
@@ -92,28 +98,43 @@ def _nearness(
     found: Found,
     sigmas: Floats,
     cue: Cue,
-    wide: NDArray[np.float64] | None = None,
+    spread: NDArray[np.float64] | None = None,
 ) -> Floats:
     """(N, P) OKS, less where it rests on few keypoints; or the IoU of the boxes."""
     if cue == "iou":
         return iou(boxes(expected), boxes(found.xy))
     area = np.maximum(people.area[:, None], found.area[None])
-    if wide is not None:
-        area = (area * wide[:, None]).astype(np.float32)
-    alike, common = oks(expected, found.xy, area, sigmas)
+    unsure = None if spread is None else spread[:, None].astype(np.float32)
+    alike, common = oks(expected, found.xy, area, sigmas, unsure)
     nearness: Floats = alike * (common / (common + 1)).astype(np.float32)
     return nearness
 
 
 def _looks(people: Living, found: Found) -> Floats:
-    """(N, P) 1 - LOOKS .. 1; 1 where nothing is known of either."""
-    colours = colours_alike(people.colours, found.colours)
-    lengths = bones_alike(people.bones, found.bones)
-    alike = np.where(np.isnan(colours), 1, colours) ** 2 * np.sqrt(
-        np.where(np.isnan(lengths), 1, lengths)
-    )
-    looks: Floats = (1 - LOOKS + LOOKS * alike).astype(np.float32)
-    return looks
+    """(N, P) 0..1 how likely two looks of one person differ as much; 1 where nothing is known."""
+    alike = np.ones((len(people), len(found.xy)), np.float32)
+    for similar, deviation in (
+        (colours_alike(people.colours, found.colours), COLOURS),
+        (bones_alike(people.bones, found.bones), BONES),
+    ):
+        unlike = np.where(np.isnan(similar), 0, 1 - similar)
+        alike *= np.exp(-((unlike / deviation) ** 2) / 2)
+    return alike
+
+
+def clear(xy: Floats) -> Floats:
+    """(P, K, 2) poses -> (P,) 0..1 what share of each one's box the others' leave to it at least.
+
+    What lies before another shows the other's colours, and which of them is in front is unknown.
+    """
+    corners = boxes(xy)
+    low = np.maximum(corners[:, None, :2], corners[None, :, :2])
+    high = np.minimum(corners[:, None, 2:], corners[None, :, 2:])
+    both = np.nan_to_num(np.maximum(high - low, 0)).prod(axis=-1)
+    own = np.maximum(both.diagonal().copy(), 1)
+    np.fill_diagonal(both, 0)
+    free: Floats = (1 - (both / own[:, None]).max(axis=1, initial=0)).astype(np.float32)
+    return free
 
 
 def iou(one: Floats, other: Floats) -> Floats:

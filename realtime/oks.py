@@ -30,16 +30,20 @@ def areas(xy: Floats) -> Floats:
 
 
 def oks(
-    one: Floats, other: Floats, area: Floats, sigmas: Floats
+    one: Floats, other: Floats, area: Floats, sigmas: Floats, spread: Floats | None = None
 ) -> tuple[Floats, NDArray[np.int_]]:
     """(N, K, 2) and (P, K, 2) poses -> (N, P) similarity and number of keypoints in common.
 
     Only keypoints that both have count; without any the similarity is 0. area: of the person in
-    square pixels, broadcast to (N, P). sigmas: (K,)
+    square pixels, broadcast to (N, P). sigmas: (K,) spread: how unsure a place is beside that, as
+    a standard deviation in sides of the area; broadcast to (N, P).
     """
     apart: Floats = ((one[:, None] - other[None]) ** 2).sum(axis=-1)
     common = ~np.isnan(apart)
-    scale = 2 * (2 * sigmas) ** 2 * np.broadcast_to(area, apart.shape[:2])[..., None]
+    wide = 2 * (2 * sigmas) ** 2
+    if spread is not None:
+        wide = wide + 2 * np.broadcast_to(spread, apart.shape[:2])[..., None] ** 2
+    scale = wide * np.broadcast_to(area, apart.shape[:2])[..., None]
     alike = np.where(common, np.exp(-np.where(common, apart, 0) / scale), 0)
     count = common.sum(axis=-1)
     similarity: Floats = (alike.sum(axis=-1) / np.maximum(count, 1)).astype(np.float32)

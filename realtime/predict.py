@@ -12,7 +12,8 @@ from realtime.flow import Motion
 from realtime.living import Living
 
 FEWEST = 3  # keypoints that flow must find again to speak for a person,
-SHARE = 0.3  # and share of those that it could find
+SHARE = 0.3  # and share of those that it could find,
+MOST = 0.5  # and against the person's own motion: fewer may have gone along with who passes by
 LIMB = 0.35  # most a keypoint may move against its person, in sides of the person's area,
 STRAY = 0.03, 0.3  # and one that was not found: sides of the area, and shares of the usual step
 BRIEF = 0.3  # seconds for which flow is asked about it
@@ -48,13 +49,15 @@ def predict(people: Living, motion: Motion | None, now: float, seconds: float) -
     shift = motion.xy - people.xy
     side = np.sqrt(people.area)
     doubtful = people.missing[:, None] | (people.seen < people.last[:, None])
+    stray = STRAY[0] * side + STRAY[1] * np.linalg.norm(people.velocity, axis=1) * seconds
+    with np.errstate(invalid="ignore"):
+        agrees = np.linalg.norm(shift - step[:, None], axis=-1) <= stray[:, None]
     if doubtful.any():
-        stray = STRAY[0] * side + STRAY[1] * np.linalg.norm(people.velocity, axis=1) * seconds
-        off = np.linalg.norm(shift - step[:, None], axis=-1)
-        with np.errstate(invalid="ignore"):
-            agrees = motion.sure & (off <= stray[:, None]) & ~_behind(people)
-        people.held &= ~doubtful | (agrees & (now - people.seen <= BRIEF))
+        likely = motion.sure & agrees & ~_behind(people, doubtful) & (now - people.seen <= BRIEF)
+        people.held &= ~doubtful | likely
     sure = motion.sure & people.held
+    most = sure.sum(axis=1) >= MOST * people.held.sum(axis=1)
+    sure &= most[:, None] | agrees
     # Those that were found speak for the body, where there are enough of them.
     first = sure & ~doubtful
     body = np.where(
@@ -93,20 +96,23 @@ def speed_up(
     people.velocity[which] = np.where(usable[:, None], drawn, people.velocity[which])
 
 
-def _behind(people: Living) -> NDArray[np.bool_]:
-    """(N, K) whether a keypoint lies within the middle of somebody who is seen."""
-    seen = people.xy[~people.missing]
+def _behind(people: Living, which: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(N, K) whether a keypoint, of `which`, lies within the middle of somebody who is seen."""
+    behind = np.zeros(people.held.shape, bool)
+    seen = np.flatnonzero(~people.missing)
     if not len(seen):
-        return np.zeros(people.held.shape, bool)
+        return behind
     # Most keypoints lie between these shares of each axis: those of the trunk. NaN sorts last.
-    ordered = np.sort(seen, axis=1)
-    last = (~np.isnan(seen[..., 0])).sum(axis=1) - 1
+    ordered = np.sort(people.xy[seen], axis=1)
+    last = (~np.isnan(ordered[..., 0])).sum(axis=1) - 1
     rows = np.arange(len(seen))
-    low, high = (ordered[rows, np.intp(share * last)][:, None, None] for share in (0.2, 0.8))
-    within = np.all((people.xy >= low) & (people.xy <= high), axis=-1)
-    # Nobody hides themselves.
-    within[rows, np.flatnonzero(~people.missing)] = False
-    return np.asarray(within.any(axis=0), bool)
+    low, high = (ordered[rows, np.intp(share * last)] for share in (0.2, 0.8))
+    who, keypoint = np.nonzero(which & ~np.isnan(people.xy[..., 0]))
+    x, y = people.xy[who, keypoint].T[:, :, None]
+    within = (x >= low[:, 0]) & (x <= high[:, 0]) & (y >= low[:, 1]) & (y <= high[:, 1])
+    within &= who[:, None] != seen  # nobody hides themselves
+    behind[who, keypoint] = within.any(axis=1)
+    return behind
 
 
 def _median(shift: Floats, which: NDArray[np.bool_]) -> Floats:

@@ -18,7 +18,7 @@ from realtime.flips import Flips
 from realtime.flow import Flow, Motion
 from realtime.frames import Frame
 from realtime.living import NOBODY, Living
-from realtime.match import Cue, Found, Indices, match
+from realtime.match import Cue, Found, Indices, clear, match
 from realtime.oks import areas, oks
 from realtime.poses import Tracks
 from realtime.predict import Prediction, predict, speed_up
@@ -29,7 +29,8 @@ TWIN = 0.5  # least OKS at which a new person is one who is there already
 CONFIRM = 0.1  # seconds for which somebody must be seen,
 SIGHTINGS_WITHIN = 0.2  # with no longer gap, to be confirmed
 LOST = 3.0  # seconds after which somebody who is missing has gone
-FILL = 0.3  # seconds for which somebody who is missing is carried on
+BLINK = 0.1  # seconds for which what is missing is carried on without flow's word,
+FILL = 0.3  # and for which somebody is carried on with it
 STALE = 0.5  # seconds after which a keypoint that is not seen is unknown
 USUAL = 1 / 30  # seconds between frames until the first step is known
 LONGEST = 1.0  # seconds between frames beyond which nobody can be followed by their motion
@@ -43,7 +44,8 @@ class TrackerSettings:
 
     cue: Cue = "oks"
     flow: bool = True
-    looks: bool = True
+    colours: bool = True
+    bones: bool = True
     fill: float = FILL
 
 
@@ -171,9 +173,11 @@ class PoseTracker:
         )
         colours = self._clothing.look(image, poses.xy)
         lengths = bones(poses.xy, self._skeleton)
-        if not self._settings.looks:
-            colours, lengths = np.full_like(colours, np.nan), np.full_like(lengths, np.nan)
-        return Found(poses.xy, areas(poses.xy), lengths, colours, strong)
+        if not self._settings.colours:
+            colours = np.full_like(colours, np.nan)
+        if not self._settings.bones:
+            lengths = np.full_like(lengths, np.nan)
+        return Found(poses.xy, areas(poses.xy), lengths, colours, strong, clear(poses.xy))
 
     def _repair(self, poses: Poses, rows: Indices, columns: Indices, now: float) -> Poses:
         people = self._people
@@ -224,7 +228,11 @@ class PoseTracker:
         rate = 1 - np.exp(-max(seconds, 1e-3) / LOOKS)
         people.area[rows] = blend(people.area[rows], areas(people.xy[rows]), rate)
         people.bones[rows] = blend(people.bones[rows], found.bones[columns], rate)
-        people.colours[rows] = blend(people.colours[rows], found.colours[columns], rate)
+        # Next to nothing is learned of the colours of two who stand before each other.
+        learn = rate * found.clear[columns] * here.mean(axis=1)
+        people.colours[rows] = blend(
+            people.colours[rows], found.colours[columns], learn[:, None, None]
+        )
 
     def _newcomers(self, poses: Poses, found: Found, left: NDArray[np.bool_]) -> Indices:
         """Indices of confident poses that are somebody new, not somebody who is there twice."""
@@ -253,8 +261,16 @@ class PoseTracker:
         people = self._people
         older = people.missing[: len(expected.follows)]
         last = people.last[: len(expected.follows)]
-        still = self._now - last <= self._settings.fill + 1e-6
-        return still & (expected.follows | ~older | expected.blind)
+        away = self._now - last
+        still = (away <= self._settings.fill + 1e-6) & self._within()[: len(last)]
+        return still & (expected.follows | ~older | expected.blind | (away <= BLINK + 1e-6))
+
+    def _within(self) -> NDArray[np.bool_]:
+        """(N,) whether half of somebody's keypoints or more lie in the picture."""
+        xy = self._people.xy
+        inside = np.all((xy >= 0) & (xy <= np.subtract(self._size or (0, 0), 1)), axis=-1)
+        known = ~np.isnan(xy[..., 0])
+        return np.asarray(2 * inside.sum(axis=1) >= known.sum(axis=1), bool)
 
     def _covered(self, carried: NDArray[np.bool_], shown: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(N,) whether somebody carried on lies upon somebody seen: one body is shown once."""
@@ -276,7 +292,8 @@ class PoseTracker:
         rows = rows[np.argsort(people.id[rows].astype(np.uint64), kind="stable")]
         xy, score = people.xy[rows].astype(np.float32), people.score[rows].astype(np.float32)
         seen = people.seen[rows] >= self._now
-        keep = seen | (people.held[rows] & (self._now - people.seen[rows] <= STALE))
+        away = self._now - people.seen[rows]
+        keep = seen | (away <= BLINK + 1e-6) | (people.held[rows] & (away <= STALE))
         keep &= ~np.isnan(xy[..., 0])
         xy = np.where(keep[..., None], xy, np.float32(np.nan))
         score = np.where(keep, score, np.float32(0))

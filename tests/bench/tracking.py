@@ -47,11 +47,15 @@ from tests.synth import SKELETON
 
 Tracker = Callable[[Frame, Poses | None], Tracks]
 ABLATION = {
-    "IoU only": TrackerSettings(cue="iou", flow=False, looks=False),
-    "OKS only": TrackerSettings(flow=False, looks=False),
-    "flow only": TrackerSettings(cue="iou", looks=False),
+    "IoU only": TrackerSettings(cue="iou", flow=False, colours=False, bones=False),
+    "OKS only": TrackerSettings(flow=False, colours=False, bones=False),
+    "flow only": TrackerSettings(cue="iou", colours=False, bones=False),
+    "OKS + flow": TrackerSettings(colours=False, bones=False),
+    "  + colours": TrackerSettings(bones=False),
+    "  + bones": TrackerSettings(colours=False),
     "both": TrackerSettings(),
 }
+NAKED = "poses alone"  # their recall is what the network found at all
 FIGURES = ["idf1", "mota", "recall", "precision", "num_switches", "num_fragmentations"]
 
 
@@ -86,6 +90,12 @@ class Greedy:
         self.known = [entry for entry in old if entry[2] < self.patience]
         self.known += [(one, xy, 0) for one, xy in zip(ids.tolist(), poses.xy, strict=True)]
         return Tracks(ids, poses, np.zeros(poses.score.shape, bool))
+
+
+def anybody(_frame: Frame, poses: Poses | None) -> Tracks:
+    """No tracker: an id for every pose."""
+    assert poses is not None
+    return Tracks(np.arange(len(poses)), poses, np.zeros(poses.score.shape, bool))
 
 
 def score(account: mm.MOTAccumulator) -> dict[str, float]:
@@ -171,6 +181,7 @@ def bench_shelf() -> None:
         name: (lambda settings=settings: PoseTracker(skeleton, settings).update)
         for name, settings in ABLATION.items()
     }
+    makers[NAKED] = lambda: anybody
     makers |= {f"greedy {cue}": (lambda cue=cue: Greedy(cue, skeleton)) for cue in ("oks", "iou")}
     for name, make in makers.items():
         sums = dict.fromkeys(FIGURES, 0.0)
@@ -187,9 +198,12 @@ def bench_shelf() -> None:
                     wide = np.where(alike >= 0.5, 1 - alike, np.nan)
                     account.update(list(there), tracks.id.tolist(), wide)
             figures = score(account)
-            each.append(f"{figures['num_switches']:.0f} at {100 * figures['recall']:.1f} %")
+            switches = "-" if name == NAKED else f"{figures['num_switches']:.0f}"
+            each.append(f"{switches} at {100 * figures['recall']:.1f} %")
             sums = {key: sums[key] + figures[key] for key in FIGURES}
-        print(f"{name:12s} {sums['num_switches']:.0f} switches, ", "; ".join(each), flush=True)
+        switches = "-" if name == NAKED else f"{sums['num_switches']:.0f}"
+        mean = f"recall {100 * sums['recall'] / 5:.1f} %"
+        print(f"{name:12s} {switches} switches, {mean}: ", "; ".join(each), flush=True)
 
 
 def bench_campus() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -177,6 +178,20 @@ def test_angles_are_those_of_the_joints() -> None:
     picture = grey()
     draw_angles(picture, tracks([body / 2], ids=[1]))
     assert (picture != grey()).any()
+
+
+def test_speeds_are_written_under_the_feet_and_unknown_ones_are_not() -> None:
+    body = person((150, 100), 120)
+    low = int(np.nanmax(body[:, 1])) + 3
+    one = tracks([body], ids=[1])
+    drawn = {}
+    for speed in (None, np.nan, 80.0):
+        value = None if speed is None else np.array([speed], np.float32)
+        drawn[speed] = grey()
+        draw_angles(drawn[speed], replace(one, speed=value))
+    assert (drawn[80.0][low:] != grey()[low:]).any()
+    np.testing.assert_array_equal(drawn[None][low:], grey()[low:])
+    np.testing.assert_array_equal(drawn[np.nan][low:], grey()[low:])
 
 
 def test_mot_boxes_hold_the_whole_person_and_strangers_have_none(tmp_path: Path) -> None:
