@@ -18,8 +18,8 @@ LOG = logging.getLogger(__name__)
 PATIENCE = 1.0  # seconds for which a camera may be black or say nothing
 DARK, DULL = 12.0, 6.0  # mean and standard deviation of a picture, below which it is black
 EVERY = 5  # instants from one that is looked at to the next
-ENOUGH = 20  # people whom a camera should have seen before it is judged by them
-STRANGER = 0.2  # share of them below which it does not belong to the others
+ENOUGH = 15  # people whom a camera should have seen before it is judged by them
+STRANGER = 0.5  # share of them below which it does not belong to the others
 OFF = 0.05  # seconds, and
 LOOKS = 12  # instants that must have shown it, and
 SURE = 5.0  # standard deviations, from where on a camera is out of step
@@ -147,7 +147,7 @@ class Watch:
                 self._tell(
                     "stranger",
                     v,
-                    "%s sees people, but hardly ever where the other cameras have them: check that "
+                    "%s sees people, but mostly not where the other cameras have them: check that "
                     "it is the camera of the rig that it is taken for, in step (--offsets), and "
                     "was not moved.",
                 )
@@ -157,7 +157,9 @@ class Watch:
             return
         offsets, spread = timing.offsets()
         least = max(OFF, self._period if np.isfinite(self._period) else OFF)
-        sure = (np.abs(offsets) > least) & (np.abs(offsets) > SURE * spread)
+        # A camera that does not belong here is no matter of time.
+        fits = (self._expected >= ENOUGH) & (self._matched >= STRANGER * self._expected)
+        sure = fits & (np.abs(offsets) > least) & (np.abs(offsets) > SURE * spread)
         self._offsets = offsets
         for v in np.flatnonzero(sure).tolist():
             self._said.setdefault(v, offsets[v])
