@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.card import Card, card_names, load_card
+from engines.download import sha256_of
 from engines.errors import LONGEST, CardError
 from engines.skeleton import named_skeleton
 
@@ -25,6 +26,12 @@ def card(request: pytest.FixtureRequest) -> Card:
     return load_card(request.param)
 
 
+def comes_along(card: Card) -> bool:
+    """Whether the weights are part of the program."""
+    files = [card.folder / file.name for form in card.weights for file in form.files]
+    return all(path.is_file() for path in files)
+
+
 # What every card keeps to
 
 
@@ -32,7 +39,7 @@ def test_a_card_says_what_it_is_and_who_allows_it(card: Card) -> None:
     assert card.title != card.name
     assert re.fullmatch(r"[A-Za-z0-9.+-]+", card.licence), "an SPDX identifier"
     assert card.licence != "unknown"
-    assert urlsplit(card.home).scheme == "https"
+    assert urlsplit(card.home).scheme == "https" or comes_along(card)
 
 
 def test_each_limb_has_two_channels_of_its_own(card: Card) -> None:
@@ -50,10 +57,21 @@ def test_files_are_told_apart_and_can_be_verified(card: Card) -> None:
         assert file.url is None or urlsplit(file.url).scheme == "https"
 
 
-def test_each_precision_can_be_fetched(card: Card) -> None:
+def test_each_precision_can_be_had(card: Card) -> None:
     offered = {name for form in card.weights for name in form.precision}
-    published = [form for form in card.weights if all(file.url for file in form.files)]
+    published = [
+        form for form in card.weights if comes_along(card) or all(file.url for file in form.files)
+    ]
     assert {name for form in published for name in form.precision} == offered
+
+
+def test_weights_that_come_along_are_those_of_the_card_and_small(card: Card) -> None:
+    if not comes_along(card):
+        return
+    files = [file for form in card.weights for file in form.files]
+    assert sum(file.size for file in files) <= 12e6
+    for file in files:
+        assert sha256_of(card.folder / file.name) == file.sha256
 
 
 def test_the_default_height_fits_the_stride(card: Card) -> None:
