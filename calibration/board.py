@@ -14,6 +14,7 @@ from calibration.errors import BoardError, CalibrationError
 from calibration.lens import Doubles
 
 Kind = Literal["chessboard", "charuco"]
+MARKER = 0.75  # side of a marker in squares, where it is not told
 DICTIONARIES = sorted(
     (name for name in dir(cv2.aruco) if name.startswith("DICT_")),
     key=lambda name: int(getattr(cv2.aruco, name)),
@@ -123,6 +124,8 @@ def board_toml(board: Board) -> str:
     own = asdict(board)
     if board.kind == "chessboard":
         own = {key: own[key] for key in ("kind", "columns", "rows", "square", "inverted")}
+    elif board.marker == MARKER * board.square:
+        del own["marker"]  # so that it goes with a square that is mended
     lines = []
     for key, value in own.items():
         text = f'"{value}"' if isinstance(value, str) else str(value).lower()
@@ -155,6 +158,8 @@ def read_board(path: Path | str) -> Board:
                 inverted=data.get("inverted") is True,
                 legacy=data.get("legacy_pattern") is True,
             )
+        if data.get("kind") == "charuco" and isinstance(data.get("square"), int | float):
+            data.setdefault("marker", MARKER * data["square"])
         return Board(**data)
     except KeyError as error:
         raise BoardError(f"Board file {path.name} needs {error.args[0]}.") from error
@@ -163,7 +168,8 @@ def read_board(path: Path | str) -> Board:
             raise BoardError(f"Board file {path.name}: {error}") from error
         raise BoardError(
             f"Board file {path.name} needs kind, columns, rows and square (metres), for charuco "
-            "marker and dictionary too, and nothing else but inverted and legacy."
+            "marker (else three quarters of it) and dictionary too, and nothing else but inverted "
+            "and legacy."
         ) from error
 
 

@@ -216,6 +216,10 @@ class OutputSettings:
         for name in ("json3d", "trc", "c3d", "bvh", "bootstrap"):
             if getattr(self, name) is not None and self.rig is None:
                 raise SettingsError(f"--{name} needs the calibrated cameras: --rig FILE.toml.")
+        for name in ("trc", "c3d", "bvh"):
+            file = getattr(self, name)
+            if file is not None and file.suffix.lower() != f".{name}":
+                raise SettingsError(f"--{name} {file}: the file's name must end in .{name}.")
         if self.part_candidates and (self.json is None or self.json_skeleton is not None):
             raise SettingsError(
                 "--part-candidates adds the model's own keypoints to --json FOLDER; name a folder, "

@@ -91,7 +91,7 @@ def report(found: Intrinsics, count: int) -> str:
     lines = [
         f"{found.camera.name}: {len(found.views)} of {count} views used, {found.blurred} blurred "
         f"or unusable, {found.wild} corners left out",
-        f"lens           {found.model} (held-out RMS in px: {tried})",
+        f"lens           {found.model} (held-out RMS in px, wrong corners still in: {tried})",
         f"RMS            {found.rms:.3f} px, held out {found.held_out:.3f} px",
         f"focal lengths  {matrix[0, 0]:.1f} +- {off[0]:.1f}, {matrix[1, 1]:.1f} +- {off[1]:.1f} px",
         f"centre         {matrix[0, 2]:.1f} +- {off[2]:.1f}, {matrix[1, 2]:.1f} +- {off[3]:.1f} px",

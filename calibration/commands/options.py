@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from calibration.board import Board, Kind, read_board
+from calibration.board import MARKER, Board, Kind, read_board
 from calibration.errors import BoardError
 
 
@@ -45,7 +45,7 @@ class BoardOptions:
         plain = Board("chessboard", self.columns, self.rows, self.square, inverted=self.inverted)
         if self.board == "chessboard":
             return plain
-        marker = 0.75 * self.square if self.marker is None else self.marker
+        marker = MARKER * self.square if self.marker is None else self.marker
         return replace(
             plain,
             kind=self.board,

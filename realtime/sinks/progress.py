@@ -113,7 +113,8 @@ class ProgressSink:
         """The run in one line: frames, people, rate (from the first result on), time, outputs."""
         parts = [f"{self._frames} frames" if self._frames != 1 else "1 frame"]
         if self._frames:
-            parts.append(f"{self._people / self._frames:.1f} people a frame")
+            views = f" in {len(self._sources)} views together" if len(self._sources) > 1 else ""
+            parts.append(f"{self._people / self._frames:.1f} people a frame{views}")
         if self._known is not None:
             share = self._present / self._frames
             parts.append(f"{len(self._known)} in space, {share:.1f} at a time")

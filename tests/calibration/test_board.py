@@ -94,6 +94,14 @@ def test_board_files_give_the_board_back(board: Board, tmp_path: Path) -> None:
     assert read == expected
 
 
+def test_a_mended_square_takes_its_markers_along(tmp_path: Path) -> None:
+    """Printers shrink both alike; a file need not name the marker at all."""
+    board = Board("charuco", 5, 7, 0.035, 0.75 * 0.035)
+    path = tmp_path / "board.toml"
+    path.write_text(board_toml(board).replace("0.035", "0.0342"))
+    assert read_board(path) == replace(board, square=0.0342, marker=0.75 * 0.0342)
+
+
 def test_caliscope_board_files_are_read(data: Path) -> None:
     board = read_board(data / "rig-charuco" / "charuco_calibration" / "charuco.toml")
     assert (board.columns, board.rows, board.inverted) == (4, 5, True)

@@ -269,6 +269,12 @@ def test_space_needs_a_rig(option: str, tmp_path: Path) -> None:
         OutputSettings(show=False, **{option: tmp_path / "walk"})  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("option", "name"), [("trc", "a.txt"), ("c3d", "a.trc"), ("bvh", "a")])
+def test_a_name_of_another_kind_of_file_is_refused(option: str, name: str) -> None:
+    with pytest.raises(SettingsError, match=rf"--{option} {name}: .* must end in \.{option}"):
+        OutputSettings(show=False, rig=Path("rig.toml"), **{option: Path(name)})  # type: ignore[arg-type]
+
+
 def test_c3d_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ezc3d", None)  # not installed
     with pytest.raises(OutputError, match=r"--c3d needs .* pip install -r requirements-c3d.txt"):
