@@ -69,7 +69,7 @@ def relative_poses(
             kept = judge(pose, judged, some)[0] > 0
             if kept.sum() < 5:
                 break
-            pose = _refined(pose, judged[kept])
+            pose = refined(pose, judged[kept])
         gain, score, body = judge(pose, couples, where)
         kept = gain > 0
         if kept.sum() >= 5:
@@ -129,14 +129,14 @@ def _gains(matrices: Doubles, couples: Couples) -> Doubles:
     """(H, S) how well the keypoints of couples lie on each other's epipolar lines, 0 to 1."""
     known = couples.weight > 0
     weight = couples.weight[known].astype(np.float32)
-    off = _sampson(matrices, couples.p[known], couples.q[known], couples.deviation[:, known])
+    off = sampson(matrices, couples.p[known], couples.q[known], couples.deviation[:, known])
     gain = (1 - np.minimum(off / GATE, 1) ** 2) * weight
     begin = np.concatenate([[0], known.sum(1).cumsum()[:-1]])
     total = np.add.reduceat(gain, begin, axis=1) / np.add.reduceat(weight, begin)
     return np.asarray(total, np.float64)
 
 
-def _sampson(matrices: Doubles, p: Doubles, q: Doubles, deviation: Doubles) -> Singles:
+def sampson(matrices: Doubles, p: Doubles, q: Doubles, deviation: Doubles) -> Singles:
     """(H, N) Sampson distances in deviations (Hartley and Zisserman, 11.4.3)."""
     # Four digits are enough to judge by, and half the time; so is one coordinate after another.
     matrix, of_p, of_q = matrices.astype(np.float32), *deviation.astype(np.float32)
@@ -236,7 +236,7 @@ def _decomposed(matrix: Doubles, couples: Couples, windows: Ints) -> tuple[Doubl
     return None if best is None else best[1]
 
 
-def _refined(pose: tuple[Doubles, Doubles], couples: Couples) -> tuple[Doubles, Doubles]:
+def refined(pose: tuple[Doubles, Doubles], couples: Couples) -> tuple[Doubles, Doubles]:
     """Least Sampson distances by Gauss and Newton with Huber's weights."""
     turn, shift = pose
     p, q = couples.p.reshape(-1, 3), couples.q.reshape(-1, 3)
