@@ -14,16 +14,18 @@ from itertools import combinations
 import numpy as np
 
 from calibration.camera import Camera
-from calibration.crowd import Couples, Crowd, Ints, couples
+from calibration.crowd import Crowd, Ints, couples
 from calibration.errors import DegenerateError
 from calibration.lens import Doubles
 from calibration.timing import BRIDGED, LEAST, Motion, correlation, even, peaks
-from calibration.twoview import GATE, TwoView, essential, refined, relative_poses, sampson
+from calibration.twoview import GATE, essential, refined, relative_poses, sampson
 
 STROKE = 0.16  # seconds over which speeds are taken: a frame's would be noise
-TRIED = 8  # lags by speeds at which epipolar geometry is looked at
+TRIED = 14  # lags by speeds at which epipolar geometry is looked at
+SAMPLES = 150  # of five keypoints at each
 COMMON = 1.5  # seconds that two recordings must have in common,
 SHARE = 0.25  # and of the shorter of them
+SAME = 0.001  # frames that do not matter
 APART = 0.5  # seconds from which on two lags are different answers
 CLEAR = 1.08  # times better than at other lags that people must fit at the best one
 REACH = 6  # frames about a lag in which its valley is looked at
@@ -71,8 +73,12 @@ class Recording:
             share = (moments[some] - own[right[some] - 1]) / gap[some]
             parts.append((some, rows[right[some] - 1], rows[right[some]], share))
         if not parts:
-            return crowd[:0]
+            return crowd[np.zeros(len(crowd), bool)]
         place, left, right, share = (np.concatenate(one) for one in zip(*parts, strict=True))
+        # At a frame itself the other one does not matter, which may not know a keypoint.
+        nearly = np.minimum(share, 1 - share) < SAME
+        nearer = np.where(share < 0.5, left, right)
+        left, right = np.where(nearly, nearer, left), np.where(nearly, nearer, right)
         by = share[:, None]
 
         def between(values: Doubles, part: Doubles) -> Doubles:
@@ -174,15 +180,17 @@ def pair_lag(
     ways of telling say so; None where it is not sure.
     """
     found = []
+    most = min(len(np.unique(one.crowd.instant)) for one in two)
     for lag in proposed(two):
         ends = two[0].at(two[0].times), two[1].at(two[0].times + lag)
         both = couples(cameras, ends)
         count = len(np.unique(ends[0].instant[both.one]))
         if count * two[0].period < COMMON:
             continue
-        poses = relative_poses(both, ends, rng, most=1)
+        poses = relative_poses(both, ends, rng, most=1, samples=SAMPLES)
         if poses:
-            found.append((poses[0].score / count, lag, poses[0], ends))
+            # Where few instants are in common a pose that fits them is found by chance.
+            found.append((poses[0].score / np.sqrt(count * most), lag, poses[0], ends))
     if not found:
         return None
     score, lag, view, ends = max(found, key=lambda one: one[0])
@@ -198,10 +206,10 @@ def pair_lag(
     if beat is None or beat[1] > FIRM or beat[2] > -ALIKE or score < CLEAR * max([0.0, *others]):
         return None
     by_beat = beat[0], float(np.hypot(beat[1], BIAS[0]))
-    by_lines = _valley(cameras, two, lag, (view.rotation, view.translation), tracks, blocks, rng)
-    if by_lines is None or by_lines[1] > FIRM:
+    valley = _valley(cameras, two, lag, (view.rotation, view.translation), tracks, blocks, rng)
+    if valley is None or valley[1] > FIRM:
         return lag + step * by_beat[0], step * by_beat[1], False
-    by_lines = by_lines[0], float(np.hypot(by_lines[1], BIAS[1]))
+    by_lines = valley[0], float(np.hypot(valley[1], BIAS[1]))
     if abs(by_beat[0] - by_lines[0]) > max(ASTRAY, 3 * np.hypot(by_beat[1], by_lines[1])):
         return None
     best, other = by_beat[1] ** -2, by_lines[1] ** -2
@@ -210,7 +218,7 @@ def pair_lag(
 
 
 def proposed(two: tuple[Recording, Recording]) -> list[float]:
-    """Lags at which the keypoints of some two tracks are fast and slow together, likeliest first."""
+    """Lags at which the keypoints of some two tracks are fast and slow together, surest first."""
     step = max(one.period for one in two)
     ways: dict[int, float] = {}
     sides = [_speeds(one) for one in two]
@@ -287,12 +295,16 @@ def _valley(
     return None
 
 
-def _lowest(at: Ints, parts: Doubles, rng: np.random.Generator) -> tuple[float, float, float] | None:
+def _lowest(
+    at: Ints, parts: Doubles, rng: np.random.Generator
+) -> tuple[float, float, float] | None:
     """Where (L, 2, B) sums by block are lowest in the mean, the deviation of that, and how low."""
     blocks = parts.shape[-1]
     depth = _depth(parts)
     bottom = _parabola(at, depth)
-    drawn = [_parabola(at, _depth(parts[..., rng.integers(0, blocks, blocks)])) for _ in range(DRAWN)]
+    drawn = [
+        _parabola(at, _depth(parts[..., rng.integers(0, blocks, blocks)])) for _ in range(DRAWN)
+    ]
     known = [one for one in drawn if one is not None]
     if bottom is None or len(known) < KNOWN * DRAWN:
         return None
@@ -338,9 +350,7 @@ def _residuals(
     for _ in range(2):
         pose = refined(pose, both)
     known = both.weight > 0
-    off = sampson(
-        essential(*pose)[None], both.p[known], both.q[known], both.deviation[:, known]
-    )[0]
+    off = sampson(essential(*pose)[None], both.p[known], both.q[known], both.deviation[:, known])[0]
     weight = both.weight[known]
     moment = two[0].times[ends[0].instant[both.one]] - two[0].times[0]
     block = np.broadcast_to((moment / BLOCK).astype(int)[:, None], known.shape)[known]
@@ -380,3 +390,15 @@ def _beats(
             np.add.at(out[row, 0], block[inside], -np.where(known, like, 0).sum(0))
             np.add.at(out[row, 1], block[inside], known.sum(0))
     return out
+
+
+def together(recordings: Sequence[Recording], behind: Sequence[float]) -> list[Crowd]:
+    """What cameras saw at the moments of the first one's frames, before and after it too."""
+    first = recordings[0].times
+    step = recordings[0].period
+    begin = min(one.times[0] - late for one, late in zip(recordings, behind, strict=True))
+    end = max(one.times[-1] - late for one, late in zip(recordings, behind, strict=True))
+    before = np.arange(max(0, int((first[0] - begin) / step)), 0, -1)
+    after = np.arange(1, max(0, int((end - first[-1]) / step)) + 1)
+    moments = np.concatenate([first[0] - before * step, first, first[-1] + after * step])
+    return [one.at(moments + late) for one, late in zip(recordings, behind, strict=True)]

@@ -45,12 +45,16 @@ class TwoView:
 
 
 def relative_poses(
-    couples: Couples, crowds: tuple[Crowd, Crowd], rng: np.random.Generator, most: int = 3
+    couples: Couples,
+    crowds: tuple[Crowd, Crowd],
+    rng: np.random.Generator,
+    most: int = 3,
+    samples: int = SAMPLES,
 ) -> list[TwoView]:
     """The likeliest poses of the second camera, best first."""
     where = windows(couples, crowds)
     few = np.sort(rng.permutation(len(couples))[:JUDGED])
-    hypotheses = _hypotheses(couples, crowds, rng)
+    hypotheses = _hypotheses(couples, crowds, rng, samples)
     if not len(hypotheses):
         return []
     judged, some = couples[few], where[few]
@@ -96,7 +100,9 @@ def windows(couples: Couples, crowds: tuple[Crowd, Crowd]) -> Ints:
     )
 
 
-def _hypotheses(couples: Couples, crowds: tuple[Crowd, Crowd], rng: np.random.Generator) -> Doubles:
+def _hypotheses(
+    couples: Couples, crowds: tuple[Crowd, Crowd], rng: np.random.Generator, samples: int
+) -> Doubles:
     """(H, 3, 3) essential matrices of five keypoints of a pair of tracks, or of two pairs."""
     tracks = np.stack([crowds[0].track[couples.one], crowds[1].track[couples.other]], 1)
     pairs, which, counts = np.unique(tracks, axis=0, return_inverse=True, return_counts=True)
@@ -107,7 +113,7 @@ def _hypotheses(couples: Couples, crowds: tuple[Crowd, Crowd], rng: np.random.Ge
     chance /= chance.sum()
     ends = pairs[np.flatnonzero(counts >= 5)]
     found = []
-    for _ in range(SAMPLES):
+    for _ in range(samples):
         first = rng.choice(len(common), p=chance)
         rows = common[first]
         beside = np.flatnonzero((ends != ends[first]).all(1))
