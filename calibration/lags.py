@@ -1,8 +1,8 @@
 """How far recordings of walking people are apart in time, of cameras with known lenses.
 
-Speeds in the picture alone are alike at many lags (people step evenly): they only propose some.
-At the right one, and nowhere else, people in motion obey one epipolar geometry; its residuals over
-the lag make a valley whose bottom lies between two frames.
+Speeds of keypoints alone are alike at many lags (people step evenly): they propose some. At the right
+one, and nowhere else, people in motion keep to one epipolar geometry. About it both the likeness of
+the speeds and the distances from epipolar lines have a peak between two frames, and must agree on it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from itertools import combinations
 import numpy as np
 
 from calibration.camera import Camera
-from calibration.crowd import Crowd, Ints, couples
+from calibration.crowd import Ints, couples
 from calibration.errors import DegenerateError
 from calibration.lens import Doubles
-from calibration.timing import BRIDGED, LEAST, Motion, correlation, even, peaks
+from calibration.recording import Recording
+from calibration.timing import LEAST, Motion, correlation, even, peaks
 from calibration.twoview import GATE, essential, refined, relative_poses, sampson
 
 STROKE = 0.16  # seconds over which speeds are taken: a frame's would be noise
@@ -25,7 +26,6 @@ TRIED = 14  # lags by speeds at which epipolar geometry is looked at
 SAMPLES = 150  # of five keypoints at each
 COMMON = 1.5  # seconds that two recordings must have in common,
 SHARE = 0.25  # and of the shorter of them
-SAME = 0.001  # frames that do not matter
 APART = 0.5  # seconds from which on two lags are different answers
 CLEAR = 1.08  # times better than at other lags that people must fit at the best one
 REACH = 6  # frames about a lag in which its valley is looked at
@@ -37,60 +37,6 @@ FIRM = 0.7  # frames, deviation of the bottom beyond which it tells nothing
 ALIKE = 0.25  # correlation of the speeds of one person's keypoints in two views, at least
 BIAS = 0.3, 0.1  # frames that speeds and lines may be off beside that: views differ
 ASTRAY = 1.0  # frames by which lags of three cameras may contradict each other
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Recording:
-    """What one camera saw: the crowd's instants count its own frames. times: (F,) seconds of all
-    of these, rising.
-    """
-
-    crowd: Crowd
-    times: Doubles
-
-    @property
-    def period(self) -> float:
-        """Seconds from frame to frame."""
-        return float(np.median(np.diff(self.times))) if len(self.times) > 1 else 1.0
-
-    def at(self, moments: Doubles) -> Crowd:
-        """The people at other moments, whose places in the list the instants are: on the line
-        between two frames that follow each other.
-        """
-        crowd = self.crowd
-        clock = self.times[crowd.instant]
-        parts: list[tuple[Ints, Ints, Ints, Doubles]] = []
-        for track in np.unique(crowd.track):
-            rows = np.flatnonzero(crowd.track == track)
-            rows = rows[np.argsort(clock[rows], kind="stable")]
-            if len(rows) < 2:
-                continue
-            own = clock[rows]
-            right = np.searchsorted(own, moments, side="right").clip(1, len(rows) - 1)
-            gap = own[right] - own[right - 1]
-            inside = (moments >= own[right - 1]) & (moments <= own[right])
-            some = np.flatnonzero(inside & (gap > 0) & (gap <= BRIDGED * self.period))
-            share = (moments[some] - own[right[some] - 1]) / gap[some]
-            parts.append((some, rows[right[some] - 1], rows[right[some]], share))
-        if not parts:
-            return crowd[np.zeros(len(crowd), bool)]
-        place, left, right, share = (np.concatenate(one) for one in zip(*parts, strict=True))
-        # At a frame itself the other one does not matter, which may not know a keypoint.
-        nearly = np.minimum(share, 1 - share) < SAME
-        nearer = np.where(share < 0.5, left, right)
-        left, right = np.where(nearly, nearer, left), np.where(nearly, nearer, right)
-        by = share[:, None]
-
-        def between(values: Doubles, part: Doubles) -> Doubles:
-            return np.asarray(values[left] + part * (values[right] - values[left]), np.float64)
-
-        return Crowd(
-            place.astype(np.int64),
-            crowd.track[left],
-            between(crowd.xy, by[..., None]),
-            np.minimum(crowd.score[left], crowd.score[right]),
-            between(crowd.spread, by),
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -390,15 +336,3 @@ def _beats(
             np.add.at(out[row, 0], block[inside], -np.where(known, like, 0).sum(0))
             np.add.at(out[row, 1], block[inside], known.sum(0))
     return out
-
-
-def together(recordings: Sequence[Recording], behind: Sequence[float]) -> list[Crowd]:
-    """What cameras saw at the moments of the first one's frames, before and after it too."""
-    first = recordings[0].times
-    step = recordings[0].period
-    begin = min(one.times[0] - late for one, late in zip(recordings, behind, strict=True))
-    end = max(one.times[-1] - late for one, late in zip(recordings, behind, strict=True))
-    before = np.arange(max(0, int((first[0] - begin) / step)), 0, -1)
-    after = np.arange(1, max(0, int((end - first[-1]) / step)) + 1)
-    moments = np.concatenate([first[0] - before * step, first, first[-1] + after * step])
-    return [one.at(moments + late) for one, late in zip(recordings, behind, strict=True)]

@@ -17,8 +17,9 @@ from calibration.commands.walkers import FootageOptions, chosen, record, watch
 from calibration.crowd import Crowd
 from calibration.errors import CalibrationError
 from calibration.files import check_free
-from calibration.lags import in_time, together
+from calibration.lags import in_time
 from calibration.people import Located, locate_people
+from calibration.recording import together
 from calibration.rigfile import read_rig, write_rig
 from calibration.upright import height, scaled, stood
 

@@ -12,8 +12,8 @@ import numpy as np
 from calibration.camera import Camera
 from calibration.crowd import COMMON, Crowd
 from calibration.errors import CalibrationError, RigError
-from calibration.lags import Recording
 from calibration.lens import Doubles
+from calibration.recording import Recording
 from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.oks import areas
 from realtime.pipeline import stream

@@ -12,8 +12,9 @@ from calibration.__main__ import main
 from calibration.camera import Rig
 from calibration.commands.walkers import FootageOptions, record
 from calibration.errors import DegenerateError
-from calibration.lags import Agreed, Recording, consistent, in_time, proposed, together
+from calibration.lags import Agreed, consistent, in_time, proposed
 from calibration.lens import Doubles
+from calibration.recording import Recording, together
 from calibration.rigfile import read_rig
 from tests.bodies import body
 from tests.calibration.cameras import ring
