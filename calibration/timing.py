@@ -78,16 +78,16 @@ def lag_of(first: Motion, second: Motion) -> tuple[float, float] | None:
     step = min(first.period, second.period)
     if min(len(first.times), len(second.times)) < LEAST or not 0 < step < np.inf:
         return None
-    a, b = _even(first, step), _even(second, step)
-    lags, scores = _correlation(a, b)
+    a, b = even(first, step), even(second, step)
+    lags, scores = correlation(a, b)
     if not np.isfinite(scores).any():
         return None
     begin = second.times[0] - first.times[0]
     if first.places is None or second.places is None:
-        top = int(np.nanargmax(scores))
-        return begin + step * (float(lags[top]) + _top(scores, top)), float(scores[top])
+        best = int(np.nanargmax(scores))
+        return begin + step * (float(lags[best]) + top(scores, best)), float(scores[best])
     found = []
-    for n in _peaks(scores)[:TRIED]:
+    for n in peaks(scores)[:TRIED]:
         near = _by_places(first, second, begin + step * float(lags[n]))
         if near is not None:
             found.append((*near, float(scores[n])))
@@ -114,7 +114,7 @@ def out_of_step(first: Motion, second: Motion) -> tuple[float, float] | None:
     return found[0], float(better) if np.isfinite(better) else np.inf
 
 
-def _even(motion: Motion, step: float) -> Doubles:
+def even(motion: Motion, step: float) -> Doubles:
     """(D, N) speeds at even times from the first on, each of unit deviation, NaN where unknown."""
     count = round((motion.times[-1] - motion.times[0]) / step) + 1
     at = motion.times[0] + step * np.arange(count)
@@ -131,7 +131,7 @@ def _even(motion: Motion, step: float) -> Doubles:
     return np.asarray(values / np.where(deviation > 0, deviation, np.nan), np.float64)
 
 
-def _correlation(a: Doubles, b: Doubles) -> tuple[NDArray[np.int64], Doubles]:
+def correlation(a: Doubles, b: Doubles) -> tuple[NDArray[np.int64], Doubles]:
     """Lags in steps, and by how many deviations the correlation there stands out (Fisher's z of
     the normalised correlation over what both know, Padfield 2012); NaN where that is too little.
     """
@@ -161,7 +161,7 @@ def _correlation(a: Doubles, b: Doubles) -> tuple[NDArray[np.int64], Doubles]:
     return lags[order], scores[order]
 
 
-def _peaks(scores: Doubles) -> list[int]:
+def peaks(scores: Doubles) -> list[int]:
     """Places of the highest local maxima, the highest first."""
     filled = np.nan_to_num(scores, nan=-np.inf)
     inner = (filled[1:-1] >= filled[:-2]) & (filled[1:-1] > filled[2:])
@@ -169,7 +169,7 @@ def _peaks(scores: Doubles) -> list[int]:
     return [int(n) for n in places[np.argsort(-filled[places])]]
 
 
-def _top(scores: Doubles, best: int) -> float:
+def top(scores: Doubles, best: int) -> float:
     """Where between its neighbours a peak is highest, in steps (a parabola through the three)."""
     if not 0 < best < len(scores) - 1:
         return 0.0
@@ -190,7 +190,7 @@ def _by_places(first: Motion, second: Motion, lag: float) -> tuple[float, float]
         best = int(np.nanargmin(off))
         lag, step = float(tried[best]), 2 * reach / (NARROWING - 1)
         reach = 2 * step
-    return float(off[best]), lag + step * _top(-(off**2), best)
+    return float(off[best]), lag + step * top(-(off**2), best)
 
 
 def _miss(first: Motion, second: Motion, lag: float) -> float:
@@ -292,7 +292,7 @@ def sound_lag(first: Doubles, second: Doubles, rate: float) -> tuple[float, floa
     best = int(np.argmax(wave))
     lag = best if best < size // 2 else best - size
     ahead = (best + np.arange(-1, 2)) % size
-    fine = _top(np.asarray(wave[ahead], np.float64), 1)
+    fine = top(np.asarray(wave[ahead], np.float64), 1)
     reach = round(NEAR * rate)
     rest = wave.copy()
     rest[(best + np.arange(-reach, reach + 1)) % size] = 0

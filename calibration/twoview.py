@@ -45,12 +45,16 @@ class TwoView:
 
 
 def relative_poses(
-    couples: Couples, crowds: tuple[Crowd, Crowd], rng: np.random.Generator, most: int = 3
+    couples: Couples,
+    crowds: tuple[Crowd, Crowd],
+    rng: np.random.Generator,
+    most: int = 3,
+    samples: int = SAMPLES,
 ) -> list[TwoView]:
     """The likeliest poses of the second camera, best first."""
     where = windows(couples, crowds)
     few = np.sort(rng.permutation(len(couples))[:JUDGED])
-    hypotheses = _hypotheses(couples, crowds, rng)
+    hypotheses = _hypotheses(couples, crowds, rng, samples)
     if not len(hypotheses):
         return []
     judged, some = couples[few], where[few]
@@ -69,7 +73,7 @@ def relative_poses(
             kept = judge(pose, judged, some)[0] > 0
             if kept.sum() < 5:
                 break
-            pose = _refined(pose, judged[kept])
+            pose = refined(pose, judged[kept])
         gain, score, body = judge(pose, couples, where)
         kept = gain > 0
         if kept.sum() >= 5:
@@ -96,7 +100,9 @@ def windows(couples: Couples, crowds: tuple[Crowd, Crowd]) -> Ints:
     )
 
 
-def _hypotheses(couples: Couples, crowds: tuple[Crowd, Crowd], rng: np.random.Generator) -> Doubles:
+def _hypotheses(
+    couples: Couples, crowds: tuple[Crowd, Crowd], rng: np.random.Generator, samples: int
+) -> Doubles:
     """(H, 3, 3) essential matrices of five keypoints of a pair of tracks, or of two pairs."""
     tracks = np.stack([crowds[0].track[couples.one], crowds[1].track[couples.other]], 1)
     pairs, which, counts = np.unique(tracks, axis=0, return_inverse=True, return_counts=True)
@@ -107,7 +113,7 @@ def _hypotheses(couples: Couples, crowds: tuple[Crowd, Crowd], rng: np.random.Ge
     chance /= chance.sum()
     ends = pairs[np.flatnonzero(counts >= 5)]
     found = []
-    for _ in range(SAMPLES):
+    for _ in range(samples):
         first = rng.choice(len(common), p=chance)
         rows = common[first]
         beside = np.flatnonzero((ends != ends[first]).all(1))
@@ -129,14 +135,14 @@ def _gains(matrices: Doubles, couples: Couples) -> Doubles:
     """(H, S) how well the keypoints of couples lie on each other's epipolar lines, 0 to 1."""
     known = couples.weight > 0
     weight = couples.weight[known].astype(np.float32)
-    off = _sampson(matrices, couples.p[known], couples.q[known], couples.deviation[:, known])
+    off = sampson(matrices, couples.p[known], couples.q[known], couples.deviation[:, known])
     gain = (1 - np.minimum(off / GATE, 1) ** 2) * weight
     begin = np.concatenate([[0], known.sum(1).cumsum()[:-1]])
     total = np.add.reduceat(gain, begin, axis=1) / np.add.reduceat(weight, begin)
     return np.asarray(total, np.float64)
 
 
-def _sampson(matrices: Doubles, p: Doubles, q: Doubles, deviation: Doubles) -> Singles:
+def sampson(matrices: Doubles, p: Doubles, q: Doubles, deviation: Doubles) -> Singles:
     """(H, N) Sampson distances in deviations (Hartley and Zisserman, 11.4.3)."""
     # Four digits are enough to judge by, and half the time; so is one coordinate after another.
     matrix, of_p, of_q = matrices.astype(np.float32), *deviation.astype(np.float32)
@@ -236,7 +242,7 @@ def _decomposed(matrix: Doubles, couples: Couples, windows: Ints) -> tuple[Doubl
     return None if best is None else best[1]
 
 
-def _refined(pose: tuple[Doubles, Doubles], couples: Couples) -> tuple[Doubles, Doubles]:
+def refined(pose: tuple[Doubles, Doubles], couples: Couples) -> tuple[Doubles, Doubles]:
     """Least Sampson distances by Gauss and Newton with Huber's weights."""
     turn, shift = pose
     p, q = couples.p.reshape(-1, 3), couples.q.reshape(-1, 3)

@@ -15,14 +15,16 @@ from calibration.camera import Camera
 from calibration.commands.footage import film
 from calibration.commands.options import BoardOptions
 from calibration.commands.steps import Sync, by_board, by_sound, check_in_step, words
+from calibration.commands.walkers import FootageOptions, record
 from calibration.corners import board_corners, corners_file, write_corners
 from calibration.detect import Sighting
 from calibration.errors import CalibrationError
 from calibration.extrinsics import Extrinsics, locate, on_board
 from calibration.files import check_free
 from calibration.instep import in_step
+from calibration.lags import in_time
 from calibration.rigfile import read_rig, write_rig
-from realtime.config import SourceSettings
+from realtime.config import ModelSettings, SourceSettings
 from realtime.sources import open_source
 
 MUCH = 0.0015  # of the picture's longer side, an RMS that no board in the hand explains
@@ -44,13 +46,15 @@ class Options:
     sync: Sync | None = None
     """What pairs the frames: the table of --timestamps (where given), their numbers (frames), or
     for recordings that began at different moments what they show or sound like: the board's
-    motion, or audio. The offsets go into the rig file, for run.py."""
+    motion, how people move (who may carry the board), or audio. The offsets go into the rig file,
+    for run.py."""
     origin: int | None = None
     """Put the world on the board as it lies in this frame (sync_index), Z up."""
     refine_intrinsics: bool = False
     """Let the lenses move too, near what their files say: for cameras that focus by themselves."""
     step: int = 1
     """Use every STEP-th instant."""
+    models: ModelSettings = field(default_factory=ModelSettings)
     force: bool = False
     """Replace an old file; it is kept as .bak."""
 
@@ -85,6 +89,9 @@ def run(options: Options) -> None:
     behind: list[float] = []
     if sync == "audio":
         behind = by_sound(options.source)
+    elif sync == "people":
+        people = FootageOptions(models=options.models)
+        behind = in_time(cameras, record(options.source, cameras, people)[1])[0]
     # Motion is told from frames that follow each other.
     step = options.step if sync in ("timestamps", "frames") else 1
     films = [

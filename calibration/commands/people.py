@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from calibration.camera import Rig
+from calibration.camera import Camera, Rig
 from calibration.commands.extrinsics import named_apart, read_timestamps
-from calibration.commands.walkers import FootageOptions, chosen, watch
+from calibration.commands.steps import by_sound, words
+from calibration.commands.walkers import FootageOptions, chosen, record, watch
+from calibration.crowd import Crowd
 from calibration.errors import CalibrationError
 from calibration.files import check_free
+from calibration.lags import in_time
 from calibration.people import Located, locate_people
+from calibration.recording import together
 from calibration.rigfile import read_rig, write_rig
 from calibration.upright import height, scaled, stood
 
@@ -27,7 +33,7 @@ class Options:
     """Calibrate where cameras stand, from people who walk about before them."""
 
     source: tuple[str, ...]
-    """For each camera a video, or a folder of OpenPose JSON; synchronised."""
+    """For each camera a video, or a folder of OpenPose JSON; synchronised, or with --sync."""
     output: Path
     """The rig file to write, a .toml."""
     intrinsics: tuple[Path, ...] = ()
@@ -38,6 +44,9 @@ class Options:
     """Two cameras (by name, or number from 0) and the metres between them: sets the scale."""
     timestamps: Path | None = None
     """Table of sync_index, cam_id, frame_index, as --record writes; else frames pair by time."""
+    sync: Literal["people", "audio"] | None = None
+    """For recordings that began at different moments: bring them in step by how people move, or by
+    what is heard. The offsets go into the rig file, for run.py."""
     footage: FootageOptions = field(default_factory=FootageOptions)
     force: bool = False
     """Replace an old file; it is kept as .bak."""
@@ -50,12 +59,9 @@ def run(options: Options) -> None:
     cameras = [camera for path in options.intrinsics for camera in read_rig(path).cameras]
     cameras = named_apart(chosen(cameras, len(options.source), options.intrinsics))
     ends = _ends(options, [camera.name for camera in cameras])
-    synced = None
-    if options.timestamps is not None:
-        synced = read_timestamps(options.timestamps, len(cameras))
-    seen = watch(options.source, cameras, options.footage, synced)
-    found = locate_people(cameras, seen.crowds)
-    tall = height(found.xyz, seen.keypoints)
+    keypoints, crowds, offsets = _seen(options, cameras)
+    found = locate_people(cameras, crowds)
+    tall = height(found.xyz, keypoints)
     if ends is not None and options.distance is not None:
         apart = float(np.linalg.norm(found.rig.centres[ends[0]] - found.rig.centres[ends[1]]))
         factor = options.distance[2] / apart
@@ -67,9 +73,32 @@ def run(options: Options) -> None:
     else:
         assert options.height_of is not None
         factor = options.height_of / tall
-    rig, _ = stood(scaled(found.rig, factor), factor * found.xyz, seen.keypoints)
-    write_rig(rig, options.output, force=options.force)
+    rig, _ = stood(scaled(found.rig, factor), factor * found.xyz, keypoints)
+    write_rig(rig, options.output, force=options.force, offsets=offsets)
     sys.stdout.write(report(found, rig, factor * tall) + f"{options.output}\n")
+
+
+def _seen(
+    options: Options, cameras: list[Camera]
+) -> tuple[tuple[str, ...], Sequence[Crowd], dict[str, float]]:
+    """Names of keypoints, people at common instants, and seconds to add to the cameras' times."""
+    if options.sync is None:
+        synced = None
+        if options.timestamps is not None:
+            synced = read_timestamps(options.timestamps, len(cameras))
+        seen = watch(options.source, cameras, options.footage, synced)
+        return seen.keypoints, seen.crowds, {}
+    heard = by_sound(options.source) if options.sync == "audio" else None
+    keypoints, recordings = record(options.source, cameras, options.footage)
+    behind, spread = (heard, None) if heard else in_time(cameras, recordings)
+    for n in range(1, len(cameras)):
+        rate = options.footage.step / recordings[n].period
+        line = words(cameras[n].name, cameras[0].name, behind[n], rate)
+        if spread is not None:
+            line += f", give or take {spread[n] * rate:.2f} frames"
+        sys.stdout.write(line + "\n")
+    offsets = {one.name: 0.0 - late for one, late in zip(cameras, behind, strict=True)}
+    return keypoints, together(recordings, behind), offsets
 
 
 def _check(options: Options) -> None:
@@ -79,6 +108,10 @@ def _check(options: Options) -> None:
         raise CalibrationError(
             "--intrinsics is missing: people tell where cameras stand, not what lenses they have; "
             "`python -m calibration intrinsics` measures those."
+        )
+    if options.sync is not None and options.timestamps is not None:
+        raise CalibrationError(
+            f"--sync {options.sync} does not go with --timestamps; leave one of them out."
         )
     if (options.height_of is None) == (options.distance is None):
         raise CalibrationError(

@@ -18,7 +18,7 @@ from calibration.instep import board_motion
 from calibration.timing import PEAK, Lag, along, join, out_of_step, sound_lag
 from realtime.sources.listen import listen
 
-Sync = Literal["timestamps", "frames", "board", "audio"]
+Sync = Literal["timestamps", "frames", "board", "people", "audio"]
 HEARD = 16000  # samples a second: sound goes 2 cm in one
 ASTRAY, DOUBT = 0.75, 3.0  # frames apart, times better so: these recordings are not in step
 WORTH, LITTLE = 0.1, 1.3  # the same, from which on it is worth a word

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,8 @@ import numpy as np
 from calibration.camera import Camera
 from calibration.crowd import COMMON, Crowd
 from calibration.errors import CalibrationError, RigError
+from calibration.lens import Doubles
+from calibration.recording import Recording
 from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.oks import areas
 from realtime.pipeline import stream
@@ -31,16 +33,20 @@ class FootageOptions:
     """First frame to use, counted from 0."""
     end: int | None = None
     """Stop before this frame; cameras need it, as they never end."""
+    camera_fps: float | None = None
+    """Frames a second of OpenPose JSON, which does not say."""
     models: ModelSettings = field(default_factory=ModelSettings)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Footage:
-    """What all cameras saw: a crowd for each, and the names of the keypoints."""
+    """What all cameras saw: a crowd for each, and the names of the keypoints. times: seconds of
+    the instants (counted from 1) by the first camera's clock.
+    """
 
     keypoints: tuple[str, ...]
     crowds: tuple[Crowd, ...]
-    instants: int
+    times: Doubles
 
 
 def watch(
@@ -64,14 +70,16 @@ def watch(
             end=options.end,
             step=options.step,
             camera_size=None if any(map(_live, sources)) else size,
+            camera_fps=options.camera_fps,
         ),
         options.models,
         OutputSettings(show=False, quiet=True),
     )
     parts: list[list[Crowd]] = [[] for _ in cameras]
     keypoints: tuple[str, ...] = ()
-    count = 0
+    times: list[float] = []
     for count, result in enumerate(stream(settings), 1):
+        times.append(next(view.frame.time for view in result.views if view is not None))
         for n, view in enumerate(result.views):
             if view is None:
                 continue
@@ -92,7 +100,28 @@ def watch(
         crowd = Crowd(*arrays)
         _check_inside(camera, crowd)
         crowds.append(crowd)
-    return Footage(keypoints, tuple(crowds), count)
+    return Footage(keypoints, tuple(crowds), np.array(times))
+
+
+def record(
+    sources: Sequence[str], cameras: Sequence[Camera], options: FootageOptions
+) -> tuple[tuple[str, ...], list[Recording]]:
+    """The names of the keypoints, and what each camera saw by its own clock."""
+    check_sources(sources)
+    for source in sources:
+        if _live(source):
+            raise CalibrationError(f"{source} is live: --sync is for recordings; leave it out.")
+    seen = [
+        watch((source,), [camera], options) for source, camera in zip(sources, cameras, strict=True)
+    ]
+    if len({one.keypoints for one in seen}) > 1:
+        raise CalibrationError(
+            "The sources have different keypoints; use videos alone, or JSON of one model."
+        )
+    return seen[0].keypoints, [
+        Recording(replace(one.crowds[0], instant=one.crowds[0].instant - 1), one.times)
+        for one in seen
+    ]
 
 
 def _live(source: str) -> bool:
