@@ -1,8 +1,9 @@
 """How far recordings of walking people are apart in time, of cameras with known lenses.
 
-Speeds of keypoints alone are alike at many lags (people step evenly): they propose some. At the right
-one, and nowhere else, people in motion keep to one epipolar geometry. About it both the likeness of
-the speeds and the distances from epipolar lines have a peak between two frames, and must agree on it.
+Speeds of keypoints alone are alike at many lags (people step evenly): they propose some. At the
+right one, and nowhere else, people in motion keep to one epipolar geometry. About it both the
+likeness of speeds and the distances from epipolar lines have a peak between two frames, and must
+agree on it.
 """
 
 from __future__ import annotations
