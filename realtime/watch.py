@@ -20,6 +20,9 @@ DARK, DULL = 12.0, 6.0  # mean and standard deviation of a picture, below which 
 EVERY = 5  # instants from one that is looked at to the next
 ENOUGH = 15  # people whom a camera should have seen before it is judged by them
 STRANGER = 0.5  # share of them below which it does not belong to the others
+SEEN = (
+    0.7  # share of the cameras, of those that look there, that see somebody; with a right rig 0.9
+)
 OFF = 0.05  # seconds, and
 LOOKS = 12  # instants that must have shown it, and
 SURE = 5.0  # standard deviations, from where on a camera is out of step
@@ -46,6 +49,7 @@ class Watch:
         self._bright: list[float | None] = [None] * views  # and when that was not black
         self._expected, self._matched, self._people = np.zeros((3, views), np.int64)
         self._agreed = self._disagreed = 0
+        self._looking = self._seeing = 0  # cameras at somebody in space, and those that see them
         self._offsets = np.zeros(views)
         self._said: dict[int, float] = {}  # offsets that were told
         self._period = np.inf
@@ -82,6 +86,16 @@ class Watch:
                 "The cameras see people, but no two of them agree on where anybody is: check that "
                 "each source has its own camera of the rig, that they are in step (--offsets), and "
                 "that no camera was moved."
+            )
+
+        # Of two cameras both see whoever is in space.
+        few = self._seeing < SEEN * self._looking
+        if len(self._names) > 2 and self._looking >= ENOUGH * len(self._names) and few:
+            LOG.warning(
+                "These people in space may be none: of the cameras that look where they are, only "
+                "%d %% see them. The sources may be in another order than the rig's cameras, or "
+                "the rig may be another's; python -m calibration check tells.",
+                100 * self._seeing / self._looking,
             )
 
     def _tell(self, what: str, view: int, sentence: str, *values: object) -> None:
@@ -135,7 +149,10 @@ class Watch:
                 continue
             inside = ((xy[v] >= 0) & (xy[v] < self._rig.cameras[v].size)).all(-1)
             others = (np.delete(poses.detections, v, 1) >= 0).sum(1) >= 2
-            expected = others & (inside.sum(1) > 0.5 * poses.found.sum(1))
+            looking = inside.sum(1) > 0.5 * poses.found.sum(1)
+            self._looking += int(looking.sum())
+            self._seeing += int((looking & (poses.detections[:, v] >= 0)).sum())
+            expected = others & looking
             self._expected[v] += expected.sum()
             self._matched[v] += (expected & (poses.detections[:, v] >= 0)).sum()
             self._people[v] += min(len(view.tracks), expected.sum())

@@ -249,6 +249,19 @@ def test_sources_of_wrong_cameras_are_told(run: Run, tmp_path: Path) -> None:
     assert "no two of them agree on where anybody is" in said or "mostly not where" in said
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2, 3, 4), (1, 0, 2, 3, 4), (4, 3, 2, 1, 0)])
+def test_the_order_of_real_sources_is_told_where_it_is_wrong(
+    run: Run, data: Path, tmp_path: Path, order: tuple[int, ...]
+) -> None:
+    """The rig's cameras have other names, so that they are taken by order."""
+    rig = (data / "shelf-dev" / "rig.toml").read_text().replace('name = "cam', 'name = "left')
+    (tmp_path / "rig.toml").write_text(rig)
+    folders = [data / "shelf-dev" / f"cam{n}" for n in order]
+    code, said = run(tmp_path, folders, "--end", "80", "--no-track")
+    assert code == 0
+    assert ("may be in another order" in said) == (order != tuple(range(5)))
+
+
 def test_a_copy_of_a_camera_is_refused(run: Run, tmp_path: Path) -> None:
     sources = record(tmp_path, 3)
     shutil.rmtree(sources[2])
