@@ -19,6 +19,7 @@ def draw_curve(path: Path, points: Sequence[dict[str, float]]) -> None:
     upper.plot(crops, [point["loss"] for point in points], label="training, the network")
     upper.plot(crops, [point["check"] for point in points], label="held back, its slow average")
     upper.set_ylabel("loss")
+    upper.set_yscale("log")
     upper.legend()
     lower.plot(crops, [point["correlation"] for point in points])
     lower.set_ylabel("correlation of the heat maps\nwith the teacher's, held back")
@@ -29,6 +30,7 @@ def draw_curve(path: Path, points: Sequence[dict[str, float]]) -> None:
     for before, after in pairwise(points):
         if before["size"] != after["size"]:
             upper.axvline(after["crops"] / 1000, color="grey", linestyle=":")
-            upper.annotate(f" {after['size']:.0f} px", (after["crops"] / 1000, after["loss"]))
+            place = after["crops"] / 1000, after["loss"]
+            upper.annotate(f" {after['size']:.0f} px", place, rotation=60)
     figure.savefig(path, dpi=100)
     pyplot.close(figure)
