@@ -26,6 +26,7 @@ SPREAD = 0.7  # sides of the area by which a lost person's whereabouts widen in 
 LONGEST = 1.5  # seconds after which they widen no more
 COLOURS = 0.12  # standard deviation of how unlike one person's colours are at two times,
 BONES = 0.45  # and of bones
+KNOWN = 0.5  # seconds of acquaintance after which looks count in full: who comes in is half seen
 BRIEF = 0.3  # seconds that somebody may be missing and still counts as just seen
 
 
@@ -60,7 +61,9 @@ def match(
     sure = people.id != NOBODY
     brief = away <= BRIEF
     alike = _looks(people, found)
-    near = _nearness(people, expected, found, sigmas, cue) * (1 - LOOKS + LOOKS * alike)
+    acquainted = np.minimum((people.last - people.born) / KNOWN, 1).astype(np.float32)
+    trust = LOOKS * acquainted[:, None]
+    near = _nearness(people, expected, found, sigmas, cue) * (1 - trust + trust * alike)
     spread = SPREAD * np.minimum(away, LONGEST)
     far = _nearness(people, expected, found, sigmas, cue, spread) * alike if sure.any() else near
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from engines.poses import Image
+from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
+from realtime.pipeline import stream
 from realtime.poses import Tracks
 from realtime.tracker import LOST, PoseTracker, TrackerSettings
 from tests.realtime.tracked import BLACK, found, frame, texture
@@ -128,3 +131,20 @@ def test_who_left_the_picture_is_not_carried_on_beside_it() -> None:
             tracker.update(frame(n / RATE, BLACK), found([body]))
         else:
             assert len(tracker.update(frame(n / RATE, BLACK), found([]))) == 0
+
+
+def test_who_comes_in_fast_and_half_seen_is_one_person(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real clip: the fourth comes in from below, a few keypoints first and more in each frame."""
+    monkeypatch.setenv("POSE_WEIGHTS", str(data / "models"))
+    clip = str(data / "video" / "one-by-one.mp4")
+    settings = Settings(
+        SourceSettings((clip,), start=740, end=780),
+        ModelSettings("human-pose-estimation-0001", precision="int8"),
+        OutputSettings(show=False, quiet=True),
+    )
+    ids = [view.tracks.id for result in stream(settings) for view in result.views if view]
+    known = np.concatenate(ids)
+    assert set(known[known > 0].tolist()) == {1}
+    assert (known > 0).sum() > 25
