@@ -182,8 +182,9 @@ def test_the_teacher_gives_what_openvino_gives(data: Path) -> None:
     agree(data / "models" / "human-pose-estimation-0001.onnx", picture, 1e-4)
 
 
-def test_both_teachers_teach_the_same(data: Path) -> None:
+def test_both_teachers_teach_the_same(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The INT8 one of the CPU and the fp32 one of a GPU, their features included."""
+    monkeypatch.setenv("POSE_WEIGHTS", str(data / "models"))
     image = crowd_of_photos(data)
     module = torch_teacher("cpu")
     with torch.inference_mode():
