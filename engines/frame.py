@@ -7,8 +7,10 @@ by numpy instead, so that the answer never depends on the bounds.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from engines.letterbox import Letterbox
 from engines.limbs import places
 from engines.poses import Candidates, Image, Maps
 
+LOG = logging.getLogger(__name__)
 MOST = 127  # peaks kept of a type, as find_peaks
 PAIRS = 4096  # limb candidates kept of a picture
 TILE: Shape = (32, 8, 1)
@@ -26,10 +29,7 @@ THREADS = 128
 
 
 class Frame:
-    """The work on `count` pictures of one size, recorded once and run again and again.
-
-    parts: that work, in order.
-    """
+    """The work on `count` pictures of one size, recorded once and run again and again."""
 
     def __init__(
         self,
@@ -65,7 +65,12 @@ class Frame:
         }
         self._device = {name: lane.empty(*table) for name, table in tables.items()}
         self._host = {name: lane.host(*table) for name, table in tables.items()}
-        self.parts: dict[str, Callable[[], None]] = {
+        self._run = lane.record(self._work)
+
+    @property
+    def parts(self) -> dict[str, Callable[[], None]]:
+        """The work, in order. Not kept: a frame that refers to itself frees its memory late."""
+        return {
             "upload": self._upload,
             "letterbox": self._letterbox,
             "network": self._bound.enqueue,
@@ -73,7 +78,6 @@ class Frame:
             "limbs": self._limb_scores,
             "download": self._download,
         }
-        self._run = lane.record(self._work)
 
     def start(self, images: Sequence[Image]) -> None:
         """Begin on pictures; the result must be taken before the next start."""
@@ -90,6 +94,8 @@ class Frame:
         ]
         if all(fits) and not keep_maps:
             return [self._gathered(n) for n in range(self._count)]
+        if not all(fits):
+            _tell_of_crowds()
         heatmaps, pafs = map(self._lane.fetch, (self._bound.heatmaps, self._bound.pafs))
         found = []
         for n, fit in enumerate(fits):
@@ -192,6 +198,16 @@ class Frame:
             self._input,
             *map(np.int32, (wide, high)),
         )
+
+
+@cache
+def _tell_of_crowds() -> None:
+    """Once: the answer is right, and late."""
+    LOG.warning(
+        "A picture has more than %d keypoints of a kind, or %d possible limbs, which is more than "
+        "the GPU's tables hold; such pictures are parsed on the CPU, which takes longer.",
+        *(MOST, PAIRS),
+    )
 
 
 def taps(scaled: int, size: int, *, inward: bool) -> np.ndarray:

@@ -61,7 +61,10 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.mark.parametrize("case", ["same", "stream", "overflow", "refused", "full"])
+CASES = ["same", "stream", "order", "shapes", "overflow", "refused", "full", "breaks"]
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_on_an_emulated_gpu(driver: Path, tmp_path: Path, case: str) -> None:
     environment = {
         **os.environ,
