@@ -53,6 +53,7 @@ class Frame:
         self._input = lane.empty((count, 3, high, wide), np.float32)
         self._bound = network.bind(lane, self._input, (count, high, wide))
         limbs = np.array(decoder.skeleton.limbs, np.int32)
+        self._ends = limbs
         self._limbs = lane.constant(np.hstack([limbs, np.array(decoder.channels, np.int32)]))
         shares, allowed = places(decoder.settings.samples, decoder.settings.least_above)
         self._shares, self._allowed = lane.constant(shares), np.int32(allowed)
@@ -109,24 +110,25 @@ class Frame:
         return found
 
     def _gathered(self, n: int) -> Candidates:
-        counts = self._host["counts"][n]
-        within = np.arange(MOST) < counts[:, None]
-        table = self._host["found"][n]
+        counts, total = self._host["counts"][n], int(self._host["total"][n])
+        slots = np.arange(counts.max())
+        within = slots < counts[:, None]
+        table = self._host["found"][n, :, : len(slots)]
         # Threads finish in any order; sorted by cell, the tables are those of the numpy path.
-        order = np.argsort(np.where(within, table[..., 0], np.inf), axis=1)
-        kind, rank = np.nonzero(within)
+        order = np.where(within, table[..., 0], np.inf).argsort(axis=1)
+        kind, rank = within.nonzero()
         peaks = table[kind, order[kind, rank]]
         peaks[:, 0] = kind
-        place = np.empty_like(order)
-        np.put_along_axis(place, order, np.arange(MOST)[None], axis=1)
-        place += (np.cumsum(counts) - counts)[:, None]
-        total = int(self._host["total"][n])
-        codes = self._host["codes"][n, :total].astype(np.intp)
-        limb, ends = codes >> 16, np.array(self._decoder.skeleton.limbs, np.intp)
-        first = place[ends[limb, 0], codes >> 8 & 255]
-        second = place[ends[limb, 1], codes & 255]
-        pairs = np.stack([limb, first, second, self._host["scores"][n, :total]], axis=1)
-        pairs = pairs[np.lexsort((second, first, limb))].astype(np.float32)
+        place = np.empty(order.shape, np.int64)
+        place[kind, order[kind, rank]] = np.arange(len(peaks))
+        codes, score = self._host["codes"][n, :total], self._host["scores"][n, :total]
+        limb = (codes >> 16).astype(np.int64)
+        ends = self._ends[limb]
+        first, second = place[ends[:, 0], codes >> 8 & 255], place[ends[:, 1], codes & 255]
+        pairs = np.empty((total, 4), np.float32)
+        for column, value in enumerate((limb, first, second, score)):
+            pairs[:, column] = value
+        pairs = pairs[(limb << 40 | first << 20 | second).argsort()]
         return self._decoder.placed(peaks, pairs, self._box)
 
     def _work(self) -> None:
