@@ -27,7 +27,7 @@ from engines.libcuda import usable_gpu  # noqa: E402
 from engines.ondevice import OnDevice  # noqa: E402
 from engines.poses import Candidates, Poses  # noqa: E402
 from tests import synth  # noqa: E402
-from tests.gpu.report import Still  # noqa: E402
+from tests.gpu.measure import Still  # noqa: E402
 
 CARD = load_card("human-pose-estimation-0001")
 SIZE = (240, 160)
