@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.util import find_spec
@@ -21,6 +22,7 @@ from engines.weights import Device, Located
 
 LOG = logging.getLogger(__name__)
 INSTALL = "pip install -r requirements-gpu.txt"
+COMPILERS = ("c++", "g++", "clang++", "cl")
 CAMERAS = 4  # pictures at once that a plan holds where nobody says otherwise
 
 
@@ -28,6 +30,8 @@ def lacking(gpu: Gpu) -> Iterator[tuple[str, str]]:
     """What TensorRT engines need and this machine does not have, each with its remedy."""
     if not installed(gpu):
         yield f"TensorRT for {gpu.name} is not installed", INSTALL
+    if find_spec("pycuda") is None and not any(map(shutil.which, COMPILERS)):
+        yield "there is no C++ compiler, which pycuda is built with", "apt install g++"
     for package in ("pycuda", "onnx"):
         if find_spec(package) is None:
             yield f"the package {package} is not installed", INSTALL

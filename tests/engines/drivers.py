@@ -22,13 +22,16 @@ echo code > "$2"
 """
 
 
-def make_driver(library: Path, init: int = 0, capabilities: tuple[int, ...] = (90,)) -> Path:
+def make_driver(
+    library: Path, init: int = 0, capabilities: tuple[int, ...] = (90,), cuda: int = 13000
+) -> Path:
     """Compile tests/engines/driver.c; skips where there is no C compiler."""
     compiler = shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         pytest.skip("no C compiler to make a driver with")
     values = {
         "INIT": str(init),
+        "CUDA": str(cuda),
         "COUNT": str(len(capabilities)),
         "CAPABILITIES": ",".join(map(str, capabilities or (0,))),
     }
