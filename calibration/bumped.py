@@ -15,7 +15,7 @@ import numpy as np
 from calibration.bundle import FOCAL, Adjusted, Scene, Sights, adjust, held
 from calibration.camera import Camera, Rig, rotation_vector
 from calibration.crowd import Ints
-from calibration.evidence import Evidence, evidence
+from calibration.evidence import PLACES, Evidence, evidence
 from calibration.lens import Doubles
 from calibration.twoview import essential
 
@@ -93,8 +93,10 @@ def compare(rig: Rig, associate: Associate, guesses: Mapping[int, Camera] | None
             cameras[number] = done.scene.cameras[number]
         told = _told(done.scene, sights, place, number, before[number])
         enough = told.shift > _least(told, done.scene, sights)
-        # Where two cameras remain of all, nothing tells which of them it is.
-        if not enough or len(moved | {number}) > max(len(cameras) - 2, 1):
+        # Where two cameras remain of all, nothing tells which of them it is; and a pose solved in
+        # few places takes up bias, which the next camera would be blamed for.
+        most = max(len(cameras) - 2, 1) if told.places >= PLACES else 1
+        if not enough or len(moved | {number}) > most:
             cameras = before
             break
         moved.add(number)

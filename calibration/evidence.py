@@ -17,6 +17,7 @@ from calibration.crowd import Ints
 from calibration.lens import Doubles
 
 FREEDOMS = 6  # of a camera's pose
+PLACES = 4  # in three and less, a pose can make up for whatever keypoints are off
 # Bodies as a whole are off by so many deviations of a keypoint, in each direction: the root mean
 # square over the eight cameras of two recordings of people who stand still; as sure as so many
 # degrees of freedom.
@@ -88,7 +89,7 @@ def _square(values: Doubles, which: Ints) -> float:
     people were taken for others.
     """
     common = np.stack([np.median(values[which == n], axis=0) for n in range(which.max() + 1)])
-    return float(np.median((common**2).sum(1))) / (2 * np.log(2))
+    return float(np.median((common**2).sum(1)) / (2 * np.log(2)))
 
 
 def beyond(one: int, other: int) -> float:
@@ -100,4 +101,4 @@ def beyond(one: int, other: int) -> float:
     square: float = (1 - b) ** 2 - CHANCE**2 * b
     half = (1 - a) * (1 - b)
     root = half + float(np.sqrt(half**2 - square * ((1 - a) ** 2 - CHANCE**2 * a)))
-    return (root / square) ** 3
+    return float((root / square) ** 3)

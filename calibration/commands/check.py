@@ -18,10 +18,9 @@ from calibration.commands.footage import film
 from calibration.commands.options import BoardOptions
 from calibration.commands.walkers import FootageOptions, check_sources, chosen, watch
 from calibration.errors import CalibrationError
+from calibration.evidence import PLACES
 from calibration.rigfile import read_rig
 from realtime.config import SourceSettings
-
-PLACES = 4  # in three and less, a camera's pose can make up for whatever keypoints are off
 
 
 @dataclass(frozen=True)
