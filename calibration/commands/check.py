@@ -117,6 +117,14 @@ def verdict(found: Checked, names: list[str]) -> list[str]:
             f"bad: {names[0]} and {names[1]} do not agree; one of them was turned by about "
             f"{one.degrees:.1f} degrees. Two cameras cannot tell which; calibrate them again."
         ]
+    if found.places[fewest] < PLACES:
+        one = found.bumps[0]
+        return [
+            f"bad: the cameras do not agree; {names[one.camera]} being bumped explains it best "
+            f"(its picture has shifted by {one.pixels:.0f} px), but people in "
+            f"{_places(int(found.places[fewest]))} cannot tell which of them it is: let somebody "
+            "walk through all of the space that the cameras share, or calibrate them again."
+        ]
     lines = [
         f"bad: {names[one.camera]} was bumped: turned by about {one.degrees:.1f} degrees and moved "
         f"by about {100 * one.metres:.0f} cm; its picture has shifted by {one.pixels:.0f} px"
