@@ -121,7 +121,7 @@ def gathered(
     else:
         set_aside(kept)
     gathering = Gathering(names, options.hold, before)
-    searches = [Search(board) for _ in sources]
+    searches = [Search(board, quick=True) for _ in sources]
     screen = open_screen("the rig", "board", show=options.show)
     entrance: Channel[FrameSet] = Channel(1, drop_oldest=True)
     gate = Gate(len(sources), entrance.put, entrance.close)

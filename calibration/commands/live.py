@@ -50,7 +50,7 @@ def guided(
     """The camera's name, and the views taken until they were enough, or the source or the user
     ended it (q, Ctrl-C); BoardError where the board was never seen.
     """
-    guide, search = Guide(board, hold, fisheye=fisheye), Search(board)
+    guide, search = Guide(board, hold, fisheye=fisheye), Search(board, quick=True)
     screen = open_screen(source.name, "view", show=show)
     entrance: Channel[Frame] = Channel(1, drop_oldest=True)
     lost: list[SourceError] = []
