@@ -70,3 +70,14 @@ def side_by_side(pictures: Sequence[Image | None], room: tuple[int, int], ground
         boxes.append((x, y, size[0], size[1]))
         scales.append(own)
     return Panes(page, boxes, scales)
+
+
+def below(page: Image, picture: Image, rim: int) -> Image:
+    """A white page with a picture added at its foot."""
+    high, wide = picture.shape[:2]
+    out = np.full(
+        (page.shape[0] + high + rim, max(page.shape[1], wide + 2 * rim), 3), 255, np.uint8
+    )
+    out[: page.shape[0], : page.shape[1]] = page
+    out[page.shape[0] : page.shape[0] + high, rim : rim + wide] = picture
+    return out

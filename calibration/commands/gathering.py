@@ -5,9 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from calibration.board import Board
 from calibration.boardfile import read_boards, write_boards
 from calibration.camera import Camera
 from calibration.commands.footage import Search
+from calibration.commands.paired import paired
 from calibration.commands.screen import follow, open_screen
 from calibration.detect import Sighting
 from calibration.errors import CalibrationError
@@ -23,13 +22,10 @@ from calibration.gather import BOARDS, Gathering
 from calibration.gathered import gathering_picture
 from calibration.guide import Advice
 from engines.poses import Image
-from realtime.channel import Channel
 from realtime.display import has_display
 from realtime.errors import SourceError
-from realtime.frames import Source, Stoppable
-from realtime.sources import enter_sources
-from realtime.stages import Stages
-from realtime.sync import FrameSet, Gate
+from realtime.frames import Source
+from realtime.sync import FrameSet
 
 
 @dataclass(frozen=True)
@@ -123,37 +119,15 @@ def gathered(
     gathering = Gathering(names, options.hold, before)
     searches = [Search(board, quick=True) for _ in sources]
     screen = open_screen("the rig", "board", show=options.show)
-    entrance: Channel[FrameSet] = Channel(1, drop_oldest=True)
-    gate = Gate(len(sources), entrance.put, entrance.close)
     lost: list[SourceError] = []
-
-    def capture(camera: int, source: Source) -> None:
-        try:
-            for frame in source:
-                gate.put(camera, frame)
-        except SourceError as error:
-            lost.append(error)  # the others go on
-            sys.stderr.write(f"posestream: {error}\n")
-        gate.leave()
-
     try:
-        with ExitStack() as stack:
-            enter_sources(sources, stack)
-            stages = stack.enter_context(Stages(entrance))
-            for n, source in enumerate(sources):
-                stages.start(f"capture {source.name}", partial(capture, n, source))
+        with paired(sources, lost) as entrance:
             end = time.monotonic() + (options.seconds or float("inf"))
+            rig = Rig(gathering, searches, kept)
             try:
-                follow(
-                    entrance, Rig(gathering, searches, kept), screen, lambda: time.monotonic() > end
-                )
+                follow(entrance, rig, screen, lambda: time.monotonic() > end)
             except KeyboardInterrupt:
                 sys.stderr.write("\n")
-            finally:
-                for source in sources:
-                    if isinstance(source, Stoppable):
-                        source.stop()
-                entrance.abort()
     finally:
         screen.close()
     if len(lost) == len(sources) and not gathering.taken:
