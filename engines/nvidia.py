@@ -13,6 +13,7 @@ from engines.card import Card
 from engines.decoders.paf import PafDecoder
 from engines.errors import DeviceError
 from engines.lane import Bound, Buffer, Lane
+from engines.letterbox import Rows
 from engines.libcuda import Gpu, load_driver, usable_gpu
 from engines.nvcc import find_nvcc
 from engines.ondevice import OnDevice
@@ -66,7 +67,7 @@ def open_nvidia(
     card: Card,
     located: Located,
     decoder: PafDecoder,
-    height: int,
+    rows: Rows,
     max_people: int | None,
     *,
     live: bool,
@@ -76,7 +77,7 @@ def open_nvidia(
     gpu = usable_gpu()
     from engines.cuda import Cuda
 
-    network = Planned(card, located, gpu, height)
+    network = Planned(card, located, gpu, rows.height)
     cuda = Cuda(gpu)
     try:
         network.load()
@@ -85,7 +86,7 @@ def open_nvidia(
             network,
             decoder,
             card.input,
-            height,
+            rows,
             max_people=max_people,
             live=live,
             keep_maps=keep_maps,

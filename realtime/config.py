@@ -96,7 +96,8 @@ class ModelSettings:
     """Arithmetic of the network; auto takes the fastest that there are weights for. fp16 is for
     GPUs; CPUs take bf16 in its place."""
     height: int | None = None
-    """Rows of the network's input: more find smaller people, fewer run faster (model's default)."""
+    """Rows of the network's input: more find smaller people, fewer run faster (model's default;
+    of upright pictures so many more that the network costs as much as with wide ones)."""
     peak_threshold: float | None = None
     """Least confidence of a keypoint (model's default)."""
     limb_threshold: float | None = None

@@ -84,13 +84,13 @@ class Space:
             return
         self._sizes[camera.name] = size
         try:
-            camera.scaled(size)
+            camera.scale(size)
         except CalibrationError as error:
             raise SourceError(f"{view.frame.camera} does not fit the rig: {error}") from error
         across, down = (have / want for have, want in zip(size, camera.size, strict=True))
         if abs(across / down - 1) > 1e-6:
             LOG.warning(
-                "%s gives %dx%d pictures, its camera was calibrated for %dx%d: a hundredth or "
-                "less, scaled.",
+                "%s gives %dx%d pictures, its camera was calibrated for %dx%d: taken as cut off at "
+                "the right or below.",
                 *(view.frame.camera, *size, *camera.size),
             )
