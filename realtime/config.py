@@ -142,7 +142,7 @@ class OutputSettings:
     """Where the poses go."""
 
     show: bool = field(default_factory=has_display)
-    """Show the poses in a window; q or Esc quits. On by default where there is a display."""
+    """Show the poses in a window; q or Esc quits. The default is whether there is a display."""
     output: Path | None = None
     """Write the pictures with the poses: .mp4, .mkv, .avi, a folder (a .jpg each), or one image."""
     mosaic: bool = False
