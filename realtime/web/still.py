@@ -10,7 +10,7 @@ from aiohttp.typedefs import Handler
 
 from realtime.web.address import Address, listen
 from realtime.web.guard import Guard
-from realtime.web.server import add_headers, quiet_logger
+from realtime.web.wire import add_headers, quiet_logger
 
 
 def serve_page(page: str, port: int, ready: Callable[[str], None]) -> None:

@@ -233,7 +233,7 @@ def test_the_size_of_a_charuco_board_is_told_by_its_markers(shape: tuple[int, in
 def test_another_sheet_of_the_same_board_keeps_its_settings(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = "board --board charuco --columns 5 --rows 4 --square 0.03".split()
+    words = ["board", "--board", "charuco", "--columns", "5", "--rows", "4", "--square", "0.03"]
     assert main([*words, "--output", f"{tmp_path}/b.pdf"]) == 0
     assert main([*words, "--output", f"{tmp_path}/b.png"]) == 0
     before = (tmp_path / "b.toml").read_text()
