@@ -58,7 +58,8 @@ def run(options: Options) -> None:
         raise CalibrationError(f"--port {options.port} is none: 0 to 65535.")
     output = options.output
     if output is None and not options.web:
-        output = options.rig.with_suffix(".view.png")
+        named = options.rig if options.rig.name.strip(".") else options.rig.resolve()
+        output = named.with_suffix(".view.png")
     if output is not None:
         if output.suffix.lower() not in (".png", ".html"):
             raise CalibrationError(f"--output {output} must end in .png or .html.")
