@@ -18,9 +18,8 @@ from engines.decoders.paf import PafDecoder  # noqa: E402
 from engines.errors import DeviceError  # noqa: E402
 from engines.frame import Frame  # noqa: E402
 from engines.lane import Bound, Buffer, Lane  # noqa: E402
-from engines.letterbox import Letterbox  # noqa: E402
+from engines.letterbox import Letterbox, Rows  # noqa: E402
 from engines.libcuda import usable_gpu  # noqa: E402
-from engines.letterbox import Rows
 from engines.ondevice import OnDevice  # noqa: E402
 from tests import synth  # noqa: E402
 from tests.gpu.report import Still  # noqa: E402
