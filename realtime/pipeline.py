@@ -16,7 +16,7 @@ from engines.card import Card, load_card
 from engines.decoders.paf import PafSettings
 from engines.download import download_bar
 from engines.engine import Estimator, open_estimator
-from engines.errors import DeviceError, WeightsError
+from engines.fallback import Spared
 from engines.letterbox import Letterbox, Rows
 from engines.nvidia import choose
 from engines.poses import Candidates, Poses
@@ -266,10 +266,12 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         enter_sources(sources, stack)
         model: Model = card
         open_engine: EngineOpener | None = None
+        device: Device | None = None
         if (skeleton := sources[0].skeleton) is not None:
             model = Keypoints("OpenPose JSON", skeleton)
         elif named is None:
-            model = card = usual_model(settings.models.precision)
+            device = choose(settings.models.device)
+            model = card = usual_model(settings.models.precision, device)
         keypoints = model.skeleton.keypoints
         shown = Shown(parse_look(settings.outputs.view, keypoints), keypoints)
         space = None
@@ -283,7 +285,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             if settings.tracks.track:  # the tracker chooses, by age
                 models = replace(models, max_people=None)
             open_engine = engine_opener(
-                card, models, live=sources[0].live, keep_maps=shown.wants_maps
+                card, models, live=sources[0].live, keep_maps=shown.wants_maps, device=device
             )
         limit = settings.models.max_people
         people = [People(model.skeleton, settings.tracks, limit) for _ in sources]
@@ -313,13 +315,14 @@ class EngineOpener:
     device: Device = "cpu"
 
     def __call__(self) -> Estimator:
-        try:
+        if self.device == "cpu" or self.wanted.device == "cuda":
             return self._open(self.device, self.located)
-        except (DeviceError, WeightsError) as error:
-            if self.device == "cpu" or self.wanted.device == "cuda":
-                raise
-            LOG.warning("%s The CPU is used.", error)
-            return self._open("cpu", _find(self.card, self.wanted, "cpu"))
+        return Spared(partial(self._open, self.device, self.located), self._on_cpu)
+
+    def _on_cpu(self) -> Estimator:
+        # What serves the GPU serves the CPU too, so that nothing is fetched here.
+        located = locate(self.card, self.wanted.precision, download=False)
+        return self._open("cpu", located)
 
     def _open(self, device: Device, located: Located) -> Estimator:
         return open_estimator(
@@ -354,16 +357,16 @@ def engine_opener(
     *,
     live: bool,
     keep_maps: Callable[[], bool] = lambda: False,
+    device: Device | None = None,
 ) -> EngineOpener:
-    """Finds (or fetches) the model's weights now, for an engine that is opened later."""
-    device, usable = choose(wanted.device, card)
-    located = _find(usable, wanted, device)
-    return EngineOpener(card, located, wanted, live, keep_maps, device)
+    """Finds (or fetches) the model's weights now, for an engine that is opened later.
 
-
-def _find(card: Card, wanted: ModelSettings, device: Device) -> Located:
+    device: where it was chosen already.
+    """
+    device = device or choose(wanted.device)
     with download_bar() as progress:
-        return locate(card, wanted.precision, device=device, progress=progress)
+        located = locate(card, wanted.precision, device=device, progress=progress)
+    return EngineOpener(card, located, wanted, live, keep_maps, device)
 
 
 def _thresholds(card: Card, wanted: ModelSettings) -> PafSettings:

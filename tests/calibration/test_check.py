@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import f as fisher
 
 from calibration.__main__ import BUMPED, main
 from calibration.camera import Camera, Rig, rotation_matrix
 from calibration.check import check_board, check_people
 from calibration.commands.check import verdict
 from calibration.errors import BoardError, CalibrationError
+from calibration.evidence import beyond
 from calibration.rigfile import read_rig, write_rig
 from calibration.turned import mended
 from tests.calibration.boards import CHARUCO, CHESS
@@ -21,6 +23,7 @@ from tests.calibration.cameras import ring
 from tests.calibration.test_extrinsics import waved
 from tests.calibration.walking import Walk, angles
 
+STANDING = Walk(instants=30, people=2, still=True)
 WALK = Walk(instants=60, noise=3.0, missing=0.15, false=0.2)
 NAMES = [f"cam{n}" for n in range(4)]
 
@@ -67,6 +70,43 @@ def test_a_camera_that_was_moved_is_named() -> None:
     found = check_people(Rig(tuple(cameras)), WALK.crowds(truth))
     assert [one.camera for one in found.bumps] == [1]
     assert found.bumps[0].metres == pytest.approx(0.3, abs=0.05)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_biased_keypoints_of_people_who_stand_are_no_bump(seed: int) -> None:
+    """Each camera sees one side of two people, and puts each off as a whole, all the time."""
+    truth = ring(4, radius=5.0)
+    walk = replace(STANDING, seed=seed)
+    rng = np.random.default_rng(seed)
+    crowds = []
+    for crowd in walk.crowds(truth):
+        size = 0.5 * np.median(crowd.spread)
+        bias = {n: rng.normal(0, size, 2) for n in np.unique(crowd.track).tolist()}
+        off = np.array([bias[n] for n in crowd.track.tolist()])
+        crowds.append(replace(crowd, xy=crowd.xy + off[:, None]))
+    found = check_people(truth, crowds)
+    assert not found.bumps
+    assert found.places.max() <= 3
+    assert verdict(found, NAMES)[0].startswith("cannot tell")
+    # What is beyond all bias is found by people in two places too, but not whose fault it is.
+    assert found.least.max() < 5
+    said = verdict(check_people(bumped(truth, 2, 10.0), crowds), NAMES)
+    assert said[0].startswith("bad: the cameras do not agree")
+    assert "cannot tell which" in said[0]
+
+
+def test_what_it_says_would_be_noticed_is() -> None:
+    truth = ring(4, radius=5.0)
+    crowds = WALK.crowds(truth)
+    least = check_people(truth, crowds).least
+    assert least.max() < 2
+    found = check_people(bumped(truth, 1, 1.2 * float(least[1])), crowds)
+    assert [one.camera for one in found.bumps] == [1]
+
+
+@pytest.mark.parametrize(("one", "other"), [(2, 10), (4, 12), (6, 20), (6, 60)])
+def test_chance_is_that_of_fisher(one: int, other: int) -> None:
+    assert beyond(one, other) == pytest.approx(fisher.isf(1e-3, one, other), rel=0.05)
 
 
 def test_two_of_five_cameras() -> None:
