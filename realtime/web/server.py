@@ -23,9 +23,10 @@ from realtime.errors import SettingsError
 from realtime.lines import result_lines
 from realtime.look import Look, Shown, looks, parse_look
 from realtime.poses import Result
+from realtime.reproject import Reprojection
 from realtime.web.figures import Figures
 from realtime.web.guard import HEADERS, Guard
-from realtime.web.mailbox import Mailbox
+from realtime.web.mailbox import Mailbox, text_frame
 from realtime.web.painter import jpeg
 from realtime.web.space import space_line
 
@@ -55,12 +56,13 @@ class Server:
         clock: Callable[[], float] = time.monotonic,
         *,
         space: str | None = None,
+        bodies: Reprojection | None = None,
     ) -> None:
         self._listener = listener
         self._guard = Guard(token)
         self._header = header.encode()
         self._space = space.encode() if space else None
-        self._shown = shown
+        self._shown, self._bodies = shown, bodies
         self._clock = clock
         self._figures = Figures(model, sources)
         self._page, self._space_page = (
@@ -168,17 +170,17 @@ class Server:
             await self._fresh.wait()
             self._fresh.clear()
             began = self._clock()
-            views = self._newest.views if self._newest else ()
+            newest = self._newest
             wanted = [
-                (n, view, look, groups.get(look, set()), self._pages.get(look, set()))
-                for n, (view, groups) in enumerate(zip(views, self._watchers, strict=False))
+                (n, look, groups.get(look, set()), self._pages.get(look, set()))
+                for n, groups in enumerate(self._watchers)
                 for look in {*groups, *self._pages}
             ]
-            for n, view, look, watchers, pages in wanted:
-                if view is not None and (watchers or pages):
+            for n, look, watchers, pages in wanted:
+                if newest and newest.views[n] and (watchers or pages):
                     shown = self._shown
                     picture = await asyncio.to_thread(
-                        jpeg, view, look or shown.look, shown.threshold
+                        jpeg, newest, n, look or shown.look, shown.threshold, self._bodies
                     )
                     for box in pages:
                         box.put(n.to_bytes(2, "big") + picture)
@@ -358,15 +360,6 @@ def _transport(request: web.Request) -> asyncio.Transport:
     if request.transport is None:
         raise ConnectionResetError
     return request.transport
-
-
-def text_frame(text: bytes) -> bytes:
-    """A WebSocket message of a server as it goes over the wire (RFC 6455, section 5.2)."""
-    if len(text) < 126:
-        return bytes([0x81, len(text)]) + text
-    if len(text) < 1 << 16:
-        return bytes([0x81, 126]) + len(text).to_bytes(2, "big") + text
-    return bytes([0x81, 127]) + len(text).to_bytes(8, "big") + text
 
 
 async def _send(
