@@ -173,6 +173,9 @@ class OutputSettings:
     """Show everything live to browsers and programs, at [HOST:]PORT (this computer only)."""
     show3d: bool = False
     """Show the people in space live in a browser: /space of --serve (at 8080 without it)."""
+    ground: Literal["auto", "rig", "off"] = "auto"
+    """The floor of --show3d: z = 0 of the rig where people stand on it, else where they do stand
+    (auto); the rig's; or none."""
     serve_token: str | None = None
     """What others must know to be let in by --serve; needed unless HOST is this computer."""
     jsonl: Path | None = None
