@@ -176,6 +176,9 @@ class OutputSettings:
     stay: bool = field(default_factory=has_terminal)
     """When files have ended keep the page of --show3d, which plays them again, until Ctrl-C. The
     default is whether there is a terminal."""
+    ground: Literal["auto", "rig", "off"] = "auto"
+    """The floor of --show3d: z = 0 of the rig where people stand on it, else where they do stand
+    (auto); the rig's; or none."""
     serve_token: str | None = None
     """What others must know to be let in by --serve; needed unless HOST is this computer."""
     jsonl: Path | None = None

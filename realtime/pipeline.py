@@ -277,7 +277,9 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         space = None
         if rig is not None:
             names = [source.name for source in sources]
-            space = Space(rig, model.skeleton, names, BUDGET if sources[0].live else inf)
+            budget = BUDGET if sources[0].live else inf
+            ground = settings.outputs.ground
+            space = Space(rig, model.skeleton, names, budget, ground=ground)
             stack.callback(space.close)
         outputs = open_sinks(settings.outputs, sources, settings.sources.source, model, shown, rig)
         if skeleton is None:
