@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import product
 
 import cv2
 import numpy as np
@@ -15,9 +14,10 @@ from calibration.lens import Doubles
 
 LEAST = 6  # corners: fewer pin a board's pose badly, and lie on a line often
 UNEVEN = 0.25  # of the distance across two squares, by which these may differ
+GLANCE = 960  # pixels of the longer side of pictures that are looked at quickly
 MARKERS = 6  # that tell a ChArUco board's size
 SQUARES = range(3, 15)  # of a ChArUco board, across
-GRIDS = range(3, 15)  # inner corners of boards that people print
+SCALES = 1.0, 0.5  # of pictures in which any chessboard is looked for
 Gray = NDArray[np.uint8]
 
 
@@ -39,10 +39,15 @@ class Sighting:
 
 
 class Finder:
-    """Finds one board; not for several threads at once."""
+    """Finds one board; not for several threads at once.
 
-    def __init__(self, board: Board) -> None:
+    quick: for live cameras. The best detector of chessboards takes seconds for a picture of two
+    megapixels, whether there is one or not.
+    """
+
+    def __init__(self, board: Board, *, quick: bool = False) -> None:
         self.board = board
+        self._quick = quick
         self._charuco = (
             cv2.aruco.CharucoDetector(board.charuco()) if board.kind == "charuco" else None
         )
@@ -68,14 +73,21 @@ class Finder:
 
     def _squares(self, gray: Gray) -> tuple[NDArray[np.int64], Doubles] | None:
         across, down = self.board.grid
-        found, xy = cv2.findChessboardCornersSB(gray, (across, down), flags=cv2.CALIB_CB_ACCURACY)
+        found = False
+        if not self._quick:
+            found, xy = cv2.findChessboardCornersSB(
+                gray, (across, down), flags=cv2.CALIB_CB_ACCURACY
+            )
         if not found:
             # The older detector forgives a border that the picture cuts or a hand covers.
             flags = cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE
             flags |= cv2.CALIB_CB_FAST_CHECK
-            found, xy = cv2.findChessboardCorners(gray, (across, down), flags=flags)
+            scale = min(1.0, GLANCE / max(gray.shape)) if self._quick else 1.0
+            small = _resized(gray, scale)
+            found, xy = cv2.findChessboardCorners(small, (across, down), flags=flags)
             if not found:
                 return None
+            xy = ((xy + 0.5) / scale - 0.5).astype(np.float32)
             near = np.linalg.norm(np.diff(xy.reshape(down, across, 2), axis=1), axis=-1).min()
             reach = int(np.clip(near / 4, 2, 11))
             stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-3)
@@ -88,6 +100,13 @@ class Finder:
         if not self.board.ambiguous and _first_square(gray, flat, across) > 0:
             flat = flat[::-1].copy()
         return np.arange(across * down), flat
+
+
+def _resized(gray: Gray, scale: float) -> Gray:
+    if scale >= 1:
+        return gray
+    small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
 
 
 def _first_square(gray: Gray, xy: Doubles, across: int) -> float:
@@ -193,7 +212,7 @@ def better_board(board: Board, pictures: list[Gray]) -> str | None:
     size = _marked_size(board, pictures) if board.kind == "charuco" else None
     if size is not None:
         return f"{size[0]}x{size[1]} squares fit (--columns and --rows count squares)"
-    for other, what in _others(board):
+    for other, what in _others(board, pictures):
         finder = Finder(other)
         if any(finder.find(gray) is not None for gray in pictures):
             return what
@@ -233,20 +252,33 @@ def _marked_size(board: Board, pictures: list[Gray]) -> tuple[int, int] | None:
     return None if columns == board.columns else (columns, rows)
 
 
-def _others(board: Board) -> Iterator[tuple[Board, str]]:
+def _grids(board: Board, pictures: list[Gray]) -> list[tuple[int, int]]:
+    """Columns and rows of other chessboards that may be in the pictures, the largest first."""
+    found = set()
+    for gray in pictures:
+        seen = 255 - gray if board.inverted else gray
+        for scale in SCALES:
+            small = cv2.resize(seen, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            # From any nine corners it goes on as far as the board does.
+            flags = cv2.CALIB_CB_LARGER
+            there, _, meta = cv2.findChessboardCornersSBWithMeta(small, (3, 3), flags)
+            if there:
+                found.add((max(meta.shape[:2]), min(meta.shape[:2])))
+    found.discard((max(board.columns, board.rows), min(board.columns, board.rows)))
+    return sorted(found, key=lambda grid: (-grid[0] * grid[1], grid))
+
+
+def _others(board: Board, pictures: list[Gray]) -> Iterator[tuple[Board, str]]:
     """Boards that are easily mistaken for this one, the likeliest first."""
     turned = "without --inverted" if board.inverted else "with --inverted"
     yield replace(board, inverted=not board.inverted), f"it is found {turned}"
     if board.kind == "chessboard":
-        for across, down in sorted(
-            product(GRIDS, GRIDS), key=lambda g: abs(g[0] - board.columns) + abs(g[1] - board.rows)
-        ):
-            if down <= across and {across, down} != {board.columns, board.rows}:
-                yield (
-                    replace(board, columns=across, rows=down),
-                    f"{across}x{down} inner corners fit (--columns and --rows count corners "
-                    "between squares, not squares)",
-                )
+        for across, down in _grids(board, pictures):
+            yield (
+                replace(board, columns=across, rows=down),
+                f"{across}x{down} inner corners fit (--columns and --rows count corners "
+                "between squares, not squares)",
+            )
         return
     other = "without --legacy" if board.legacy else "with --legacy"
     yield replace(board, legacy=not board.legacy), f"it is found {other}"

@@ -14,6 +14,7 @@ from engines.card import Card
 from engines.decoders.paf import PafDecoder
 from engines.errors import DeviceError
 from engines.lane import Bound, Buffer, Lane
+from engines.letterbox import Rows
 from engines.libcuda import Gpu, load_driver, usable_gpu
 from engines.nvcc import find_nvcc
 from engines.ondevice import OnDevice
@@ -81,7 +82,7 @@ def open_nvidia(
     card: Card,
     located: Located,
     decoder: PafDecoder,
-    height: int,
+    rows: Rows,
     max_people: int | None,
     *,
     live: bool,
@@ -93,11 +94,11 @@ def open_nvidia(
         from engines.torch import open_torch
 
         return open_torch(
-            card, located, "cuda", decoder, height, max_people, live=live, keep_maps=keep_maps
+            card, located, "cuda", decoder, rows, max_people, live=live, keep_maps=keep_maps
         )
     from engines.cuda import Cuda
 
-    network = Planned(card, located, gpu, height)
+    network = Planned(card, located, gpu, rows.height)
     cuda = Cuda(gpu)
     try:
         network.load()
@@ -106,7 +107,7 @@ def open_nvidia(
             network,
             decoder,
             card.input,
-            height,
+            rows,
             max_people=max_people,
             live=live,
             keep_maps=keep_maps,

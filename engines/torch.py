@@ -19,6 +19,7 @@ from engines.card import Card
 from engines.decoders.paf import PafDecoder
 from engines.errors import CardError, DeviceError, WeightsError
 from engines.lane import Argument, Lane, MapShape, Shape
+from engines.letterbox import Rows
 from engines.networks import NETWORKS
 from engines.ondevice import OnDevice
 from engines.onnx import read_onnx
@@ -197,7 +198,7 @@ def open_torch(
     located: Located,
     device: Device,
     decoder: PafDecoder,
-    height: int,
+    rows: Rows,
     max_people: int | None,
     *,
     live: bool,
@@ -216,7 +217,7 @@ def open_torch(
         network,
         decoder,
         card.input,
-        height,
+        rows,
         max_people=max_people,
         live=live,
         keep_maps=keep_maps,

@@ -17,7 +17,7 @@ from engines.decoders.paf import PafSettings
 from engines.download import download_bar
 from engines.engine import Estimator, open_estimator
 from engines.fallback import Spared
-from engines.letterbox import Letterbox
+from engines.letterbox import Letterbox, Rows
 from engines.nvidia import choose
 from engines.poses import Candidates, Poses
 from engines.weights import Device, Located, locate
@@ -277,7 +277,9 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         space = None
         if rig is not None:
             names = [source.name for source in sources]
-            space = Space(rig, model.skeleton, names, BUDGET if sources[0].live else inf)
+            budget = BUDGET if sources[0].live else inf
+            ground = settings.outputs.ground
+            space = Space(rig, model.skeleton, names, budget, ground=ground)
             stack.callback(space.close)
         outputs = open_sinks(settings.outputs, sources, settings.sources.source, model, shown, rig)
         if skeleton is None:
@@ -347,7 +349,8 @@ class EngineOpener:
     def network_size(self, picture: tuple[int, int]) -> tuple[int, int]:
         """(width, height) of the network's input for pictures that all have this size."""
         entry = self.card.input
-        return Letterbox.fit(picture, self.wanted.height or entry.height, entry.stride).network
+        rows = Rows(self.wanted.height or entry.height, asked=self.wanted.height is not None)
+        return Letterbox.fit(picture, rows.of(picture, entry.stride), entry.stride).network
 
 
 def engine_opener(

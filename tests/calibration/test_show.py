@@ -164,7 +164,7 @@ def test_the_command_writes_a_picture_or_a_page(
         port = str(taken.getsockname()[1])
         capsys.readouterr()
         assert main([*words, "--web", "--port", port]) == 2
-    assert f"--port 127.0.0.1:{port}: port {port} is in use" in capsys.readouterr().err
+    assert f"--port {port}: port {port} is in use" in capsys.readouterr().err
 
 
 def test_a_page_is_not_ended_by_a_name() -> None:

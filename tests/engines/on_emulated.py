@@ -22,7 +22,7 @@ from engines.errors import DeviceError  # noqa: E402
 from engines.fallback import Spared  # noqa: E402
 from engines.frame import Frame  # noqa: E402
 from engines.lane import Bound, Buffer, Lane  # noqa: E402
-from engines.letterbox import Letterbox  # noqa: E402
+from engines.letterbox import Letterbox, Rows  # noqa: E402
 from engines.libcuda import usable_gpu  # noqa: E402
 from engines.ondevice import OnDevice  # noqa: E402
 from engines.poses import Candidates, Poses  # noqa: E402
@@ -68,7 +68,7 @@ def same(cuda: Cuda) -> None:
 def stream(cuda: Cuda) -> None:
     """The estimator with two sets in flight, and nothing left behind when it closes."""
     maps = crowd(2)
-    estimator = OnDevice(cuda.lane, Still([maps]), PARSER, CARD.input, 160, close=cuda.close)
+    estimator = OnDevice(cuda.lane, Still([maps]), PARSER, CARD.input, Rows(160), close=cuda.close)
     picture = np.zeros((320, 480, 3), np.uint8)
     estimator.submit([picture])
     for _ in range(4):
@@ -114,7 +114,7 @@ def done() -> list[list[str]]:
 
 def order(cuda: Cuda) -> None:
     """Each set is one graph on a stream of its own, and nothing waits before a result is asked."""
-    estimator = OnDevice(cuda.lane, Marking(), PARSER, CARD.input, 160, close=cuda.close)
+    estimator = OnDevice(cuda.lane, Marking(), PARSER, CARD.input, Rows(160), close=cuda.close)
     pictures = [np.zeros((320, 480, 3), np.uint8)] * 2
     for _ in range(2):  # the graphs are recorded
         estimator.submit(pictures)
@@ -139,7 +139,7 @@ def order(cuda: Cuda) -> None:
 
 def shapes(cuda: Cuda) -> None:
     """Recorded once for each size and number of pictures; the memory of a few is kept."""
-    estimator = OnDevice(cuda.lane, Marking(), PARSER, CARD.input, 160, close=cuda.close)
+    estimator = OnDevice(cuda.lane, Marking(), PARSER, CARD.input, Rows(160), close=cuda.close)
 
     def run(count: int, wide: int) -> int:
         before = DRIVER.emulated_recordings()
@@ -188,9 +188,11 @@ def breaks(cuda: Cuda) -> None:
     handler = logging.Handler()
     handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
     logging.getLogger("engines").addHandler(handler)
-    estimator = Spared(
-        lambda: OnDevice(cuda.lane, Marking(), PARSER, CARD.input, 160, close=cuda.close), Numpy
-    )
+
+    def opened() -> OnDevice:
+        return OnDevice(cuda.lane, Marking(), PARSER, CARD.input, Rows(160), close=cuda.close)
+
+    estimator = Spared(opened, Numpy)
     picture = np.zeros((320, 480, 3), np.uint8)
     for count in (1, 2):
         estimator.submit([picture] * count)

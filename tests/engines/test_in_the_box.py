@@ -13,7 +13,7 @@ from engines.bottomup import BottomUp
 from engines.card import load_card
 from engines.decoders.paf import PafDecoder
 from engines.engine import open_estimator
-from engines.letterbox import Letterbox
+from engines.letterbox import Letterbox, Rows
 from engines.openvino import OpenVino
 from engines.poses import Floats, Image
 from engines.weights import locate
@@ -51,7 +51,7 @@ def truth(small: list[Image]) -> list[tuple[Floats, Floats]]:
 
 
 def entry(picture: Image) -> Floats:
-    mean, scale = np.float32(CARD.input.mean), np.float32(CARD.input.scale)
+    mean, scale = np.array([CARD.input.mean, CARD.input.scale], np.float32)
     return ((picture - mean) / scale).transpose(2, 0, 1)[None].astype(np.float32)
 
 
@@ -127,7 +127,7 @@ def test_the_same_people_on_torch_as_on_openvino(photo: Image) -> None:
 
     located = locate(CARD, "fp32")
     estimators = [
-        open_torch(CARD, located, "cpu", PARSER, 368, None, live=True),
+        open_torch(CARD, located, "cpu", PARSER, Rows(368), None, live=True),
         open_estimator(CARD, located, height=368, live=True),
     ]
     assert isinstance(estimators[1], BottomUp)

@@ -15,7 +15,7 @@ from engines.decoders.paf import PafDecoder
 from engines.errors import EngineError
 from engines.frame import Frame
 from engines.lane import Bound, Buffer, Lane
-from engines.letterbox import Letterbox
+from engines.letterbox import Letterbox, Rows
 from engines.ondevice import OnDevice
 from engines.poses import Floats
 from engines.torch import TorchLane
@@ -186,7 +186,7 @@ def measured(
     del frame, still
     rows = -(-box.scaled[1] // entry.stride) * entry.stride
     alone, rate = stream(
-        OnDevice(open_lane, network, parser_of(card), entry, rows), pictures, effort
+        OnDevice(open_lane, network, parser_of(card), entry, Rows(rows)), pictures, effort
     )
     return Row(name, box.network, batch, parts, copied, alone, rate)
 

@@ -12,7 +12,7 @@ import numpy as np
 from engines.card import load_card
 from engines.errors import EngineError
 from engines.frame import Frame
-from engines.letterbox import Letterbox
+from engines.letterbox import Letterbox, Rows
 from engines.libcuda import Gpu, usable_gpu
 from engines.networks import NETWORKS
 from engines.nvidia import INSTALL
@@ -84,7 +84,7 @@ def photo(device: Any, height: int, precisions: Sequence[str]) -> None:
 
     def people(where: Any, precision: Any) -> list[Any]:
         located = locate(CARD, precision, download=False)
-        estimator = open_torch(CARD, located, where, PARSER, height, None, live=True)
+        estimator = open_torch(CARD, located, where, PARSER, Rows(height), None, live=True)
         try:
             for _ in range(3):  # recorded, and run again
                 estimator.submit(pictures)
