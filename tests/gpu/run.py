@@ -50,7 +50,7 @@ def install(wheels: Path) -> str | None:
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "pip", "install", "--no-index", "--no-build-isolation"),
-                *("--find-links", str(wheels), *missing),
+                *("--no-binary", "pycuda", "--find-links", str(wheels), *missing),
             ],
             env={**os.environ, "HOME": scratch, "LIBRARY_PATH": scratch, "PATH": path},
             capture_output=True,
