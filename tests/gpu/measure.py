@@ -119,8 +119,9 @@ class Report:
         except Exception as error:  # the report must come whatever happens  # noqa: BLE001
             said = " ".join(str(error).split())[:300] or type(error).__name__
             kind = "" if isinstance(error, EngineError) else f"{type(error).__name__}: "
-            print(f"   NOT RUN: {kind}{said}", flush=True)
-            self.not_run.append(f"{name}: {kind}{said}")
+            wrong = "WRONG, " if isinstance(error, AssertionError) else ""
+            print(f"   {wrong or 'NOT RUN: '}{kind}{said}", flush=True)
+            self.not_run.append(f"{name}: {wrong}{kind}{said}")
 
     def table(self, name: str, card: Card, open_lane: OpenLane, network: Any) -> None:
         """Parts and rates of one way to run the frame, at all heights and batches."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -19,7 +20,6 @@ from engines.nvidia import INSTALL
 from engines.tensorrt import installed
 from engines.torch import TorchLane, TorchNetwork, load_graph, load_torch, open_torch
 from engines.weights import locate
-from tests.conftest import ROOT
 from tests.gpu.measure import (
     PEOPLE,
     PICTURE,
@@ -37,7 +37,7 @@ from tests.gpu.measure import (
 
 CARD = load_card("pafnet")
 PARSER = parser_of(CARD)
-PHOTO = ROOT / "docs" / "astronaut.jpg"
+PHOTO = Path(__file__).parents[2] / "docs" / "astronaut.jpg"
 GOAL_PARSING, GOAL_ALONE, GOAL_RATE = 0.15, 1.5, 3000  # ms a frame, ms, frames/s at batch 8
 
 
@@ -226,6 +226,6 @@ def main(network: str | None, dry: bool, trouble: str | None) -> int:
         free, total = torch.cuda.mem_get_info()
         most = torch.cuda.max_memory_allocated()
         print(f"   torch at most {most / 2**20:.0f} MiB; in use {(total - free) / 2**20:.0f} MiB")
-    print("\n== Not run")
+    print("\n== Not run, or wrong")
     print("\n".join(f"   {one}" for one in report.not_run) or "   nothing: all of it ran")
     return 0 if dry else int(bool(report.not_run))
