@@ -15,6 +15,7 @@ import numpy as np
 from calibration.bundle import FOCAL, Adjusted, Scene, Sights, adjust, held
 from calibration.camera import Camera, Rig, rotation_vector
 from calibration.crowd import Ints
+from calibration.evidence import PLACES, Evidence, evidence
 from calibration.lens import Doubles
 from calibration.twoview import essential
 
@@ -25,8 +26,9 @@ ROUNDS = 2  # of finding what is common with a better pose, and solving it again
 MOVED = 2.0  # median residuals by which what a camera sees must have shifted,
 VISIBLY = 1.5  # and pixels, for it to be called bumped
 
-# Cameras, and how many times as far as usual keypoints may be off -> what they see in common.
-Associate = Callable[[Sequence[Camera], float], tuple[Scene, Sights]]
+# Cameras, and how many times as far as usual keypoints may be off -> what they see in common, and
+# (T,) numbers of the places where the targets are, -1 = does not count.
+Associate = Callable[[Sequence[Camera], float], tuple[Scene, Sights, Ints]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +49,8 @@ class Checked:
     """error: (V,) median pixels between what a camera sees and where the others say that it is.
     pairs: (V, V) median pixels from each other's epipolar lines, NaN = nothing in common. count:
     (V,) points. bumps: cameras that have moved, the worst first. rest: median pixels of all, once
-    these are put right.
+    these are put right. places: (V,) where each camera sees somebody together with others. least:
+    (V,) degrees by which it must have turned to be called bumped.
     """
 
     error: Doubles
@@ -55,6 +58,8 @@ class Checked:
     count: Ints
     bumps: list[Bump]
     rest: float
+    places: Ints
+    least: Doubles
 
 
 def compare(rig: Rig, associate: Associate, guesses: Mapping[int, Camera] | None = None) -> Checked:
@@ -63,7 +68,7 @@ def compare(rig: Rig, associate: Associate, guesses: Mapping[int, Camera] | None
     """
     cameras = list(rig.cameras)
     suspects = dict(guesses or {})
-    scene, sights = associate([suspects.get(n, one) for n, one in enumerate(cameras)], LOOSE)
+    scene, sights, _ = associate([suspects.get(n, one) for n, one in enumerate(cameras)], LOOSE)
     solved = [_solved(scene, sights, n) for n in range(len(cameras))]
     error = np.array([_misses(one, solved[n].scene, sights, n) for n, one in enumerate(cameras)])
     pairs = _pairs(rig, sights)
@@ -74,28 +79,49 @@ def compare(rig: Rig, associate: Associate, guesses: Mapping[int, Camera] | None
             number, now = suspects.popitem()
         else:
             if moved:
-                scene, sights = associate(cameras, LOOSE)
+                scene, sights, _ = associate(cameras, LOOSE)
                 solved = [_solved(scene, sights, n) for n in range(len(cameras))]
             number = int(np.argmin([done.cost for done in solved]))
             now = solved[number].scene.cameras[number]
         before = list(cameras)
         cameras[number] = now
         for _ in range(ROUNDS):
-            scene, sights = associate([suspects.get(n, one) for n, one in enumerate(cameras)], 1.0)
+            scene, sights, place = associate(
+                [suspects.get(n, one) for n, one in enumerate(cameras)], 1.0
+            )
             done = _solved(scene, sights, number)
             cameras[number] = done.scene.cameras[number]
-        shift = _shift(before[number], cameras[number], done.scene, sights)
-        enough = shift > max(MOVED * _median(done.scene, sights), VISIBLY)
-        # Where two cameras remain of all, nothing tells which of them it is.
-        if not enough or len(moved | {number}) > max(len(cameras) - 2, 1):
+        told = _told(done.scene, sights, place, number, before[number])
+        enough = told.shift > _least(told, done.scene, sights)
+        # Where two cameras remain of all, nothing tells which of them it is; and a pose solved in
+        # few places takes up bias, which the next camera would be blamed for.
+        most = max(len(cameras) - 2, 1) if told.places >= PLACES else 1
+        if not enough or len(moved | {number}) > most:
             cameras = before
             break
         moved.add(number)
-    scene, sights = associate(cameras, 1.0)
+    scene, sights, place = associate(cameras, 1.0)
     settled = _solved(scene, sights, None).scene
     bumps = [_bump(n, rig.cameras[n], settled, sights) for n in moved]
-    rest = _median(settled, sights)
-    return Checked(error, pairs, count, sorted(bumps, key=lambda one: -one.pixels), rest)
+    known = [_told(settled, sights, place, n, cameras[n]) for n in range(len(cameras))]
+    return Checked(
+        error,
+        pairs,
+        count,
+        sorted(bumps, key=lambda one: -one.pixels),
+        _median(settled, sights),
+        np.array([one.places for one in known]),
+        np.degrees([_least(one, settled, sights) for one in known] / rig.focals.mean(1)),
+    )
+
+
+def _told(scene: Scene, sights: Sights, place: Ints, number: int, was: Camera) -> Evidence:
+    return evidence(scene, sights, place, number, was, _points(scene, sights))
+
+
+def _least(told: Evidence, scene: Scene, sights: Sights) -> float:
+    """Pixels by which what a camera sees must have shifted for it to be called bumped."""
+    return max(told.chance, MOVED * _median(scene, sights), VISIBLY)
 
 
 def _solved(scene: Scene, sights: Sights, number: int | None) -> Adjusted:

@@ -13,8 +13,9 @@ from calibration.bundle import Scene, Sights
 from calibration.camera import Camera, Rig
 from calibration.crowd import Crowd, Ints, couples, thinned
 from calibration.detect import Sighting
-from calibration.doubts import LEAST, check_places, why_apart
+from calibration.doubts import LEAST, why_apart
 from calibration.errors import BoardError, CalibrationError
+from calibration.evidence import stands
 from calibration.extrinsics import boards_in_space, fitted
 from calibration.people import all_couples, gather, observed
 from calibration.twoview import relative_poses
@@ -28,26 +29,26 @@ FEW = 0.5  # of what cameras have in common as a rule, below which one may look 
 def check_people(rig: Rig, crowds: Sequence[Crowd]) -> Checked:
     """By people whose cameras see them at the same instants.
 
-    CalibrationError where a camera has nobody in common with others, DegenerateError where nobody
-    moves.
+    CalibrationError where a camera has nobody in common with others.
     """
     crowds = thinned(crowds, MOST)
 
-    def associate(cameras: Sequence[Camera], loose: float) -> tuple[Scene, Sights]:
-        rows = _gathered(cameras, crowds, loose)
-        lone = np.flatnonzero(_in_common(rows) < LEAST).tolist()
+    def associate(cameras: Sequence[Camera], loose: float) -> tuple[Scene, Sights, Ints]:
+        rows = gathered(cameras, crowds, loose)
+        lone = np.flatnonzero(in_common(rows) < LEAST).tolist()
         if lone:
             raise CalibrationError(why_apart(cameras, crowds, lone))
         some = rows[np.linspace(0, len(rows) - 1, min(len(rows), ENOUGH)).astype(int)]
         seen = observed(crowds, some)
         found = seen.triangulated(Rig(tuple(cameras)), loose)
-        check_places(found.xyz.reshape(*seen.score.shape[1:], 3))
+        bodies = stands(found.xyz.reshape(*seen.score.shape[1:], 3))
         known = np.isfinite(found.xyz[:, 0])
         sights, own = seen.sights((seen.score > 0).reshape(len(cameras), -1) & known)
         scene = Scene(tuple(cameras), found.xyz[own])
-        return scene, sights[np.flatnonzero(np.isfinite(scene.residuals(sights)).all(1))]
+        sights = sights[np.flatnonzero(np.isfinite(scene.residuals(sights)).all(1))]
+        return scene, sights, bodies[own // seen.score.shape[2]]
 
-    count = _in_common(_gathered(rig.cameras, crowds, LOOSE))
+    count = in_common(gathered(rig.cameras, crowds, LOOSE))
     usual = float(np.median(count)) if len(rig) > 2 else float(LEAST)
     lost = np.flatnonzero(count < max(FEW * usual, LEAST)).tolist()
     guesses = {}
@@ -58,12 +59,12 @@ def check_people(rig: Rig, crowds: Sequence[Crowd]) -> Checked:
     return compare(rig, associate, guesses)
 
 
-def _gathered(cameras: Sequence[Camera], crowds: Sequence[Crowd], loose: float) -> Ints:
+def gathered(cameras: Sequence[Camera], crowds: Sequence[Crowd], loose: float) -> Ints:
     own = [replace(crowd, spread=loose * crowd.spread) for crowd in crowds]
     return gather(cameras, own, all_couples(cameras, own))
 
 
-def _in_common(rows: Ints) -> Ints:
+def in_common(rows: Ints) -> Ints:
     """(V,) people whom a camera sees together with others."""
     there = rows >= 0
     return np.asarray(there[there.sum(1) > 1].sum(0), np.int64)
@@ -109,8 +110,8 @@ def check_board(rig: Rig, seen: Sequence[Mapping[int, Sighting]], board: Board) 
                 f"it where two cameras see it at once, {BOARDS} times at least."
             )
 
-    def associate(cameras: Sequence[Camera], loose: float) -> tuple[Scene, Sights]:
+    def associate(cameras: Sequence[Camera], loose: float) -> tuple[Scene, Sights, Ints]:
         scene, sights = boards_in_space(cameras, seen, poses, instants, board.points)
-        return scene, replace(sights, weight=sights.weight / loose)
+        return scene, replace(sights, weight=sights.weight / loose), np.arange(len(instants))
 
     return compare(Rig(tuple(placed)), associate)

@@ -13,10 +13,10 @@ from typing import Any
 from filelock import FileLock
 
 from engines.card import Card
-from engines.convert_ir import convert_ir
-from engines.errors import CardError, DeviceError, WeightsError
+from engines.errors import DeviceError, WeightsError
 from engines.half import to_half
 from engines.libcuda import Gpu
+from engines.onnx import read_onnx
 from engines.tensorrt import load_tensorrt, logger, reason
 from engines.weights import Located, cache_folder
 
@@ -89,31 +89,11 @@ def network_onnx(located: Located) -> bytes:
 
     Engines are strongly typed (TensorRT 11 has no others): what the graph says is what they do.
     """
-    try:
-        import onnx
-    except ImportError as error:
-        raise DeviceError(
-            "The package onnx is not installed; run: pip install -r requirements-gpu.txt"
-        ) from error
-    graph, *rest = located.paths
     if located.precision not in PRECISIONS:
         raise WeightsError(
             f"TensorRT engines are built in {', '.join(PRECISIONS)}, not {located.precision}."
         )
-    if rest:
-        model = convert_ir(graph, rest[0], quantised=located.precision == "int8")
-    else:
-        try:
-            model = onnx.load(graph)
-        except Exception as error:  # protobuf's own error has no public class
-            raise WeightsError(f"{graph} is not an ONNX network.") from error
-    names = [output.name for output in model.graph.output]
-    for name in located.weights.outputs.values():
-        if name not in names:
-            raise CardError(
-                f"{graph.name} has no output {name}, which its card names; "
-                f"it has {', '.join(sorted(names))}."
-            )
+    model = read_onnx(located)
     if located.precision != "fp32":
         model = to_half(model)
     content: bytes = model.SerializeToString(deterministic=True)

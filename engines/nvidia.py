@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import Literal
 
@@ -13,6 +13,7 @@ from engines.card import Card
 from engines.decoders.paf import PafDecoder
 from engines.errors import DeviceError
 from engines.lane import Bound, Buffer, Lane
+from engines.letterbox import Rows
 from engines.libcuda import Gpu, load_driver, usable_gpu
 from engines.nvcc import find_nvcc
 from engines.ondevice import OnDevice
@@ -37,36 +38,47 @@ def lacking(gpu: Gpu) -> Iterator[tuple[str, str]]:
         yield str(error), "apt install nvidia-cuda-toolkit"
 
 
-def choose(wanted: Literal["auto", "cuda", "cpu"], card: Card) -> tuple[Device, Card]:
-    """The device to use, and the card with those weights alone that can run there.
+def runtime(gpu: Gpu) -> Literal["TensorRT", "PyTorch"]:
+    """What runs networks there: TensorRT; where that lacks something PyTorch, if it sees the GPU.
+
+    DeviceError says what is lacking.
+    """
+    lacks = next(lacking(gpu), None)
+    if lacks is None:
+        return "TensorRT"
+    if find_spec("torch") is not None and find_spec("onnx") is not None:
+        from engines.torch import load_torch
+
+        with suppress(DeviceError):
+            load_torch("cuda")
+            return "PyTorch"
+    raise DeviceError(f"{gpu.name} cannot be used: {lacks[0]}; run: {lacks[1]}")
+
+
+def choose(wanted: Literal["auto", "cuda", "cpu"]) -> Device:
+    """The device to use.
 
     auto: a GPU that lacks something is told of, once, and the CPU taken. DeviceError when cuda is
     asked for and cannot be had.
     """
     if wanted == "cpu":
-        return "cpu", card
+        return "cpu"
     try:
-        gpu = usable_gpu()
-        lacks = next(lacking(gpu), None)
-        if lacks is None:
-            return "cuda", card
-        modules = tuple(form for form in card.weights if form.network is not None)
-        if modules and find_spec("torch") is not None:
-            return "cuda", replace(card, weights=modules)
-        raise DeviceError(f"{gpu.name} cannot be used: {lacks[0]}; run: {lacks[1]}")
+        runtime(usable_gpu())
     except DeviceError as error:
         if wanted == "cuda":
             raise DeviceError(f"There is no --device cuda here. {error}") from error
         if _has_driver():
             LOG.warning("%s The CPU is used.", error)
-        return "cpu", card
+        return "cpu"
+    return "cuda"
 
 
 def open_nvidia(
     card: Card,
     located: Located,
     decoder: PafDecoder,
-    height: int,
+    rows: Rows,
     max_people: int | None,
     *,
     live: bool,
@@ -74,9 +86,15 @@ def open_nvidia(
 ) -> OnDevice:
     """An Estimator on the first usable GPU; its plan is built now, if it never was."""
     gpu = usable_gpu()
+    if runtime(gpu) == "PyTorch":
+        from engines.torch import open_torch
+
+        return open_torch(
+            card, located, "cuda", decoder, rows, max_people, live=live, keep_maps=keep_maps
+        )
     from engines.cuda import Cuda
 
-    network = Planned(card, located, gpu, height)
+    network = Planned(card, located, gpu, rows.height)
     cuda = Cuda(gpu)
     try:
         network.load()
@@ -85,7 +103,7 @@ def open_nvidia(
             network,
             decoder,
             card.input,
-            height,
+            rows,
             max_people=max_people,
             live=live,
             keep_maps=keep_maps,

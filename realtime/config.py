@@ -96,7 +96,8 @@ class ModelSettings:
     """Arithmetic of the network; auto takes the fastest that there are weights for. fp16 is for
     GPUs; CPUs take bf16 in its place."""
     height: int | None = None
-    """Rows of the network's input: more find smaller people, fewer run faster (model's default)."""
+    """Rows of the network's input: more find smaller people, fewer run faster (model's default;
+    of upright pictures so many more that the network costs as much as with wide ones)."""
     peak_threshold: float | None = None
     """Least confidence of a keypoint (model's default)."""
     limb_threshold: float | None = None
@@ -175,6 +176,9 @@ class OutputSettings:
     stay: bool = field(default_factory=has_terminal)
     """When files have ended keep the page of --show3d, which plays them again, until Ctrl-C. The
     default is whether there is a terminal."""
+    ground: Literal["auto", "rig", "off"] = "auto"
+    """The floor of --show3d: z = 0 of the rig where people stand on it, else where they do stand
+    (auto); the rig's; or none."""
     serve_token: str | None = None
     """What others must know to be let in by --serve; needed unless HOST is this computer."""
     jsonl: Path | None = None

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -121,7 +122,7 @@ def test_a_runtime_that_fails_when_it_opens_leaves_the_job_to_the_cpu(
     from realtime.config import ModelSettings
 
     card = load_card(str(synth.write_tiny_network(tmp_path, SIZE[1])))
-    monkeypatch.setattr(pipeline, "choose", lambda wanted, card: ("cuda", card))
+    monkeypatch.setattr(pipeline, "choose", lambda wanted: "cuda")
     opened = pipeline.open_estimator
 
     def failing(*given: object, device: str, **options: object) -> object:
@@ -130,6 +131,7 @@ def test_a_runtime_that_fails_when_it_opens_leaves_the_job_to_the_cpu(
         return opened(*given, device=device, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(pipeline, "open_estimator", failing)
+    monkeypatch.setattr("engines.weights.fetch", None)  # nothing is fetched in the middle of a run
     estimator = pipeline.engine_opener(card, ModelSettings(), live=False)()
     estimator.submit([np.zeros((SIZE[1], SIZE[0], 3), np.uint8)])
     assert len(estimator.result()) == 1
@@ -137,3 +139,38 @@ def test_a_runtime_that_fails_when_it_opens_leaves_the_job_to_the_cpu(
     assert "no 5 MiB left. The CPU is used." in caplog.text
     with pytest.raises(DeviceError, match="no 5 MiB left"):
         pipeline.engine_opener(card, ModelSettings(device="cuda"), live=False)()
+
+
+def test_the_usual_model_is_looked_for_where_it_will_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On a machine without a network and with a GPU: asked for once, with weights that it runs."""
+    from engines import card as cards
+    from realtime import pipeline
+    from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
+
+    own = synth.write_tiny_network(tmp_path / "cards", SIZE[1])
+    usual = cards.FOLDER / "human-pose-estimation-0001.toml"
+    (own.parent / usual.name).write_text(usual.read_text())
+    monkeypatch.setattr(cards, "FOLDER", own.parent)
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("POSE_WEIGHTS", raising=False)
+    asked, opened = [], []
+    monkeypatch.setattr(pipeline, "choose", lambda wanted: asked.append(wanted) or "cuda")
+    real = pipeline.open_estimator
+
+    def seen(card: Any, located: Any, *, device: str, **options: Any) -> Any:
+        opened.append((card.name, located.precision, device))
+        return real(card, located, device="cpu", **options)
+
+    monkeypatch.setattr(pipeline, "open_estimator", seen)
+    scene = synth.scene([synth.person((128, 96), 130)], SIZE)
+    picture = synth.write_picture(tmp_path / "one.png", scene)
+    quiet = OutputSettings(show=False, quiet=True)
+    settings = Settings(SourceSettings((str(picture),)), ModelSettings(), outputs=quiet)
+    (result,) = pipeline.stream(settings)
+    assert len(result.views[0].tracks.poses) == 1
+    assert asked == ["auto"]
+    assert opened == [(own.stem, "fp16", "cuda")]
+    assert caplog.text.count("runs instead") == 1

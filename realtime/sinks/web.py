@@ -13,6 +13,7 @@ from engines.skeleton import Skeleton
 from realtime.lines import header_line
 from realtime.look import Shown
 from realtime.poses import Result
+from realtime.reproject import Reprojection
 from realtime.stages import Stages
 from realtime.web.address import Address, listen
 from realtime.web.replay import Replay
@@ -47,6 +48,7 @@ class WebSink:
         self._model = model
         self._header = header_line(model, skeleton, sources, rig)
         self._space = space_header(rig, skeleton) if rig is not None else None
+        self._bodies = Reprojection(rig) if rig is not None else None
         self._sources = sources
         self._shown = shown or Shown(keypoints=skeleton.keypoints)
         self._announce = announce
@@ -61,6 +63,7 @@ class WebSink:
             *(listener, self._token, self._header, self._model, self._sources, self._shown),
             space=self._space,
             replay=Replay() if self._stay else None,
+            bodies=self._bodies,
         )
         self._stages.start("serve", self._server.run)
         if self._announce:

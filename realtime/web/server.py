@@ -20,6 +20,7 @@ from realtime.errors import SettingsError
 from realtime.lines import result_lines
 from realtime.look import Look, Shown, looks, parse_look
 from realtime.poses import Result
+from realtime.reproject import Reprojection
 from realtime.web.figures import Figures
 from realtime.web.guard import Guard
 from realtime.web.mailbox import Mailbox
@@ -61,13 +62,14 @@ class Server:
         *,
         space: str | None = None,
         replay: Replay | None = None,
+        bodies: Reprojection | None = None,
     ) -> None:
         self._listener = listener
         self._guard = Guard(token)
         self._header = header.encode()
         self._space = space.encode() if space else None
         self._replay = replay
-        self._shown = shown
+        self._shown, self._bodies = shown, bodies
         self._clock = clock
         self._figures = Figures(model, sources)
         self._page, self._space_page = (
@@ -189,17 +191,17 @@ class Server:
             await self._fresh.wait()
             self._fresh.clear()
             began = self._clock()
-            views = self._newest.views if self._newest else ()
+            newest = self._newest
             wanted = [
-                (n, view, look, groups.get(look, set()), self._pages.get(look, set()))
-                for n, (view, groups) in enumerate(zip(views, self._watchers, strict=False))
+                (n, look, groups.get(look, set()), self._pages.get(look, set()))
+                for n, groups in enumerate(self._watchers)
                 for look in {*groups, *self._pages}
             ]
-            for n, view, look, watchers, pages in wanted:
-                if view is not None and (watchers or pages):
+            for n, look, watchers, pages in wanted:
+                if newest and newest.views[n] and (watchers or pages):
                     shown = self._shown
                     picture = await asyncio.to_thread(
-                        jpeg, view, look or shown.look, shown.threshold
+                        jpeg, newest, n, look or shown.look, shown.threshold, self._bodies
                     )
                     for box in pages:
                         box.put(n.to_bytes(2, "big") + picture)

@@ -37,7 +37,8 @@ def space_line(result: Result) -> str:
         for identity, xyz, filled in zip(poses.id, poses.xyz, poses.filled, strict=True):
             points = [None if p[0] != p[0] else [round(x, 4) for x in p] for p in xyz.tolist()]
             people.append({"id": int(identity), "xyz": points, "filled": np.flatnonzero(filled)})
-    line = {"time": round(result.time, 6), "people": people}
+    ground = None if poses is None else poses.ground
+    line = {"time": round(result.time, 6), "ground": ground, "people": people}
     return json.dumps(line, separators=(",", ":"), default=np.ndarray.tolist)
 
 

@@ -230,6 +230,17 @@ def test_the_size_of_a_charuco_board_is_told_by_its_markers(shape: tuple[int, in
     assert "5x4 squares fit" in str(better_board(wrong, [picture]))
 
 
+def test_the_size_of_a_real_chessboard_is_told(data: Path) -> None:
+    folder = data / "rig-single" / "intrinsics" / "int_cam01_img"
+    pictures = []
+    for path in sorted(folder.iterdir())[:2]:
+        gray = np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8)
+        half = cv2.resize(gray, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        pictures.append(np.asarray(half, np.uint8))
+    asked = replace(CHESS, columns=5, rows=7)
+    assert "7x4 inner corners fit" in str(better_board(asked, pictures))
+
+
 def test_another_sheet_of_the_same_board_keeps_its_settings(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,18 +8,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import f as fisher
 
 from calibration.__main__ import BUMPED, main
 from calibration.camera import Camera, Rig, rotation_matrix
 from calibration.check import check_board, check_people
 from calibration.commands.check import verdict
 from calibration.errors import BoardError, CalibrationError
+from calibration.evidence import beyond
 from calibration.rigfile import read_rig, write_rig
+from calibration.turned import mended
 from tests.calibration.boards import CHARUCO, CHESS
 from tests.calibration.cameras import ring
 from tests.calibration.test_extrinsics import waved
 from tests.calibration.walking import Walk, angles
 
+STANDING = Walk(instants=30, people=2, still=True)
 WALK = Walk(instants=60, noise=3.0, missing=0.15, false=0.2)
 NAMES = [f"cam{n}" for n in range(4)]
 
@@ -68,6 +72,43 @@ def test_a_camera_that_was_moved_is_named() -> None:
     assert found.bumps[0].metres == pytest.approx(0.3, abs=0.05)
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_biased_keypoints_of_people_who_stand_are_no_bump(seed: int) -> None:
+    """Each camera sees one side of two people, and puts each off as a whole, all the time."""
+    truth = ring(4, radius=5.0)
+    walk = replace(STANDING, seed=seed)
+    rng = np.random.default_rng(seed)
+    crowds = []
+    for crowd in walk.crowds(truth):
+        size = 0.5 * np.median(crowd.spread)
+        bias = {n: rng.normal(0, size, 2) for n in np.unique(crowd.track).tolist()}
+        off = np.array([bias[n] for n in crowd.track.tolist()])
+        crowds.append(replace(crowd, xy=crowd.xy + off[:, None]))
+    found = check_people(truth, crowds)
+    assert not found.bumps
+    assert found.places.max() <= 3
+    assert verdict(found, NAMES)[0].startswith("cannot tell")
+    # What is beyond all bias is found by people in two places too, but not whose fault it is.
+    assert found.least.max() < 5
+    said = verdict(check_people(bumped(truth, 2, 10.0), crowds), NAMES)
+    assert said[0].startswith("bad: the cameras do not agree")
+    assert "cannot tell which" in said[0]
+
+
+def test_what_it_says_would_be_noticed_is() -> None:
+    truth = ring(4, radius=5.0)
+    crowds = WALK.crowds(truth)
+    least = check_people(truth, crowds).least
+    assert least.max() < 2
+    found = check_people(bumped(truth, 1, 1.2 * float(least[1])), crowds)
+    assert [one.camera for one in found.bumps] == [1]
+
+
+@pytest.mark.parametrize(("one", "other"), [(2, 10), (4, 12), (6, 20), (6, 60)])
+def test_chance_is_that_of_fisher(one: int, other: int) -> None:
+    assert beyond(one, other) == pytest.approx(fisher.isf(1e-3, one, other), rel=0.05)
+
+
 def test_two_of_five_cameras() -> None:
     truth = ring(5, radius=5.0)
     found = check_people(bumped(bumped(truth, 0, 2.5), 3, 4.0), WALK.crowds(truth))
@@ -103,6 +144,52 @@ def test_what_tells_nothing_is_refused() -> None:
         check_board(truth, [board[0], {}, board[2]], CHARUCO)
     with pytest.raises(BoardError, match="upside down"):
         check_board(truth, board, replace(CHESS, columns=8))
+
+
+def shaken(rig: Rig, degrees: float) -> Rig:
+    """All cameras turned, each to another side."""
+    axes = np.random.default_rng(4).normal(size=(len(rig), 3))
+    pairs = zip(rig.cameras, axes, strict=True)
+    return Rig(tuple(turned(one, degrees, tuple(axis)) for one, axis in pairs))
+
+
+def test_a_rig_that_is_off_a_little_is_put_right_by_people() -> None:
+    truth = ring(4, radius=5.0)
+    wrong = shaken(truth, 0.8)
+    found = mended(wrong, replace(WALK, instants=30).crowds(truth))
+    assert found.after.mean() < 0.8 * found.before.mean()
+    # Nothing tells a turn of all cameras together: it is how they stand to each other that counts.
+    for a, b in ((0, 1), (1, 2), (0, 3)):
+        want, was, now = (
+            rig.rotations[b] @ rig.rotations[a].T for rig in (truth, wrong, found.rig)
+        )
+        assert angles([now], [want])[0] < 0.25 < 0.8 < angles([was], [want])[0]
+    apart = np.linalg.norm(found.rig.centres - truth.centres, axis=1)
+    assert apart.max() < 0.05
+
+
+def test_a_good_rig_does_not_get_better() -> None:
+    truth = ring(4, radius=5.0)
+    found = mended(truth, replace(WALK, instants=30).crowds(truth))
+    assert found.after.mean() > 0.9 * found.before.mean()
+
+
+def test_real_people_put_a_rig_right(
+    tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = data / "shelf-dev"
+    sources = [word for n in range(5) for word in ("--source", str(folder / f"cam{n}"))]
+    wanted = tmp_path / "mended.toml"
+    more = [*sources, "--step", "10", "--mend", str(wanted)]
+    write_rig(shaken(read_rig(folder / "rig.toml"), 0.7), tmp_path / "shaken.toml")
+    main(["check", str(tmp_path / "shaken.toml"), *more])
+    assert str(wanted) in capsys.readouterr().out
+    pairs = (0, 1), (1, 2), (2, 3), (3, 4)
+    rigs = [read_rig(one) for one in (folder / "rig.toml", tmp_path / "shaken.toml", wanted)]
+    want, was, now = ([one.rotations[b] @ one.rotations[a].T for a, b in pairs] for one in rigs)
+    assert np.mean(angles(now, want)) < 0.7 * np.mean(angles(was, want))
+    assert main(["check", str(wanted), *more]) == 2  # before any work
+    assert "mended.toml exists already" in capsys.readouterr().err
 
 
 def test_real_people(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ from engines.decoders.paf import PafDecoder  # noqa: E402
 from engines.errors import DeviceError  # noqa: E402
 from engines.frame import Frame  # noqa: E402
 from engines.lane import Bound, Buffer, Lane  # noqa: E402
-from engines.letterbox import Letterbox  # noqa: E402
+from engines.letterbox import Letterbox, Rows  # noqa: E402
 from engines.libcuda import usable_gpu  # noqa: E402
 from engines.ondevice import OnDevice  # noqa: E402
 from tests import synth  # noqa: E402
@@ -62,7 +62,7 @@ def same(cuda: Cuda) -> None:
 def stream(cuda: Cuda) -> None:
     """The estimator with two sets in flight, and nothing left behind when it closes."""
     maps = crowd(2)
-    estimator = OnDevice(cuda.lane, Still([maps]), PARSER, CARD.input, 160, close=cuda.close)
+    estimator = OnDevice(cuda.lane, Still([maps]), PARSER, CARD.input, Rows(160), close=cuda.close)
     picture = np.zeros((320, 480, 3), np.uint8)
     estimator.submit([picture])
     for _ in range(4):

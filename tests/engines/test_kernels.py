@@ -19,7 +19,7 @@ from engines.card import Card, NetworkInput, load_card
 from engines.decoders.paf import PafDecoder
 from engines.errors import DeviceError
 from engines.frame import MOST, PAIRS, Frame
-from engines.letterbox import Letterbox
+from engines.letterbox import Letterbox, Rows
 from engines.ondevice import OnDevice
 from engines.poses import Candidates, Floats, Image, Poses
 from tests import synth
@@ -203,7 +203,7 @@ class Onnx:
 
 def on_host(open_lane: OpenLane, card: Card, network: HostNetwork, height: int) -> OnDevice:
     parser = PafDecoder(card.skeleton, 8, card.paf_channels, card.settings)
-    return OnDevice(open_lane, network, parser, card.input, height)
+    return OnDevice(open_lane, network, parser, card.input, Rows(height))
 
 
 def test_real_photos_of_many_sizes_give_the_people_of_the_cpu_path(

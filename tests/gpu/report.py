@@ -16,7 +16,7 @@ from engines.decoders.paf import PafDecoder
 from engines.errors import EngineError
 from engines.frame import Frame
 from engines.lane import Bound, Buffer, Lane
-from engines.letterbox import Letterbox
+from engines.letterbox import Letterbox, Rows
 from engines.libcuda import Gpu, usable_gpu
 from engines.networks import NETWORKS
 from engines.ondevice import OnDevice
@@ -212,7 +212,7 @@ def stream(
 ) -> tuple[float, float]:
     """Milliseconds of a set alone, from host memory to candidates; frames/s with two in flight."""
     sets = 1 if ARGS.dry else 200
-    estimator = OnDevice(open_lane, network, parser_of(), ENTRY, height)
+    estimator = OnDevice(open_lane, network, parser_of(), ENTRY, Rows(height))
     times = []
     for _ in range(sets):
         began = time.perf_counter()

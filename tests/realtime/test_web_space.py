@@ -11,12 +11,14 @@ from importlib.resources import files
 from pathlib import Path
 
 import aiohttp
+import cv2
 import numpy as np
 import pytest
 
 from calibration.view import sight, upwards
 from engines.skeleton import named_skeleton
 from realtime.config import OutputSettings
+from realtime.draw import id_colour
 from realtime.errors import SettingsError
 from realtime.poses import Result
 from realtime.sinks.json3d import openpose_json3d
@@ -70,6 +72,33 @@ def test_cameras_and_people_as_lines() -> None:
     assert [one["id"] for one in line["people"]] == [0, 1]
     assert line["people"][0]["xyz"][3] is None
     assert np.allclose(line["people"][1]["xyz"], result.poses3d.xyz[1], atol=1e-4)
+
+
+def test_the_pictures_of_the_cameras_show_the_people_in_space() -> None:
+    """Where they were put together wrongly it must show: these are a metre off."""
+
+    async def visit() -> None:
+        with sink() as server:
+            url = f"http://127.0.0.1:{server.address.port}"
+            async with (
+                aiohttp.ClientSession() as client,
+                client.ws_connect(f"{url}/pictures") as pictures,
+            ):
+                result = seen()
+                assert result.poses3d is not None
+                poses = replace(result.poses3d, xyz=result.poses3d.xyz + np.float32([0, 0, 1]))
+                server.write(replace(result, poses3d=poses))
+                for _ in RIG.cameras:
+                    data = (await pictures.receive()).data
+                    number = int.from_bytes(data[:2], "big")
+                    picture = cv2.imdecode(np.frombuffer(data[2:], np.uint8), cv2.IMREAD_COLOR)
+                    xy = RIG.cameras[number].project(poses.xyz.astype(float))
+                    hips = xy[:, BODY25.keypoints.index("mid_hip")].round().astype(int)
+                    for one, (x, y) in zip(poses.id.tolist(), hips, strict=True):
+                        near = picture[y - 2 : y + 3, x - 2 : x + 3].reshape(-1, 3).astype(int)
+                        assert np.abs(near - id_colour(one)).max(1).min() < 60
+
+    asyncio.run(visit())
 
 
 def test_lines_for_programs_hold_the_people_too() -> None:
