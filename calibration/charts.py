@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from calibration.intrinsics import Intrinsics
 from calibration.view import grid_step
 
-WIDTH = 960  # pixels
+WIDTH, HIGHEST = 960, 900  # pixels
 ARROW = 40  # times its length is a residual drawn
 MARGIN = 30
 TEXT = cv2.FONT_HERSHEY_SIMPLEX
@@ -18,13 +18,15 @@ TEXT = cv2.FONT_HERSHEY_SIMPLEX
 def residual_chart(found: Intrinsics) -> NDArray[np.uint8]:
     """All corners with their residuals enlarged, and each view's RMS as a bar below."""
     wide, high = found.camera.size
-    scale = WIDTH / wide
-    rows = round(high * scale)
-    page = np.full((rows + 220, WIDTH, 3), 255, np.uint8)
+    scale = min(WIDTH / wide, HIGHEST / high)
+    shown, rows = round(wide * scale), round(high * scale)
+    page = np.full((rows + 240, WIDTH, 3), 255, np.uint8)
+    left = (WIDTH - shown) // 2
+    pane = page[:rows, left : left + shown]
     for third in (1, 2):
-        cv2.line(page, (WIDTH * third // 3, 0), (WIDTH * third // 3, rows), (220, 220, 220), 1)
-        cv2.line(page, (0, rows * third // 3), (WIDTH, rows * third // 3), (220, 220, 220), 1)
-    cv2.rectangle(page, (0, 0), (WIDTH - 1, rows), (120, 120, 120), 1)
+        cv2.line(pane, (shown * third // 3, 0), (shown * third // 3, rows), (220, 220, 220), 1)
+        cv2.line(pane, (0, rows * third // 3), (shown, rows * third // 3), (220, 220, 220), 1)
+    cv2.rectangle(pane, (0, 0), (shown - 1, rows - 1), (120, 120, 120), 1)
     worst = max(3 * found.rms, 1e-9)
     for view, off in zip(found.seen, found.residuals, strict=True):
         for xy, by in zip(view.xy, off, strict=True):
@@ -32,13 +34,18 @@ def residual_chart(found: Intrinsics) -> NDArray[np.uint8]:
             colour = (40, round(160 * (1 - share)), round(220 * share))
             at = np.round(xy * scale).astype(int)
             to = np.round((xy + ARROW * by) * scale).astype(int)
-            cv2.line(page, at.tolist(), to.tolist(), colour, 1, cv2.LINE_AA)
-            cv2.circle(page, at.tolist(), 2, colour, -1, cv2.LINE_AA)
+            cv2.line(pane, at.tolist(), to.tolist(), colour, 1, cv2.LINE_AA)
+            cv2.circle(pane, at.tolist(), 2, colour, -1, cv2.LINE_AA)
     centre = np.round(found.camera.matrix[:2, 2] * scale).astype(int)
-    cv2.drawMarker(page, centre.tolist(), (200, 80, 0), cv2.MARKER_CROSS, 20, 2)
-    title = f"{found.camera.name}: RMS {found.rms:.2f} px; lines: residuals x {ARROW}; below: views"
+    cv2.drawMarker(pane, centre.tolist(), (200, 80, 0), cv2.MARKER_CROSS, 20, 2)
+    title = f"{found.camera.name}: RMS {found.rms:.2f} px of {len(found.residuals)} views"
     cv2.putText(page, title, (MARGIN, rows + 22), TEXT, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
-    _bars(page, rows + 44, [float(np.sqrt((off**2).sum(1).mean())) for off in found.residuals])
+    legend = (
+        f"Above: corners, with residuals x {ARROW}, green 0 to red {worst:.2f} px; cross: "
+        "the lens's centre. Below: RMS of each view."
+    )
+    _write(page, legend, (MARGIN, rows + 42), 0.0)
+    _bars(page, rows + 66, [float(np.sqrt((off**2).sum(1).mean())) for off in found.residuals])
     return page
 
 

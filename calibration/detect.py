@@ -211,7 +211,7 @@ def better_board(board: Board, pictures: list[Gray]) -> str | None:
     """What fits pictures in which `board` was not found: a sentence, None where nothing does."""
     size = _marked_size(board, pictures) if board.kind == "charuco" else None
     if size is not None:
-        return f"{size[0]}x{size[1]} squares fit (--columns and --rows count squares)"
+        return f"{size[0]}x{size[1]} squares fit (columns and rows count squares)"
     for other, what in _others(board, pictures):
         finder = Finder(other)
         if any(finder.find(gray) is not None for gray in pictures):
@@ -276,7 +276,7 @@ def _others(board: Board, pictures: list[Gray]) -> Iterator[tuple[Board, str]]:
         for across, down in _grids(board, pictures):
             yield (
                 replace(board, columns=across, rows=down),
-                f"{across}x{down} inner corners fit (--columns and --rows count corners "
+                f"{across}x{down} inner corners fit (columns and rows count corners "
                 "between squares, not squares)",
             )
         return

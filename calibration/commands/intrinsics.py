@@ -57,7 +57,7 @@ class Options:
 def run(options: Options) -> None:
     """The camera file, the chart, the figures and the verdict."""
     board = options.board.wanted()
-    check_free(options.output, force=options.force)
+    check_free(options.output, force=options.force, ending=".toml")
     if not 0 <= options.hold <= 60:
         raise CalibrationError(f"--hold {options.hold} is not between 0 and 60 seconds.")
     settings = SourceSettings(
