@@ -11,17 +11,26 @@ from typing import Any, TypeVar, get_type_hints
 
 import tyro
 
-# Not public, but tyro is pinned, and its public way of telling errors is to draw boxes.
-from tyro import _errors
+# Not public, but tyro is pinned: its public way of telling errors is to draw boxes, and it breaks
+# the lines of help where the source does.
+from tyro import _docstrings, _errors
 
 from engines.errors import UsageError
 
 T = TypeVar("T")
+_help_of = _docstrings.parse_docstring_from_object
 # What Python says of a word that is no number.
 WORDS = (
     (r"invalid literal for int\(\) with base 10: (.*)", r"\1 is no whole number"),
     (r"could not convert string to float: (.*)", r"\1 is no number"),
 )
+
+
+def _flowing_help_of(settings: object) -> dict[str, str]:
+    return {name: " ".join(text.split()) for name, text in _help_of(settings).items()}
+
+
+_docstrings.parse_docstring_from_object = _flowing_help_of  # type: ignore[assignment]
 
 
 def parse(

@@ -119,7 +119,9 @@ def _seen(options: Options, rig: Rig) -> tuple[Placed | None, Views | None]:
     if options.rig.suffix.lower() != ".toml":
         raise CalibrationError("--source needs a rig .toml; `convert` makes one of this.")
     board = options.board.wanted() if wanted else None
-    views = pictures_of(options.rig, options.source, board, options.start)
+    sizes = {camera.size for camera in rig.cameras}
+    size = sizes.pop() if len(sizes) == 1 else None
+    views = pictures_of(options.rig, options.source, board, options.start, size)
     placed = place(views.rig, board, views.seen) if board is not None else None
     if placed is not None:
         for camera, error in zip(views.rig.cameras, placed.error, strict=True):

@@ -34,12 +34,19 @@ class Views:
     seen: list[Sighting | None]
 
 
-def pictures_of(path: Path, given: tuple[str, ...], board: Board | None, start: int) -> Views:
+def pictures_of(
+    path: Path,
+    given: tuple[str, ...],
+    board: Board | None,
+    start: int,
+    size: tuple[int, int] | None,
+) -> Views:
     """The frame `start` of recordings, the newest of cameras; with a board that instant in half a
     minute from there on at which most cameras see it. CalibrationError where there is none.
+    size: to ask of webcams.
     """
     settings = Settings(
-        SourceSettings(given, start=start),
+        SourceSettings(given, start=start, camera_size=size and "{}x{}".format(*size)),
         outputs=OutputSettings(show=False, quiet=True, rig=path),
     )
     sources, rig = open_fitting(settings)

@@ -16,6 +16,7 @@ import pytest
 from calibration.__main__ import main
 from calibration.camera import Camera
 from calibration.commands.live import guided
+from calibration.commands.screen import open_screen
 from calibration.detect import Finder
 from calibration.rigfile import read_rig
 from engines.poses import Image
@@ -154,3 +155,19 @@ def test_the_window_shows_the_guidance_and_q_ends_with_a_calibration(tmp_path: P
             child.kill()
     assert child.returncode == 0
     assert "verdict" in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="terminals of Unix")
+def test_enter_in_the_terminal_ends_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keyboard, terminal = os.openpty()
+    with os.fdopen(terminal) as stdin, os.fdopen(keyboard, "w") as fingers:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        words = open_screen("cam", "view", show=False)
+        assert "Enter ends it" in capsys.readouterr().err
+        assert words.key() == ""
+        fingers.write("\n")
+        fingers.flush()
+        wait_for(lambda: words.key() == "q")
+        assert words.key() == ""

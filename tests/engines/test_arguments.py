@@ -24,7 +24,9 @@ class Inner:
 @dataclass(frozen=True)
 class Settings:
     name: str
-    """What it is called."""
+    """What it is called, so that one knows it from others that are much the same but for
+    (parenthesis) this, and
+    that."""
     kind: Literal["good", "bad"] = "good"
     wide_one: float = 1.0
     inner: Inner = field(default_factory=Inner)
@@ -62,4 +64,14 @@ def test_help_is_help(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         parse(Settings, "prog", "What it does.", ["--help"])
     assert end.value.code == 0
-    assert "What it is called." in capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "but for (parenthesis) this, and that." in said
+
+
+def test_lines_of_help_are_filled(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit):
+        parse(Settings, "prog", words=["--help"])
+    assert "much the same but for (parenthesis) this, and that." in capsys.readouterr().out
