@@ -11,13 +11,12 @@ from calibration.board import Board
 from calibration.bumped import LOOSE, Checked, compare
 from calibration.bundle import Scene, Sights
 from calibration.camera import Camera, Rig
-from calibration.crowd import COMMON, Crowd, Ints, couples, thinned
+from calibration.crowd import Crowd, Ints, couples, thinned
 from calibration.detect import Sighting
 from calibration.doubts import LEAST, why_apart
 from calibration.errors import BoardError, CalibrationError
-from calibration.evidence import places
+from calibration.evidence import stands
 from calibration.extrinsics import boards_in_space, fitted
-from calibration.lens import Doubles
 from calibration.people import all_couples, gather, observed
 from calibration.twoview import relative_poses
 
@@ -42,7 +41,7 @@ def check_people(rig: Rig, crowds: Sequence[Crowd]) -> Checked:
         some = rows[np.linspace(0, len(rows) - 1, min(len(rows), ENOUGH)).astype(int)]
         seen = observed(crowds, some)
         found = seen.triangulated(Rig(tuple(cameras)), loose)
-        bodies = _places(found.xyz.reshape(*seen.score.shape[1:], 3))
+        bodies = stands(found.xyz.reshape(*seen.score.shape[1:], 3))
         known = np.isfinite(found.xyz[:, 0])
         sights, own = seen.sights((seen.score > 0).reshape(len(cameras), -1) & known)
         scene = Scene(tuple(cameras), found.xyz[own])
@@ -63,21 +62,6 @@ def check_people(rig: Rig, crowds: Sequence[Crowd]) -> Checked:
 def gathered(cameras: Sequence[Camera], crowds: Sequence[Crowd], loose: float) -> Ints:
     own = [replace(crowd, spread=loose * crowd.spread) for crowd in crowds]
     return gather(cameras, own, all_couples(cameras, own))
-
-
-def _places(xyz: Doubles) -> Ints:
-    """(G,) numbers of where bodies (G, K, 3) are, as far apart as they are large; -1 where only one
-    of them was ever seen, which may be a mistake.
-    """
-    with np.errstate(invalid="ignore"):
-        whole = np.isfinite(xyz).all(-1).sum(1) >= COMMON
-        middle = np.full((len(xyz), 3), np.nan)
-        middle[whole] = np.nanmedian(xyz[whole], axis=1)
-    if not whole.any():
-        return np.full(len(xyz), -1, np.int64)
-    spread = ((xyz[whole] - middle[whole, None]) ** 2).sum(-1)
-    found = places(middle, float(np.median(np.sqrt(np.nanmean(spread, axis=1)))))
-    return np.where(np.bincount(found[found >= 0])[found] > 1, found, -1)
 
 
 def in_common(rows: Ints) -> Ints:

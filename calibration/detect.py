@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import product
 
 import cv2
 import numpy as np
@@ -18,7 +17,7 @@ UNEVEN = 0.25  # of the distance across two squares, by which these may differ
 GLANCE = 960  # pixels of the longer side of pictures that are looked at quickly
 MARKERS = 6  # that tell a ChArUco board's size
 SQUARES = range(3, 15)  # of a ChArUco board, across
-GRIDS = range(3, 15)  # inner corners of boards that people print
+SCALES = 1.0, 0.5  # of pictures in which any chessboard is looked for
 Gray = NDArray[np.uint8]
 
 
@@ -212,8 +211,8 @@ def better_board(board: Board, pictures: list[Gray]) -> str | None:
     """What fits pictures in which `board` was not found: a sentence, None where nothing does."""
     size = _marked_size(board, pictures) if board.kind == "charuco" else None
     if size is not None:
-        return f"{size[0]}x{size[1]} squares fit (--columns and --rows count squares)"
-    for other, what in _others(board):
+        return f"{size[0]}x{size[1]} squares fit (columns and rows count squares)"
+    for other, what in _others(board, pictures):
         finder = Finder(other)
         if any(finder.find(gray) is not None for gray in pictures):
             return what
@@ -253,20 +252,33 @@ def _marked_size(board: Board, pictures: list[Gray]) -> tuple[int, int] | None:
     return None if columns == board.columns else (columns, rows)
 
 
-def _others(board: Board) -> Iterator[tuple[Board, str]]:
+def _grids(board: Board, pictures: list[Gray]) -> list[tuple[int, int]]:
+    """Columns and rows of other chessboards that may be in the pictures, the largest first."""
+    found = set()
+    for gray in pictures:
+        seen = 255 - gray if board.inverted else gray
+        for scale in SCALES:
+            small = cv2.resize(seen, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            # From any nine corners it goes on as far as the board does.
+            flags = cv2.CALIB_CB_LARGER
+            there, _, meta = cv2.findChessboardCornersSBWithMeta(small, (3, 3), flags)
+            if there:
+                found.add((max(meta.shape[:2]), min(meta.shape[:2])))
+    found.discard((max(board.columns, board.rows), min(board.columns, board.rows)))
+    return sorted(found, key=lambda grid: (-grid[0] * grid[1], grid))
+
+
+def _others(board: Board, pictures: list[Gray]) -> Iterator[tuple[Board, str]]:
     """Boards that are easily mistaken for this one, the likeliest first."""
     turned = "without --inverted" if board.inverted else "with --inverted"
     yield replace(board, inverted=not board.inverted), f"it is found {turned}"
     if board.kind == "chessboard":
-        for across, down in sorted(
-            product(GRIDS, GRIDS), key=lambda g: abs(g[0] - board.columns) + abs(g[1] - board.rows)
-        ):
-            if down <= across and {across, down} != {board.columns, board.rows}:
-                yield (
-                    replace(board, columns=across, rows=down),
-                    f"{across}x{down} inner corners fit (--columns and --rows count corners "
-                    "between squares, not squares)",
-                )
+        for across, down in _grids(board, pictures):
+            yield (
+                replace(board, columns=across, rows=down),
+                f"{across}x{down} inner corners fit (columns and rows count corners "
+                "between squares, not squares)",
+            )
         return
     other = "without --legacy" if board.legacy else "with --legacy"
     yield replace(board, legacy=not board.legacy), f"it is found {other}"

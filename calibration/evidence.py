@@ -13,7 +13,7 @@ import numpy as np
 
 from calibration.bundle import Scene, Sights
 from calibration.camera import Camera
-from calibration.crowd import Ints
+from calibration.crowd import COMMON, Ints
 from calibration.lens import Doubles
 
 FREEDOMS = 6  # of a camera's pose
@@ -48,6 +48,20 @@ def places(middles: Doubles, reach: float) -> Ints:
             out[n] = len(found)
             found.append(middle)
     return out
+
+
+def stands(xyz: Doubles) -> Ints:
+    """(G,) numbers of the places where bodies (G, K, 3) are, as far apart as they are large; -1
+    where only one of them was ever seen, which may be a mistake.
+    """
+    whole = np.isfinite(xyz).all(-1).sum(1) >= COMMON
+    if not whole.any():
+        return np.full(len(xyz), -1, np.int64)
+    middle = np.full((len(xyz), 3), np.nan)
+    middle[whole] = np.nanmedian(xyz[whole], axis=1)
+    spread = ((xyz[whole] - middle[whole, None]) ** 2).sum(-1)
+    found = places(middle, float(np.median(np.sqrt(np.nanmean(spread, axis=1)))))
+    return np.where(np.bincount(found[found >= 0])[found] > 1, found, -1)
 
 
 def evidence(

@@ -21,12 +21,15 @@ from calibration.doubts import (
     why_apart,
 )
 from calibration.errors import CalibrationError
+from calibration.evidence import stands
 from calibration.extrinsics import MAD
+from calibration.guessed import STARTS, Doubt, check_known, doubt, guess, unknown
 from calibration.lens import Doubles
 from calibration.triangulate import Triangulation, triangulate
-from calibration.twoview import TwoView, depths, judge, relative_poses, windows
+from calibration.twoview import SAMPLES, TwoView, depths, judge, relative_poses, windows
 
 MOST = 1000  # instants, of longer footage
+SEARCHED, SKETCHED = 80, 120  # of them, and samples of each pair, to look for focal lengths
 LOOP = 15.0  # degrees that three pairs' turns may miss each other by
 ENOUGH = 60, 120, 240  # people, each at one instant, that each round adjusts the rig to
 SETTLED = 1e-4  # of the cost, by which a step of the adjustment must lower it
@@ -88,7 +91,7 @@ class Located:
     of them fit. turns: (V,) radians, standard deviations of the cameras' directions. shared:
     (V, V) people whom two cameras have in common, each at one instant. gathered: all of those.
     matched: (V,) shares of the people whom each camera saw while others saw some, who were found
-    there.
+    there. doubt: where lenses were guessed.
     """
 
     rig: Rig
@@ -100,6 +103,7 @@ class Located:
     shared: Ints
     gathered: int
     matched: Doubles
+    doubt: Doubt | None = None
 
     @property
     def rms(self) -> float:
@@ -107,10 +111,19 @@ class Located:
         return float(np.sqrt((self.error[self.used] ** 2).mean()))
 
 
-def locate_people(cameras: Sequence[Camera], crowds: Sequence[Crowd], *, seed: int = 0) -> Located:
+def locate_people(
+    cameras: Sequence[Camera],
+    crowds: Sequence[Crowd],
+    *,
+    seed: int = 0,
+    guessed: bool = False,
+    rounds: Sequence[int] = ENOUGH,
+    samples: int = SAMPLES,
+) -> Located:
     """The rig of cameras with known lenses, from what each saw of people.
 
-    CalibrationError where cameras are not connected, DegenerateError where nobody moves.
+    guessed: the lenses are guesses and move too. CalibrationError where cameras are not connected,
+    DegenerateError where nobody moves.
     """
     if len(cameras) < 2:
         raise CalibrationError("A rig needs two cameras at least: give --source for each.")
@@ -122,22 +135,22 @@ def locate_people(cameras: Sequence[Camera], crowds: Sequence[Crowd], *, seed: i
     links: list[Link] = []
     for (a, b), both in pairs.items():
         if len(np.unique(crowds[a].instant[both.one])) >= LEAST:
-            poses = relative_poses(both, (crowds[a], crowds[b]), rng)
+            poses = relative_poses(both, (crowds[a], crowds[b]), rng, samples=samples)
             links += [_link(a, b, one, crowds) for one in poses if len(one.couples) >= LEAST]
     tree = _tree(alone, crowds, links)
     placed = _placed(alone, crowds, tree)
     wide = 1.0  # how far keypoints are off, of what their spreads say
-    for count in ENOUGH:
+    for count in rounds:
         own = [replace(crowd, spread=wide * crowd.spread) for crowd in crowds]
         if wide != 1:
-            pairs = all_couples(alone, own)
+            pairs = all_couples(placed, own)
         rows = gather(placed, own, pairs)
         shared = (rows >= 0).T.astype(np.int64) @ (rows >= 0)
         check_shared(alone, crowds, shared)
         check_matched(alone, matched(crowds, rows))
         some = rows[np.linspace(0, len(rows) - 1, min(len(rows), count)).astype(int)]
         seen = observed(own, some)
-        done, sights = _adjusted(placed, seen)
+        done, sights, target = _adjusted(placed, seen, guessed=guessed)
         placed = done.scene.cameras
         off = np.linalg.norm(done.scene.residuals(sights), axis=1) * sights.weight
         wide = float(np.clip(WIDER * wide * np.median(off) / MAD, *WIDTHS))
@@ -150,7 +163,44 @@ def locate_people(cameras: Sequence[Camera], crowds: Sequence[Crowd], *, seed: i
     used = found.used.reshape(off.shape)
     turns = done.deviations()[:, :3].max(1)
     turns[0] = 0
-    return Located(rig, tree, xyz, error, used, turns, shared, len(rows), matched(crowds, rows))
+    unsure = None
+    if guessed:
+        unsure = doubt(done.scene, sights, stands(xyz)[target // xyz.shape[1]])
+        turns = unsure.turns
+    count = len(rows)
+    return Located(rig, tree, xyz, error, used, turns, shared, count, matched(crowds, rows), unsure)
+
+
+def locate_lenses(cameras: Sequence[Camera], crowds: Sequence[Crowd], *, seed: int = 0) -> Located:
+    """The same of cameras of which nothing but the size of their pictures is known.
+
+    From several focal lengths, the one from which people fit best; DegenerateError where people do
+    not tell it.
+    """
+    some = thinned(crowds, SEARCHED)
+    best: tuple[float, float] | None = None
+    failure: CalibrationError | None = None
+    for start in STARTS:
+        lenses = [guess(one, start) for one in cameras]
+        try:
+            found = locate_people(
+                lenses, some, seed=seed, guessed=True, rounds=ENOUGH[:1], samples=SKETCHED
+            )
+        except CalibrationError as error:
+            failure = failure or error
+            continue
+        cost = found.rms / float(found.matched.mean())
+        if best is None or cost < best[0]:
+            shares = [one.matrix[0, 0] / max(one.size) for one in found.rig.cameras]
+            best = cost, float(np.median(shares))
+    if best is None:
+        assert failure is not None
+        raise failure
+    lenses = [guess(one, best[1]) for one in cameras]
+    found = locate_people(lenses, crowds, seed=seed, guessed=True)
+    assert found.doubt is not None
+    check_known(cameras, found.doubt)
+    return found
 
 
 def _link(first: int, second: int, view: TwoView, crowds: Sequence[Crowd]) -> Link:
@@ -317,9 +367,21 @@ def observed(crowds: Sequence[Crowd], rows: Ints) -> Observed:
     return Observed(*parts)
 
 
-def _adjusted(cameras: tuple[Camera, ...], seen: Observed) -> tuple[Adjusted, Sights]:
-    """Cameras that explain the people best."""
+def _adjusted(
+    cameras: tuple[Camera, ...], seen: Observed, *, guessed: bool
+) -> tuple[Adjusted, Sights, Ints]:
+    """Cameras that explain the people best; and which points the targets are."""
     found = seen.triangulated(Rig(cameras))
     sights, own = seen.sights(found.used)
-    scene = Scene(cameras, found.xyz[own])
-    return adjust(scene, sights, held(cameras), huber=HUBER, steps=30, enough=SETTLED), sights
+    free, prior, square = unknown(cameras) if guessed else (held(cameras), None, np.inf)
+    done = adjust(
+        Scene(cameras, found.xyz[own]),
+        sights,
+        free,
+        huber=HUBER,
+        prior=prior,
+        square=square,
+        steps=30,
+        enough=SETTLED,
+    )
+    return done, sights, own

@@ -8,7 +8,7 @@ from math import inf
 from pathlib import Path
 from typing import Literal
 
-from realtime.display import has_display
+from realtime.display import has_display, has_terminal
 from realtime.errors import SettingsError
 from realtime.web.address import check_access
 
@@ -143,7 +143,7 @@ class OutputSettings:
     """Where the poses go."""
 
     show: bool = field(default_factory=has_display)
-    """Show the poses in a window; q or Esc quits. On by default where there is a display."""
+    """Show the poses in a window; q or Esc quits. The default is whether there is a display."""
     output: Path | None = None
     """Write the pictures with the poses: .mp4, .mkv, .avi, a folder (a .jpg each), or one image."""
     mosaic: bool = False
@@ -173,6 +173,9 @@ class OutputSettings:
     """Show everything live to browsers and programs, at [HOST:]PORT (this computer only)."""
     show3d: bool = False
     """Show the people in space live in a browser: /space of --serve (at 8080 without it)."""
+    stay: bool = field(default_factory=has_terminal)
+    """When files have ended keep the page of --show3d, which plays them again, until Ctrl-C. The
+    default is whether there is a terminal."""
     ground: Literal["auto", "rig", "off"] = "auto"
     """The floor of --show3d: z = 0 of the rig where people stand on it, else where they do stand
     (auto); the rig's; or none."""

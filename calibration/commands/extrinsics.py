@@ -69,7 +69,7 @@ class Options:
 def run(options: Options) -> None:
     """The rig file, and how well all fits."""
     board = options.board.wanted()
-    check_free(options.output, force=options.force)
+    check_free(options.output, force=options.force, ending=".toml")
     cameras = [camera for path in options.intrinsics for camera in read_rig(path).cameras]
     if options.source:
         _check_sources(options.source, len(cameras))

@@ -36,7 +36,8 @@ class LiveOptions:
     """The boards that live cameras saw, kept as they come (OUTPUT.boards.csv). Where the file is
     there already more are added to it; without --source it alone is solved."""
     show: bool = field(default_factory=has_display)
-    """Show the cameras with the guidance in a window. On by default where there is a display."""
+    """Show the cameras with the guidance in a window. The default is whether there is a
+    display."""
     hold: float = 1.0
     """Seconds that the board must stand still before it is taken; 0 takes it in motion too, for
     cameras that are triggered together."""

@@ -13,12 +13,13 @@ import numpy as np
 from calibration.camera import Camera, Rig
 from calibration.commands.extrinsics import named_apart, read_timestamps
 from calibration.commands.steps import by_sound, words
-from calibration.commands.walkers import FootageOptions, chosen, record, watch
+from calibration.commands.walkers import FootageOptions, chosen, record, unmeasured, watch
 from calibration.crowd import Crowd
 from calibration.errors import CalibrationError
 from calibration.files import check_free
+from calibration.guessed import Doubt
 from calibration.lags import in_time
-from calibration.people import Located, locate_people
+from calibration.people import Located, locate_lenses, locate_people
 from calibration.recording import together
 from calibration.rigfile import read_rig, write_rig
 from calibration.upright import height, scaled, stood
@@ -37,7 +38,10 @@ class Options:
     output: Path
     """The rig file to write, a .toml."""
     intrinsics: tuple[Path, ...] = ()
-    """A camera file for each --source, in the same order, or one rig file with all of them."""
+    """A camera file for each --source, in the same order, or one rig file with all of them.
+    Without, lenses are guessed too, which is worth much less."""
+    camera_size: str | None = None
+    """How large the pictures of OpenPose JSON were, as WIDTHxHEIGHT; without --intrinsics."""
     height_of: float | None = None
     """How tall the people are in metres (the mean of them): sets the scale."""
     distance: tuple[str, str, float] | None = None
@@ -55,12 +59,15 @@ class Options:
 def run(options: Options) -> None:
     """The rig file, and how well all fits."""
     _check(options)
-    check_free(options.output, force=options.force)
-    cameras = [camera for path in options.intrinsics for camera in read_rig(path).cameras]
-    cameras = named_apart(chosen(cameras, len(options.source), options.intrinsics))
+    check_free(options.output, force=options.force, ending=".toml")
+    if options.intrinsics:
+        cameras = [camera for path in options.intrinsics for camera in read_rig(path).cameras]
+        cameras = named_apart(chosen(cameras, len(options.source), options.intrinsics))
+    else:
+        cameras = unmeasured(options.source, options.camera_size)
     ends = _ends(options, [camera.name for camera in cameras])
     keypoints, crowds, offsets = _seen(options, cameras)
-    found = locate_people(cameras, crowds)
+    found = (locate_people if options.intrinsics else locate_lenses)(cameras, crowds)
     tall = height(found.xyz, keypoints)
     if ends is not None and options.distance is not None:
         apart = float(np.linalg.norm(found.rig.centres[ends[0]] - found.rig.centres[ends[1]]))
@@ -104,10 +111,14 @@ def _seen(
 def _check(options: Options) -> None:
     if len(options.source) < 2:
         raise CalibrationError("A rig needs two cameras at least: give --source for each.")
-    if not options.intrinsics:
+    if not options.intrinsics and options.sync == "people":
         raise CalibrationError(
-            "--intrinsics is missing: people tell where cameras stand, not what lenses they have; "
-            "`python -m calibration intrinsics` measures those."
+            "--sync people needs --intrinsics: `python -m calibration intrinsics` measures lenses; "
+            "or clap for --sync audio."
+        )
+    if options.intrinsics and options.camera_size is not None:
+        raise CalibrationError(
+            "--camera-size does not go with --intrinsics, which say it; leave it out."
         )
     if options.sync is not None and options.timestamps is not None:
         raise CalibrationError(
@@ -166,8 +177,26 @@ def report(found: Located, rig: Rig, tall: float) -> str:
     lines.append(f"RMS            {found.rms:.2f} px")
     if np.isfinite(tall):
         lines.append(f"people         {tall:.2f} m tall in the mean")
+    if found.doubt is not None:
+        lines += lenses(found.doubt, rig)
     lines.append(f"verdict        {verdict(found, names)}")
     return "\n".join(lines) + "\n"
+
+
+def lenses(doubt: Doubt, rig: Rig) -> list[str]:
+    """What the lenses were guessed to be, and what that is worth."""
+    lines = [
+        f"{camera.name:14} focal length {camera.matrix[0, 0]:.0f} px +- {off:.1%}"
+        for camera, off in zip(rig.cameras, doubt.focal, strict=True)
+    ]
+    return [
+        *lines,
+        "lenses         guessed from people, with the axis in the middle of the picture: "
+        f"directions of cameras are known to {np.degrees(doubt.turns.max()):.1f} degrees and "
+        f"places to {doubt.moves.max():.1%} of the largest distance between cameras (standard "
+        "deviations, against the first camera); --intrinsics of measured lenses makes a far better "
+        "rig",
+    ]
 
 
 def verdict(found: Located, names: list[str]) -> str:
@@ -189,6 +218,8 @@ def verdict(found: Located, names: list[str]) -> str:
             f"(most with {other}), where others have {np.median(most):.0f}; let people walk more "
             "where it and others see them"
         )
+    if found.doubt is not None:
+        return "usable where exact measures do not matter: the lenses were guessed, not measured"
     if found.turns.max() > UNSURE:
         worst = int(found.turns.argmax())
         return (

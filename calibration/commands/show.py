@@ -58,11 +58,13 @@ def run(options: Options) -> None:
         raise CalibrationError(f"--port {options.port} is none: 0 to 65535.")
     output = options.output
     if output is None and not options.web:
-        output = options.rig.with_suffix(".view.png")
+        named = options.rig if options.rig.name.strip(".") else options.rig.resolve()
+        output = named.with_suffix(".view.png")
     if output is not None:
         if output.suffix.lower() not in (".png", ".html"):
             raise CalibrationError(f"--output {output} must end in .png or .html.")
-        check_free(output, force=options.force)
+        # A picture of a name that nobody chose is only the last one of its kind.
+        check_free(output, force=options.force or options.output is None)
     rig = read(options.rig, parse_size(options.size)).rig
     corners: Corners | None = None
     try:
@@ -82,7 +84,8 @@ def run(options: Options) -> None:
         assert done
         try:
             output.parent.mkdir(parents=True, exist_ok=True)
-            set_aside(output)
+            if options.output is not None:
+                set_aside(output)
             output.write_bytes(data.tobytes())
         except OSError as error:
             raise CalibrationError(f"{output} cannot be written: {error.strerror}.") from error

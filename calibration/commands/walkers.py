@@ -12,14 +12,17 @@ import numpy as np
 from calibration.camera import Camera
 from calibration.crowd import COMMON, Crowd
 from calibration.errors import CalibrationError, RigError
+from calibration.guessed import guess
 from calibration.lens import Doubles
 from calibration.recording import Recording
 from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.oks import areas
 from realtime.pipeline import stream
 from realtime.poses import View
+from realtime.sources import open_source
 
 RASTER = 0.004  # heights of the picture to which a network can tell where something is
+NOBODY = Camera("", (1, 1), np.eye(3))
 OUTSIDE = 0.05  # share of keypoints that may lie outside of the picture
 
 
@@ -122,6 +125,26 @@ def record(
         Recording(replace(one.crowds[0], instant=one.crowds[0].instant - 1), one.times)
         for one in seen
     ]
+
+
+def unmeasured(sources: Sequence[str], size: str | None) -> list[Camera]:
+    """A camera for each source, of which nothing but the size of its pictures is known."""
+    check_sources(sources)
+    cameras = []
+    for n, one in enumerate(sources):
+        if _live(one):
+            raise CalibrationError(f"{one} is live: film first, or give --intrinsics.")
+        with open_source(SourceSettings((one,), camera_size=size)) as source:
+            frame = next(iter(source), None)
+            if frame is None:
+                raise CalibrationError(f"{source.name} has no frames; check the source.")
+            if frame.poses is not None and size is None:
+                raise CalibrationError(
+                    f"{source.name} is OpenPose JSON, which does not say how large the pictures "
+                    "were; say --camera-size 1280x720 (or what it was), or give --intrinsics."
+                )
+            cameras.append(guess(replace(NOBODY, name=f"cam_{n}", size=frame.size), 1.0))
+    return cameras
 
 
 def _live(source: str) -> bool:

@@ -14,7 +14,7 @@ from calibration.camera import Rig
 from calibration.commands.walkers import FootageOptions, watch
 from calibration.crowd import Crowd
 from calibration.errors import CalibrationError
-from calibration.people import locate_people
+from calibration.people import locate_lenses, locate_people
 from calibration.rigfile import read_rig
 from calibration.upright import height
 from tests.bodies import BODY25
@@ -32,10 +32,17 @@ WALKS = (
 )
 
 
-def measure(name: str, crowds: Sequence[Crowd], truth: Rig, keypoints: Sequence[str]) -> None:
+def measure(
+    name: str,
+    crowds: Sequence[Crowd],
+    truth: Rig,
+    keypoints: Sequence[str],
+    *,
+    guessed: bool = False,
+) -> None:
     began = time.process_time()
     try:
-        found = locate_people(hidden(truth), crowds)
+        found = (locate_lenses if guessed else locate_people)(hidden(truth), crowds)
     except CalibrationError as error:
         print(f"{name}: {error}")
         return
@@ -48,6 +55,13 @@ def measure(name: str, crowds: Sequence[Crowd], truth: Rig, keypoints: Sequence[
         f"RMS {found.rms:.1f} px; people {height(found.xyz, keypoints) * true / ours:.2f} m tall "
         f"by the true scale; {seconds:.0f} s of processor time"
     )
+    if found.doubt is not None:
+        off = found.rig.focals[:, 0] / truth.focals[:, 0] - 1
+        print(
+            f"  focal lengths within {np.abs(off).max():.1%}; said are "
+            f"{found.doubt.focal.max():.1%}, {np.degrees(found.doubt.turns.max()):.1f} degrees, "
+            f"{found.doubt.moves.max():.1%}"
+        )
 
 
 def main() -> None:
@@ -56,6 +70,7 @@ def main() -> None:
         truth = read_rig(folder / "rig.toml")
         seen = watch([str(folder / f"cam{n}") for n in range(5)], truth.cameras, FootageOptions())
         measure("Shelf", seen.crowds, truth, seen.keypoints)
+        measure("Shelf, lenses unknown", seen.crowds, truth, seen.keypoints, guessed=True)
     for views, walk in WALKS:
         truth = ring(views, radius=5.0)
         for seed in range(SEEDS):

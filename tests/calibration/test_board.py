@@ -228,3 +228,31 @@ def test_the_size_of_a_charuco_board_is_told_by_its_markers(shape: tuple[int, in
     picture = photograph(CHARUCO, lens, *pose((0.3, 0.2, 0.1), (0, 0, 0.5), CHARUCO))
     wrong = replace(CHARUCO, columns=shape[0], rows=shape[1])
     assert "5x4 squares fit" in str(better_board(wrong, [picture]))
+
+
+def test_the_size_of_a_real_chessboard_is_told(data: Path) -> None:
+    folder = data / "rig-single" / "intrinsics" / "int_cam01_img"
+    pictures = []
+    for path in sorted(folder.iterdir())[:2]:
+        gray = np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8)
+        half = cv2.resize(gray, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        pictures.append(np.asarray(half, np.uint8))
+    asked = replace(CHESS, columns=5, rows=7)
+    assert "7x4 inner corners fit" in str(better_board(asked, pictures))
+
+
+def test_another_sheet_of_the_same_board_keeps_its_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["board", "--board", "charuco", "--columns", "5", "--rows", "4", "--square", "0.03"]
+    assert main([*words, "--output", f"{tmp_path}/b.pdf"]) == 0
+    assert main([*words, "--output", f"{tmp_path}/b.png"]) == 0
+    before = (tmp_path / "b.toml").read_text()
+    other = [*words[:-1], "0.035"]
+    (tmp_path / "b.png").unlink()
+    capsys.readouterr()
+    assert main([*other, "--output", f"{tmp_path}/b.png"]) == 2
+    assert "b.toml exists already" in capsys.readouterr().err
+    assert not (tmp_path / "b.png").exists()
+    assert main([*other, "--output", f"{tmp_path}/b.png", "--force"]) == 0
+    assert (tmp_path / "b.toml.bak").read_text() == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from calibration.camera import Rig
 from calibration.commands.people import verdict
 from calibration.crowd import Crowd
 from calibration.errors import CalibrationError, DegenerateError
-from calibration.people import locate_people
+from calibration.people import locate_lenses, locate_people
 from calibration.rigfile import read_rig, write_rig
 from calibration.upright import height, scaled, stood
 from tests.bodies import BODY25
@@ -214,7 +215,39 @@ def test_a_source_given_twice_and_missing_lenses_are_named(
     assert "given twice" in capsys.readouterr().err
     lone = [word for word in line if "lenses" not in word and word != "--intrinsics"]
     assert main(lone) == 2
-    assert "--intrinsics is missing" in capsys.readouterr().err
+    assert "given twice" in capsys.readouterr().err
+    lone[lone.index(str(room / "cam0"), lone.index(str(room / "cam0")) + 1)] = str(room / "cam1")
+    assert main(lone) == 2
+    assert "--camera-size 1280x720" in capsys.readouterr().err
+    assert main([*lone, "--camera-size", "1280x720", "--sync", "people"]) == 2
+    assert "--sync people needs --intrinsics" in capsys.readouterr().err
+
+
+def test_lenses_are_guessed_and_what_that_is_worth_is_said(
+    footage: tuple[Path, Rig], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    room, truth = footage
+    line = words(room, tmp_path / "rig.toml", "--height-of", "1.8", "--camera-size", "1280x720")
+    at = line.index("--intrinsics")
+    assert main(line[:at] + line[at + 2 :]) == 0
+    said = capsys.readouterr().out
+    assert "lenses         guessed from people" in said
+    rig = read_rig(tmp_path / "rig.toml")
+    known = [float(one) / 100 for one in re.findall(r"focal length \d+ px \+- ([\d.]+)%", said)]
+    off = rig.focals[:, 0] / truth.focals[:, 0] - 1
+    assert (np.abs(off) < 3 * np.array(known)).all()
+    assert max(known) < 0.1
+    turned, moved = aligned(rig, truth)
+    degrees = re.search(r"directions of cameras are known to ([\d.]+) degrees", said)
+    assert degrees is not None
+    assert turned.max() < 2 * float(degrees[1]) < 8
+    assert moved.max() < 0.05
+
+
+def test_two_cameras_cannot_tell_their_lenses() -> None:
+    truth = Rig(ring(5, radius=5.0).cameras[:2])
+    with pytest.raises(DegenerateError, match="lenses cannot be told"):
+        locate_lenses(hidden(truth), Walk(instants=60, people=2).crowds(truth))
 
 
 def test_lenses_of_another_picture_are_noticed(
