@@ -16,6 +16,7 @@ from calibration.commands.footage import film
 from calibration.commands.options import BoardOptions
 from calibration.commands.steps import Sync, by_board, by_sound, check_in_step, words
 from calibration.commands.walkers import FootageOptions, record
+from calibration.commands.working import working
 from calibration.corners import board_corners, corners_file, write_corners
 from calibration.detect import Sighting
 from calibration.errors import CalibrationError
@@ -91,7 +92,9 @@ def run(options: Options) -> None:
         behind = by_sound(options.source)
     elif sync == "people":
         people = FootageOptions(models=options.models)
-        behind = in_time(cameras, record(options.source, cameras, people)[1])[0]
+        recordings = record(options.source, cameras, people)[1]
+        with working("bringing recordings in step"):
+            behind = in_time(cameras, recordings)[0]
     # Motion is told from frames that follow each other.
     step = options.step if sync in ("timestamps", "frames") else 1
     films = [
@@ -110,7 +113,8 @@ def run(options: Options) -> None:
                 sys.stdout.write(words(one.name, films[0].name, late, films[0].rate) + "\n")
         seen = in_step([one.seen for one in films], [one.times for one in films], behind)
         seen = [{n: sight for n, sight in own.items() if n % options.step == 0} for own in seen]
-    located = locate(cameras, seen, board, refine=options.refine_intrinsics)
+    with working("putting boards of all cameras together"):
+        located = locate(cameras, seen, board, refine=options.refine_intrinsics)
     rig = located.rig
     if options.origin is not None:
         rig = on_board(located, board, options.origin)
