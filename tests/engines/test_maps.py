@@ -45,7 +45,7 @@ def test_maps_come_when_asked_for_and_stay_as_they_were(tmp_path: Path, live: bo
 
 def test_padding_is_told_from_the_picture(tmp_path: Path) -> None:
     card = load_card(str(write_tiny_network(tmp_path)))
-    estimator = open_estimator(card, locate(card, "fp32"), keep_maps=lambda: True)
+    estimator = open_estimator(card, locate(card, "fp32"), height=256, keep_maps=lambda: True)
     try:
         estimator.submit([np.zeros((512, 500, 3), np.uint8)])
         maps = estimator.result()[0].maps
