@@ -14,7 +14,8 @@ from calibration.detect import Sighting
 from calibration.errors import CalibrationError, DegenerateError
 from calibration.lens import Doubles
 from calibration.pose import board_poses
-from calibration.variety import missing, variety
+from calibration.unsure import projected
+from calibration.variety import missing, part, variety
 
 LEAST = 4  # views
 MOST = 100  # views that a calibration is made of; more tell hardly more
@@ -25,9 +26,12 @@ OUTLIER = 5.0  # times the usual residual
 WORTH = 0.98  # a larger model must lower the held-out error to this much
 FOLDS = 5
 FEW = 10  # views
+NEAR, ASTRAY = 0.002, 0.006  # of the longer side, that points may be off in good and usable ones
+COVERED = 5  # ninths of the picture, at least
 KEPT = 0.98  # of the corners count when models are compared
 HUBER = 2.5
 SQUARE = 0.001  # of the focal length, by which pixels of today's sensors may not be square
+BENT = 10.0  # standard deviation of distortion terms
 STRETCHED = 2.0  # times as far apart as that, they are not
 NOTHING = 1e-3 * np.eye(6)  # what is known of a lens before the first view, as `told`
 # Name -> number of coefficients, which of them move, fisheye; smaller before larger.
@@ -45,8 +49,9 @@ class Intrinsics:
 
     views: places of the sightings that were used. residuals: (N, 2) pixels of each of them. poses:
     each board's (3, 3), (3,). rms, held_out: pixels; the latter of views that the lens was not
-    fitted to. tried: held-out error by model. deviations: of fx, fy, cx, cy, pixels. blurred,
-    wild: views and corners that were left out.
+    fitted to. tried: held-out error by model. deviations: of fx, fy, cx, cy, pixels. across: those
+    of points all over the picture (R, C), rows from the top, pixels. blurred, wild: views and
+    corners that were left out.
     """
 
     camera: Camera
@@ -55,6 +60,7 @@ class Intrinsics:
     held_out: float
     tried: dict[str, float]
     deviations: Doubles
+    across: Doubles
     views: list[int]
     seen: list[Sighting]
     residuals: list[Doubles]
@@ -88,12 +94,14 @@ def calibrate(
     sharp = [n for n in sharp if board_poses(start, points[sightings[n].ids], sightings[n].xy)]
     chosen = _informative(start, [sightings[n] for n in sharp], points)
     views = [sharp[n] for n in chosen]
+    compared = [sightings[n] for n in sorted(views[:COMPARED])]
+    views = sorted(views)
     seen = [sightings[n] for n in views]
     names = [key for key, model in MODELS.items() if fisheye is None or model[2] is fisheye]
     tried: dict[str, float] = {}
     best = names[0]
     for key in names:
-        tried[key] = _held_out(start, seen[:COMPARED], points, key, KEPT)[0]
+        tried[key] = _held_out(start, compared, points, key, KEPT)[0]
         if tried[key] < WORTH * tried[best]:
             best = key
     done, sights = _fit(start, seen, points, best)
@@ -112,10 +120,14 @@ def calibrate(
     rms = float(np.sqrt((residuals**2).sum(1).mean()))
     sigma = np.sqrt((residuals**2).sum() / max(residuals.size - done.free.sum() - 6 * len(seen), 1))
     camera = done.scene.cameras[0]
-    held_out, spread = _held_out(camera, seen, points, best)
-    # Corners of one view err together (no board is flat), which only whole views left out show.
+    held_out, folds = _held_out(camera, seen, points, best)
+    # Corners of one view err together (no board is flat), and so do views that follow each other,
+    # which only whole stretches left out show.
+    numbers = [[*one.matrix.diagonal()[:2], *one.matrix[:2, 2]] for one in folds]
+    spread = np.sqrt(len(folds) - 1) * np.std(numbers, axis=0)
     deviations = np.maximum(done.deviations()[0, FOCAL:LENS] * sigma, spread)
     _check_determined(camera, deviations, done, name)
+    across = projected(done.scene, sights, folds, sigma, BENT, SQUARE * camera.matrix[0, 0])
     assert done.scene.rotations is not None
     return Intrinsics(
         camera,
@@ -124,6 +136,7 @@ def calibrate(
         held_out,
         tried,
         deviations,
+        across,
         views,
         seen,
         [residuals[sights.target == n] for n in range(len(seen))],
@@ -204,7 +217,7 @@ def _fit(
     # Focal lengths and centre first: a bent lens can imitate them.
     first = adjust(scene, sights, free, huber=HUBER, square=square, steps=15).scene
     free[0, [LENS + n for n in moving]] = True
-    prior[0, LENS:] = 10.0  # keeps terms apart that only differ beyond the picture
+    prior[0, LENS:] = BENT  # keeps terms apart that only differ beyond the picture
     done = adjust(first, sights, free, huber=HUBER, prior=prior, square=square)
     across, down = done.scene.cameras[0].matrix.diagonal()[:2]
     if abs(across - down) > STRETCHED * square:  # a picture that was scaled unevenly
@@ -214,18 +227,19 @@ def _fit(
 
 def _held_out(
     start: Camera, seen: Sequence[Sighting], points: Doubles, model: str, kept: float = 1.0
-) -> tuple[float, Doubles]:
+) -> tuple[float, list[Camera]]:
     """RMS of views that the lens was not fitted to, in folds (inf where a fold fits nothing), and
-    the grouped jackknife's standard deviations of focal lengths and centre.
+    the lens of each fold.
     """
     folds = min(FOLDS, len(seen))
     total, count = 0.0, 0
     lenses = []
     for fold in range(folds):
-        train = [one for n, one in enumerate(seen) if n % folds != fold]
-        test = [one for n, one in enumerate(seen) if n % folds == fold]
+        # Stretches of views that follow each other: neighbours are nearly the same view.
+        train = [one for n, one in enumerate(seen) if n * folds // len(seen) != fold]
+        test = [one for n, one in enumerate(seen) if n * folds // len(seen) == fold]
         camera = _fit(start, train, points, model)[0].scene.cameras[0]
-        lenses.append([*camera.matrix.diagonal()[:2], *camera.matrix[:2, 2]])
+        lenses.append(camera)
         scene, sights = scene_of(camera, test, points)
         free = np.zeros((1, LENS + len(camera.distortion)), bool)
         residuals = adjust(scene, sights, free, huber=HUBER, steps=30).scene.residuals(sights)
@@ -235,8 +249,7 @@ def _held_out(
         total += float((length**2).sum())
         count += len(length)
     rms = float(np.sqrt(total / count))
-    spread = np.sqrt(folds - 1) * np.std(lenses, axis=0)
-    return (rms if np.isfinite(rms) else float("inf")), spread
+    return (rms if np.isfinite(rms) else float("inf")), lenses
 
 
 def _informative(camera: Camera, seen: Sequence[Sighting], points: Doubles) -> list[int]:
@@ -301,10 +314,26 @@ def verdict(found: Intrinsics) -> list[str]:
     few = len(found.views) < FEW
     # So few views agree by chance about a centre that a flat board hardly tells apart from tilt.
     poor_centre = few or centre > 0.002 * max(camera.size)
-    grade = "good" if focal < 0.002 else "usable" if focal < 0.01 else "poor"
-    if poor_centre and grade == "good":
+    various = variety(found.seen, found.poses, camera.size)
+    worst, where = _worst(found.across)
+    share = worst / max(camera.size)
+    covered = int(various.covered.sum())
+    if focal >= 0.01 or share >= ASTRAY or covered < COVERED:
+        grade = "poor"
+    elif focal < 0.002 and share < NEAR and not poor_centre:
+        grade = "good"
+    else:
         grade = "usable"
-    words.append(f"{grade}: focal lengths are known to {100 * focal:.2g} %")
+    off = f"to {worst:.1f} px" if np.isfinite(worst) else "not at all"
+    words.append(
+        f"{grade}: focal lengths are known to {100 * focal:.2g} %, points in the {where} of the "
+        f"picture {off}"
+    )
+    if covered < COVERED:
+        words.append(
+            f"the board was seen in {covered} of 9 parts of the picture: in the others the lens is "
+            "a guess"
+        )
     if poor_centre:
         words.append(
             f"the principal point is poorly known (to {centre:.1f} px{' or worse' if few else ''})"
@@ -313,4 +342,13 @@ def verdict(found: Intrinsics) -> list[str]:
         words.append("it explains new views worse than its own: take more views")
     elif few:
         words.append(f"take more views ({len(found.views)} were used, 20 are better)")
-    return words + missing(variety(found.seen, found.poses, camera.size))
+    return words + missing(various)
+
+
+def _worst(across: Doubles) -> tuple[float, str]:
+    """The largest of the medians over the ninths of the picture, and which it is."""
+    size = len(across) // 3
+    parts = across.reshape(3, size, 3, size).transpose(0, 2, 1, 3).reshape(9, -1)
+    middles = np.sort(parts, axis=1)[:, parts.shape[1] // 2]
+    worst = int(middles.argmax())
+    return float(middles[worst]), part(*divmod(worst, 3))

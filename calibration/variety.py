@@ -47,13 +47,18 @@ def variety(
     return Variety(counts >= FULL, np.ptp(lean, axis=0), float(far.max() / far.min()))
 
 
+def part(row: int, column: int) -> str:
+    """What a ninth of the picture is called."""
+    return f"{ROWS[row]} {COLUMNS[column]}".replace("middle middle", "middle")
+
+
 def missing(of: Variety, most: int = 9) -> list[str]:
     """What to do about it; of the picture's parts at most so many by name."""
     words = []
     empty = [
-        f"{row} {column}".replace("middle middle", "middle")
-        for row, line in zip(ROWS, of.covered, strict=True)
-        for column, full in zip(COLUMNS, line, strict=True)
+        part(row, column)
+        for row, line in enumerate(of.covered)
+        for column, full in enumerate(line)
         if not full
     ]
     if empty:

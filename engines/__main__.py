@@ -88,7 +88,10 @@ def _parser() -> argparse.ArgumentParser:
         help="arithmetic of the engine (default: fp16)",
     )
     build.add_argument(
-        "--max-batch", type=_positive, default=1, help="most pictures at once, one a camera"
+        "--max-batch",
+        type=_positive,
+        default=4,
+        help="most pictures at once, one a camera (default: 4, as a run builds it)",
     )
     build.add_argument(
         "--heights", type=_positive, nargs="+", default=[], help="input rows (default: the card's)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.util import find_spec
@@ -22,13 +23,16 @@ from engines.weights import Device, Located
 
 LOG = logging.getLogger(__name__)
 INSTALL = "pip install -r requirements-gpu.txt"
-CAMERAS = 4  # pictures at once that a first plan holds
+COMPILERS = ("c++", "g++", "clang++", "cl")
+CAMERAS = 4  # pictures at once that a plan holds where nobody says otherwise
 
 
 def lacking(gpu: Gpu) -> Iterator[tuple[str, str]]:
     """What TensorRT engines need and this machine does not have, each with its remedy."""
     if not installed(gpu):
         yield f"TensorRT for {gpu.name} is not installed", INSTALL
+    if find_spec("pycuda") is None and not any(map(shutil.which, COMPILERS)):
+        yield "there is no C++ compiler, which pycuda is built with", "apt install g++"
     for package in ("pycuda", "onnx"):
         if find_spec(package) is None:
             yield f"the package {package} is not installed", INSTALL
@@ -115,29 +119,38 @@ def open_nvidia(
 
 
 class Planned:
-    """A Network whose plan is built anew when pictures come that it does not hold."""
+    """A Network with a plan for the pictures that come; one that was built before where it fits."""
 
     def __init__(self, card: Card, located: Located, gpu: Gpu, height: int) -> None:
         self._card, self._located, self._gpu = card, located, gpu
-        self._profile = Profile.usual(card.input.stride, CAMERAS, (height,))
+        self._usual = Profile.usual(card.input.stride, CAMERAS, (height,))
         self._engines: dict[Profile, TensorRt] = {}
 
-    def load(self) -> TensorRt:
-        """The engine of the present profile."""
-        if self._profile not in self._engines:
-            library, _, content = plan_for(self._card, self._located, self._profile, self._gpu)
-            outputs = self._located.weights.outputs
-            self._engines[self._profile] = TensorRt(library, content, outputs)
-        return self._engines[self._profile]
+    def load(self) -> None:
+        """A plan for single pictures of 16:9, so that what goes wrong is told before any come."""
+        _, best, _ = self._usual.shapes(self._card.input.stride)
+        self._holding((1, best[2], best[3]))
 
     def bind(self, lane: Lane, entry: Buffer, shape: tuple[int, int, int]) -> Bound:
-        self._profile = self._profile.widened(shape)
-        return self.load().bind(lane, entry, shape)
+        return self._holding(shape).bind(lane, entry, shape)
 
     def close(self) -> None:
         for engine in self._engines.values():
             engine.close()
         self._engines.clear()
+
+    def _holding(self, shape: tuple[int, int, int]) -> TensorRt:
+        least = Profile.of(shape)
+        for profile, engine in self._engines.items():
+            if profile.holds(least):
+                return engine
+        self._usual = self._usual.widened(shape)
+        library, plan, content = plan_for(
+            self._card, self._located, self._usual, self._gpu, least=least
+        )
+        engine = TensorRt(library, content, self._located.weights.outputs)
+        self._engines[plan.profile] = engine
+        return engine
 
 
 def _has_driver() -> bool:

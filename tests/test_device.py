@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engines import nvcc, nvidia
 from engines.errors import DeviceError
-from engines.libcuda import find_gpus
+from engines.libcuda import Gpu, find_gpus
 from tests import synth
 from tests.conftest import ROOT
 from tests.engines.drivers import make_driver
@@ -105,12 +106,16 @@ def test_a_gpu_that_cannot_be_used_is_told_of_and_the_cpu_taken(
 
 
 def test_doctor_names_what_a_gpu_lacks_and_the_command(tmp_path: Path) -> None:
-    make_driver(tmp_path / "libcuda.so.1", capabilities=(90, 61))
+    make_driver(tmp_path / "libcuda.so.1", capabilities=(90, 61), cuda=12040)
     done = run(["doctor"], tmp_path, ("-m", "engines"))
     assert "First, compute capability 9.0, 8 GiB: CPU path, as something is missing" in done.stdout
     assert "TensorRT for First is not installed\n" in done.stdout
     assert "-> pip install -r requirements-gpu.txt" in done.stdout
     assert "Second, compute capability 6.1, 9 GiB: too old, CPU path" in done.stdout
+    assert (
+        "the driver is for CUDA 12.4, and TensorRT of requirements-gpu.txt for 13.0" in done.stdout
+    )
+    assert "-> update the driver to 580 or newer" in done.stdout
 
 
 def test_a_runtime_that_fails_when_it_opens_leaves_the_job_to_the_cpu(
@@ -174,3 +179,79 @@ def test_the_usual_model_is_looked_for_where_it_will_run(
     assert asked == ["auto"]
     assert opened == [(own.stem, "fp16", "cuda")]
     assert caplog.text.count("runs instead") == 1
+
+
+def machine(monkeypatch: pytest.MonkeyPatch, lacks: str = "", torch: bool = False) -> None:
+    """One that has all that TensorRT needs, or lacks one thing."""
+
+    def has(name: str) -> object:
+        return None if name == lacks or (name == "torch" and not torch) else name
+
+    def compiler() -> Path:
+        if lacks == "nvcc":
+            raise DeviceError(nvcc.MISSING)
+        return Path("nvcc")
+
+    monkeypatch.setattr(nvidia, "installed", lambda gpu: [] if lacks == "tensorrt" else ["it"])
+    monkeypatch.setattr(nvidia, "find_spec", has)
+    monkeypatch.setattr(nvidia, "find_nvcc", compiler)
+    monkeypatch.setattr(nvidia.shutil, "which", lambda name: name)
+    monkeypatch.setattr("engines.torch.load_torch", lambda device: None)
+
+
+GPU = Gpu(0, "RTX", (8, 9), 24 << 30, 13000)
+LACKS = {
+    "tensorrt": "TensorRT for RTX is not installed; run: pip install -r requirements-gpu.txt",
+    "pycuda": "the package pycuda is not installed; run: pip install -r requirements-gpu.txt",
+    "onnx": "the package onnx is not installed; run: pip install -r requirements-gpu.txt",
+    "nvcc": "run: apt install nvidia-cuda-toolkit",
+}
+
+
+@pytest.mark.parametrize("lacks", LACKS)
+def test_whatever_is_missing_is_one_sentence_with_its_remedy(
+    monkeypatch: pytest.MonkeyPatch, lacks: str
+) -> None:
+    machine(monkeypatch, lacks)
+    with pytest.raises(DeviceError) as caught:
+        nvidia.runtime(GPU)
+    assert str(caught.value).startswith("RTX cannot be used: ")
+    assert LACKS[lacks] in str(caught.value)
+
+
+@pytest.mark.parametrize("lacks", LACKS)
+def test_torch_takes_the_gpu_where_tensorrt_lacks_something(
+    monkeypatch: pytest.MonkeyPatch, lacks: str
+) -> None:
+    machine(monkeypatch, lacks, torch=True)
+    if lacks == "onnx":  # which torch needs too
+        with pytest.raises(DeviceError, match="onnx"):
+            nvidia.runtime(GPU)
+    else:
+        assert nvidia.runtime(GPU) == "PyTorch"
+
+
+def test_a_torch_that_sees_no_gpu_is_no_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, "tensorrt", torch=True)
+
+    def blind(device: str) -> None:
+        raise DeviceError("PyTorch sees no CUDA GPU.")
+
+    monkeypatch.setattr("engines.torch.load_torch", blind)
+    with pytest.raises(DeviceError, match=r"TensorRT for RTX is not installed; run: pip"):
+        nvidia.runtime(GPU)
+
+
+def test_tensorrt_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, torch=True)
+    assert nvidia.runtime(GPU) == "TensorRT"
+
+
+def test_a_compiler_is_asked_for_where_pycuda_must_be_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine(monkeypatch, "pycuda")
+    assert [mend for _, mend in nvidia.lacking(GPU)] == ["pip install -r requirements-gpu.txt"]
+    monkeypatch.setattr(nvidia.shutil, "which", lambda name: None)
+    remedies = [mend for _, mend in nvidia.lacking(GPU)]
+    assert remedies == ["apt install g++", "pip install -r requirements-gpu.txt"]

@@ -17,6 +17,7 @@ from calibration.commands.extrinsics import read_timestamps
 from calibration.commands.footage import film
 from calibration.commands.options import BoardOptions
 from calibration.commands.walkers import FootageOptions, check_sources, chosen, watch
+from calibration.commands.working import working
 from calibration.errors import CalibrationError
 from calibration.evidence import PLACES
 from calibration.files import check_free
@@ -65,10 +66,13 @@ def run(options: Options) -> bool:
         found = _by_board(options, cameras, synced)
     else:
         seen = watch(options.source, cameras, options.footage, synced)
-        found = check_people(Rig(tuple(cameras)), seen.crowds)
+        with working("comparing what cameras see"):
+            found = check_people(Rig(tuple(cameras)), seen.crowds)
     sys.stdout.write(report(found, cameras))
     if options.mend is not None:
-        _mend(options, options.mend, mended(Rig(tuple(cameras)), seen.crowds))
+        with working("putting the rig right"):
+            better = mended(Rig(tuple(cameras)), seen.crowds)
+        _mend(options, options.mend, better)
     return not found.bumps
 
 
@@ -105,7 +109,8 @@ def _by_board(
         table = None if synced is None else synced[n]
         own = film(settings, board, partial(_wanted, table)).seen
         seen.append({frame if table is None else table[frame]: one for frame, one in own.items()})
-    return check_board(Rig(tuple(cameras)), seen, board)
+    with working("comparing what cameras see"):
+        return check_board(Rig(tuple(cameras)), seen, board)
 
 
 def _wanted(table: dict[int, int] | None, frame: int) -> bool:

@@ -19,6 +19,7 @@ from calibration.commands.gathering import LiveOptions, gathered
 from calibration.commands.options import BoardOptions
 from calibration.commands.steps import Sync, by_board, by_sound, check_in_step, words
 from calibration.commands.walkers import FootageOptions, record
+from calibration.commands.working import working
 from calibration.corners import board_corners, corners_file, write_corners
 from calibration.detect import Sighting
 from calibration.errors import CalibrationError
@@ -89,7 +90,8 @@ def run(options: Options) -> None:
         seen, offsets = _recorded(options, cameras, board)
         kept = None
     try:
-        located = locate(cameras, seen, board, refine=options.refine_intrinsics)
+        with working("putting boards of all cameras together"):
+            located = locate(cameras, seen, board, refine=options.refine_intrinsics)
     except CalibrationError as error:
         if kept is None:
             raise
@@ -159,7 +161,9 @@ def _recorded(
         behind = by_sound(options.source)
     elif sync == "people":
         people = FootageOptions(models=options.models)
-        behind = in_time(cameras, record(options.source, cameras, people)[1])[0]
+        recordings = record(options.source, cameras, people)[1]
+        with working("bringing recordings in step"):
+            behind = in_time(cameras, recordings)[0]
     # Motion is told from frames that follow each other.
     step = options.step if sync in ("timestamps", "frames") else 1
     films = [

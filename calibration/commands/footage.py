@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from calibration.board import Board
+from calibration.commands.working import working
 from calibration.detect import Finder, Gray, Sighting, better_board
 from calibration.errors import BoardError
 from engines.poses import Image
@@ -44,7 +45,8 @@ class Search:
 
     def nothing(self, name: str) -> BoardError:
         """Why there is none in any picture of that source, as far as can be told."""
-        fits = better_board(self._finder.board, self._kept)
+        with working(f"looking for another board: {name}"):
+            fits = better_board(self._finder.board, self._kept)
         hint = f": {fits}." if fits else "; look at the pictures: is it whole, sharp and lit?"
         return BoardError(f"{name}: no {self._finder.board} in {self.count} pictures{hint}")
 
@@ -75,12 +77,14 @@ def film(
     seen: dict[int, Sighting] = {}
     times: dict[int, float] = {}
     with open_source(settings) as source:
-        for frame in source:
-            if not wanted(frame.index):
-                continue
-            times[frame.index] = frame.time
-            if (sight := search.find(frame.image)) is not None:
-                seen[frame.index] = sight
+        with working(f"looking for the board: {source.name}") as tell:
+            for frame in source:
+                if not wanted(frame.index):
+                    continue
+                times[frame.index] = frame.time
+                if (sight := search.find(frame.image)) is not None:
+                    seen[frame.index] = sight
+                tell(f"looking for the board: {source.name}, in {len(seen)} of {len(times)} frames")
         for note in source.notes:
             sys.stderr.write(f"posestream: {note}\n")
     if not seen:

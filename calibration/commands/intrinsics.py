@@ -14,6 +14,7 @@ from calibration.charts import residual_chart
 from calibration.commands.footage import sightings
 from calibration.commands.live import guided
 from calibration.commands.options import BoardOptions
+from calibration.commands.working import working
 from calibration.errors import CalibrationError
 from calibration.files import check_free
 from calibration.intrinsics import Intrinsics, calibrate, verdict
@@ -86,7 +87,8 @@ def run(options: Options) -> None:
     else:
         name, by_frame = sightings(settings, board)
         seen = list(by_frame.values())
-    found = calibrate(seen, board, name, fisheye=fisheye)
+    with working(f"calibrating {name}"):
+        found = calibrate(seen, board, name, fisheye=fisheye)
     write_rig(Rig((found.camera,)), options.output, force=options.force)
     chart = options.output.with_suffix(".png")
     if not cv2.imwrite(str(chart), residual_chart(found)):

@@ -14,6 +14,7 @@ from calibration.camera import Camera, Rig
 from calibration.commands.extrinsics import named_apart, read_timestamps
 from calibration.commands.steps import by_sound, words
 from calibration.commands.walkers import FootageOptions, chosen, record, unmeasured, watch
+from calibration.commands.working import working
 from calibration.crowd import Crowd
 from calibration.errors import CalibrationError
 from calibration.files import check_free
@@ -67,7 +68,9 @@ def run(options: Options) -> None:
         cameras = unmeasured(options.source, options.camera_size)
     ends = _ends(options, [camera.name for camera in cameras])
     keypoints, crowds, offsets = _seen(options, cameras)
-    found = (locate_people if options.intrinsics else locate_lenses)(cameras, crowds)
+    locate = locate_people if options.intrinsics else locate_lenses
+    with working("putting people of all cameras together"):
+        found = locate(cameras, crowds)
     tall = height(found.xyz, keypoints)
     if ends is not None and options.distance is not None:
         apart = float(np.linalg.norm(found.rig.centres[ends[0]] - found.rig.centres[ends[1]]))
@@ -97,7 +100,8 @@ def _seen(
         return seen.keypoints, seen.crowds, {}
     heard = by_sound(options.source) if options.sync == "audio" else None
     keypoints, recordings = record(options.source, cameras, options.footage)
-    behind, spread = (heard, None) if heard else in_time(cameras, recordings)
+    with working("bringing recordings in step"):
+        behind, spread = (heard, None) if heard else in_time(cameras, recordings)
     for n in range(1, len(cameras)):
         rate = options.footage.step / recordings[n].period
         line = words(cameras[n].name, cameras[0].name, behind[n], rate)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from calibration.camera import Camera
+from calibration.commands.working import working
 from calibration.crowd import COMMON, Crowd
 from calibration.errors import CalibrationError, RigError
 from calibration.guessed import guess
@@ -81,15 +82,18 @@ def watch(
     parts: list[list[Crowd]] = [[] for _ in cameras]
     keypoints: tuple[str, ...] = ()
     times: list[float] = []
-    for count, result in enumerate(stream(settings), 1):
-        times.append(next(view.frame.time for view in result.views if view is not None))
-        for n, view in enumerate(result.views):
-            if view is None:
-                continue
-            keypoints = view.tracks.poses.skeleton.keypoints
-            instant = count if synced is None else synced[n].get(view.frame.index)
-            if instant is not None:
-                parts[n].append(_crowd(cameras[n], view, instant))
+    about = f"looking for people: {', '.join(camera.name for camera in cameras)}"
+    with working(about) as tell:
+        for count, result in enumerate(stream(settings), 1):
+            tell(f"{about}, instant {count}")
+            times.append(next(view.frame.time for view in result.views if view is not None))
+            for n, view in enumerate(result.views):
+                if view is None:
+                    continue
+                keypoints = view.tracks.poses.skeleton.keypoints
+                instant = count if synced is None else synced[n].get(view.frame.index)
+                if instant is not None:
+                    parts[n].append(_crowd(cameras[n], view, instant))
     crowds = []
     for camera, own in zip(cameras, parts, strict=True):
         if not sum(map(len, own)):

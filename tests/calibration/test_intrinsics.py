@@ -100,6 +100,38 @@ def test_words_say_what_is_missing() -> None:
     assert "right" in said.partition("cover the")[2]
 
 
+def test_a_lens_that_was_seen_in_one_corner_is_poor() -> None:
+    """However well it fits there; how far off it may be elsewhere is said, and so is where."""
+    truth = camera(distortion=LENSES[5])
+    some = [one for one in views(truth, 90) if (one.xy.max(0) < (640, 400)).all()]
+    found = calibrate(some[:15], CHARUCO, "cam", fisheye=False)
+    said = verdict(found)
+    assert said[0].startswith("poor")
+    assert "of 9 parts" in said[1]
+    assert "lower right" in " ".join(said).partition("cover the")[2]
+    assert found.across[-1, -1] > 2 * found.across[2, 2]
+
+
+def test_what_is_said_of_the_whole_picture_holds() -> None:
+    truth = camera(distortion=LENSES[5])
+    found = calibrate(views(truth, 30), CHARUCO, "cam", fisheye=False)
+    rows = len(found.across)
+    grid = np.stack(
+        np.meshgrid(*(np.linspace(0, most - 1, rows) for most in truth.size)), -1
+    ).reshape(-1, 2)
+    alone = replace(truth, rotation=np.eye(3), translation=np.zeros(3))
+    rays = alone.rays(grid)
+    turns = [
+        (alone.project(rays @ rotation_matrix(1e-6 * axis).T) - grid) / 1e-6 for axis in np.eye(3)
+    ]
+    off = (found.camera.project(rays) - grid).ravel()
+    turn = np.stack(turns, -1).reshape(-1, 3)
+    off = (off - turn @ np.linalg.lstsq(turn, off)[0]).reshape(rows, rows, 2)
+    size = np.linalg.norm(off, axis=-1) / found.across
+    assert size.max() < 5
+    assert np.median(size) < 2
+
+
 def test_views_that_are_all_alike_are_refused() -> None:
     with pytest.raises(DegenerateError, match="alike"):
         calibrate(views(camera(distortion=[]), 10, tilt=0.0), CHARUCO, "cam", fisheye=False)

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from calibration.__main__ import main
+from calibration.board import board_toml
 from calibration.camera import Rig
+from calibration.commands import extrinsics
+from calibration.commands.footage import Film
 from calibration.commands.walkers import FootageOptions, record
+from calibration.detect import Sighting
 from calibration.errors import DegenerateError
 from calibration.lags import Agreed, consistent, in_time, proposed
 from calibration.lens import Doubles
 from calibration.recording import Recording, together
-from calibration.rigfile import read_rig
-from tests.bodies import body
+from calibration.rigfile import read_offsets, read_rig, write_rig
+from tests.bodies import BODY25, body
+from tests.calibration.boards import CHARUCO
 from tests.calibration.cameras import ring
-from tests.calibration.walking import Walk, hidden
+from tests.calibration.test_extrinsics import in_first
+from tests.calibration.test_timing import waved
+from tests.calibration.walking import Walk, angles, hidden
 
 RATE = 25.0
 TWO = Rig(ring(3, radius=5.0).cameras[:2])
@@ -83,6 +91,37 @@ def test_people_who_stand_still_and_other_people_tell_nothing() -> None:
     ours, theirs = (recorded(TWO, strolling(seed, count=90), 0) for seed in (0, 7))
     with pytest.raises(DegenerateError, match="does not tell for sure"):
         in_time(hidden(TWO), [ours[0], theirs[1]])
+
+
+def test_people_bring_recordings_of_a_board_in_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`extrinsics --sync people`: who carries the board tells the lag, half a frame included."""
+    late, truth = 14.5, in_first(TWO)
+    recordings = recorded(TWO, strolling(0, count=110), late)
+    large = replace(CHARUCO, square=3 * CHARUCO.square, marker=3 * CHARUCO.marker)
+    films = []
+    for camera, own, begin in zip(TWO.cameras, recordings, (0.0, late), strict=True):
+        seen = {}
+        for n in range(len(own.times)):
+            corners = waved((n + begin) / RATE)
+            xy = camera.project(3 * (corners - corners.mean(0)) + corners.mean(0))
+            seen[n] = Sighting(np.arange(len(xy)), xy, camera.size, 2.0)
+        films.append(Film(camera.name, seen, dict(enumerate(own.times.tolist()))))
+    monkeypatch.setattr(extrinsics, "open_source", lambda _: SimpleNamespace(live=False))
+    monkeypatch.setattr(extrinsics, "film", lambda *_: films.pop(0))
+    monkeypatch.setattr(extrinsics, "record", lambda *_: (BODY25.keypoints, recordings))
+    write_rig(Rig(tuple(hidden(TWO))), tmp_path / "lenses.toml")
+    (tmp_path / "board.toml").write_text(board_toml(large))
+    line = f"extrinsics --source a --source b --intrinsics {tmp_path}/lenses.toml --sync people"
+    line += f" --board-file {tmp_path}/board.toml --output {tmp_path}/rig.toml"
+    assert main(line.split()) == 0
+    assert "ahead of cam0" in capsys.readouterr().out
+    offsets = read_offsets(tmp_path / "rig.toml")
+    assert offsets["cam1"] * RATE == pytest.approx(late, abs=0.5)
+    found = read_rig(tmp_path / "rig.toml")
+    assert angles(found.rotations, truth.rotations).max() < 0.5
+    assert np.linalg.norm(found.centres - truth.centres, axis=1).max() < 0.05
 
 
 def test_who_contradicts_by_way_of_a_third_is_dropped() -> None:

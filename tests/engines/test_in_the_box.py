@@ -51,7 +51,7 @@ def truth(small: list[Image]) -> list[tuple[Floats, Floats]]:
 
 
 def entry(picture: Image) -> Floats:
-    mean, scale = np.float32(CARD.input.mean), np.float32(CARD.input.scale)
+    mean, scale = np.array([CARD.input.mean, CARD.input.scale], np.float32)
     return ((picture - mean) / scale).transpose(2, 0, 1)[None].astype(np.float32)
 
 

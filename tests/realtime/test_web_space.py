@@ -171,6 +171,12 @@ def test_a_browser_shows_the_people_live_and_turns(tmp_path: Path) -> None:
                     )
                 assert await page.evaluate("eye.yaw") == pytest.approx(before - 0.6)
                 await page.screenshot(tmp_path / "space.png")
+                poses = seen().poses3d
+                assert poses is not None
+                for ground, floor in ((0.5, "floor === 0.5"), (None, "floor === null")):
+                    one = replace(seen(), poses3d=replace(poses, ground=ground))
+                    server.write(one)
+                    await page.until(floor)
         assert (tmp_path / "space.png").stat().st_size > 10_000
 
     asyncio.run(visit())
