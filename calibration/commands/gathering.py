@@ -38,6 +38,10 @@ class LiveOptions:
     show: bool = field(default_factory=has_display)
     """Show the cameras with the guidance in a window. The default is whether there is a
     display."""
+    web: bool = False
+    """Show them on a page for this computer's browser, in place of the window."""
+    port: int = 8080
+    """Of the page; 0 is any free one."""
     hold: float = 1.0
     """Seconds that the board must stand still before it is taken; 0 takes it in motion too, for
     cameras that are triggered together."""
@@ -49,6 +53,8 @@ class LiveOptions:
     def __post_init__(self) -> None:
         if not 0 <= self.hold <= 60:
             raise CalibrationError(f"--hold {self.hold} is not between 0 and 60 seconds.")
+        if not 0 <= self.port <= 65535:
+            raise CalibrationError(f"--port {self.port} is none: 0 to 65535.")
         if self.seconds is not None and not self.seconds > 0:
             raise CalibrationError(f"--seconds {self.seconds} is not more than 0.")
 
@@ -119,7 +125,9 @@ def gathered(
         set_aside(kept)
     gathering = Gathering(names, options.hold, before)
     searches = [Search(board, quick=True) for _ in sources]
-    screen = open_screen("the rig", "board", show=options.show)
+    screen = open_screen(
+        *("the rig", "board"), show=options.show, port=options.port if options.web else None
+    )
     lost: list[SourceError] = []
     try:
         with paired(sources, lost) as entrance:

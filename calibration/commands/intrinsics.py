@@ -47,6 +47,10 @@ class Options:
     show: bool = field(default_factory=has_display)
     """Of a camera, show the picture with the guidance in a window. The default is whether there
     is a display."""
+    web: bool = False
+    """Of a camera, show it on a page for this computer's browser, in place of the window."""
+    port: int = 8080
+    """Of the page; 0 is any free one."""
     hold: float = 1.0
     """Of a camera, seconds that the board must stand still before a view is taken."""
     camera_size: str | None = None
@@ -61,6 +65,8 @@ def run(options: Options) -> None:
     check_free(options.output, force=options.force, ending=".toml")
     if not 0 <= options.hold <= 60:
         raise CalibrationError(f"--hold {options.hold} is not between 0 and 60 seconds.")
+    if not 0 <= options.port <= 65535:
+        raise CalibrationError(f"--port {options.port} is none: 0 to 65535.")
     settings = SourceSettings(
         (options.source,),
         step=options.step,
@@ -72,7 +78,12 @@ def run(options: Options) -> None:
     fisheye = None if options.lens == "auto" else options.lens == "fisheye"
     source = open_source(settings)
     if source.live:
-        name, seen = guided(source, board, options.hold, show=options.show, fisheye=fisheye is True)
+        name, seen = guided(
+            *(source, board, options.hold),
+            show=options.show,
+            fisheye=fisheye is True,
+            port=options.port if options.web else None,
+        )
     else:
         name, by_frame = sightings(settings, board)
         seen = list(by_frame.values())

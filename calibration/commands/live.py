@@ -45,13 +45,19 @@ class Lens:
 
 
 def guided(
-    source: Source, board: Board, hold: float, *, show: bool, fisheye: bool
+    source: Source,
+    board: Board,
+    hold: float,
+    *,
+    show: bool,
+    fisheye: bool,
+    port: int | None = None,
 ) -> tuple[str, list[Sighting]]:
     """The camera's name, and the views taken until they were enough, or the source or the user
     ended it (q, Ctrl-C); BoardError where the board was never seen.
     """
     guide, search = Guide(board, hold, fisheye=fisheye), Search(board, quick=True)
-    screen = open_screen(source.name, "view", show=show)
+    screen = open_screen(source.name, "view", show=show, port=port)
     entrance: Channel[Frame] = Channel(1, drop_oldest=True)
     lost: list[SourceError] = []
 

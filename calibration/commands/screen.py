@@ -1,4 +1,4 @@
-"""Where guidance is shown, in a window or in words, and the keys that answer it."""
+"""Where guidance is shown, in a window, a browser or words, and the keys that answer it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from realtime.sinks.window import QUIT as ENDS
 
 QUIT = {*ENDS, "\r", "\n"}
 KEYS = " u"
+BETWEEN = 0.06  # seconds from one picture in a browser to the next
 STANDS = 1.0  # seconds that words stand at least, so that they can be read
 T = TypeVar("T")
 In = TypeVar("In", contravariant=True)
@@ -80,12 +81,12 @@ class Window:
 class Words:
     """The same where there is no window: a line whenever there is something new to say."""
 
-    def __init__(self) -> None:
+    def __init__(self, why: str = "no window, so guidance comes in words") -> None:
         self._said = ""
         self._at = float("-inf")
         self._typed = sys.stdin is not None and sys.stdin.isatty() and sys.platform != "win32"
         ends = "Enter" if self._typed else "Ctrl-C"
-        sys.stderr.write(f"posestream: no window, so guidance comes in words; {ends} ends it\n")
+        sys.stderr.write(f"posestream: {why}; {ends} ends it\n")
 
     def show(self, draw: Callable[[], Image], words: str, time: float, *, now: bool) -> None:
         if now or (words != self._said and time - self._at >= STANDS):
@@ -103,8 +104,37 @@ class Words:
         pass
 
 
-def open_screen(title: str, what: str, *, show: bool) -> Screen:
-    """The window, or words; OutputError where the window is asked for and cannot be."""
+class Page:
+    """The picture in a browser, and the words."""
+
+    def __init__(self, port: int) -> None:
+        from realtime.web.live import LivePage  # a web server takes a fifth of a second to import
+
+        self._page = LivePage(port)
+        sys.stderr.write(f"posestream: the guidance is at {self._page.url}\n")
+        self._words = Words("it comes in words too")
+        self._at = float("-inf")
+
+    def show(self, draw: Callable[[], Image], words: str, time: float, *, now: bool) -> None:
+        self._words.show(draw, words, time, now=now)
+        if self._page.watched and time - self._at >= BETWEEN:
+            self._at = time
+            _, data = cv2.imencode(".jpg", draw(), [cv2.IMWRITE_JPEG_QUALITY, 80])
+            self._page.put(data.tobytes())
+
+    def key(self) -> str:
+        return self._page.key() or self._words.key()
+
+    def close(self) -> None:
+        self._page.close()
+
+
+def open_screen(title: str, what: str, *, show: bool, port: int | None = None) -> Screen:
+    """A page where there is a port, else the window, or words. OutputError where what is asked for
+    cannot be had.
+    """
+    if port is not None:
+        return Page(port)
     return Window(title, what) if show else Words()
 
 

@@ -84,9 +84,9 @@ def test_a_webcam_is_calibrated_in_words_where_there_is_no_display(
     assert np.allclose(np.diag(found.matrix)[:2], (450, 449), rtol=0.03)
 
 
-@pytest.mark.parametrize("wide", [960, 1920])
+@pytest.mark.parametrize("wide", [720, 1200])
 def test_a_chessboard_is_found_quickly_where_it_is(wide: int) -> None:
-    """The same camera with pixels twice as fine."""
+    """The same camera with finer pixels."""
     scale = wide / 480
     matrix = np.array([[450.0 * scale, 0, wide / 2], [0, 450 * scale, wide * 3 / 8], [0, 0, 1]])
     camera = Camera("c", (wide, wide * 3 // 4), matrix)
