@@ -21,8 +21,7 @@ INTERRUPTED = 130
 def main() -> int:
     """Run the job that the command line names; the exit code says how it went."""
     try:
-        import tyro
-
+        from engines.arguments import parse
         from realtime.config import Settings
         from realtime.errors import RealtimeError
         from realtime.pipeline import run
@@ -34,12 +33,7 @@ def main() -> int:
     # A service manager's or container's way to say Ctrl-C: outputs are finished all the same.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        settings = tyro.cli(
-            Settings,
-            prog="run.py",
-            description=__doc__,
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.UseAppendAction),
-        )
+        settings = parse(Settings, "run.py", __doc__)
         if settings.outputs.quiet:
             logging.getLogger("realtime").setLevel(logging.ERROR)
         run(settings)

@@ -31,9 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] not in COMMANDS:
         return _fail(f"There is no command {words[0]!r}; there are {', '.join(COMMANDS)}.")
     try:
-        import tyro
-
         from calibration.errors import CalibrationError
+        from engines.arguments import parse
         from engines.errors import EngineError
         from realtime.errors import RealtimeError
 
@@ -46,12 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _fail(sentence)
     try:
-        options = tyro.cli(
-            command.Options,
-            prog=f"python -m calibration {words[0]}",
-            args=words[1:],
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.UseAppendAction),
-        )
+        prog = f"python -m calibration {words[0]}"
+        options = parse(command.Options, prog, words=words[1:])
         good = command.run(options) is not False
     except (CalibrationError, EngineError, RealtimeError) as error:
         return _fail(str(error))

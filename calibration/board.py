@@ -51,7 +51,7 @@ class Board:
         if self.kind == "chessboard" and max(self.columns, self.rows) < 3:
             raise BoardError("A chessboard needs 3 inner corners along one side at least.")
         if not 0 < self.square < np.inf:
-            raise BoardError(f"A square of {self.square} m cannot be; --square is in metres.")
+            raise BoardError(f"A square of {self.square} m cannot be; its side is given in metres.")
         if self.kind == "chessboard":
             return
         if self.dictionary not in DICTIONARIES:
@@ -61,8 +61,8 @@ class Board:
             )
         if not 0 < self.marker < self.square:
             raise BoardError(
-                f"A marker of {self.marker} m does not fit a square of {self.square} m: --marker "
-                "is the side of a marker in metres, smaller than --square."
+                f"A marker of {self.marker} m does not fit a square of {self.square} m: it is the "
+                "side of a marker in metres, and smaller."
             )
         needed, there = self.columns * self.rows // 2, len(self.markers.bytesList)
         if needed > there:

@@ -83,16 +83,29 @@ class Camera:
         ahead /= np.linalg.norm(ahead, axis=-1, keepdims=True)
         return ahead @ self.rotation
 
-    def scaled(self, size: tuple[int, int]) -> Camera:
-        """The same camera giving pictures of another size; RigError where the shape differs."""
-        if size == self.size:
-            return self
+    def scale(self, size: tuple[int, int]) -> Doubles:
+        """(2,) pixels of its pictures, where they have that size, to a pixel of the calibration.
+
+        Where the shape differs by less than a hundredth the picture was cut off at the right or
+        the lower edge, as video codecs do (1088 columns become 1080), rather than drawn out.
+        RigError where it differs by more.
+        """
         scale = np.array(size) / self.size
         if abs(scale[0] / scale[1] - 1) > ASPECT:
             raise RigError(
                 f"Camera {self.name} was calibrated for {self.size[0]}x{self.size[1]} pictures, "
                 f"but {size[0]}x{size[1]} have another shape; calibrate it for this size."
             )
+        one = 1.0 if 1 in scale else scale.max()
+        if np.abs(one * np.array(self.size) - size).max() >= 1:  # more than rounding
+            scale[:] = one
+        return scale
+
+    def scaled(self, size: tuple[int, int]) -> Camera:
+        """The same camera giving pictures of another size; RigError where the shape differs."""
+        if size == self.size:
+            return self
+        scale = self.scale(size)
         matrix = self.matrix.copy()
         # Pixel centres lie at whole numbers, so the picture's corner is at -0.5.
         matrix[:2, 2] = (matrix[:2, 2] + 0.5) * scale - 0.5

@@ -34,8 +34,8 @@ def check_people(rig: Rig, crowds: Sequence[Crowd]) -> Checked:
     crowds = thinned(crowds, MOST)
 
     def associate(cameras: Sequence[Camera], loose: float) -> tuple[Scene, Sights, Ints]:
-        rows = _gathered(cameras, crowds, loose)
-        lone = np.flatnonzero(_in_common(rows) < LEAST).tolist()
+        rows = gathered(cameras, crowds, loose)
+        lone = np.flatnonzero(in_common(rows) < LEAST).tolist()
         if lone:
             raise CalibrationError(why_apart(cameras, crowds, lone))
         some = rows[np.linspace(0, len(rows) - 1, min(len(rows), ENOUGH)).astype(int)]
@@ -48,7 +48,7 @@ def check_people(rig: Rig, crowds: Sequence[Crowd]) -> Checked:
         sights = sights[np.flatnonzero(np.isfinite(scene.residuals(sights)).all(1))]
         return scene, sights, bodies[own // seen.score.shape[2]]
 
-    count = _in_common(_gathered(rig.cameras, crowds, LOOSE))
+    count = in_common(gathered(rig.cameras, crowds, LOOSE))
     usual = float(np.median(count)) if len(rig) > 2 else float(LEAST)
     lost = np.flatnonzero(count < max(FEW * usual, LEAST)).tolist()
     guesses = {}
@@ -59,12 +59,12 @@ def check_people(rig: Rig, crowds: Sequence[Crowd]) -> Checked:
     return compare(rig, associate, guesses)
 
 
-def _gathered(cameras: Sequence[Camera], crowds: Sequence[Crowd], loose: float) -> Ints:
+def gathered(cameras: Sequence[Camera], crowds: Sequence[Crowd], loose: float) -> Ints:
     own = [replace(crowd, spread=loose * crowd.spread) for crowd in crowds]
     return gather(cameras, own, all_couples(cameras, own))
 
 
-def _in_common(rows: Ints) -> Ints:
+def in_common(rows: Ints) -> Ints:
     """(V,) people whom a camera sees together with others."""
     there = rows >= 0
     return np.asarray(there[there.sum(1) > 1].sum(0), np.int64)

@@ -14,6 +14,7 @@ from calibration.lens import Doubles
 
 LEAST = 6  # corners: fewer pin a board's pose badly, and lie on a line often
 UNEVEN = 0.25  # of the distance across two squares, by which these may differ
+GLANCE = 960  # pixels of the longer side of pictures that are looked at quickly
 MARKERS = 6  # that tell a ChArUco board's size
 SQUARES = range(3, 15)  # of a ChArUco board, across
 SCALES = 1.0, 0.5  # of pictures in which any chessboard is looked for
@@ -38,10 +39,15 @@ class Sighting:
 
 
 class Finder:
-    """Finds one board; not for several threads at once."""
+    """Finds one board; not for several threads at once.
 
-    def __init__(self, board: Board) -> None:
+    quick: for live cameras. The best detector of chessboards takes seconds for a picture of two
+    megapixels, whether there is one or not.
+    """
+
+    def __init__(self, board: Board, *, quick: bool = False) -> None:
         self.board = board
+        self._quick = quick
         self._charuco = (
             cv2.aruco.CharucoDetector(board.charuco()) if board.kind == "charuco" else None
         )
@@ -67,14 +73,21 @@ class Finder:
 
     def _squares(self, gray: Gray) -> tuple[NDArray[np.int64], Doubles] | None:
         across, down = self.board.grid
-        found, xy = cv2.findChessboardCornersSB(gray, (across, down), flags=cv2.CALIB_CB_ACCURACY)
+        found = False
+        if not self._quick:
+            found, xy = cv2.findChessboardCornersSB(
+                gray, (across, down), flags=cv2.CALIB_CB_ACCURACY
+            )
         if not found:
             # The older detector forgives a border that the picture cuts or a hand covers.
             flags = cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE
             flags |= cv2.CALIB_CB_FAST_CHECK
-            found, xy = cv2.findChessboardCorners(gray, (across, down), flags=flags)
+            scale = min(1.0, GLANCE / max(gray.shape)) if self._quick else 1.0
+            small = _resized(gray, scale)
+            found, xy = cv2.findChessboardCorners(small, (across, down), flags=flags)
             if not found:
                 return None
+            xy = ((xy + 0.5) / scale - 0.5).astype(np.float32)
             near = np.linalg.norm(np.diff(xy.reshape(down, across, 2), axis=1), axis=-1).min()
             reach = int(np.clip(near / 4, 2, 11))
             stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-3)
@@ -87,6 +100,13 @@ class Finder:
         if not self.board.ambiguous and _first_square(gray, flat, across) > 0:
             flat = flat[::-1].copy()
         return np.arange(across * down), flat
+
+
+def _resized(gray: Gray, scale: float) -> Gray:
+    if scale >= 1:
+        return gray
+    small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
 
 
 def _first_square(gray: Gray, xy: Doubles, across: int) -> float:
@@ -191,7 +211,7 @@ def better_board(board: Board, pictures: list[Gray]) -> str | None:
     """What fits pictures in which `board` was not found: a sentence, None where nothing does."""
     size = _marked_size(board, pictures) if board.kind == "charuco" else None
     if size is not None:
-        return f"{size[0]}x{size[1]} squares fit (--columns and --rows count squares)"
+        return f"{size[0]}x{size[1]} squares fit (columns and rows count squares)"
     for other, what in _others(board, pictures):
         finder = Finder(other)
         if any(finder.find(gray) is not None for gray in pictures):
@@ -256,7 +276,7 @@ def _others(board: Board, pictures: list[Gray]) -> Iterator[tuple[Board, str]]:
         for across, down in _grids(board, pictures):
             yield (
                 replace(board, columns=across, rows=down),
-                f"{across}x{down} inner corners fit (--columns and --rows count corners "
+                f"{across}x{down} inner corners fit (columns and rows count corners "
                 "between squares, not squares)",
             )
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -35,10 +36,18 @@ def read_text(path: Path) -> str:
         raise RigError(f"Rig file {path.name} cannot be read: it is no text (UTF-8).") from error
 
 
-def check_free(path: Path, *, force: bool) -> None:
-    """CalibrationError where something is there already, and may not be replaced."""
+def check_free(path: Path, *, force: bool, ending: str | None = None) -> None:
+    """To be asked before hours of work. CalibrationError where something is there already and may
+    not be replaced, where nothing can be written, or where the name ends in another way.
+    """
+    if ending is not None and path.suffix.lower() != ending:
+        raise CalibrationError(f"--output {path} must end in {ending}.")
     if path.exists() and not force:
         raise CalibrationError(f"{path} exists already; choose another name, or say --force.")
+    folder = next(one for one in path.absolute().parents if one.exists())
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        why = "it is a folder" if path.is_dir() else f"{folder} cannot be written to"
+        raise CalibrationError(f"{path} cannot be written: {why}; choose another place.")
 
 
 def write_texts(texts: Mapping[Path, str], *, force: bool = False) -> None:

@@ -73,7 +73,7 @@ class Guide:
         if sight.blur > self._usable:
             self._since = None
             return self._say("blurred: hold it still, or give it more light", sight)
-        if last is None or _speed(*last, time, sight) > STILL:
+        if last is None or speed(*last, time, sight) > STILL:
             self._since = None
             return self._say("hold it still", sight)
         if not self._new(sight):
@@ -150,7 +150,7 @@ class Guide:
         """Whether a view tells enough beyond those taken, or fills what is missing."""
         assert self._lens is not None
         longer = max(sight.size)
-        if any(_apart(one, sight).max() < ALIKE * longer for one in self.taken):
+        if any(apart(one, sight).max() < ALIKE * longer for one in self.taken):
             return False
         pose = self._pose(sight)
         if pose is None:
@@ -193,14 +193,14 @@ class Guide:
         self._known = NOTHING + sum(told(self._lens, one, self._points) for one in self.taken)
 
 
-def _speed(before: float, last: Sighting, now: float, sight: Sighting) -> float:
+def speed(before: float, last: Sighting, now: float, sight: Sighting) -> float:
     """Longer sides of the picture by which corners move in a second, inf where unknown."""
     if not 0 < now - before < GAP or last.size != sight.size:
         return float("inf")
-    return float(np.median(_apart(last, sight))) / max(sight.size) / (now - before)
+    return float(np.median(apart(last, sight))) / max(sight.size) / (now - before)
 
 
-def _apart(one: Sighting, other: Sighting) -> Doubles:
+def apart(one: Sighting, other: Sighting) -> Doubles:
     """(N,) pixels between the corners that both have; inf where there are none."""
     _, mine, its = np.intersect1d(one.ids, other.ids, return_indices=True)
     if not len(mine):

@@ -85,7 +85,8 @@ def calibrate(
     sharp = [n for n, one in enumerate(sightings) if one.blur <= most_blur]
     if len(sharp) < LEAST:
         raise CalibrationError(
-            f"{name} shows the board in {len(sharp)} usable pictures; take at least {LEAST}, "
+            f"{name} shows the board in {len(sharp)} usable picture{'s' * (len(sharp) != 1)}; take "
+            f"at least {LEAST}, "
             "better 20, at different places, distances and tilts."
         )
     points = board.points

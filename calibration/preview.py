@@ -35,9 +35,9 @@ def preview(image: Image, guide: Guide, advice: Advice) -> Image:
     if advice.sight is not None:
         _board(page, advice, scale)
     row = max(16, size[1] // 22)
-    _plate(page, 0, round(1.6 * row))
+    plate(page, 0, round(1.6 * row))
     colour = GREEN if advice.took or advice.left is not None else WHITE
-    _text(page, advice.words, (row // 2, round(1.1 * row)), row, colour, size[0] - row)
+    text(page, advice.words, (row // 2, round(1.1 * row)), row, colour, size[0] - row)
     _meters(page, guide, row)
     return np.asarray(page, np.uint8)
 
@@ -85,22 +85,23 @@ def _meters(page: Image, guide: Guide, row: int) -> None:
         (f"picture {int(now.covered.sum())}/9", now.covered.mean()),
     )
     top = high - 2 * row
-    _plate(page, top, high)
+    plate(page, top, high)
     room = wide / len(meters)
     for n, (name, share) in enumerate(meters):
         left, right = round(n * room + 0.1 * row), round((n + 1) * room - 0.5 * row)
-        _text(page, name, (left, top + round(0.9 * row)), round(0.8 * row), WHITE, right - left)
+        text(page, name, (left, top + round(0.9 * row)), round(0.8 * row), WHITE, right - left)
         a, b = top + round(1.2 * row), top + round(1.7 * row)
         end = left + round((right - left) * min(float(share), 1.0))
         cv2.rectangle(page, (left, a), (right, b), GREY, 1)
         cv2.rectangle(page, (left, a), (end, b), GREEN if share >= 1 else YELLOW, -1)
 
 
-def _plate(page: Image, top: int, bottom: int) -> None:
+def plate(page: Image, top: int, bottom: int) -> None:
+    """Darkens rows, for text to be read on them."""
     page[top:bottom] = (page[top:bottom] * 0.3).astype(np.uint8)
 
 
-def _text(
+def text(
     page: Image, words: str, at: tuple[int, int], row: int, colour: tuple[int, ...], room: int
 ) -> None:
     """A line `row` pixels high, smaller where there is no room for it."""

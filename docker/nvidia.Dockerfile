@@ -1,5 +1,7 @@
 # posestream on NVIDIA GPUs:  docker build -f docker/nvidia.Dockerfile -t posestream-nvidia .
-#   docker run --rm --gpus all -v posestream:/cache posestream-nvidia --source rtsp://... --serve 8080
+#   docker run --rm --gpus all -v posestream:/cache -p 8080:8080 posestream-nvidia \
+#       --source rtsp://... --serve 0.0.0.0:8080
+#   docker run --rm --gpus all --entrypoint python posestream-nvidia -m engines doctor
 # Needs the NVIDIA container toolkit and a driver for CUDA 13. The devel image has nvcc and the
 # headers that pycuda and the kernels are compiled with.
 FROM nvidia/cuda:13.0.1-devel-ubuntu24.04

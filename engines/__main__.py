@@ -10,8 +10,9 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
-from engines.errors import EngineError
+from engines.errors import EngineError, UsageError
 from engines.opencv import explain_import_error
 
 USER_ERROR = 2
@@ -20,8 +21,8 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name; the exit code says how it went."""
-    options = vars(_parser().parse_args(arguments))
     try:
+        options = vars(_parser().parse_args(arguments))
         # Imported late: doctor must be able to speak where other commands cannot be imported.
         command = import_module(f"engines.commands.{options.pop('command')}")
         return int(command.run(**options))
@@ -40,8 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says in one sentence what it does not understand."""
+
+    def error(self, message: str) -> NoReturn:
+        what = f"{message[:1].upper()}{message[1:]}"
+        raise UsageError(f"{what}; {self.prog} --help says what there is.")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m engines",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -79,7 +88,10 @@ def _parser() -> argparse.ArgumentParser:
         help="arithmetic of the engine (default: fp16)",
     )
     build.add_argument(
-        "--max-batch", type=_positive, default=1, help="most pictures at once, one a camera"
+        "--max-batch",
+        type=_positive,
+        default=4,
+        help="most pictures at once, one a camera (default: 4, as a run builds it)",
     )
     build.add_argument(
         "--heights", type=_positive, nargs="+", default=[], help="input rows (default: the card's)"
@@ -88,7 +100,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from error
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return value

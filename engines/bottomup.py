@@ -9,7 +9,7 @@ from typing import Protocol
 
 from engines.card import NetworkInput
 from engines.decoders.paf import PafDecoder
-from engines.letterbox import Letterbox
+from engines.letterbox import Letterbox, Rows
 from engines.poses import Candidates, Floats, Image, Maps, Poses
 
 BUCKET = 4  # strides: how coarsely the widths of mixed pictures are rounded up
@@ -40,7 +40,7 @@ class BottomUp:
         network: Network,
         decoder: PafDecoder,
         entry: NetworkInput,
-        height: int,
+        rows: Rows,
         max_people: int | None,
         keep_maps: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -48,7 +48,7 @@ class BottomUp:
         self._network = network
         self._decoder = decoder
         self._entry = entry
-        self._height = height
+        self._rows = rows
         self._max_people = max_people
         self._keep_maps = keep_maps
         self._letterboxes: deque[list[Letterbox]] = deque()
@@ -91,4 +91,4 @@ class BottomUp:
             self._usual = size
         stride = self._entry.stride
         step = stride if size == self._usual else BUCKET * stride
-        return Letterbox.fit(size, self._height, stride, step)
+        return Letterbox.fit(size, self._rows.of(size, step), stride, step)

@@ -6,17 +6,19 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from glob import escape
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from engines.card import Card
-from engines.convert_ir import convert_ir
-from engines.errors import CardError, DeviceError, WeightsError
+from engines.errors import DeviceError, WeightsError
 from engines.half import to_half
 from engines.libcuda import Gpu
+from engines.onnx import read_onnx
 from engines.tensorrt import load_tensorrt, logger, reason
 from engines.weights import Located, cache_folder
 
@@ -43,6 +45,19 @@ class Profile:
             (_up(low * 9 / 16, stride), _up(high * 21 / 9, stride)),
         )
 
+    @classmethod
+    def of(cls, shape: tuple[int, int, int]) -> Profile:
+        """One shape (batch, height, width) alone."""
+        batch, high, wide = shape
+        return cls(batch, (high, high), (wide, wide))
+
+    def holds(self, other: Profile) -> bool:
+        return (
+            self.batch >= other.batch
+            and self.heights[0] <= other.heights[0] <= other.heights[1] <= self.heights[1]
+            and self.widths[0] <= other.widths[0] <= other.widths[1] <= self.widths[1]
+        )
+
     def widened(self, shape: tuple[int, int, int]) -> Profile:
         """So that it holds (batch, height, width) too."""
         batch, high, wide = shape
@@ -51,6 +66,11 @@ class Profile:
             (min(self.heights[0], high), max(self.heights[1], high)),
             (min(self.widths[0], wide), max(self.widths[1], wide)),
         )
+
+    @property
+    def most(self) -> int:
+        """Pixels of the largest input."""
+        return self.batch * self.heights[1] * self.widths[1]
 
     def shapes(self, stride: int) -> tuple[tuple[int, ...], ...]:
         """Least, best and most, as (N, 3, H, W); the best is 16:9."""
@@ -65,6 +85,11 @@ class Plan:
 
     path: Path
     key: dict[str, Any]
+
+    @property
+    def profile(self) -> Profile:
+        shapes = self.key["profile"]
+        return Profile(shapes["batch"], tuple(shapes["heights"]), tuple(shapes["widths"]))
 
     def read(self) -> bytes | None:
         """The plan, if it is the one that was built; None where it is not, or is damaged."""
@@ -89,31 +114,11 @@ def network_onnx(located: Located) -> bytes:
 
     Engines are strongly typed (TensorRT 11 has no others): what the graph says is what they do.
     """
-    try:
-        import onnx
-    except ImportError as error:
-        raise DeviceError(
-            "The package onnx is not installed; run: pip install -r requirements-gpu.txt"
-        ) from error
-    graph, *rest = located.paths
     if located.precision not in PRECISIONS:
         raise WeightsError(
             f"TensorRT engines are built in {', '.join(PRECISIONS)}, not {located.precision}."
         )
-    if rest:
-        model = convert_ir(graph, rest[0], quantised=located.precision == "int8")
-    else:
-        try:
-            model = onnx.load(graph)
-        except Exception as error:  # protobuf's own error has no public class
-            raise WeightsError(f"{graph} is not an ONNX network.") from error
-    names = [output.name for output in model.graph.output]
-    for name in located.weights.outputs.values():
-        if name not in names:
-            raise CardError(
-                f"{graph.name} has no output {name}, which its card names; "
-                f"it has {', '.join(sorted(names))}."
-            )
+    model = read_onnx(located)
     if located.precision != "fp32":
         model = to_half(model)
     content: bytes = model.SerializeToString(deterministic=True)
@@ -126,9 +131,11 @@ def plan_for(
     profile: Profile,
     gpu: Gpu | None,
     progress: Progress | None = None,
+    least: Profile | None = None,
 ) -> tuple[Any, Plan, bytes]:
-    """The TensorRT library, a plan and its content; built where the cache has none.
+    """The TensorRT library, a plan and its content; built for `profile` where the cache has none.
 
+    least: what a plan that is kept must hold to be taken, the whole profile if not given.
     gpu: None builds for none in particular (TensorRT-RTX alone can). Of several processes that
     want the same plan one builds it.
     """
@@ -141,28 +148,39 @@ def plan_for(
         "gpu": gpu.name if gpu else "any",
         "capability": list(gpu.capability) if gpu else [],
         "precision": located.precision,
-        "profile": json.loads(json.dumps(asdict(profile))),
     }
-    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-    folder = plan_folder()
-    plan = Plan(folder / f"{card.name}-{located.precision}-{digest[:16]}.plan", key)
+    folder, stem = plan_folder(), f"{card.name}-{located.precision}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with FileLock(folder / ".lock"):
-            made = plan.read()
-            if made is None:
-                name = gpu.name if gpu else "any GPU"
-                LOG.warning(
-                    "Building the %s engine of %s for %s; this can take minutes, once.",
-                    *(located.precision, card.name, name),
-                )
-                cache = folder / f"{library.__name__}-{library.__version__}.timing"
-                shapes = profile.shapes(card.input.stride)
-                made = build_plan(library, content, shapes, cache, located.precision, progress)
-                plan.write(made)
+            for plan in _kept(folder, stem, key, least or profile):
+                if (made := plan.read()) is not None:
+                    return library, plan, made
+            key["profile"] = json.loads(json.dumps(asdict(profile)))
+            digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+            plan = Plan(folder / f"{stem}-{digest[:16]}.plan", key)
+            LOG.warning(
+                "Building the %s engine of %s for %s; this can take minutes, once.",
+                *(located.precision, card.name, gpu.name if gpu else "any GPU"),
+            )
+            cache = folder / f"{library.__name__}-{library.__version__}.timing"
+            shapes = profile.shapes(card.input.stride)
+            made = build_plan(library, content, shapes, cache, located.precision, progress)
+            plan.write(made)
     except OSError as error:
         raise DeviceError(f"TensorRT plans cannot be kept in {folder}: {error}") from error
     return library, plan, made
+
+
+def _kept(folder: Path, stem: str, key: dict[str, Any], wanted: Profile) -> list[Plan]:
+    """Plans that depend on the same and hold what is wanted, those for the least shapes first."""
+    found = []
+    for path in folder.glob(f"{escape(stem)}-*.json"):
+        with suppress(OSError, ValueError, TypeError, KeyError):  # damaged facts are none
+            plan = Plan(path.with_suffix(".plan"), json.loads(path.read_text("utf-8"))["key"])
+            if plan.profile.holds(wanted) and plan.key == {**key, "profile": plan.key["profile"]}:
+                found.append(plan)
+    return sorted(found, key=lambda plan: plan.profile.most)
 
 
 def build_plan(
@@ -186,6 +204,8 @@ def build_plan(
     config = builder.create_builder_config()
     if precision == "fp32":
         config.clear_flag(library.BuilderFlag.TF32)  # which would round to 10 bits
+    if (owned := getattr(library.BuilderFlag, "REQUIRE_USER_ALLOCATION", None)) is not None:
+        config.set_flag(owned)  # TensorRT-RTX: without it the network may not be recorded
     profile = builder.create_optimization_profile()
     profile.set_shape(network.get_input(0).name, *shapes)
     config.add_optimization_profile(profile)

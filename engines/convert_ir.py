@@ -1,8 +1,9 @@
 """OpenVINO IR -> ONNX, for runtimes that do not read IR.
 
-Knows the operations of convolutional networks (opset1). What depends on constants alone is computed
-here, so that compressed weights arrive as plain ones. The converted network is fully
-convolutional: batch, height and width stay open, whatever the IR was made for.
+Knows the operations of convolutional networks. What depends on constants alone is computed here,
+so that compressed weights arrive as plain ones, and so is what is done with sizes of tensors. The
+converted network is fully convolutional: batch, height and width stay open, whatever the IR was
+made for.
 """
 
 from __future__ import annotations
@@ -24,6 +25,21 @@ TYPES = {"f16": np.float16, "f32": np.float32, "i8": np.int8, "u8": np.uint8, "i
 SIMPLE = {"ReLU": "Relu", "Elu": "Elu", "Sigmoid": "Sigmoid", "Concat": "Concat"}
 PAIRS = {"Add": np.add, "Subtract": np.subtract, "Multiply": np.multiply}
 OPSET = 19  # the first in which half-precision tensors may be quantised
+RANK = 4  # of every tensor: (N, C, H, W)
+NEAREST = {  # the one way of enlarging that is known here
+    "mode": "nearest",
+    "shape_calculation_mode": "sizes",
+    "coordinate_transformation_mode": "asymmetric",
+    "nearest_mode": "floor",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """One number of a tensor's shape, which is known only when the network runs."""
+
+    tensor: str
+    axis: int
 
 
 def convert_ir(graph: Path, weights: Path, *, quantised: bool = False) -> Any:
@@ -106,8 +122,11 @@ class _Conversion:
             channels = int(layer.findall("input/port/dim")[1].text)
             self.outputs.append(self._tensor(name, ["batch", channels, "rows", "columns"]))
             return name
+        if kind == "ShapeOf" and isinstance(given[0], str):
+            return _sizes(given[0])
         if all(isinstance(value, np.ndarray) for value in given):
-            return self._folded(kind, [value for value in given if isinstance(value, np.ndarray)])
+            constants = [value for value in given if isinstance(value, np.ndarray)]
+            return _folded(kind, constants, data)
         if kind == "FakeQuantize":
             return self._fake_quantise(layer, given)
         if kind == "Convert":  # between floating-point types: everything here is fp32
@@ -120,6 +139,8 @@ class _Conversion:
             keep = {"axis": int, "alpha": float}
             attributes = {key: cast(data[key]) for key, cast in keep.items() if key in data}
             return self._node(SIMPLE[kind], given, name, **attributes)
+        if kind == "Interpolate":
+            return self._enlarged(given, name, data)
         if kind in ("Convolution", "GroupConvolution"):
             return self._convolution(given, name, data, grouped=kind == "GroupConvolution")
         raise ValueError(f"its layer {name} is a {kind}, which is not known here")
@@ -136,17 +157,6 @@ class _Conversion:
         name = self._name(layer)
         self.inputs.append(self._tensor(name, ["batch", channels, "height", "width"]))
         return name
-
-    def _folded(self, kind: str, given: list[Array]) -> Array:
-        if kind in PAIRS:
-            result: Array = PAIRS[kind](*given)
-            return result
-        if kind == "Convert":
-            return given[0].astype(np.float32)
-        if kind == "Reshape":  # special_zero: 0 keeps a dimension
-            shape = [have or given[0].shape[n] for n, have in enumerate(given[1].tolist())]
-            return given[0].reshape(shape)
-        raise ValueError(f"it has a {kind} of constants, which is not known here")
 
     def _convolution(
         self, given: list[Value], name: str, data: dict[str, str], *, grouped: bool
@@ -170,6 +180,21 @@ class _Conversion:
             dilations=numbers("dilations"),
             pads=[*numbers("pads_begin"), *numbers("pads_end")],
         )
+
+    def _enlarged(self, given: list[Value], name: str, data: dict[str, str]) -> str:
+        """To the height and width of another tensor."""
+        picture, sizes = str(given[0]), given[1]
+        like = sizes[-1].tensor if isinstance(sizes, np.ndarray) and sizes.dtype == object else ""
+        wanted = [*_sizes(picture)[:2], *_sizes(like)[2:]]
+        other = {key: data.get(key) for key in NEAREST} != NEAREST
+        if other or not isinstance(sizes, np.ndarray) or sizes.tolist() != wanted:
+            raise ValueError(f"its layer {name} enlarges in a way that is not known here")
+        own = self._node("Shape", [picture], f"{name}/own", end=2)
+        others = self._node("Shape", [like], f"{name}/like", start=2)
+        whole = self._node("Concat", [own, others], f"{name}/sizes", axis=0)
+        how = {key: NEAREST[key] for key in ("mode", "coordinate_transformation_mode")}
+        how["nearest_mode"] = NEAREST["nearest_mode"]
+        return self._node("Resize", [picture, "", "", whole], name, **how)
 
     def _weights(self, picture: Value, weights: Array, name: str) -> Value:
         """INT8 weights, a scale a channel, for what is INT8 itself."""
@@ -216,3 +241,39 @@ class _Conversion:
         if layer.get("id") in self.asked and port.get("names"):
             return str(port.get("names").split(",")[0])
         return str(layer.get("name"))
+
+
+def _sizes(tensor: str) -> Array:
+    """The shape of a tensor, as far as it can be known: its names."""
+    sizes = np.empty(RANK, object)
+    sizes[:] = [Size(tensor, axis) for axis in range(RANK)]
+    return sizes
+
+
+def _folded(kind: str, given: list[Array], data: dict[str, str]) -> Array:
+    """What a layer makes of constants, or of sizes as if they were some."""
+    first, *rest = given
+    numbers = [value.tolist() for value in rest]
+    if kind in PAIRS:
+        result: Array = PAIRS[kind](*given)
+        return result
+    if kind == "Convert":
+        return first.astype(np.float32) if data["destination_type"] in ("f16", "f32") else first
+    if kind == "Reshape":
+        keep = data.get("special_zero") == "true"  # 0 keeps a dimension
+        shape = [n or (first.shape[at] if keep else 0) for at, n in enumerate(numbers[0])]
+        return first.reshape(shape)
+    if kind == "ShapeOf":
+        return np.array(first.shape, np.int64)
+    if kind == "Broadcast":
+        return np.broadcast_to(first, numbers[0])
+    if kind == "Concat":
+        return np.concatenate(given, int(data["axis"]))
+    if kind == "Unsqueeze":
+        return np.expand_dims(first, tuple(numbers[0]))
+    if kind == "Gather":
+        return np.asarray(first.take(numbers[0], numbers[1]))
+    if kind == "Slice" and numbers[3:] in ([], [[0]]):
+        ((start,), (end,), (step,)) = numbers[:3]
+        return first[start:end:step]
+    raise ValueError(f"it has a {kind} of constants, which is not known here")

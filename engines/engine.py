@@ -9,6 +9,7 @@ from engines.bottomup import BottomUp
 from engines.card import Card
 from engines.decoders import DECODERS
 from engines.decoders.paf import PafSettings
+from engines.letterbox import Rows
 from engines.openvino import OpenVino
 from engines.poses import Candidates, Image, Poses
 from engines.weights import Device, Located
@@ -21,8 +22,8 @@ class Estimator(Protocol):
     (one a camera), then take the results, which come in order. `decode` is pure.
     """
 
-    depth: int
-
+    @property
+    def depth(self) -> int: ...
     def submit(self, images: Sequence[Image]) -> None: ...
     def result(self) -> list[Candidates]: ...
     def decode(self, candidates: Candidates) -> Poses: ...
@@ -44,14 +45,14 @@ def open_estimator(
 
     device: "cuda" is the first usable NVIDIA GPU; engines/nvidia.py says whether there is one.
     live: answer each picture as soon as possible rather than as many as possible.
-    height, settings: in place of the card's. keep_maps: asked at each result, on its thread,
-    whether the candidates are to bring their maps along. DeviceError where the network cannot
-    run here.
+    height, settings: in place of the card's, whose height upright pictures exceed. keep_maps:
+    asked at each result, on its thread, whether the candidates are to bring their maps along.
+    DeviceError where the network cannot run here.
     """
     decoder = DECODERS[card.decoder](
         card.skeleton, card.input.stride, card.paf_channels, settings or card.settings
     )
-    rows = height or card.input.height
+    rows = Rows(height or card.input.height, asked=height is not None)
     if located.weights.network is not None:
         from engines.torch import open_torch
 

@@ -10,6 +10,10 @@ class EngineError(Exception):
         return sentence(super().__str__())
 
 
+class UsageError(EngineError):
+    """A command line that cannot be understood."""
+
+
 class CardError(EngineError, ValueError):
     """A model card or skeleton cannot be read, or is not known."""
 

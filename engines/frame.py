@@ -7,8 +7,10 @@ by numpy instead, so that the answer never depends on the bounds.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from engines.letterbox import Letterbox
 from engines.limbs import places
 from engines.poses import Candidates, Image, Maps
 
+LOG = logging.getLogger(__name__)
 MOST = 127  # peaks kept of a type, as find_peaks
 PAIRS = 4096  # limb candidates kept of a picture
 TILE: Shape = (32, 8, 1)
@@ -26,10 +29,7 @@ THREADS = 128
 
 
 class Frame:
-    """The work on `count` pictures of one size, recorded once and run again and again.
-
-    parts: that work, in order.
-    """
+    """The work on `count` pictures of one size, recorded once and run again and again."""
 
     def __init__(
         self,
@@ -53,6 +53,7 @@ class Frame:
         self._input = lane.empty((count, 3, high, wide), np.float32)
         self._bound = network.bind(lane, self._input, (count, high, wide))
         limbs = np.array(decoder.skeleton.limbs, np.int32)
+        self._ends = limbs
         self._limbs = lane.constant(np.hstack([limbs, np.array(decoder.channels, np.int32)]))
         shares, allowed = places(decoder.settings.samples, decoder.settings.least_above)
         self._shares, self._allowed = lane.constant(shares), np.int32(allowed)
@@ -65,7 +66,12 @@ class Frame:
         }
         self._device = {name: lane.empty(*table) for name, table in tables.items()}
         self._host = {name: lane.host(*table) for name, table in tables.items()}
-        self.parts: dict[str, Callable[[], None]] = {
+        self._run = lane.record(self._work)
+
+    @property
+    def parts(self) -> dict[str, Callable[[], None]]:
+        """The work, in order. Not kept: a frame that refers to itself frees its memory late."""
+        return {
             "upload": self._upload,
             "letterbox": self._letterbox,
             "network": self._bound.enqueue,
@@ -73,7 +79,6 @@ class Frame:
             "limbs": self._limb_scores,
             "download": self._download,
         }
-        self._run = lane.record(self._work)
 
     def start(self, images: Sequence[Image]) -> None:
         """Begin on pictures; the result must be taken before the next start."""
@@ -90,6 +95,8 @@ class Frame:
         ]
         if all(fits) and not keep_maps:
             return [self._gathered(n) for n in range(self._count)]
+        if not all(fits):
+            _tell_of_crowds()
         heatmaps, pafs = map(self._lane.fetch, (self._bound.heatmaps, self._bound.pafs))
         found = []
         for n, fit in enumerate(fits):
@@ -103,24 +110,25 @@ class Frame:
         return found
 
     def _gathered(self, n: int) -> Candidates:
-        counts = self._host["counts"][n]
-        within = np.arange(MOST) < counts[:, None]
-        table = self._host["found"][n]
+        counts, total = self._host["counts"][n], int(self._host["total"][n])
+        slots = np.arange(counts.max())
+        within = slots < counts[:, None]
+        table = self._host["found"][n, :, : len(slots)]
         # Threads finish in any order; sorted by cell, the tables are those of the numpy path.
-        order = np.argsort(np.where(within, table[..., 0], np.inf), axis=1)
-        kind, rank = np.nonzero(within)
+        order = np.where(within, table[..., 0], np.inf).argsort(axis=1)
+        kind, rank = within.nonzero()
         peaks = table[kind, order[kind, rank]]
         peaks[:, 0] = kind
-        place = np.empty_like(order)
-        np.put_along_axis(place, order, np.arange(MOST)[None], axis=1)
-        place += (np.cumsum(counts) - counts)[:, None]
-        total = int(self._host["total"][n])
-        codes = self._host["codes"][n, :total].astype(np.intp)
-        limb, ends = codes >> 16, np.array(self._decoder.skeleton.limbs, np.intp)
-        first = place[ends[limb, 0], codes >> 8 & 255]
-        second = place[ends[limb, 1], codes & 255]
-        pairs = np.stack([limb, first, second, self._host["scores"][n, :total]], axis=1)
-        pairs = pairs[np.lexsort((second, first, limb))].astype(np.float32)
+        place = np.empty(order.shape, np.int64)
+        place[kind, order[kind, rank]] = np.arange(len(peaks))
+        codes, score = self._host["codes"][n, :total], self._host["scores"][n, :total]
+        limb = (codes >> 16).astype(np.int64)
+        ends = self._ends[limb]
+        first, second = place[ends[:, 0], codes >> 8 & 255], place[ends[:, 1], codes & 255]
+        pairs = np.empty((total, 4), np.float32)
+        for column, value in enumerate((limb, first, second, score)):
+            pairs[:, column] = value
+        pairs = pairs[(limb << 40 | first << 20 | second).argsort()]
         return self._decoder.placed(peaks, pairs, self._box)
 
     def _work(self) -> None:
@@ -192,6 +200,16 @@ class Frame:
             self._input,
             *map(np.int32, (wide, high)),
         )
+
+
+@cache
+def _tell_of_crowds() -> None:
+    """Once: the answer is right, and late."""
+    LOG.warning(
+        "A picture has more than %d keypoints of a kind, or %d possible limbs, which is more than "
+        "the GPU's tables hold; such pictures are parsed on the CPU, which takes longer.",
+        *(MOST, PAIRS),
+    )
 
 
 def taps(scaled: int, size: int, *, inward: bool) -> np.ndarray:

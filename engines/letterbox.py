@@ -10,6 +10,26 @@ import numpy as np
 from engines.poses import Floats, Image
 
 WIDEST = 8  # network width at most this many heights: a strip of a picture must not eat the memory
+UPRIGHT = 16 / 9  # network heights of an upright picture at most, where nobody names one
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """How high a network's input is. asked: whether the user named it; then it holds for all
+    pictures, else for wide ones: the rows of an upright one are so many more that it is as wide as
+    others are high, and costs as much. People in it would be small otherwise.
+    """
+
+    height: int
+    asked: bool = True
+
+    def of(self, picture: tuple[int, int], step: int = 1) -> int:
+        """For a (width, height) picture; what is above `height` is a multiple of `step`."""
+        wide, high = picture
+        if self.asked or high <= wide:
+            return self.height
+        more = self.height * min(high / wide, UPRIGHT)
+        return max(self.height, round(more / step) * step)
 
 
 @dataclass(frozen=True, slots=True)

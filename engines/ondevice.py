@@ -10,7 +10,7 @@ from engines.decoders.paf import PafDecoder
 from engines.errors import DeviceError
 from engines.frame import Frame
 from engines.lane import Lane, Network
-from engines.letterbox import Letterbox
+from engines.letterbox import Letterbox, Rows
 from engines.poses import Candidates, Image, Poses
 
 SIZES = 4  # picture sizes and set sizes whose memory is kept
@@ -30,7 +30,7 @@ class OnDevice:
         network: Network,
         decoder: PafDecoder,
         entry: NetworkInput,
-        height: int,
+        rows: Rows,
         *,
         max_people: int | None = None,
         live: bool = False,
@@ -40,7 +40,7 @@ class OnDevice:
         self.depth = 1 if live else 2
         self._lanes = [open_lane() for _ in range(2)]
         self._network, self._decoder, self._entry = network, decoder, entry
-        self._height, self._max_people, self._close = height, max_people, close
+        self._rows, self._max_people, self._close = rows, max_people, close
         self._keep_maps = keep_maps
         self._frames: dict[Key, Frame] = {}
         self._flying: deque[list[tuple[Frame, list[int]]]] = deque()
@@ -95,7 +95,8 @@ class OnDevice:
                 del self._frames[old]
             count, high, wide, turn = key
             # Buckets of widths spare networks on CPUs; here a new shape costs a recording.
-            box = Letterbox.fit((wide, high), self._height, self._entry.stride)
+            stride = self._entry.stride
+            box = Letterbox.fit((wide, high), self._rows.of((wide, high), stride), stride)
             self._frames[key] = Frame(
                 self._lanes[turn], self._network, self._decoder, self._entry, box, count
             )

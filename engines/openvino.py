@@ -118,7 +118,22 @@ class OpenVino:
             model = self._core.read_model(str(graph), *(str(path) for path in rest))
         except RuntimeError as error:
             raise DeviceError(f"OpenVINO cannot read {graph}: {_first_line(error)}") from error
+        located = self._located
+        if located.precision != "int8" and "int8" in located.weights.precision:
+            self._widen(model)
         return model
+
+    def _widen(self, model: Any) -> None:
+        """INT8 weights as they serve other precisions: what they say of activations is left out."""
+        from openvino import passes
+
+        for node in model.get_ops():
+            if node.get_type_name() == "FakeQuantize":
+                node.output(0).replace(node.input_value(0))
+        # Left to OpenVINO 2026.4, streams that share such weights compute garbage.
+        steps = passes.Manager()
+        steps.register_pass(passes.ConstantFolding())
+        steps.run_passes(model)
 
     def _check_outputs(self) -> None:
         """CardError unless the network has one input and the outputs that its card names."""

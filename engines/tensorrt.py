@@ -88,7 +88,7 @@ class TensorRt:
 
     def bind(self, lane: Lane, entry: Buffer, shape: tuple[int, int, int]) -> _Bound:
         count, high, wide = shape
-        context = self._engine.create_execution_context()
+        context = self._context()
         if context is None:
             raise DeviceError(f"TensorRT has no memory for {shape}: {reason(self._library)}")
         names = [self._engine.get_tensor_name(n) for n in range(self._engine.num_io_tensors)]
@@ -108,6 +108,15 @@ class TensorRt:
 
     def close(self) -> None:
         self._engine = self._runtime = None
+
+    def _context(self) -> Any:
+        strategies = getattr(self._library, "DynamicShapesKernelSpecializationStrategy", None)
+        if strategies is None:
+            return self._engine.create_execution_context()
+        # TensorRT-RTX: what is recorded must be the kernels for this very shape, compiled at once.
+        config = self._engine.create_runtime_config()
+        config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
+        return self._engine.create_execution_context(config)
 
 
 @dataclass

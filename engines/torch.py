@@ -1,7 +1,7 @@
-"""Torch as a device: networks that are torch modules, and the kernels in torch operations.
+"""Torch as a device: networks as torch modules, and the kernels in torch operations.
 
-On a CUDA GPU or the CPU, without TensorRT, nvcc or pycuda. Torch is imported here and in
-engines/networks alone, when it is used.
+On a CUDA GPU or the CPU, without TensorRT, nvcc or pycuda: a card's own module, or any network that
+is ONNX or can be made that. Torch is imported here and in engines/networks alone, when it is used.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from engines.card import Card
 from engines.decoders.paf import PafDecoder
 from engines.errors import CardError, DeviceError, WeightsError
 from engines.lane import Argument, Lane, MapShape, Shape
+from engines.letterbox import Rows
 from engines.networks import NETWORKS
 from engines.ondevice import OnDevice
+from engines.onnx import read_onnx
 from engines.torch_kernels import KERNELS
 from engines.weights import Device, Located
 
+DTYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 WARM_UP = 3  # runs before one is recorded: libraries choose their algorithms then
 
 
@@ -42,6 +45,17 @@ def load_torch(device: str) -> Any:
     return torch
 
 
+@contextmanager
+def told(device: str) -> Iterator[None]:
+    """A GPU's failures (RuntimeErrors of torch, as memory that is full) as DeviceError."""
+    try:
+        yield
+    except RuntimeError as error:
+        if device == "cpu" or isinstance(error, DeviceError):
+            raise
+        raise DeviceError(f"The GPU failed: {_first_line(error)}") from error
+
+
 class TorchLane:
     """A Lane on a CUDA stream; on the CPU everything is done at once."""
 
@@ -51,14 +65,10 @@ class TorchLane:
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """On this lane, with the GPU's failures (a RuntimeError, as memory that is full) told."""
-        try:
-            with self._torch.cuda.stream(self._stream), self._torch.inference_mode():
-                yield
-        except RuntimeError as error:
-            if self._stream is None or isinstance(error, DeviceError):
-                raise
-            raise DeviceError(f"The GPU failed: {_first_line(error)}") from error
+        """On this lane, with the GPU's failures told."""
+        torch = self._torch
+        with told(self._device.type), torch.cuda.stream(self._stream), torch.inference_mode():
+            yield
 
     def empty(self, shape: Sequence[int], dtype: DTypeLike) -> Any:
         with self._told():
@@ -67,13 +77,13 @@ class TorchLane:
     def constant(self, value: NDArray[Any]) -> Any:
         with self._told():
             made = self._torch.from_numpy(np.ascontiguousarray(value)).to(self._device, copy=True)
-        if self._stream is not None:
-            self._torch.cuda.synchronize()  # copied on another stream than the one that reads it
+        self.wait()
         return made
 
     def host(self, shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
         pinned = self._stream is not None
-        made = self._torch.empty(tuple(shape), dtype=self._kind(dtype), pin_memory=pinned)
+        with told(self._device.type):
+            made = self._torch.empty(tuple(shape), dtype=self._kind(dtype), pin_memory=pinned)
         # uint32 has few operations in torch; its bits travel as int32.
         array: NDArray[Any] = made.numpy().view(dtype)
         return array
@@ -108,9 +118,10 @@ class TorchLane:
         for _ in range(WARM_UP):
             work()
         self.wait()
-        graph = self._torch.cuda.CUDAGraph()
-        with self._torch.cuda.graph(graph, stream=self._stream):
-            work()
+        with told("cuda"):
+            graph = self._torch.cuda.CUDAGraph()
+            with self._torch.cuda.graph(graph, stream=self._stream):
+                work()
 
         def replay() -> None:
             with self._told():
@@ -125,7 +136,8 @@ class TorchLane:
 
     def fetch(self, value: Any) -> NDArray[Any]:
         self.wait()
-        array: NDArray[Any] = value.cpu().numpy()
+        with self._told():
+            array: NDArray[Any] = value.cpu().numpy()
         return array
 
     def _kind(self, dtype: DTypeLike) -> Any:
@@ -160,15 +172,19 @@ class TorchNetwork:
 
     def __init__(self, torch: Any, module: Any, precision: str, device: str) -> None:
         self._torch = torch
-        names = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
-        if precision not in names:
-            raise WeightsError(f"Torch runs {', '.join(names)}, not {precision}.")
-        self._dtype = getattr(torch, names[precision])
+        if precision not in DTYPES:
+            raise WeightsError(f"Torch runs {', '.join(DTYPES)}, not {precision}.")
+        self._dtype = getattr(torch, DTYPES[precision])
         self._module = module.eval().to(torch.device(device), self._dtype)
+        if device == "cuda":
+            # The order of dimensions that tensor cores take; TF32 would round fp32 to 10 bits.
+            self._module = self._module.to(memory_format=torch.channels_last)
+            torch.backends.cudnn.allow_tf32 = precision != "fp32"
+            torch.backends.cudnn.benchmark = True
 
     def bind(self, lane: Lane, entry: Any, shape: tuple[int, int, int]) -> _Bound:
         assert isinstance(lane, TorchLane)
-        with self._torch.inference_mode():
+        with told(entry.device.type), self._torch.inference_mode():
             probe = self._module(entry[:1].new_zeros(1, 3, *shape[1:]).to(self._dtype))
         heatmaps, pafs = (lane.empty((shape[0], *maps.shape[1:]), np.float32) for maps in probe)
         return _Bound(lane, self._module, self._dtype, entry, heatmaps, pafs)
@@ -182,26 +198,39 @@ def open_torch(
     located: Located,
     device: Device,
     decoder: PafDecoder,
-    height: int,
+    rows: Rows,
     max_people: int | None,
     *,
     live: bool,
     keep_maps: Callable[[], bool] = lambda: False,
 ) -> OnDevice:
-    """An Estimator whose network is the torch module that the weights name."""
+    """An Estimator whose network is the torch module that the weights name, or are made one."""
     torch = load_torch(device)
-    module = load_module(torch, card, located)
-    network = TorchNetwork(torch, module, located.precision, device)
+    if located.weights.network is None:
+        module = load_graph(located)
+    else:
+        module = load_module(torch, card, located)
+    with told(device):
+        network = TorchNetwork(torch, module, located.precision, device)
     return OnDevice(
         lambda: TorchLane(torch, device),
         network,
         decoder,
         card.input,
-        height,
+        rows,
         max_people=max_people,
         live=live,
         keep_maps=keep_maps,
     )
+
+
+def load_graph(located: Located) -> Any:
+    """ONNX or OpenVINO IR as a module."""
+    if located.precision not in DTYPES:
+        raise WeightsError(f"Torch runs {', '.join(DTYPES)}, not {located.precision}.")
+    model, outputs = read_onnx(located), located.weights.outputs
+    graph = import_module("engines.networks.graph")
+    return graph.Graph(model, (outputs["heatmaps"], outputs["pafs"]))
 
 
 def load_module(torch: Any, card: Card, located: Located) -> Any:

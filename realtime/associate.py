@@ -65,9 +65,9 @@ class Sightings:
             if view is None or not len(view.tracks):
                 continue
             tracks, count = view.tracks, len(view.tracks)
-            scale = np.array(rig.cameras[v].size) / view.frame.size
+            scale = rig.cameras[v].scale(view.frame.size)
             seen = tracks.poses.found & ~tracks.filled & (tracks.poses.score > 0)
-            points = (tracks.poses.xy.astype(float) + 0.5) * scale - 0.5
+            points = (tracks.poses.xy.astype(float) + 0.5) / scale - 0.5
             xy[v, :count] = np.where(seen[..., None], points, np.nan)
             score[v, :count] = np.where(seen, tracks.poses.score, 0)
             ids[v, :count] = tracks.id

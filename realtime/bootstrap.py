@@ -55,14 +55,15 @@ class Labeller:
             return None
         rig, shape = self._rig, (len(self._rig), *poses.error.shape)
         xy, score, scale = np.full((*shape, 2), np.nan), np.zeros(shape), np.ones((len(rig), 2))
+        sizes = np.zeros((len(rig), 2))
         for v, view in enumerate(result.views):
             if view is None:
                 continue
-            scale[v] = np.array(rig.cameras[v].size) / view.frame.size
+            scale[v], sizes[v] = rig.cameras[v].scale(view.frame.size), view.frame.size
             there = np.flatnonzero(poses.detections[:, v] >= 0)
             seen = view.tracks.some(poses.detections[there, v])
             own = seen.poses.found & ~seen.filled
-            points = (seen.poses.xy.astype(float) + 0.5) * scale[v] - 0.5
+            points = (seen.poses.xy.astype(float) + 0.5) / scale[v] - 0.5
             xy[v, there] = np.where(own[..., None], points, np.nan)
             score[v, there] = np.where(own, seen.poses.score, 0)
         depths = self._association.depths(poses.xyz.astype(float))
@@ -85,12 +86,12 @@ class Labeller:
         mirror = self._bones.mirror
         off = np.linalg.norm(projected - xy[:, good][:, :, mirror], axis=-1)
         mirrored = (off < sigma) & ~used & (mirror != np.arange(len(mirror)))
-        sizes = np.array([camera.size for camera in rig.cameras])[:, None, None]
-        inside = ((projected >= 0) & (projected <= sizes - 1)).all(-1)
+        pixels = (projected + 0.5) * scale[:, None, None] - 0.5
+        inside = ((pixels >= 0) & (pixels <= sizes[:, None, None] - 1)).all(-1)
         there = np.array([view is not None for view in result.views])[:, None, None]
         state = np.where(inside & there, np.where(used, SEEN, HIDDEN), OUT)
         return Labels(
-            (projected + 0.5) / scale[:, None, None] - 0.5,
+            pixels,
             state,
             mirrored & inside & there,
             float((score[:, good] * used * sure).sum()),

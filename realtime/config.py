@@ -8,7 +8,7 @@ from math import inf
 from pathlib import Path
 from typing import Literal
 
-from realtime.display import has_display
+from realtime.display import has_display, has_terminal
 from realtime.errors import SettingsError
 from realtime.web.address import check_access
 
@@ -96,7 +96,8 @@ class ModelSettings:
     """Arithmetic of the network; auto takes the fastest that there are weights for. fp16 is for
     GPUs; CPUs take bf16 in its place."""
     height: int | None = None
-    """Rows of the network's input: more find smaller people, fewer run faster (model's default)."""
+    """Rows of the network's input: more find smaller people, fewer run faster (model's default;
+    of upright pictures so many more that the network costs as much as with wide ones)."""
     peak_threshold: float | None = None
     """Least confidence of a keypoint (model's default)."""
     limb_threshold: float | None = None
@@ -142,7 +143,7 @@ class OutputSettings:
     """Where the poses go."""
 
     show: bool = field(default_factory=has_display)
-    """Show the poses in a window; q or Esc quits. On by default where there is a display."""
+    """Show the poses in a window; q or Esc quits. The default is whether there is a display."""
     output: Path | None = None
     """Write the pictures with the poses: .mp4, .mkv, .avi, a folder (a .jpg each), or one image."""
     mosaic: bool = False
@@ -172,6 +173,12 @@ class OutputSettings:
     """Show everything live to browsers and programs, at [HOST:]PORT (this computer only)."""
     show3d: bool = False
     """Show the people in space live in a browser: /space of --serve (at 8080 without it)."""
+    stay: bool = field(default_factory=has_terminal)
+    """When files have ended keep the page of --show3d, which plays them again, until Ctrl-C. The
+    default is whether there is a terminal."""
+    ground: Literal["auto", "rig", "off"] = "auto"
+    """The floor of --show3d: z = 0 of the rig where people stand on it, else where they do stand
+    (auto); the rig's; or none."""
     serve_token: str | None = None
     """What others must know to be let in by --serve; needed unless HOST is this computer."""
     jsonl: Path | None = None

@@ -1,4 +1,4 @@
-"""Whether there is a screen to show a window on."""
+"""Whether there is a screen to show a window on, and somebody at a terminal."""
 
 from __future__ import annotations
 
@@ -22,6 +22,12 @@ def has_display() -> bool:
         return True
     # The OpenCV of PyPI speaks X11 alone, on Wayland desktops too (through XWayland).
     return bool(os.environ.get("DISPLAY")) and _answers()
+
+
+def has_terminal() -> bool:
+    """Whether somebody started this by hand, and could end it with Ctrl-C."""
+    # Without a console (pythonw, a service) they are None.
+    return all(one is not None and one.isatty() for one in (sys.stdin, sys.stderr))
 
 
 def check_display() -> None:

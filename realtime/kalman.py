@@ -7,7 +7,10 @@ from numpy.typing import NDArray
 
 from calibration.lens import Doubles
 
-RESTLESS = 10.0  # metres / second^2, by which keypoints of people speed up as a rule
+RESTLESS = 3.3  # metres^2 / second^3: what a second adds to the variance of a keypoint's speed,
+QUICK = 4.0  # and 1 / second: how much more of the speed's square where it is quick
+SUDDEN = 150.0  # metres / second^2, by which limbs of people speed up at most: a kick
+SURPRISE = 3.0  # squared deviations, as many as there are directions, from where on that is likely
 FADING = 0.3  # seconds in which the speed of what is not seen falls to a third
 FASTEST = 3.0  # metres / second, standard deviation of a speed that is not known
 
@@ -22,13 +25,24 @@ def fresh(xyz: Doubles, covariance: Doubles) -> tuple[Doubles, Doubles]:
 
 
 def predicted(state: Doubles, spread: Doubles, seconds: float) -> tuple[Doubles, Doubles]:
-    """The same so much later: nearly constant velocity that fades."""
+    """The same so much later: nearly constant velocity that fades, and wanders more where it is
+    high, as limbs that are quick soon turn.
+    """
     fade = np.exp(-seconds / FADING)
     move = np.eye(6)
     move[:3, 3:] = FADING * (1 - fade) * np.eye(3)
     move[3:, 3:] = fade * np.eye(3)
-    gain = np.concatenate([0.5 * seconds**2 * np.eye(3), seconds * np.eye(3)])
-    return state @ move.T, move @ spread @ move.T + RESTLESS**2 * gain @ gain.T
+    wander = RESTLESS + QUICK * (state[..., 3:] ** 2).sum(-1)
+    grown = np.kron([[seconds**3 / 3, seconds**2 / 2], [seconds**2 / 2, seconds]], np.eye(3))
+    return state @ move.T, move @ spread @ move.T + wander[..., None, None] * grown
+
+
+def surprised(spread: Doubles, far: Doubles, seconds: float) -> Doubles:
+    """(..., 6, 6) wider where points were measured `far` (...), squared deviations, from where they
+    were expected: they have sped up suddenly since (a strong tracking filter, Zhou and Frank 1996).
+    """
+    gain = SUDDEN * np.kron([[0.5 * seconds**2], [seconds]], np.eye(3))
+    return np.where((far > SURPRISE)[..., None, None], spread + gain @ gain.T, spread)
 
 
 def distance(

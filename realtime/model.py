@@ -9,14 +9,14 @@ from engines.card import Card, Precision, load_card
 from engines.download import download_bar
 from engines.errors import UnreachableError
 from engines.shipped import shipped
-from engines.weights import locate
+from engines.weights import Device, locate
 
 DEFAULT = "human-pose-estimation-0001"
 LOG = logging.getLogger(__name__)
 
 
-def usual_model(precision: Precision | Literal["auto"] = "auto") -> Card:
-    """The default, its weights fetched where they are not here.
+def usual_model(precision: Precision | Literal["auto"] = "auto", device: Device = "cpu") -> Card:
+    """The default, its weights for the device fetched where they are not here.
 
     Where they cannot be fetched: a model that comes with the program, told in one sentence;
     WeightsError if there is none.
@@ -24,9 +24,9 @@ def usual_model(precision: Precision | Literal["auto"] = "auto") -> Card:
     card = load_card(DEFAULT)
     try:
         with download_bar() as progress:
-            locate(card, precision, progress=progress)
+            locate(card, precision, device=device, progress=progress)
     except UnreachableError as error:
-        own = shipped(precision)
+        own = shipped(precision, device)
         if own is None:
             raise
         LOG.warning(

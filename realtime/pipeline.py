@@ -16,8 +16,8 @@ from engines.card import Card, load_card
 from engines.decoders.paf import PafSettings
 from engines.download import download_bar
 from engines.engine import Estimator, open_estimator
-from engines.errors import DeviceError, WeightsError
-from engines.letterbox import Letterbox
+from engines.fallback import Spared
+from engines.letterbox import Letterbox, Rows
 from engines.nvidia import choose
 from engines.poses import Candidates, Poses
 from engines.weights import Device, Located, locate
@@ -266,16 +266,20 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         enter_sources(sources, stack)
         model: Model = card
         open_engine: EngineOpener | None = None
+        device: Device | None = None
         if (skeleton := sources[0].skeleton) is not None:
             model = Keypoints("OpenPose JSON", skeleton)
         elif named is None:
-            model = card = usual_model(settings.models.precision)
+            device = choose(settings.models.device)
+            model = card = usual_model(settings.models.precision, device)
         keypoints = model.skeleton.keypoints
         shown = Shown(parse_look(settings.outputs.view, keypoints), keypoints)
         space = None
         if rig is not None:
             names = [source.name for source in sources]
-            space = Space(rig, model.skeleton, names, BUDGET if sources[0].live else inf)
+            budget = BUDGET if sources[0].live else inf
+            ground = settings.outputs.ground
+            space = Space(rig, model.skeleton, names, budget, ground=ground)
             stack.callback(space.close)
         outputs = open_sinks(settings.outputs, sources, settings.sources.source, model, shown, rig)
         if skeleton is None:
@@ -283,7 +287,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             if settings.tracks.track:  # the tracker chooses, by age
                 models = replace(models, max_people=None)
             open_engine = engine_opener(
-                card, models, live=sources[0].live, keep_maps=shown.wants_maps
+                card, models, live=sources[0].live, keep_maps=shown.wants_maps, device=device
             )
         limit = settings.models.max_people
         people = [People(model.skeleton, settings.tracks, limit) for _ in sources]
@@ -313,13 +317,14 @@ class EngineOpener:
     device: Device = "cpu"
 
     def __call__(self) -> Estimator:
-        try:
+        if self.device == "cpu" or self.wanted.device == "cuda":
             return self._open(self.device, self.located)
-        except (DeviceError, WeightsError) as error:
-            if self.device == "cpu" or self.wanted.device == "cuda":
-                raise
-            LOG.warning("%s The CPU is used.", error)
-            return self._open("cpu", _find(self.card, self.wanted, "cpu"))
+        return Spared(partial(self._open, self.device, self.located), self._on_cpu)
+
+    def _on_cpu(self) -> Estimator:
+        # What serves the GPU serves the CPU too, so that nothing is fetched here.
+        located = locate(self.card, self.wanted.precision, download=False)
+        return self._open("cpu", located)
 
     def _open(self, device: Device, located: Located) -> Estimator:
         return open_estimator(
@@ -344,7 +349,8 @@ class EngineOpener:
     def network_size(self, picture: tuple[int, int]) -> tuple[int, int]:
         """(width, height) of the network's input for pictures that all have this size."""
         entry = self.card.input
-        return Letterbox.fit(picture, self.wanted.height or entry.height, entry.stride).network
+        rows = Rows(self.wanted.height or entry.height, asked=self.wanted.height is not None)
+        return Letterbox.fit(picture, rows.of(picture, entry.stride), entry.stride).network
 
 
 def engine_opener(
@@ -353,16 +359,16 @@ def engine_opener(
     *,
     live: bool,
     keep_maps: Callable[[], bool] = lambda: False,
+    device: Device | None = None,
 ) -> EngineOpener:
-    """Finds (or fetches) the model's weights now, for an engine that is opened later."""
-    device, usable = choose(wanted.device, card)
-    located = _find(usable, wanted, device)
-    return EngineOpener(card, located, wanted, live, keep_maps, device)
+    """Finds (or fetches) the model's weights now, for an engine that is opened later.
 
-
-def _find(card: Card, wanted: ModelSettings, device: Device) -> Located:
+    device: where it was chosen already.
+    """
+    device = device or choose(wanted.device)
     with download_bar() as progress:
-        return locate(card, wanted.precision, device=device, progress=progress)
+        located = locate(card, wanted.precision, device=device, progress=progress)
+    return EngineOpener(card, located, wanted, live, keep_maps, device)
 
 
 def _thresholds(card: Card, wanted: ModelSettings) -> PafSettings:

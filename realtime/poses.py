@@ -79,6 +79,7 @@ class Poses3D:
     views: (P, K) how many views it rests on. filled: (P, K) carried over or guided by what came
     before, as fewer than two views agree. detections: (P, V) each person's place among the people
     of each view, -1 = not seen there. refined: whether there was time for all of the refinement.
+    ground: metres along the world's upward axis to the floor, None = not wanted.
     """
 
     skeleton: Skeleton
@@ -89,6 +90,7 @@ class Poses3D:
     filled: NDArray[np.bool_]
     detections: NDArray[np.int64]
     refined: bool = True
+    ground: float | None = None
 
     def __post_init__(self) -> None:
         shape = len(self.id), len(self.skeleton.keypoints)

@@ -66,7 +66,7 @@ class Reconstructor:
         chosen = self._association.follow(expected, people.memory, seen)
         bodies = self._sides.mended(expected, self._gathered(seen, chosen), deadline)
         measured = self._measure(bodies, self._association.depths(expected))
-        views_used, error = self._correct(measured, bodies)
+        views_used, error = self._correct(measured, bodies, seconds)
         self._remember(chosen, seen, measured)
         self._time_views(time, views, bodies)
         chosen, views_used, error = self._welcome(seen, chosen, views_used, error)
@@ -129,8 +129,12 @@ class Reconstructor:
             found.error.reshape(shape),
         )
 
-    def _correct(self, measured: Measured, bodies: Bodies) -> tuple[Indices, Doubles]:
-        """Everybody meets what was measured; (P, K) views that agreed, and their error."""
+    def _correct(
+        self, measured: Measured, bodies: Bodies, seconds: float
+    ) -> tuple[Indices, Doubles]:
+        """Everybody meets what was measured, seconds after the instant before; (P, K) views that
+        agreed, and their error.
+        """
         people = self._people
         known = np.isfinite(people.state[..., 0]) & (self._now - people.sure <= LOST)
         agreed = measured.views >= 2
@@ -141,8 +145,13 @@ class Reconstructor:
         )
         near = both & (off < GATE**2)
         anew = agreed & ~near & (~known | (measured.views >= SURE_VIEWS))
+        # Two views alone may agree on what is wrong.
+        far = np.where(measured.views >= min(SURE_VIEWS, len(self._rig)), off, 0.0)[near]
         people.state[near], people.spread[near] = kalman.updated(
-            people.state[near], people.spread[near], measured.xyz[near], measured.covariance[near]
+            people.state[near],
+            kalman.surprised(people.spread[near], far, seconds),
+            measured.xyz[near],
+            measured.covariance[near],
         )
         people.state[anew], people.spread[anew] = kalman.fresh(
             measured.xyz[anew], measured.covariance[anew]

@@ -13,6 +13,7 @@ from calibration.camera import Rig
 from calibration.errors import CalibrationError
 from engines.skeleton import Skeleton
 from realtime.errors import SourceError
+from realtime.ground import Ground, Wanted
 from realtime.poses import Poses3D, View
 from realtime.reconstruct import Reconstructor
 from realtime.watch import Watch
@@ -24,7 +25,7 @@ class Space:
     """The people of a rig whose cameras are in the order of the sources.
 
     names: of the sources, for what is told to the user. budget: seconds that an instant may take;
-    what is not refined by then stays as it is.
+    what is not refined by then stays as it is. ground: where the floor is.
     """
 
     def __init__(
@@ -34,9 +35,11 @@ class Space:
         names: Sequence[str] = (),
         budget: float = np.inf,
         clock: Callable[[], float] = time.monotonic,
+        ground: Wanted = "auto",
     ) -> None:
         self._rig = rig
         self._reconstructor = Reconstructor(rig, skeleton)
+        self._ground = Ground(rig, skeleton, ground)
         self._watch = Watch(rig, names or [camera.name for camera in rig.cameras])
         self._sizes: dict[str, tuple[int, int]] = {}
         self._budget = budget
@@ -55,6 +58,7 @@ class Space:
             if view is not None:
                 self._check(number, view)
         poses = self._reconstructor.update(moment, views, deadline)
+        poses = replace(poses, ground=self._ground.update(poses))
         self._watch.look(moment, views, poses, self._reconstructor.timing)
         self._instants += 1
         self._unrefined += not poses.refined
@@ -84,13 +88,13 @@ class Space:
             return
         self._sizes[camera.name] = size
         try:
-            camera.scaled(size)
+            camera.scale(size)
         except CalibrationError as error:
             raise SourceError(f"{view.frame.camera} does not fit the rig: {error}") from error
         across, down = (have / want for have, want in zip(size, camera.size, strict=True))
         if abs(across / down - 1) > 1e-6:
             LOG.warning(
-                "%s gives %dx%d pictures, its camera was calibrated for %dx%d: a hundredth or "
-                "less, scaled.",
+                "%s gives %dx%d pictures, its camera was calibrated for %dx%d: taken as cut off at "
+                "the right or below.",
                 *(view.frame.camera, *size, *camera.size),
             )

@@ -99,6 +99,8 @@ class Stats:
         self._age = Spread()
         self._results = self._dropped = self._people = 0
         self._refined: int | None = None  # instants in space
+        self._ids: set[int] = set()  # of people there
+        self._present = 0
         self._first = self._last = 0.0
 
     def add(self, result: Result, now: float) -> None:
@@ -110,6 +112,8 @@ class Stats:
         self._dropped = result.dropped
         if result.poses3d is not None:
             self._refined = (self._refined or 0) + result.poses3d.refined
+            self._ids.update(result.poses3d.id.tolist())
+            self._present += len(result.poses3d)
         for stage, seconds in result.seconds.items():
             self._stages[stage].add(seconds)
         for tally, view in zip(self._tallies, result.views, strict=True):
@@ -131,6 +135,9 @@ class Stats:
             "dropped": self._dropped,
             "people": self._people,
             "refined": self._refined,
+            "in_space": None
+            if self._refined is None
+            else {"ids": len(self._ids), "people": self._present},
             "age": self._age.report() if self._live else None,
             "stages": {name: spread.report() for name, spread in self._stages.items()},
             "sources": [tally.report(self._live) for tally in self._tallies],

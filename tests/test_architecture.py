@@ -28,7 +28,12 @@ ROOMS = {
     "pycuda": {"engines/cuda.py"},
     "tensorrt": {"engines/tensorrt.py", "engines/build.py"},
     "tensorrt_rtx": {"engines/tensorrt.py", "engines/build.py"},
-    "onnx": {"engines/convert_ir.py", "engines/half.py", "engines/build.py"},
+    "onnx": {
+        "engines/convert_ir.py",
+        "engines/half.py",
+        "engines/onnx.py",
+        "engines/networks/",
+    },
 }
 
 

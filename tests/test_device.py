@@ -7,12 +7,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from engines import nvcc, nvidia
 from engines.errors import DeviceError
-from engines.libcuda import find_gpus
+from engines.libcuda import Gpu, find_gpus
 from tests import synth
 from tests.conftest import ROOT
 from tests.engines.drivers import make_driver
@@ -104,12 +106,16 @@ def test_a_gpu_that_cannot_be_used_is_told_of_and_the_cpu_taken(
 
 
 def test_doctor_names_what_a_gpu_lacks_and_the_command(tmp_path: Path) -> None:
-    make_driver(tmp_path / "libcuda.so.1", capabilities=(90, 61))
+    make_driver(tmp_path / "libcuda.so.1", capabilities=(90, 61), cuda=12040)
     done = run(["doctor"], tmp_path, ("-m", "engines"))
     assert "First, compute capability 9.0, 8 GiB: CPU path, as something is missing" in done.stdout
     assert "TensorRT for First is not installed\n" in done.stdout
     assert "-> pip install -r requirements-gpu.txt" in done.stdout
     assert "Second, compute capability 6.1, 9 GiB: too old, CPU path" in done.stdout
+    assert (
+        "the driver is for CUDA 12.4, and TensorRT of requirements-gpu.txt for 13.0" in done.stdout
+    )
+    assert "-> update the driver to 580 or newer" in done.stdout
 
 
 def test_a_runtime_that_fails_when_it_opens_leaves_the_job_to_the_cpu(
@@ -121,7 +127,7 @@ def test_a_runtime_that_fails_when_it_opens_leaves_the_job_to_the_cpu(
     from realtime.config import ModelSettings
 
     card = load_card(str(synth.write_tiny_network(tmp_path, SIZE[1])))
-    monkeypatch.setattr(pipeline, "choose", lambda wanted, card: ("cuda", card))
+    monkeypatch.setattr(pipeline, "choose", lambda wanted: "cuda")
     opened = pipeline.open_estimator
 
     def failing(*given: object, device: str, **options: object) -> object:
@@ -130,6 +136,7 @@ def test_a_runtime_that_fails_when_it_opens_leaves_the_job_to_the_cpu(
         return opened(*given, device=device, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(pipeline, "open_estimator", failing)
+    monkeypatch.setattr("engines.weights.fetch", None)  # nothing is fetched in the middle of a run
     estimator = pipeline.engine_opener(card, ModelSettings(), live=False)()
     estimator.submit([np.zeros((SIZE[1], SIZE[0], 3), np.uint8)])
     assert len(estimator.result()) == 1
@@ -137,3 +144,114 @@ def test_a_runtime_that_fails_when_it_opens_leaves_the_job_to_the_cpu(
     assert "no 5 MiB left. The CPU is used." in caplog.text
     with pytest.raises(DeviceError, match="no 5 MiB left"):
         pipeline.engine_opener(card, ModelSettings(device="cuda"), live=False)()
+
+
+def test_the_usual_model_is_looked_for_where_it_will_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On a machine without a network and with a GPU: asked for once, with weights that it runs."""
+    from engines import card as cards
+    from realtime import pipeline
+    from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
+
+    own = synth.write_tiny_network(tmp_path / "cards", SIZE[1])
+    usual = cards.FOLDER / "human-pose-estimation-0001.toml"
+    (own.parent / usual.name).write_text(usual.read_text())
+    monkeypatch.setattr(cards, "FOLDER", own.parent)
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("POSE_WEIGHTS", raising=False)
+    asked, opened = [], []
+    monkeypatch.setattr(pipeline, "choose", lambda wanted: asked.append(wanted) or "cuda")
+    real = pipeline.open_estimator
+
+    def seen(card: Any, located: Any, *, device: str, **options: Any) -> Any:
+        opened.append((card.name, located.precision, device))
+        return real(card, located, device="cpu", **options)
+
+    monkeypatch.setattr(pipeline, "open_estimator", seen)
+    scene = synth.scene([synth.person((128, 96), 130)], SIZE)
+    picture = synth.write_picture(tmp_path / "one.png", scene)
+    quiet = OutputSettings(show=False, quiet=True)
+    settings = Settings(SourceSettings((str(picture),)), ModelSettings(), outputs=quiet)
+    (result,) = pipeline.stream(settings)
+    assert len(result.views[0].tracks.poses) == 1
+    assert asked == ["auto"]
+    assert opened == [(own.stem, "fp16", "cuda")]
+    assert caplog.text.count("runs instead") == 1
+
+
+def machine(monkeypatch: pytest.MonkeyPatch, lacks: str = "", torch: bool = False) -> None:
+    """One that has all that TensorRT needs, or lacks one thing."""
+
+    def has(name: str) -> object:
+        return None if name == lacks or (name == "torch" and not torch) else name
+
+    def compiler() -> Path:
+        if lacks == "nvcc":
+            raise DeviceError(nvcc.MISSING)
+        return Path("nvcc")
+
+    monkeypatch.setattr(nvidia, "installed", lambda gpu: [] if lacks == "tensorrt" else ["it"])
+    monkeypatch.setattr(nvidia, "find_spec", has)
+    monkeypatch.setattr(nvidia, "find_nvcc", compiler)
+    monkeypatch.setattr(nvidia.shutil, "which", lambda name: name)
+    monkeypatch.setattr("engines.torch.load_torch", lambda device: None)
+
+
+GPU = Gpu(0, "RTX", (8, 9), 24 << 30, 13000)
+LACKS = {
+    "tensorrt": "TensorRT for RTX is not installed; run: pip install -r requirements-gpu.txt",
+    "pycuda": "the package pycuda is not installed; run: pip install -r requirements-gpu.txt",
+    "onnx": "the package onnx is not installed; run: pip install -r requirements-gpu.txt",
+    "nvcc": "run: apt install nvidia-cuda-toolkit",
+}
+
+
+@pytest.mark.parametrize("lacks", LACKS)
+def test_whatever_is_missing_is_one_sentence_with_its_remedy(
+    monkeypatch: pytest.MonkeyPatch, lacks: str
+) -> None:
+    machine(monkeypatch, lacks)
+    with pytest.raises(DeviceError) as caught:
+        nvidia.runtime(GPU)
+    assert str(caught.value).startswith("RTX cannot be used: ")
+    assert LACKS[lacks] in str(caught.value)
+
+
+@pytest.mark.parametrize("lacks", LACKS)
+def test_torch_takes_the_gpu_where_tensorrt_lacks_something(
+    monkeypatch: pytest.MonkeyPatch, lacks: str
+) -> None:
+    machine(monkeypatch, lacks, torch=True)
+    if lacks == "onnx":  # which torch needs too
+        with pytest.raises(DeviceError, match="onnx"):
+            nvidia.runtime(GPU)
+    else:
+        assert nvidia.runtime(GPU) == "PyTorch"
+
+
+def test_a_torch_that_sees_no_gpu_is_no_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, "tensorrt", torch=True)
+
+    def blind(device: str) -> None:
+        raise DeviceError("PyTorch sees no CUDA GPU.")
+
+    monkeypatch.setattr("engines.torch.load_torch", blind)
+    with pytest.raises(DeviceError, match=r"TensorRT for RTX is not installed; run: pip"):
+        nvidia.runtime(GPU)
+
+
+def test_tensorrt_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, torch=True)
+    assert nvidia.runtime(GPU) == "TensorRT"
+
+
+def test_a_compiler_is_asked_for_where_pycuda_must_be_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine(monkeypatch, "pycuda")
+    assert [mend for _, mend in nvidia.lacking(GPU)] == ["pip install -r requirements-gpu.txt"]
+    monkeypatch.setattr(nvidia.shutil, "which", lambda name: None)
+    remedies = [mend for _, mend in nvidia.lacking(GPU)]
+    assert remedies == ["apt install g++", "pip install -r requirements-gpu.txt"]

@@ -181,7 +181,7 @@ def test_a_rig_that_does_not_fit_is_refused(run: Run, tmp_path: Path) -> None:
     assert "calibrated for 1280x720" in said
     code, said = run(tmp_path, sources, "--camera-size", "1280x725")
     assert code == 0
-    assert "a hundredth or less, scaled" in said
+    assert "taken as cut off at the right or below" in said
     small = replace(RIG.cameras[0], size=(640, 360))
     (tmp_path / "rig.toml").write_text(rig_toml(Rig((small, *RIG.cameras[1:]))))
     code, said = run(tmp_path, sources)

@@ -6,6 +6,7 @@ import sys
 
 import tyro
 
+from engines.arguments import refusing
 from engines.errors import EngineError
 from training.errors import TrainingError
 from training.evaluate import EvaluateSettings, evaluate
@@ -19,11 +20,12 @@ INTERRUPTED = 130
 def main() -> int:
     """Run the command that the arguments name; the exit code says how it went."""
     try:
-        settings = tyro.extras.subcommand_cli_from_dict(
-            {"train": TrainSettings, "evaluate": EvaluateSettings, "export": ExportSettings},
-            prog="python -m training",
-            description=__doc__,
-        )
+        with refusing(TrainSettings, EvaluateSettings, ExportSettings):
+            settings = tyro.extras.subcommand_cli_from_dict(
+                {"train": TrainSettings, "evaluate": EvaluateSettings, "export": ExportSettings},
+                prog="python -m training",
+                description=__doc__,
+            )
         match settings:
             case TrainSettings():
                 train(settings)

@@ -13,11 +13,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from engines.card import load_card
+from engines.networks.graph import Graph
+from engines.onnx import read_onnx
 from engines.poses import Image
 from engines.weights import locate
 from training.augment import CROWD, GREY, SCALES, TURN
 from training.batches import Batch
-from training.graph import Graph
 from training.labels import KEYPOINTS, SKELETON, add_labels
 from training.photos import Photo
 from training.teacher import TEACHER, TRUNK
@@ -193,7 +194,7 @@ def torch_teacher(device: str) -> torch.nn.Module:
     """The teacher's fp32 ONNX as a torch module."""
     located = locate(load_card(TEACHER), "fp32", download=False)
     outputs = located.weights.outputs
-    graph = Graph(located.paths[0], (outputs["heatmaps"], outputs["pafs"], TRUNK))
+    graph = Graph(read_onnx(located), (outputs["heatmaps"], outputs["pafs"], TRUNK))
     return graph.eval().to(device)
 
 

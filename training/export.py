@@ -54,7 +54,7 @@ def export(settings: ExportSettings) -> Path:
     forms: list[tuple[Path, ...]] = [(path,)]
     if settings.photos is not None:
         small = settings.output.with_suffix(".xml")
-        forms.insert(0, quantise(path, read_photos(settings.photos), small))
+        forms.append(quantise(path, read_photos(settings.photos), small))
     settings.output.write_text(card_text(forms, figures), encoding="utf-8")
     return settings.output
 
@@ -131,6 +131,7 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
 def card_text(forms: Sequence[tuple[Path, ...]], figures: tuple[int, int, float]) -> str:
     """The card of our own network: the teacher's layout and thresholds, our weights.
 
+    INT8 weights serve every precision: whatever stands before them in `forms` goes before.
     forms: the files of each form of the weights, the graph first.
     """
     teacher = load_card(TEACHER)
@@ -163,7 +164,7 @@ min_score = {own.min_score}
 
 
 def _weights(files: tuple[Path, ...]) -> str:
-    precision = ["bf16", "fp32"] if files[0].suffix == ".onnx" else ["int8"]
+    precision = ["bf16", "fp32"] if files[0].suffix == ".onnx" else ["int8", "bf16", "fp32"]
     lines = []
     for path in files:
         data = path.read_bytes()

@@ -16,6 +16,7 @@ from engines.poses import Image
 from training.batches import Batch
 from training.errors import TrainingError
 from training.muon import Muon
+from training.views import importance
 
 MEAN, SCALE = 128.0, 64.0  # of the network's input, the same for all channels
 SLOW = 0.998  # of the averaged weights stay at each step
@@ -59,7 +60,8 @@ class Student:
         features, maps, _ = self._maps(self.network, batch)
         wanted = self.teachers(torch.as_tensor(batch.features).to(self.device))
         hint = (self.hint(features.float()) - wanted).square().mean()
-        torch.autograd.backward(maps + HINT * hint)
+        loss = (maps * importance(torch.as_tensor(batch.pafs).to(self.device))).mean()
+        torch.autograd.backward(loss + HINT * hint)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
@@ -69,10 +71,10 @@ class Student:
         self.slow.update_parameters(self.network)
         self.step += 1
         self.crops += len(batch.pictures)
-        return float(maps.detach())
+        return float(loss.detach())
 
     def _maps(self, network: PafNet, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Features, weighted L2 to the wanted maps, and the heat maps."""
+        """Features, weighted L2 of each crop to the wanted maps, and the heat maps."""
         pictures = prepared(batch.pictures).to(self.device)
         wanted = [torch.as_tensor(one).to(self.device) for one in (batch.heatmaps, batch.pafs)]
         with torch.autocast(self.device, torch.bfloat16):
@@ -80,7 +82,7 @@ class Student:
             found = network.heads(features)
         # Most of a map is empty; where something is, an error counts for more.
         terms = [
-            ((1 + 8 * want.abs()) * (have.float() - want).square()).sum((1, 2, 3)).mean()
+            ((1 + 8 * want.abs()) * (have.float() - want).square()).sum((1, 2, 3))
             for have, want in zip(found, wanted, strict=True)
         ]
         cells = wanted[0].shape[2] * wanted[0].shape[3]
@@ -95,7 +97,7 @@ class Student:
             heat[:, :-1].cpu().numpy().ravel(),
             np.asarray(torch.as_tensor(batch.heatmaps).cpu())[:, :-1].ravel(),
         )
-        return {"check": float(value), "correlation": float(np.corrcoef(*parts)[0, 1])}
+        return {"check": float(value.mean()), "correlation": float(np.corrcoef(*parts)[0, 1])}
 
     def save(self, path: Path) -> None:
         """Whole or not at all."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from calibration.board import write_board
+from calibration.board import board_toml, write_board
 from calibration.commands.options import BoardOptions
-from calibration.errors import CalibrationError
+from calibration.files import check_free, read_text, set_aside
 from calibration.printed import lay_out, write_sheet
 
 
@@ -23,18 +23,22 @@ class Options:
     paper: Literal["a4", "a3", "letter"] = "a4"
     """Size of the paper."""
     force: bool = False
-    """Write over an old file."""
+    """Replace an old file; board.toml is kept as .bak."""
 
 
 def run(options: Options) -> None:
     """Both files, and what to mind when printing."""
     board = options.board.wanted()
     settings = options.output.with_suffix(".toml")
-    for path in (options.output, settings):
-        if path.exists() and not options.force:
-            raise CalibrationError(f"{path} exists already; choose another name, or say --force.")
-    write_sheet(lay_out(board, options.paper), options.output)
-    write_board(board, settings)
+    sheet = lay_out(board, options.paper)
+    check_free(options.output, force=options.force)
+    known = settings.is_file() and read_text(settings) == board_toml(board)
+    if not known:
+        check_free(settings, force=options.force)
+    write_sheet(sheet, options.output)
+    if not known:
+        set_aside(settings)  # somebody may have mended `square` there
+        write_board(board, settings)
     sys.stdout.write(
         f"{options.output}: {board}\n"
         f"{settings}: the same for --board-file; mend `square` there to what you measure on paper\n"

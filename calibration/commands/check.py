@@ -20,8 +20,12 @@ from calibration.commands.walkers import FootageOptions, check_sources, chosen, 
 from calibration.commands.working import working
 from calibration.errors import CalibrationError
 from calibration.evidence import PLACES
-from calibration.rigfile import read_rig
+from calibration.files import check_free
+from calibration.rigfile import read_offsets, read_rig, write_rig
+from calibration.turned import Mended, mended
 from realtime.config import SourceSettings
+
+GAIN = 0.9  # of the errors that must be left at most for a mended rig to be written
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,11 @@ class Options:
     board: BoardOptions = field(default_factory=BoardOptions)
     timestamps: Path | None = None
     """Table of sync_index, cam_id, frame_index, as --record writes; else frames pair by time."""
+    mend: Path | None = None
+    """Write the rig with all cameras turned and moved a little so that they agree on the people, to
+    this .toml, if that helps. Lenses, frame and scale stay."""
+    force: bool = False
+    """Replace an old file; it is kept as .bak."""
     footage: FootageOptions = field(default_factory=FootageOptions)
 
 
@@ -45,17 +54,43 @@ def run(options: Options) -> bool:
     if len(options.source) < 2:
         raise CalibrationError("A rig needs two cameras at least: give --source for each.")
     cameras = chosen(read_rig(options.rig).cameras, len(options.source), [options.rig])
+    boards = options.board.board is not None or options.board.board_file is not None
+    if options.mend is not None:
+        if boards:
+            raise CalibrationError("--mend goes by people; leave the board out, or --mend.")
+        check_free(options.mend, force=options.force)
     synced = None
     if options.timestamps is not None:
         synced = read_timestamps(options.timestamps, len(cameras))
-    if options.board.board is None and options.board.board_file is None:
+    if boards:
+        found = _by_board(options, cameras, synced)
+    else:
         seen = watch(options.source, cameras, options.footage, synced)
         with working("comparing what cameras see"):
             found = check_people(Rig(tuple(cameras)), seen.crowds)
-    else:
-        found = _by_board(options, cameras, synced)
     sys.stdout.write(report(found, cameras))
+    if options.mend is not None:
+        with working("putting the rig right"):
+            better = mended(Rig(tuple(cameras)), seen.crowds)
+        _mend(options, options.mend, better)
     return not found.bumps
+
+
+def _mend(options: Options, path: Path, found: Mended) -> None:
+    """Write the rig where it got better, and say by how much on people it was not adjusted to."""
+    for camera, *figures in zip(
+        found.rig.cameras, found.before, found.after, found.degrees, found.metres, strict=True
+    ):
+        before, after, degrees, metres = figures
+        sys.stdout.write(
+            f"{camera.name}: {before:.1f} px before, {after:.1f} after turning it by "
+            f"{degrees:.2f} degrees and moving it by {100 * metres:.1f} cm\n"
+        )
+    if not found.after.mean() < GAIN * found.before.mean():
+        sys.stdout.write("The rig is as good as people can tell; nothing is written.\n")
+        return
+    write_rig(found.rig, path, force=options.force, offsets=read_offsets(options.rig))
+    sys.stdout.write(f"{path}\n")
 
 
 def _by_board(

@@ -1,18 +1,21 @@
-"""A rig from videos of a board that several cameras see at once."""
+"""A rig from a board that several cameras see at once, in videos or live."""
 
 from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from calibration.board import Board
+from calibration.boardfile import read_boards
 from calibration.camera import Camera
 from calibration.commands.footage import film
+from calibration.commands.gathering import LiveOptions, gathered
 from calibration.commands.options import BoardOptions
 from calibration.commands.steps import Sync, by_board, by_sound, check_in_step, words
 from calibration.commands.walkers import FootageOptions, record
@@ -26,22 +29,25 @@ from calibration.instep import in_step
 from calibration.lags import in_time
 from calibration.rigfile import read_rig, write_rig
 from realtime.config import ModelSettings, SourceSettings
-from realtime.sources import open_source
+from realtime.frames import Source
+from realtime.sources import open_sources
 
 MUCH = 0.0015  # of the picture's longer side, an RMS that no board in the hand explains
 
 
 @dataclass(frozen=True)
 class Options:
-    """Calibrate where cameras stand, from videos of a board."""
+    """Calibrate where cameras stand, from a board in videos or before live cameras."""
 
-    source: tuple[str, ...]
-    """A video for each camera, in the order of the timestamps' cam_id."""
     intrinsics: tuple[Path, ...]
     """A camera file for each --source, in the same order, or one rig file with all of them."""
     output: Path
     """The rig file to write, a .toml; the board's corners in space go beside it, for `show`."""
+    source: tuple[str, ...] = ()
+    """A video for each camera, in the order of the timestamps' cam_id; or for each a camera
+    (webcam[:N], rtsp://, http://), to be shown the board as you are told."""
     board: BoardOptions = field(default_factory=BoardOptions)
+    live: LiveOptions = field(default_factory=LiveOptions)
     timestamps: Path | None = None
     """Table of sync_index, cam_id, frame_index, as --record writes."""
     sync: Sync | None = None
@@ -50,7 +56,8 @@ class Options:
     motion, how people move (who may carry the board), or audio. The offsets go into the rig file,
     for run.py."""
     origin: int | None = None
-    """Put the world on the board as it lies in this frame (sync_index), Z up."""
+    """Put the world on the board as it lies in this frame (sync_index; of live cameras the board
+    that was taken first is 0), Z up."""
     refine_intrinsics: bool = False
     """Let the lenses move too, near what their files say: for cameras that focus by themselves."""
     step: int = 1
@@ -63,30 +70,92 @@ class Options:
 def run(options: Options) -> None:
     """The rig file, and how well all fits."""
     board = options.board.wanted()
-    check_free(options.output, force=options.force)
+    check_free(options.output, force=options.force, ending=".toml")
     cameras = [camera for path in options.intrinsics for camera in read_rig(path).cameras]
-    if len(cameras) != len(options.source):
+    if options.source:
+        _check_sources(options.source, len(cameras))
+    cameras = named_apart(cameras)
+    boards_file = options.live.boards or options.output.with_suffix(".boards.csv")
+    kept: Path | None = boards_file
+    offsets: dict[str, float] = {}
+    if not options.source:
+        if options.live.boards is None:
+            raise CalibrationError("A rig needs two cameras at least: give --source for each.")
+        boards = read_boards(boards_file, [camera.name for camera in cameras], board)
+        seen = _by_camera(boards, len(cameras))
+    elif (sources := _sources(options, cameras))[0].live:
+        boards = gathered(sources, cameras, board, options.live, boards_file)
+        seen = _by_camera(boards, len(cameras))
+    else:
+        seen, offsets = _recorded(options, cameras, board)
+        kept = None
+    try:
+        with working("putting boards of all cameras together"):
+            located = locate(cameras, seen, board, refine=options.refine_intrinsics)
+    except CalibrationError as error:
+        if kept is None:
+            raise
         raise CalibrationError(
-            f"{len(options.source)} sources need as many cameras, and --intrinsics has "
-            f"{len(cameras)}; give a camera file for each --source, in the same order."
+            f"{error} The boards seen so far are in {kept}; to add to them, give --boards {kept}."
+        ) from error
+    rig = located.rig
+    if options.origin is not None:
+        rig = on_board(located, board, options.origin)
+    write_rig(rig, options.output, force=options.force, offsets=offsets)
+    if options.refine_intrinsics:
+        sys.stdout.write(_lenses(cameras, rig.cameras))
+    write_corners(board_corners(located, rig), options.output)
+    files = [options.output, corners_file(options.output), *filter(None, [kept])]
+    sys.stdout.write(report(located) + ", ".join(map(str, files)) + "\n")
+
+
+def _check_sources(given: Sequence[str], cameras: int) -> None:
+    """CalibrationError unless there is one of its own for each camera."""
+    if cameras != len(given):
+        raise CalibrationError(
+            f"{len(given)} sources need as many cameras, and --intrinsics has "
+            f"{cameras}; give a camera file for each --source, in the same order."
         )
-    for n, source in enumerate(options.source):
-        if source in options.source[:n]:
+    for n, source in enumerate(given):
+        if source in given[:n]:
             raise CalibrationError(
                 f"{source} is given twice; name another --source for each camera."
             )
-    cameras = named_apart(cameras)
+
+
+def _sources(options: Options, cameras: Sequence[Camera]) -> list[Source]:
+    """To be entered where they are live; webcams are asked for the size that lenses are known at.
+
+    CalibrationError where an option does not go with them.
+    """
+    sizes = {camera.size for camera in cameras}
+    size = "{}x{}".format(*sizes.pop()) if len(sizes) == 1 else None
+    live = options.live
+    sources = open_sources(SourceSettings(options.source, camera_size=size, realtime=live.realtime))
+    if sources[0].live and (options.timestamps is not None or options.sync is not None):
+        raise CalibrationError(
+            "Live cameras are paired by the time of capture; leave out --timestamps and --sync."
+        )
+    if not sources[0].live and (live.boards is not None or live.seconds is not None):
+        raise CalibrationError(
+            "--boards and --seconds are for live cameras; to play videos as such, add --realtime."
+        )
+    return sources
+
+
+def _by_camera(boards: Sequence[Mapping[int, Sighting]], cameras: int) -> list[dict[int, Sighting]]:
+    return [{at: one[n] for at, one in enumerate(boards) if n in one} for n in range(cameras)]
+
+
+def _recorded(
+    options: Options, cameras: list[Camera], board: Board
+) -> tuple[list[dict[int, Sighting]], dict[str, float]]:
+    """By camera and instant the boards in videos; by name the offsets of those not in step."""
     sync = _sync(options)
     table = options.timestamps if sync == "timestamps" else None
     synced: list[dict[int, int] | None] = [None] * len(cameras)
     if table is not None:
         synced = list(read_timestamps(table, len(cameras)))
-    for source in options.source:
-        if open_source(SourceSettings((source,))).live:
-            raise CalibrationError(
-                f"{source} is live; record all cameras at once (python run.py --source … --record "
-                "rec/) and give the videos with --timestamps rec/timestamps.csv."
-            )
     behind: list[float] = []
     if sync == "audio":
         behind = by_sound(options.source)
@@ -113,16 +182,7 @@ def run(options: Options) -> None:
                 sys.stdout.write(words(one.name, films[0].name, late, films[0].rate) + "\n")
         seen = in_step([one.seen for one in films], [one.times for one in films], behind)
         seen = [{n: sight for n, sight in own.items() if n % options.step == 0} for own in seen]
-    with working("putting boards of all cameras together"):
-        located = locate(cameras, seen, board, refine=options.refine_intrinsics)
-    rig = located.rig
-    if options.origin is not None:
-        rig = on_board(located, board, options.origin)
-    write_rig(rig, options.output, force=options.force, offsets=offsets)
-    if options.refine_intrinsics:
-        sys.stdout.write(_lenses(cameras, rig.cameras))
-    write_corners(board_corners(located, rig), options.output)
-    sys.stdout.write(report(located) + f"{options.output}, {corners_file(options.output)}\n")
+    return seen, offsets
 
 
 def named_apart(cameras: Sequence[Camera]) -> list[Camera]:

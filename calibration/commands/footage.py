@@ -22,12 +22,14 @@ SMALL = 1280  # pixels of their longer side
 
 
 class Search:
-    """Looks for a board in picture after picture. seen: whether it was found in any."""
+    """Looks for a board in picture after picture. seen: whether it was found in any. quick: see
+    `Finder`.
+    """
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, *, quick: bool = False) -> None:
         self.count = 0
         self.seen = False
-        self._finder = Finder(board)
+        self._finder = Finder(board, quick=quick)
         self._kept: list[Gray] = []
 
     def find(self, image: Image) -> Sighting | None:

@@ -45,8 +45,8 @@ class Options:
     realtime: bool = False
     """Play a video as if it were a camera."""
     show: bool = field(default_factory=has_display)
-    """Of a camera, show the picture with the guidance in a window. On by default where there is a
-    display."""
+    """Of a camera, show the picture with the guidance in a window. The default is whether there
+    is a display."""
     hold: float = 1.0
     """Of a camera, seconds that the board must stand still before a view is taken."""
     camera_size: str | None = None
@@ -58,7 +58,7 @@ class Options:
 def run(options: Options) -> None:
     """The camera file, the chart, the figures and the verdict."""
     board = options.board.wanted()
-    check_free(options.output, force=options.force)
+    check_free(options.output, force=options.force, ending=".toml")
     if not 0 <= options.hold <= 60:
         raise CalibrationError(f"--hold {options.hold} is not between 0 and 60 seconds.")
     settings = SourceSettings(

@@ -60,7 +60,7 @@ class Options:
 def run(options: Options) -> None:
     """The rig file, and how well all fits."""
     _check(options)
-    check_free(options.output, force=options.force)
+    check_free(options.output, force=options.force, ending=".toml")
     if options.intrinsics:
         cameras = [camera for path in options.intrinsics for camera in read_rig(path).cameras]
         cameras = named_apart(chosen(cameras, len(options.source), options.intrinsics))

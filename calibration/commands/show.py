@@ -4,27 +4,42 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import tyro
 
+from calibration.camera import Rig
 from calibration.commands.convert import parse_size
+from calibration.commands.options import BoardOptions
+from calibration.commands.views import Views, pictures_of
 from calibration.corners import Corners, read_corners
 from calibration.errors import CalibrationError, RigError
 from calibration.files import check_free, set_aside, write_texts
 from calibration.formats import read
-from calibration.picture import draw_rig
+from calibration.inview import Placed, draw_view, draw_views, place, straight
+from calibration.panes import Image, below
+from calibration.picture import MARGIN, draw_rig
 from realtime.web.space import still_page
+
+HIGHEST = 1600  # pixels of the cameras' pictures together
+LARGE = 1280  # of one on a page
 
 
 @dataclass(frozen=True)
 class Options:
-    """Draw a rig: its cameras from above and from the side, or as a page to turn."""
+    """Draw a rig: its cameras from above and from the side, or as a page to turn; with --source
+    into their pictures too.
+    """
 
     rig: tyro.conf.Positional[Path]
     """A rig .toml, or whatever `convert` reads."""
+    source: tuple[str, ...] = ()
+    """A video or a camera for each camera of the rig: what it says is drawn into their pictures."""
+    start: int = 0
+    """Which frame of the videos; with a board the first one in which it is looked for."""
+    board: BoardOptions = field(default_factory=BoardOptions)
     output: Path | None = None
     """The picture (.png) or page (.html) to write; else, without --web, RIG.view.png."""
     web: bool = False
@@ -41,35 +56,100 @@ def run(options: Options) -> None:
     """The picture, or the page; corners of boards where `extrinsics` left them beside the rig."""
     if not 0 <= options.port <= 65535:
         raise CalibrationError(f"--port {options.port} is none: 0 to 65535.")
+    output = options.output
+    if output is None and not options.web:
+        named = options.rig if options.rig.name.strip(".") else options.rig.resolve()
+        output = named.with_suffix(".view.png")
+    if output is not None:
+        if output.suffix.lower() not in (".png", ".html"):
+            raise CalibrationError(f"--output {output} must end in .png or .html.")
+        # A picture of a name that nobody chose is only the last one of its kind.
+        check_free(output, force=options.force or options.output is None)
     rig = read(options.rig, parse_size(options.size)).rig
     corners: Corners | None = None
     try:
         corners = read_corners(options.rig) if options.rig.is_file() else None
     except RigError as error:
         sys.stderr.write(f"posestream: {error}\n")
-    output = options.output
-    if output is None and not options.web:
-        output = options.rig.resolve().with_suffix(".view.png")
-    if output is not None:
-        if output.suffix.lower() == ".html":
-            write_texts({output: still_page(rig, corners)}, force=options.force)
-        elif output.suffix.lower() == ".png":
-            check_free(output, force=options.force)
-            done, data = cv2.imencode(".png", draw_rig(rig, corners))
-            assert done
-            try:
+    placed, views = _seen(options, rig)
+    if views is not None:
+        rig = views.rig
+    if output is not None and output.suffix.lower() == ".png":
+        picture = draw_rig(rig, corners)
+        if views is not None:
+            room = picture.shape[1] - 2 * MARGIN, HIGHEST
+            panes = draw_views(rig, views.pictures, room, placed, corners)
+            picture = below(picture, panes.image, MARGIN)
+        done, data = cv2.imencode(".png", picture)
+        assert done
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            if options.output is not None:
                 set_aside(output)
-                output.write_bytes(data.tobytes())
-            except OSError as error:
-                raise CalibrationError(f"{output} cannot be written: {error.strerror}.") from error
-        else:
-            raise CalibrationError(f"--output {output} must end in .png or .html.")
+            output.write_bytes(data.tobytes())
+        except OSError as error:
+            raise CalibrationError(f"{output} cannot be written: {error.strerror}.") from error
+    if (output is None or output.suffix.lower() == ".html") or options.web:
+        page = still_page(rig, corners, _hung(views, placed, corners))
+        if output is not None and output.suffix.lower() == ".html":
+            write_texts({output: page}, force=options.force)
+    if output is not None:
         sys.stdout.write(f"{output}\n")
     if options.web:
         from realtime.web.still import serve_page
 
         with suppress(KeyboardInterrupt):
-            serve_page(still_page(rig, corners), options.port, _announce)
+            serve_page(page, options.port, _announce)
+
+
+def _seen(options: Options, rig: Rig) -> tuple[Placed | None, Views | None]:
+    """The cameras' pictures, and where the rig has the board in them; says how well it fits."""
+    wanted = options.board.board is not None or options.board.board_file is not None
+    if not options.source:
+        if wanted or options.start:
+            raise CalibrationError(
+                "--board and --start go with --source: give one for each camera."
+            )
+        return None, None
+    if len(options.source) != len(rig) or len(rig) < 2:
+        raise CalibrationError(
+            f"{options.rig.name} has {len(rig)} cameras, and there are {len(options.source)} "
+            "sources; give --source for each camera of a rig of two or more."
+        )
+    if options.rig.suffix.lower() != ".toml":
+        raise CalibrationError("--source needs a rig .toml; `convert` makes one of this.")
+    board = options.board.wanted() if wanted else None
+    sizes = {camera.size for camera in rig.cameras}
+    size = sizes.pop() if len(sizes) == 1 else None
+    views = pictures_of(options.rig, options.source, board, options.start, size)
+    placed = place(views.rig, board, views.seen) if board is not None else None
+    if placed is not None:
+        for camera, error in zip(views.rig.cameras, placed.error, strict=True):
+            how = f"board off by {error:.2f} px" if error == error else "board not seen"
+            sys.stdout.write(f"{camera.name:14} {how}\n")
+    return placed, views
+
+
+def _hung(
+    views: Views | None, placed: Placed | None, corners: Corners | None
+) -> list[tuple[bytes, bytes] | None]:
+    """JPEGs for a page, of each camera that gave a picture: with the rig drawn, and straight."""
+    if views is None:
+        return []
+    hung: list[tuple[bytes, bytes] | None] = []
+    for n, picture in enumerate(views.pictures):
+        if picture is None:
+            hung.append(None)
+            continue
+        drawn = draw_view(views.rig, n, picture, LARGE, placed, corners)
+        hung.append((_jpeg(drawn), _jpeg(straight(views.rig.cameras[n], picture))))
+    return hung
+
+
+def _jpeg(picture: Image) -> bytes:
+    done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
+    assert done
+    return data.tobytes()
 
 
 def _announce(url: str) -> None:

@@ -169,8 +169,7 @@ def _crowd(camera: Camera, view: View, instant: int) -> Crowd:
     tracks = view.tracks
     xy = tracks.poses.xy.astype(np.float64)
     if view.frame.poses is None:
-        camera.scaled(view.frame.size)  # RigError where pictures have another shape
-        xy = (xy + 0.5) * (np.array(camera.size) / view.frame.size) - 0.5
+        xy = (xy + 0.5) / camera.scale(view.frame.size) - 0.5
     seen = tracks.poses.found & ~tracks.filled & (tracks.poses.score > 0)
     rows = np.flatnonzero((tracks.id >= 0) & (seen.sum(1) >= COMMON))
     xy = np.where(seen[..., None], xy, np.nan)[rows]

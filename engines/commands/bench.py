@@ -17,7 +17,7 @@ from engines.errors import EngineError
 from engines.letterbox import Letterbox
 from engines.libcuda import usable_gpu
 from engines.machine import processor
-from engines.nvidia import choose
+from engines.nvidia import choose, runtime
 from engines.poses import Image
 from engines.weights import Device, Located, locate
 
@@ -36,7 +36,7 @@ def run(
     """A table: a row a height."""
     card = load_card(model)
     picture = _picture(image)
-    place, card = choose(device, card)
+    place = choose(device)
     with download_bar() as bar:
         located = locate(card, precision, device=place, progress=bar)
     wide, high = picture.shape[1], picture.shape[0]
@@ -61,11 +61,12 @@ def run(
 
 def _where(device: Device, located: Located) -> str:
     """The processor and the runtime that the figures belong to."""
-    if located.weights.network is not None:
-        runtime = f"torch {version('torch')}"
+    gpu = usable_gpu() if device == "cuda" else None
+    if located.weights.network is not None or (gpu and runtime(gpu) == "PyTorch"):
+        what = f"torch {version('torch')}"
     else:
-        runtime = "TensorRT" if device == "cuda" else f"OpenVINO {version('openvino')}"
-    return f"{usable_gpu().name if device == 'cuda' else processor()}, {runtime}"
+        what = "TensorRT" if gpu else f"OpenVINO {version('openvino')}"
+    return f"{gpu.name if gpu else processor()}, {what}"
 
 
 def _picture(image: str | None) -> Image:

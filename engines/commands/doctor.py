@@ -27,6 +27,7 @@ OPENCV = (
     "opencv-python-headless",
     "opencv-contrib-python-headless",
 )
+CUDA = 13000  # what a driver must be for, as drivers say it
 INT8 = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"}  # int8 dot products, as Linux names them
 
 
@@ -136,7 +137,7 @@ def nvidia() -> Iterator[Finding]:
     """The driver, asked itself; there need be none. Then what its GPUs need."""
     from engines.errors import DeviceError
     from engines.libcuda import find_gpus
-    from engines.nvidia import lacking
+    from engines.nvidia import lacking, runtime
 
     try:
         gpus = find_gpus()
@@ -149,9 +150,18 @@ def nvidia() -> Iterator[Finding]:
         if not gpu.usable:
             yield Finding("note", f"{about}: too old, CPU path")
             continue
-        lacks = [Finding("note", f"{gpu.name}: {text}", mend) for text, mend in lacking(gpu)]
-        yield Finding("ok", f"{about}: {'CPU path, as something is missing' if lacks else 'used'}")
-        yield from lacks
+        try:
+            what = f"used, with {runtime(gpu)}"
+        except DeviceError:
+            what = "CPU path, as something is missing"
+        yield Finding("ok", f"{about}: {what}")
+        for text, mend in lacking(gpu):
+            yield Finding("note", f"{gpu.name}: {text}", mend)
+        if gpu.driver < CUDA:
+            text = "the driver is for CUDA {}.{}, and TensorRT of requirements-gpu.txt for 13.0"
+            text = text.format(gpu.driver // 1000, gpu.driver % 1000 // 10)
+            mend = "update the driver to 580 or newer: https://www.nvidia.com/drivers"
+            yield Finding("note", f"{gpu.name}: {text}", mend)
 
 
 def cameras(devices: Path = Path("/dev")) -> Iterator[Finding]:

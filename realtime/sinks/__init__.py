@@ -246,6 +246,7 @@ def _open_server(
         shown,
         announce=not settings.quiet,
         rig=rig,
+        stay=settings.stay if settings.show3d and not sources[0].live else None,
     )
 
 

@@ -20,7 +20,7 @@ from realtime.upright import turned_up
 MILLIMETRES = 1000  # in a metre
 LONGEST = 65_535  # frames that the format counts
 MOST = 4_000_000  # points of a file: ezc3d takes some hundred bytes for each
-STEP = 0.5  # millimetres from one residual to the next; the format has 255 of them
+STEP = 1.0  # millimetres from one residual to the next, 255 at most: ezc3d's header says so too
 
 
 def check_ezc3d() -> None:
@@ -63,8 +63,8 @@ def _part(take: Take, start: int) -> tuple[list[Motion], int]:
 def c3d_bytes(path: Path, take: Take, people: Sequence[Motion], frames: range, rig: Rig) -> bytes:
     """Points `person3:left_knee` in millimetres, Z up.
 
-    A residual is how far off the cameras' pixels are at the point's distance, in steps of half a
-    millimetre up to 127.5; 0 where the point was carried rather than seen, -1 where it is unknown.
+    A residual is how far off the cameras' pixels are at the point's distance, in whole millimetres
+    up to 255; 0 where the point was carried rather than seen, -1 where it is unknown.
     """
     import ezc3d
 

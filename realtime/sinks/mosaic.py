@@ -19,6 +19,7 @@ from realtime.signs import write_caption
 from realtime.sinks.overlay import Overlay
 
 LARGEST = (1920, 1080)  # of the whole picture
+LINE, GREY = 2, 110  # between two views
 
 State = tuple[Result, Look, float]
 
@@ -72,6 +73,11 @@ class Mosaic(Overlay):
             picture = write_caption(self._view(number, view, result.poses3d), name)
             top, left = (high - picture.shape[0]) // 2, (wide - picture.shape[1]) // 2
             cell[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+        # Dark pictures, and cells without one, would run into each other.
+        for row in range(1, rows):
+            canvas[row * high : row * high + LINE] = GREY
+        for column in range(1, self._columns):
+            canvas[:, column * wide : column * wide + LINE] = GREY
         canvas.flags.writeable = False
         frame = replace(
             first.frame,

@@ -37,12 +37,12 @@ def open_space(
     takes: list[TakeFile] = []
     turn = turned_up(upwards(rig), 1)
     if settings.trc is not None:
-        takes.append(TakeFile("--trc", settings.trc, partial(trc_files, turn=turn)))
+        takes.append(TakeFile("--trc", settings.trc, partial(trc_files, turn=turn), ".trc"))
     if settings.c3d is not None:
         check_ezc3d()
         takes.append(TakeFile("--c3d", settings.c3d, partial(c3d_files, rig=rig)))
     if settings.bvh is not None:
-        takes.append(TakeFile("--bvh", settings.bvh, partial(bvh_files, turn=turn)))
+        takes.append(TakeFile("--bvh", settings.bvh, partial(bvh_files, turn=turn), ".bvh"))
     if takes:
         yield TakeSink(takes, Recording(skeleton, source.rate), taken)
 

@@ -76,25 +76,26 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def listen(address: Address, option: str = "--serve") -> socket.socket:
+def listen(address: Address, option: str | None = None) -> socket.socket:
     """A socket that takes connections; OutputError, of the option, says why there is none."""
     host = "127.0.0.1" if address.loopback and ":" not in address.host else address.host
     try:
         family, *_, target = socket.getaddrinfo(host, address.port, type=socket.SOCK_STREAM)[0]
         listener = socket.create_server(target[:2], family=family, backlog=128)
     except (OSError, UnicodeError) as error:
-        raise OutputError(f"{option} {_why(address, error)}") from error
+        given = option or f"--serve {address}"
+        raise OutputError(f"{given}{_why(address, error)}") from error
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     return listener
 
 
 def _why(address: Address, error: OSError | UnicodeError) -> str:
     if isinstance(error, socket.gaierror | UnicodeError):
-        return f"{address}: there is no host {address.host}; 0.0.0.0 is this computer."
+        return f": there is no host {address.host}; 0.0.0.0 is this computer."
     if error.errno == errno.EADDRINUSE:
-        return f"{address}: port {address.port} is in use; choose another one."
+        return f": port {address.port} is in use; choose another one."
     if error.errno == errno.EACCES:
-        return f"{address}: port {address.port} needs more rights; choose one above 1023."
+        return f": port {address.port} needs more rights; choose one above 1023."
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"{address}: {address.host} is not an address of this computer."
-    return f"{address} does not work: {error.strerror or error}."
+        return f": {address.host} is not an address of this computer."
+    return f" does not work: {error.strerror or error}."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import socket
 import time
 from collections import deque
@@ -15,26 +14,33 @@ from importlib.resources import files
 from threading import Lock
 
 from aiohttp import WSMsgType, hdrs, web
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.log import ws_logger
 from aiohttp.typedefs import Handler
 
 from realtime.errors import SettingsError
 from realtime.lines import result_lines
 from realtime.look import Look, Shown, looks, parse_look
 from realtime.poses import Result
+from realtime.reproject import Reprojection
 from realtime.web.figures import Figures
-from realtime.web.guard import HEADERS, Guard
+from realtime.web.guard import Guard
 from realtime.web.mailbox import Mailbox
 from realtime.web.painter import jpeg
+from realtime.web.replay import OVER, Replay
 from realtime.web.space import space_line
+from realtime.web.wire import (
+    GRACE,
+    Door,
+    add_headers,
+    quiet_logger,
+    send_all,
+    text_frame,
+    transport_of,
+)
 
 WAITING = 8  # results on their way to the loop
 LINES = 64  # lines that wait for a client; a slower one misses the oldest
 RATE = 30  # pictures a second, at most
 DEAD = 10.0  # seconds in which a client takes nothing until it is let go
-GRACE = 0.5  # seconds for clients to take the last lines and to say good-bye
-MOST = 200  # connections at a time, lest strangers use up the files that the run may open
 CLOSING = b"\r\n--frame\r\n"  # browsers show a picture when they see where the next one begins
 
 
@@ -55,12 +61,15 @@ class Server:
         clock: Callable[[], float] = time.monotonic,
         *,
         space: str | None = None,
+        replay: Replay | None = None,
+        bodies: Reprojection | None = None,
     ) -> None:
         self._listener = listener
         self._guard = Guard(token)
         self._header = header.encode()
         self._space = space.encode() if space else None
-        self._shown = shown
+        self._replay = replay
+        self._shown, self._bodies = shown, bodies
         self._clock = clock
         self._figures = Figures(model, sources)
         self._page, self._space_page = (
@@ -92,6 +101,17 @@ class Server:
         """End `run`, and with it every connection, in a second at most."""
         self._call(self._stopping.set)
 
+    def end(self) -> None:
+        """There are no more results: pages may play the people in space again."""
+        self._call(self._end)
+
+    def _end(self) -> None:
+        self._take()
+        if self._replay is not None:
+            self._replay.over = True
+            for box in self._onlookers:
+                box.put(OVER)
+
     def run(self) -> None:
         """Serve; everything is closed when it returns."""
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
@@ -108,6 +128,7 @@ class Server:
         app.router.add_get("/ws", self._get_lines)
         app.router.add_get("/space", self._get_space_page)
         app.router.add_get("/space/ws", self._get_space)
+        app.router.add_get("/space/recording", self._get_recording)
         app.router.add_get("/pictures", self._get_pictures)
         app.router.add_get(r"/video/{view:\d{1,3}}", self._get_video)
         app.router.add_get("/video", self._get_video)
@@ -156,8 +177,10 @@ class Server:
                     for box in self._readers:
                         if not box.pass_on(packed):
                             box.put(line)
-            if self._onlookers and result.poses3d is not None:
+            if (self._onlookers or self._replay) and result.poses3d is not None:
                 people = space_line(result).encode()
+                if self._replay is not None:
+                    self._replay.add(people)
                 for box in self._onlookers:
                     box.put(people)
         self._fresh.set()
@@ -168,17 +191,17 @@ class Server:
             await self._fresh.wait()
             self._fresh.clear()
             began = self._clock()
-            views = self._newest.views if self._newest else ()
+            newest = self._newest
             wanted = [
-                (n, view, look, groups.get(look, set()), self._pages.get(look, set()))
-                for n, (view, groups) in enumerate(zip(views, self._watchers, strict=False))
+                (n, look, groups.get(look, set()), self._pages.get(look, set()))
+                for n, groups in enumerate(self._watchers)
                 for look in {*groups, *self._pages}
             ]
-            for n, view, look, watchers, pages in wanted:
-                if view is not None and (watchers or pages):
+            for n, look, watchers, pages in wanted:
+                if newest and newest.views[n] and (watchers or pages):
                     shown = self._shown
                     picture = await asyncio.to_thread(
-                        jpeg, view, look or shown.look, shown.threshold
+                        jpeg, newest, n, look or shown.look, shown.threshold, self._bodies
                     )
                     for box in pages:
                         box.put(n.to_bytes(2, "big") + picture)
@@ -248,7 +271,15 @@ class Server:
         """The cameras and the skeleton, then a line an instant: the people in space."""
         if self._space is None:
             raise web.HTTPNotFound(text="Nobody is found in space without --rig.\n")
-        return await self._follow(request, self._onlookers, LINES, WSMsgType.TEXT, self._space)
+        over = [OVER] if self._replay is not None and self._replay.over else []
+        first = self._space, *over
+        return await self._follow(request, self._onlookers, LINES, WSMsgType.TEXT, *first)
+
+    async def _get_recording(self, _: web.Request) -> web.Response:
+        """All lines of the people in space, when the run is over."""
+        if self._replay is None:
+            raise web.HTTPNotFound(text="Nothing is kept to be played again.\n")
+        return web.Response(body=self._replay.lines(), content_type="application/x-ndjson")
 
     async def _get_views(self, _: web.Request) -> web.Response:
         keypoints = self._shown.keypoints
@@ -280,7 +311,7 @@ class Server:
         if view >= len(self._watchers):
             raise web.HTTPNotFound(text=f"There are {len(self._watchers)} pictures.\n")
         look = self._look(request)
-        transport = _transport(request)
+        transport = transport_of(request)
         response = web.StreamResponse(
             headers={hdrs.CONTENT_TYPE: "multipart/x-mixed-replace; boundary=frame"}
         )
@@ -316,85 +347,24 @@ class Server:
         group: set[Mailbox],
         capacity: int,
         kind: WSMsgType,
-        first: bytes | None = None,
+        *first: bytes,
     ) -> web.WebSocketResponse:
         """Send what comes for the group; what the client says is not listened to."""
-        transport = _transport(request)
+        transport = transport_of(request)
         ws = web.WebSocketResponse(timeout=GRACE, heartbeat=DEAD, compress=False, max_msg_size=4096)
         try:
             await ws.prepare(request)
         except ValueError as error:  # aiohttp's of a Sec-WebSocket-Key that is not ASCII
             raise web.HTTPBadRequest(text="This is not a WebSocket handshake.\n") from error
         with self._joined(group, capacity, transport) as box:
-            if first is not None:
-                box.put(first)
-            else:
+            for item in first:
+                box.put(item)
+            if not first:
                 self._fresh.set()
-            sending = asyncio.create_task(_send(ws, box, kind, transport))
+            sending = asyncio.create_task(send_all(ws, box, kind, transport))
             try:
                 async for _ in ws:
                     pass
             finally:
                 sending.cancel()
         return ws
-
-
-class Door(asyncio.Protocol):
-    """Hands a new connection to the server, or ends it where there are MOST already."""
-
-    def __init__(self, server: web.Server) -> None:
-        self._server = server
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if len(self._server.connections) >= MOST:
-            transport.close()
-            return
-        handler = self._server()
-        transport.set_protocol(handler)
-        handler.connection_made(transport)
-
-
-def _transport(request: web.Request) -> asyncio.Transport:
-    if request.transport is None:
-        raise ConnectionResetError
-    return request.transport
-
-
-def text_frame(text: bytes) -> bytes:
-    """A WebSocket message of a server as it goes over the wire (RFC 6455, section 5.2)."""
-    if len(text) < 126:
-        return bytes([0x81, len(text)]) + text
-    if len(text) < 1 << 16:
-        return bytes([0x81, 126]) + len(text).to_bytes(2, "big") + text
-    return bytes([0x81, 127]) + len(text).to_bytes(8, "big") + text
-
-
-async def _send(
-    ws: web.WebSocketResponse, box: Mailbox, kind: WSMsgType, transport: asyncio.Transport
-) -> None:
-    try:
-        async for item in box:
-            await ws.send_frame(item, kind)  # the heartbeat ends a wait without end
-        async with asyncio.timeout(GRACE):
-            await ws.close(code=1001, message=b"the run has ended")
-    except (ConnectionError, TimeoutError):
-        transport.abort()
-
-
-async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(HEADERS)
-
-
-def quiet_logger() -> logging.Logger:
-    """Defects are logged; what strangers send that is not HTTP is their own affair, and so are
-    the subprotocols that they ask for.
-    """
-    ws_logger.setLevel(logging.ERROR)
-    logger = logging.getLogger("posestream.web")
-    logger.filters = [_is_ours]
-    return logger
-
-
-def _is_ours(record: logging.LogRecord) -> bool:
-    error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, HttpProcessingError | web.RequestPayloadError | ConnectionError)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -35,12 +37,19 @@ def space_line(result: Result) -> str:
         for identity, xyz, filled in zip(poses.id, poses.xyz, poses.filled, strict=True):
             points = [None if p[0] != p[0] else [round(x, 4) for x in p] for p in xyz.tolist()]
             people.append({"id": int(identity), "xyz": points, "filled": np.flatnonzero(filled)})
-    line = {"time": round(result.time, 6), "people": people}
+    ground = None if poses is None else poses.ground
+    line = {"time": round(result.time, 6), "ground": ground, "people": people}
     return json.dumps(line, separators=(",", ":"), default=np.ndarray.tolist)
 
 
-def still_page(rig: Rig, corners: Corners | None = None) -> str:
-    """The page of a rig alone, whole in itself; corners: of boards, coloured by residual."""
+def still_page(
+    rig: Rig,
+    corners: Corners | None = None,
+    pictures: Sequence[tuple[bytes, bytes] | None] = (),
+) -> str:
+    """The page of a rig alone, whole in itself; corners: of boards, coloured by residual. pictures:
+    two JPEGs for each camera, one to look at and one without distortion to hang before it.
+    """
     step = grid_step(0.6 * reach(rig))
     many = "1 camera" if len(rig) == 1 else f"{len(rig)} cameras"
     scene: dict[str, Any] = {**_cameras(rig), "reach": round(reach(rig), 4), "step": step}
@@ -51,6 +60,11 @@ def still_page(rig: Rig, corners: Corners | None = None) -> str:
         scene["about"] += (
             f"; {len(corners)} board corners, green 0 px to red {worst(corners):.2f} px and more"
         )
+    for camera, both in zip(scene["cameras"], pictures, strict=False):
+        if both is not None:
+            camera["picture"], camera["hung"] = (
+                f"data:image/jpeg;base64,{b64encode(one).decode()}" for one in both
+            )
     # No name of a camera may end the element that holds it.
     text = json.dumps(scene, separators=(",", ":")).replace("<", "\\u003c")
     page = (files("realtime.web") / "space.html").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from aiohttp.typedefs import Handler
 
 from realtime.web.address import Address, listen
 from realtime.web.guard import Guard
-from realtime.web.server import add_headers, quiet_logger
+from realtime.web.wire import add_headers, quiet_logger
 
 
 def serve_page(page: str, port: int, ready: Callable[[str], None]) -> None:
@@ -18,7 +18,7 @@ def serve_page(page: str, port: int, ready: Callable[[str], None]) -> None:
 
     ready: told the address once it can be opened. OutputError where the port cannot be had.
     """
-    listener = listen(Address("127.0.0.1", port), "--port")
+    listener = listen(Address("127.0.0.1", port), f"--port {port}")
     guard = Guard(None)
 
     @web.middleware

@@ -54,8 +54,8 @@ def residuals(rig: Rig, result: Result, row: int) -> Doubles:
             off[v] = np.nan
             continue
         seen = view.tracks.poses.found[place] & ~view.tracks.filled[place]
-        scale = np.array(rig.cameras[v].size) / view.frame.size
-        off[v] -= (view.tracks.poses.xy[place] + 0.5) * scale - 0.5
+        scale = rig.cameras[v].scale(view.frame.size)
+        off[v] -= (view.tracks.poses.xy[place] + 0.5) / scale - 0.5
         off[v, ~seen] = np.nan
     return off
 

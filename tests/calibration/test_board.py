@@ -239,3 +239,20 @@ def test_the_size_of_a_real_chessboard_is_told(data: Path) -> None:
         pictures.append(np.asarray(half, np.uint8))
     asked = replace(CHESS, columns=5, rows=7)
     assert "7x4 inner corners fit" in str(better_board(asked, pictures))
+
+
+def test_another_sheet_of_the_same_board_keeps_its_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["board", "--board", "charuco", "--columns", "5", "--rows", "4", "--square", "0.03"]
+    assert main([*words, "--output", f"{tmp_path}/b.pdf"]) == 0
+    assert main([*words, "--output", f"{tmp_path}/b.png"]) == 0
+    before = (tmp_path / "b.toml").read_text()
+    other = [*words[:-1], "0.035"]
+    (tmp_path / "b.png").unlink()
+    capsys.readouterr()
+    assert main([*other, "--output", f"{tmp_path}/b.png"]) == 2
+    assert "b.toml exists already" in capsys.readouterr().err
+    assert not (tmp_path / "b.png").exists()
+    assert main([*other, "--output", f"{tmp_path}/b.png", "--force"]) == 0
+    assert (tmp_path / "b.toml.bak").read_text() == before

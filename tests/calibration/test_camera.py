@@ -112,9 +112,26 @@ def test_a_scaled_camera_sees_the_same_in_another_size() -> None:
     half = one.scaled((640, 360))
     np.testing.assert_allclose(half.project(POINTS), (one.project(POINTS) + 0.5) / 2 - 0.5)
     assert one.scaled(one.size) is one
-    assert one.scaled((1280, 724)).size == (1280, 724)  # within a hundredth
     with pytest.raises(RigError, match=r"1280x720 pictures, but 720x1280 have another shape"):
         one.scaled((720, 1280))
+
+
+@pytest.mark.parametrize(
+    ("size", "scale"),
+    [
+        ((1272, 720), (1, 1)),  # columns are missing
+        ((1280, 724), (1, 1)),  # rows are too many
+        ((636, 360), (0.5, 0.5)),  # made smaller and cut off
+        ((853, 480), (853 / 1280, 2 / 3)),  # what rounding leaves
+    ],
+)
+def test_pictures_of_nearly_the_shape_were_cut_off_not_drawn_out(
+    size: tuple[int, int], scale: tuple[float, float]
+) -> None:
+    own = camera().scaled(size)
+    assert own.size == size
+    want = (camera().project(POINTS) + 0.5) * scale - 0.5
+    np.testing.assert_allclose(own.project(POINTS), want, atol=1e-9)
 
 
 @pytest.mark.parametrize(

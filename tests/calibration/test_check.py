@@ -17,6 +17,7 @@ from calibration.commands.check import verdict
 from calibration.errors import BoardError, CalibrationError
 from calibration.evidence import beyond
 from calibration.rigfile import read_rig, write_rig
+from calibration.turned import mended
 from tests.calibration.boards import CHARUCO, CHESS
 from tests.calibration.cameras import ring
 from tests.calibration.test_extrinsics import waved
@@ -143,6 +144,52 @@ def test_what_tells_nothing_is_refused() -> None:
         check_board(truth, [board[0], {}, board[2]], CHARUCO)
     with pytest.raises(BoardError, match="upside down"):
         check_board(truth, board, replace(CHESS, columns=8))
+
+
+def shaken(rig: Rig, degrees: float) -> Rig:
+    """All cameras turned, each to another side."""
+    axes = np.random.default_rng(4).normal(size=(len(rig), 3))
+    pairs = zip(rig.cameras, axes, strict=True)
+    return Rig(tuple(turned(one, degrees, tuple(axis)) for one, axis in pairs))
+
+
+def test_a_rig_that_is_off_a_little_is_put_right_by_people() -> None:
+    truth = ring(4, radius=5.0)
+    wrong = shaken(truth, 0.8)
+    found = mended(wrong, replace(WALK, instants=30).crowds(truth))
+    assert found.after.mean() < 0.8 * found.before.mean()
+    # Nothing tells a turn of all cameras together: it is how they stand to each other that counts.
+    for a, b in ((0, 1), (1, 2), (0, 3)):
+        want, was, now = (
+            rig.rotations[b] @ rig.rotations[a].T for rig in (truth, wrong, found.rig)
+        )
+        assert angles([now], [want])[0] < 0.25 < 0.8 < angles([was], [want])[0]
+    apart = np.linalg.norm(found.rig.centres - truth.centres, axis=1)
+    assert apart.max() < 0.05
+
+
+def test_a_good_rig_does_not_get_better() -> None:
+    truth = ring(4, radius=5.0)
+    found = mended(truth, replace(WALK, instants=30).crowds(truth))
+    assert found.after.mean() > 0.9 * found.before.mean()
+
+
+def test_real_people_put_a_rig_right(
+    tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = data / "shelf-dev"
+    sources = [word for n in range(5) for word in ("--source", str(folder / f"cam{n}"))]
+    wanted = tmp_path / "mended.toml"
+    more = [*sources, "--step", "10", "--mend", str(wanted)]
+    write_rig(shaken(read_rig(folder / "rig.toml"), 0.7), tmp_path / "shaken.toml")
+    main(["check", str(tmp_path / "shaken.toml"), *more])
+    assert str(wanted) in capsys.readouterr().out
+    pairs = (0, 1), (1, 2), (2, 3), (3, 4)
+    rigs = [read_rig(one) for one in (folder / "rig.toml", tmp_path / "shaken.toml", wanted)]
+    want, was, now = ([one.rotations[b] @ one.rotations[a].T for a, b in pairs] for one in rigs)
+    assert np.mean(angles(now, want)) < 0.7 * np.mean(angles(was, want))
+    assert main(["check", str(wanted), *more]) == 2  # before any work
+    assert "mended.toml exists already" in capsys.readouterr().err
 
 
 def test_real_people(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -162,7 +162,10 @@ def test_bad_timestamps_are_explained(
 ) -> None:
     write_rig(ring(2), tmp_path / "lenses.toml")
     (tmp_path / "t.csv").write_text(table)
-    words = "extrinsics --board charuco --columns 5 --rows 4 --square 0.05 --source a --source b"
+    words = "extrinsics --board charuco --columns 5 --rows 4 --square 0.05"
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).touch()
+        words += f" --source {tmp_path / name}"
     words += f" --intrinsics {tmp_path}/lenses.toml --output {tmp_path}/rig.toml"
     assert main([*words.split(), "--timestamps", str(tmp_path / "t.csv")]) == 2
     assert says in capsys.readouterr().err

@@ -16,12 +16,14 @@ import pytest
 from calibration.__main__ import main
 from calibration.camera import Camera
 from calibration.commands.live import guided
+from calibration.commands.screen import open_screen
+from calibration.detect import Finder
 from calibration.rigfile import read_rig
 from engines.poses import Image
 from realtime.errors import SourceError
 from realtime.sources.live import LiveSource
 from realtime.sources.webcam import WebcamConnector
-from tests.calibration.boards import CHARUCO, photograph, pose
+from tests.calibration.boards import CHARUCO, CHESS, photograph, pose
 from tests.conftest import ROOT
 from tests.realtime.clips import write
 from tests.realtime.screens import press, screen, screenshot, wait_for, window
@@ -82,6 +84,21 @@ def test_a_webcam_is_calibrated_in_words_where_there_is_no_display(
     assert np.allclose(np.diag(found.matrix)[:2], (450, 449), rtol=0.03)
 
 
+@pytest.mark.parametrize("wide", [960, 1920])
+def test_a_chessboard_is_found_quickly_where_it_is(wide: int) -> None:
+    """The same camera with pixels twice as fine."""
+    scale = wide / 480
+    matrix = np.array([[450.0 * scale, 0, wide / 2], [0, 450 * scale, wide * 3 / 8], [0, 0, 1]])
+    camera = Camera("c", (wide, wide * 3 // 4), matrix)
+    turn, shift = pose((0.3, -0.2, 0.1), (0.03, 0.02, 0.6), CHESS)
+    gray = photograph(CHESS, camera, turn, shift)
+    found = Finder(CHESS, quick=True).find(gray)
+    assert found is not None
+    off = np.linalg.norm(found.xy - camera.project(CHESS.points @ turn.T + shift), axis=1)
+    assert off.max() < 0.3
+    assert Finder(CHESS, quick=True).find(np.full_like(gray, 90)) is None
+
+
 def test_views_outlive_a_camera_that_is_unplugged(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SourceError, match="There is no camera"):
         guided(source(filmed([], 1, lost=True)), CHARUCO, 0.1, show=False, fisheye=False)
@@ -138,3 +155,19 @@ def test_the_window_shows_the_guidance_and_q_ends_with_a_calibration(tmp_path: P
             child.kill()
     assert child.returncode == 0
     assert "verdict" in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="terminals of Unix")
+def test_enter_in_the_terminal_ends_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keyboard, terminal = os.openpty()
+    with os.fdopen(terminal) as stdin, os.fdopen(keyboard, "w") as fingers:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        words = open_screen("cam", "view", show=False)
+        assert "Enter ends it" in capsys.readouterr().err
+        assert words.key() == ""
+        fingers.write("\n")
+        fingers.flush()
+        wait_for(lambda: words.key() == "q")
+        assert words.key() == ""

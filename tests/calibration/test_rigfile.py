@@ -9,6 +9,7 @@ import pytest
 
 from calibration.camera import Rig
 from calibration.errors import CalibrationError, RigError
+from calibration.files import check_free
 from calibration.rigfile import read_rig, rig_toml, write_rig
 from tests.calibration.cameras import FISHEYE, LENSES, camera, ring
 
@@ -77,3 +78,16 @@ def test_what_is_wrong_is_one_sentence(tmp_path: Path, text: str, words: str) ->
     assert "\n" not in str(caught.value)
     with pytest.raises(RigError, match="There is no rig file"):
         read_rig(tmp_path / "none.toml")
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.toml").mkdir()
+    check_free(tmp_path / "new" / "rig.toml", force=False, ending=".toml")
+    for path, says in (
+        (tmp_path / "rig.txt", "must end in .toml"),
+        (tmp_path / "file" / "rig.toml", "file cannot be written to"),
+        (tmp_path / "folder.toml", "it is a folder"),
+    ):
+        with pytest.raises(CalibrationError, match=says):
+            check_free(path, force=True, ending=".toml")

@@ -151,9 +151,11 @@ def test_the_command_writes_a_picture_or_a_page(
     words = ["show", str(tmp_path / "rig.toml")]
     assert main(words) == 0
     assert cv2.imread(str(tmp_path / "rig.view.png")).shape[1] > 1000
-    assert main(words) == 2
+    assert main(words) == 0
+    named = [*words, "--output", str(tmp_path / "rig.view.png")]
+    assert main(named) == 2
     assert "exists already" in capsys.readouterr().err
-    assert main([*words, "--force"]) == 0
+    assert main([*named, "--force"]) == 0
     assert (tmp_path / "rig.view.png.bak").exists()
     assert main([*words, "--output", str(tmp_path / "rig.html")]) == 0
     assert "20 board corners" in (tmp_path / "rig.html").read_text()
@@ -164,7 +166,7 @@ def test_the_command_writes_a_picture_or_a_page(
         port = str(taken.getsockname()[1])
         capsys.readouterr()
         assert main([*words, "--web", "--port", port]) == 2
-    assert f"--port 127.0.0.1:{port}: port {port} is in use" in capsys.readouterr().err
+    assert f"--port {port}: port {port} is in use" in capsys.readouterr().err
 
 
 def test_a_page_is_not_ended_by_a_name() -> None:

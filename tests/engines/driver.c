@@ -15,7 +15,7 @@ int cuDeviceGetCount(int *count)
 
 int cuDriverGetVersion(int *version)
 {
-    *version = 13000;
+    *version = CUDA;
     return 0;
 }
 

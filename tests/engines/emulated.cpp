@@ -1,9 +1,11 @@
 // A driver whose GPU is the CPU: what pycuda and engines/cuda.py ask for, done as late as a GPU may
 // do it. Work on a stream waits until somebody waits for it; what is recorded is not run; memory is
 // checked; a call without a context, or one that may not be made while recording, fails as on a GPU.
+// What is done is written down, and it can be told to break, for good, at some piece of work.
 // The kernels are those of host.cpp.
 #include "host.cpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -14,7 +16,8 @@
 #include <tuple>
 #include <vector>
 
-enum { OK = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_CONTEXT = 201, NOT_FOUND = 500, CAPTURING = 900 };
+enum { OK = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_CONTEXT = 201, NOT_FOUND = 500,
+       LAUNCH_FAILED = 719, CAPTURING = 900 };
 static const size_t MEMORY = 64 << 20; // so that it can be full
 using Work = std::function<int()>;
 using Graph = std::vector<Work>;
@@ -27,11 +30,18 @@ struct Stream {
 static std::map<uintptr_t, size_t> memory, pinned;
 static std::vector<Stream *> streams;
 static thread_local int contexts = 0;
-static long launches = 0, replays = 0;
+static long launches = 0, replays = 0, recordings = 0;
+static long until = 0; // pieces of work before it breaks
+static int broken = OK;
+static std::string done;
 
 extern "C" long emulated_live() { return (long)(memory.size() + pinned.size()); }
 extern "C" long emulated_launches() { return launches; }
 extern "C" long emulated_replays() { return replays; }
+extern "C" long emulated_recordings() { return recordings; }
+extern "C" void emulated_break(long after) { until = after; }
+extern "C" const char *emulated_done() { return done.c_str(); } // "<stream>:<what> " in order
+extern "C" void emulated_forget() { done.clear(); }
 extern "C" int emulated_contexts() { return contexts; }
 
 static bool inside(const std::map<uintptr_t, size_t> &all, uintptr_t at, size_t size)
@@ -55,10 +65,15 @@ static int finish(Stream *stream)
 {
     Graph work;
     work.swap(stream->waiting);
-    for (auto &one : work)
+    for (auto &one : work) {
+        if (until && !--until)
+            broken = LAUNCH_FAILED;
+        if (broken)
+            return broken;
         if (int code = one())
             return code;
-    return OK;
+    }
+    return broken;
 }
 
 // What no stream does: not without a context, not while recording, and after all that waits.
@@ -71,17 +86,22 @@ static int at_once(const Work &work)
     for (auto *stream : streams)
         if (int code = finish(stream))
             return code;
-    return work();
+    return broken ? broken : work();
 }
 
-static int later(Stream *stream, Work work)
+static int later(Stream *stream, const char *what, Work work)
 {
     if (!contexts)
         return INVALID_CONTEXT;
     if (!stream)
         return INVALID_VALUE;
-    (stream->recording ? stream->recorded : stream->waiting).push_back(std::move(work));
-    return OK;
+    size_t place = std::find(streams.begin(), streams.end(), stream) - streams.begin();
+    std::string name = std::to_string(place) + ":" + what + " ";
+    (stream->recording ? stream->recorded : stream->waiting).push_back([=] {
+        done += name;
+        return work();
+    });
+    return broken;
 }
 
 template <class... Given, size_t... N>
@@ -174,7 +194,7 @@ int cuLaunchKernel(void *one, unsigned gx, unsigned gy, unsigned gz, unsigned bx
     const std::string buffer((char *)extra[1], *(size_t *)extra[3]);
     const int shape[] = {(int)gx, (int)gy, (int)gz, (int)bx, (int)by, (int)bz};
     std::vector<int> kept(shape, shape + 6);
-    return later((Stream *)stream, [=] {
+    return later((Stream *)stream, ((Function *)one)->name, [=] {
         ++launches;
         ((Function *)one)->run(kept.data(), buffer.data());
         return OK;
@@ -227,15 +247,17 @@ int cuMemcpyDtoH_v2(void *to, uintptr_t from, size_t size)
 // Asynchronous copies need page-locked memory to be asynchronous.
 int cuMemcpyHtoDAsync_v2(uintptr_t to, const void *from, size_t size, void *stream)
 {
-    return later((Stream *)stream, [=] { return copy((void *)to, from, size, (void *)to, from); });
+    return later((Stream *)stream, "up",
+                 [=] { return copy((void *)to, from, size, (void *)to, from); });
 }
 int cuMemcpyDtoHAsync_v2(void *to, uintptr_t from, size_t size, void *stream)
 {
-    return later((Stream *)stream, [=] { return copy(to, (void *)from, size, (void *)from, to); });
+    return later((Stream *)stream, "down",
+                 [=] { return copy(to, (void *)from, size, (void *)from, to); });
 }
 int cuMemsetD8Async(uintptr_t at, unsigned char value, size_t size, void *stream)
 {
-    return later((Stream *)stream, [=] {
+    return later((Stream *)stream, "zero", [=] {
         return inside(memory, at, size) ? (memset((void *)at, value, size), OK) : INVALID_VALUE;
     });
 }
@@ -258,6 +280,7 @@ int cuStreamBeginCapture_v2(void *stream, int mode)
     if (!contexts || mode != 1 || !stream)
         return INVALID_VALUE;
     ((Stream *)stream)->recording = true;
+    ++recordings;
     ((Stream *)stream)->recorded.clear();
     return OK;
 }
@@ -274,10 +297,9 @@ int cuGraphInstantiateWithFlags(void **recorded, void *graph, unsigned long long
 int cuGraphLaunch(void *recorded, void *stream)
 {
     ++replays;
-    for (auto &one : *(Graph *)recorded)
-        if (int code = later((Stream *)stream, one))
-            return code;
-    return OK;
+    auto &waiting = ((Stream *)stream)->waiting;
+    waiting.insert(waiting.end(), ((Graph *)recorded)->begin(), ((Graph *)recorded)->end());
+    return contexts ? broken : INVALID_CONTEXT;
 }
 int cuGraphDestroy(void *graph) { return delete (Graph *)graph, OK; }
 int cuGraphExecDestroy(void *recorded) { return delete (Graph *)recorded, OK; }

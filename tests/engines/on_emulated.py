@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import logging
+import os
 import sys
+from collections import deque
 
 import numpy as np
 import pytest
@@ -16,17 +19,20 @@ from engines.card import load_card  # noqa: E402
 from engines.cuda import Cuda  # noqa: E402
 from engines.decoders.paf import PafDecoder  # noqa: E402
 from engines.errors import DeviceError  # noqa: E402
+from engines.fallback import Spared  # noqa: E402
 from engines.frame import Frame  # noqa: E402
 from engines.lane import Bound, Buffer, Lane  # noqa: E402
-from engines.letterbox import Letterbox  # noqa: E402
+from engines.letterbox import Letterbox, Rows  # noqa: E402
 from engines.libcuda import usable_gpu  # noqa: E402
 from engines.ondevice import OnDevice  # noqa: E402
+from engines.poses import Candidates, Poses  # noqa: E402
 from tests import synth  # noqa: E402
-from tests.gpu.report import Still  # noqa: E402
+from tests.gpu.measure import Still  # noqa: E402
 
 CARD = load_card("human-pose-estimation-0001")
 SIZE = (240, 160)
 BOX = Letterbox.fit((480, 320), 160, 8)
+DRIVER.emulated_done.restype = ctypes.c_char_p
 PARSER = PafDecoder(CARD.skeleton, 8, CARD.paf_channels, CARD.settings)
 
 
@@ -62,7 +68,7 @@ def same(cuda: Cuda) -> None:
 def stream(cuda: Cuda) -> None:
     """The estimator with two sets in flight, and nothing left behind when it closes."""
     maps = crowd(2)
-    estimator = OnDevice(cuda.lane, Still([maps]), PARSER, CARD.input, 160, close=cuda.close)
+    estimator = OnDevice(cuda.lane, Still([maps]), PARSER, CARD.input, Rows(160), close=cuda.close)
     picture = np.zeros((320, 480, 3), np.uint8)
     estimator.submit([picture])
     for _ in range(4):
@@ -84,6 +90,128 @@ def overflow(cuda: Cuda) -> None:
     oracle = PARSER.evidence(heat, pafs, BOX)
     np.testing.assert_array_equal(ours.peaks, oracle.peaks)
     np.testing.assert_array_equal(ours.pairs, oracle.pairs)
+
+
+class Marking:
+    """A network that leaves a mark of its own where it is run."""
+
+    def bind(self, lane: Lane, entry: Buffer, shape: tuple[int, int, int]) -> Bound:
+        bound = Still([crowd(1)] * shape[0]).bind(lane, entry, shape)
+        mark = lane.empty((1,), np.uint8)
+        bound.enqueue = lambda: lane.zero(mark)  # type: ignore[method-assign]
+        return bound
+
+    def close(self) -> None:
+        pass
+
+
+def done() -> list[list[str]]:
+    """What has been done since this was last asked, as [stream, what]."""
+    words = DRIVER.emulated_done().decode().split()
+    DRIVER.emulated_forget()
+    return [word.split(":") for word in words]
+
+
+def order(cuda: Cuda) -> None:
+    """Each set is one graph on a stream of its own, and nothing waits before a result is asked."""
+    estimator = OnDevice(cuda.lane, Marking(), PARSER, CARD.input, Rows(160), close=cuda.close)
+    pictures = [np.zeros((320, 480, 3), np.uint8)] * 2
+    for _ in range(2):  # the graphs are recorded
+        estimator.submit(pictures)
+        estimator.result()
+    done()
+    replays = DRIVER.emulated_replays()
+    estimator.submit(pictures)
+    estimator.submit(pictures)
+    assert DRIVER.emulated_replays() == replays + 2
+    assert done() == []
+    frame = ["up", "letterbox", "zero", "zero", "zero", "peaks", "limbs", *["down"] * 5]
+    streams = []
+    for _ in range(2):
+        estimator.result()
+        found = done()
+        assert [what for _, what in found] == frame
+        streams.append({stream for stream, _ in found})
+    assert [len(one) for one in streams] == [1, 1]
+    assert streams[0] != streams[1]
+    estimator.close()
+
+
+def shapes(cuda: Cuda) -> None:
+    """Recorded once for each size and number of pictures; the memory of a few is kept."""
+    estimator = OnDevice(cuda.lane, Marking(), PARSER, CARD.input, Rows(160), close=cuda.close)
+
+    def run(count: int, wide: int) -> int:
+        before = DRIVER.emulated_recordings()
+        for _ in range(2):  # each on its lane
+            estimator.submit([np.zeros((320, wide, 3), np.uint8)] * count)
+        for _ in range(2):
+            found = estimator.result()
+            assert len(found) == count
+            assert all(len(estimator.decode(one)) == 1 for one in found)
+        return int(DRIVER.emulated_recordings() - before)
+
+    asked = [(1, 480), (1, 480), (2, 480), (1, 480), (1, 482), (2, 480)]
+    assert [run(*one) for one in asked] == [2, 0, 2, 0, 2, 0]
+    held = []
+    for wide in range(484, 496, 2):
+        assert run(1, wide) == 2
+        held.append(DRIVER.emulated_live())
+    assert held[1:] == held[:1] * 5
+    estimator.close()
+
+
+class Numpy:
+    """The CPU's estimator, of the maps that are on the GPU."""
+
+    depth = 1
+
+    def __init__(self) -> None:
+        self.flying: deque[int] = deque()
+
+    def submit(self, images: list[np.ndarray]) -> None:
+        self.flying.append(len(images))
+
+    def result(self) -> list[Candidates]:
+        return [PARSER.evidence(*crowd(1), BOX) for _ in range(self.flying.popleft())]
+
+    def decode(self, candidates: Candidates) -> Poses:
+        return PARSER.decode(candidates)
+
+    def close(self) -> None:
+        pass
+
+
+def breaks(cuda: Cuda) -> None:
+    """A GPU that breaks with two sets in flight: a sentence, and the CPU does them, in order."""
+    said: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger("engines").addHandler(handler)
+
+    def opened() -> OnDevice:
+        return OnDevice(cuda.lane, Marking(), PARSER, CARD.input, Rows(160), close=cuda.close)
+
+    estimator = Spared(opened, Numpy)
+    picture = np.zeros((320, 480, 3), np.uint8)
+    for count in (1, 2):
+        estimator.submit([picture] * count)
+    for n in range(6):
+        if n == 3:
+            DRIVER.emulated_break(5)  # within the work that was submitted
+        found = estimator.result()
+        assert len(found) == 1 + n % 2
+        assert all(len(estimator.decode(one)) == 1 for one in found)
+        estimator.submit([picture] * (1 + n % 2))
+    assert len(said) == 1, said
+    assert said[0].startswith("The GPU failed: cuStreamSynchronize failed")
+    assert said[0].endswith(" The CPU is used.")
+    estimator.close()
+    assert DRIVER.emulated_contexts() == 0
+    gc.collect()
+    sys.stdout.write("passed\n")
+    sys.stdout.flush()
+    os._exit(0)  # the memory of a broken GPU cannot be given back
 
 
 class Waits:

@@ -47,6 +47,9 @@ def test_a_profile_holds_all_usual_pictures() -> None:
     assert most == (8, 3, 368, 864)
     wider = Profile.usual(8, 1, (256,)).widened((2, 368, 1000))
     assert wider == Profile(2, (256, 368), (144, 1000))
+    assert wider.holds(Profile.of((2, 368, 1000)))
+    for shape in [(3, 368, 1000), (2, 376, 1000), (2, 248, 1000), (2, 368, 1008), (2, 368, 136)]:
+        assert not wider.holds(Profile.of(shape))
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
@@ -95,6 +98,72 @@ def test_a_plan_is_built_once_for_everything_that_it_depends_on(
     facts = json.loads(first.path.with_suffix(".json").read_text())
     assert facts["key"]["version"] == rtx.__version__
     assert facts["key"]["library"] == "tensorrt_rtx"
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_the_network_in_the_box_becomes_a_plan(rtx: Any, own_cache: None, precision: Any) -> None:
+    """Its enlargements take their sizes from other maps, which TensorRT must work out."""
+    card = load_card("pafnet")
+    _, plan, content = plan_for(card, locate(card, precision), Profile.usual(8, 2, (128,)), None)
+    weights = {"fp32": 17.8e6, "fp16": 8.9e6, "int8": 4.5e6}[precision]
+    assert weights < len(content) < weights + 8e6
+    assert plan.read() == content
+
+
+def test_a_plan_that_holds_what_is_wanted_is_taken_before_one_is_built(
+    rtx: Any, tiny: tuple[Card, Located], caplog: pytest.LogCaptureFixture
+) -> None:
+    """What `build` made for two heights and eight cameras serves a run of one."""
+    card, located = tiny
+    large, small = Profile.usual(8, 8, (192, 256)), Profile.usual(8, 4, (192,))
+    _, built, _ = plan_for(card, located, large, None)
+    caplog.clear()
+    _, taken, content = plan_for(card, located, small, None, least=Profile.of((2, 192, 344)))
+    assert (taken, content) == (built, built.read())
+    assert "Building the" not in caplog.text
+    _, own, _ = plan_for(card, located, small, None, least=Profile.of((9, 192, 344)))
+    assert own.profile == small
+    # Of two that hold it, the one that is made for less.
+    assert plan_for(card, located, large, None, least=Profile.of((1, 192, 344)))[1] == own
+    own.path.write_bytes(b"damaged")
+    assert plan_for(card, located, large, None, least=Profile.of((1, 192, 344)))[1] == built
+    own.path.with_suffix(".json").write_text('{"key": {"profile": {"batch": "many"}}}')
+    assert plan_for(card, located, large, None, least=Profile.of((1, 192, 344)))[1] == built
+
+
+def test_a_run_takes_what_the_command_built(
+    rtx: Any, tiny: tuple[Card, Located], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And builds anew, wider, for pictures that no plan holds; what runs it is not TensorRT's."""
+    from engines import nvidia
+    from engines.__main__ import main
+    from engines.commands import build as command
+
+    monkeypatch.setattr(command, "_gpu", lambda: None)
+    assert main(["build", str(tmp_path / "tiny.toml"), "--heights", "192", "256"]) == 0
+    bound = []
+
+    class Engine:
+        def __init__(self, library: Any, plan: bytes, outputs: dict[str, str]) -> None:
+            self.plan = plan
+
+        def bind(self, lane: Any, entry: Any, shape: Any) -> Any:
+            bound.append((self, shape))
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(nvidia, "TensorRt", Engine)
+    card, located = tiny
+    network = nvidia.Planned(card, located, None, 192)  # type: ignore[arg-type]
+    network.load()
+    for shape in [(1, 192, 344), (4, 192, 256), (5, 192, 344), (2, 192, 344)]:
+        network.bind(None, None, shape)  # type: ignore[arg-type]
+    network.close()
+    assert len(list(plan_folder().glob("*.plan"))) == 2
+    first, second, third, fourth = (engine for engine, _ in bound)
+    assert first is second is fourth
+    assert first.plan != third.plan
 
 
 def test_a_plan_that_was_changed_is_never_read(rtx: Any, tiny: tuple[Card, Located]) -> None:

@@ -18,8 +18,8 @@ import pytest
 from engines.card import Card, NetworkInput, load_card
 from engines.decoders.paf import PafDecoder
 from engines.errors import DeviceError
-from engines.frame import MOST, PAIRS, Frame
-from engines.letterbox import Letterbox
+from engines.frame import MOST, PAIRS, Frame, _tell_of_crowds
+from engines.letterbox import Letterbox, Rows
 from engines.ondevice import OnDevice
 from engines.poses import Candidates, Floats, Image, Poses
 from tests import synth
@@ -169,7 +169,11 @@ def test_any_maps_are_the_oracles(open_lane: OpenLane, high: int, wide: int, sam
 
 
 @pytest.mark.parametrize("crowded", ["peaks", "pairs"])
-def test_more_than_the_tables_hold_is_parsed_by_numpy(open_lane: OpenLane, crowded: str) -> None:
+def test_more_than_the_tables_hold_is_parsed_by_numpy(
+    open_lane: OpenLane, crowded: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told once, whatever comes."""
+    _tell_of_crowds.cache_clear()
     rng = np.random.default_rng(1)
     heat = np.zeros((19, 46, 82), np.float32)
     step = 2 if crowded == "peaks" else 5
@@ -185,6 +189,9 @@ def test_more_than_the_tables_hold_is_parsed_by_numpy(open_lane: OpenLane, crowd
     assert peaks == MOST if crowded == "peaks" else len(oracle.pairs) > PAIRS
     assert lane.fetched == 2
     assert_same_candidates(full, oracle)
+    frame.start(black(box, 2))
+    assert_same_candidates(frame.result()[1], oracle)
+    assert caplog.text.count("parsed on the CPU") == 1
     assert len(empty.peaks) == len(empty.pairs) == 0
 
 
@@ -203,7 +210,7 @@ class Onnx:
 
 def on_host(open_lane: OpenLane, card: Card, network: HostNetwork, height: int) -> OnDevice:
     parser = PafDecoder(card.skeleton, 8, card.paf_channels, card.settings)
-    return OnDevice(open_lane, network, parser, card.input, height)
+    return OnDevice(open_lane, network, parser, card.input, Rows(height))
 
 
 def test_real_photos_of_many_sizes_give_the_people_of_the_cpu_path(

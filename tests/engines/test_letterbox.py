@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines.letterbox import WIDEST, Letterbox
+from engines.letterbox import WIDEST, Letterbox, Rows
 from engines.poses import Image
 
 sizes = st.tuples(st.integers(1, 5000), st.integers(1, 5000))
@@ -75,6 +75,17 @@ def test_a_strip_of_a_picture_does_not_eat_the_memory() -> None:
     assert Letterbox.fit((5000, 10), 368, 8).network == (WIDEST * 368, 368)
     assert Letterbox.fit((10, 5000), 368, 8).network == (8, 368)
     assert Letterbox.fit((1, 1), 368, 8).network == (368, 368)
+
+
+def test_upright_pictures_get_more_rows_where_nobody_asks_for_some() -> None:
+    usual = Rows(256, asked=False)
+    for picture in ((1920, 1080), (640, 480), (500, 500)):
+        assert usual.of(picture) == 256
+    assert usual.of((1080, 1920)) == 455  # as many pixels as the same picture lying
+    assert usual.of((480, 640), 32) == 352
+    assert usual.of((501, 500 + 2), 32) == 256
+    assert usual.of((10, 5000)) == 455, "a strip does not eat the memory"
+    assert Rows(256).of((1080, 1920)) == 256
 
 
 def test_pictures_of_many_sizes_make_few_networks() -> None:

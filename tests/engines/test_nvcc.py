@@ -18,11 +18,15 @@ def _cache(own_cache: None) -> None:
 
 
 @pytest.mark.parametrize("capability", [(7, 5), (8, 6), (9, 0)])
-def test_every_kernel_compiles(capability: tuple[int, int]) -> None:
+def test_every_kernel_compiles_without_a_warning(
+    capability: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     try:
         find_nvcc()
     except DeviceError as error:
         pytest.skip(str(error))
+    strict = ("-Werror", "all-warnings", "-Xcompiler", "-Wall,-Wextra,-Werror")
+    monkeypatch.setattr(nvcc, "OPTIONS", (*nvcc.OPTIONS, *strict))
     for source in KERNELS.glob("*.cu"):
         path = cubin(source.stem, capability)
         code = path.read_bytes()

@@ -13,7 +13,7 @@ from engines.card import Card, load_card
 from engines.decoders.paf import PafDecoder
 from engines.engine import open_estimator
 from engines.errors import CardError, DeviceError
-from engines.letterbox import Letterbox
+from engines.letterbox import Letterbox, Rows
 from engines.openvino import OpenVino
 from engines.poses import Poses
 from engines.weights import Located, locate
@@ -100,7 +100,7 @@ def test_a_first_size_is_exact_and_others_are_bucketed(card: Card, located: Loca
 
     network = Recorder(card, located, live=False)
     decoder = PafDecoder(card.skeleton, 8, card.paf_channels, card.settings)
-    estimator = BottomUp(network, decoder, card.input, 192, None)
+    estimator = BottomUp(network, decoder, card.input, Rows(192), None)
     for size in ((200, 150), *((100 + n, 192) for n in range(60)), (200, 150)):
         estimator.submit([np.zeros((size[1], size[0], 3), np.uint8)])
         estimator.result()

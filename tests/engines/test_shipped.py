@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,15 @@ def test_only_for_the_precisions_it_has(folder: Path, precision: cards.Precision
     [own] = (cards.load_card(name) for name in cards.card_names() if not name.startswith("human"))
     serves = any(precision in form.precision for form in own.weights)
     assert (shipped(precision) is not None) == serves
+
+
+def test_what_a_gpu_cannot_run_is_not_shipped_for_one(folder: Path) -> None:
+    """Engines are built in fp16, which a card with INT8 alone does not serve."""
+    assert shipped(device="cuda") is not None
+    path = next(path for path in folder.glob("*.toml") if not path.stem.startswith("human"))
+    path.write_text(re.sub(r"precision = \[.*\]", 'precision = ["int8"]', path.read_text()))
+    assert shipped() is not None
+    assert shipped(device="cuda") is None
 
 
 def test_in_the_folder_of_the_packages_weights_too(folder: Path) -> None:

@@ -3,11 +3,17 @@
     python -m tests.gpu.run [--wheels FOLDER] [--network NAME] [--dry]
 
 Compiles the kernels, compares them with the numpy path, runs the recorded work, and prints tables:
-milliseconds of each part, frames a second, memory, and the floors that the hardware sets. Needs
-torch with CUDA and nvcc; downloads nothing. Packages that are not installed come from --wheels:
-there, pip download --no-binary pycuda pycuda platformdirs puts them, on a machine that is like it.
-Whatever cannot be run is listed with the reason at the end. --dry goes through all that a CPU can
-do (torch's form of the kernels) with tiny shapes; its figures mean nothing.
+milliseconds of each part, frames a second, memory, the floors that the hardware sets, and whether
+the goals are reached. Needs torch with CUDA, and nvcc for the CUDA kernels; downloads nothing.
+Whatever cannot be run is listed with the reason at the end.
+
+Packages that are not installed come from --wheels, pycuda as source, which is compiled here:
+
+    pip download -d FOLDER --no-deps --no-binary pycuda pycuda==2026.1
+    pip download -d FOLDER --no-deps --only-binary :all: --python-version 3.12 \
+        --platform manylinux2014_x86_64 platformdirs pytools mako markupsafe siphash24
+
+--dry goes through all that a CPU can do, with tiny shapes: its figures mean nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +27,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-PACKAGES = ("platformdirs", "pycuda")
+PACKAGES = ("platformdirs", "pycuda")  # the others that are needed come with torch or them
 
 
 def install(wheels: Path) -> str | None:
@@ -44,7 +50,7 @@ def install(wheels: Path) -> str | None:
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "pip", "install", "--no-index", "--no-build-isolation"),
-                *("--find-links", str(wheels), *missing),
+                *("--no-binary", "pycuda", "--find-links", str(wheels), *missing),
             ],
             env={**os.environ, "HOME": scratch, "LIBRARY_PATH": scratch, "PATH": path},
             capture_output=True,
@@ -70,14 +76,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.gpu.run", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--wheels", type=Path, help="folder with packages that may be missing")
-    parser.add_argument("--network", help="of engines/networks (default: our own, if there is one)")
+    parser.add_argument(
+        "--network", help="of engines/networks, with random weights (default: the one in the box)"
+    )
     parser.add_argument("--dry", action="store_true", help="what a CPU can do; no measurement")
     given = parser.parse_args()
     trouble = install(given.wheels) if given.wheels else None
-    from tests.gpu.report import Wanted
     from tests.gpu.report import main as report
 
-    return report(Wanted(given.network, given.dry), trouble)
+    return report(given.network, given.dry, trouble)
 
 
 if __name__ == "__main__":

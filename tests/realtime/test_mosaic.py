@@ -52,6 +52,15 @@ def test_everybody_is_drawn_where_each_camera_sees_them() -> None:
     assert (plain != picture).any()
 
 
+def test_views_are_told_apart_where_all_is_black() -> None:
+    result = seen()
+    gone = replace(result, views=(None, *result.views[1:3], None))
+    picture = Mosaic(NAMES).pictures(gone)[0][1]
+    assert (picture[200:500, 958:962].max(0) > 90).any()
+    assert (picture[538:542, 1200:].max(1) > 90).any()
+    assert not picture[700:1000, 1000:].any()
+
+
 def test_a_camera_that_is_out_leaves_its_cell_black() -> None:
     result = seen()
     gone = replace(result, views=(None, *result.views[1:]))

@@ -144,11 +144,11 @@ def test_the_video_shows_each_camera_with_its_poses() -> None:
 def test_a_picture_is_made_once_for_all_and_only_for_somebody(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    made: list[View] = []
+    made: list[Result] = []
 
-    def counted(view: View, *more: Any) -> bytes:
-        made.append(view)
-        return original(view, *more)
+    def counted(result: Result, *more: Any) -> bytes:
+        made.append(result)
+        return original(result, *more)
 
     original = server.jpeg
     monkeypatch.setattr(server, "jpeg", counted)
@@ -169,7 +169,7 @@ def test_a_picture_is_made_once_for_all_and_only_for_somebody(
             for reader in readers:
                 while (await anext(reader))[0, 0, 0] < 150:
                     pass
-            assert [view for view in made if view is last.views[0]] == [last.views[0]]
+            assert [one for one in made if one is last] == [last]
             assert len(made) == before + 1
             for stream in streams:
                 stream.close()

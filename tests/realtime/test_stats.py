@@ -21,6 +21,7 @@ from realtime.pipeline import stream
 from realtime.poses import Result, View
 from realtime.sinks.stats import StatsSink
 from realtime.stats import Spread, Stats
+from tests.realtime.instants import instant
 from tests.realtime.results import Origin, files_at_most, grey, tracks
 from tests.synth import person, scene, write_tiny_network, write_video
 
@@ -94,6 +95,15 @@ def test_frames_rates_drops_and_ages() -> None:
         "fps": pytest.approx(29 / 3.8, abs=0.01),
     }
     assert (right["frames"], right["dropped"]) == (15, 4)
+
+
+def test_people_in_space_are_counted() -> None:
+    stats = Stats([Origin()])
+    assert stats.report()["in_space"] is None
+    for ids in ([3], [3, 5], [], [5]):
+        poses = instant([np.zeros((25, 3))] * len(ids), ids).poses3d
+        stats.add(Result(0, (view("clip", 0),), {}, poses3d=poses), 0.0)
+    assert stats.report()["in_space"] == {"ids": 2, "people": 4}
 
 
 def test_a_file_has_no_age_and_its_steps_are_no_drops() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from engines.errors import EngineError
 from realtime.sinks.web import WebSink
-from realtime.web import server
+from realtime.web import server, wire
 from tests.realtime.results import grey, result, tracks
 from tests.realtime.serving import HEADER, TOKEN, following, play, serving, settles, until
 from tests.synth import person
@@ -234,7 +234,7 @@ async def _read(ws: aiohttp.ClientWebSocketResponse) -> None:
 
 
 def test_there_is_an_end_to_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "MOST", 5)
+    monkeypatch.setattr(wire, "MOST", 5)
 
     async def work(sink: WebSink, client: aiohttp.ClientSession, url: str) -> None:
         where = ("127.0.0.1", sink.address.port)

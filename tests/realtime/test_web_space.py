@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
 import aiohttp
+import cv2
 import numpy as np
 import pytest
 
 from calibration.view import sight, upwards
 from engines.skeleton import named_skeleton
 from realtime.config import OutputSettings
+from realtime.draw import id_colour
 from realtime.errors import SettingsError
 from realtime.poses import Result
 from realtime.sinks.json3d import openpose_json3d
 from realtime.sinks.web import WebSink
 from realtime.space import Space
 from realtime.web.address import Address
+from realtime.web.replay import Replay
 from realtime.web.space import space_header, space_line
 from tests.bodies import BODY25, body, sightings
 from tests.browser import CHROMIUM, browser
@@ -68,6 +72,33 @@ def test_cameras_and_people_as_lines() -> None:
     assert [one["id"] for one in line["people"]] == [0, 1]
     assert line["people"][0]["xyz"][3] is None
     assert np.allclose(line["people"][1]["xyz"], result.poses3d.xyz[1], atol=1e-4)
+
+
+def test_the_pictures_of_the_cameras_show_the_people_in_space() -> None:
+    """Where they were put together wrongly it must show: these are a metre off."""
+
+    async def visit() -> None:
+        with sink() as server:
+            url = f"http://127.0.0.1:{server.address.port}"
+            async with (
+                aiohttp.ClientSession() as client,
+                client.ws_connect(f"{url}/pictures") as pictures,
+            ):
+                result = seen()
+                assert result.poses3d is not None
+                poses = replace(result.poses3d, xyz=result.poses3d.xyz + np.float32([0, 0, 1]))
+                server.write(replace(result, poses3d=poses))
+                for _ in RIG.cameras:
+                    data = (await pictures.receive()).data
+                    number = int.from_bytes(data[:2], "big")
+                    picture = cv2.imdecode(np.frombuffer(data[2:], np.uint8), cv2.IMREAD_COLOR)
+                    xy = RIG.cameras[number].project(poses.xyz.astype(float))
+                    hips = xy[:, BODY25.keypoints.index("mid_hip")].round().astype(int)
+                    for one, (x, y) in zip(poses.id.tolist(), hips, strict=True):
+                        near = picture[y - 2 : y + 3, x - 2 : x + 3].reshape(-1, 3).astype(int)
+                        assert np.abs(near - id_colour(one)).max(1).min() < 60
+
+    asyncio.run(visit())
 
 
 def test_lines_for_programs_hold_the_people_too() -> None:
@@ -140,6 +171,12 @@ def test_a_browser_shows_the_people_live_and_turns(tmp_path: Path) -> None:
                     )
                 assert await page.evaluate("eye.yaw") == pytest.approx(before - 0.6)
                 await page.screenshot(tmp_path / "space.png")
+                poses = seen().poses3d
+                assert poses is not None
+                for ground, floor in ((0.5, "floor === 0.5"), (None, "floor === null")):
+                    one = replace(seen(), poses3d=replace(poses, ground=ground))
+                    server.write(one)
+                    await page.until(floor)
         assert (tmp_path / "space.png").stat().st_size > 10_000
 
     asyncio.run(visit())
@@ -169,3 +206,66 @@ def test_a_browser_plays_a_recording_without_a_run(tmp_path: Path) -> None:
             await page.until("at('state').textContent.startsWith('not a folder of --json3d')")
 
     asyncio.run(visit())
+
+
+def ended(stay: bool | None) -> WebSink:
+    names = [camera.name for camera in RIG.cameras]
+    address = Address("127.0.0.1", 0)
+    return WebSink(address, None, "tiny", BODY25, names, rig=RIG, stay=stay)
+
+
+def test_a_run_that_has_ended_says_what_becomes_of_its_page(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ctrl_c(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("realtime.sinks.web.time.sleep", ctrl_c)
+    for stay, says in ((True, "plays it again, until Ctrl-C"), (False, "--stay keeps it")):
+        with ended(stay):
+            pass
+        assert says in capsys.readouterr().err
+    with ended(None):
+        pass
+    assert "space" in capsys.readouterr().err.splitlines()[-1]
+    with pytest.raises(ZeroDivisionError), ended(True):
+        raise ZeroDivisionError  # what breaks off ends at once
+
+
+def test_the_oldest_lines_go_where_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.web.replay.MOST", 10)
+    replay = Replay()
+    for line in (b"1111", b"2222", b"3333"):
+        replay.add(line)
+    assert replay.lines() == b"2222\n3333\n"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
+def test_a_run_that_has_ended_is_played_again_also_to_those_who_come_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = asyncio.new_event_loop()
+
+    async def visit(url: str) -> None:
+        async with browser(url) as page:
+            await page.until("recording && recording.at > 0")
+            assert await page.evaluate("at('state').textContent") == (
+                "20 instants of a run that has ended"
+            )
+            assert await page.until(COLOURED % FIRST)
+            assert await page.evaluate("recording.rate") == pytest.approx(10)
+            assert await page.evaluate("scene.cameras.length") == 4
+            await page.evaluate("at('play').click()")
+            await page.until("!playing")
+
+    def look_then_stop(_: float) -> None:
+        loop.run_until_complete(visit(f"http://127.0.0.1:{server.address.port}/space"))
+        raise KeyboardInterrupt
+
+    with ended(True) as server:
+        result = seen()
+        for n in range(20):
+            server.write(replace(result, time=0.1 * n))
+            time.sleep(0.02)
+        monkeypatch.setattr("realtime.sinks.web.time.sleep", look_then_stop)
+    loop.close()

@@ -20,6 +20,7 @@ from training.device import DeviceBatches  # noqa: E402
 from training.errors import TrainingError  # noqa: E402
 from training.labels import SKELETON, add_labels, mirrored, trusted  # noqa: E402
 from training.photos import Photo  # noqa: E402
+from training.views import BEHIND, importance  # noqa: E402
 
 
 def drawn(people: list[np.ndarray], size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -163,3 +164,16 @@ def test_whoever_is_pasted_in_hides_what_is_behind() -> None:
         assert hidden[covered > 250].all()
         assert not hidden[covered < 5].any()
     assert augment._pasted(onto, Photo(white.image), rng) is onto
+
+
+def test_people_seen_from_behind_count_for_more() -> None:
+    front = crowd(1, (320, 320), np.random.default_rng(3))
+    behind = [points[SKELETON.mirror, :] for points in front]  # the same places, the other side
+    both = crowd(2, (320, 320), np.random.default_rng(4))
+    both[1] = both[1][SKELETON.mirror, :]
+    pafs = np.stack([render(people, (320, 320))[1] for people in (front, behind, both)])
+    nobody = np.zeros_like(pafs[:1])
+    weights = importance(torch.from_numpy(np.concatenate([pafs, nobody])))
+    assert weights.mean() == pytest.approx(1)
+    most = 1 + BEHIND
+    np.testing.assert_allclose(weights / weights[0], [1, most, (1 + most) / 2, 1], rtol=0.1)
