@@ -65,7 +65,7 @@ def run(options: Options) -> None:
         cameras = [camera for path in options.intrinsics for camera in read_rig(path).cameras]
         cameras = named_apart(chosen(cameras, len(options.source), options.intrinsics))
     else:
-        cameras = unmeasured(options.source, options.camera_size)
+        cameras = named_apart(unmeasured(options.source, options.camera_size))
     ends = _ends(options, [camera.name for camera in cameras])
     keypoints, crowds, offsets = _seen(options, cameras)
     locate = locate_people if options.intrinsics else locate_lenses

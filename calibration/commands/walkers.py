@@ -135,7 +135,7 @@ def unmeasured(sources: Sequence[str], size: str | None) -> list[Camera]:
     """A camera for each source, of which nothing but the size of its pictures is known."""
     check_sources(sources)
     cameras = []
-    for n, one in enumerate(sources):
+    for one in sources:
         if _live(one):
             raise CalibrationError(f"{one} is live: film first, or give --intrinsics.")
         with open_source(SourceSettings((one,), camera_size=size)) as source:
@@ -147,7 +147,7 @@ def unmeasured(sources: Sequence[str], size: str | None) -> list[Camera]:
                     f"{source.name} is OpenPose JSON, which does not say how large the pictures "
                     "were; say --camera-size 1280x720 (or what it was), or give --intrinsics."
                 )
-            cameras.append(guess(replace(NOBODY, name=f"cam_{n}", size=frame.size), 1.0))
+            cameras.append(guess(replace(NOBODY, name=source.name, size=frame.size), 1.0))
     return cameras
 
 
