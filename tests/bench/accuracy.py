@@ -20,7 +20,10 @@ from pycocotools.cocoeval import COCOeval
 
 from tests.conftest import DATA, ROOT, with_weights
 
-RUNS = (("fp32", 368), ("int8", 368), ("fp32", 256), ("bf16", 256), ("int8", 256))
+RUNS: tuple[tuple[str, int | None], ...] = (
+    *(("fp32", 368), ("int8", 368), ("fp32", 256), ("bf16", 256), ("int8", 256)),
+    ("int8", None),
+)
 
 
 def score(truth: COCO, results: Path) -> dict[str, float]:
@@ -51,7 +54,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for precision, height in RUNS:
             results = Path(folder) / f"{precision}-{height}.json"
-            options = ["--precision", precision, "--height", str(height), "--no-show", "--quiet"]
+            options = ["--precision", precision, "--no-show", "--quiet"]
+            if height is not None:
+                options += ["--height", str(height)]
             source = str(DATA / "coco-dev" / "images")
             subprocess.run(
                 [sys.executable, "run.py", "--source", source, *options, "--coco", str(results)],
@@ -62,7 +67,7 @@ def main() -> None:
             figures = "  ".join(
                 f"{key} {value:.4f}" for key, value in score(truth, results).items()
             )
-            print(f"{precision} at height {height}:  {figures}", flush=True)
+            print(f"{precision} at height {height or 'by default'}:  {figures}", flush=True)
 
 
 if __name__ == "__main__":
