@@ -4,41 +4,20 @@ from __future__ import annotations
 
 import sys
 
-import tyro
-
-from engines.arguments import refusing
-from engines.errors import EngineError
-from training.errors import TrainingError
-from training.evaluate import EvaluateSettings, evaluate
-from training.export import ExportSettings, export
-from training.train import TrainSettings, train
-
 USER_ERROR = 2
-INTERRUPTED = 130
 
 
 def main() -> int:
     """Run the command that the arguments name; the exit code says how it went."""
     try:
-        with refusing(TrainSettings, EvaluateSettings, ExportSettings):
-            settings = tyro.extras.subcommand_cli_from_dict(
-                {"train": TrainSettings, "evaluate": EvaluateSettings, "export": ExportSettings},
-                prog="python -m training",
-                description=__doc__,
-            )
-        match settings:
-            case TrainSettings():
-                train(settings)
-            case EvaluateSettings():
-                evaluate(settings)
-            case ExportSettings():
-                sys.stdout.write(f"{export(settings)}\n")
-    except (EngineError, TrainingError) as error:
-        sys.stderr.write(f"training: {error}\n")
+        from training.commands import main as run
+    except ModuleNotFoundError as error:
+        sys.stderr.write(
+            f"training: the package {error.name} is missing; run: "
+            "pip install -r requirements-train.txt\n"
+        )
         return USER_ERROR
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    return 0
+    return run()
 
 
 if __name__ == "__main__":
