@@ -67,10 +67,8 @@ def clips(heights: Sequence[int | None]) -> None:
             began = time.monotonic()
             all_of = results(clip, [f"cam0{n}.mp4" for n in range(1, 5)], height)
             seconds = time.monotonic() - began
-            print(
-                f"{clip}, height {height or 'by default'}: "
-                f"{len(all_of)} instants in {seconds:.0f} s"
-            )
+            rows = height or "by default"
+            print(f"{clip}, height {rows}: {len(all_of)} instants in {seconds:.0f} s")
             assert all_of[0].poses3d is not None
             describe(rig, all_of, all_of[0].poses3d.skeleton)
 
