@@ -128,6 +128,7 @@ def _sources(options: Options, cameras: Sequence[Camera]) -> list[Source]:
 
     CalibrationError where an option does not go with them.
     """
+    _sync(options)
     sizes = {camera.size for camera in cameras}
     size = "{}x{}".format(*sizes.pop()) if len(sizes) == 1 else None
     live = options.live

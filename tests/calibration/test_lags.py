@@ -108,7 +108,7 @@ def test_people_bring_recordings_of_a_board_in_step(
             xy = camera.project(3 * (corners - corners.mean(0)) + corners.mean(0))
             seen[n] = Sighting(np.arange(len(xy)), xy, camera.size, 2.0)
         films.append(Film(camera.name, seen, dict(enumerate(own.times.tolist()))))
-    monkeypatch.setattr(extrinsics, "open_source", lambda _: SimpleNamespace(live=False))
+    monkeypatch.setattr(extrinsics, "open_sources", lambda _: [SimpleNamespace(live=False)])
     monkeypatch.setattr(extrinsics, "film", lambda *_: films.pop(0))
     monkeypatch.setattr(extrinsics, "record", lambda *_: (BODY25.keypoints, recordings))
     write_rig(Rig(tuple(hidden(TWO))), tmp_path / "lenses.toml")

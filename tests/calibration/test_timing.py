@@ -250,7 +250,6 @@ def test_real_recordings_that_are_not_in_step(
     [
         (["--source", "a", "--source", "b", "--sync", "timestamps"], "give --timestamps FILE"),
         (["--source", "a", "--source", "b", "--sync", "audio", "--timestamps", "t"], "leave one"),
-        (["--source", "webcam:0", "--source", "webcam:1"], "record all cameras at once"),
     ],
 )
 def test_what_cannot_be_paired_is_explained(

@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 
 import aiohttp
 import cv2
@@ -267,5 +268,5 @@ def test_a_run_that_has_ended_is_played_again_also_to_those_who_come_late(
         for n in range(20):
             server.write(replace(result, time=0.1 * n))
             time.sleep(0.02)
-        monkeypatch.setattr("realtime.sinks.web.time.sleep", look_then_stop)
+        monkeypatch.setattr("realtime.sinks.web.time", SimpleNamespace(sleep=look_then_stop))
     loop.close()
