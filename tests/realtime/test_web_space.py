@@ -221,7 +221,8 @@ def test_a_run_that_has_ended_says_what_becomes_of_its_page(
     def ctrl_c(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("realtime.sinks.web.time.sleep", ctrl_c)
+    # Not time.sleep itself: threads of other tests sleep as well.
+    monkeypatch.setattr("realtime.sinks.web.time", SimpleNamespace(sleep=ctrl_c))
     for stay, says in ((True, "plays it again, until Ctrl-C"), (False, "--stay keeps it")):
         with ended(stay):
             pass
