@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 
 import pytest
@@ -17,7 +18,9 @@ def test_it_is_said_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "stderr", terminal)
         with working("looking for people") as tell:
             tell("looking for people, instant 12")
-        said = os.read(reader, 65536).decode()
+        said = ""
+        while "instant 12" not in said and select.select([reader], [], [], 10)[0]:
+            said += os.read(reader, 65536).decode()  # a terminal passes on what it has so far
     os.close(reader)
     assert "looking for people" in said
     assert "instant 12" in said
