@@ -21,7 +21,11 @@ from training.views import importance
 MEAN, SCALE = 128.0, 64.0  # of the network's input, the same for all channels
 SLOW = 0.998  # of the averaged weights stay at each step
 FEATURES = 128  # channels of the teacher's trunk
-HINT = 0.3  # weight of its features beside the maps
+HINT = 0.15  # weight of its features beside the maps
+# Peaks are few cells beside the limbs' many, yet they decide: with the teacher's heat maps in place
+# of its own the network gained four times as much AP as with the teacher's fields.
+PEAKS = 4.0  # weight of the keypoints' maps beside the fields
+BACKGROUND = 0.5  # of the map that no parser reads
 
 
 def _slowly(slow: Tensor, now: Tensor, count: Tensor | int) -> Tensor:
@@ -81,12 +85,12 @@ class Student:
             features = network.features(pictures)
             found = network.heads(features)
         # Most of a map is empty; where something is, an error counts for more.
-        terms = [
-            ((1 + 8 * want.abs()) * (have.float() - want).square()).sum((1, 2, 3))
+        heat, limbs = (
+            ((1 + 8 * want.abs()) * (have.float() - want).square()).mean((2, 3))
             for have, want in zip(found, wanted, strict=True)
-        ]
-        cells = wanted[0].shape[2] * wanted[0].shape[3]
-        return features, (terms[0] + terms[1]) / cells, found[0].float()
+        )
+        loss = PEAKS * heat[:, :-1].sum(1) + BACKGROUND * heat[:, -1] + limbs.sum(1)
+        return features, loss, found[0].float()
 
     def check(self, batch: Batch) -> dict[str, float]:
         """Of photos that it never saw: loss, and how the heat maps go with the teacher's."""
