@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -13,9 +13,15 @@ from training.labels import Persons, mirrored
 from training.photos import Photo
 
 TURN = 45.0  # degrees, at most
+LEAN = 9.0  # degrees, usually (standard deviation)
+STRETCH = 0.1  # of the sides' ratio and of the shear (standard deviation)
 SCALES = (0.7, 3.0)  # longest side of the photo against the side of the crop
-CROWD = 0.2  # of all crops are made of four
-PASTED = 0.15  # of all crops get somebody of another photo stuck on
+# The photos are few: after a hundred crops of each the network knows them by heart (its loss is 16 %
+# lower than on others), and only what is in no photo teaches it more.
+CROWD = 0.25  # of all crops are made of four
+PASTED = 0.25  # chance of one more person of another photo stuck on, up to PASTES
+PASTES = 3
+TINT = 0.06  # by which the channels of the colour run into one another (standard deviation)
 GREY = 0.05
 
 
@@ -34,7 +40,10 @@ def crop(photos: Sequence[Photo], size: int, rng: np.random.Generator) -> Crop:
 
     if rng.random() >= CROWD:
         made = _warped(any_of(), size, rng)
-        return _pasted(made, any_of(), rng) if rng.random() < PASTED else made
+        for _ in range(PASTES):
+            if rng.random() < PASTED:
+                made = _pasted(made, any_of(), rng)
+        return made
     cut = int(size * rng.uniform(0.35, 0.65))
     whole = np.empty((size, size, 3), np.uint8)
     everybody = []
@@ -55,10 +64,9 @@ def _warped(photo: Photo, size: int, rng: np.random.Generator) -> Crop:
     height, width = photo.image.shape[:2]
     scale = size / max(height, width) * np.exp(rng.uniform(*np.log(SCALES)))
     wide, high = scale * width, scale * height
-    angle = rng.uniform(-TURN, TURN) if rng.random() < 0.3 else rng.normal(0, 6)
-    stretch = np.exp(rng.normal(0, 0.06))
-    cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
-    linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag([scale * stretch, scale / stretch])
+    linear = _turned(rng.uniform(-TURN, TURN) if rng.random() < 0.3 else rng.normal(0, LEAN))
+    stretch, shear = np.exp(rng.normal(0, STRETCH)), rng.normal(0, STRETCH)
+    linear = linear @ np.array([[stretch, shear], [0, 1 / stretch]]) * scale
     persons = photo.persons
     if rng.random() < 0.5:
         linear[:, 0] *= -1
@@ -81,6 +89,11 @@ def _warped(photo: Photo, size: int, rng: np.random.Generator) -> Crop:
     return Crop(np.asarray(image, np.uint8), placed.astype(np.float32))
 
 
+def _turned(degrees: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.array([[cos, -sin], [sin, cos]])
+
+
 def _pasted(onto: Crop, photo: Photo, rng: np.random.Generator) -> Crop:
     """Somebody of another photo in front, cut out as an oval: people hide each other.
 
@@ -93,7 +106,9 @@ def _pasted(onto: Crop, photo: Photo, rng: np.random.Generator) -> Crop:
     scale = size * rng.uniform(0.3, 0.9) / max(wide, high, 1)
     middle = np.array([left + wide / 2, top + high / 2])
     to = rng.uniform(0.1, 0.9, 2) * size
-    matrix = np.column_stack([np.eye(2) * scale, to - scale * middle])
+    side = np.diag([scale * rng.choice((-1, 1)), scale])
+    linear = _turned(rng.normal(0, LEAN)) @ side
+    matrix = np.column_stack([linear, to - linear @ middle])
     front = cv2.warpAffine(photo.image, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
     mask = np.zeros((size, size), np.uint8)
     axes = (max(1, int(0.55 * scale * wide)), max(1, int(0.55 * scale * high)))
@@ -113,6 +128,7 @@ def worsened(image: Image, rng: np.random.Generator) -> Image:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 60))]
         packed = cv2.imencode(".jpg", image, quality)[1]
         image = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
+    image = np.asarray(cv2.transform(image, np.eye(3) + rng.normal(0, TINT, (3, 3))), np.uint8)
     # Light, contrast, gamma and the colour of the light are one table a channel.
     gain = np.exp(rng.normal(0, 0.2)) * np.exp(rng.normal(0, 0.07, 3))
     levels = (np.arange(256)[:, None] / 255) ** np.exp(rng.normal(0, 0.25)) * 255

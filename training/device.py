@@ -17,7 +17,7 @@ from engines.networks.graph import Graph
 from engines.onnx import read_onnx
 from engines.poses import Image
 from engines.weights import locate
-from training.augment import CROWD, GREY, SCALES, TURN
+from training.augment import CROWD, GREY, LEAN, SCALES, STRETCH, TINT, TURN
 from training.batches import Batch
 from training.labels import KEYPOINTS, SKELETON, add_labels
 from training.photos import Photo
@@ -147,15 +147,16 @@ class DeviceBatches:
         span = box[:, 2:] - box[:, :2]
         longest = wh.amax(1)
         scale = span.amax(1) / longest * uniform(count, *map(log, SCALES)).exp()
-        normal = torch.randn(2, count, generator=chance, device=self._device)
+        normal = torch.randn(3, count, generator=chance, device=self._device)
         wide_turn = uniform(count, 0, 1) < 0.3
-        angle = torch.where(wide_turn, uniform(count, -TURN, TURN), 6 * normal[0]).deg2rad()
-        stretch = (0.06 * normal[1]).exp()
+        angle = torch.where(wide_turn, uniform(count, -TURN, TURN), LEAN * normal[0]).deg2rad()
+        stretch, shear = (STRETCH * normal[1]).exp(), STRETCH * normal[2]
         mirror = (uniform(count, 0, 1) < 0.5).float() * -2 + 1
         cos, sin = angle.cos(), angle.sin()
         x, y = scale * stretch, scale / stretch
-        linear = torch.stack([cos * x * mirror, -sin * y, sin * x * mirror, cos * y], 1)
-        linear = linear.reshape(count, 2, 2)
+        turn = torch.stack([cos, -sin, sin, cos], 1).reshape(count, 2, 2)
+        sides = torch.stack([x * mirror, scale * shear, torch.zeros_like(x), y], 1)
+        linear = turn @ sides.reshape(count, 2, 2)
         spare = (scale[:, None] * wh - span).abs() / 2 * uniform((count, 2), -1, 1)
         middle = torch.einsum("pij,pj->pi", linear, wh / 2)
         return linear, box[:, :2] + span / 2 + spare - middle
@@ -238,6 +239,8 @@ def _worsened(image: Tensor, chance: torch.Generator) -> Tensor:
     flat = functional.conv2d(flat, row[:, None, None, :], groups=3 * count)
     flat = functional.conv2d(flat, row[:, None, :, None], groups=3 * count)
     image = flat.reshape(image.shape)
+    mix = torch.eye(3, device=image.device) + TINT * normal(count, 3, 3)
+    image = torch.einsum("nij,njhw->nihw", mix, image).clamp(0, 255)
     gain = (0.2 * normal(*one)).exp() * (0.07 * normal(count, 3, 1, 1)).exp()
     levels = (image / 255).clamp(0, 1) ** (0.25 * normal(*one)).exp() * 255
     image = ((levels - 128) * gain + 128 + 20 * normal(*one)).clamp(0, 255)
