@@ -107,11 +107,11 @@ class Child:
 
     def end(self) -> tuple[int, str, str]:
         """Exit code and what it said."""
-        try:
-            said, errors = self.process.communicate(timeout=20)
-        finally:
-            self.process.kill()
-            self.process.wait(20)
+        with self.process:  # its pipes are closed whatever happens
+            try:
+                said, errors = self.process.communicate(timeout=20)
+            finally:
+                self.process.kill()
         return self.process.returncode, said.strip(), errors
 
 

@@ -132,14 +132,14 @@ def test_labels_go_along_with_the_crops(monkeypatch: pytest.MonkeyPatch) -> None
 def test_labels_go_along_with_the_crops_of_the_device() -> None:
     batches = DeviceBatches([dotted(n) for n in range(6)], torch.nn.Identity(), "cpu")
     chance = torch.Generator().manual_seed(0)
-    places = batches.places(200, 128, chance)
-    images = batches.crops(places, 200, 128, chance).permute(0, 2, 3, 1).numpy()
-    where, points = batches.persons(places, 200)
+    places = batches.places(600, 128, chance)
+    images = batches.crops(places, 600, 128, chance).permute(0, 2, 3, 1).numpy()
+    where, points = batches.persons(places, 600)
     counts = [
-        on_their_dots(images[n], points[where == n].numpy()) for n in range(200) if n in where
+        on_their_dots(images[n], points[where == n].numpy()) for n in range(600) if n in where
     ]
     right, every = np.sum(counts, axis=0)
-    assert every > 400
+    assert every > 1200
     assert right > 0.93 * every
 
 
