@@ -62,17 +62,22 @@ def source_files(source: str) -> list[Path]:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file at once; where that fails nothing of it is left, and OutputError says why."""
-    begun = whole = False
+    # Ctrl-C may come between any two steps, also when the file is made and FileIO not yet returned.
+    begun, whole = True, False
     try:
-        with FileIO(path, "w") as file:
-            begun = True
+        try:
+            file = FileIO(path, "w")
+        except OSError:
+            begun = False
+            raise
+        with file:
             write_all(file.fileno(), data)
         whole = True
     except OSError as error:
         raise broken(path, error) from error
     finally:
-        if begun and not whole:  # Ctrl-C may come between any two lines
-            path.unlink()
+        if begun and not whole:
+            path.unlink(missing_ok=True)
 
 
 def write_all(descriptor: int, data: bytes) -> None:

@@ -18,7 +18,7 @@ from engines.skeleton import Skeleton
 from realtime.config import OutputSettings
 from realtime.errors import OutputError, Stopped
 from realtime.poses import Result
-from realtime.sinks import Sink, Together, open_sinks
+from realtime.sinks import Sink, Together, files, open_sinks
 from realtime.sinks.progress import ProgressSink
 from realtime.sinks.stats import StatsSink
 from tests.realtime.results import Origin, grey, result, tracks
@@ -228,3 +228,16 @@ def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, option: str, na
 def test_an_address_longer_than_any_name_of_a_file_is_no_hindrance(tmp_path: Path) -> None:
     address = f"rtsp://127.0.0.1/{'token' * 100}"
     assert kinds(Origin(live=True), address, json=tmp_path) == ["JsonSink"]
+
+
+def test_ctrl_c_while_a_file_is_made_leaves_no_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made_but_not_returned(path: Path, _: str) -> None:
+        path.touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files, "FileIO", made_but_not_returned)
+    with pytest.raises(KeyboardInterrupt):
+        files.write_whole(tmp_path / "frame_keypoints.json", b"{}")
+    assert list(tmp_path.iterdir()) == []
