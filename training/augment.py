@@ -17,7 +17,7 @@ LEAN = 9.0  # degrees, usually (standard deviation)
 STRETCH = 0.1  # of the sides' ratio and of the shear (standard deviation)
 SCALES = (0.7, 3.0)  # longest side of the photo against the side of the crop
 # The photos are few: after a hundred crops of each the network knows them by heart (on others its
-# loss was 16 % higher), and only what is in no photo teaches it more. With these, 11 %.
+# loss was 16 % higher), and only what is in no photo teaches it more.
 CROWD = 0.25  # of all crops are made of four
 PASTED = 0.25  # chance of one more person of another photo stuck on, up to PASTES
 PASTES = 3
