@@ -22,8 +22,8 @@ MEAN, SCALE = 128.0, 64.0  # of the network's input, the same for all channels
 SLOW = 0.998  # of the averaged weights stay at each step
 FEATURES = 128  # channels of the teacher's trunk
 HINT = 0.15  # weight of its features beside the maps
-# Peaks are few cells beside the limbs' many, yet they decide: given the teacher's heat maps in place
-# of its own the network gained 0.10 AP, given the teacher's fields 0.02.
+# Peaks are few cells beside the limbs' many, yet they decide: given the teacher's heat maps in
+# place of its own the network gained 0.10 AP, given the teacher's fields 0.02.
 PEAKS = 4.0  # weight of the keypoints' maps beside the fields
 BACKGROUND = 0.5  # of the map that no parser reads
 
