@@ -235,13 +235,19 @@ class PoseTracker:
         )
 
     def _newcomers(self, poses: Poses, found: Found, left: NDArray[np.bool_]) -> Indices:
-        """Indices of confident poses that are somebody new, not somebody who is there twice."""
+        """Indices of confident poses that are somebody new, not somebody who is there twice.
+
+        Left and right may be exchanged between the two: see without_duplicates.
+        """
         fresh = np.flatnonzero(left & found.strong)
         there = np.flatnonzero(~left)
         if len(fresh) and len(there):
             area = np.minimum(found.area[fresh][:, None], found.area[there][None])
-            alike, common = oks(poses.xy[fresh], poses.xy[there], area, self._sigmas)
-            fresh = fresh[~((alike > TWIN) & (common >= 3)).any(axis=1)]
+            twin = np.zeros(len(fresh), bool)
+            for way in (slice(None), list(self._skeleton.mirror)):
+                alike, common = oks(poses.xy[fresh], poses.xy[there][:, way], area, self._sigmas)
+                twin |= ((alike > TWIN) & (common >= 3)).any(axis=1)
+            fresh = fresh[~twin]
         return fresh
 
     def _confirm(self, fresh: Indices, count: int) -> None:

@@ -158,6 +158,29 @@ def test_one_person_found_twice_is_one_and_two_side_by_side_are_two() -> None:
     assert len(without_duplicates(found([body, body + np.array([60, 0])]))) == 2
 
 
+def test_a_person_found_from_both_sides_at_once_is_one() -> None:
+    """Pieces of the other side go and fill nothing: their left hand is the right one's place."""
+    mirror = list(SKELETON.mirror)
+    body = person((300, 180), 200)
+    arms = list(SKELETON.keypoints[2:8])
+    lacking = hide(body, "left_wrist")
+    mixed = np.where(np.isin(SKELETON.keypoints, arms)[:, None], body[mirror], body)
+    for other in (body[mirror], hide(body[mirror], *SKELETON.keypoints[8:14]), mixed):
+        merged = without_duplicates(found([lacking, hide(other, "nose")]))
+        np.testing.assert_array_equal(merged.xy, lacking[None].astype(np.float32))
+
+
+@pytest.mark.parametrize("way", [slice(None), list(SKELETON.mirror)], ids=["same", "other"])
+def test_somebody_found_again_a_little_off_gets_no_second_id(way: slice | list[int]) -> None:
+    tracker = PoseTracker(SKELETON)
+    body = person((300, 180), 200)
+    off = body[way] + np.array([10, 0])
+    for n in range(20):
+        poses = found([body, off] if n > 5 else [body])
+        assert len(without_duplicates(poses)) == len(poses)
+        assert ids(tracker.update(frame(n / 25), poses)) == [1]
+
+
 def test_times_that_repeat_or_jump_back_end_nobody() -> None:
     tracker = PoseTracker(SKELETON)
     times = [0.0, 0.04, 0.04, 0.04, 0.08, -100.0, -99.96, float("nan"), -99.9]
