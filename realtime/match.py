@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.poses import Floats
+from engines.skeleton import Skeleton
 from realtime.appearance import bones_alike, colours_alike
 from realtime.living import NOBODY, Living
 from realtime.oks import boxes, oks
@@ -22,6 +23,7 @@ WEAK_GATE = 0.35  # of a weak pose
 LOST_GATE = 0.25  # of somebody who was lost
 LOOKS = 0.5  # what share of the affinity appearance decides
 AGAIN = 0.8  # what that counts beside somebody who was seen a moment ago
+TURNED = 0.8  # what the place of a body counts whose left and right are exchanged
 SPREAD = 0.7  # sides of the area by which a lost person's whereabouts widen in a second
 LONGEST = 1.5  # seconds after which they widen no more
 COLOURS = 0.12  # standard deviation of how unlike one person's colours are at two times,
@@ -46,7 +48,12 @@ class Found:
 
 
 def match(
-    people: Living, expected: Floats, found: Found, now: float, sigmas: Floats, cue: Cue = "oks"
+    people: Living,
+    expected: Floats,
+    found: Found,
+    now: float,
+    skeleton: Skeleton,
+    cue: Cue = "oks",
 ) -> tuple[Indices, Indices]:
     """Pairs of rows (of people, of found).
 
@@ -63,9 +70,9 @@ def match(
     alike = _looks(people, found)
     acquainted = np.minimum((people.last - people.born) / KNOWN, 1).astype(np.float32)
     trust = LOOKS * acquainted[:, None]
-    near = _nearness(people, expected, found, sigmas, cue) * (1 - trust + trust * alike)
+    near = _nearness(people, expected, found, skeleton, cue) * (1 - trust + trust * alike)
     spread = SPREAD * np.minimum(away, LONGEST)
-    far = _nearness(people, expected, found, sigmas, cue, spread) * alike if sure.any() else near
+    far = _nearness(people, expected, found, skeleton, cue, spread) * alike if sure.any() else near
 
     def round_(
         rows: NDArray[np.bool_], columns: NDArray[np.bool_], table: Floats, gate: float
@@ -99,18 +106,26 @@ def _nearness(
     people: Living,
     expected: Floats,
     found: Found,
-    sigmas: Floats,
+    skeleton: Skeleton,
     cue: Cue,
     spread: NDArray[np.float64] | None = None,
 ) -> Floats:
-    """(N, P) OKS, less where it rests on few keypoints; or the IoU of the boxes."""
+    """(N, P) OKS, less where it rests on few keypoints; or the IoU of the boxes.
+
+    A network takes a back for a front now and then: the same body, left and right exchanged.
+    """
     if cue == "iou":
         return iou(boxes(expected), boxes(found.xy))
     area = np.maximum(people.area[:, None], found.area[None])
     unsure = None if spread is None else spread[:, None].astype(np.float32)
-    alike, common = oks(expected, found.xy, area, sigmas, unsure)
-    nearness: Floats = alike * (common / (common + 1)).astype(np.float32)
-    return nearness
+    sigmas = np.array(skeleton.sigmas, np.float32)
+    # Who is lost may be so far off that sides make no difference.
+    ways = (([*range(len(sigmas))], 1.0), (list(skeleton.mirror), TURNED))
+    nearness = np.zeros(area.shape, np.float32)
+    for way, worth in ways if spread is None else ways[:1]:
+        alike, common = oks(expected, found.xy[:, way], area, sigmas, unsure)
+        nearness = np.maximum(nearness, worth * alike * (common / (common + 1)))
+    return nearness.astype(np.float32)
 
 
 def _looks(people: Living, found: Found) -> Floats:

@@ -142,7 +142,7 @@ class PoseTracker:
         """Everybody meets the poses of the frame."""
         people, now = self._people, self._now
         found = self._describe(frame.image, poses)
-        rows, columns = match(people, people.xy, found, now, self._sigmas, self._settings.cue)
+        rows, columns = match(people, people.xy, found, now, self._skeleton, self._settings.cue)
         poses = self._repair(poses, rows, columns, now)
         people.missing[:] = True
         if len(rows):

@@ -147,6 +147,15 @@ def test_sides_that_swap_for_a_moment_are_put_back_and_a_turn_is_believed() -> N
     np.testing.assert_allclose(tracks.poses.xy[0], mirrored, atol=0.01)
 
 
+def test_a_body_whose_sides_are_all_exchanged_keeps_its_id() -> None:
+    """Only what has sides is seen, so that nothing lies where it was."""
+    tracker = PoseTracker(SKELETON)
+    body = hide(person((300, 180), 300), "nose", "neck")
+    for n in range(20):
+        seen = body if n < 10 else body[list(SKELETON.mirror)]
+        assert ids(tracker.update(frame(n / 25), found([seen]))) == [1]
+
+
 def test_one_person_found_twice_is_one_and_two_side_by_side_are_two() -> None:
     body = person((300, 180), 200)
     part = hide(body + 3, *SKELETON.keypoints[8:14])
