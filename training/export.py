@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from engines.card import load_card
@@ -28,6 +28,9 @@ from training.student import MEAN, SCALE
 from training.teacher import TEACHER
 
 OPSET = 17
+# More than the teacher's: of somebody seen from behind the maps give weak peaks for both sides of
+# the body, and from a weak neck there a second person grows.
+PEAK_THRESHOLD = 0.07
 SPLIT = 1024  # numbers from which on a tensor is stored in half
 
 
@@ -35,8 +38,8 @@ SPLIT = 1024  # numbers from which on a tensor is stored in half
 class ExportSettings:
     """Write a run's network as ONNX with its model card."""
 
-    run: Path
-    """Folder of the run."""
+    run: tuple[Path, ...]
+    """Folder of the run; of several stages of one run, the mean of their weights is written."""
     output: Path
     """Where the card goes (NAME.toml); the network lies beside it (NAME.onnx)."""
     photos: Path | None = None
@@ -47,7 +50,7 @@ def export(settings: ExportSettings) -> Path:
     """The card's path. TrainingError where the run has no checkpoint or the place is no .toml."""
     if settings.output.suffix != ".toml":
         raise TrainingError(f"--output {settings.output} must end in .toml: it is the model card.")
-    network, figures = averaged(settings.run)
+    network, figures = averaged(*settings.run)
     path = settings.output.with_suffix(".onnx")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(halved(as_onnx(network)).SerializeToString())
@@ -59,20 +62,33 @@ def export(settings: ExportSettings) -> Path:
     return settings.output
 
 
-def averaged(run: Path) -> tuple[PafNet, tuple[int, int, float]]:
-    """The slow average of a run's weights, and its steps, crops and seconds."""
-    try:
-        state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
-        own = {
-            name.removeprefix("module."): value
-            for name, value in state["slow"].items()
-            if name != "n_averaged"
-        }
-        network = PafNet()
-        network.load_state_dict(own)
-    except (OSError, RuntimeError, KeyError, ValueError, UnpicklingError) as error:
-        raise TrainingError(f"{run} has no checkpoint of this network; train it first.") from error
-    return network.eval(), state["figures"]
+def averaged(*runs: Path) -> tuple[PafNet, tuple[int, int, float]]:
+    """The slow average of a run's weights, and its steps, crops and seconds.
+
+    Of several stages the mean of the weights (model soups, Wortsman et al., ICML'22), which does
+    better than each where the learning rate fell to nothing in all; figures of the longest.
+    """
+    sums: dict[str, Tensor] = {}
+    figures = []
+    for run in runs:
+        try:
+            state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
+            own = {
+                name.removeprefix("module."): value
+                for name, value in state["slow"].items()
+                if name != "n_averaged"
+            }
+            PafNet().load_state_dict(own)
+            figures.append(state["figures"])
+        except (OSError, RuntimeError, KeyError, ValueError, UnpicklingError) as error:
+            raise TrainingError(
+                f"{run} has no checkpoint of this network; train it first."
+            ) from error
+        for name, value in own.items():
+            sums[name] = sums.get(name, 0) + value.double() / len(runs)
+    network = PafNet()
+    network.load_state_dict(sums)
+    return network.eval(), max(figures)
 
 
 def fused(network: nn.Module) -> nn.Module:
@@ -129,7 +145,7 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def card_text(forms: Sequence[tuple[Path, ...]], figures: tuple[int, int, float]) -> str:
-    """The card of our own network: the teacher's layout and thresholds, our weights.
+    """The card of our own network: the teacher's layout and most thresholds, our weights.
 
     INT8 weights serve every precision: whatever stands before them in `forms` goes before.
     forms: the files of each form of the weights, the graph first.
@@ -153,7 +169,7 @@ height = 256
 [decoder]
 kind = "paf"
 pafs = {pafs}
-peak_threshold = {own.peak_threshold}
+peak_threshold = {PEAK_THRESHOLD}
 sample_threshold = {own.sample_threshold}
 least_above = {own.least_above}
 samples = {own.samples}

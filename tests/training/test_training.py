@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -145,7 +146,7 @@ def test_a_broken_checkpoint_is_a_sentence(photos: Path, tmp_path: Path) -> None
 def test_what_is_exported_runs_as_the_network_does(photos: Path, tmp_path: Path) -> None:
     openvino = pytest.importorskip("openvino")
     train(settings(photos, tmp_path / "run", 2))
-    path = export(ExportSettings(tmp_path / "run", tmp_path / "out" / "own.toml"))
+    path = export(ExportSettings((tmp_path / "run",), tmp_path / "out" / "own.toml"))
     card = load_card(str(path))
     located = locate(card, "fp32", download=False)
     assert sum(one.stat().st_size for one in located.paths) < 12e6
@@ -160,7 +161,23 @@ def test_what_is_exported_runs_as_the_network_does(photos: Path, tmp_path: Path)
         np.testing.assert_allclose(found[name], want, atol=2e-3)
     assert card.input.mean == (MEAN,) * 3
     with pytest.raises(TrainingError, match=r"must end in \.toml"):
-        export(ExportSettings(tmp_path / "run", tmp_path / "own.onnx"))
+        export(ExportSettings((tmp_path / "run",), tmp_path / "own.onnx"))
+
+
+def test_of_several_stages_the_mean_of_the_weights_is_written(photos: Path, tmp_path: Path) -> None:
+    stages = [tmp_path / "early", tmp_path / "late"]
+    train(settings(photos, stages[0], 2))
+    shutil.copytree(*stages)
+    train(settings(photos, stages[1], 5))
+    early, late = (averaged(one)[0].state_dict() for one in stages)
+    network, figures = averaged(*stages)
+    assert figures[:2] == (5, 10)
+    for name, value in network.state_dict().items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, (early[name] + late[name]) / 2)
+    assert not torch.equal(early["stem.0.0.weight"], late["stem.0.0.weight"])
+    with pytest.raises(TrainingError, match="none has no checkpoint"):
+        averaged(stages[0], tmp_path / "none")
 
 
 def test_the_int8_form_finds_what_the_network_finds(photos: Path, tmp_path: Path) -> None:
@@ -172,7 +189,9 @@ def test_the_int8_form_finds_what_the_network_finds(photos: Path, tmp_path: Path
         student.learn(batch, 1e-3)
     (tmp_path / "run").mkdir()
     student.save(tmp_path / "run" / "checkpoint.pt")
-    card = load_card(str(export(ExportSettings(tmp_path / "run", tmp_path / "own.toml", photos))))
+    card = load_card(
+        str(export(ExportSettings((tmp_path / "run",), tmp_path / "own.toml", photos)))
+    )
     maps = []
     for precision in ("int8", "fp32"):
         located = locate(card, precision, download=False)
