@@ -325,11 +325,12 @@ def test_a_signal_finishes_every_output(card: Path, tmp_path: Path, stop: signal
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 30
-    while len(list((tmp_path / "json").glob("*"))) < 5 and time.monotonic() < deadline:
+    deadline = time.monotonic() + 90
+    while len(list((tmp_path / "json").glob("*"))) < 5 and program.poll() is None:
+        assert time.monotonic() < deadline, "no five frames in 90 seconds"
         time.sleep(0.01)
     program.send_signal(stop)
-    _, errors = program.communicate(timeout=30)
+    _, errors = program.communicate(timeout=90)
     assert program.returncode == 130, errors
     assert "Traceback" not in errors
     written = sorted((tmp_path / "json").iterdir())
@@ -338,10 +339,10 @@ def test_a_signal_finishes_every_output(card: Path, tmp_path: Path, stop: signal
         assert len(people_of(file)) == 2
     stats = json.loads((tmp_path / "stats.json").read_text())
     assert stats["ended"] == "interrupted"
-    assert abs(stats["results"] - len(written)) <= 1
+    assert stats["results"] == len(written)
     results = json.loads((tmp_path / "coco.json").read_text())
-    assert abs(len(results) - 2 * len(written)) <= 2
+    assert len(results) == 2 * len(written)
     import av
 
     with av.open(str(tmp_path / "poses.mp4")) as video:
-        assert abs(len(list(video.decode(video=0))) - len(written)) <= 1
+        assert len(list(video.decode(video=0))) == len(written)

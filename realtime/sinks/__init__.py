@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self, runtime_checkable
@@ -16,6 +18,7 @@ from engines.skeleton import Skeleton, named_skeleton
 from realtime.config import VIDEO_ENDINGS, OutputSettings, Settings
 from realtime.errors import OutputError, Stopped
 from realtime.frames import Source
+from realtime.interrupts import held
 from realtime.lines import header_line
 from realtime.look import Shown
 from realtime.poses import Result
@@ -348,12 +351,15 @@ class Together:
             raise self._failed
 
     def write(self, result: Result) -> None:
-        """Give the result to each."""
-        for sink in [*self._entered]:
-            try:
-                sink.write(result)
-            except OutputError as error:
-                self._leave_out(sink, error)
+        """Give the result to each; a signal waits until the files have all of it."""
+        # A window in pause may keep its write for as long as it likes, so it is left open to them.
+        for waits, sinks in groupby([*self._entered], lambda sink: isinstance(sink, Idle)):
+            with nullcontext() if waits else held():
+                for sink in sinks:
+                    try:
+                        sink.write(result)
+                    except OutputError as error:
+                        self._leave_out(sink, error)
 
     def idle(self) -> None:
         """While no result comes."""

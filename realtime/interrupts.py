@@ -1,0 +1,40 @@
+"""Ctrl-C between two frames, never in the middle of one."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Ctrl-C and SIGTERM take effect when the block is done; a second one does not wait.
+
+    On the main thread, where Python runs their handlers; elsewhere nothing need be held back.
+    Signals without a handler of Python's own are left to the system.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {one: now for one in SIGNALS if callable(now := signal.getsignal(one))}
+    came: list[tuple[int, FrameType | None]] = []
+
+    def wait(number: int, frame: FrameType | None) -> None:
+        came.append((number, frame))
+        if len(came) > 1:
+            handlers[signal.Signals(number)](number, frame)
+
+    for one in handlers:
+        signal.signal(one, wait)
+    try:
+        yield
+    finally:
+        for one, handler in handlers.items():
+            signal.signal(one, handler)
+    for number, frame in came[:1]:
+        handlers[signal.Signals(number)](number, frame)
