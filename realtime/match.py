@@ -13,7 +13,7 @@ from engines.poses import Floats
 from engines.skeleton import Skeleton
 from realtime.appearance import bones_alike, colours_alike
 from realtime.living import NOBODY, Living
-from realtime.oks import boxes, oks
+from realtime.oks import boxes, oks_both_ways
 
 Indices = NDArray[np.int_]
 Cue = Literal["oks", "iou"]
@@ -110,20 +110,16 @@ def _nearness(
     cue: Cue,
     spread: NDArray[np.float64] | None = None,
 ) -> Floats:
-    """(N, P) OKS, less where it rests on few keypoints; or the IoU of the boxes.
-
-    A network takes a back for a front now and then: the same body, left and right exchanged.
-    """
+    """(N, P) OKS, less where it rests on few keypoints; or the IoU of the boxes."""
     if cue == "iou":
         return iou(boxes(expected), boxes(found.xy))
     area = np.maximum(people.area[:, None], found.area[None])
     unsure = None if spread is None else spread[:, None].astype(np.float32)
-    sigmas = np.array(skeleton.sigmas, np.float32)
     # Who is lost may be so far off that sides make no difference.
-    ways = (([*range(len(sigmas))], 1.0), (list(skeleton.mirror), TURNED))
+    worths = (1.0, TURNED) if spread is None else (1.0,)
+    ways = oks_both_ways(expected, found.xy, area, skeleton, unsure)
     nearness = np.zeros(area.shape, np.float32)
-    for way, worth in ways if spread is None else ways[:1]:
-        alike, common = oks(expected, found.xy[:, way], area, sigmas, unsure)
+    for worth, (alike, common) in zip(worths, ways, strict=False):
         nearness = np.maximum(nearness, worth * alike * (common / (common + 1)))
     return nearness.astype(np.float32)
 

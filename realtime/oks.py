@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.poses import Floats
+from engines.skeleton import Skeleton
 
 BODY = 0.53  # of a box that a person covers, as COCO's areas are to its boxes
 SLIM = 0.35**2  # least area in squares of the box's longer side: people seen from the side
@@ -48,3 +51,15 @@ def oks(
     count = common.sum(axis=-1)
     similarity: Floats = (alike.sum(axis=-1) / np.maximum(count, 1)).astype(np.float32)
     return similarity, count
+
+
+def oks_both_ways(
+    one: Floats, other: Floats, area: Floats, skeleton: Skeleton, spread: Floats | None = None
+) -> Iterator[tuple[Floats, NDArray[np.int_]]]:
+    """What oks() says, then what it says with left and right of the others exchanged.
+
+    A network takes a back for a front now and then; it is the same body.
+    """
+    sigmas = np.array(skeleton.sigmas, np.float32)
+    for way in (slice(None), list(skeleton.mirror)):
+        yield oks(one, other[:, way], area, sigmas, spread)

@@ -19,7 +19,7 @@ from realtime.flow import Flow, Motion
 from realtime.frames import Frame
 from realtime.living import NOBODY, Living
 from realtime.match import Cue, Found, Indices, clear, match
-from realtime.oks import areas, oks
+from realtime.oks import areas, oks_both_ways
 from realtime.poses import Tracks
 from realtime.predict import Prediction, predict, speed_up
 
@@ -59,7 +59,6 @@ class PoseTracker:
     def __init__(self, skeleton: Skeleton, settings: TrackerSettings | None = None) -> None:
         self._skeleton = skeleton
         self._settings = settings or TrackerSettings()
-        self._sigmas = np.array(skeleton.sigmas, np.float32)
         self._flow = Flow()
         self._flips = Flips(skeleton)
         self._clothing = Clothing(skeleton)
@@ -235,20 +234,10 @@ class PoseTracker:
         )
 
     def _newcomers(self, poses: Poses, found: Found, left: NDArray[np.bool_]) -> Indices:
-        """Indices of confident poses that are somebody new, not somebody who is there twice.
-
-        Left and right may be exchanged between the two: see without_duplicates.
-        """
-        fresh = np.flatnonzero(left & found.strong)
-        there = np.flatnonzero(~left)
-        if len(fresh) and len(there):
-            area = np.minimum(found.area[fresh][:, None], found.area[there][None])
-            twin = np.zeros(len(fresh), bool)
-            for way in (slice(None), list(self._skeleton.mirror)):
-                alike, common = oks(poses.xy[fresh], poses.xy[there][:, way], area, self._sigmas)
-                twin |= ((alike > TWIN) & (common >= 3)).any(axis=1)
-            fresh = fresh[~twin]
-        return fresh
+        """Indices of confident poses that are somebody new, not somebody who is there twice."""
+        fresh, there = np.flatnonzero(left & found.strong), np.flatnonzero(~left)
+        area = np.minimum(found.area[fresh][:, None], found.area[there][None])
+        return fresh[~self._upon(poses.xy[fresh], poses.xy[there], area, 3)]
 
     def _confirm(self, fresh: Indices, count: int) -> None:
         """Ids for those who were seen for long enough; at once where everything begins anew."""
@@ -283,12 +272,17 @@ class PoseTracker:
         people = self._people
         one, other = np.flatnonzero(carried), np.flatnonzero(shown)
         covered = np.zeros(len(people), bool)
-        if len(one) and len(other):
-            alike, _ = oks(
-                people.xy[one], people.xy[other], people.area[one][:, None], self._sigmas
-            )
-            covered[one] = (alike > TWIN).any(axis=1)
+        area = people.area[one][:, None]
+        covered[one] = self._upon(people.xy[one], people.xy[other], area, 1)
         return covered
+
+    def _upon(self, xy: Floats, others: Floats, area: Floats, least: int) -> NDArray[np.bool_]:
+        """(N,) whether poses lie upon one of the others, least keypoints or more in common."""
+        upon = np.zeros(len(xy), bool)
+        if len(xy) and len(others):
+            for alike, common in oks_both_ways(xy, others, area, self._skeleton):
+                upon |= ((alike > TWIN) & (common >= least)).any(axis=1)
+        return upon
 
     def _tracks(self, shown: NDArray[np.bool_], others: Poses | None = None) -> Tracks:
         """Those who are shown, eldest first; then tentative people, and poses of nobody."""
