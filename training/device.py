@@ -48,10 +48,16 @@ class DeviceBatches:
     """What batches.make_batch does, on a device and thousands at a time.
 
     The same distribution of crops, but for JPEG artefacts and people pasted into them, which only
-    the CPU's crops have.
+    the CPU's crops have. numbers: of the photos, each as often as it is to come up (None: once).
     """
 
-    def __init__(self, photos: Sequence[Photo], teacher: torch.nn.Module, device: str) -> None:
+    def __init__(
+        self,
+        photos: Sequence[Photo],
+        teacher: torch.nn.Module,
+        device: str,
+        numbers: Sequence[int] | None = None,
+    ) -> None:
         self._device = device
         self._teacher = teacher
         side = min(SIDE, max(max(photo.image.shape[:2]) for photo in photos))
@@ -63,6 +69,7 @@ class DeviceBatches:
             known[: len(first)] = first * (size[0] / photo.image.shape[1])
         self._persons = torch.from_numpy(persons).to(device)
         self._sizes = torch.tensor([size for _, size in padded], device=device)
+        self._numbers = torch.tensor(numbers or range(len(photos)), device=device)
         whole = torch.from_numpy(np.stack([one for one, _ in padded])).to(device)
         self._levels = [whole.permute(0, 3, 1, 2).contiguous()]
         for _ in range(LEVELS - 1):
@@ -96,8 +103,9 @@ class DeviceBatches:
         boxes += [torch.stack(one, 1) for one in quarters]
         box = torch.cat(boxes)
         crop = torch.cat([torch.arange(count, device=self._device), crowds.repeat(4)])
-        high = len(self._sizes)
-        photo = torch.randint(high, (len(box),), generator=chance, device=self._device)
+        high = len(self._numbers)
+        drawn = torch.randint(high, (len(box),), generator=chance, device=self._device)
+        photo = self._numbers[drawn]
         linear, shift = self._warps(self._sizes[photo].float(), box, chance)
         return Places(photo, crop, linear, shift, box)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from engines.poses import Image
 from training.errors import TrainingError
 from training.labels import KEYPOINTS, Persons, trusted
 
+SEVERAL = 3  # people in a photo beyond whom more of them make no difference
 NOBODY: Persons = np.empty((0, KEYPOINTS, 2), np.float32)
 
 
@@ -40,6 +41,18 @@ def read_photos(folder: Path) -> list[Photo]:
     if not photos:
         raise TrainingError(f"{folder} holds no .tar shards with photos; see the README.")
     return photos
+
+
+def often(photos: Sequence[Photo]) -> list[int]:
+    """Numbers of the photos, those of several people as often as there are people.
+
+    One person alone is soon known by heart; neighbours whose limbs join are what is hard.
+    """
+    return [
+        number
+        for number, photo in enumerate(photos)
+        for _ in range(min(max(len(photo.boxes), 1), SEVERAL))
+    ]
 
 
 def _labels(path: Path) -> dict[str, Photo]:

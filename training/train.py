@@ -20,7 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from training.batches import Batch, make_batch
 from training.curve import draw_curve
 from training.device import DeviceBatches, torch_teacher
-from training.photos import NOBODY, read_photos
+from training.photos import NOBODY, often, read_photos
 from training.student import Student
 from training.teacher import Teacher
 
@@ -113,11 +113,12 @@ def _batches(
     if settings.crops == "device" or (settings.crops == "auto" and device != "cpu"):
         module = torch_teacher(device)
         test = DeviceBatches(unseen, module, device)(CHECKED, settings.size, (0,))
-        return DeviceBatches(seen, module, device), test
+        return DeviceBatches(seen, module, device, often(seen)), test
     teacher = Teacher(settings.threads)
     cv2.setNumThreads(1)  # crops are made side by side
     test = make_batch(unseen, teacher, CHECKED, settings.size, (0,), pool)
-    return partial(make_batch, seen, teacher, pool=pool), test
+    drawn = [seen[number] for number in often(seen)]
+    return partial(make_batch, drawn, teacher, pool=pool), test
 
 
 def _progress() -> Progress:

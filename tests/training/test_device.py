@@ -105,6 +105,13 @@ def test_batches_are_the_same_for_the_same_seed_alone() -> None:
     assert one.pafs.shape == (6, 38, 8, 8)
 
 
+def test_photos_come_up_as_often_as_they_are_numbered() -> None:
+    batches = DeviceBatches(TAKEN, Brightness(), "cpu", [0, 1, 1, 1])
+    photo = batches.places(400, 64, torch.Generator().manual_seed(0)).photo
+    assert set(photo.tolist()) == {0, 1}
+    assert 0.7 < (photo == 1).float().mean() < 0.8
+
+
 def test_the_maps_are_those_of_the_good_picture_at_its_place() -> None:
     """What the student sees is worse, but lies the same way as what the teacher saw."""
     pictures, heatmaps, *_ = DeviceBatches(TAKEN, Brightness(), "cpu")(64, 64, (3,))

@@ -27,7 +27,7 @@ from training import train as trainer  # noqa: E402
 from training.batches import make_batch  # noqa: E402
 from training.errors import TrainingError  # noqa: E402
 from training.export import ExportSettings, averaged, export  # noqa: E402
-from training.photos import read_photos  # noqa: E402
+from training.photos import Photo, often, read_photos  # noqa: E402
 from training.student import MEAN, Student, prepared  # noqa: E402
 from training.train import TrainSettings, train  # noqa: E402
 
@@ -72,6 +72,12 @@ def test_pictures_of_the_shards_are_read(photos: Path) -> None:
     assert [photo.image.shape for photo in read_photos(photos)] == [(60, 90, 3)] * 4
     with pytest.raises(TrainingError, match=r"holds no \.tar shards"):
         read_photos(photos / "none")
+
+
+def test_photos_of_several_people_come_up_more_often() -> None:
+    picture = np.zeros((8, 8, 3), np.uint8)
+    people = [Photo(picture, boxes=np.zeros((count, 4), np.float32)) for count in (0, 1, 2, 9)]
+    assert often(people) == [0, 1, 2, 2, 3, 3, 3]
 
 
 def test_batches_are_the_same_for_the_same_seed(photos: Path) -> None:
