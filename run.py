@@ -11,8 +11,8 @@ import logging
 import signal
 import sys
 
-from engines.errors import EngineError
-from engines.opencv import explain_import_error
+from engines.console.import_errors import explain_import_error
+from engines.types.errors import EngineError
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -21,7 +21,7 @@ INTERRUPTED = 130
 def main() -> int:
     """Run the job that the command line names; the exit code says how it went."""
     try:
-        from engines.arguments import parse
+        from engines.console.arguments import parse
         from realtime.config import Settings
         from realtime.errors import RealtimeError
         from realtime.pipeline import run

@@ -32,13 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"There is no command {words[0]!r}; there are {', '.join(COMMANDS)}.")
     try:
         from calibration.errors import CalibrationError
-        from engines.arguments import parse
-        from engines.errors import EngineError
+        from engines.console.arguments import parse
+        from engines.types.errors import EngineError
         from realtime.errors import RealtimeError
 
         command = import_module(f"calibration.commands.{words[0]}")
     except ImportError as error:
-        from engines.opencv import explain_import_error
+        from engines.console.import_errors import explain_import_error
 
         sentence = explain_import_error(error)
         if sentence is None:

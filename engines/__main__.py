@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from engines.errors import EngineError, UsageError
-from engines.opencv import explain_import_error
+from engines.console.import_errors import explain_import_error
+from engines.types.errors import EngineError, UsageError
 
 USER_ERROR = 2
 INTERRUPTED = 130

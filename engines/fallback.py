@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from engines.engine import Estimator
-from engines.errors import DeviceError, WeightsError
-from engines.poses import Candidates, Image, Poses
+from engines.estimator import Estimator
+from engines.types.errors import DeviceError, WeightsError
+from engines.types.poses import Candidates, Image, Poses
 
 LOG = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from functools import cache
 
 import numpy as np
 
-from engines.poses import Floats, Poses
-from engines.skeleton import Skeleton
+from engines.types.poses import Floats, Poses
+from engines.types.skeleton import Skeleton
 
 JOINTS = {  # the joint: from one neighbour over it to the other
     "elbow": ("shoulder", "elbow", "wrist"),

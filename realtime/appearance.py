@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.poses import Floats, Image
-from engines.skeleton import Skeleton
+from engines.types.poses import Floats, Image
+from engines.types.skeleton import Skeleton
 
 BINS = 8  # of each channel
 ALONG = (np.arange(8) + 0.5) / 8  # where along a line of a garment pixels are looked at

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from calibration.camera import Rig
 from calibration.lens import Doubles
 from calibration.triangulate import Lines, cross
-from engines.skeleton import Skeleton
+from engines.types.skeleton import Skeleton
 from realtime.poses import View
 
 Indices = NDArray[np.int64]

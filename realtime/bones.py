@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.lens import Doubles
-from engines.skeleton import Skeleton
+from engines.types.skeleton import Skeleton
 
 RIGID = {"shoulder", "elbow"}, {"elbow", "wrist"}, {"hip", "knee"}, {"knee", "ankle"}
 LEARNING = 60  # measurements over which a length is averaged in the end

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from calibration.camera import Rig
 from calibration.lens import Doubles
 from calibration.triangulate import triangulate
-from engines.skeleton import Skeleton
+from engines.types.skeleton import Skeleton
 from realtime.associate import Association
 from realtime.bones import PLAUSIBLE, Bones
 from realtime.poses import Result

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 
-from engines.opencv import explain_import_error
+from engines.console.import_errors import explain_import_error
 from realtime.errors import OutputError
 
 QT = Path(cv2.__file__).parent / "qt"  # as in the wheels of PyPI for Linux

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.poses import Floats, Image
+from engines.types.poses import Floats, Image
 from realtime.angles import joint_angles, joints
 from realtime.oks import boxes
 from realtime.poses import Tracks

@@ -7,7 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from engines.poses import Floats, Image, Maps
+from engines.types.poses import Floats, Image, Maps
 from realtime.draw import draw
 from realtime.look import Look
 from realtime.poses import Tracks

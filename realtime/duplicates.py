@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.poses import Floats, Poses
+from engines.types.poses import Floats, Poses
 from realtime.oks import areas
 
 CONFIDENT = 0.3  # sigma 1: the score at which a keypoint has most of its say

@@ -1,6 +1,6 @@
 """What can go wrong while frames flow, each with a sentence for the user."""
 
-from engines.errors import sentence
+from engines.types.errors import sentence
 
 
 class RealtimeError(Exception):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.poses import Floats
-from engines.skeleton import Skeleton
+from engines.types.poses import Floats
+from engines.types.skeleton import Skeleton
 
 PARTS = {  # what flips together
     "arm": ("shoulder", "elbow", "wrist"),

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
-from engines.poses import Image, Poses, check_shape
-from engines.skeleton import Skeleton
+from engines.types.poses import Image, Poses, check_shape
+from engines.types.skeleton import Skeleton
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ import numpy as np
 from calibration.camera import Rig
 from calibration.upright import ANKLE
 from calibration.view import upwards
-from engines.skeleton import Skeleton
+from engines.types.skeleton import Skeleton
 from realtime.poses import Poses3D
 
 Wanted = Literal["auto", "rig", "off"]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.lens import Doubles
-from engines.skeleton import Skeleton
+from engines.types.skeleton import Skeleton
 from realtime.rotations import about, frames, held, swing, unit
 
 LEFT, UP, AHEAD = np.eye(3)

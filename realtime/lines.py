@@ -10,8 +10,8 @@ import numpy as np
 
 from calibration.camera import Rig
 from calibration.view import upwards
-from engines.poses import Floats, Poses
-from engines.skeleton import Skeleton
+from engines.types.poses import Floats, Poses
+from engines.types.skeleton import Skeleton
 from realtime.angles import joint_angles, joints
 from realtime.poses import Poses3D, Result, Tracks, View
 

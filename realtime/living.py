@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.poses import Floats, Poses
+from engines.types.poses import Floats, Poses
 
 NOBODY = -1  # the id of somebody who is not sure to be there yet
 

@@ -9,8 +9,8 @@ import lap
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.poses import Floats
-from engines.skeleton import Skeleton
+from engines.types.poses import Floats
+from engines.types.skeleton import Skeleton
 from realtime.appearance import bones_alike, colours_alike
 from realtime.living import NOBODY, Living
 from realtime.oks import boxes, oks_both_ways

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from typing import Literal
 
-from engines.card import Card, Precision, load_card
-from engines.download import download_bar
-from engines.errors import UnreachableError
-from engines.shipped import shipped
-from engines.weights import Device, locate
+from engines.models.bundled import shipped
+from engines.models.card import Card, Precision, load_card
+from engines.models.download import download_bar
+from engines.models.weights import Device, locate
+from engines.types.errors import UnreachableError
 
 DEFAULT = "human-pose-estimation-0001"
 LOG = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.poses import Floats
-from engines.skeleton import Skeleton
+from engines.types.poses import Floats
+from engines.types.skeleton import Skeleton
 
 BODY = 0.53  # of a box that a person covers, as COCO's areas are to its boxes
 SLIM = 0.35**2  # least area in squares of the box's longer side: people seen from the side

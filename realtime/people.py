@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from engines.poses import Poses
-from engines.skeleton import Skeleton
+from engines.types.poses import Poses
+from engines.types.skeleton import Skeleton
 from realtime.config import TrackSettings
 from realtime.frames import Frame
 from realtime.poses import Tracks

@@ -12,15 +12,15 @@ from functools import partial
 from math import inf
 from typing import Any
 
-from engines.card import Card, load_card
 from engines.decoders.paf import PafSettings
-from engines.download import download_bar
-from engines.engine import Estimator, open_estimator
+from engines.estimator import Estimator, open_estimator
 from engines.fallback import Spared
-from engines.letterbox import Letterbox, Rows
-from engines.nvidia import choose
-from engines.poses import Candidates, Poses
-from engines.weights import Device, Located, locate
+from engines.models.card import Card, load_card
+from engines.models.download import download_bar
+from engines.models.weights import Device, Located, locate
+from engines.nvidia.open import choose
+from engines.types.letterbox import Letterbox, Rows
+from engines.types.poses import Candidates, Poses
 from realtime.channel import Channel
 from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.errors import OutputError, SourceError, Stopped

@@ -9,8 +9,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.poses import Candidates, Floats, Maps, Poses, check_shape
-from engines.skeleton import Skeleton
+from engines.types.poses import Candidates, Floats, Maps, Poses, check_shape
+from engines.types.skeleton import Skeleton
 from realtime.frames import Frame
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.poses import Floats
+from engines.types.poses import Floats
 from realtime.flow import Motion
 from realtime.living import Living
 

@@ -10,7 +10,7 @@ import numpy as np
 from calibration.camera import Rig
 from calibration.lens import Doubles
 from calibration.triangulate import GATE, triangulate
-from engines.skeleton import Skeleton
+from engines.types.skeleton import Skeleton
 from realtime import kalman
 from realtime.associate import BODY, LEAST, Association, Sightings, middles
 from realtime.bodies import Bodies, Indices, Mask, Measured, People

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from calibration.camera import Camera, Rig
-from engines.poses import Floats, Image
+from engines.types.poses import Floats, Image
 from realtime.draw import SHIFT, id_colour
 from realtime.poses import Poses3D, View
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from engines.poses import Image
+from engines.types.poses import Image
 from realtime.draw import FONT
 
 SHARE = 0.55  # of the picture that words may take, across and down

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.poses import Floats
+from engines.types.poses import Floats
 from realtime.oks import areas
 from realtime.poses import Tracks
 

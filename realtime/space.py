@@ -11,7 +11,7 @@ import numpy as np
 
 from calibration.camera import Rig
 from calibration.errors import CalibrationError
-from engines.skeleton import Skeleton
+from engines.types.skeleton import Skeleton
 from realtime.errors import SourceError
 from realtime.ground import Ground, Wanted
 from realtime.poses import Poses3D, View

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.lens import Doubles
-from engines.poses import Floats
-from engines.skeleton import Skeleton
+from engines.types.poses import Floats
+from engines.types.skeleton import Skeleton
 from realtime.errors import OutputError
 from realtime.poses import Poses3D
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.poses import Floats, Image, Poses
-from engines.skeleton import Skeleton
+from engines.types.poses import Floats, Image, Poses
+from engines.types.skeleton import Skeleton
 from realtime.appearance import Clothing, blend, bones
 from realtime.duplicates import without_duplicates
 from realtime.flips import Flips

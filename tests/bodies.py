@@ -8,8 +8,8 @@ import numpy as np
 
 from calibration.camera import Rig
 from calibration.lens import Doubles
-from engines.poses import Poses
-from engines.skeleton import Skeleton, named_skeleton
+from engines.types.poses import Poses
+from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.frames import Frame
 from realtime.poses import Tracks, View
 

@@ -17,7 +17,7 @@ from typing import Self
 import cv2  # before av
 import numpy as np
 
-from engines.poses import Image
+from engines.types.poses import Image
 
 import av  # isort: skip
 

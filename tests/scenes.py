@@ -14,7 +14,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from engines.poses import Image, Poses
+from engines.types.poses import Image, Poses
 from tests.synth import SKELETON, Points, Pose, figure
 
 RATE = 25.0

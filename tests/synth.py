@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.card import load_card
-from engines.poses import Floats, Image
-from engines.skeleton import Skeleton, named_skeleton
+from engines.models.card import load_card
+from engines.types.poses import Floats, Image
+from engines.types.skeleton import Skeleton, named_skeleton
 
 Points = NDArray[np.float64]  # (K, 2), NaN = not in the picture
 

@@ -20,18 +20,18 @@ BELOW = {
 }
 # Library -> the only places that may import it.
 ROOMS = {
-    "openvino": {"engines/openvino.py", "engines/commands/doctor.py"},
+    "openvino": {"engines/runtimes/openvino_cpu.py", "engines/commands/doctor.py"},
     "av": {"realtime/"},
     "aiohttp": {"realtime/web/"},
     "ezc3d": {"realtime/sinks/c3d.py"},
-    "torch": {"engines/torch.py", "engines/networks/"},
-    "pycuda": {"engines/cuda.py"},
-    "tensorrt": {"engines/tensorrt.py", "engines/build.py"},
-    "tensorrt_rtx": {"engines/tensorrt.py", "engines/build.py"},
+    "torch": {"engines/runtimes/pytorch.py", "engines/networks/"},
+    "pycuda": {"engines/nvidia/cuda_stream.py"},
+    "tensorrt": {"engines/nvidia/tensorrt_engine.py", "engines/nvidia/plan_cache.py"},
+    "tensorrt_rtx": {"engines/nvidia/tensorrt_engine.py", "engines/nvidia/plan_cache.py"},
     "onnx": {
-        "engines/convert_ir.py",
-        "engines/half.py",
-        "engines/onnx.py",
+        "engines/onnx_export/from_openvino_ir.py",
+        "engines/onnx_export/to_fp16.py",
+        "engines/onnx_export/load.py",
         "engines/networks/",
     },
 }

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from engines import nvcc, nvidia
-from engines.errors import DeviceError
-from engines.libcuda import Gpu, find_gpus
+from engines.nvidia.driver import Gpu, find_gpus
+from engines.types.errors import DeviceError
 from tests import synth
 from tests.conftest import ROOT
 from tests.engines.drivers import make_driver
@@ -122,7 +122,7 @@ def test_a_runtime_that_fails_when_it_opens_leaves_the_job_to_the_cpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Everything seems to be there, and then the GPU is full, say."""
-    from engines.card import load_card
+    from engines.models.card import load_card
     from realtime import pipeline
     from realtime.config import ModelSettings
 
@@ -136,7 +136,9 @@ def test_a_runtime_that_fails_when_it_opens_leaves_the_job_to_the_cpu(
         return opened(*given, device=device, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(pipeline, "open_estimator", failing)
-    monkeypatch.setattr("engines.weights.fetch", None)  # nothing is fetched in the middle of a run
+    monkeypatch.setattr(
+        "engines.models.weights.fetch", None
+    )  # nothing is fetched in the middle of a run
     estimator = pipeline.engine_opener(card, ModelSettings(), live=False)()
     estimator.submit([np.zeros((SIZE[1], SIZE[0], 3), np.uint8)])
     assert len(estimator.result()) == 1
@@ -150,7 +152,7 @@ def test_the_usual_model_is_looked_for_where_it_will_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """On a machine without a network and with a GPU: asked for once, with weights that it runs."""
-    from engines import card as cards
+    from engines.models import card as cards
     from realtime import pipeline
     from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
 
@@ -196,7 +198,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, lacks: str = "", torch: bool = Fals
     monkeypatch.setattr(nvidia, "find_spec", has)
     monkeypatch.setattr(nvidia, "find_nvcc", compiler)
     monkeypatch.setattr(nvidia.shutil, "which", lambda name: name)
-    monkeypatch.setattr("engines.torch.load_torch", lambda device: None)
+    monkeypatch.setattr("engines.runtimes.pytorch.load_torch", lambda device: None)
 
 
 GPU = Gpu(0, "RTX", (8, 9), 24 << 30, 13000)
@@ -237,7 +239,7 @@ def test_a_torch_that_sees_no_gpu_is_no_help(monkeypatch: pytest.MonkeyPatch) ->
     def blind(device: str) -> None:
         raise DeviceError("PyTorch sees no CUDA GPU.")
 
-    monkeypatch.setattr("engines.torch.load_torch", blind)
+    monkeypatch.setattr("engines.runtimes.pytorch.load_torch", blind)
     with pytest.raises(DeviceError, match=r"TensorRT for RTX is not installed; run: pip"):
         nvidia.runtime(GPU)
 

@@ -20,8 +20,8 @@ USUAL = "human-pose-estimation-0001"
 PROGRAM = """
 import sys
 from pathlib import Path
-import engines.card
-engines.card.FOLDER = Path(sys.argv.pop(1))
+import engines.models.card
+engines.models.card.FOLDER = Path(sys.argv.pop(1))
 import run
 sys.exit(run.main())
 """

@@ -7,10 +7,10 @@ import numpy as np
 import openvino as ov
 import pytest
 
-from engines.card import load_card
 from engines.decoders.paf import PafDecoder
-from engines.letterbox import Letterbox
-from engines.poses import Floats, Image
+from engines.models.card import load_card
+from engines.types.letterbox import Letterbox
+from engines.types.poses import Floats, Image
 from tests import synth
 
 SIZE = (208, 152)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from engines.poses import Image
+from engines.types.poses import Image
 from training.labels import Persons, mirrored
 from training.photos import Photo
 

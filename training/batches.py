@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from engines.poses import Floats, Image
+from engines.types.poses import Floats, Image
 from training.augment import Crop, crop, worsened
 from training.labels import add_labels
 from training.photos import Photo

@@ -6,8 +6,8 @@ import sys
 
 import tyro
 
-from engines.arguments import refusing
-from engines.errors import EngineError
+from engines.console.arguments import refusing
+from engines.types.errors import EngineError
 from training.errors import TrainingError
 from training.evaluate import EvaluateSettings, evaluate
 from training.export import ExportSettings, export

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engines.card import load_card
-from engines.networks.graph import Graph
-from engines.onnx import read_onnx
-from engines.poses import Image
-from engines.weights import locate
+from engines.models.card import load_card
+from engines.models.weights import locate
+from engines.networks.from_onnx import Graph
+from engines.onnx_export.load import read_onnx
+from engines.types.poses import Image
 from training.augment import CROWD, GREY, LEAN, SCALES, STRETCH, TINT, TURN
 from training.batches import Batch
 from training.labels import KEYPOINTS, SKELETON, add_labels

@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from engines.card import load_card
+from engines.models.card import load_card
 from engines.networks.pafnet import PafNet
 from training.errors import TrainingError
 from training.photos import read_photos

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engines.card import load_card
+from engines.models.card import load_card
 from training.teacher import TEACHER
 
 CARD = load_card(TEACHER)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from engines.poses import Image
+from engines.types.poses import Image
 from training.errors import TrainingError
 from training.labels import KEYPOINTS, Persons, trusted
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.poses import Image
+from engines.types.poses import Image
 from training.augment import crop, worsened
 from training.photos import Photo
 from training.student import prepared

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engines.card import NetworkInput
+from engines.models.card import NetworkInput
 from engines.networks.pafnet import HEAD, PafNet
-from engines.poses import Image
+from engines.types.poses import Image
 from training.batches import Batch
 from training.errors import TrainingError
 from training.muon import Muon

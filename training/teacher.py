@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from engines.card import load_card
-from engines.poses import Floats, Image
-from engines.weights import locate
+from engines.models.card import load_card
+from engines.models.weights import locate
+from engines.types.poses import Floats, Image
 
 TEACHER = "human-pose-estimation-0001"
 TRUNK = "relu4_4_CPM"  # the last of its features at stride 8, before the maps

@@ -13,7 +13,7 @@ from calibration.board import Board
 from calibration.commands.working import working
 from calibration.detect import Finder, Gray, Sighting, better_board
 from calibration.errors import BoardError
-from engines.poses import Image
+from engines.types.poses import Image
 from realtime.config import SourceSettings
 from realtime.sources import open_source
 

@@ -21,7 +21,7 @@ from calibration.files import set_aside
 from calibration.gather import BOARDS, Gathering
 from calibration.gathered import gathering_picture
 from calibration.guide import Advice
-from engines.poses import Image
+from engines.types.poses import Image
 from realtime.display import has_display
 from realtime.errors import SourceError
 from realtime.frames import Source

@@ -11,7 +11,7 @@ from calibration.detect import Sighting
 from calibration.errors import CalibrationError
 from calibration.guide import ENOUGH, Advice, Guide
 from calibration.preview import preview
-from engines.poses import Image
+from engines.types.poses import Image
 from realtime.channel import Channel
 from realtime.errors import SourceError
 from realtime.frames import Frame, Source, Stoppable

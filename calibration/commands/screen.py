@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 import cv2
 
 from calibration.guide import Advice
-from engines.poses import Image
+from engines.types.poses import Image
 from realtime.channel import Channel
 from realtime.display import check_display
 from realtime.sinks.window import FLAGS, LARGEST

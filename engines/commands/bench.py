@@ -10,16 +10,16 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from engines.card import Card, Precision, load_card
-from engines.download import download_bar
-from engines.engine import Estimator, open_estimator
-from engines.errors import EngineError
-from engines.letterbox import Letterbox
-from engines.libcuda import usable_gpu
+from engines.estimator import Estimator, open_estimator
 from engines.machine import processor
-from engines.nvidia import choose, runtime
-from engines.poses import Image
-from engines.weights import Device, Located, locate
+from engines.models.card import Card, Precision, load_card
+from engines.models.download import download_bar
+from engines.models.weights import Device, Located, locate
+from engines.nvidia.driver import usable_gpu
+from engines.nvidia.open import choose, runtime
+from engines.types.errors import EngineError
+from engines.types.letterbox import Letterbox
+from engines.types.poses import Image
 
 USUAL = 256  # the height that figures are compared at
 WARM_UP = 3

@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.progress import Progress as Bars
 from rich.progress import TaskID
 
-from engines.build import Profile, Progress, plan_for
-from engines.card import load_card
-from engines.download import download_bar
-from engines.errors import DeviceError
-from engines.libcuda import Gpu, usable_gpu
-from engines.tensorrt import installed
-from engines.weights import locate
+from engines.models.card import load_card
+from engines.models.download import download_bar
+from engines.models.weights import locate
+from engines.nvidia.driver import Gpu, usable_gpu
+from engines.nvidia.plan_cache import Profile, Progress, plan_for
+from engines.nvidia.tensorrt_engine import installed
+from engines.types.errors import DeviceError
 
 
 def run(

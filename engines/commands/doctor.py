@@ -16,8 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from engines.console.import_errors import explain_import_error
 from engines.machine import flags, processor
-from engines.opencv import explain_import_error
 
 REQUIREMENTS = Path(__file__).parents[2] / "requirements.txt"
 INSTALL = "pip install -r requirements.txt"
@@ -135,9 +135,9 @@ def cpu() -> Iterator[Finding]:
 
 def nvidia() -> Iterator[Finding]:
     """The driver, asked itself; there need be none. Then what its GPUs need."""
-    from engines.errors import DeviceError
-    from engines.libcuda import find_gpus
-    from engines.nvidia import lacking, runtime
+    from engines.nvidia.driver import find_gpus
+    from engines.nvidia.open import lacking, runtime
+    from engines.types.errors import DeviceError
 
     try:
         gpus = find_gpus()
@@ -182,9 +182,9 @@ def cameras(devices: Path = Path("/dev")) -> Iterator[Finding]:
 
 def weights() -> Iterator[Finding]:
     """What each model would run with, and where more would be put."""
-    from engines.card import card_names, load_card
-    from engines.errors import WeightsError
-    from engines.weights import cache_folder, locate, named_folders
+    from engines.models.card import card_names, load_card
+    from engines.models.weights import cache_folder, locate, named_folders
+    from engines.types.errors import WeightsError
 
     for card in map(load_card, card_names()):
         try:

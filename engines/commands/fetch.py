@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Literal
 
-from engines.card import Precision, load_card
-from engines.download import download_bar
-from engines.weights import locate
+from engines.models.card import Precision, load_card
+from engines.models.download import download_bar
+from engines.models.weights import locate
 
 
 def run(model: str, precision: Precision | Literal["auto"]) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 
-from engines.card import WeightFile, load_card
-from engines.weights import Search
+from engines.models.card import WeightFile, load_card
+from engines.models.weights import Search
 
 
 def run(model: str) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from engines.card import card_names, load_card
-from engines.weights import Search
+from engines.models.card import card_names, load_card
+from engines.models.weights import Search
 
 
 def run() -> int:

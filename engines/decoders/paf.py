@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engines.assemble import assemble
-from engines.letterbox import Letterbox
-from engines.limbs import score_limbs
-from engines.peaks import find_peaks
-from engines.poses import Candidates, Floats, Poses
-from engines.skeleton import Skeleton
+from engines.decoders.assembly import assemble
+from engines.decoders.limb_scores import score_limbs
+from engines.decoders.peaks import find_peaks
+from engines.types.letterbox import Letterbox
+from engines.types.poses import Candidates, Floats, Poses
+from engines.types.skeleton import Skeleton
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-// Line integrals of Part Affinity Fields for all pairs of peaks: engines/limbs.py, on the device.
+// Line integrals of Part Affinity Fields for all pairs of peaks: engines/decoders/limb_scores.py, on the device.
 //
 // fields: (batch, channels, high, wide). limbs: (limbs, 4) kinds of both ends, x and y channel.
 // counts, found: as peaks leaves them. shares: (samples) places along the line, 0 to 1; a pair may

@@ -1,4 +1,4 @@
-// Local maxima of confidence maps with their sub-pixel positions: engines/peaks.py, on the device.
+// Local maxima of confidence maps with their sub-pixel positions: engines/decoders/peaks.py, on the device.
 //
 // maps: (batch, channels, high, wide), of which rows x columns hold the picture.
 // counts: (batch, kinds), zero at the start: peaks found, which may be more than are kept.

@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 from calibration.camera import Rig
-from engines.opencv import explain_import_error
-from engines.skeleton import Skeleton, named_skeleton
+from engines.console.import_errors import explain_import_error
+from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.config import VIDEO_ENDINGS, OutputSettings, Settings
 from realtime.errors import OutputError, Stopped
 from realtime.frames import Source

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from calibration.camera import Rig
-from engines.errors import CardError
-from engines.skeleton import Skeleton, named_skeleton
+from engines.types.errors import CardError
+from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.bootstrap import OUT, SEEN, Labeller, Labels
 from realtime.errors import OutputError
 from realtime.oks import boxes

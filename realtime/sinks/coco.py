@@ -10,8 +10,8 @@ from typing import Self
 
 import numpy as np
 
-from engines.errors import CardError
-from engines.skeleton import Skeleton, named_skeleton
+from engines.types.errors import CardError
+from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.errors import OutputError
 from realtime.frames import Frame
 from realtime.lines import keypoint_triples

@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from engines.skeleton import Skeleton
+from engines.types.skeleton import Skeleton
 from realtime.poses import Poses3D, Result
 from realtime.sinks.lines import LineFile, text_rows
 

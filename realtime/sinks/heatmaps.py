@@ -8,7 +8,7 @@ from typing import Literal, Self
 import cv2
 import numpy as np
 
-from engines.poses import Floats, Image, Maps
+from engines.types.poses import Floats, Image, Maps
 from realtime.look import Shown
 from realtime.poses import Result
 from realtime.sinks.files import check_folder, write_whole

@@ -7,7 +7,7 @@ from typing import Self
 
 import cv2
 
-from engines.poses import Image
+from engines.types.poses import Image
 from realtime.errors import OutputError
 from realtime.frames import Source
 from realtime.poses import Result

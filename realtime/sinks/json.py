@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from engines.convert import converted
-from engines.poses import Candidates, Floats
-from engines.skeleton import Skeleton
+from engines.types.poses import Candidates, Floats
+from engines.types.skeleton import Skeleton
+from engines.types.skeleton_conversion import converted
 from realtime.errors import OutputError
 from realtime.lines import keypoint_triples
 from realtime.poses import Result, Tracks

@@ -7,8 +7,8 @@ from typing import Self
 
 import numpy as np
 
-from engines.convert import origins
-from engines.skeleton import Skeleton
+from engines.types.skeleton import Skeleton
+from engines.types.skeleton_conversion import origins
 from realtime.poses import Poses3D, Result
 from realtime.sinks.files import check_folder, write_whole
 
@@ -43,7 +43,7 @@ class Json3DSink:
 def openpose_json3d(poses: Poses3D, skeleton: Skeleton | None = None) -> str:
     """x, y, z in metres and 1 for each keypoint that is known, four times 0 otherwise.
 
-    skeleton: whose keypoints to write in place of their own, as in `engines.convert`.
+    skeleton: whose keypoints to write in place of their own, as in `engines.types.skeleton_conversion`.
     """
     points = poses.xyz
     if skeleton is not None and skeleton is not poses.skeleton:

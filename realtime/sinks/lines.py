@@ -14,7 +14,7 @@ from typing import Self
 
 import numpy as np
 
-from engines.skeleton import Skeleton
+from engines.types.skeleton import Skeleton
 from realtime.errors import OutputError
 from realtime.lines import keypoint_triples, result_lines
 from realtime.poses import Result, View

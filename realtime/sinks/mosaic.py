@@ -9,7 +9,7 @@ from math import ceil
 import cv2
 import numpy as np
 
-from engines.poses import Image
+from engines.types.poses import Image
 from realtime.draw import draw_angles
 from realtime.draw_maps import draw_look
 from realtime.look import Look, Shown

@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from engines.poses import Floats
+from engines.types.poses import Floats
 from realtime.oks import boxes
 from realtime.poses import Result
 from realtime.sinks.lines import LineFile

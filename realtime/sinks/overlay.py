@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engines.poses import Image
+from engines.types.poses import Image
 from realtime.draw import draw_angles
 from realtime.draw_maps import draw_look
 from realtime.look import Look, Shown

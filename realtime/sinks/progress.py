@@ -19,7 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from engines.errors import one_line
+from engines.types.errors import one_line
 from realtime.errors import Stopped
 from realtime.frames import Source
 from realtime.poses import Result

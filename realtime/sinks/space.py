@@ -8,7 +8,7 @@ from pathlib import Path
 
 from calibration.camera import Rig
 from calibration.view import upwards
-from engines.skeleton import Skeleton, named_skeleton
+from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.config import OutputSettings
 from realtime.frames import Source
 from realtime.sinks.bootstrap import BootstrapSink

@@ -17,7 +17,7 @@ from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 
-from engines.poses import Image
+from engines.types.poses import Image
 from realtime.frames import Source
 from realtime.poses import Result
 from realtime.sinks.files import broken, check_file, write_all

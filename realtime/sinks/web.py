@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Self
 
 from calibration.camera import Rig
-from engines.skeleton import Skeleton
+from engines.types.skeleton import Skeleton
 from realtime.lines import header_line
 from realtime.look import Shown
 from realtime.poses import Result

@@ -11,7 +11,7 @@ from typing import NoReturn, Self
 
 import cv2
 
-from engines.poses import Image
+from engines.types.poses import Image
 from realtime.display import check_display
 from realtime.errors import OutputError, Stopped
 from realtime.poses import Result, View

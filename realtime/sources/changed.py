@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
-from engines.skeleton import Skeleton
+from engines.types.skeleton import Skeleton
 from realtime.frames import Frame, Source, Stoppable
 
 

@@ -12,8 +12,8 @@ from typing import Self
 import cv2
 import numpy as np
 
-from engines.poses import Image
-from engines.skeleton import Skeleton
+from engines.types.poses import Image
+from engines.types.skeleton import Skeleton
 from realtime.errors import SourceError
 from realtime.frames import Frame
 from realtime.sources.hush import hushed

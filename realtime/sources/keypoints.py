@@ -14,8 +14,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from engines.poses import Floats, Image, Poses
-from engines.skeleton import Skeleton, named_skeleton
+from engines.types.poses import Floats, Image, Poses
+from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.errors import SourceError
 from realtime.frames import Frame
 from realtime.sources.names import natural, unique_names

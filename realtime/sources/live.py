@@ -9,8 +9,8 @@ from threading import Event, Lock
 from types import TracebackType
 from typing import Protocol, Self
 
-from engines.poses import Image
-from engines.skeleton import Skeleton
+from engines.types.poses import Image
+from engines.types.skeleton import Skeleton
 from realtime.errors import Absent, SourceError
 from realtime.frames import Frame
 

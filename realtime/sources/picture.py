@@ -10,7 +10,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from engines.poses import Image
+from engines.types.poses import Image
 from realtime.errors import SourceError
 from realtime.sources.turn import Matrix, matrix_of, turn
 

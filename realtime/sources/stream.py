@@ -15,7 +15,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from engines.poses import Image
+from engines.types.poses import Image
 from realtime.clock import StreamClock
 from realtime.errors import SourceError
 from realtime.sources.live import Connection

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.poses import Image, Poses
+from engines.types.poses import Image, Poses
 from realtime.frames import Frame
 
 Matrix = NDArray[np.int64]

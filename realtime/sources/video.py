@@ -16,7 +16,7 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from engines.skeleton import Skeleton
+from engines.types.skeleton import Skeleton
 from realtime.errors import SourceError
 from realtime.frames import Frame
 from realtime.sources.names import file_name

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from engines.poses import Image
+from engines.types.poses import Image
 from realtime.errors import SourceError
 from realtime.sources.hush import hushed
 from realtime.sources.live import Connection

@@ -13,7 +13,7 @@ import numpy as np
 from calibration.camera import Rig
 from calibration.corners import Corners
 from calibration.view import grid_step, reach, sight, upwards, worst
-from engines.skeleton import Skeleton
+from engines.types.skeleton import Skeleton
 from realtime.poses import Result
 
 

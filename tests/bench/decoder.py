@@ -16,13 +16,13 @@ import cv2
 import numpy as np
 import openvino as ov
 
-from engines.assemble import assemble
-from engines.card import load_card
+from engines.decoders.assembly import assemble
+from engines.decoders.limb_scores import score_limbs
 from engines.decoders.paf import PafDecoder
-from engines.letterbox import Letterbox
-from engines.limbs import score_limbs
-from engines.peaks import find_peaks
-from engines.poses import Floats
+from engines.decoders.peaks import find_peaks
+from engines.models.card import load_card
+from engines.types.letterbox import Letterbox
+from engines.types.poses import Floats
 from tests import synth
 from tests.conftest import DATA
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from engines.card import load_card
-from engines.poses import Image
+from engines.models.card import load_card
+from engines.types.poses import Image
 from realtime.config import ModelSettings, SourceSettings
 from realtime.frames import Frame
 from realtime.model import DEFAULT

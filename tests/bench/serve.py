@@ -20,7 +20,7 @@ import sys
 import time
 from contextlib import suppress
 
-from engines.card import load_card
+from engines.models.card import load_card
 from realtime.config import ModelSettings
 from realtime.pipeline import Pipeline, engine_opener
 from realtime.sinks.web import WebSink

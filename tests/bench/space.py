@@ -19,7 +19,7 @@ import numpy as np
 from calibration.camera import Rig
 from calibration.lens import Doubles
 from calibration.rigfile import read_rig
-from engines.skeleton import Skeleton
+from engines.types.skeleton import Skeleton
 from realtime.bones import Bones
 from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.pipeline import stream

@@ -17,7 +17,7 @@ import threading
 import time
 from pathlib import Path
 
-from engines.card import load_card
+from engines.models.card import load_card
 from realtime.config import ModelSettings, SourceSettings
 from realtime.frames import Source, Stoppable
 from realtime.model import DEFAULT

@@ -19,10 +19,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from engines.card import Precision, load_card
-from engines.letterbox import Letterbox
-from engines.openvino import OpenVino
-from engines.weights import locate
+from engines.models.card import Precision, load_card
+from engines.models.weights import locate
+from engines.runtimes.openvino_cpu import OpenVino
+from engines.types.letterbox import Letterbox
 from realtime.config import ModelSettings, OutputSettings, SourceSettings
 from realtime.frames import Frame, Source
 from realtime.pipeline import Pipeline, engine_opener

@@ -23,8 +23,8 @@ import cv2
 import motmetrics as mm
 import numpy as np
 
-from engines.poses import Floats, Image, Poses
-from engines.skeleton import Skeleton, named_skeleton
+from engines.types.poses import Floats, Image, Poses
+from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.config import (
     ModelSettings,
     OutputSettings,

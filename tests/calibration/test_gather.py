@@ -27,7 +27,7 @@ from calibration.gathered import gathering_picture
 from calibration.panes import side_by_side
 from calibration.preview import GREEN, YELLOW
 from calibration.rigfile import read_rig, write_rig
-from engines.poses import Image
+from engines.types.poses import Image
 from realtime.sources.webcam import WebcamConnector
 from tests.browser import CHROMIUM, browser
 from tests.calibration.boards import CHARUCO, photograph

@@ -20,7 +20,7 @@ from calibration.detect import Finder
 from calibration.inview import CROSS, Placed, draw_view, draw_views, place, straight
 from calibration.picture import AXES, camera_colour
 from calibration.rigfile import write_rig
-from engines.poses import Image
+from engines.types.poses import Image
 from tests.browser import CHROMIUM, browser
 from tests.calibration.boards import CHARUCO, photograph, pose
 from tests.calibration.cameras import FISHEYE, LENSES, ring

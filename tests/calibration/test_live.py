@@ -19,7 +19,7 @@ from calibration.commands.live import guided
 from calibration.commands.screen import open_screen
 from calibration.detect import Finder
 from calibration.rigfile import read_rig
-from engines.poses import Image
+from engines.types.poses import Image
 from realtime.errors import SourceError
 from realtime.sources.live import LiveSource
 from realtime.sources.webcam import WebcamConnector

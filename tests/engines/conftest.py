@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engines import weights
+from engines.models import weights
 from tests.engines.webserver import Site, serving
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from engines.errors import DeviceError
-from engines.libcuda import load_driver
-from engines.nvcc import KERNELS
+from engines.nvidia.driver import load_driver
+from engines.nvidia.nvcc import KERNELS
+from engines.types.errors import DeviceError
 
 HERE = Path(__file__).parent
 NVCC = """#!/bin/sh

@@ -1,4 +1,4 @@
-// A driver whose GPU is the CPU: what pycuda and engines/cuda.py ask for, done as late as a GPU may
+// A driver whose GPU is the CPU: what pycuda and engines/nvidia/cuda_stream.py ask for, done as late as a GPU may
 // do it. Work on a stream waits until somebody waits for it; what is recorded is not run; memory is
 // checked; a call without a context, or one that may not be made while recording, fails as on a GPU.
 // What is done is written down, and it can be told to break, for good, at some piece of work.

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from numpy.typing import DTypeLike, NDArray
 
-from engines.lane import Argument, Bound, Lane, Shape
-from engines.poses import Floats
-from engines.torch import TorchLane
+from engines.runtimes.device_stream import Argument, Bound, Lane, Shape
+from engines.runtimes.pytorch import TorchLane
+from engines.types.poses import Floats
 
 KERNELS = Path(__file__).parents[2] / "engines" / "kernels"
 MapMaker = Callable[[Floats], tuple[Floats, Floats]]

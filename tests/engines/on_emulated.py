@@ -15,17 +15,17 @@ import pytest
 # Before pycuda, which then finds this driver in place of one of the machine.
 DRIVER = ctypes.CDLL(sys.argv[1], mode=ctypes.RTLD_GLOBAL)
 
-from engines.card import load_card  # noqa: E402
-from engines.cuda import Cuda  # noqa: E402
 from engines.decoders.paf import PafDecoder  # noqa: E402
-from engines.errors import DeviceError  # noqa: E402
 from engines.fallback import Spared  # noqa: E402
-from engines.frame import Frame  # noqa: E402
-from engines.lane import Bound, Buffer, Lane  # noqa: E402
-from engines.letterbox import Letterbox, Rows  # noqa: E402
-from engines.libcuda import usable_gpu  # noqa: E402
-from engines.ondevice import OnDevice  # noqa: E402
-from engines.poses import Candidates, Poses  # noqa: E402
+from engines.models.card import load_card  # noqa: E402
+from engines.nvidia.cuda_stream import Cuda  # noqa: E402
+from engines.nvidia.driver import usable_gpu  # noqa: E402
+from engines.runtimes.device_estimator import OnDevice  # noqa: E402
+from engines.runtimes.device_graph import Frame  # noqa: E402
+from engines.runtimes.device_stream import Bound, Buffer, Lane  # noqa: E402
+from engines.types.errors import DeviceError  # noqa: E402
+from engines.types.letterbox import Letterbox, Rows  # noqa: E402
+from engines.types.poses import Candidates, Poses  # noqa: E402
 from tests import synth  # noqa: E402
 from tests.gpu.measure import Still  # noqa: E402
 

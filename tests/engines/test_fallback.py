@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.errors import DeviceError, WeightsError
 from engines.fallback import Spared
+from engines.types.errors import DeviceError, WeightsError
 
 
 class Echo:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from engines.card import Card, Precision, WeightFile, Weights, load_card
-from engines.errors import WeightsError
-from engines.weights import locate
+from engines.models.card import Card, Precision, WeightFile, Weights, load_card
+from engines.models.weights import locate
+from engines.types.errors import WeightsError
 from tests.engines.webserver import Site
 
 OUTPUTS = {"heatmaps": "heat", "pafs": "paf"}

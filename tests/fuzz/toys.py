@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from random import Random
 
-from engines.errors import CardError
+from engines.types.errors import CardError
 
 HELD: list[object] = []
 

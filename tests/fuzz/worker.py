@@ -23,7 +23,7 @@ from random import Random
 from typing import Any, Protocol
 
 from calibration.errors import CalibrationError
-from engines.errors import EngineError
+from engines.types.errors import EngineError
 from realtime.errors import RealtimeError
 
 OWN = (EngineError, RealtimeError, CalibrationError)

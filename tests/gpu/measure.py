@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from engines.card import Card
 from engines.decoders.paf import PafDecoder
-from engines.errors import EngineError
-from engines.frame import Frame
-from engines.lane import Bound, Buffer, Lane
-from engines.letterbox import Letterbox, Rows
-from engines.ondevice import OnDevice
-from engines.poses import Floats
-from engines.torch import TorchLane
+from engines.models.card import Card
+from engines.runtimes.device_estimator import OnDevice
+from engines.runtimes.device_graph import Frame
+from engines.runtimes.device_stream import Bound, Buffer, Lane
+from engines.runtimes.pytorch import TorchLane
+from engines.types.errors import EngineError
+from engines.types.letterbox import Letterbox, Rows
+from engines.types.poses import Floats
 from tests import synth
 
 PICTURE = (1280, 720)

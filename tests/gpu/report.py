@@ -10,16 +10,16 @@ from typing import Any
 import cv2
 import numpy as np
 
-from engines.card import load_card
-from engines.errors import EngineError
-from engines.frame import Frame
-from engines.letterbox import Letterbox, Rows
-from engines.libcuda import Gpu, usable_gpu
+from engines.models.card import load_card
+from engines.models.weights import locate
 from engines.networks import NETWORKS
-from engines.nvidia import INSTALL
-from engines.tensorrt import installed
-from engines.torch import TorchLane, TorchNetwork, load_graph, load_torch, open_torch
-from engines.weights import locate
+from engines.nvidia.driver import Gpu, usable_gpu
+from engines.nvidia.open import INSTALL
+from engines.nvidia.tensorrt_engine import installed
+from engines.runtimes.device_graph import Frame
+from engines.runtimes.pytorch import TorchLane, TorchNetwork, load_graph, load_torch, open_torch
+from engines.types.errors import EngineError
+from engines.types.letterbox import Letterbox, Rows
 from tests.gpu.measure import (
     PEOPLE,
     PICTURE,
@@ -116,8 +116,8 @@ def module_of(torch: Any, name: str | None) -> tuple[str, Any]:
 def tensorrt(report: Report, gpu: Gpu, precision: Any) -> None:
     if not installed(gpu):
         raise EngineError(f"TensorRT for {gpu.name} is not installed; run: {INSTALL}")
-    from engines.cuda import Cuda
-    from engines.nvidia import Planned
+    from engines.nvidia.cuda_stream import Cuda
+    from engines.nvidia.open import Planned
 
     located = locate(CARD, precision, download=False)
     network = Planned(CARD, located, gpu, max(report.effort.heights))
@@ -186,7 +186,7 @@ def main(network: str | None, dry: bool, trouble: str | None) -> int:
     with step("CUDA kernels, compiled and loaded"):
         if trouble is not None or gpu is None:
             raise EngineError(trouble or "there is no GPU.")
-        from engines.cuda import Cuda
+        from engines.nvidia.cuda_stream import Cuda
 
         cuda = Cuda(gpu)
     if cuda is not None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from engines.errors import DeviceError
-from engines.libcuda import load_driver
+from engines.nvidia.driver import load_driver
+from engines.types.errors import DeviceError
 from tests.conftest import ROOT
 from tests.engines.drivers import make_emulated
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from calibration.lens import Doubles
-from engines.skeleton import Skeleton
+from engines.types.skeleton import Skeleton
 from realtime.poses import Poses3D, Result
 from tests.bodies import BODY25
 from tests.realtime.results import result

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from engines.poses import Image, Poses
-from engines.skeleton import Skeleton
+from engines.types.poses import Image, Poses
+from engines.types.skeleton import Skeleton
 from realtime.frames import Frame
 from realtime.poses import Result, Tracks, View
 from tests.synth import SKELETON, Points

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.poses import Image
+from engines.types.poses import Image
 from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.pipeline import stream
 from realtime.poses import Tracks

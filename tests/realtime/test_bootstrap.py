@@ -14,7 +14,7 @@ import pytest
 from pycocotools.coco import COCO
 
 from calibration.lens import Doubles
-from engines.skeleton import named_skeleton
+from engines.types.skeleton import named_skeleton
 from realtime.config import OutputSettings
 from realtime.errors import OutputError, SettingsError
 from realtime.poses import Result, View

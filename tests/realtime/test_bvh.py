@@ -11,7 +11,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from calibration.lens import Doubles
-from engines.skeleton import Skeleton, named_skeleton
+from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.joints import posed
 from realtime.rotations import euler, swing
 from realtime.sinks.bvh import bvh_files

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.poses import Image
-from engines.skeleton import Skeleton
+from engines.types.poses import Image
+from engines.types.skeleton import Skeleton
 from realtime.draw import draw, id_colour
 from tests.realtime.results import grey, keypoints, tracks
 from tests.synth import SKELETON, crowd, person

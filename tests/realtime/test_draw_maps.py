@@ -7,8 +7,8 @@ import colorsys
 import numpy as np
 import pytest
 
-from engines.letterbox import Letterbox
-from engines.poses import Candidates, Image, Maps
+from engines.types.letterbox import Letterbox
+from engines.types.poses import Candidates, Image, Maps
 from realtime.draw import draw
 from realtime.draw_maps import draw_look, draw_maps
 from realtime.frames import Frame

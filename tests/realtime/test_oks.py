@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pycocotools import cocoeval
 
-from engines.skeleton import named_skeleton
+from engines.types.skeleton import named_skeleton
 from realtime.oks import areas, boxes, oks
 from tests.synth import SKELETON, hide, person
 

@@ -14,9 +14,9 @@ from typing import Self
 import numpy as np
 import pytest
 
-from engines.errors import DeviceError
-from engines.poses import Candidates, Image, Poses
-from engines.skeleton import named_skeleton
+from engines.types.errors import DeviceError
+from engines.types.poses import Candidates, Image, Poses
+from engines.types.skeleton import named_skeleton
 from realtime.errors import OutputError, SourceError, Stopped
 from realtime.frames import Frame
 from realtime.pipeline import Pipeline

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from engines.card import load_card
-from engines.skeleton import Skeleton
+from engines.models.card import load_card
+from engines.types.skeleton import Skeleton
 from realtime.config import OutputSettings
 from realtime.errors import OutputError, Stopped
 from realtime.poses import Result

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.skeleton import Skeleton, named_skeleton
+from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.errors import OutputError
 from realtime.sinks.coco import CocoSink
 from tests.conftest import ROOT

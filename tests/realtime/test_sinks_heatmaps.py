@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.poses import Candidates, Floats, Maps
+from engines.types.poses import Candidates, Floats, Maps
 from realtime.errors import OutputError
 from realtime.frames import Frame
 from realtime.look import Shown

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.poses import Candidates
+from engines.types.poses import Candidates
 from realtime.errors import OutputError
 from realtime.sinks.json import JsonSink, openpose_json
 from tests.realtime.results import files_at_most, keypoints, result, tracks

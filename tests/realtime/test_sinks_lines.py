@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines.poses import Poses
+from engines.types.poses import Poses
 from realtime.config import SourceSettings
 from realtime.errors import OutputError
 from realtime.frames import Frame

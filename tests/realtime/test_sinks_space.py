@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from calibration.view import upwards
-from engines.skeleton import named_skeleton
+from engines.types.skeleton import named_skeleton
 from realtime.lines import header_line, result_lines
 from realtime.sinks.csv3d import Csv3DSink
 from realtime.sinks.json3d import openpose_json3d

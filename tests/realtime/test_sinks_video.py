@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.poses import Image
+from engines.types.poses import Image
 from realtime.errors import OutputError
 from realtime.sinks.overlay import Overlay
 from realtime.sinks.video import VideoSink, fitted

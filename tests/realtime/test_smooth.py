@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from engines.poses import Poses
+from engines.types.poses import Poses
 from realtime import smooth
 from realtime.oks import areas
 from realtime.poses import Tracks

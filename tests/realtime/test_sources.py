@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.poses import Image
+from engines.types.poses import Image
 from realtime.config import SourceSettings
 from realtime.errors import SettingsError, SourceError
 from realtime.frames import Frame

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.poses import Image
+from engines.types.poses import Image
 from realtime.config import SourceSettings
 from realtime.errors import SourceError
 from realtime.frames import Frame

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.skeleton import named_skeleton
+from engines.types.skeleton import named_skeleton
 from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings, TrackSettings
 from realtime.errors import OutputError, SourceError
 from realtime.frames import Frame

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.poses import Image
+from engines.types.poses import Image
 from realtime.config import SourceSettings
 from realtime.sources import open_source
 from realtime.sources.picture import Developer

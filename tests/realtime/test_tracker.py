@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from engines.skeleton import named_skeleton
+from engines.types.skeleton import named_skeleton
 from realtime.duplicates import without_duplicates
 from realtime.poses import Tracks
 from realtime.tracker import PoseTracker

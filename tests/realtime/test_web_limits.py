@@ -12,7 +12,7 @@ import aiohttp
 import numpy as np
 import pytest
 
-from engines.errors import EngineError
+from engines.types.errors import EngineError
 from realtime.sinks.web import WebSink
 from realtime.web import server, wire
 from tests.realtime.results import grey, result, tracks

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from calibration.view import sight, upwards
-from engines.skeleton import named_skeleton
+from engines.types.skeleton import named_skeleton
 from realtime.config import OutputSettings
 from realtime.draw import id_colour
 from realtime.errors import SettingsError

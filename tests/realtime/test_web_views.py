@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.poses import Candidates, Maps
+from engines.types.poses import Candidates, Maps
 from realtime.frames import Frame
 from realtime.poses import Result, View
 from realtime.sinks.web import WebSink

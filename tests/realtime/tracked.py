@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engines.poses import Image, Poses
-from engines.skeleton import Skeleton
+from engines.types.poses import Image, Poses
+from engines.types.skeleton import Skeleton
 from realtime.frames import Frame
 from tests.synth import SKELETON, Points, person
 

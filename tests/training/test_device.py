@@ -9,7 +9,7 @@ import numpy as np
 import openvino
 import pytest
 
-from engines.poses import Image
+from engines.types.poses import Image
 
 torch = pytest.importorskip(
     "torch", reason="torch is missing: pip install -r requirements-train.txt"
@@ -17,8 +17,8 @@ torch = pytest.importorskip(
 onnx = pytest.importorskip("onnx", reason="onnx is missing: pip install -r requirements-train.txt")
 pytest.importorskip("matplotlib", reason="for training: pip install -r requirements-train.txt")
 
-from engines.errors import WeightsError  # noqa: E402
-from engines.networks.graph import Graph  # noqa: E402
+from engines.networks.from_onnx import Graph  # noqa: E402
+from engines.types.errors import WeightsError  # noqa: E402
 from training import train as trainer  # noqa: E402
 from training.batches import Batch  # noqa: E402
 from training.device import DeviceBatches, Places, torch_teacher  # noqa: E402

@@ -14,7 +14,9 @@ MISSING = "for training: pip install -r requirements-train.txt"
 torch = pytest.importorskip("torch", reason=MISSING)
 pytest.importorskip("onnx", reason=MISSING)
 
-from training import augment, photos  # noqa: E402
+from training.data import augmentation as augment  # noqa: E402
+from training.data import photos  # noqa: E402
+
 from training.augment import Crop, crop  # noqa: E402
 from training.device import DeviceBatches  # noqa: E402
 from training.errors import TrainingError  # noqa: E402

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.card import load_card
-from engines.poses import Floats, Image
-from engines.weights import locate
+from engines.models.card import load_card
+from engines.models.weights import locate
+from engines.types.poses import Floats, Image
 from tests.synth import crowd, scene
 
 MISSING = "for training: pip install -r requirements-train.txt"

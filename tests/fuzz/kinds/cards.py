@@ -9,10 +9,10 @@ from random import Random
 
 import numpy as np
 
-from engines.card import FOLDER, Card, load_card
 from engines.decoders import DECODERS
-from engines.letterbox import Letterbox
-from engines.skeleton import FOLDER as SKELETONS
+from engines.models.card import FOLDER, Card, load_card
+from engines.types.letterbox import Letterbox
+from engines.types.skeleton import FOLDER as SKELETONS
 from tests.fuzz.mutate import as_toml, damage, scalar, scramble, spoil
 
 MAPS = 4, 8  # rows and columns

@@ -8,8 +8,8 @@ from pathlib import Path
 from random import Random
 from unittest import mock
 
-from engines import download
-from engines.card import WeightFile
+from engines.models import download
+from engines.models.card import WeightFile
 from tests.fuzz.kinds.broken import BrokenServer
 from tests.fuzz.mutate import damage
 from tests.fuzz.worker import Finding

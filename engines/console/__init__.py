@@ -1,0 +1,1 @@
+"""What the command line shares: options, status lines, and why OpenCV does not load."""

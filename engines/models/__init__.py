@@ -1,0 +1,1 @@
+"""Model cards and the files they name: where they lie, how they are fetched and checked."""

@@ -1,0 +1,176 @@
+"""Weights of a model: found by their sha256, whatever they are called, or fetched."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+
+from engines.models.card import Card, Precision, WeightFile, Weights
+from engines.models.download import Progress, fetch, sha256_of
+from engines.types.errors import UnreachableError, WeightsError
+
+PACKAGE = Path(__file__).parents[1] / "weights"
+VARIABLE = "POSE_WEIGHTS"
+LEVELS = 2  # how many folders below those of POSE_WEIGHTS are looked into
+Device = Literal["cpu", "cuda"]
+FASTEST: dict[Device, tuple[Precision, ...]] = {
+    "cpu": ("int8", "bf16", "fp32", "fp16"),
+    "cuda": ("fp16", "fp32", "bf16"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """One form of a network on this machine.
+
+    precision: the arithmetic to use; a CPU takes bf16 for fp16, and fp32 where it has no bf16.
+    paths: one for each of the form's files, the graph first.
+    """
+
+    weights: Weights
+    precision: Precision
+    paths: tuple[Path, ...]
+
+
+def locate(
+    card: Card,
+    precision: Precision | Literal["auto"] = "auto",
+    *,
+    device: Device = "cpu",
+    download: bool = True,
+    progress: Progress | None = None,
+) -> Located:
+    """The weights that serve a precision, fetched into the cache where no folder has them.
+
+    `auto` takes the fastest form for the device that is here, else fetches the fastest there is.
+    progress: told of the bytes as they come, see download_bar. WeightsError says what is wrong and
+    what to do, UnreachableError where it is only the network.
+    """
+    wanted: tuple[Precision, ...] = FASTEST[device] if precision == "auto" else (precision,)
+    forms = _serving(card, wanted)
+    search = Search(card)
+    for form, served in forms:
+        if paths := search.find_all(form):
+            return Located(form, served, paths)
+        search.refuse_impostors(form)
+    obtainable = (pair for pair in forms if all(f.url or search.find(f) for f in pair[0].files))
+    form, served = next(obtainable, forms[0])
+    lacking = [file for file in form.files if not search.find(file)]
+    advice = _advice(card, served, lacking)
+    if not all(file.url for file in lacking):
+        raise WeightsError(f"{advice}.")
+    if not download:
+        raise WeightsError(f"{advice}, or run python -m engines fetch {card.name}.")
+    try:
+        for file in lacking:
+            fetch(file, cache_folder() / f"{file.sha256[:12]}-{file.name}", progress)
+    except WeightsError as error:
+        # Where they come from is in the advice already.
+        reason = str(error).replace(f"{file.url} ", "")
+        raise UnreachableError(
+            f"To fetch the weights failed, as {file.name} {reason}. {advice}."
+        ) from error
+    return Located(form, served, Search(card).find_all(form))
+
+
+class Search:
+    """The files in the folders where a card's weights may lie.
+
+    Those are the package's own folder, the card's, those that POSE_WEIGHTS names with two levels
+    below them, and the user's cache. Only files of a wanted size are hashed, and only once.
+    """
+
+    def __init__(self, card: Card) -> None:
+        self._card = card
+        self._by_size: dict[int, list[Path]] = defaultdict(list)
+        self._digests: dict[Path, str | None] = {}
+        for path in _files(card):
+            with suppress(OSError):  # a broken link, or another process's .part that has just gone
+                self._by_size[path.stat().st_size].append(path)
+
+    def find(self, file: WeightFile) -> Path | None:
+        """Where the file lies, under whatever name; None if it is not here."""
+        same_size = self._by_size.get(file.size, [])
+        return next((path for path in same_size if self._digest(path) == file.sha256), None)
+
+    def find_all(self, form: Weights) -> tuple[Path, ...]:
+        """Where the files of one form lie; empty unless all are here."""
+        paths = [path for file in form.files if (path := self.find(file))]
+        return tuple(paths) if len(paths) == len(form.files) else ()
+
+    def refuse_impostors(self, form: Weights) -> None:
+        """WeightsError if a file that is not here lends its name to some other content."""
+        ours = {file.sha256 for one in self._card.weights for file in one.files}
+        everything = [path for paths in self._by_size.values() for path in paths]
+        for file in form.files:
+            if self.find(file):
+                continue
+            for path in everything:
+                if path.name == file.name and self._digest(path) not in ours:
+                    raise WeightsError(
+                        f"{path} is not the file that model {self._card.name} means: its sha256 "
+                        f"begins with {(self._digest(path) or 'nothing readable')[:12]}, that of "
+                        f"the card with {file.sha256[:12]}; delete it or put the right one there"
+                        f"{f' (from {file.url})' if file.url else ''}."
+                    )
+
+    def _digest(self, path: Path) -> str | None:
+        if path not in self._digests:
+            self._digests[path] = sha256_of(path)
+        return self._digests[path]
+
+
+def cache_folder() -> Path:
+    """Where fetched weights are kept."""
+    return platformdirs.user_cache_path("posestream", appauthor=False) / "weights"
+
+
+def named_folders() -> list[Path]:
+    """The folders that POSE_WEIGHTS names."""
+    named = os.environ.get(VARIABLE, "").split(os.pathsep)
+    return [Path(folder).expanduser() for folder in named if folder]
+
+
+def _files(card: Card) -> Iterator[Path]:
+    flat = [PACKAGE, card.folder, cache_folder()]
+    for folder, levels in [(f, 0) for f in flat] + [(f, LEVELS) for f in named_folders()]:
+        for root, below, names in os.walk(folder):
+            here = Path(root)
+            below.sort()
+            if len(here.relative_to(folder).parts) >= levels:
+                below.clear()
+            yield from (here / name for name in sorted(names))
+
+
+def _serving(card: Card, wanted: Sequence[Precision]) -> list[tuple[Weights, Precision]]:
+    """The forms of a network that serve a precision, best first, each with what it serves."""
+    served = [(one, name) for name in wanted for one in card.weights if _serves(one, name)]
+    if not served:
+        known = sorted({name for one in card.weights for name in one.precision})
+        raise WeightsError(
+            f"Model {card.name} has no {' or '.join(wanted)} weights; choose among "
+            f"{', '.join(known)}."
+        )
+    return served
+
+
+def _serves(form: Weights, precision: Precision) -> bool:
+    """What is fp32 on disk is halved where it is opened."""
+    return precision in form.precision or (precision == "fp16" and "fp32" in form.precision)
+
+
+def _advice(card: Card, served: Precision, lacking: list[WeightFile]) -> str:
+    files = " and ".join(f"{file.name} ({file.url or 'not published'})" for file in lacking)
+    absent = [str(folder) for folder in named_folders() if not folder.is_dir()]
+    return (
+        f"The {served} weights of model {card.name} are not on this machine: put {files} into a "
+        f"folder that {VARIABLE} names"
+        f"{f' (there is no folder {absent[0]})' if absent else ''} or into {cache_folder()}"
+    )

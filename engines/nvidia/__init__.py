@@ -1,0 +1,1 @@
+"""TensorRT engines, CUDA streams, the driver and its compiler."""

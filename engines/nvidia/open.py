@@ -1,0 +1,162 @@
+"""The NVIDIA path: what it needs, whether that is here, and an Estimator that runs on it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib.util import find_spec
+from typing import Literal
+
+from engines.decoders.paf import PafDecoder
+from engines.models.card import Card
+from engines.models.weights import Device, Located
+from engines.nvidia.driver import Gpu, load_driver, usable_gpu
+from engines.nvidia.nvcc import find_nvcc
+from engines.nvidia.plan_cache import Profile, plan_for
+from engines.nvidia.tensorrt_engine import TensorRt, installed
+from engines.runtimes.device_estimator import OnDevice
+from engines.runtimes.device_stream import Bound, Buffer, Lane
+from engines.types.errors import DeviceError
+from engines.types.letterbox import Rows
+
+LOG = logging.getLogger(__name__)
+INSTALL = "pip install -r requirements-gpu.txt"
+COMPILERS = ("c++", "g++", "clang++", "cl")
+CAMERAS = 4  # pictures at once that a plan holds where nobody says otherwise
+
+
+def lacking(gpu: Gpu) -> Iterator[tuple[str, str]]:
+    """What TensorRT engines need and this machine does not have, each with its remedy."""
+    if not installed(gpu):
+        yield f"TensorRT for {gpu.name} is not installed", INSTALL
+    if find_spec("pycuda") is None and not any(map(shutil.which, COMPILERS)):
+        yield "there is no C++ compiler, which pycuda is built with", "apt install g++"
+    for package in ("pycuda", "onnx"):
+        if find_spec(package) is None:
+            yield f"the package {package} is not installed", INSTALL
+    try:
+        find_nvcc()
+    except DeviceError as error:
+        yield str(error), "apt install nvidia-cuda-toolkit"
+
+
+def runtime(gpu: Gpu) -> Literal["TensorRT", "PyTorch"]:
+    """What runs networks there: TensorRT; where that lacks something PyTorch, if it sees the GPU.
+
+    DeviceError says what is lacking.
+    """
+    lacks = next(lacking(gpu), None)
+    if lacks is None:
+        return "TensorRT"
+    if find_spec("torch") is not None and find_spec("onnx") is not None:
+        from engines.runtimes.pytorch import load_torch
+
+        with suppress(DeviceError):
+            load_torch("cuda")
+            return "PyTorch"
+    raise DeviceError(f"{gpu.name} cannot be used: {lacks[0]}; run: {lacks[1]}")
+
+
+def choose(wanted: Literal["auto", "cuda", "cpu"]) -> Device:
+    """The device to use.
+
+    auto: a GPU that lacks something is told of, once, and the CPU taken. DeviceError when cuda is
+    asked for and cannot be had.
+    """
+    if wanted == "cpu":
+        return "cpu"
+    try:
+        runtime(usable_gpu())
+    except DeviceError as error:
+        if wanted == "cuda":
+            raise DeviceError(f"There is no --device cuda here. {error}") from error
+        if _has_driver():
+            LOG.warning("%s The CPU is used.", error)
+        return "cpu"
+    return "cuda"
+
+
+def open_nvidia(
+    card: Card,
+    located: Located,
+    decoder: PafDecoder,
+    rows: Rows,
+    max_people: int | None,
+    *,
+    live: bool,
+    keep_maps: Callable[[], bool] = lambda: False,
+) -> OnDevice:
+    """An Estimator on the first usable GPU; its plan is built now, if it never was."""
+    gpu = usable_gpu()
+    if runtime(gpu) == "PyTorch":
+        from engines.runtimes.pytorch import open_torch
+
+        return open_torch(
+            card, located, "cuda", decoder, rows, max_people, live=live, keep_maps=keep_maps
+        )
+    from engines.nvidia.cuda_stream import Cuda
+
+    network = Planned(card, located, gpu, rows.height)
+    cuda = Cuda(gpu)
+    try:
+        network.load()
+        return OnDevice(
+            cuda.lane,
+            network,
+            decoder,
+            card.input,
+            rows,
+            max_people=max_people,
+            live=live,
+            keep_maps=keep_maps,
+            close=cuda.close,
+        )
+    except DeviceError:
+        cuda.close()
+        raise
+
+
+class Planned:
+    """A Network with a plan for the pictures that come; one that was built before where it fits."""
+
+    def __init__(self, card: Card, located: Located, gpu: Gpu, height: int) -> None:
+        self._card, self._located, self._gpu = card, located, gpu
+        self._usual = Profile.usual(card.input.stride, CAMERAS, (height,))
+        self._engines: dict[Profile, TensorRt] = {}
+
+    def load(self) -> None:
+        """A plan for single pictures of 16:9, so that what goes wrong is told before any come."""
+        _, best, _ = self._usual.shapes(self._card.input.stride)
+        self._holding((1, best[2], best[3]))
+
+    def bind(self, lane: Lane, entry: Buffer, shape: tuple[int, int, int]) -> Bound:
+        return self._holding(shape).bind(lane, entry, shape)
+
+    def close(self) -> None:
+        for engine in self._engines.values():
+            engine.close()
+        self._engines.clear()
+
+    def _holding(self, shape: tuple[int, int, int]) -> TensorRt:
+        least = Profile.of(shape)
+        for profile, engine in self._engines.items():
+            if profile.holds(least):
+                return engine
+        self._usual = self._usual.widened(shape)
+        library, plan, content = plan_for(
+            self._card, self._located, self._usual, self._gpu, least=least
+        )
+        engine = TensorRt(library, content, self._located.weights.outputs)
+        self._engines[plan.profile] = engine
+        return engine
+
+
+def _has_driver() -> bool:
+    """A machine without one is no NVIDIA machine, and hears nothing of all this."""
+    try:
+        load_driver()
+    except DeviceError as error:
+        return not isinstance(error.__cause__, OSError)
+    return True

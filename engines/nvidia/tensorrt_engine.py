@@ -1,0 +1,134 @@
+"""The NVIDIA runtime: TensorRT 10 or 11, or TensorRT-RTX, which has the same interface.
+
+Imported when it is used, and TensorRT only where there is a driver: without one it may end the
+process.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from engines.nvidia.driver import Gpu
+from engines.runtimes.device_stream import Buffer, Lane, MapShape
+from engines.types.errors import DeviceError
+
+LOG = logging.getLogger(__name__)
+LIBRARIES = ("tensorrt", "tensorrt_rtx")
+OLDEST = 10
+RTX_OLDEST, RTX_NONE = (7, 5), {(8, 7), (9, 0), (10, 0), (10, 3)}  # TensorRT-RTX: no data centres
+ADVICE = "run: pip install -r requirements-gpu.txt"
+
+
+def installed(gpu: Gpu | None) -> list[str]:
+    """The libraries that are here and may be loaded for this GPU; without a driver RTX alone."""
+    found = [name for name in LIBRARIES if find_spec(name) is not None]
+    if gpu is None:
+        return [name for name in found if name == "tensorrt_rtx"]
+    rtx = gpu.capability >= RTX_OLDEST and gpu.capability not in RTX_NONE
+    return [name for name in found if name == "tensorrt" or rtx]
+
+
+def load_tensorrt(gpu: Gpu | None) -> Any:
+    """The library for this GPU (None: no driver here); DeviceError says what to install."""
+    names = installed(gpu)
+    if not names:
+        raise DeviceError(f"TensorRT is not installed for this machine; {ADVICE}")
+    try:
+        library = import_module(names[0])
+    except (ImportError, OSError) as error:
+        raise DeviceError(f"{names[0]} cannot be imported ({error}); {ADVICE}") from error
+    if names[0] == "tensorrt" and int(library.__version__.split(".")[0]) < OLDEST:
+        raise DeviceError(f"TensorRT {library.__version__} is too old; {ADVICE}")
+    return library
+
+
+@cache
+def logger(library: Any) -> Any:
+    """The one that this process has: the library keeps the first it is given."""
+
+    class Logger(library.ILogger):  # type: ignore[misc]
+        def __init__(self) -> None:
+            library.ILogger.__init__(self)
+            self.errors: list[str] = []
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity <= library.ILogger.ERROR:
+                self.errors.append(message.splitlines()[0])
+            else:
+                LOG.debug(message)
+
+    return Logger()
+
+
+def reason(library: Any) -> str:
+    """What the library last complained of, in one line."""
+    errors = logger(library).errors
+    return str(errors[-1]) if errors else "no reason given"
+
+
+class TensorRt:
+    """A Network from a plan that this program built itself: reading a plan runs code in it.
+
+    outputs: "heatmaps" and "pafs" -> the plan's names for them.
+    """
+
+    def __init__(self, library: Any, plan: bytes, outputs: dict[str, str]) -> None:
+        self._library, self._outputs = library, outputs
+        self._runtime = library.Runtime(logger(library))
+        self._engine = self._runtime.deserialize_cuda_engine(plan)
+        if self._engine is None:
+            raise DeviceError(f"TensorRT cannot load its plan: {reason(library)}")
+
+    def bind(self, lane: Lane, entry: Buffer, shape: tuple[int, int, int]) -> _Bound:
+        count, high, wide = shape
+        context = self._context()
+        if context is None:
+            raise DeviceError(f"TensorRT has no memory for {shape}: {reason(self._library)}")
+        names = [self._engine.get_tensor_name(n) for n in range(self._engine.num_io_tensors)]
+        mode = self._library.TensorIOMode.INPUT
+        (name,) = (name for name in names if self._engine.get_tensor_mode(name) == mode)
+        if not context.set_input_shape(name, (count, 3, high, wide)):
+            raise DeviceError(f"The TensorRT plan does not hold {count} pictures of {wide}x{high}.")
+        buffers, shapes = {name: entry}, []
+        for output in (self._outputs["heatmaps"], self._outputs["pafs"]):
+            batch, channels, rows, columns = context.get_tensor_shape(output)
+            shapes.append((batch, channels, rows, columns))
+            buffers[output] = lane.empty(shapes[-1], np.float32)
+        for tensor, buffer in buffers.items():
+            context.set_tensor_address(tensor, int(buffer))
+        heat, pafs = (buffers[self._outputs[kind]] for kind in ("heatmaps", "pafs"))
+        return _Bound(self._library, context, lane, entry, heat, pafs, (shapes[0], shapes[1]))
+
+    def close(self) -> None:
+        self._engine = self._runtime = None
+
+    def _context(self) -> Any:
+        strategies = getattr(self._library, "DynamicShapesKernelSpecializationStrategy", None)
+        if strategies is None:
+            return self._engine.create_execution_context()
+        # TensorRT-RTX: what is recorded must be the kernels for this very shape, compiled at once.
+        config = self._engine.create_runtime_config()
+        config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
+        return self._engine.create_execution_context(config)
+
+
+@dataclass
+class _Bound:
+    trt: Any
+    context: Any
+    lane: Any
+    entry: Buffer
+    heatmaps: Buffer
+    pafs: Buffer
+    shapes: tuple[MapShape, MapShape]
+
+    def enqueue(self) -> None:
+        if not self.context.execute_async_v3(self.lane.handle):
+            raise DeviceError(f"TensorRT cannot run the network: {reason(self.trt)}")

@@ -1,0 +1,1 @@
+"""What runs a network: OpenVINO or PyTorch on the host, or all of it on the device."""

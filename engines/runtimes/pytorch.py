@@ -1,0 +1,253 @@
+"""Torch as a device: networks as torch modules, and the kernels in torch operations.
+
+On a CUDA GPU or the CPU, without TensorRT, nvcc or pycuda: a card's own module, or any network that
+is ONNX or can be made that. Torch is imported here and in engines/networks alone, when it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from engines.decoders.paf import PafDecoder
+from engines.models.card import Card
+from engines.models.weights import Device, Located
+from engines.networks import NETWORKS
+from engines.onnx_export.load import read_onnx
+from engines.runtimes.device_estimator import OnDevice
+from engines.runtimes.device_stream import Argument, Lane, MapShape, Shape
+from engines.runtimes.pytorch_kernels import KERNELS
+from engines.types.errors import CardError, DeviceError, WeightsError
+from engines.types.letterbox import Rows
+
+DTYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+WARM_UP = 3  # runs before one is recorded: libraries choose their algorithms then
+
+
+def load_torch(device: str) -> Any:
+    """The library, if it can use the device ("cuda" or "cpu")."""
+    try:
+        import torch
+    except ImportError as error:
+        raise DeviceError(
+            f"PyTorch cannot be imported ({error}); run: pip install torch==2.13.0"
+        ) from error
+    if device == "cuda" and not torch.cuda.is_available():
+        raise DeviceError(
+            f"PyTorch {torch.__version__} sees no CUDA GPU; run python -m engines doctor."
+        )
+    return torch
+
+
+@contextmanager
+def told(device: str) -> Iterator[None]:
+    """A GPU's failures (RuntimeErrors of torch, as memory that is full) as DeviceError."""
+    try:
+        yield
+    except RuntimeError as error:
+        if device == "cpu" or isinstance(error, DeviceError):
+            raise
+        raise DeviceError(f"The GPU failed: {_first_line(error)}") from error
+
+
+class TorchLane:
+    """A Lane on a CUDA stream; on the CPU everything is done at once."""
+
+    def __init__(self, torch: Any, device: str) -> None:
+        self._torch, self._device = torch, torch.device(device)
+        self._stream = torch.cuda.Stream() if self._device.type == "cuda" else None
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """On this lane, with the GPU's failures told."""
+        torch = self._torch
+        with told(self._device.type), torch.cuda.stream(self._stream), torch.inference_mode():
+            yield
+
+    def empty(self, shape: Sequence[int], dtype: DTypeLike) -> Any:
+        with self._told():
+            return self._torch.empty(tuple(shape), dtype=self._kind(dtype), device=self._device)
+
+    def constant(self, value: NDArray[Any]) -> Any:
+        with self._told():
+            made = self._torch.from_numpy(np.ascontiguousarray(value)).to(self._device, copy=True)
+        self.wait()
+        return made
+
+    def host(self, shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
+        pinned = self._stream is not None
+        with told(self._device.type):
+            made = self._torch.empty(tuple(shape), dtype=self._kind(dtype), pin_memory=pinned)
+        # uint32 has few operations in torch; its bits travel as int32.
+        array: NDArray[Any] = made.numpy().view(dtype)
+        return array
+
+    def upload(self, to: Any, value: NDArray[Any]) -> None:
+        with self._told():
+            to.copy_(self._torch.from_numpy(value), non_blocking=True)
+
+    def download(self, to: NDArray[Any], value: Any) -> None:
+        signed = to.view(np.int32) if to.dtype == np.uint32 else to
+        with self._told():
+            self._torch.from_numpy(signed).copy_(value, non_blocking=True)
+
+    def zero(self, buffer: Any) -> None:
+        with self._told():
+            buffer.zero_()
+
+    def launch(self, kernel: str, grid: Shape, block: Shape, *given: Argument) -> None:
+        """As the CUDA kernel of this name; grid and block mean nothing here."""
+        values = [x.item() if isinstance(x, np.generic) else x for x in given]
+        with self._told():
+            KERNELS[kernel](self._torch, *values)
+
+    def run(self, work: Callable[[], None]) -> None:
+        """Torch operations, on this lane."""
+        with self._told():
+            work()
+
+    def record(self, work: Callable[[], None]) -> Callable[[], None]:
+        if self._stream is None:
+            return work
+        for _ in range(WARM_UP):
+            work()
+        self.wait()
+        with told("cuda"):
+            graph = self._torch.cuda.CUDAGraph()
+            with self._torch.cuda.graph(graph, stream=self._stream):
+                work()
+
+        def replay() -> None:
+            with self._told():
+                graph.replay()
+
+        return replay
+
+    def wait(self) -> None:
+        if self._stream is not None:
+            with self._told():
+                self._stream.synchronize()
+
+    def fetch(self, value: Any) -> NDArray[Any]:
+        self.wait()
+        with self._told():
+            array: NDArray[Any] = value.cpu().numpy()
+        return array
+
+    def _kind(self, dtype: DTypeLike) -> Any:
+        name = np.dtype(dtype).name
+        return getattr(self._torch, "int32" if name == "uint32" else name)
+
+
+@dataclass
+class _Bound:
+    lane: TorchLane
+    module: Any
+    dtype: Any
+    entry: Any
+    heatmaps: Any
+    pafs: Any
+
+    @property
+    def shapes(self) -> tuple[MapShape, MapShape]:
+        return tuple(self.heatmaps.shape), tuple(self.pafs.shape)
+
+    def enqueue(self) -> None:
+        self.lane.run(self._forward)
+
+    def _forward(self) -> None:
+        heatmaps, pafs = self.module(self.entry.to(self.dtype))
+        self.heatmaps.copy_(heatmaps)
+        self.pafs.copy_(pafs)
+
+
+class TorchNetwork:
+    """A module on a device, in the precision that is asked for."""
+
+    def __init__(self, torch: Any, module: Any, precision: str, device: str) -> None:
+        self._torch = torch
+        if precision not in DTYPES:
+            raise WeightsError(f"Torch runs {', '.join(DTYPES)}, not {precision}.")
+        self._dtype = getattr(torch, DTYPES[precision])
+        self._module = module.eval().to(torch.device(device), self._dtype)
+        if device == "cuda":
+            # The order of dimensions that tensor cores take; TF32 would round fp32 to 10 bits.
+            self._module = self._module.to(memory_format=torch.channels_last)
+            torch.backends.cudnn.allow_tf32 = precision != "fp32"
+            torch.backends.cudnn.benchmark = True
+
+    def bind(self, lane: Lane, entry: Any, shape: tuple[int, int, int]) -> _Bound:
+        assert isinstance(lane, TorchLane)
+        with told(entry.device.type), self._torch.inference_mode():
+            probe = self._module(entry[:1].new_zeros(1, 3, *shape[1:]).to(self._dtype))
+        heatmaps, pafs = (lane.empty((shape[0], *maps.shape[1:]), np.float32) for maps in probe)
+        return _Bound(lane, self._module, self._dtype, entry, heatmaps, pafs)
+
+    def close(self) -> None:
+        self._module = None
+
+
+def open_torch(
+    card: Card,
+    located: Located,
+    device: Device,
+    decoder: PafDecoder,
+    rows: Rows,
+    max_people: int | None,
+    *,
+    live: bool,
+    keep_maps: Callable[[], bool] = lambda: False,
+) -> OnDevice:
+    """An Estimator whose network is the torch module that the weights name, or are made one."""
+    torch = load_torch(device)
+    if located.weights.network is None:
+        module = load_graph(located)
+    else:
+        module = load_module(torch, card, located)
+    with told(device):
+        network = TorchNetwork(torch, module, located.precision, device)
+    return OnDevice(
+        lambda: TorchLane(torch, device),
+        network,
+        decoder,
+        card.input,
+        rows,
+        max_people=max_people,
+        live=live,
+        keep_maps=keep_maps,
+    )
+
+
+def load_graph(located: Located) -> Any:
+    """ONNX or OpenVINO IR as a module."""
+    if located.precision not in DTYPES:
+        raise WeightsError(f"Torch runs {', '.join(DTYPES)}, not {located.precision}.")
+    model, outputs = read_onnx(located), located.weights.outputs
+    graph = import_module("engines.networks.from_onnx")
+    return graph.Graph(model, (outputs["heatmaps"], outputs["pafs"]))
+
+
+def load_module(torch: Any, card: Card, located: Located) -> Any:
+    """The module that the weights name, with what the file holds."""
+    name, path = located.weights.network, located.paths[0]
+    if name not in NETWORKS:
+        raise CardError(f"There is no network {name!r}; known are {', '.join(NETWORKS)}.")
+    place, make = NETWORKS[name].split(":")
+    fields = 1 + max(max(pair) for pair in card.paf_channels)
+    module = getattr(import_module(place), make)(len(card.skeleton.keypoints) + 1, fields)
+    try:
+        # Nothing but tensors: a pickle of more could run code.
+        module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # torch.load raises whatever its readers do
+        raise WeightsError(f"{path} holds no weights of {name}: {_first_line(error)}") from error
+    return module
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), "unknown")

@@ -1,0 +1,1 @@
+"""What every room speaks of: poses, skeletons, letterboxes, errors."""

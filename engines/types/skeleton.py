@@ -1,0 +1,120 @@
+"""Skeletons: which keypoints a model finds and how they hang together."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from engines.types.errors import CardError
+from engines.types.toml_tables import build, check_keys, table, tables
+
+FOLDER = Path(__file__).parents[1] / "skeletons"
+
+
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """Keypoint names, limbs and what is known of each.
+
+    keypoints: K names; `left_` and `right_` begin the names of paired ones.
+    limbs: L index pairs in the order of assembly (OpenPose, CVPR'17, section 2.4).
+    redundant: indices into `limbs` that may merge people but never start one, and are not drawn.
+    sigmas: K standard deviations of the OKS (COCO keypoint evaluation), relative to sqrt(area).
+    colours: K BGR triples.
+    """
+
+    name: str
+    keypoints: tuple[str, ...]
+    limbs: tuple[tuple[int, int], ...]
+    redundant: frozenset[int]
+    sigmas: tuple[float, ...]
+    colours: tuple[tuple[int, int, int], ...]
+
+    @property
+    def drawn(self) -> tuple[tuple[int, int], ...]:
+        """The limbs without the redundant ones."""
+        return tuple(limb for n, limb in enumerate(self.limbs) if n not in self.redundant)
+
+    @property
+    def mirror(self) -> tuple[int, ...]:
+        """For each keypoint the one that takes its place in a mirrored picture."""
+        swap = {"left": "right", "right": "left"}
+        names = []
+        for name in self.keypoints:
+            side, _, rest = name.partition("_")
+            names.append(f"{swap[side]}_{rest}" if side in swap else name)
+        return tuple(
+            self.keypoints.index(other) if other in self.keypoints else n
+            for n, other in enumerate(names)
+        )
+
+    def order_in(self, target: Skeleton) -> tuple[int, ...]:
+        """For each keypoint of `target` its index here; CardError where one has no counterpart."""
+        missing = [name for name in target.keypoints if name not in self.keypoints]
+        if missing:
+            raise CardError(
+                f"Skeleton {self.name} has no {', '.join(missing)}, which {target.name} needs; "
+                f"choose a model with these keypoints."
+            )
+        return tuple(self.keypoints.index(name) for name in target.keypoints)
+
+
+@dataclass(frozen=True, slots=True)
+class Keypoint:
+    """One keypoint as a skeleton's TOML table describes it; colour is RGB."""
+
+    name: str
+    sigma: float
+    colour: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.name or self.sigma <= 0:
+            raise CardError(f"keypoint {self.name!r} needs a name and a sigma above 0.")
+        if len(self.colour) != 3 or not all(0 <= value <= 255 for value in self.colour):
+            raise CardError(f"keypoint {self.name!r} needs a colour of three numbers, 0 to 255.")
+
+
+def parse_skeleton(name: str, data: Any) -> Skeleton:
+    """A skeleton from its TOML table (see skeletons/coco18.toml); CardError says what is wrong."""
+    data = table(f"skeleton {name}", data)
+    needed = ("keypoints", "limbs")
+    check_keys(f"skeleton {name}", data, (*needed, "redundant"), needed)
+    points = [build(Keypoint, "keypoints", one) for one in tables("keypoints", data["keypoints"])]
+    names = tuple(point.name for point in points)
+    if len(set(names)) < len(names):
+        raise CardError(f"skeleton {name} names a keypoint twice; give each its own name.")
+    tree = _limbs("limbs", data["limbs"], names)
+    redundant = _limbs("redundant", data.get("redundant", []), names)
+    if not tree:
+        raise CardError(f"skeleton {name} needs at least one limb.")
+    return Skeleton(
+        name=name,
+        keypoints=names,
+        limbs=(*tree, *redundant),
+        redundant=frozenset(range(len(tree), len(tree) + len(redundant))),
+        sigmas=tuple(point.sigma for point in points),
+        colours=tuple((p.colour[2], p.colour[1], p.colour[0]) for p in points),
+    )
+
+
+def _limbs(where: str, pairs: Any, names: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
+    """Pairs of keypoint names as pairs of indices."""
+    if not isinstance(pairs, list):
+        raise CardError(f"{where} must be a list of pairs of keypoint names.")
+    for pair in pairs:
+        known = isinstance(pair, list) and all(one in names for one in pair)
+        if not known or len(pair) != 2 or pair[0] == pair[1]:
+            raise CardError(f"{where} has {pair!r}, which is no pair of two of its keypoints.")
+    return tuple((names.index(one), names.index(other)) for one, other in pairs)
+
+
+@cache
+def named_skeleton(name: str) -> Skeleton:
+    """The skeleton that the package describes under this name."""
+    path = FOLDER / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.toml")))
+        raise CardError(f"There is no skeleton {name!r}; known are {known}.")
+    return parse_skeleton(name, tomllib.loads(path.read_text(encoding="utf-8")))

@@ -1,0 +1,59 @@
+"""What the driver says, with a small library that answers as drivers do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engines.nvidia.driver import find_gpus, usable_gpu
+from engines.types.errors import DeviceError
+from tests.engines.drivers import make_driver
+
+Driver = Callable[..., str]
+
+
+@pytest.fixture
+def driver(tmp_path: Path) -> Driver:
+    def make(init: int = 0, capabilities: tuple[int, ...] = (90,)) -> str:
+        return str(make_driver(tmp_path / "driver.so", init, capabilities))
+
+    return make
+
+
+def test_gpus_are_told_with_their_memory_and_capability(driver: Driver) -> None:
+    first, second = find_gpus(driver(capabilities=(75, 120)))
+    assert (first.name, first.capability, first.memory) == ("First", (7, 5), 8 << 30)
+    assert (second.index, second.name, second.capability) == (1, "Second", (12, 0))
+    assert second.driver == 13000
+
+
+def test_the_first_gpu_that_is_new_enough_is_taken(driver: Driver) -> None:
+    assert usable_gpu(driver(capabilities=(61, 86))).index == 1
+
+
+def test_an_old_gpu_is_named(driver: Driver) -> None:
+    with pytest.raises(DeviceError, match=r"First \(6\.1\) is too old.* 7\.5"):
+        usable_gpu(driver(capabilities=(61,)))
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [(100, "--gpus all"), (803, "restart the machine"), (804, "update the host"), (999, "999")],
+)
+def test_a_driver_that_fails_says_why(driver: Driver, code: int, said: str) -> None:
+    with pytest.raises(DeviceError, match=said) as caught:
+        find_gpus(driver(init=code))
+    assert f"error {code}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_driver_without_gpus(driver: Driver) -> None:
+    with pytest.raises(DeviceError, match="sees no GPU"):
+        find_gpus(driver(capabilities=()))
+
+
+def test_no_driver_at_all(tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match=r"no NVIDIA driver.*nvidia\.com"):
+        find_gpus(str(tmp_path / "libcuda.so.1"))
