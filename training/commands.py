@@ -8,10 +8,10 @@ import tyro
 
 from engines.console.arguments import refusing
 from engines.types.errors import EngineError
-from training.errors import TrainingError
-from training.evaluate import EvaluateSettings, evaluate
-from training.export import ExportSettings, export
-from training.train import TrainSettings, train
+from training.data.errors import TrainingError
+from training.learning.train import TrainSettings, train
+from training.shipping.evaluate import EvaluateSettings, evaluate
+from training.shipping.export import ExportSettings, export
 
 USER_ERROR = 2
 INTERRUPTED = 130

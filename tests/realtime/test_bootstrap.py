@@ -116,7 +116,7 @@ def test_the_best_instant_of_every_while_is_taken_best_first(tmp_path: Path) -> 
 
 def test_training_reads_them(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    from training.photos import read_photos
+    from training.data.photos import read_photos
 
     run(tmp_path, [1.0] * 3)
     photos = read_photos(tmp_path)

@@ -19,11 +19,11 @@ pytest.importorskip("matplotlib", reason="for training: pip install -r requireme
 
 from engines.networks.from_onnx import Graph  # noqa: E402
 from engines.types.errors import WeightsError  # noqa: E402
-from training import train as trainer  # noqa: E402
-from training.batches import Batch  # noqa: E402
-from training.device import DeviceBatches, Places, torch_teacher  # noqa: E402
-from training.photos import Photo  # noqa: E402
-from training.teacher import Teacher  # noqa: E402
+from training.data.batches import Batch  # noqa: E402
+from training.data.device_batches import DeviceBatches, Places, torch_teacher  # noqa: E402
+from training.data.photos import Photo  # noqa: E402
+from training.data.teacher import Teacher  # noqa: E402
+from training.learning import train as trainer  # noqa: E402
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.evaluate import agreement
+from training.shipping.evaluate import agreement
 
 
 def person(at: float = 100.0, score: float = 0.9) -> np.ndarray:

@@ -16,13 +16,12 @@ pytest.importorskip("onnx", reason=MISSING)
 
 from training.data import augmentation as augment  # noqa: E402
 from training.data import photos  # noqa: E402
-
-from training.augment import Crop, crop  # noqa: E402
-from training.device import DeviceBatches  # noqa: E402
-from training.errors import TrainingError  # noqa: E402
-from training.labels import SKELETON, add_labels, mirrored, trusted  # noqa: E402
-from training.photos import Photo  # noqa: E402
-from training.views import BEHIND, importance  # noqa: E402
+from training.data.augmentation import Crop, crop  # noqa: E402
+from training.data.device_batches import DeviceBatches  # noqa: E402
+from training.data.errors import TrainingError  # noqa: E402
+from training.data.facing import BEHIND, importance  # noqa: E402
+from training.data.photos import Photo  # noqa: E402
+from training.data.target_maps import SKELETON, add_labels, mirrored, trusted  # noqa: E402
 
 
 def drawn(people: list[np.ndarray], size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -23,13 +23,13 @@ pytest.importorskip("onnx", reason=MISSING)
 pytest.importorskip("matplotlib", reason=MISSING)
 
 from engines.networks.pafnet import PafNet  # noqa: E402
-from training import train as trainer  # noqa: E402
-from training.batches import make_batch  # noqa: E402
-from training.errors import TrainingError  # noqa: E402
-from training.export import ExportSettings, averaged, export  # noqa: E402
-from training.photos import Photo, often, read_photos  # noqa: E402
-from training.student import MEAN, Student, prepared  # noqa: E402
-from training.train import TrainSettings, train  # noqa: E402
+from training.data.batches import make_batch  # noqa: E402
+from training.data.errors import TrainingError  # noqa: E402
+from training.data.photos import Photo, often, read_photos  # noqa: E402
+from training.learning import train as trainer  # noqa: E402
+from training.learning.student import MEAN, Student, prepared  # noqa: E402
+from training.learning.train import TrainSettings, train  # noqa: E402
+from training.shipping.export import ExportSettings, averaged, export  # noqa: E402
 
 
 def teach(crops: Image) -> tuple[Floats, Floats, Floats]:

@@ -17,12 +17,12 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from training.batches import Batch, make_batch
-from training.curve import draw_curve
-from training.device import DeviceBatches, torch_teacher
-from training.photos import NOBODY, often, read_photos
-from training.student import Student
-from training.teacher import Teacher
+from training.data.batches import Batch, make_batch
+from training.data.device_batches import DeviceBatches, torch_teacher
+from training.data.photos import NOBODY, often, read_photos
+from training.data.teacher import Teacher
+from training.learning.loss_curve import draw_curve
+from training.learning.student import Student
 
 HELD_OUT = 50  # every so many-th photo is not learnt from
 CHECKED = 192  # crops of those photos, always the same

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from engines.types.poses import Image
-from training.labels import Persons, mirrored
-from training.photos import Photo
+from training.data.photos import Photo
+from training.data.target_maps import Persons, mirrored
 
 TURN = 45.0  # degrees, at most
 LEAN = 9.0  # degrees, usually (standard deviation)

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from engines.models.card import NetworkInput
 from engines.networks.pafnet import HEAD, PafNet
 from engines.types.poses import Image
-from training.batches import Batch
-from training.errors import TrainingError
-from training.muon import Muon
-from training.views import importance
+from training.data.batches import Batch
+from training.data.errors import TrainingError
+from training.data.facing import importance
+from training.learning.muon import Muon
 
 MEAN, SCALE = 128.0, 64.0  # of the network's input, the same for all channels
 SLOW = 0.998  # of the averaged weights stay at each step

@@ -17,11 +17,11 @@ from engines.models.weights import locate
 from engines.networks.from_onnx import Graph
 from engines.onnx_export.load import read_onnx
 from engines.types.poses import Image
-from training.augment import CROWD, GREY, LEAN, SCALES, STRETCH, TINT, TURN
-from training.batches import Batch
-from training.labels import KEYPOINTS, SKELETON, add_labels
-from training.photos import Photo
-from training.teacher import TEACHER, TRUNK
+from training.data.augmentation import CROWD, GREY, LEAN, SCALES, STRETCH, TINT, TURN
+from training.data.batches import Batch
+from training.data.photos import Photo
+from training.data.target_maps import KEYPOINTS, SKELETON, add_labels
+from training.data.teacher import TEACHER, TRUNK
 
 LEVELS = 3  # of the photos' pyramid: what is scaled down is sampled from a smaller photo
 SIDE = 384  # longer photos are scaled down to this
@@ -150,7 +150,7 @@ class DeviceBatches:
         return where[anybody], points[anybody]
 
     def _warps(self, wh: Tensor, box: Tensor, chance: torch.Generator) -> tuple[Tensor, Tensor]:
-        """A random place, scale, angle, aspect and side, as in training.augment."""
+        """A random place, scale, angle, aspect and side, as in training.data.augmentation."""
         uniform, count = self._uniform(chance), len(wh)
         span = box[:, 2:] - box[:, :2]
         longest = wh.amax(1)
@@ -228,7 +228,7 @@ def _pixels(size: int, device: str) -> tuple[Tensor, Tensor]:
 
 
 def _worsened(image: Tensor, chance: torch.Generator) -> Tensor:
-    """(N, 3, S, S) by a worse camera in other light, as in training.augment."""
+    """(N, 3, S, S) by a worse camera in other light, as in training.data.augmentation."""
     uniform = _Uniform(chance, str(image.device))
     count = len(image)
     one = (count, 1, 1, 1)

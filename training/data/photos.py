@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from engines.types.poses import Image
-from training.errors import TrainingError
-from training.labels import KEYPOINTS, Persons, trusted
+from training.data.errors import TrainingError
+from training.data.target_maps import KEYPOINTS, Persons, trusted
 
 SEVERAL = 3  # people in a photo beyond whom more of them make no difference
 NOBODY: Persons = np.empty((0, KEYPOINTS, 2), np.float32)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engines.models.card import load_card
-from training.teacher import TEACHER
+from training.data.teacher import TEACHER
 
 CARD = load_card(TEACHER)
 SKELETON = CARD.skeleton

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from engines.types.poses import Image
-from training.augment import crop, worsened
-from training.photos import Photo
-from training.student import prepared
+from training.data.augmentation import crop, worsened
+from training.data.photos import Photo
+from training.learning.student import prepared
 
 SAMPLES = 300  # pictures from which the ranges of the activations are taken
 SIZE = 256  # of each, about as large as people stand in the network's input

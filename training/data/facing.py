@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from training.labels import CARD, SKELETON
+from training.data.target_maps import CARD, SKELETON
 
 BEHIND = 3.0  # by how much more a crop counts in which all are seen from behind
 LEAST = 0.15  # of a field, to say anything of its direction

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from engines.types.poses import Floats, Image
-from training.augment import Crop, crop, worsened
-from training.labels import add_labels
-from training.photos import Photo
+from training.data.augmentation import Crop, crop, worsened
+from training.data.photos import Photo
+from training.data.target_maps import add_labels
 
 Teaching = Callable[[Image], tuple[Floats, Floats, Floats]]
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.errors import TrainingError
-from training.teacher import TEACHER
+from training.data.errors import TrainingError
+from training.data.teacher import TEACHER
 
-PROGRAM = Path(__file__).parents[1] / "run.py"
+PROGRAM = Path(__file__).parents[2] / "run.py"
 TORSO = 0.2  # of the torso's length may a keypoint lie off (PCK)
 KEYPOINTS = 18  # of the COCO-18 layout, which teacher and student share
 SURE = 0.3  # the teacher's keypoints from this score on count

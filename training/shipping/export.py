@@ -21,11 +21,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from engines.models.card import load_card
 from engines.networks.pafnet import PafNet
-from training.errors import TrainingError
-from training.photos import read_photos
-from training.quantise import quantise
-from training.student import MEAN, SCALE
-from training.teacher import TEACHER
+from training.data.errors import TrainingError
+from training.data.photos import read_photos
+from training.data.teacher import TEACHER
+from training.learning.student import MEAN, SCALE
+from training.shipping.quantise import quantise
 
 OPSET = 17
 # More than the teacher's: of somebody seen from behind the maps give weak peaks for both sides of

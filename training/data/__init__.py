@@ -1,0 +1,1 @@
+"""Photos, the teacher's maps and labels, augmentation, batches."""

@@ -1,0 +1,1 @@
+"""Weights measured, made small, and written for the card."""
