@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] not in COMMANDS:
         return _fail(f"There is no command {words[0]!r}; there are {', '.join(COMMANDS)}.")
     try:
-        from calibration.errors import CalibrationError
+        from calibration.geometry.errors import CalibrationError
         from engines.console.arguments import parse
         from engines.types.errors import EngineError
         from realtime.errors import RealtimeError

@@ -14,9 +14,9 @@ import lap
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.camera import Rig
-from calibration.lens import Doubles
-from calibration.triangulate import Lines, cross
+from calibration.geometry.camera import Rig
+from calibration.geometry.distortion import Doubles
+from calibration.geometry.triangulation import Lines, cross
 from engines.types.skeleton import Skeleton
 from realtime.poses import View
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.lens import Doubles
+from calibration.geometry.distortion import Doubles
 from realtime.associate import NOBODY
 
 Mask = NDArray[np.bool_]

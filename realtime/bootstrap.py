@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.camera import Rig
-from calibration.lens import Doubles
-from calibration.triangulate import triangulate
+from calibration.geometry.camera import Rig
+from calibration.geometry.distortion import Doubles
+from calibration.geometry.triangulation import triangulate
 from engines.types.skeleton import Skeleton
 from realtime.associate import Association
 from realtime.bones import PLAUSIBLE, Bones

@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from calibration.camera import Rig
-from calibration.upright import ANKLE
-from calibration.view import upwards
+from calibration.geometry.camera import Rig
+from calibration.people.scale_and_floor import ANKLE
+from calibration.plots.viewpoint import upwards
 from engines.types.skeleton import Skeleton
 from realtime.poses import Poses3D
 

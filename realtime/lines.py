@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from calibration.camera import Rig
-from calibration.view import upwards
+from calibration.geometry.camera import Rig
+from calibration.plots.viewpoint import upwards
 from engines.types.poses import Floats, Poses
 from engines.types.skeleton import Skeleton
 from realtime.angles import joint_angles, joints

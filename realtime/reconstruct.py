@@ -7,9 +7,9 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from calibration.camera import Rig
-from calibration.lens import Doubles
-from calibration.triangulate import GATE, triangulate
+from calibration.geometry.camera import Rig
+from calibration.geometry.distortion import Doubles
+from calibration.geometry.triangulation import GATE, triangulate
 from engines.types.skeleton import Skeleton
 from realtime import kalman
 from realtime.associate import BODY, LEAST, Association, Sightings, middles

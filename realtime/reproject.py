@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from calibration.camera import Camera, Rig
+from calibration.geometry.camera import Camera, Rig
 from engines.types.poses import Floats, Image
 from realtime.draw import SHIFT, id_colour
 from realtime.poses import Poses3D, View

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.camera import Rig
-from calibration.errors import CalibrationError
-from calibration.rigfile import read_offsets, read_rig
+from calibration.files.rig_toml import read_offsets, read_rig
+from calibration.geometry.camera import Rig
+from calibration.geometry.errors import CalibrationError
 from realtime.config import Settings
 from realtime.errors import SettingsError
 from realtime.frames import Source

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from calibration.camera import Rig
-from calibration.lens import Doubles
-from calibration.triangulate import GATE, triangulate
+from calibration.geometry.camera import Rig
+from calibration.geometry.distortion import Doubles
+from calibration.geometry.triangulation import GATE, triangulate
 from realtime.associate import Association
 from realtime.bodies import Bodies, Mask
 from realtime.bones import Bones

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from calibration.camera import Rig
-from calibration.errors import CalibrationError
+from calibration.geometry.camera import Rig
+from calibration.geometry.errors import CalibrationError
 from engines.types.skeleton import Skeleton
 from realtime.errors import SourceError
 from realtime.ground import Ground, Wanted

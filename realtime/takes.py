@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.lens import Doubles
+from calibration.geometry.distortion import Doubles
 from engines.types.poses import Floats
 from engines.types.skeleton import Skeleton
 from realtime.errors import OutputError

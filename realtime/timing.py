@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.camera import Rig
-from calibration.lens import Doubles
+from calibration.geometry.camera import Rig
+from calibration.geometry.distortion import Doubles
 from realtime.bodies import Bodies
 
 SPAN = 0.1  # seconds to either side over which a velocity is taken

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from calibration.lens import Doubles
+from calibration.geometry.distortion import Doubles
 
 
 def turned_up(up: Doubles, target: int) -> Doubles:

@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from calibration.camera import Rig
+from calibration.geometry.camera import Rig
 from realtime.associate import LEAST
 from realtime.errors import SourceError
 from realtime.poses import Poses3D, View

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from calibration.camera import Rig
-from calibration.lens import Doubles
+from calibration.geometry.camera import Rig
+from calibration.geometry.distortion import Doubles
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.frames import Frame

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 
 import run as program
-from calibration.camera import Rig
-from calibration.lens import Doubles
-from calibration.rigfile import rig_toml, write_rig
+from calibration.files.rig_toml import rig_toml, write_rig
+from calibration.geometry.camera import Rig
+from calibration.geometry.distortion import Doubles
 from realtime.sinks.json import openpose_json
 from tests.bodies import body, sightings
 from tests.calibration.cameras import ring

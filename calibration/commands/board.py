@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from calibration.board import board_toml, write_board
+from calibration.board.printing import lay_out, write_sheet
+from calibration.board.target import board_toml, write_board
 from calibration.commands.options import BoardOptions
-from calibration.files import check_free, read_text, set_aside
-from calibration.printed import lay_out, write_sheet
+from calibration.files.atomic import check_free, read_text, set_aside
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,20 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from calibration.bumped import Checked
-from calibration.camera import Camera, Rig
-from calibration.check import check_board, check_people
 from calibration.commands.extrinsics import read_timestamps
-from calibration.commands.footage import film
 from calibration.commands.options import BoardOptions
-from calibration.commands.walkers import FootageOptions, check_sources, chosen, watch
-from calibration.commands.working import working
-from calibration.errors import CalibrationError
-from calibration.evidence import PLACES
-from calibration.files import check_free
-from calibration.rigfile import read_offsets, read_rig, write_rig
-from calibration.turned import Mended, mended
+from calibration.files.atomic import check_free
+from calibration.files.rig_toml import read_offsets, read_rig, write_rig
+from calibration.geometry.camera import Camera, Rig
+from calibration.geometry.errors import CalibrationError
+from calibration.people.shift_test import PLACES
+from calibration.verification.check import check_board, check_people
+from calibration.verification.moved_cameras import Checked
+from calibration.verification.readjust import Mended, mended
+from engines.console.status_line import working
 from realtime.config import SourceSettings
+from realtime.footage.board_footage import film
+from realtime.footage.people_footage import FootageOptions, check_sources, chosen, watch
 
 GAIN = 0.9  # of the errors that must be left at most for a mended rig to be written
 

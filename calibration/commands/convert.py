@@ -9,8 +9,8 @@ from pathlib import Path
 
 import tyro
 
-from calibration.errors import CalibrationError
 from calibration.formats import read, write
+from calibration.geometry.errors import CalibrationError
 
 NAMED = 8  # keys that are left out
 

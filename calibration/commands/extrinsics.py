@@ -11,24 +11,24 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.board import Board
-from calibration.boardfile import read_boards
-from calibration.camera import Camera
-from calibration.commands.footage import film
-from calibration.commands.gathering import LiveOptions, gathered
+from calibration.board.detection import Sighting
+from calibration.board.extrinsics import Extrinsics, locate, on_board
+from calibration.board.target import Board
 from calibration.commands.options import BoardOptions
-from calibration.commands.steps import Sync, by_board, by_sound, check_in_step, words
-from calibration.commands.walkers import FootageOptions, record
-from calibration.commands.working import working
-from calibration.corners import board_corners, corners_file, write_corners
-from calibration.detect import Sighting
-from calibration.errors import CalibrationError
-from calibration.extrinsics import Extrinsics, locate, on_board
-from calibration.files import check_free
-from calibration.instep import in_step
-from calibration.lags import in_time
-from calibration.rigfile import read_rig, write_rig
+from calibration.files.atomic import check_free
+from calibration.files.corners_csv import board_corners, corners_file, write_corners
+from calibration.files.rig_toml import read_rig, write_rig
+from calibration.files.sightings_csv import read_boards
+from calibration.geometry.camera import Camera
+from calibration.geometry.errors import CalibrationError
+from calibration.sync.board_motion import in_step
+from calibration.sync.people_lags import in_time
+from engines.console.status_line import working
 from realtime.config import ModelSettings, SourceSettings
+from realtime.footage.board_footage import film
+from realtime.footage.live_extrinsics import LiveOptions, gathered
+from realtime.footage.people_footage import FootageOptions, record
+from realtime.footage.recording_lags import Sync, by_board, by_sound, check_in_step, words
 from realtime.frames import Source
 from realtime.sources import open_sources
 

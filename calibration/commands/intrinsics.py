@@ -9,18 +9,18 @@ from typing import Literal
 
 import cv2
 
-from calibration.camera import Rig
-from calibration.charts import residual_chart
-from calibration.commands.footage import sightings
-from calibration.commands.live import guided
+from calibration.board.intrinsics import Intrinsics, calibrate, verdict
 from calibration.commands.options import BoardOptions
-from calibration.commands.working import working
-from calibration.errors import CalibrationError
-from calibration.files import check_free
-from calibration.intrinsics import Intrinsics, calibrate, verdict
-from calibration.rigfile import write_rig
+from calibration.files.atomic import check_free
+from calibration.files.rig_toml import write_rig
+from calibration.geometry.camera import Rig
+from calibration.geometry.errors import CalibrationError
+from calibration.plots.coverage_chart import residual_chart
+from engines.console.status_line import working
 from realtime.config import SourceSettings
 from realtime.display import has_display
+from realtime.footage.board_footage import sightings
+from realtime.footage.live_intrinsics import guided
 from realtime.sources import open_source
 
 

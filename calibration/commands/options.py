@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from calibration.board import MARKER, Board, Kind, read_board
-from calibration.errors import BoardError
+from calibration.board.target import MARKER, Board, Kind, read_board
+from calibration.geometry.errors import BoardError
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,20 @@ from typing import Literal
 
 import numpy as np
 
-from calibration.camera import Camera, Rig
 from calibration.commands.extrinsics import named_apart, read_timestamps
-from calibration.commands.steps import by_sound, words
-from calibration.commands.walkers import FootageOptions, chosen, record, unmeasured, watch
-from calibration.commands.working import working
-from calibration.crowd import Crowd
-from calibration.errors import CalibrationError
-from calibration.files import check_free
-from calibration.guessed import Doubt
-from calibration.lags import in_time
-from calibration.people import Located, locate_lenses, locate_people
-from calibration.recording import together
-from calibration.rigfile import read_rig, write_rig
-from calibration.upright import height, scaled, stood
+from calibration.files.atomic import check_free
+from calibration.files.rig_toml import read_rig, write_rig
+from calibration.geometry.camera import Camera, Rig
+from calibration.geometry.errors import CalibrationError
+from calibration.people.extrinsics import Located, locate_lenses, locate_people
+from calibration.people.observations import Crowd
+from calibration.people.scale_and_floor import height, scaled, stood
+from calibration.people.self_calibration import Doubt
+from calibration.sync.people_lags import in_time
+from calibration.sync.resampling import together
+from engines.console.status_line import working
+from realtime.footage.people_footage import FootageOptions, chosen, record, unmeasured, watch
+from realtime.footage.recording_lags import by_sound, words
 
 USUAL = 0.4  # of the people that cameras share as a rule, below which a link is called weak
 DOUBTFUL = 0.5  # share of a camera's people that others see too, below which it gets a word

@@ -10,17 +10,17 @@ from pathlib import Path
 import cv2
 import tyro
 
-from calibration.camera import Rig
 from calibration.commands.convert import parse_size
 from calibration.commands.options import BoardOptions
-from calibration.commands.views import Views, pictures_of
-from calibration.corners import Corners, read_corners
-from calibration.errors import CalibrationError, RigError
-from calibration.files import check_free, set_aside, write_texts
+from calibration.files.atomic import check_free, set_aside, write_texts
+from calibration.files.corners_csv import Corners, read_corners
 from calibration.formats import read
-from calibration.inview import Placed, draw_view, draw_views, place, straight
-from calibration.panes import Image, below
-from calibration.picture import MARGIN, draw_rig
+from calibration.geometry.camera import Rig
+from calibration.geometry.errors import CalibrationError, RigError
+from calibration.guidance.tiles import Image, below
+from calibration.plots.rig_overlay import Placed, draw_view, draw_views, place, straight
+from calibration.plots.rig_plan import MARGIN, draw_rig
+from realtime.footage.one_instant import Views, pictures_of
 from realtime.web.space import still_page
 
 HIGHEST = 1600  # pixels of the cameras' pictures together

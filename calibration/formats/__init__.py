@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from calibration.camera import Rig
-from calibration.errors import CalibrationError, RigError
-from calibration.files import write_texts
-from calibration.formats.openpose import openpose_xml, write_folder
+from calibration.files.atomic import write_texts
+from calibration.files.rig_toml import read_offsets, read_rig, unread, write_rig
+from calibration.formats.opencv_storage import read_storage
+from calibration.formats.openpose_xml import openpose_xml, write_folder
 from calibration.formats.qualisys import read_qualisys
-from calibration.formats.storage import read_storage
-from calibration.rigfile import read_offsets, read_rig, unread, write_rig
+from calibration.geometry.camera import Rig
+from calibration.geometry.errors import CalibrationError, RigError
 
 Size = tuple[int, int]
 STORAGE = (".xml", ".yml", ".yaml")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.camera import Camera, Rig
-from calibration.errors import RigError
-from calibration.files import read_bytes
-from calibration.formats.storage import parse_xml
-from calibration.lens import Doubles
+from calibration.files.atomic import read_bytes
+from calibration.formats.opencv_storage import parse_xml
+from calibration.geometry.camera import Camera, Rig
+from calibration.geometry.distortion import Doubles
+from calibration.geometry.errors import RigError
 
 SUBPIXELS = 64  # to a pixel: what its pixel coordinates count
 

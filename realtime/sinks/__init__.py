@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self, runtime_checkable
 
-from calibration.camera import Rig
+from calibration.geometry.camera import Rig
 from engines.console.import_errors import explain_import_error
 from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.config import VIDEO_ENDINGS, OutputSettings, Settings

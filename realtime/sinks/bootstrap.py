@@ -11,7 +11,7 @@ from typing import Any, Self
 import cv2
 import numpy as np
 
-from calibration.camera import Rig
+from calibration.geometry.camera import Rig
 from engines.types.errors import CardError
 from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.bootstrap import OUT, SEEN, Labeller, Labels

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.lens import Doubles
+from calibration.geometry.distortion import Doubles
 from realtime.joints import BONES, ROOT, Bone, Pose, posed
 from realtime.rotations import euler
 from realtime.sinks.takes import of_person

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.camera import Rig
-from calibration.lens import Doubles
-from calibration.view import upwards
+from calibration.geometry.camera import Rig
+from calibration.geometry.distortion import Doubles
+from calibration.plots.viewpoint import upwards
 from realtime.errors import OutputError
 from realtime.sinks.files import broken
 from realtime.takes import Motion, Take

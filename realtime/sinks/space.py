@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from calibration.camera import Rig
-from calibration.view import upwards
+from calibration.geometry.camera import Rig
+from calibration.plots.viewpoint import upwards
 from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.config import OutputSettings
 from realtime.frames import Source

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.lens import Doubles
+from calibration.geometry.distortion import Doubles
 from realtime.sinks.takes import of_person
 from realtime.takes import Motion, Take
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Self
 
-from calibration.camera import Rig
+from calibration.geometry.camera import Rig
 from engines.types.skeleton import Skeleton
 from realtime.lines import header_line
 from realtime.look import Shown

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from calibration.camera import Rig
-from calibration.corners import Corners
-from calibration.view import grid_step, reach, sight, upwards, worst
+from calibration.files.corners_csv import Corners
+from calibration.geometry.camera import Rig
+from calibration.plots.viewpoint import grid_step, reach, sight, upwards, worst
 from engines.types.skeleton import Skeleton
 from realtime.poses import Result
 

@@ -13,9 +13,9 @@ import numpy as np
 from scipy.optimize import least_squares
 from scipy.sparse import csr_array
 
-from calibration.bundle import Scene, Sights, _linearise, _moved, adjust, held
-from calibration.lens import Doubles
-from tests.calibration.test_bundle import disturbed, scene_of
+from calibration.geometry.bundle_adjustment import Scene, Sights, _linearise, _moved, adjust, held
+from calibration.geometry.distortion import Doubles
+from tests.calibration.geometry.test_bundle_adjustment import disturbed, scene_of
 
 
 def by_scipy(start: Scene, sights: Sights) -> float:

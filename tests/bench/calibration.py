@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from calibration.camera import Rig
-from calibration.commands.walkers import FootageOptions, watch
-from calibration.crowd import Crowd
-from calibration.errors import CalibrationError
-from calibration.people import locate_lenses, locate_people
-from calibration.rigfile import read_rig
-from calibration.upright import height
+from calibration.files.rig_toml import read_rig
+from calibration.geometry.camera import Rig
+from calibration.geometry.errors import CalibrationError
+from calibration.people.extrinsics import locate_lenses, locate_people
+from calibration.people.observations import Crowd
+from calibration.people.scale_and_floor import height
+from realtime.footage.people_footage import FootageOptions, watch
 from tests.bodies import BODY25
 from tests.calibration.cameras import ring
 from tests.calibration.walking import Walk, aligned, hidden

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from calibration.camera import Rig
-from calibration.lens import Doubles
-from calibration.rigfile import read_rig
+from calibration.files.rig_toml import read_rig
+from calibration.geometry.camera import Rig
+from calibration.geometry.distortion import Doubles
 from engines.types.skeleton import Skeleton
 from realtime.bones import Bones
 from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.board import Board
-from calibration.camera import Camera, rotation_matrix
-from calibration.lens import Doubles
-from calibration.printed import Sheet, _black, _inverse, picture
+from calibration.board.printing import Sheet, _black, _inverse, picture
+from calibration.board.target import Board
+from calibration.geometry.camera import Camera, rotation_matrix
+from calibration.geometry.distortion import Doubles
 
 CHARUCO = Board("charuco", 5, 4, 0.05, 0.0375)
 CHESS = Board("chessboard", 7, 4, 0.04)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from calibration.camera import Camera, Rig
-from calibration.crowd import Crowd
-from calibration.lens import Doubles
+from calibration.geometry.camera import Camera, Rig
+from calibration.geometry.distortion import Doubles
+from calibration.people.observations import Crowd
 from realtime.oks import areas
 from tests.bodies import BODY25, body
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Protocol
 
-from calibration.errors import CalibrationError
+from calibration.geometry.errors import CalibrationError
 from engines.types.errors import EngineError
 from realtime.errors import RealtimeError
 

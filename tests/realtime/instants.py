@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from calibration.lens import Doubles
+from calibration.geometry.distortion import Doubles
 from engines.types.skeleton import Skeleton
 from realtime.poses import Poses3D, Result
 from tests.bodies import BODY25

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from calibration.lens import Doubles
+from calibration.geometry.distortion import Doubles
 from engines.types.skeleton import named_skeleton
 from realtime.config import OutputSettings
 from realtime.errors import OutputError, SettingsError

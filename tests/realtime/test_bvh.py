@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from calibration.lens import Doubles
+from calibration.geometry.distortion import Doubles
 from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.joints import posed
 from realtime.rotations import euler, swing

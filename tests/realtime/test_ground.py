@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.camera import Rig
-from calibration.lens import Doubles
+from calibration.geometry.camera import Rig
+from calibration.geometry.distortion import Doubles
 from realtime.ground import Ground
 from realtime.poses import Poses3D
 from realtime.space import Space

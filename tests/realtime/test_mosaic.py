@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration.rigfile import write_rig
+from calibration.files.rig_toml import write_rig
 from realtime.config import OutputSettings, Settings, SourceSettings
 from realtime.draw import id_colour
 from realtime.errors import SettingsError

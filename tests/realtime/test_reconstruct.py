@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.camera import Rig, rotation_matrix
-from calibration.lens import Doubles
+from calibration.geometry.camera import Rig, rotation_matrix
+from calibration.geometry.distortion import Doubles
 from realtime.poses import Poses3D, View
 from realtime.reconstruct import Reconstructor
 from tests.bodies import BODY25, body, sightings

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
-from calibration.lens import Doubles
+from calibration.geometry.distortion import Doubles
 from realtime.bones import Bones
 from realtime.reconstruct import Reconstructor
 from realtime.refine import refined

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from calibration.errors import RigError
-from calibration.rigfile import read_offsets, rig_toml
+from calibration.files.rig_toml import read_offsets, rig_toml
+from calibration.geometry.errors import RigError
 from realtime.config import Settings, SourceSettings
 from realtime.rig import open_fitting
 from realtime.sync import merge

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from calibration.view import upwards
+from calibration.plots.viewpoint import upwards
 from engines.types.skeleton import named_skeleton
 from realtime.lines import header_line, result_lines
 from realtime.sinks.csv3d import Csv3DSink

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration.rigfile import write_rig
+from calibration.files.rig_toml import write_rig
 from realtime.config import OutputSettings, Settings, SourceSettings
 from realtime.errors import SettingsError, SourceError
 from realtime.pipeline import run, stream

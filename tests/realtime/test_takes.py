@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calibration.lens import Doubles
-from calibration.view import upwards
+from calibration.geometry.distortion import Doubles
+from calibration.plots.viewpoint import upwards
 from realtime.config import OutputSettings
 from realtime.errors import OutputError, SettingsError
 from realtime.sinks.c3d import c3d_files, check_ezc3d, metres_a_pixel

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.lens import Doubles
+from calibration.geometry.distortion import Doubles
 from realtime.poses import View
 from realtime.reconstruct import Reconstructor
 from tests.bodies import BODY25, body, sightings

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration.view import sight, upwards
+from calibration.plots.viewpoint import sight, upwards
 from engines.types.skeleton import named_skeleton
 from realtime.config import OutputSettings
 from realtime.draw import id_colour

@@ -7,10 +7,10 @@ from random import Random
 
 import numpy as np
 
-from calibration.camera import Camera, Rig
-from calibration.corners import Corners, corners_file, read_corners, write_corners
+from calibration.files.corners_csv import Corners, corners_file, read_corners, write_corners
 from calibration.formats import read, write
-from calibration.formats.openpose import openpose_xml
+from calibration.formats.openpose_xml import openpose_xml
+from calibration.geometry.camera import Camera, Rig
 from tests.fuzz.mutate import damage, scramble
 
 XML = openpose_xml(

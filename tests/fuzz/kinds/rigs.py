@@ -8,7 +8,7 @@ from random import Random
 
 import numpy as np
 
-from calibration.rigfile import read_rig, rig_toml
+from calibration.files.rig_toml import read_rig, rig_toml
 from tests.fuzz.mutate import as_toml, damage, scramble, spoil
 
 RIG = """[cam_0]

@@ -1,0 +1,1 @@
+"""The printed target: finding it, and what lenses and rigs it gives."""

@@ -1,0 +1,1 @@
+"""Rigs and sightings as files, written whole or not at all."""

@@ -1,0 +1,1 @@
+"""Cameras, distortion, triangulation, least squares."""

@@ -1,0 +1,237 @@
+"""Cameras and rigs of them: project, undistort, rays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+from calibration.geometry.distortion import Doubles, distort, distort_fisheye, undistort
+from calibration.geometry.errors import RigError
+
+LENSES = {0, 4, 5, 8, 12, 14}  # numbers of distortion coefficients that OpenCV knows
+LARGEST = 1e12  # of its numbers: powers of it must not overflow
+ASPECT = 0.01  # by so much may the two axes of a scaled picture differ
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Camera:
+    """A calibrated camera, float64, metres and pixels, pixel centres at whole numbers.
+
+    size: (width, height) of the pictures that it was calibrated for.
+    matrix: (3, 3) intrinsics without skew. distortion: 0, 4, 5, 8, 12 or 14 coefficients in
+    OpenCV's order; 4 of a fisheye.
+    rotation (3, 3), translation (3,): x_camera = rotation @ x_world + translation.
+    RigError where the numbers make no camera.
+    """
+
+    name: str
+    size: tuple[int, int]
+    matrix: Doubles
+    distortion: Doubles = field(default_factory=lambda: np.zeros(5))
+    rotation: Doubles = field(default_factory=lambda: np.eye(3))
+    translation: Doubles = field(default_factory=lambda: np.zeros(3))
+    fisheye: bool = False
+
+    def __post_init__(self) -> None:
+        for name, shape in (("matrix", (3, 3)), ("rotation", (3, 3)), ("translation", (3,))):
+            if getattr(self, name).shape != shape:
+                raise self._error(f"has a {name} of shape {getattr(self, name).shape}, not {shape}")
+        count = self.distortion.shape
+        if len(count) != 1 or (count[0] not in LENSES) or (self.fisheye and count[0] != 4):
+            raise self._error(f"has distortions of shape {count}, which no lens model has")
+        numbers = (self.matrix, self.distortion, self.rotation, self.translation)
+        if not all(np.isfinite(one).all() for one in numbers):
+            raise self._error("has numbers that are not finite")
+        if any(np.abs(one).max(initial=0) > LARGEST for one in numbers):
+            raise self._error(f"has numbers beyond {LARGEST:g}")
+        m = self.matrix
+        if m[0, 1] or m[1, 0] or m[2, 0] or m[2, 1] or m[2, 2] != 1:
+            raise self._error("has a matrix that is not [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]")
+        if not (m[0, 0] > 0 and m[1, 1] > 0 and min(self.size) > 0):
+            raise self._error("needs a size and focal lengths above 0")
+        off = np.abs(self.rotation @ self.rotation.T - np.eye(3)).max()
+        if off > 1e-6 or np.linalg.det(self.rotation) < 0:
+            raise self._error("has a rotation that is none")
+
+    def _error(self, what: str) -> RigError:
+        return RigError(f"Camera {self.name} {what}; calibrate it again or mend its file.")
+
+    @property
+    def centre(self) -> Doubles:
+        """(3,) where it stands in the world, metres."""
+        return -self.translation @ self.rotation
+
+    def project(self, points: Doubles) -> Doubles:
+        """(..., 3) world points to (..., 2) pixels; NaN where they are not in front of it."""
+        xy: Doubles = Rig((self,)).project(points)[0]
+        return xy
+
+    def normalise(self, xy: Doubles) -> Doubles:
+        """(..., 2) pixels to (..., 2) undistorted x / z, y / z; NaN where the lens sees nothing."""
+        flat = (xy - self.matrix[:2, 2]) / self.matrix.diagonal()[:2]
+        if self.fisheye:
+            return undistort(flat, self.distortion, fisheye=True)
+        return undistort(flat, padded(self.distortion))
+
+    def rays(self, xy: Doubles) -> Doubles:
+        """(..., 2) pixels to (..., 3) unit directions in the world, from `centre`."""
+        flat = self.normalise(xy)
+        ahead = np.concatenate([flat, np.ones_like(flat[..., :1])], axis=-1)
+        ahead /= np.linalg.norm(ahead, axis=-1, keepdims=True)
+        return ahead @ self.rotation
+
+    def scale(self, size: tuple[int, int]) -> Doubles:
+        """(2,) pixels of its pictures, where they have that size, to a pixel of the calibration.
+
+        Where the shape differs by less than a hundredth the picture was cut off at the right or
+        the lower edge, as video codecs do (1088 columns become 1080), rather than drawn out.
+        RigError where it differs by more.
+        """
+        scale = np.array(size) / self.size
+        if abs(scale[0] / scale[1] - 1) > ASPECT:
+            raise RigError(
+                f"Camera {self.name} was calibrated for {self.size[0]}x{self.size[1]} pictures, "
+                f"but {size[0]}x{size[1]} have another shape; calibrate it for this size."
+            )
+        one = 1.0 if 1 in scale else scale.max()
+        if np.abs(one * np.array(self.size) - size).max() >= 1:  # more than rounding
+            scale[:] = one
+        return scale
+
+    def scaled(self, size: tuple[int, int]) -> Camera:
+        """The same camera giving pictures of another size; RigError where the shape differs."""
+        if size == self.size:
+            return self
+        scale = self.scale(size)
+        matrix = self.matrix.copy()
+        # Pixel centres lie at whole numbers, so the picture's corner is at -0.5.
+        matrix[:2, 2] = (matrix[:2, 2] + 0.5) * scale - 0.5
+        matrix[0, 0] *= scale[0]
+        matrix[1, 1] *= scale[1]
+        return replace(self, size=size, matrix=matrix)
+
+
+def padded(distortion: Doubles) -> Doubles:
+    """(14,) coefficients of a lens, those that it does not have as zeros."""
+    return np.concatenate([distortion, np.zeros(14 - len(distortion))])
+
+
+@dataclass(frozen=True, eq=False)
+class Rig:
+    """The V cameras of one world, by unique names."""
+
+    cameras: tuple[Camera, ...]
+
+    def __post_init__(self) -> None:
+        names = [camera.name for camera in self.cameras]
+        if not names or len(set(names)) < len(names):
+            raise RigError("A rig needs cameras, each with a name of its own; mend its file.")
+
+    def __len__(self) -> int:
+        return len(self.cameras)
+
+    @cached_property
+    def rotations(self) -> Doubles:
+        """(V, 3, 3)"""
+        return np.stack([camera.rotation for camera in self.cameras])
+
+    @cached_property
+    def translations(self) -> Doubles:
+        """(V, 3)"""
+        return np.stack([camera.translation for camera in self.cameras])
+
+    @cached_property
+    def centres(self) -> Doubles:
+        """(V, 3)"""
+        return np.stack([camera.centre for camera in self.cameras])
+
+    @cached_property
+    def focals(self) -> Doubles:
+        """(V, 2)"""
+        return np.stack([camera.matrix.diagonal()[:2] for camera in self.cameras])
+
+    @cached_property
+    def principals(self) -> Doubles:
+        """(V, 2)"""
+        return np.stack([camera.matrix[:2, 2] for camera in self.cameras])
+
+    @cached_property
+    def _lenses(self) -> tuple[tuple[list[int], Doubles, bool], ...]:
+        """Cameras of one model together: their places, their (C, 14) or (C, 4) numbers, fisheye."""
+        groups = []
+        for fisheye in (False, True):
+            at = [n for n, camera in enumerate(self.cameras) if camera.fisheye is fisheye]
+            if at:
+                own = [self.cameras[n].distortion for n in at]
+                groups.append((at, np.stack(own if fisheye else [padded(k) for k in own]), fisheye))
+        return tuple(groups)
+
+    def project(self, points: Doubles) -> Doubles:
+        """(..., 3) world points to (V, ..., 2) pixels; NaN where not in front of a camera."""
+        shape = points.shape[:-1]
+        return self.linearise(points.reshape(-1, 3))[0].reshape(len(self), *shape, 2)
+
+    def linearise(self, points: Doubles) -> tuple[Doubles, Doubles]:
+        """(N, 3) or (V, N, 3) world points to (V, N, 2) pixels and their (V, N, 2, 3) derivative
+        by the points; NaN where not in front of a camera.
+        """
+        inside = points @ self.rotations.transpose(0, 2, 1) + self.translations[:, None]
+        depth = inside[..., 2:]
+        with np.errstate(all="ignore"):
+            inverse = np.where(depth > 0, 1 / depth, np.nan)
+        ideal = inside[..., :2] * inverse
+        bent, by_ideal = np.empty_like(ideal), np.empty((*ideal.shape, 2))
+        for at, k, fisheye in self._lenses:
+            model = distort_fisheye if fisheye else distort
+            bent[at], by_ideal[at] = model(ideal[at], k[:, None])
+        # d(ideal) / d(inside) is [[1/z, 0, -x/z^2], [0, 1/z, -y/z^2]].
+        by_inside = np.concatenate([by_ideal, -(by_ideal @ ideal[..., None])], axis=-1) * (
+            inverse[..., None] * self.focals[:, None, :, None]
+        )
+        pixels = bent * self.focals[:, None] + self.principals[:, None]
+        return pixels, by_inside @ self.rotations[:, None]
+
+    def normalise(self, xy: Doubles) -> Doubles:
+        """(V, ..., 2) pixels to (V, ..., 2) undistorted x / z, y / z of each camera."""
+        broad = (len(self), *[1] * (xy.ndim - 2), 2)
+        flat = (xy - self.principals.reshape(broad)) / self.focals.reshape(broad)
+        for at, k, fisheye in self._lenses:
+            own = k.reshape(len(at), *[1] * (xy.ndim - 2), -1)
+            flat[at] = undistort(flat[at], own, fisheye=fisheye)
+        return flat
+
+    @cached_property
+    def extrinsics(self) -> Doubles:
+        """(V, 3, 4) rotation and translation side by side: the projection of ideal points."""
+        return np.concatenate([self.rotations, self.translations[..., None]], axis=-1)
+
+
+def rotation_matrix(vector: Doubles) -> Doubles:
+    """(3, 3) of a Rodrigues vector (axis times angle, radians)."""
+    return np.asarray(cv2.Rodrigues(np.asarray(vector, np.float64))[0], np.float64)
+
+
+def rotation_vector(matrix: Doubles) -> Doubles:
+    """(3,) Rodrigues vector of a rotation, to the last digits also of small and of half turns,
+    where cv2.Rodrigues loses them; by way of the quaternion (Shepperd 1978).
+    """
+    trace, diagonal = float(np.trace(matrix)), matrix.diagonal()
+    axial = np.array(
+        [matrix[2, 1] - matrix[1, 2], matrix[0, 2] - matrix[2, 0], matrix[1, 0] - matrix[0, 1]]
+    )
+    n = int(diagonal.argmax())
+    if trace > diagonal[n]:
+        real, axis = 1 + trace, axial
+    else:
+        real, axis = axial[n], matrix[n] + matrix[:, n]
+        axis[n] = 1 + 2 * diagonal[n] - trace
+    length = float(np.linalg.norm(axis))
+    if length == 0:
+        return np.zeros(3)
+    angle = 2 * np.arctan2(length, real)
+    if angle > np.pi:
+        angle -= 2 * np.pi
+    return np.asarray(axis * (angle / length), np.float64)

@@ -1,0 +1,1 @@
+"""A rig from people who walk, without any board."""

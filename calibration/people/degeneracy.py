@@ -1,0 +1,99 @@
+"""Whether what cameras saw of people says enough, in words where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+
+from calibration.geometry.camera import Camera
+from calibration.geometry.distortion import Doubles
+from calibration.geometry.errors import CalibrationError, DegenerateError
+from calibration.people.observations import COMMON, Crowd, Ints
+
+LEAST = 10  # instants at which two cameras must see somebody together
+CHANCE = 0.2  # share of a camera's people in other cameras below which nothing is sure
+TWINS = 0.5  # share of poses that two cameras have alike only if they are one
+STAYING = 0.5  # sizes of a body (0.3 of its height) that the places of people must be spread by
+
+
+def why_apart(cameras: Sequence[Camera], crowds: Sequence[Crowd], lone: Sequence[int]) -> str:
+    instants = [set(own.instant.tolist()) for own in crowds]
+    reasons = []
+    for n in lone:
+        shared = {m: len(instants[n] & instants[m]) for m in range(len(cameras)) if m != n}
+        most = max(shared, key=lambda m: shared[m])
+        name, other = cameras[n].name, cameras[most].name
+        if not instants[n]:
+            reasons.append(f"{name} saw nobody")
+        elif shared[most] < LEAST:
+            reasons.append(
+                f"{name} saw people at {len(instants[n])} instants, at most {shared[most]} of them "
+                f"together with another camera ({other})"
+            )
+        else:
+            reasons.append(f"nobody whom {name} saw can be the same person as in other cameras")
+    return (
+        f"Not all cameras are connected: {'; '.join(reasons)}. Let one or two people walk about "
+        "for half a minute where several cameras see them at once, and check that the sources are "
+        "synchronised and stand in the order of the intrinsics."
+    )
+
+
+def check_shared(cameras: Sequence[Camera], crowds: Sequence[Crowd], shared: Ints) -> None:
+    """CalibrationError where a camera has nobody in common with the others any more."""
+    most = (shared - np.diag(shared.diagonal())).max(1)
+    lone = [n for n in range(len(cameras)) if most[n] < LEAST]
+    if lone:
+        raise CalibrationError(why_apart(cameras, crowds, lone))
+
+
+def check_different(cameras: Sequence[Camera], crowds: Sequence[Crowd]) -> None:
+    """CalibrationError where two cameras saw the same to the last digit."""
+    for a, b in combinations(range(len(cameras)), 2):
+        one, other = (_digests(crowds[n]) for n in (a, b))
+        if len(one & other) > TWINS * min(len(one), len(other)):
+            raise CalibrationError(
+                f"{cameras[a].name} and {cameras[b].name} saw exactly the same: one source was "
+                "given for both; name another --source for each camera."
+            )
+
+
+def _digests(crowd: Crowd) -> set[tuple[int, bytes]]:
+    return {(at, xy.tobytes()) for at, xy in zip(crowd.instant.tolist(), crowd.xy, strict=True)}
+
+
+def matched(crowds: Sequence[Crowd], rows: Ints) -> Doubles:
+    """(V,) shares of those poses that others could have seen too, that they did see."""
+    shares = []
+    for n, crowd in enumerate(crowds):
+        others = np.concatenate([one.instant for m, one in enumerate(crowds) if m != n])
+        could = np.isin(crowd.instant, others).sum()
+        shares.append((rows[:, n] >= 0).sum() / max(int(could), 1))
+    return np.array(shares)
+
+
+def check_matched(cameras: Sequence[Camera], matched: Doubles) -> None:
+    """CalibrationError where hardly anybody is in two cameras: chance explains as many."""
+    worst = int(matched.argmin())
+    if matched[worst] < CHANCE:
+        raise CalibrationError(
+            f"Only {matched[worst]:.0%} of the people whom {cameras[worst].name} saw can be those "
+            "in other cameras, which may be chance: check that the sources are synchronised and "
+            "stand in the order of the intrinsics, or let people walk where all cameras see them."
+        )
+
+
+def check_places(xyz: Doubles) -> None:
+    """DegenerateError where people (G, K, 3) stay where they are."""
+    known = np.isfinite(xyz).all(-1)
+    whole = xyz[known.sum(1) >= COMMON]
+    middle = np.nanmean(whole, axis=1)
+    size = float(np.median(np.sqrt(np.nanmean(((whole - middle[:, None]) ** 2).sum(-1), axis=1))))
+    apart = float(np.linalg.svd(middle - np.median(middle, axis=0))[1][0]) / np.sqrt(len(middle))
+    if not apart > STAYING * size:
+        raise DegenerateError(
+            "People hardly move: all were seen in one place, which says too little about where "
+            "cameras stand; let somebody walk through all of the space that the cameras share."
+        )

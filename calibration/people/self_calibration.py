@@ -1,0 +1,117 @@
+"""Cameras whose lenses nobody measured: focal lengths from people, and how little is known then.
+
+People from several sides fix focal lengths and one radial term, but neither the lens's axis
+(moving it looks like turning the camera) nor more of its bend: those stay guesses, and count as
+such in what is said about how well the rig is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from calibration.geometry.bundle_adjustment import (
+    CENTRE,
+    FOCAL,
+    LENS,
+    Bools,
+    Scene,
+    Sights,
+    adjust,
+    held,
+)
+from calibration.geometry.camera import Camera
+from calibration.geometry.distortion import Doubles
+from calibration.geometry.errors import DegenerateError
+from calibration.people.observations import Ints
+from calibration.people.shift_test import BIAS
+
+STARTS = 0.5, 0.8, 1.3, 2.0  # focal lengths to start from, in longer sides of the picture
+# Standard deviations of focal lengths about a start (as a share), of the axis from the picture's
+# middle (in focal lengths), and of the radial term.
+FOCUS, AXIS, BEND = 0.3, 0.02, 0.1
+SQUARE = 1e-4  # of the focal length, by which both may drift apart
+USELESS = 0.1  # of a focal length, a deviation with which a rig is no use
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Doubt:
+    """Standard deviations of cameras, (V,) each. focal: shares of the focal lengths. turns:
+    radians, moves: shares of the largest distance between cameras, both as the first one sees it.
+    """
+
+    focal: Doubles
+    turns: Doubles
+    moves: Doubles
+
+
+def guess(camera: Camera, factor: float) -> Camera:
+    """An ideal lens about the middle of the picture, so many longer sides away from it."""
+    wide, high = camera.size
+    focal = factor * max(wide, high)
+    matrix = np.array([[focal, 0, (wide - 1) / 2], [0, focal, (high - 1) / 2], [0, 0, 1]])
+    return replace(camera, matrix=matrix, distortion=np.zeros(5), fisheye=False)
+
+
+def unknown(cameras: Sequence[Camera], *, axis: bool = False) -> tuple[Bools, Doubles, float]:
+    """Which parameters move, their priors, and how far the two focal lengths may drift apart."""
+    free = held(cameras)
+    free[:, FOCAL:CENTRE] = free[:, LENS] = True
+    free[:, CENTRE:LENS] = axis
+    prior = np.full(free.shape, np.inf)
+    focal = np.array([camera.matrix[0, 0] for camera in cameras])[:, None]
+    prior[:, FOCAL:CENTRE], prior[:, CENTRE:LENS], prior[:, LENS] = (
+        FOCUS * focal,
+        AXIS * focal,
+        BEND,
+    )
+    return free, prior, SQUARE * float(focal.mean())
+
+
+def doubt(scene: Scene, sights: Sights, place: Ints) -> Doubt:
+    """From the joint covariance of poses, focal lengths, axes and bends; place: (T,) of targets.
+
+    All that a camera saw in one place is off together, so it weighs no more than that lets it.
+    """
+    cameras = scene.cameras
+    free, prior, square = unknown(cameras, axis=True)
+    own = place[sights.target] + 1 + (place.max() + 2) * sights.camera
+    crowd = np.bincount(own)[own]
+    share = np.minimum(1, BIAS**-2 / crowd)
+    weighed = replace(sights, weight=sights.weight * np.sqrt(share))
+    done = adjust(scene, weighed, free, prior=prior, square=square, steps=0)
+    whole = np.zeros((free.size, free.size))
+    at = np.flatnonzero(free)
+    # Nothing but the choice of a scale tells how large the rig is.
+    larger = np.zeros(free.shape)
+    larger[:, 3:FOCAL] = [camera.translation for camera in cameras]
+    scale = larger[free] / np.linalg.norm(larger)
+    firm = done.information.diagonal().max()
+    whole[np.ix_(at, at)] = np.linalg.pinv(done.information + firm * np.outer(scale, scale))
+    params = free.shape[1]
+    focal, turns, moves = np.zeros((3, len(cameras)))
+    for n, camera in enumerate(cameras):
+        block = whole[n * params : (n + 1) * params, n * params : (n + 1) * params]
+        focal[n] = np.sqrt(block[FOCAL, FOCAL]) / camera.matrix[0, 0]
+        turns[n] = np.sqrt(np.trace(block[:3, :3]))
+        x, y, z = camera.translation
+        # centre = -R^T t: a small turn w and a shift s move it by -R^T (s + t x w).
+        by = np.hstack([[[0, -z, y], [z, 0, -x], [-y, x, 0]], np.eye(3)])
+        moves[n] = np.sqrt(np.trace(by @ block[:FOCAL, :FOCAL] @ by.T))
+    centres = np.stack([camera.centre for camera in cameras])
+    apart = np.linalg.norm(centres[:, None] - centres, axis=-1).max()
+    return Doubt(focal, turns, moves / apart)
+
+
+def check_known(cameras: Sequence[Camera], found: Doubt) -> None:
+    """DegenerateError where people do not tell the lenses."""
+    worst = int(found.focal.argmax())
+    if not found.focal[worst] < USELESS:
+        raise DegenerateError(
+            f"The lenses cannot be told from these people: the focal length of "
+            f"{cameras[worst].name} stays unknown to {found.focal[worst]:.0%}. Measure the lenses "
+            "(python -m calibration intrinsics) and give --intrinsics, or film with three cameras "
+            "or more, near and far."
+        )

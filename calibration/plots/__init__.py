@@ -1,0 +1,1 @@
+"""Pictures of rigs, lenses and coverage."""

@@ -1,0 +1,1 @@
+"""Recordings that did not begin together."""

@@ -1,0 +1,1 @@
+"""Whether a rig still is right, and how to put it right."""

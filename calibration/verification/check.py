@@ -1,0 +1,117 @@
+"""What the cameras of a rig see in common, people or boards, to tell whether it still is right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from calibration.board.detection import Sighting
+from calibration.board.extrinsics import boards_in_space, fitted
+from calibration.board.target import Board
+from calibration.geometry.bundle_adjustment import Scene, Sights
+from calibration.geometry.camera import Camera, Rig
+from calibration.geometry.errors import BoardError, CalibrationError
+from calibration.people.degeneracy import LEAST, why_apart
+from calibration.people.extrinsics import all_couples, gather, observed
+from calibration.people.observations import Crowd, Ints, couples, thinned
+from calibration.people.relative_pose import relative_poses
+from calibration.people.shift_test import stands
+from calibration.verification.moved_cameras import LOOSE, Checked, compare
+
+MOST = 300  # instants, of longer footage
+ENOUGH = 80  # people, each at one instant, that cameras are judged by
+BOARDS = 3  # the same of boards
+FEW = 0.5  # of what cameras have in common as a rule, below which one may look elsewhere
+
+
+def check_people(rig: Rig, crowds: Sequence[Crowd]) -> Checked:
+    """By people whose cameras see them at the same instants.
+
+    CalibrationError where a camera has nobody in common with others.
+    """
+    crowds = thinned(crowds, MOST)
+
+    def associate(cameras: Sequence[Camera], loose: float) -> tuple[Scene, Sights, Ints]:
+        rows = gathered(cameras, crowds, loose)
+        lone = np.flatnonzero(in_common(rows) < LEAST).tolist()
+        if lone:
+            raise CalibrationError(why_apart(cameras, crowds, lone))
+        some = rows[np.linspace(0, len(rows) - 1, min(len(rows), ENOUGH)).astype(int)]
+        seen = observed(crowds, some)
+        found = seen.triangulated(Rig(tuple(cameras)), loose)
+        bodies = stands(found.xyz.reshape(*seen.score.shape[1:], 3))
+        known = np.isfinite(found.xyz[:, 0])
+        sights, own = seen.sights((seen.score > 0).reshape(len(cameras), -1) & known)
+        scene = Scene(tuple(cameras), found.xyz[own])
+        sights = sights[np.flatnonzero(np.isfinite(scene.residuals(sights)).all(1))]
+        return scene, sights, bodies[own // seen.score.shape[2]]
+
+    count = in_common(gathered(rig.cameras, crowds, LOOSE))
+    usual = float(np.median(count)) if len(rig) > 2 else float(LEAST)
+    lost = np.flatnonzero(count < max(FEW * usual, LEAST)).tolist()
+    guesses = {}
+    for number in lost:
+        found = _looked_for(rig, crowds, number)
+        if found is not None:
+            guesses[number] = found
+    return compare(rig, associate, guesses)
+
+
+def gathered(cameras: Sequence[Camera], crowds: Sequence[Crowd], loose: float) -> Ints:
+    own = [replace(crowd, spread=loose * crowd.spread) for crowd in crowds]
+    return gather(cameras, own, all_couples(cameras, own))
+
+
+def in_common(rows: Ints) -> Ints:
+    """(V,) people whom a camera sees together with others."""
+    there = rows >= 0
+    return np.asarray(there[there.sum(1) > 1].sum(0), np.int64)
+
+
+def _looked_for(rig: Rig, crowds: Sequence[Crowd], number: int) -> Camera | None:
+    """The camera turned on the spot until it sees what another one does; None where it never does
+    so.
+    """
+    rng = np.random.default_rng(0)
+    best: tuple[float, Camera] | None = None
+    for other, camera in enumerate(rig.cameras):
+        if other == number:
+            continue
+        two = crowds[other], crowds[number]
+        poses = relative_poses(couples((camera, rig.cameras[number]), two), two, rng, most=1)
+        if poses and (best is None or poses[0].score > best[0]):
+            turn = poses[0].rotation @ camera.rotation
+            shift = -turn @ rig.cameras[number].centre
+            moved = replace(rig.cameras[number], rotation=turn, translation=shift)
+            best = poses[0].score, moved
+    return None if best is None else best[1]
+
+
+def check_board(rig: Rig, seen: Sequence[Mapping[int, Sighting]], board: Board) -> Checked:
+    """By a board that cameras see at the same instants (by camera and instant)."""
+    if board.ambiguous:
+        raise BoardError(
+            f"A {board} looks the same upside down, so that two cameras may disagree by half a "
+            "turn; take a chessboard with one even and one odd number, or ChArUco."
+        )
+    alone, poses = fitted(rig.cameras, seen, board.points)
+    placed = [
+        replace(one, rotation=was.rotation, translation=was.translation)
+        for one, was in zip(alone, rig.cameras, strict=True)
+    ]
+    instants = sorted(n for n in set().union(*poses) if sum(n in own for own in poses) > 1)
+    for camera, own in zip(placed, poses, strict=True):
+        common = len(own.keys() & set(instants))
+        if common < BOARDS:
+            raise CalibrationError(
+                f"{camera.name} saw the board {common} times together with another camera; hold "
+                f"it where two cameras see it at once, {BOARDS} times at least."
+            )
+
+    def associate(cameras: Sequence[Camera], loose: float) -> tuple[Scene, Sights, Ints]:
+        scene, sights = boards_in_space(cameras, seen, poses, instants, board.points)
+        return scene, replace(sights, weight=sights.weight / loose), np.arange(len(instants))
+
+    return compare(Rig(tuple(placed)), associate)

@@ -1,0 +1,194 @@
+"""Which camera of a rig is not where it was calibrated.
+
+Each camera's pose alone is solved anew, the others held fast: the one whose new pose makes all
+agree best is the one that was bumped, if what it sees has shifted by more than keypoints are off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from calibration.geometry.bundle_adjustment import FOCAL, Adjusted, Scene, Sights, adjust, held
+from calibration.geometry.camera import Camera, Rig, rotation_vector
+from calibration.geometry.distortion import Doubles
+from calibration.people.observations import Ints
+from calibration.people.relative_pose import essential
+from calibration.people.shift_test import PLACES, Evidence, evidence
+
+LOOSE = 3.0  # times as far as usual may keypoints be off before a bumped camera
+SETTLED = 1e-4  # of the cost, by which a step of the adjustment must lower it
+HUBER = 2.0  # deviations
+ROUNDS = 2  # of finding what is common with a better pose, and solving it again
+MOVED = 2.0  # median residuals by which what a camera sees must have shifted,
+VISIBLY = 1.5  # and pixels, for it to be called bumped
+
+# Cameras, and how many times as far as usual keypoints may be off -> what they see in common, and
+# (T,) numbers of the places where the targets are, -1 = does not count.
+Associate = Callable[[Sequence[Camera], float], tuple[Scene, Sights, Ints]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bump:
+    """A camera that is not where the rig says, but `now`. pixels: by how much what it sees has
+    shifted; degrees, metres: by how much it was turned and moved.
+    """
+
+    camera: int
+    now: Camera
+    pixels: float
+    degrees: float
+    metres: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checked:
+    """error: (V,) median pixels between what a camera sees and where the others say that it is.
+    pairs: (V, V) median pixels from each other's epipolar lines, NaN = nothing in common. count:
+    (V,) points. bumps: cameras that have moved, the worst first. rest: median pixels of all, once
+    these are put right. places: (V,) where each camera sees somebody together with others. least:
+    (V,) degrees by which it must have turned to be called bumped.
+    """
+
+    error: Doubles
+    pairs: Doubles
+    count: Ints
+    bumps: list[Bump]
+    rest: float
+    places: Ints
+    least: Doubles
+
+
+def compare(rig: Rig, associate: Associate, guesses: Mapping[int, Camera] | None = None) -> Checked:
+    """The rig and what its cameras see now. guesses: where cameras may be that see nothing in
+    common with the others from where the rig says.
+    """
+    cameras = list(rig.cameras)
+    suspects = dict(guesses or {})
+    scene, sights, _ = associate([suspects.get(n, one) for n, one in enumerate(cameras)], LOOSE)
+    solved = [_solved(scene, sights, n) for n in range(len(cameras))]
+    error = np.array([_misses(one, solved[n].scene, sights, n) for n, one in enumerate(cameras)])
+    pairs = _pairs(rig, sights)
+    count = np.bincount(sights.camera, minlength=len(cameras))
+    moved: set[int] = set()
+    for _ in range(2 * len(cameras)):
+        if suspects:
+            number, now = suspects.popitem()
+        else:
+            if moved:
+                scene, sights, _ = associate(cameras, LOOSE)
+                solved = [_solved(scene, sights, n) for n in range(len(cameras))]
+            number = int(np.argmin([done.cost for done in solved]))
+            now = solved[number].scene.cameras[number]
+        before = list(cameras)
+        cameras[number] = now
+        for _ in range(ROUNDS):
+            scene, sights, place = associate(
+                [suspects.get(n, one) for n, one in enumerate(cameras)], 1.0
+            )
+            done = _solved(scene, sights, number)
+            cameras[number] = done.scene.cameras[number]
+        told = _told(done.scene, sights, place, number, before[number])
+        enough = told.shift > _least(told, done.scene, sights)
+        # Where two cameras remain of all, nothing tells which of them it is; and a pose solved in
+        # few places takes up bias, which the next camera would be blamed for.
+        most = max(len(cameras) - 2, 1) if told.places >= PLACES else 1
+        if not enough or len(moved | {number}) > most:
+            cameras = before
+            break
+        moved.add(number)
+    scene, sights, place = associate(cameras, 1.0)
+    settled = _solved(scene, sights, None).scene
+    bumps = [_bump(n, rig.cameras[n], settled, sights) for n in moved]
+    known = [_told(settled, sights, place, n, cameras[n]) for n in range(len(cameras))]
+    return Checked(
+        error,
+        pairs,
+        count,
+        sorted(bumps, key=lambda one: -one.pixels),
+        _median(settled, sights),
+        np.array([one.places for one in known]),
+        np.degrees([_least(one, settled, sights) for one in known] / rig.focals.mean(1)),
+    )
+
+
+def _told(scene: Scene, sights: Sights, place: Ints, number: int, was: Camera) -> Evidence:
+    return evidence(scene, sights, place, number, was, _points(scene, sights))
+
+
+def _least(told: Evidence, scene: Scene, sights: Sights) -> float:
+    """Pixels by which what a camera sees must have shifted for it to be called bumped."""
+    return max(told.chance, MOVED * _median(scene, sights), VISIBLY)
+
+
+def _solved(scene: Scene, sights: Sights, number: int | None) -> Adjusted:
+    """Targets, and the pose of one camera, that explain the sights best."""
+    free = np.zeros_like(held(scene.cameras))
+    if number is not None:
+        free[number, :FOCAL] = True
+    return adjust(scene, sights, free, huber=HUBER, steps=15, enough=SETTLED)
+
+
+def _points(scene: Scene, sights: Sights) -> Doubles:
+    """(N, 3) where the scene says that what was seen is."""
+    local = sights.point
+    if scene.rotations is not None:
+        local = (scene.rotations[sights.target] @ local[..., None])[..., 0]
+    return local + scene.translations[sights.target]
+
+
+def _misses(camera: Camera, scene: Scene, sights: Sights, number: int) -> float:
+    """Median pixels by which a camera misses what the others see."""
+    own = np.flatnonzero(sights.camera == number)
+    off = camera.project(_points(scene, sights[own])) - sights.xy[own]
+    return float(np.nanmedian(np.linalg.norm(off, axis=1)))
+
+
+def _median(scene: Scene, sights: Sights) -> float:
+    return float(np.nanmedian(np.linalg.norm(scene.residuals(sights), axis=1)))
+
+
+def _shift(was: Camera, now: Camera, scene: Scene, sights: Sights) -> float:
+    """Median pixels between what both cameras see of what `now` saw."""
+    here = [n for n, one in enumerate(scene.cameras) if one.name == now.name]
+    points = _points(scene, sights[np.flatnonzero(np.isin(sights.camera, here))])
+    shift = np.linalg.norm(was.project(points) - now.project(points), axis=1)
+    # What the camera does not see any more has shifted beyond all bounds.
+    return float(np.median(np.nan_to_num(shift, nan=max(was.size))))
+
+
+def _bump(number: int, was: Camera, scene: Scene, sights: Sights) -> Bump:
+    now = scene.cameras[number]
+    pixels = _shift(was, now, scene, sights)
+    turn = float(np.linalg.norm(rotation_vector(now.rotation @ was.rotation.T)))
+    metres = float(np.linalg.norm(now.centre - was.centre))
+    return Bump(number, now, pixels, float(np.degrees(turn)), metres)
+
+
+def _pairs(rig: Rig, sights: Sights) -> Doubles:
+    """(V, V) median pixels of Sampson distances between two cameras."""
+    _, point = np.unique(
+        np.column_stack([sights.target, sights.point]), axis=0, return_inverse=True
+    )
+    xy = np.full((len(rig), point.max() + 1, 2), np.nan)
+    xy[sights.camera, point] = sights.xy
+    flat = rig.normalise(xy)
+    rays = np.concatenate([flat, np.ones_like(flat[..., :1])], -1)
+    out = np.full((len(rig), len(rig)), np.nan)
+    for a, b in combinations(range(len(rig)), 2):
+        turn = rig.rotations[b] @ rig.rotations[a].T
+        matrix = essential(turn, rig.translations[b] - turn @ rig.translations[a])
+        both = np.isfinite(rays[[a, b]]).all((0, 2))
+        if not both.any():
+            continue
+        there, here = rays[a, both] @ matrix.T, rays[b, both] @ matrix
+        slope = np.hypot(
+            np.linalg.norm(there[:, :2], axis=1) / rig.focals[b].mean(),
+            np.linalg.norm(here[:, :2], axis=1) / rig.focals[a].mean(),
+        )
+        off = np.abs((there * rays[b, both]).sum(1)) / np.maximum(slope, 1e-12)
+        out[a, b] = out[b, a] = np.median(off)
+    return out

@@ -1,0 +1,1 @@
+"""Footage to calibrate from: boards and people, recorded or live."""

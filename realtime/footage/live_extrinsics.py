@@ -1,0 +1,151 @@
+"""Boards that the cameras of a rig see at once, live and with guidance."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+
+from calibration.board.detection import Sighting
+from calibration.board.target import Board
+from calibration.files.atomic import set_aside
+from calibration.files.sightings_csv import read_boards, write_boards
+from calibration.geometry.camera import Camera
+from calibration.geometry.errors import CalibrationError
+from calibration.guidance.extrinsics_guide import BOARDS, Gathering
+from calibration.guidance.extrinsics_screen import gathering_picture
+from calibration.guidance.intrinsics_guide import Advice
+from engines.types.poses import Image
+from realtime.display import has_display
+from realtime.errors import SourceError
+from realtime.footage.board_footage import Search
+from realtime.footage.paired_frames import paired
+from realtime.footage.screen import follow, open_screen
+from realtime.frames import Source
+from realtime.sync import FrameSet
+
+
+@dataclass(frozen=True)
+class LiveOptions:
+    """Of live cameras."""
+
+    boards: Path | None = None
+    """The boards that live cameras saw, kept as they come (OUTPUT.boards.csv). Where the file is
+    there already more are added to it; without --source it alone is solved."""
+    show: bool = field(default_factory=has_display)
+    """Show the cameras with the guidance in a window. The default is whether there is a
+    display."""
+    web: bool = False
+    """Show them on a page for this computer's browser, in place of the window."""
+    port: int = 8080
+    """Of the page; 0 is any free one."""
+    hold: float = 1.0
+    """Seconds that the board must stand still before it is taken; 0 takes it in motion too, for
+    cameras that are triggered together."""
+    seconds: float | None = None
+    """End after so many seconds."""
+    realtime: bool = False
+    """Play videos as if they were cameras."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.hold <= 60:
+            raise CalibrationError(f"--hold {self.hold} is not between 0 and 60 seconds.")
+        if not 0 <= self.port <= 65535:
+            raise CalibrationError(f"--port {self.port} is none: 0 to 65535.")
+        if self.seconds is not None and not self.seconds > 0:
+            raise CalibrationError(f"--seconds {self.seconds} is not more than 0.")
+
+
+class Rig:
+    """Guidance for all cameras; every board that is taken is written down."""
+
+    def __init__(self, gathering: Gathering, searches: Sequence[Search], kept: Path) -> None:
+        self.gathering = gathering
+        self._searches = searches
+        self._kept = kept
+
+    def look(self, item: FrameSet) -> Advice:
+        seen = []
+        for search, frame in zip(self._searches, item, strict=True):
+            sight = search.find(frame.image) if frame else None
+            seen.append((frame.time, sight) if frame and sight else None)
+        return self._keep(self.gathering.look(seen))
+
+    def take(self) -> Advice:
+        return self._keep(self.gathering.take())
+
+    def drop(self) -> Advice:
+        advice = self.gathering.drop()
+        write_boards(self._kept, self.gathering.names, self.gathering.taken)
+        return advice
+
+    def time(self, item: FrameSet) -> float:
+        return max(frame.time for frame in item if frame)
+
+    def draw(self, item: FrameSet, advice: Advice) -> Image:
+        pictures = [frame.image if frame else None for frame in item]
+        return gathering_picture(pictures, self.gathering, advice)
+
+    def words(self, advice: Advice) -> str:
+        found, shared = self.gathering, self.gathering.shared
+        pairs = [
+            f"{found.names[a]}+{found.names[b]} {shared[a, b]}"
+            for a, b in combinations(range(len(found.names)), 2)
+            if shared[a, b]
+        ]
+        more = f" ({', '.join(pairs)})" if pairs else ""
+        return f"{len(found.taken)}/{BOARDS} boards{more}; {advice.words}"
+
+    def _keep(self, advice: Advice) -> Advice:
+        if advice.took:
+            write_boards(self._kept, self.gathering.names, self.gathering.taken)
+        return advice
+
+
+def gathered(
+    sources: Sequence[Source],
+    cameras: Sequence[Camera],
+    board: Board,
+    options: LiveOptions,
+    kept: Path,
+) -> list[dict[int, Sighting]]:
+    """By instant and camera the boards that were taken until they were enough, or the sources, the
+    time or the user ended it (q, Ctrl-C); what was in the file `kept` is among them.
+
+    BoardError where the board was never seen, CalibrationError where none was taken.
+    """
+    names = [camera.name for camera in cameras]
+    before: list[dict[int, Sighting]] = []
+    if options.boards is not None and kept.exists():
+        before = read_boards(kept, names, board)
+    else:
+        set_aside(kept)
+    gathering = Gathering(names, options.hold, before)
+    searches = [Search(board, quick=True) for _ in sources]
+    screen = open_screen(
+        *("the rig", "board"), show=options.show, port=options.port if options.web else None
+    )
+    lost: list[SourceError] = []
+    try:
+        with paired(sources, lost) as entrance:
+            end = time.monotonic() + (options.seconds or float("inf"))
+            rig = Rig(gathering, searches, kept)
+            try:
+                follow(entrance, rig, screen, lambda: time.monotonic() > end)
+            except KeyboardInterrupt:
+                sys.stderr.write("\n")
+    finally:
+        screen.close()
+    if len(lost) == len(sources) and not gathering.taken:
+        raise lost[0]
+    if not any(search.seen for search in searches) and not gathering.taken:
+        raise searches[0].nothing(names[0])
+    if not gathering.taken:
+        held = f", as it never stood still for {options.hold:g} s" if options.hold else ""
+        raise CalibrationError(
+            f"No board was taken{held} where two cameras saw it; {gathering.todo}."
+        )
+    return gathering.taken

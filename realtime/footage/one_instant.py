@@ -1,0 +1,93 @@
+"""One picture of each camera of a rig, all of one instant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from calibration.board.detection import Sighting
+from calibration.board.target import Board
+from calibration.geometry.camera import Rig
+from calibration.geometry.errors import CalibrationError
+from calibration.guidance.tiles import Image
+from realtime.config import OutputSettings, Settings, SourceSettings
+from realtime.footage.board_footage import Search
+from realtime.footage.paired_frames import paired
+from realtime.frames import Source
+from realtime.rig import open_fitting
+from realtime.sync import FrameSet, merge
+
+SETTLED = 1.0  # seconds in which a camera finds its exposure
+LOOKED = 30.0  # seconds of pictures in which the board is looked for
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Views:
+    """rig: its cameras in the order of the sources. pictures: None where a camera gave none; seen:
+    the board in them.
+    """
+
+    rig: Rig
+    pictures: list[Image | None]
+    seen: list[Sighting | None]
+
+
+def pictures_of(
+    path: Path,
+    given: tuple[str, ...],
+    board: Board | None,
+    start: int,
+    size: tuple[int, int] | None,
+) -> Views:
+    """The frame `start` of recordings, the newest of cameras; with a board that instant in half a
+    minute from there on at which most cameras see it. CalibrationError where there is none.
+    size: to ask of webcams.
+    """
+    settings = Settings(
+        SourceSettings(given, start=start, camera_size=size and "{}x{}".format(*size)),
+        outputs=OutputSettings(show=False, quiet=True, rig=path),
+    )
+    sources, rig = open_fitting(settings)
+    assert rig is not None
+    searches = [Search(board, quick=True) for _ in sources] if board is not None else []
+    best: tuple[int, Views] | None = None
+    with _instants(sources) as instants:
+        began: float | None = None
+        for frames in instants:
+            now = max(one.time for one in frames if one)
+            began = now if began is None else began
+            early = sources[0].live and now - began < SETTLED
+            if early and best is not None and not board:
+                continue
+            pictures = [one.image if one else None for one in frames]
+            seen: list[Sighting | None] = [None] * len(frames)
+            for n, search in enumerate(searches):
+                if (picture := pictures[n]) is not None:
+                    seen[n] = search.find(picture)
+            there = sum(one is not None for one in (seen if board else pictures))
+            if best is None or there >= best[0]:
+                best = there, Views(rig, pictures, seen)
+            if now - began > LOOKED or (there == len(frames) and not early):
+                break
+            if not board and not sources[0].live:
+                break
+    if best is None:
+        raise CalibrationError(f"No picture came from {', '.join(given)}.")
+    if board is not None and best[0] == 0:
+        raise searches[0].nothing(sources[0].name)
+    return best[1]
+
+
+@contextmanager
+def _instants(sources: Sequence[Source]) -> Iterator[Iterator[FrameSet]]:
+    """Of live cameras the newest again and again, of recordings all."""
+    if sources[0].live:
+        with paired(sources, []) as entrance:
+            yield entrance.items()
+        return
+    with ExitStack() as stack:
+        for source in sources:
+            stack.enter_context(source)
+        yield merge([iter(source) for source in sources])

@@ -1,0 +1,173 @@
+"""`intrinsics` with a camera: simulated devices, and a window on a real X server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from calibration.__main__ import main
+from calibration.board.detection import Finder
+from calibration.files.rig_toml import read_rig
+from calibration.geometry.camera import Camera
+from engines.types.poses import Image
+from realtime.errors import SourceError
+from realtime.footage.live_intrinsics import guided
+from realtime.footage.screen import open_screen
+from realtime.sources.live import LiveSource
+from realtime.sources.webcam import WebcamConnector
+from tests.calibration.boards import CHARUCO, CHESS, photograph, pose
+from tests.conftest import ROOT
+from tests.realtime.clips import write
+from tests.realtime.screens import press, screen, screenshot, wait_for, window
+from tests.realtime.test_sources_webcam import FakeCamera
+
+pytestmark = pytest.mark.timeout(90)
+TRUTH = Camera("c", (480, 360), np.array([[450.0, 0, 242], [0, 449, 178], [0, 0, 1]]))
+BOARD = ["--board", "charuco", "--columns", "5", "--rows", "4", "--square", "0.05"]
+
+
+def stills(count: int) -> list[Image]:
+    """Photos of the board here and there."""
+    rng = np.random.default_rng(0)
+    out = []
+    for _ in range(count):
+        turn = (*rng.uniform(-0.5, 0.5, 2), 0.3)
+        at = (*rng.uniform(-0.06, 0.06, 2), rng.uniform(0.4, 0.6))
+        gray = photograph(CHARUCO, TRUTH, *pose(turn, at, CHARUCO))
+        out.append(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR))
+    return out
+
+
+def filmed(pictures: list[Image], seconds: float, *, lost: bool = False) -> FakeCamera:
+    """A webcam that films each picture for so long, then the last one for ever or nothing."""
+    began = time.monotonic()
+
+    def script(_: int) -> Image | None:
+        time.sleep(0.02)
+        at = int((time.monotonic() - began) / seconds)
+        return pictures[at] if at < len(pictures) else None if lost else pictures[-1]
+
+    return FakeCamera(script)
+
+
+def source(device: FakeCamera) -> LiveSource:
+    connect = WebcamConnector([0], open_camera=lambda _: device)
+    return LiveSource("webcam0", connect, range(10**9), give_up=0)
+
+
+def plug_in(monkeypatch: pytest.MonkeyPatch, device: FakeCamera) -> None:
+    connector = partial(WebcamConnector, open_camera=lambda _: device)
+    monkeypatch.setattr("realtime.sources.WebcamConnector", connector)
+    monkeypatch.setattr("realtime.sources.camera_indices", lambda: [0])
+
+
+def test_a_webcam_is_calibrated_in_words_where_there_is_no_display(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plug_in(monkeypatch, filmed(stills(6), 0.5))
+    words = ["intrinsics", "--source", "webcam", "--no-show", "--hold", "0.1", "--end", "160"]
+    words += [*BOARD, "--lens", "pinhole", "--output", f"{tmp_path}/cam.toml"]
+    assert main(words) == 0
+    said = capsys.readouterr()
+    assert "in words" in said.err
+    assert "4/15 views; taken: cover the" in said.err
+    assert "verdict" in said.out
+    (found,) = read_rig(tmp_path / "cam.toml").cameras
+    assert np.allclose(np.diag(found.matrix)[:2], (450, 449), rtol=0.03)
+
+
+@pytest.mark.parametrize("wide", [720, 1200])
+def test_a_chessboard_is_found_quickly_where_it_is(wide: int) -> None:
+    """The same camera with finer pixels."""
+    scale = wide / 480
+    matrix = np.array([[450.0 * scale, 0, wide / 2], [0, 450 * scale, wide * 3 / 8], [0, 0, 1]])
+    camera = Camera("c", (wide, wide * 3 // 4), matrix)
+    turn, shift = pose((0.3, -0.2, 0.1), (0.03, 0.02, 0.6), CHESS)
+    gray = photograph(CHESS, camera, turn, shift)
+    found = Finder(CHESS, quick=True).find(gray)
+    assert found is not None
+    off = np.linalg.norm(found.xy - camera.project(CHESS.points @ turn.T + shift), axis=1)
+    assert off.max() < 0.3
+    assert Finder(CHESS, quick=True).find(np.full_like(gray, 90)) is None
+
+
+def test_views_outlive_a_camera_that_is_unplugged(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SourceError, match="There is no camera"):
+        guided(source(filmed([], 1, lost=True)), CHARUCO, 0.1, show=False, fisheye=False)
+    device = filmed(stills(3), 0.5, lost=True)
+    name, seen = guided(source(device), CHARUCO, 0.1, show=False, fisheye=False)
+    assert name == "webcam0"
+    assert seen
+    assert "was lost" in capsys.readouterr().err
+
+
+def test_a_webcam_that_never_sees_the_board_says_which_board_it_sees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plug_in(monkeypatch, filmed([255 - one for one in stills(1)], 60))
+    words = ["intrinsics", "--source", "webcam", "--no-show", "--end", "8", *BOARD]
+    assert main([*words, "--output", f"{tmp_path}/cam.toml"]) == 2
+    assert "it is found with --inverted" in capsys.readouterr().err
+    assert not (tmp_path / "cam.toml").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Xvfb is of Linux")
+def test_the_window_shows_the_guidance_and_q_ends_with_a_calibration(tmp_path: Path) -> None:
+    """A video in place of the camera."""
+    film = tmp_path / "film.mp4"
+    pictures = [still for still in stills(12) for _ in range(8)]
+    write(film, pictures, pts=list(range(0, 200 * len(pictures), 200)))
+    with screen(tmp_path) as display:
+        words = f"--source {film} --realtime --show --hold 0.3 --output {tmp_path}/cam.toml"
+        words += " --lens pinhole"
+        child = subprocess.Popen(
+            [sys.executable, "-m", "calibration", "intrinsics", *words.split(), *BOARD],
+            cwd=ROOT,
+            env={**os.environ, "DISPLAY": display},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            number = wait_for(lambda: window(display, "posestream"))
+            green = (80, 200, 60)
+
+            def taken() -> bool:
+                picture = screenshot(tmp_path)[:700].astype(int)
+                return bool((np.abs(picture - green).max(-1) < 30).sum() > 50)
+
+            wait_for(taken)
+            press(display, number, "space")
+            time.sleep(9)  # more views
+            while child.poll() is None and window(display, "posestream"):
+                press(display, number, "q")  # a window may miss one while it gets the focus
+                time.sleep(0.3)
+            said, _ = child.communicate(timeout=60)
+        finally:
+            child.kill()
+    assert child.returncode == 0
+    assert "verdict" in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="terminals of Unix")
+def test_enter_in_the_terminal_ends_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keyboard, terminal = os.openpty()
+    with os.fdopen(terminal) as stdin, os.fdopen(keyboard, "w") as fingers:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        words = open_screen("cam", "view", show=False)
+        assert "Enter ends it" in capsys.readouterr().err
+        assert words.key() == ""
+        fingers.write("\n")
+        fingers.flush()
+        wait_for(lambda: words.key() == "q")
+        assert words.key() == ""
