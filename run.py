@@ -22,9 +22,9 @@ def main() -> int:
     """Run the job that the command line names; the exit code says how it went."""
     try:
         from engines.console.arguments import parse
-        from realtime.config import Settings
-        from realtime.errors import RealtimeError
         from realtime.pipeline import run
+        from realtime.settings.all import Settings
+        from realtime.types.errors import RealtimeError
     except ImportError as error:
         sentence = explain_import_error(error)
         if sentence is None:

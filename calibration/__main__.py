@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from calibration.geometry.errors import CalibrationError
         from engines.console.arguments import parse
         from engines.types.errors import EngineError
-        from realtime.errors import RealtimeError
+        from realtime.types.errors import RealtimeError
 
         command = import_module(f"calibration.commands.{words[0]}")
     except ImportError as error:

@@ -21,21 +21,21 @@ from engines.models.weights import Device, Located, locate
 from engines.nvidia.open import choose
 from engines.types.letterbox import Letterbox, Rows
 from engines.types.poses import Candidates, Poses
-from realtime.channel import Channel
-from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
-from realtime.errors import OutputError, SourceError, Stopped
-from realtime.frames import Frame, Source, Stoppable
-from realtime.look import Shown, parse_look
-from realtime.model import DEFAULT, usual_model
-from realtime.people import People
-from realtime.poses import Result, Tracks, View
-from realtime.record import Recorder
-from realtime.rig import open_fitting
+from realtime.default_model import DEFAULT, usual_model
+from realtime.multiview.stage import Space
+from realtime.runtime.channel import Channel
+from realtime.runtime.stages import Stages
+from realtime.runtime.synchronizer import FrameSet, Gate, merge
+from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.sinks import Keypoints, Model, Together, open_sinks, open_stats
+from realtime.sinks.files.recorder import Recorder
 from realtime.sources import enter_sources
-from realtime.space import Space
-from realtime.stages import Stages
-from realtime.sync import FrameSet, Gate, merge
+from realtime.sources.rig_sources import open_fitting
+from realtime.tracking.camera_tracker import People
+from realtime.types.errors import OutputError, SourceError, Stopped
+from realtime.types.frames import Frame, Source, Stoppable
+from realtime.types.results import Result, Tracks, View
+from realtime.types.view_mode import Shown, parse_look
 
 Clock = Callable[[], float]
 LOG = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from calibration.geometry.camera import Rig
 from calibration.geometry.distortion import Doubles
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton, named_skeleton
-from realtime.frames import Frame
-from realtime.poses import Tracks, View
+from realtime.types.frames import Frame
+from realtime.types.results import Tracks, View
 
 BODY25 = named_skeleton("body25")
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines import nvcc, nvidia
+from engines.nvidia import nvcc
+from engines.nvidia import open as nvidia
 from engines.nvidia.driver import Gpu, find_gpus
 from engines.types.errors import DeviceError
 from tests import synth
@@ -124,7 +125,7 @@ def test_a_runtime_that_fails_when_it_opens_leaves_the_job_to_the_cpu(
     """Everything seems to be there, and then the GPU is full, say."""
     from engines.models.card import load_card
     from realtime import pipeline
-    from realtime.config import ModelSettings
+    from realtime.settings.all import ModelSettings
 
     card = load_card(str(synth.write_tiny_network(tmp_path, SIZE[1])))
     monkeypatch.setattr(pipeline, "choose", lambda wanted: "cuda")
@@ -154,7 +155,7 @@ def test_the_usual_model_is_looked_for_where_it_will_run(
     """On a machine without a network and with a GPU: asked for once, with weights that it runs."""
     from engines.models import card as cards
     from realtime import pipeline
-    from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
+    from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
 
     own = synth.write_tiny_network(tmp_path / "cards", SIZE[1])
     usual = cards.FOLDER / "human-pose-estimation-0001.toml"

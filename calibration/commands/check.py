@@ -21,9 +21,9 @@ from calibration.verification.check import check_board, check_people
 from calibration.verification.moved_cameras import Checked
 from calibration.verification.readjust import Mended, mended
 from engines.console.status_line import working
-from realtime.config import SourceSettings
 from realtime.footage.board_footage import film
 from realtime.footage.people_footage import FootageOptions, check_sources, chosen, watch
+from realtime.settings.all import SourceSettings
 
 GAIN = 0.9  # of the errors that must be left at most for a mended rig to be written
 

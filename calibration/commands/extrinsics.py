@@ -24,13 +24,13 @@ from calibration.geometry.errors import CalibrationError
 from calibration.sync.board_motion import in_step
 from calibration.sync.people_lags import in_time
 from engines.console.status_line import working
-from realtime.config import ModelSettings, SourceSettings
 from realtime.footage.board_footage import film
 from realtime.footage.live_extrinsics import LiveOptions, gathered
 from realtime.footage.people_footage import FootageOptions, record
 from realtime.footage.recording_lags import Sync, by_board, by_sound, check_in_step, words
-from realtime.frames import Source
+from realtime.settings.all import ModelSettings, SourceSettings
 from realtime.sources import open_sources
+from realtime.types.frames import Source
 
 MUCH = 0.0015  # of the picture's longer side, an RMS that no board in the hand explains
 

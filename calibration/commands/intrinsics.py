@@ -17,10 +17,10 @@ from calibration.geometry.camera import Rig
 from calibration.geometry.errors import CalibrationError
 from calibration.plots.coverage_chart import residual_chart
 from engines.console.status_line import working
-from realtime.config import SourceSettings
-from realtime.display import has_display
 from realtime.footage.board_footage import sightings
 from realtime.footage.live_intrinsics import guided
+from realtime.runtime.display import has_display
+from realtime.settings.all import SourceSettings
 from realtime.sources import open_source
 
 

@@ -21,7 +21,7 @@ from calibration.guidance.tiles import Image, below
 from calibration.plots.rig_overlay import Placed, draw_view, draw_views, place, straight
 from calibration.plots.rig_plan import MARGIN, draw_rig
 from realtime.footage.one_instant import Views, pictures_of
-from realtime.web.space import still_page
+from realtime.web.space_json import still_page
 
 HIGHEST = 1600  # pixels of the cameras' pictures together
 LARGE = 1280  # of one on a page
@@ -96,7 +96,7 @@ def run(options: Options) -> None:
     if output is not None:
         sys.stdout.write(f"{output}\n")
     if options.web:
-        from realtime.web.still import serve_page
+        from realtime.web.static_page import serve_page
 
         with suppress(KeyboardInterrupt):
             serve_page(page, options.port, _announce)

@@ -18,6 +18,7 @@ from typing import Literal
 
 from engines.console.import_errors import explain_import_error
 from engines.machine import flags, processor
+from engines.runtimes.openvino_cpu import load_openvino
 
 REQUIREMENTS = Path(__file__).parents[2] / "requirements.txt"
 INSTALL = "pip install -r requirements.txt"
@@ -88,8 +89,8 @@ def opencv() -> Iterator[Finding]:
 
     windows = cv2.currentUIFramework() or "none"
     yield Finding("ok", f"OpenCV {cv2.__version__} can be imported; its windows: {windows}")
-    from realtime.display import check_display
-    from realtime.errors import OutputError
+    from realtime.runtime.display import check_display
+    from realtime.types.errors import OutputError
 
     try:
         check_display()
@@ -117,9 +118,7 @@ def video() -> Iterator[Finding]:
 def cpu() -> Iterator[Finding]:
     """What makes networks fast here."""
     yield Finding("ok", processor())
-    import openvino
-
-    core = openvino.Core()
+    core = load_openvino().Core()
     for device in core.available_devices:
         name = core.get_property(device, "FULL_DEVICE_NAME")
         yield Finding("ok", f"OpenVINO device {device}: {name}")

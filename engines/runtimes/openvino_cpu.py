@@ -21,14 +21,8 @@ class OpenVino:
     """
 
     def __init__(self, card: Card, located: Located, *, live: bool) -> None:
-        try:
-            import openvino
-        except ImportError as error:
-            raise DeviceError(
-                f"OpenVINO cannot be imported ({error}); run pip install -r requirements.txt."
-            ) from error
-        self._ov: Any = openvino
-        self._core: Any = openvino.Core()
+        self._ov = load_openvino()
+        self._core: Any = self._ov.Core()
         self._entry = card.input
         self._channels = {
             "heatmaps": len(card.skeleton.keypoints),
@@ -125,14 +119,12 @@ class OpenVino:
 
     def _widen(self, model: Any) -> None:
         """INT8 weights as they serve other precisions: what they say of activations is left out."""
-        from openvino import passes
-
         for node in model.get_ops():
             if node.get_type_name() == "FakeQuantize":
                 node.output(0).replace(node.input_value(0))
         # Left to OpenVINO 2026.4, streams that share such weights compute garbage.
-        steps = passes.Manager()
-        steps.register_pass(passes.ConstantFolding())
+        steps = self._ov.passes.Manager()
+        steps.register_pass(self._ov.passes.ConstantFolding())
         steps.run_passes(model)
 
     def _check_outputs(self) -> None:
@@ -167,6 +159,18 @@ class OpenVino:
 
     def _streams(self) -> int:
         return int(self._core.get_property("CPU", "RANGE_FOR_STREAMS")[1])
+
+
+def load_openvino() -> Any:
+    """The package openvino, loaded when it is needed; DeviceError where it is not installed."""
+    try:
+        import openvino
+        import openvino.passes
+    except ImportError as error:
+        raise DeviceError(
+            f"OpenVINO cannot be imported ({error}); run pip install -r requirements.txt."
+        ) from error
+    return openvino
 
 
 def _first_line(error: RuntimeError) -> str:

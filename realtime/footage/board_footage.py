@@ -14,7 +14,7 @@ from calibration.board.target import Board
 from calibration.geometry.errors import BoardError
 from engines.console.status_line import working
 from engines.types.poses import Image
-from realtime.config import SourceSettings
+from realtime.settings.all import SourceSettings
 from realtime.sources import open_source
 
 KEPT = 6  # pictures to try other boards on, where this one is not seen

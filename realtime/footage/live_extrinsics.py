@@ -19,13 +19,13 @@ from calibration.guidance.extrinsics_guide import BOARDS, Gathering
 from calibration.guidance.extrinsics_screen import gathering_picture
 from calibration.guidance.intrinsics_guide import Advice
 from engines.types.poses import Image
-from realtime.display import has_display
-from realtime.errors import SourceError
 from realtime.footage.board_footage import Search
 from realtime.footage.paired_frames import paired
 from realtime.footage.screen import follow, open_screen
-from realtime.frames import Source
-from realtime.sync import FrameSet
+from realtime.runtime.display import has_display
+from realtime.runtime.synchronizer import FrameSet
+from realtime.types.errors import SourceError
+from realtime.types.frames import Source
 
 
 @dataclass(frozen=True)

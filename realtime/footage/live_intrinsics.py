@@ -10,12 +10,12 @@ from calibration.geometry.errors import CalibrationError
 from calibration.guidance.intrinsics_guide import ENOUGH, Advice, Guide
 from calibration.guidance.intrinsics_screen import preview
 from engines.types.poses import Image
-from realtime.channel import Channel
-from realtime.errors import SourceError
 from realtime.footage.board_footage import Search
 from realtime.footage.screen import follow, open_screen
-from realtime.frames import Frame, Source, Stoppable
-from realtime.stages import Stages
+from realtime.runtime.channel import Channel
+from realtime.runtime.stages import Stages
+from realtime.types.errors import SourceError
+from realtime.types.frames import Frame, Source, Stoppable
 
 
 class Lens:

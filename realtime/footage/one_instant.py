@@ -12,12 +12,12 @@ from calibration.board.target import Board
 from calibration.geometry.camera import Rig
 from calibration.geometry.errors import CalibrationError
 from calibration.guidance.tiles import Image
-from realtime.config import OutputSettings, Settings, SourceSettings
 from realtime.footage.board_footage import Search
 from realtime.footage.paired_frames import paired
-from realtime.frames import Source
-from realtime.rig import open_fitting
-from realtime.sync import FrameSet, merge
+from realtime.runtime.synchronizer import FrameSet, merge
+from realtime.settings.all import OutputSettings, Settings, SourceSettings
+from realtime.sources.rig_sources import open_fitting
+from realtime.types.frames import Source
 
 SETTLED = 1.0  # seconds in which a camera finds its exposure
 LOOKED = 30.0  # seconds of pictures in which the board is looked for

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
-from realtime.channel import Channel
-from realtime.errors import SourceError
-from realtime.frames import Source, Stoppable
+from realtime.runtime.channel import Channel
+from realtime.runtime.stages import Stages
+from realtime.runtime.synchronizer import FrameSet, Gate
 from realtime.sources import enter_sources
-from realtime.stages import Stages
-from realtime.sync import FrameSet, Gate
+from realtime.types.errors import SourceError
+from realtime.types.frames import Source, Stoppable
 
 
 @contextmanager

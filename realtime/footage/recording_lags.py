@@ -16,7 +16,7 @@ from calibration.geometry.errors import CalibrationError, DegenerateError
 from calibration.sync.board_motion import board_motion
 from calibration.sync.correlation import PEAK, Lag, along, join, out_of_step, sound_lag
 from realtime.footage.board_footage import Film
-from realtime.sources.listen import listen
+from realtime.sources.audio import listen
 
 Sync = Literal["timestamps", "frames", "board", "people", "audio"]
 HEARD = 16000  # samples a second: sound goes 2 cm in one

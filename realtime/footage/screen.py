@@ -14,10 +14,10 @@ import cv2
 
 from calibration.guidance.intrinsics_guide import Advice
 from engines.types.poses import Image
-from realtime.channel import Channel
-from realtime.display import check_display
-from realtime.sinks.window import FLAGS, LARGEST
-from realtime.sinks.window import QUIT as ENDS
+from realtime.runtime.channel import Channel
+from realtime.runtime.display import check_display
+from realtime.sinks.screens.window import FLAGS, LARGEST
+from realtime.sinks.screens.window import QUIT as ENDS
 
 QUIT = {*ENDS, "\r", "\n"}
 KEYS = " u"
@@ -108,7 +108,9 @@ class Page:
     """The picture in a browser, and the words."""
 
     def __init__(self, port: int) -> None:
-        from realtime.web.live import LivePage  # a web server takes a fifth of a second to import
+        from realtime.web.picture_page import (
+            LivePage,  # a web server takes a fifth of a second to import
+        )
 
         self._page = LivePage(port)
         sys.stderr.write(f"posestream: the guidance is at {self._page.url}\n")

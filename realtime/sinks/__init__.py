@@ -15,31 +15,31 @@ from typing import NamedTuple, Protocol, Self, runtime_checkable
 from calibration.geometry.camera import Rig
 from engines.console.import_errors import explain_import_error
 from engines.types.skeleton import Skeleton, named_skeleton
-from realtime.config import VIDEO_ENDINGS, OutputSettings, Settings
-from realtime.errors import OutputError, Stopped
-from realtime.frames import Source
-from realtime.interrupts import held
-from realtime.lines import header_line
-from realtime.look import Shown
-from realtime.poses import Result
-from realtime.reproject import Reprojection
-from realtime.sinks import images
-from realtime.sinks.coco import CocoSink
-from realtime.sinks.files import source_files
-from realtime.sinks.heatmaps import HeatmapsSink, Kind
-from realtime.sinks.images import ImageSink, ImagesSink
-from realtime.sinks.json import JsonSink
-from realtime.sinks.lines import CsvSink, JsonLinesSink, UdpSink
-from realtime.sinks.mosaic import Mosaic
-from realtime.sinks.mot import MotSink
-from realtime.sinks.overlay import Overlay
-from realtime.sinks.progress import ProgressSink
-from realtime.sinks.sound import Sound, open_sound
-from realtime.sinks.space import open_space, space_files
-from realtime.sinks.stats import Network, StatsSink
-from realtime.sinks.video import VideoSink
-from realtime.sinks.window import WindowSink
+from realtime.drawing.mosaic import Mosaic
+from realtime.drawing.overlay import Overlay
+from realtime.drawing.reprojection import Reprojection
+from realtime.runtime.signals import held
+from realtime.settings.all import VIDEO_ENDINGS, OutputSettings, Settings
+from realtime.sinks.files import image_files as images
+from realtime.sinks.files.audio_track import Sound, open_sound
+from realtime.sinks.files.coco_results import CocoSink
+from realtime.sinks.files.image_files import ImageSink, ImagesSink
+from realtime.sinks.files.jsonl_csv_udp import CsvSink, JsonLinesSink, UdpSink
+from realtime.sinks.files.mot_challenge import MotSink
+from realtime.sinks.files.openpose_heatmaps import HeatmapsSink, Kind
+from realtime.sinks.files.openpose_json_2d import JsonSink
+from realtime.sinks.files.stats_json import Network, StatsSink
+from realtime.sinks.files.video_file import VideoSink
+from realtime.sinks.registry_3d import open_space, space_files
+from realtime.sinks.screens.progress import ProgressSink
+from realtime.sinks.screens.window import WindowSink
+from realtime.types.errors import OutputError, Stopped
+from realtime.types.frames import Source
+from realtime.types.results import Result
+from realtime.types.view_mode import Shown
 from realtime.web.address import parse_address
+from realtime.writing.json_text import header_line
+from realtime.writing.whole_files import source_files
 
 LOG = logging.getLogger(__name__)
 
@@ -237,7 +237,7 @@ def _open_server(
 ) -> Sink:
     # Imported here: a web server takes a fifth of a second that other runs need not pay.
     try:
-        from realtime.sinks.web import WebSink
+        from realtime.sinks.screens.web_sink import WebSink
     except ModuleNotFoundError as error:
         raise OutputError(f"--serve does not work: {explain_import_error(error)}") from error
     return WebSink(

@@ -14,21 +14,21 @@ from functools import partial
 from itertools import islice, repeat
 from pathlib import Path
 
-from realtime.channel import Channel
-from realtime.config import SourceSettings
-from realtime.errors import Absent, SourceError
-from realtime.frames import Frame, Source
-from realtime.sources.changed import Changed
+from realtime.runtime.channel import Channel
+from realtime.runtime.stages import Stages
+from realtime.settings.all import SourceSettings
+from realtime.sources.file_names import file_name, nearest, unused
 from realtime.sources.images import ImageSource, glob_images, images_in, is_image
-from realtime.sources.keypoints import KeypointSource, glob_keypoints, keypoint_files
-from realtime.sources.live import LiveSource
-from realtime.sources.names import file_name, nearest, unused
-from realtime.sources.paced import Looped, Paced
-from realtime.sources.stream import StreamConnector, stream_name
-from realtime.sources.turn import matrix_of, turned
+from realtime.sources.mapped import Changed
+from realtime.sources.network_camera import StreamConnector, stream_name
+from realtime.sources.openpose_json import KeypointSource, glob_keypoints, keypoint_files
+from realtime.sources.orientation import matrix_of, turned
+from realtime.sources.playback import Looped, Paced
+from realtime.sources.reconnecting import LiveSource
 from realtime.sources.video import VideoSource
 from realtime.sources.webcam import WebcamConnector, camera_indices
-from realtime.stages import Stages
+from realtime.types.errors import Absent, SourceError
+from realtime.types.frames import Frame, Source
 
 Clock = Callable[[], float]
 LOG = logging.getLogger(__name__)

@@ -14,11 +14,11 @@ import numpy as np
 
 from engines.types.poses import Image
 from engines.types.skeleton import Skeleton
-from realtime.errors import SourceError
-from realtime.frames import Frame
-from realtime.sources.hush import hushed
-from realtime.sources.names import natural, unique_names
-from realtime.sources.readable import readable
+from realtime.sources.file_names import natural, unique_names
+from realtime.sources.opencv_log import hushed
+from realtime.sources.skip_unreadable import readable
+from realtime.types.errors import SourceError
+from realtime.types.frames import Frame
 
 PNG = b"\x89PNG\r\n\x1a\n"
 # OpenCV's formats of whole-number pixels. A GIF is a video.

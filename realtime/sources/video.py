@@ -17,10 +17,10 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from engines.types.skeleton import Skeleton
-from realtime.errors import SourceError
-from realtime.frames import Frame
-from realtime.sources.names import file_name
-from realtime.sources.picture import Developer
+from realtime.sources.av_image import Developer
+from realtime.sources.file_names import file_name
+from realtime.types.errors import SourceError
+from realtime.types.frames import Frame
 
 # FFmpeg shows a text file as a film of a terminal; nobody means that.
 TEXT_CODECS = ("ansi", "bintext", "idf", "xbin")

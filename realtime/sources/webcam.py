@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 
 from engines.types.poses import Image
-from realtime.errors import SourceError
-from realtime.sources.hush import hushed
-from realtime.sources.live import Connection
+from realtime.sources.opencv_log import hushed
+from realtime.sources.reconnecting import Connection
+from realtime.types.errors import SourceError
 
 # The system's own interface. On Windows DirectShow: it opens at once, where Media Foundation may
 # take half a minute, and lets MJPEG be asked for.

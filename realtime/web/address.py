@@ -9,7 +9,7 @@ import secrets
 import socket
 from dataclasses import dataclass
 
-from realtime.errors import OutputError, SettingsError
+from realtime.types.errors import OutputError, SettingsError
 
 SHORTEST = 8  # characters of a token
 # What the system holds for a client that does not read: more of it would only be older.

@@ -16,18 +16,12 @@ from threading import Lock
 from aiohttp import WSMsgType, hdrs, web
 from aiohttp.typedefs import Handler
 
-from realtime.errors import SettingsError
-from realtime.lines import result_lines
-from realtime.look import Look, Shown, looks, parse_look
-from realtime.poses import Result
-from realtime.reproject import Reprojection
-from realtime.web.figures import Figures
-from realtime.web.guard import Guard
-from realtime.web.mailbox import Mailbox
-from realtime.web.painter import jpeg
-from realtime.web.replay import OVER, Replay
-from realtime.web.space import space_line
-from realtime.web.wire import (
+from realtime.drawing.reprojection import Reprojection
+from realtime.types.errors import SettingsError
+from realtime.types.results import Result
+from realtime.types.view_mode import Look, Shown, looks, parse_look
+from realtime.web.auth import Guard
+from realtime.web.connections import (
     GRACE,
     Door,
     add_headers,
@@ -36,6 +30,12 @@ from realtime.web.wire import (
     text_frame,
     transport_of,
 )
+from realtime.web.mailbox import Mailbox
+from realtime.web.metrics import Figures
+from realtime.web.replay import OVER, Replay
+from realtime.web.space_json import space_line
+from realtime.web.view_jpeg import jpeg
+from realtime.writing.json_text import result_lines
 
 WAITING = 8  # results on their way to the loop
 LINES = 64  # lines that wait for a client; a slower one misses the oldest

@@ -23,9 +23,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.pipeline import stream
-from realtime.poses import Result
+from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
+from realtime.types.results import Result
 from tests.cameras import COUNT, RtspCamera, number_of
 from tests.conftest import DATA
 

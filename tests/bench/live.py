@@ -20,11 +20,11 @@ from typing import Self
 
 from engines.models.card import load_card
 from engines.types.poses import Image
-from realtime.config import ModelSettings, SourceSettings
-from realtime.frames import Frame
-from realtime.model import DEFAULT
+from realtime.default_model import DEFAULT
 from realtime.pipeline import Pipeline, engine_opener
+from realtime.settings.all import ModelSettings, SourceSettings
 from realtime.sources import open_source
+from realtime.types.frames import Frame
 from tests.conftest import DATA
 
 PERIOD = 1 / 30

@@ -21,9 +21,9 @@ import time
 from contextlib import suppress
 
 from engines.models.card import load_card
-from realtime.config import ModelSettings
 from realtime.pipeline import Pipeline, engine_opener
-from realtime.sinks.web import WebSink
+from realtime.settings.all import ModelSettings
+from realtime.sinks.screens.web_sink import WebSink
 from realtime.web.address import Address
 from tests.bench.throughput import CLIP, MODEL, Looped
 from tests.conftest import DATA

@@ -20,11 +20,11 @@ from calibration.files.rig_toml import read_rig
 from calibration.geometry.camera import Rig
 from calibration.geometry.distortion import Doubles
 from engines.types.skeleton import Skeleton
-from realtime.bones import Bones
-from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
+from realtime.multiview.bone_lengths import Bones
+from realtime.multiview.stage import Space
 from realtime.pipeline import stream
-from realtime.poses import Result, View
-from realtime.space import Space
+from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
+from realtime.types.results import Result, View
 from tests.bodies import BODY25, body, sightings
 from tests.calibration.cameras import ring
 from tests.conftest import DATA

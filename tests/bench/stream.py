@@ -18,11 +18,11 @@ import time
 from pathlib import Path
 
 from engines.models.card import load_card
-from realtime.config import ModelSettings, SourceSettings
-from realtime.frames import Source, Stoppable
-from realtime.model import DEFAULT
+from realtime.default_model import DEFAULT
 from realtime.pipeline import Pipeline, engine_opener
+from realtime.settings.all import ModelSettings, SourceSettings
 from realtime.sources import open_source
+from realtime.types.frames import Source, Stoppable
 from tests.bench.live import resident
 from tests.cameras import COUNT, NetworkCamera, RtspCamera, number_of
 from tests.conftest import DATA

@@ -23,11 +23,11 @@ from engines.models.card import Precision, load_card
 from engines.models.weights import locate
 from engines.runtimes.openvino_cpu import OpenVino
 from engines.types.letterbox import Letterbox
-from realtime.config import ModelSettings, OutputSettings, SourceSettings
-from realtime.frames import Frame, Source
 from realtime.pipeline import Pipeline, engine_opener
+from realtime.settings.all import ModelSettings, OutputSettings, SourceSettings
 from realtime.sinks import Together, open_sinks
 from realtime.sources import open_source
+from realtime.types.frames import Frame, Source
 from tests.conftest import DATA
 
 MODEL = "human-pose-estimation-0001"

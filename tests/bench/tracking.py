@@ -25,22 +25,22 @@ import numpy as np
 
 from engines.types.poses import Floats, Image, Poses
 from engines.types.skeleton import Skeleton, named_skeleton
-from realtime.config import (
+from realtime.pipeline import stream
+from realtime.settings.all import (
     ModelSettings,
     OutputSettings,
     Settings,
     SourceSettings,
     TrackSettings,
 )
-from realtime.frames import Frame
-from realtime.match import assign, iou
-from realtime.oks import areas, boxes, oks
-from realtime.people import People
-from realtime.pipeline import stream
-from realtime.poses import Tracks
-from realtime.sinks.mot import person_boxes
+from realtime.sinks.files.mot_challenge import person_boxes
 from realtime.sources import open_source
-from realtime.tracker import PoseTracker, TrackerSettings
+from realtime.tracking.camera_tracker import People
+from realtime.tracking.matching import assign, iou
+from realtime.tracking.tracker import PoseTracker, TrackerSettings
+from realtime.types.frames import Frame
+from realtime.types.oks import areas, boxes, oks
+from realtime.types.results import Tracks
 from tests.conftest import DATA
 from tests.scenes import Step, apart, crowd, scenes
 from tests.synth import SKELETON

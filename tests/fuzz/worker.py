@@ -24,7 +24,7 @@ from typing import Any, Protocol
 
 from calibration.geometry.errors import CalibrationError
 from engines.types.errors import EngineError
-from realtime.errors import RealtimeError
+from realtime.types.errors import RealtimeError
 
 OWN = (EngineError, RealtimeError, CalibrationError)
 LONGEST = 800  # characters of a sentence

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from engines.types.poses import Image
-from realtime.config import SourceSettings
-from realtime.errors import SourceError
-from realtime.frames import Frame
+from realtime.settings.all import SourceSettings
 from realtime.sources import open_source
+from realtime.types.errors import SourceError
+from realtime.types.frames import Frame
 
 RATE = 25
 BITS = 6  # stripes of a coded picture: it shows its own number, black and white

@@ -8,7 +8,7 @@ import numpy as np
 
 from calibration.geometry.distortion import Doubles
 from engines.types.skeleton import Skeleton
-from realtime.poses import Poses3D, Result
+from realtime.types.results import Poses3D, Result
 from tests.bodies import BODY25
 from tests.realtime.results import result
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from engines.types.poses import Image, Poses
 from engines.types.skeleton import Skeleton
-from realtime.frames import Frame
-from realtime.poses import Result, Tracks, View
+from realtime.types.frames import Frame
+from realtime.types.results import Result, Tracks, View
 from tests.synth import SKELETON, Points
 
 

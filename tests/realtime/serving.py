@@ -11,7 +11,7 @@ import aiohttp
 import cv2
 import numpy as np
 
-from realtime.sinks.web import WebSink
+from realtime.sinks.screens.web_sink import WebSink
 from realtime.web.address import Address
 from tests.synth import SKELETON
 

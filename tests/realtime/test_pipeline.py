@@ -17,12 +17,12 @@ import pytest
 from engines.types.errors import DeviceError
 from engines.types.poses import Candidates, Image, Poses
 from engines.types.skeleton import named_skeleton
-from realtime.errors import OutputError, SourceError, Stopped
-from realtime.frames import Frame
 from realtime.pipeline import Pipeline
-from realtime.poses import Result
-from realtime.record import Recorder
-from realtime.sync import FrameSet
+from realtime.runtime.synchronizer import FrameSet
+from realtime.sinks.files.recorder import Recorder
+from realtime.types.errors import OutputError, SourceError, Stopped
+from realtime.types.frames import Frame
+from realtime.types.results import Result
 
 pytestmark = pytest.mark.timeout(30)
 NONE = Candidates(np.zeros((0, 4), np.float32), np.zeros((0, 4), np.float32))

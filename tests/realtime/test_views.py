@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
-from realtime.errors import OutputError, SettingsError
-from realtime.look import Look
 from realtime.pipeline import run, stream
+from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
+from realtime.types.errors import OutputError, SettingsError
+from realtime.types.view_mode import Look
 from tests.synth import SKELETON, Points, person, scene, write_picture, write_tiny_network
 
 pytestmark = pytest.mark.timeout(60)

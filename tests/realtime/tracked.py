@@ -8,7 +8,7 @@ import numpy as np
 
 from engines.types.poses import Image, Poses
 from engines.types.skeleton import Skeleton
-from realtime.frames import Frame
+from realtime.types.frames import Frame
 from tests.synth import SKELETON, Points, person
 
 BLACK = np.zeros((360, 640, 3), np.uint8)

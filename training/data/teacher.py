@@ -8,6 +8,7 @@ import numpy as np
 
 from engines.models.card import load_card
 from engines.models.weights import locate
+from engines.runtimes.openvino_cpu import load_openvino
 from engines.types.poses import Floats, Image
 
 TEACHER = "human-pose-estimation-0001"
@@ -18,11 +19,9 @@ class Teacher:
     """The INT8 teacher in OpenVINO: a fifth of the time that a step of the student takes."""
 
     def __init__(self, threads: int) -> None:
-        import openvino
-
         card = load_card(TEACHER)
         located = locate(card, "int8")
-        self._core: Any = openvino.Core()
+        self._core: Any = load_openvino().Core()
         self._model: Any = self._core.read_model(*(str(path) for path in located.paths))
         (trunk,) = self._model.add_outputs([(TRUNK, 0)])
         trunk.get_tensor().set_names({TRUNK})

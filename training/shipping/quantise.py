@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engines.runtimes.openvino_cpu import load_openvino
 from engines.types.poses import Image
 from training.data.augmentation import crop, worsened
 from training.data.photos import Photo
@@ -23,8 +24,8 @@ def quantise(path: Path, photos: Sequence[Photo], output: Path) -> tuple[Path, P
     ranges that they take on the photos.
     """
     import nncf
-    import openvino
 
+    openvino = load_openvino()
     model = openvino.Core().read_model(str(path))
     pictures = [_picture(photos, n) for n in range(SAMPLES)]
     dataset = nncf.Dataset(pictures, lambda picture: prepared(picture[None]).numpy())

@@ -34,7 +34,7 @@ from tests.calibration.boards import CHARUCO, photograph
 from tests.conftest import ROOT
 from tests.realtime.clips import write
 from tests.realtime.screens import press, screen, screenshot, wait_for, window
-from tests.realtime.test_sources_webcam import FakeCamera
+from tests.realtime.sources.test_webcam import FakeCamera
 
 pytestmark = pytest.mark.timeout(120)
 BOARD = ["--board", "charuco", "--columns", "5", "--rows", "4", "--square", "0.05"]

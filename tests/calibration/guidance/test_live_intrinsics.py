@@ -18,16 +18,16 @@ from calibration.board.detection import Finder
 from calibration.files.rig_toml import read_rig
 from calibration.geometry.camera import Camera
 from engines.types.poses import Image
-from realtime.errors import SourceError
 from realtime.footage.live_intrinsics import guided
 from realtime.footage.screen import open_screen
-from realtime.sources.live import LiveSource
+from realtime.sources.reconnecting import LiveSource
 from realtime.sources.webcam import WebcamConnector
+from realtime.types.errors import SourceError
 from tests.calibration.boards import CHARUCO, CHESS, photograph, pose
 from tests.conftest import ROOT
 from tests.realtime.clips import write
 from tests.realtime.screens import press, screen, screenshot, wait_for, window
-from tests.realtime.test_sources_webcam import FakeCamera
+from tests.realtime.sources.test_webcam import FakeCamera
 
 pytestmark = pytest.mark.timeout(90)
 TRUTH = Camera("c", (480, 360), np.array([[450.0, 0, 242], [0, 449, 178], [0, 0, 1]]))

@@ -28,7 +28,7 @@ from calibration.geometry.camera import Rig
 from calibration.geometry.errors import RigError
 from calibration.plots.rig_plan import camera_colour, draw_rig, residual_colour
 from calibration.plots.viewpoint import grid_step, worst
-from realtime.web.space import still_page
+from realtime.web.space_json import still_page
 from tests.browser import CHROMIUM, browser
 from tests.calibration.board.test_extrinsics import waved
 from tests.calibration.boards import CHARUCO

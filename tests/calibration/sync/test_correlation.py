@@ -20,10 +20,10 @@ from calibration.geometry.distortion import Doubles
 from calibration.geometry.errors import DegenerateError
 from calibration.sync.board_motion import board_motion, in_step
 from calibration.sync.correlation import Lag, along, between, join, lag_of, sound_lag
-from realtime.config import SourceSettings
-from realtime.errors import SourceError
+from realtime.settings.all import SourceSettings
 from realtime.sources import open_source
-from realtime.sources.listen import listen
+from realtime.sources.audio import listen
+from realtime.types.errors import SourceError
 from tests.calibration.board.test_extrinsics import in_first, their_rig
 from tests.calibration.boards import CHARUCO
 from tests.calibration.cameras import ring

@@ -1,4 +1,4 @@
-"""engines/nvidia/cuda_stream.py with the real pycuda, on a driver whose GPU is the CPU. No GPU has run it."""
+"""The CUDA stream with the real pycuda, on a driver whose GPU is the CPU. No GPU has run it."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from unittest import mock
 
 import run
 from realtime import pipeline
-from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
+from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.sinks import Keypoints, open_sinks
 from realtime.sources import open_sources
 from tests.fuzz.kinds.settings import ADDRESSES, PATHS, SOURCES

@@ -10,8 +10,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from realtime.config import OutputSettings, Settings, SourceSettings
 from realtime.pipeline import stream
+from realtime.settings.all import OutputSettings, Settings, SourceSettings
 from tests.fuzz.mutate import damage, scalar, scramble, spoil, value
 from tests.fuzz.worker import Finding
 

@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 import cv2
 import numpy as np
 
-from realtime.config import ModelSettings, OutputSettings, Settings, SourceSettings
+from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.sinks import Keypoints, open_sinks
 from realtime.sources import open_sources
 from tests.fuzz.mutate import NUMBERS, TEXTS, scalar, scramble

@@ -8,9 +8,9 @@ from random import Random
 
 import cv2  # noqa: F401 - before av
 
-from realtime.config import SourceSettings
-from realtime.errors import SourceError
+from realtime.settings.all import SourceSettings
 from realtime.sources import open_source
+from realtime.types.errors import SourceError
 from tests.cameras import h264, jpegs, mpegts, packets
 from tests.fuzz.kinds.broken import BrokenServer
 from tests.fuzz.mutate import damage, scramble

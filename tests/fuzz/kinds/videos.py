@@ -11,10 +11,10 @@ from typing import Any
 import cv2  # noqa: F401 - before av
 import numpy as np
 
-from realtime.config import VIDEO_ENDINGS, OutputSettings, SourceSettings
-from realtime.poses import Result, View
+from realtime.settings.all import VIDEO_ENDINGS, OutputSettings, SourceSettings
 from realtime.sinks import Sink, Together, open_sinks
 from realtime.sources import open_source
+from realtime.types.results import Result, View
 from tests.fuzz.mutate import damage
 from tests.fuzz.worker import Finding, check_sentence
 from tests.realtime.clips import CLIPS, coded, write

@@ -1,0 +1,1 @@
+"""Poses, maps and captions drawn into pictures."""

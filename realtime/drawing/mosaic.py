@@ -1,0 +1,126 @@
+"""All views in one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import ceil
+
+import cv2
+import numpy as np
+
+from engines.types.poses import Image
+from realtime.drawing.captions import write_caption
+from realtime.drawing.heatmaps import draw_look
+from realtime.drawing.overlay import Overlay
+from realtime.drawing.reprojection import Reprojection
+from realtime.drawing.skeletons import draw_angles
+from realtime.types.results import Poses3D, Result, Tracks, View
+from realtime.types.view_mode import Look, Shown
+
+LARGEST = (1920, 1080)  # of the whole picture
+LINE, GREY = 2, 110  # between two views
+
+State = tuple[Result, Look, float]
+
+
+class Mosaic(Overlay):
+    """Draws all views of a result into a grid, the sources row by row; it is one view to others.
+
+    Every cell has the shape of the first picture; a camera that is out leaves its cell black.
+    bodies: draws the people in space over those of each view.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[str],
+        shown: Shown | None = None,
+        bodies: Reprojection | None = None,
+        *,
+        angles: bool = False,
+    ) -> None:
+        super().__init__(shown, angles=angles)
+        self._sources = sources
+        self._bodies = bodies
+        self._cell: tuple[int, int] | None = None
+        self._columns = 1
+        self._whole: tuple[State, list[tuple[View, Image]]] | None = None
+
+    def pictures(self, result: Result) -> list[tuple[View, Image]]:
+        """The one picture, read-only, as that of a camera named mosaic."""
+        now = result, self.shown.look, self.shown.threshold
+        if self._whole is None or self._whole[0] != now:
+            self._whole = now, self._draw(result)
+        return self._whole[1]
+
+    def _draw(self, result: Result) -> list[tuple[View, Image]]:
+        views = [view for view in result.views if view]
+        if not views:
+            return []
+        first = views[0]
+        if self._cell is None:
+            self._columns, self._cell = grid(len(self._sources), first.frame.size)
+        wide, high = self._cell
+        rows = ceil(len(self._sources) / self._columns)
+        canvas = np.zeros((rows * high, self._columns * wide, 3), np.uint8)
+        for number, view in enumerate(result.views):
+            row, column = divmod(number, self._columns)
+            cell = canvas[row * high : (row + 1) * high, column * wide : (column + 1) * wide]
+            name = self._sources[number]
+            if view is None:
+                cell[...] = write_caption(cell, f"{name}: no picture")
+                continue
+            picture = write_caption(self._view(number, view, result.poses3d), name)
+            top, left = (high - picture.shape[0]) // 2, (wide - picture.shape[1]) // 2
+            cell[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+        # Dark pictures, and cells without one, would run into each other.
+        for row in range(1, rows):
+            canvas[row * high : row * high + LINE] = GREY
+        for column in range(1, self._columns):
+            canvas[:, column * wide : column * wide + LINE] = GREY
+        canvas.flags.writeable = False
+        frame = replace(
+            first.frame,
+            camera="mosaic",
+            name=f"mosaic_{first.frame.index:012d}",
+            image=canvas,
+            poses=None,
+        )
+        nobody = Tracks.untracked(first.tracks.poses.some(np.zeros(0, int)))
+        return [(View(frame, nobody, first.candidates), canvas)]
+
+    def _view(self, number: int, view: View, poses: Poses3D | None) -> Image:
+        """The view's picture scaled into a cell, then drawn upon: that is cheaper, and finer."""
+        assert self._cell is not None
+        size = view.frame.size
+        scale = min(1.0, *(room / side for room, side in zip(self._cell, size, strict=True)))
+        image, tracks = shrunk(view, scale)
+        picture = draw_look(image, tracks, view.maps, self.shown.look, self.shown.threshold)
+        if self._angles:
+            draw_angles(picture, tracks)
+        if self._bodies is not None and poses is not None:
+            self._bodies.draw(picture, number, view, poses)
+        return picture
+
+
+def shrunk(view: View, scale: float) -> tuple[Image, Tracks]:
+    """A view's picture and people, scaled by 1 or less."""
+    image, tracks = view.frame.image, view.tracks
+    if scale < 1:
+        size = [max(1, round(side * scale)) for side in view.frame.size]
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        xy = (tracks.poses.xy + 0.5) * scale - 0.5  # pixel centres at whole numbers
+        tracks = replace(tracks, poses=replace(tracks.poses, xy=xy))
+    return image, tracks
+
+
+def grid(count: int, size: tuple[int, int]) -> tuple[int, tuple[int, int]]:
+    """How many columns, and the (width, height) of a cell, show the pictures largest."""
+
+    def scale(columns: int) -> float:
+        rows = ceil(count / columns)
+        return min(1.0, LARGEST[0] / (columns * size[0]), LARGEST[1] / (rows * size[1]))
+
+    columns = max(range(1, count + 1), key=lambda n: (scale(n), -n * ceil(count / n), n))
+    wide, high = (max(1, int(side * scale(columns))) for side in size)
+    return columns, (wide, high)

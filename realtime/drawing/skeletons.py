@@ -1,0 +1,174 @@
+"""Poses drawn over a picture, in OpenPose's colours."""
+
+from __future__ import annotations
+
+import colorsys
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.types.poses import Floats, Image
+from realtime.types.joint_angles import joint_angles, joints
+from realtime.types.oks import boxes
+from realtime.types.results import Tracks
+
+ALPHA = 0.6  # how much of a limb's colour covers the picture, as in OpenPose
+SHIFT = 4  # OpenCV draws at sixteenths of a pixel
+LIMB = 0.055  # half-width of a limb, in lengths of the person's longest limb
+STUB = 0.25  # most half-width of a limb, in its own lengths: faces stay fine
+DOT = 1.15  # radius of a dot, in half-widths of the thinnest limb that ends in it
+THINNEST = 1.0  # least half-width of a limb, in pixels
+THICKEST = 1 / 110  # most half-width of a limb, in short sides of the picture
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+CAPITAL = 22  # pixels that a capital of FONT is high at scale 1
+CORNERS = np.arange(16) * np.pi / 8  # of the polygon that stands for an ellipse
+
+Box = tuple[slice, slice]
+Colour = tuple[int, int, int]
+
+
+def draw(image: Image, tracks: Tracks) -> Image:
+    """A new picture: translucent limbs, a dot a keypoint (a ring where carried over), id labels."""
+    out = image.copy()
+    skeleton = tracks.poses.skeleton
+    if not len(tracks):
+        return out
+    height, width = image.shape[:2]
+    # A coordinate far away must not overflow OpenCV's integers.
+    size = np.array([width, height], np.float32)
+    xy = np.clip(tracks.poses.xy, -size, 2 * size)
+    limbs = np.array(skeleton.drawn, int).reshape(-1, 2)
+    start, end = xy[:, limbs[:, 0]], xy[:, limbs[:, 1]]
+    length = np.linalg.norm(end - start, axis=-1)
+    longest = np.nan_to_num(length).max(axis=1, initial=0)
+    widest = np.clip(longest * LIMB, THINNEST, max(THINNEST, min(width, height) * THICKEST))
+    half = np.clip(length * STUB, THINNEST, widest[:, None])
+    # Limbs get a layer of their own, so that crossing ones do not shine through each other.
+    layer = image.copy()
+    shapes = _fixed(_ellipses(start, end, half))
+    for person, limb in np.argwhere(~np.isnan(length)).tolist():
+        colour = skeleton.colours[limbs[limb, 1]]
+        cv2.fillConvexPoly(layer, shapes[person, limb], colour, cv2.LINE_AA, SHIFT)
+    for box in _boxes(xy, widest + 1, width, height):
+        cv2.addWeighted(layer[box], ALPHA, image[box], 1 - ALPHA, 0, dst=out[box])
+    _draw_dots(out, xy, _radii(limbs, half, widest, xy), tracks.filled, skeleton.colours)
+    for person in np.flatnonzero(tracks.id >= 0).tolist():
+        _draw_label(out, xy[person], float(longest[person]), int(tracks.id[person]))
+    return out
+
+
+def draw_angles(out: Image, tracks: Tracks) -> None:
+    """Write the angle of each joint beside it in degrees, and each speed under the feet in px/s."""
+    scale = max(0.3, min(out.shape[:2]) / 1200)
+    middles = [middle for _, middle, _ in joints(tracks.poses.skeleton).values()]
+    angles = joint_angles(tracks.poses)
+    for person, joint in np.argwhere(~np.isnan(angles)).tolist():
+        x, y = np.clip(tracks.poses.xy[person, middles[joint]], -1e4, 1e4).tolist()
+        _write(out, f"{angles[person, joint]:.0f}", (round(x + 12 * scale), round(y)), scale)
+    if tracks.speed is None:
+        return
+    corners = boxes(np.clip(tracks.poses.xy, -1e4, 1e4))
+    for person in np.flatnonzero(~np.isnan(tracks.speed) & ~np.isnan(corners[:, 0])).tolist():
+        text = f"{tracks.speed[person]:.0f} px/s"
+        (wide, high), _ = cv2.getTextSize(text, FONT, scale, 1)
+        left, _, right, bottom = corners[person].tolist()
+        x = np.clip((left + right - wide) / 2, 0, max(0, out.shape[1] - wide))
+        y = np.clip(bottom + 2.5 * high, high, max(high, out.shape[0] - high / 2))
+        _write(out, text, (round(x), round(y)), scale)
+
+
+def _write(out: Image, text: str, at: tuple[int, int], scale: float) -> None:
+    """White on black, to be read on anything."""
+    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.putText(out, text, at, FONT, scale, colour, thickness, cv2.LINE_AA)
+
+
+def id_colour(track: int) -> Colour:
+    """A bright BGR colour for an id; steps of the golden ratio keep the hues of near ids apart."""
+    red, green, blue = colorsys.hsv_to_rgb(track * 0.618034 % 1, 0.6, 1.0)
+    return round(blue * 255), round(green * 255), round(red * 255)
+
+
+def _ellipses(start: Floats, end: Floats, half: Floats) -> Floats:
+    """(P, L, 2) ends of limbs and (P, L) half-widths -> (P, L, 16, 2) outlines."""
+    along = (end - start)[:, :, None] / 2
+    length = np.maximum(np.linalg.norm(along, axis=-1, keepdims=True), 1e-3)
+    across = along[..., ::-1] * (1, -1) / length * half[:, :, None, None]
+    turn = CORNERS[:, None]
+    centre = (start + end)[:, :, None] / 2
+    outlines: Floats = centre + along * np.cos(turn) + across * np.sin(turn)
+    return outlines
+
+
+def _radii(limbs: NDArray[np.int_], half: Floats, widest: Floats, xy: Floats) -> Floats:
+    """(P, K) radii of the dots."""
+    touches = (limbs[:, :, None] == np.arange(xy.shape[1])).any(axis=1)
+    ending = np.where(touches & ~np.isnan(half[..., None]), half[..., None], np.inf)
+    alone = np.maximum(widest[:, None] * 0.6, THINNEST)
+    radius = ending.min(axis=1, initial=np.inf)
+    radii: Floats = np.where(np.isinf(radius), alone, radius) * DOT
+    return radii
+
+
+def _fixed(xy: Floats) -> NDArray[np.int32]:
+    """Pixels -> OpenCV's fixed point; NaN, which is not drawn, -> 0."""
+    return np.rint(np.nan_to_num(xy) * (1 << SHIFT)).astype(np.int32)
+
+
+def _boxes(xy: Floats, margin: Floats, width: int, height: int) -> list[Box]:
+    """What of the picture each person covers; all of it where that is less."""
+    boxes: list[Box] = []
+    area = 0
+    for points, pad in zip(xy, margin, strict=True):
+        found = points[~np.isnan(points[:, 0])]
+        if not len(found):
+            continue
+        left, top = np.maximum(np.floor(found.min(axis=0) - pad), 0).astype(int).tolist()
+        right, bottom = np.ceil(found.max(axis=0) + pad + 1).astype(int).tolist()
+        right, bottom = min(right, width), min(bottom, height)
+        if left < right and top < bottom:
+            boxes.append((slice(top, bottom), slice(left, right)))
+            area += (right - left) * (bottom - top)
+    return boxes if area < width * height else [(slice(0, height), slice(0, width))]
+
+
+def _draw_dots(
+    out: Image,
+    xy: Floats,
+    radii: Floats,
+    filled: NDArray[np.bool_],
+    colours: tuple[Colour, ...],
+) -> None:
+    centres, fixed_radii = _fixed(xy), _fixed(radii)
+    for person, keypoint in np.argwhere(~np.isnan(xy[..., 0])).tolist():
+        radius = radii[person, keypoint]
+        thickness = max(1, round(radius / 2)) if filled[person, keypoint] else cv2.FILLED
+        cv2.circle(
+            out,
+            centres[person, keypoint].tolist(),
+            int(fixed_radii[person, keypoint]),
+            colours[keypoint],
+            thickness,
+            cv2.LINE_AA,
+            SHIFT,
+        )
+
+
+def _draw_label(out: Image, points: Floats, longest: float, track: int) -> None:
+    """The id on a plate above the head, whole within the picture."""
+    found = points[~np.isnan(points[:, 0])]
+    if not len(found):
+        return
+    height, width = out.shape[:2]
+    scale = float(np.clip(longest * 0.2, 9, max(9, min(width, height) / 48))) / CAPITAL
+    thickness = max(1, round(scale * 2))
+    (wide, high), _ = cv2.getTextSize(str(track), FONT, scale, thickness)
+    pad = max(2, high // 3)
+    x, y = found[found[:, 1].argmin()].tolist()
+    left = round(np.clip(x - wide / 2 - pad, 0, max(0, width - wide - 2 * pad)))
+    top = round(np.clip(y - longest * 0.3 - high - 2 * pad, 0, max(0, height - high - 2 * pad)))
+    corner = left + wide + 2 * pad - 1, top + high + 2 * pad - 1
+    cv2.rectangle(out, (left, top), corner, id_colour(track), cv2.FILLED)
+    foot = left + pad, top + pad + high - 1
+    cv2.putText(out, str(track), foot, FONT, scale, (0, 0, 0), thickness, cv2.LINE_AA)

@@ -1,0 +1,1 @@
+"""Takes of people in 3D, and the files that animation and biomechanics read."""

@@ -1,0 +1,1 @@
+"""People in 3D: association, triangulation, refinement, the rig watched."""

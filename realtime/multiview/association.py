@@ -1,0 +1,245 @@
+"""Who in one view is who in another.
+
+People who are followed already are projected into every view and meet its detections there, as in
+"Cross-View Tracking for Multi-Human 3D Pose Estimation at over 100 FPS" (Chen et al., CVPR'20);
+detections that are left become new people where they agree on one body in space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import lap
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.geometry.camera import Rig
+from calibration.geometry.distortion import Doubles
+from calibration.geometry.triangulation import Lines, cross
+from engines.types.skeleton import Skeleton
+from realtime.types.results import View
+
+Indices = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+BODY = 0.7  # metres, the square root of the area that COCO's OKS takes for a person's size
+RASTER = 0.004  # heights of the picture to which a network can tell where something is
+NEAREST = 0.3  # metres to which depths count
+LEAST = 4  # keypoints that two must have in common to be compared
+MATCH = 0.25  # least OKS of somebody who is followed and a detection
+JOIN = 0.35  # least OKS of detections that are to be somebody new
+REMEMBERED = 0.15  # OKS that a 2D track is given in advance with the person it was last time
+NOBODY = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sightings:
+    """The detections of all views, padded to D a view.
+
+    xy: (V, D, K, 2) pixels of the rig's cameras, NaN = not found. score: (V, D, K), 0 = not found.
+    id: (V, D) of 2D tracks, -1 = none. flat: (V, D, K, 2) undistorted.
+    """
+
+    xy: Doubles
+    score: Doubles
+    id: Indices
+    flat: Doubles
+
+    @property
+    def found(self) -> Mask:
+        """(V, D, K)"""
+        return self.score > 0
+
+    @classmethod
+    def of(cls, rig: Rig, views: Sequence[View | None], skeleton: Skeleton) -> Sightings:
+        """What the views saw, by cameras in the order of the rig.
+
+        Pictures of another size than the camera's are scaled; carried keypoints are no sightings.
+        """
+        most = max((len(view.tracks) for view in views if view), default=0)
+        shape = len(rig), most, len(skeleton.keypoints)
+        xy, score = np.full((*shape, 2), np.nan), np.zeros(shape)
+        ids = np.full(shape[:2], NOBODY, np.int64)
+        for v, view in enumerate(views):
+            if view is None or not len(view.tracks):
+                continue
+            tracks, count = view.tracks, len(view.tracks)
+            scale = rig.cameras[v].scale(view.frame.size)
+            seen = tracks.poses.found & ~tracks.filled & (tracks.poses.score > 0)
+            points = (tracks.poses.xy.astype(float) + 0.5) / scale - 0.5
+            xy[v, :count] = np.where(seen[..., None], points, np.nan)
+            score[v, :count] = np.where(seen, tracks.poses.score, 0)
+            ids[v, :count] = tracks.id
+        flat = rig.normalise(xy)
+        score[~np.isfinite(flat[..., 0])] = 0
+        return cls(xy, score, ids, flat)
+
+
+class Association:
+    """Compares bodies in space with detections, for one rig and skeleton."""
+
+    def __init__(self, rig: Rig, skeleton: Skeleton) -> None:
+        self._rig = rig
+        self._sigmas = np.array(skeleton.sigmas)
+        heights = np.array([camera.size[1] for camera in rig.cameras])
+        self._raster = RASTER * heights / rig.focals.mean(1)  # of undistorted coordinates
+
+    def spread(self, depth: Doubles) -> Doubles:
+        """(V, ...) depths, metres, and (K,) keypoints to (V, ..., K) undistorted standard
+        deviations of a sighting: what annotators of COCO differ by, and the network's raster.
+        """
+        raster = self._raster.reshape(-1, *[1] * depth.ndim)
+        spread: Doubles = np.hypot(
+            BODY * self._sigmas / np.maximum(depth, NEAREST)[..., None], raster
+        )
+        return spread
+
+    def depths(self, xyz: Doubles) -> Doubles:
+        """(P, K, 3) bodies to (V, P) depths of their middles."""
+        middle = middles(xyz)
+        depth: Doubles = self._rig.rotations[:, 2] @ middle.T + self._rig.translations[:, 2:]
+        return depth
+
+    def similarity(self, xyz: Doubles, seen: Sightings) -> Doubles:
+        """(V, P, D) OKS of bodies (P, K, 3) and detections; 0 with too little in common."""
+        flat = self.flattened(xyz)[:, :, None]
+        off = ((flat - seen.flat[:, None]) ** 2).sum(-1)
+        width = 2 * self.spread(self.depths(xyz))[:, :, None]
+        known = np.isfinite(off)
+        alike = np.where(known, np.exp(-0.5 * np.where(known, off, 0) / width**2), 0)
+        common = known.sum(-1)
+        return np.where(common >= LEAST, alike.sum(-1) / np.maximum(common, 1), 0)
+
+    def flattened(self, xyz: Doubles) -> Doubles:
+        """(P, K, 3) world points to (V, P, K, 2) undistorted coordinates; NaN behind a camera."""
+        rotations = self._rig.rotations.transpose(0, 2, 1)[:, None]
+        inside = xyz @ rotations + self._rig.translations[:, None, None]
+        with np.errstate(all="ignore"):
+            return np.where(inside[..., 2:] > 0, inside[..., :2] / inside[..., 2:], np.nan)
+
+    def follow(self, xyz: Doubles, memory: Indices, seen: Sightings) -> Indices:
+        """(P, V) the detection of each person in each view, -1 = none.
+
+        xyz: (P, K, 3) where they are expected. memory: (P, V) 2D ids that they had last.
+        """
+        chosen = np.full((len(xyz), len(self._rig)), NOBODY, np.int64)
+        if not len(xyz) or not seen.score.shape[1]:
+            return chosen
+        alike = self.similarity(xyz, seen)
+        known = (memory.T[:, :, None] == seen.id[:, None]) & (seen.id >= 0)[:, None]
+        alike = np.where(alike > 0, alike + REMEMBERED * known, 0)
+        for view, table in enumerate(alike):
+            for person, detection in _assigned(table, MATCH):
+                chosen[person, view] = detection
+        return chosen
+
+    def cluster(self, seen: Sightings, free: Mask) -> Indices:
+        """(C, V) detections of people who are new, -1 = not in that view.
+
+        free: (V, D) detections that may be used. A pair of detections whose rays meet is a body;
+        the body that most views agree upon comes first, and takes its detections.
+        """
+        clusters: list[Indices] = []
+        left = free.copy()
+        alike = self._meeting(seen, free)
+        while len(pairs := _pairs(alike, left)):
+            support = self._support(seen, pairs, left)
+            before = len(clusters)
+            while (total := support.max(2).sum(0)).max() >= 2 * JOIN:
+                best = int(total.argmax())
+                row = np.where(support[:, best].max(1) > 0, support[:, best].argmax(1), NOBODY)
+                clusters.append(row)
+                views = np.flatnonzero(row >= 0)
+                left[views, row[views]] = False
+                taken = ~(left[pairs[:, 0], pairs[:, 1]] & left[pairs[:, 2], pairs[:, 3]])
+                support[:, taken] = 0
+                support *= left[:, None]
+            if len(clusters) == before:
+                break
+        return np.array(clusters, np.int64).reshape(-1, len(self._rig))
+
+    def _support(self, seen: Sightings, pairs: Indices, free: Mask) -> Doubles:
+        """(V, H, D) how much each detection is the body of a pair, 0 = it is not."""
+        alike = self.similarity(self._bodies(seen, pairs), seen) * free[:, None]
+        rows, columns = np.arange(len(pairs)), np.arange(alike.shape[2])
+        for view, place in ((0, 1), (2, 3)):  # a pair holds to its own two detections
+            alike[pairs[:, view], rows] *= columns == pairs[:, place, None]
+        alike[alike < JOIN] = 0
+        both = (alike > 0).any(2).sum(0) >= 2
+        return np.where(both[:, None], alike, 0)
+
+    def _meeting(self, seen: Sightings, free: Mask) -> Doubles:
+        """(V, D, V, D) OKS of detections by the gaps between their rays, 0 below JOIN."""
+        view, place = np.nonzero(free)
+        one, other = np.nonzero(view[:, None] < view[None])
+        flat = seen.flat[view, place]
+        rays = np.concatenate([flat, np.ones_like(flat[..., :1])], -1) @ self._rig.rotations[view]
+        base = (self._rig.centres[view[other]] - self._rig.centres[view[one]])[:, None]
+        a, b = rays[one], rays[other]
+        normal = cross(a, b)
+        size = (normal**2).sum(-1)
+        with np.errstate(all="ignore"):
+            # Depths along both rays of where they come closest, and the gap there.
+            depth = (cross(base, b) * normal).sum(-1) / size
+            beyond = (cross(base, a) * normal).sum(-1) / size
+            gap = (base * normal).sum(-1) ** 2 / size
+            width = 2 * BODY * self._sigmas * np.sqrt(2) + self._raster.max() * np.abs(depth)
+            fits = np.where((depth > 0) & (beyond > 0), np.exp(-0.5 * gap / width**2), 0)
+        known = np.isfinite(gap)
+        common = known.sum(-1)
+        mean = np.where(known, fits, 0).sum(-1) / np.maximum(common, 1)
+        mean[(common < LEAST) | (mean < JOIN)] = 0
+        alike = np.zeros((*free.shape, *free.shape))
+        alike[view[one], place[one], view[other], place[other]] = mean
+        alike[view[other], place[other], view[one], place[one]] = mean
+        return alike
+
+    def _bodies(self, seen: Sightings, pairs: Indices) -> Doubles:
+        """(H, K, 3) what each pair alone sees."""
+        count, keypoints = len(pairs), seen.score.shape[2]
+        flat = np.full((len(self._rig), count, keypoints, 2), np.nan)
+        rows = np.arange(count)
+        for view, place in ((0, 1), (2, 3)):
+            flat[pairs[:, view], rows] = seen.flat[pairs[:, view], pairs[:, place]]
+        rays = flat.reshape(len(self._rig), -1, 2)
+        found = np.isfinite(rays[..., 0])
+        lines = Lines(self._rig, rays, found.astype(float), np.ones(found.shape), found)
+        xyz = lines.solve(found, np.arange(found.shape[1]))
+        xyz[found.sum(0) < 2] = np.nan
+        return xyz.reshape(count, keypoints, 3)
+
+
+def _pairs(alike: Doubles, free: Mask) -> Indices:
+    """(H, 4) view, detection, view, detection: the best partner of each detection.
+
+    Partners are the better the more third detections agree with both (cycles of three).
+    """
+    alike = alike * free[..., None, None] * free
+    view, place = np.nonzero(alike.any((2, 3)))
+    if not len(view):
+        return np.empty((0, 4), np.int64)
+    table = alike[view, place]  # (N, V, D)
+    square = table[:, view, place]
+    cycles = square.copy()
+    for n in range(alike.shape[0]):
+        cycles += np.minimum(table[:, None, n], table[None, :, n]).max(-1)
+    partner = np.where(square > 0, cycles, 0).argmax(1)
+    ends = np.sort(np.stack([np.arange(len(view)), partner], 1), axis=1)
+    # By hand: numpy.unique loads a module of its own when first called, 70 ms of the first frame.
+    codes = np.sort(ends @ [len(view), 1])
+    codes = codes[np.diff(codes, prepend=-1) > 0]
+    one, other = codes // len(view), codes % len(view)
+    return np.stack([view[one], place[one], view[other], place[other]], 1)
+
+
+def middles(xyz: Doubles) -> Doubles:
+    """(P, 3) means of the known keypoints of bodies (P, K, 3), 0 where there are none."""
+    known = np.isfinite(xyz)
+    return np.asarray(np.where(known, xyz, 0).sum(1) / np.maximum(known.sum(1), 1), np.float64)
+
+
+def _assigned(table: Doubles, least: float) -> list[tuple[int, int]]:
+    """Pairs (row, column) of greatest total, each at least `least`."""
+    _, column_of, _ = lap.lapjv(1 - table, extend_cost=True, cost_limit=1 - least)
+    return [(row, int(column)) for row, column in enumerate(column_of) if column >= 0]

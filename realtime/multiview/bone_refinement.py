@@ -1,0 +1,72 @@
+"""Whole people: where all keypoints are at once, given what is known of each and of the bones."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from calibration.geometry.distortion import Doubles
+from realtime.multiview.bone_lengths import Bones
+
+ROUNDS = 4  # the start is near, and bones are nearly straight functions of their ends
+ENOUGH = 1e-3  # metres: a smaller step is not worth another round
+
+
+def refined(
+    bones: Bones,
+    xyz: Doubles,
+    covariance: Doubles,
+    lengths: Doubles,
+    sigma: Doubles,
+    *,
+    deadline: float = np.inf,
+    clock: Callable[[], float] = time.monotonic,
+) -> tuple[Doubles, bool]:
+    """Bodies (P, K, 3) moved to where keypoints and bones fit best, and whether time sufficed.
+
+    covariance: (P, K, 3, 3) of the keypoints, square metres. lengths, sigma: (P, L) metres, NaN =
+    not known. The most likely bodies, where bones measure how far their ends are apart: an
+    iterated Kalman update (Bell and Cathey 1993, Gauss-Newton in as many dimensions as there are
+    bones), of which no step is taken that makes a body less likely.
+    """
+    parent, child = bones.limbs.T
+    known = np.isfinite(xyz[..., 0])
+    held = np.isfinite(lengths) & known[:, parent] & known[:, child]
+    if not held.any():
+        return xyz, True
+    some = np.flatnonzero(held.any(0))
+    held, parent, child = held[:, some], parent[some], child[some]
+    lengths, sigma = lengths[:, some], sigma[:, some]
+    people, keypoints, limbs = *xyz.shape[:2], np.arange(len(some))
+    start = np.where(known[..., None], xyz, 0.0)
+    spread = np.where(known[..., None, None], covariance, np.eye(3))
+    want = np.where(held, lengths, 0.0)
+    variance = np.where(held, sigma, 1.0) ** 2
+    noise = variance[..., None] * np.eye(len(parent))
+    body = best = start
+    moved = np.zeros_like(start)
+    least, change, done = np.full(len(xyz), np.inf), np.inf, True
+    for turn in range(ROUNDS):
+        bone = body[:, child] - body[:, parent]
+        have = np.maximum(np.sqrt((bone * bone).sum(-1)), 1e-6)
+        off = np.where(held, want - have, 0.0)
+        pull = np.linalg.solve(spread, moved[..., None])[..., 0]
+        cost = (moved * pull).sum((1, 2)) + (off**2 / variance).sum(1)
+        best = np.where((cost <= least)[:, None, None], body, best)
+        least = np.minimum(cost, least)
+        done = clock() <= deadline
+        if not done or change < ENOUGH or turn == ROUNDS - 1:
+            break
+        slope = np.zeros((people, len(parent), keypoints, 3))
+        ahead = np.where(held[..., None], bone / have[..., None], 0.0)
+        slope[:, limbs, child], slope[:, limbs, parent] = ahead, -ahead
+        gain = (slope[..., None, :] @ spread[:, None])[..., 0, :].reshape(people, len(parent), -1)
+        flat = slope.reshape(people, len(parent), -1)
+        innovation = off[..., None] + flat @ moved.reshape(people, -1, 1)
+        weight = np.linalg.solve(flat @ gain.swapaxes(1, 2) + noise, innovation)
+        moved = (gain.swapaxes(1, 2) @ weight).reshape(start.shape)
+        change = np.abs(start + moved - body).max()
+        body = start + moved
+    return np.where(known[..., None], best, np.nan), done

@@ -1,0 +1,83 @@
+"""Left and right: views that mistook one for the other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from calibration.geometry.camera import Rig
+from calibration.geometry.distortion import Doubles
+from calibration.geometry.triangulation import GATE, triangulate
+from realtime.multiview.association import Association
+from realtime.multiview.bone_lengths import Bones
+from realtime.multiview.track_table_3d import Bodies, Mask
+
+HIDDEN = 3  # times a keypoint's standard deviation that a swap of sides must explain
+
+
+class Sides:
+    """Turns arms, legs or faces round in views of one rig."""
+
+    def __init__(self, rig: Rig, association: Association, bones: Bones) -> None:
+        self._rig = rig
+        self._association = association
+        self._bones = bones
+
+    def mended(self, expected: Doubles, bodies: Bodies, deadline: float = np.inf) -> Bodies:
+        """The same with left and right as expected (P, K, 3), where a view mistook them."""
+        if not len(expected):
+            return bodies
+        there = self._association.flattened(expected)
+        width = self._association.spread(self._association.depths(expected))
+        mirror = self._bones.mirror
+
+        def misfit(points: Doubles) -> Doubles:
+            off: Doubles = ((points - there) ** 2).sum(-1) / width**2
+            return np.minimum(off, GATE**2)
+
+        straight, swapped = misfit(bodies.flat), misfit(bodies.flat[:, :, mirror])
+        both = np.isfinite(straight) & np.isfinite(swapped)
+        gain = np.where(both, straight - swapped, 0)
+        order = np.broadcast_to(np.arange(len(mirror)), gain.shape).copy()
+        for part in self._bones.parts:
+            wrong = gain[..., part].sum(-1, keepdims=True) > HIDDEN**2
+            # Where most views are of one mind, it is the expectation that has the sides wrong.
+            wrong &= 2 * wrong.sum(0) <= both[..., part].any(-1, keepdims=True).sum(0)
+            order[..., part] = np.where(wrong, mirror[part], order[..., part])
+        view, person = np.ogrid[: gain.shape[0], : gain.shape[1]]
+        turned = bodies.at((view[..., None], person[..., None], order))
+        return self._agreeing(bodies, turned, order != np.arange(len(mirror)), width, deadline)
+
+    def _agreeing(
+        self, bodies: Bodies, turned: Bodies, changed: Mask, spread: Doubles, deadline: float
+    ) -> Bodies:
+        """The turned bodies' parts where the views agree better on them than as they were seen.
+
+        changed: (V, P, K). What is expected lags behind quick legs that pass each other, and no
+        two views mistake the same by chance.
+        """
+        person, keypoint = np.nonzero(changed.any(0))
+        if not len(person):
+            return bodies
+        sigma = (spread * self._rig.focals.mean(1)[:, None, None])[:, person, keypoint]
+        seen = [one.at((slice(None), person, keypoint)) for one in (bodies, turned)]
+        found = triangulate(
+            self._rig,
+            np.concatenate([one.xy for one in seen], 1),
+            np.concatenate([one.score for one in seen], 1),
+            sigma=np.concatenate([sigma, sigma], 1),
+            flat=np.concatenate([one.flat for one in seen], 1),
+            deadline=deadline,
+        )
+        weight = np.concatenate([one.score for one in seen], 1)
+        loss = np.nan_to_num(2 * found.after) + GATE**2 * (weight * ~found.used).sum(0)
+        gain = loss[: len(person)] - loss[len(person) :]
+        better = np.zeros(changed.shape[1:], bool)
+        for part in self._bones.parts:
+            of = (keypoint[:, None] == part).any(1)
+            total = np.bincount(person[of], gain[of], changed.shape[1])
+            better[:, part] = (total > 0)[:, None]
+        return Bodies(
+            np.where(better[..., None], turned.xy, bodies.xy),
+            np.where(better[..., None], turned.flat, bodies.flat),
+            np.where(better, turned.score, bodies.score),
+        )

@@ -1,0 +1,100 @@
+"""Sources and the cameras of a rig together: people in space, with their ids in each view."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from calibration.geometry.camera import Rig
+from calibration.geometry.errors import CalibrationError
+from engines.types.skeleton import Skeleton
+from realtime.multiview.floor import Ground, Wanted
+from realtime.multiview.reconstructor import Reconstructor
+from realtime.multiview.rig_monitor import Watch
+from realtime.types.errors import SourceError
+from realtime.types.results import Poses3D, View
+
+LOG = logging.getLogger(__name__)
+
+
+class Space:
+    """The people of a rig whose cameras are in the order of the sources.
+
+    names: of the sources, for what is told to the user. budget: seconds that an instant may take;
+    what is not refined by then stays as it is. ground: where the floor is.
+    """
+
+    def __init__(
+        self,
+        rig: Rig,
+        skeleton: Skeleton,
+        names: Sequence[str] = (),
+        budget: float = np.inf,
+        clock: Callable[[], float] = time.monotonic,
+        ground: Wanted = "auto",
+    ) -> None:
+        self._rig = rig
+        self._reconstructor = Reconstructor(rig, skeleton)
+        self._ground = Ground(rig, skeleton, ground)
+        self._watch = Watch(rig, names or [camera.name for camera in rig.cameras])
+        self._sizes: dict[str, tuple[int, int]] = {}
+        self._budget = budget
+        self._clock = clock
+        self._instants = self._unrefined = 0
+
+    def place(
+        self, moment: float, views: Sequence[View | None]
+    ) -> tuple[tuple[View | None, ...], Poses3D]:
+        """The views with the ids of the people in space (-1 = not in space), and those people.
+
+        SourceError where pictures are of another shape than their camera's, or two are the same.
+        """
+        deadline = self._clock() + self._budget
+        for number, view in enumerate(views):
+            if view is not None:
+                self._check(number, view)
+        poses = self._reconstructor.update(moment, views, deadline)
+        poses = replace(poses, ground=self._ground.update(poses))
+        self._watch.look(moment, views, poses, self._reconstructor.timing)
+        self._instants += 1
+        self._unrefined += not poses.refined
+        named = []
+        for number, view in enumerate(views):
+            if view is not None:
+                own = np.full(len(view.tracks), -1, np.int64)
+                there = poses.detections[:, number] >= 0
+                own[poses.detections[there, number]] = poses.id[there]
+                view = replace(view, tracks=replace(view.tracks, id=own))
+            named.append(view)
+        return tuple(named), poses
+
+    def close(self) -> None:
+        """Say what there is to say of the whole run."""
+        self._watch.close()
+        if self._unrefined:
+            LOG.warning(
+                "People in space were not refined to the end in %d of %d instants: there was no "
+                "more than %.0f ms for each.",
+                *(self._unrefined, self._instants, 1e3 * self._budget),
+            )
+
+    def _check(self, number: int, view: View) -> None:
+        camera, size = self._rig.cameras[number], view.frame.size
+        if self._sizes.get(camera.name) == size:
+            return
+        self._sizes[camera.name] = size
+        try:
+            camera.scale(size)
+        except CalibrationError as error:
+            raise SourceError(f"{view.frame.camera} does not fit the rig: {error}") from error
+        across, down = (have / want for have, want in zip(size, camera.size, strict=True))
+        if abs(across / down - 1) > 1e-6:
+            LOG.warning(
+                "%s gives %dx%d pictures, its camera was calibrated for %dx%d: taken as cut off at "
+                "the right or below.",
+                *(view.frame.camera, *size, *camera.size),
+            )

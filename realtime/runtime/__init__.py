@@ -1,0 +1,1 @@
+"""Threads, channels, clocks, signals: what carries a frame from stage to stage."""

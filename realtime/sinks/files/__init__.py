@@ -1,0 +1,1 @@
+"""Outputs that are files, or lines sent on."""

@@ -1,0 +1,102 @@
+"""COCO keypoint results: one file that COCO's own evaluation reads."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from io import FileIO
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from engines.types.errors import CardError
+from engines.types.skeleton import Skeleton, named_skeleton
+from realtime.sinks.files.openpose_json_2d import numbers
+from realtime.types.errors import OutputError
+from realtime.types.frames import Frame
+from realtime.types.results import Result, View
+from realtime.writing.json_text import keypoint_triples
+from realtime.writing.whole_files import broken, check_file, write_all
+
+END = b"\n]\n"
+
+
+class CocoSink:
+    """Writes all people of all frames as one JSON array, which is whole after every frame.
+
+    A keypoint is x, y and 1, or 0, 0, 0 where it was not found, as in COCO's annotations (OpenPose
+    writes -1, -1, 0). A person without any of COCO's keypoints is left out.
+    """
+
+    def __init__(self, path: Path, sources: list[Path], skeleton: Skeleton | None = None) -> None:
+        check_file(path, "--coco", sources)
+        if skeleton is not None:
+            coco_order(skeleton)
+        self._path = path
+        self._file: FileIO | None = None
+        self._end = 0  # where the entries end and END begins
+        self._between = b"\n"
+
+    def __enter__(self) -> Self:
+        try:
+            self._file = FileIO(self._path, "w")
+            write_all(self._file.fileno(), b"[" + END)
+        except OSError as error:
+            self.__exit__()
+            raise broken(self._path, error) from error
+        self._end = 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def write(self, result: Result) -> None:
+        """Append the people of all views."""
+        lines = [line for view in result.views if view for line in coco_entries(view)]
+        if lines:
+            self._append(self._between + b",\n".join(line.encode() for line in lines))
+            self._between = b",\n"
+
+    def _append(self, data: bytes) -> None:
+        """Put data before END. Where that fails the file is again what it was."""
+        assert self._file is not None, "write outside of the with"
+        self._file.seek(self._end)
+        try:
+            write_all(self._file.fileno(), data + END)
+        except OSError as error:
+            # The bytes of END are the file's already: a full disk does not refuse them.
+            with suppress(OSError):
+                self._file.truncate(self._end + len(END))
+                self._file.seek(self._end)
+                write_all(self._file.fileno(), END)
+            raise broken(self._path, error) from error
+        self._end += len(data)
+
+
+def coco_entries(view: View) -> list[str]:
+    """A JSON object for each person with at least one of COCO's keypoints."""
+    poses = view.tracks.poses
+    points = keypoint_triples(poses)[:, coco_order(poses.skeleton)]
+    found = poses.found[:, coco_order(poses.skeleton)]
+    points[..., 2] = found
+    return [
+        f'{{"image_id":{image_id(view.frame)},"category_id":1,'
+        f'"keypoints":[{numbers(points[person])}],"score":{poses.person_score[person]:g}}}'
+        for person in np.flatnonzero(found.any(axis=1))
+    ]
+
+
+def coco_order(skeleton: Skeleton) -> tuple[int, ...]:
+    """For each of COCO's 17 keypoints its index; OutputError where the model lacks one."""
+    try:
+        return skeleton.order_in(named_skeleton("coco17"))
+    except CardError as error:
+        raise OutputError(f"--coco cannot be written: {error}") from error
+
+
+def image_id(frame: Frame) -> int:
+    """The last number in the frame's name, as COCO's pictures are named; else its index."""
+    found = re.findall(r"\d+", frame.name)
+    return int(found[-1]) if found else frame.index

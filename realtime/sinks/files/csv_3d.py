@@ -1,0 +1,59 @@
+"""People in space as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from engines.types.skeleton import Skeleton
+from realtime.sinks.files.jsonl_csv_udp import LineFile, text_rows
+from realtime.types.results import Poses3D, Result
+
+
+class Csv3DSink:
+    """Writes a row for each person in space at each instant: instant, time, id, keypoints.
+
+    Instants count from 0. Six columns a keypoint: `<name>_x`, `_y`, `_z` (metres), `_error`
+    (pixels), `_views` and `_filled` (1 = carried, not seen), all but the last two empty where it
+    is not known.
+    """
+
+    def __init__(self, path: Path, sources: list[Path], skeleton: Skeleton) -> None:
+        self._file = LineFile(path, "--csv", sources)
+        what = ("x", "y", "z", "error", "views", "filled")
+        names = [f"{name}_{one}" for name in skeleton.keypoints for one in what]
+        self._head = ["instant", "time", "id", *names]
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        self._file.open(text_rows([self._head]))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, result: Result) -> None:
+        """The rows of an instant."""
+        if result.poses3d is None:
+            return
+        if len(result.poses3d):
+            moment = [self._count, repr(round(result.time, 6))]
+            rows = [[*moment, *cells] for cells in _people(result.poses3d)]
+            self._file.append(text_rows(rows))
+        self._count += 1
+
+
+def csv3d_path(path: Path) -> Path:
+    """Where the people in space go beside the table of a --csv: `poses_3d.csv`."""
+    return path.with_name(f"{path.stem}_3d{path.suffix}")
+
+
+def _people(poses: Poses3D) -> list[Sequence[object]]:
+    measured = np.concatenate([poses.xyz, poses.error[..., None]], axis=-1)
+    texts = np.where(np.isnan(measured), "", np.char.mod("%.6g", measured))
+    counts = np.stack([poses.views, poses.filled.astype(np.int64)], axis=-1).astype(str)
+    cells = np.concatenate([texts, counts], axis=-1)
+    return [[poses.id[n], *cells[n].ravel()] for n in range(len(poses))]

@@ -1,0 +1,161 @@
+"""A line a frame: JSON lines, a table, datagrams."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from io import FileIO
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from engines.types.skeleton import Skeleton
+from realtime.types.errors import OutputError
+from realtime.types.results import Result, View
+from realtime.writing.json_text import keypoint_triples, result_lines
+from realtime.writing.whole_files import broken, check_file, write_all
+
+DATAGRAM = 65_507  # bytes that UDP over IPv4 can carry at most
+
+
+class LineFile:
+    """A text file that grows by whole lines; a line that finds no room leaves nothing of itself."""
+
+    def __init__(self, path: Path, option: str, sources: list[Path]) -> None:
+        check_file(path, option, sources)
+        self._path = path
+        self._file: FileIO | None = None
+
+    def open(self, head: str) -> None:
+        """Begin anew with these lines; OutputError where that fails."""
+        try:
+            self._file = FileIO(self._path, "w")
+        except OSError as error:
+            raise broken(self._path, error) from error
+        self.append(head)
+
+    def append(self, lines: str) -> None:
+        """Write whole lines at once; OutputError where that fails."""
+        assert self._file is not None, "write outside of the with"
+        end = self._file.tell()
+        try:
+            write_all(self._file.fileno(), lines.encode())
+        except OSError as error:
+            with suppress(OSError):
+                os.ftruncate(self._file.fileno(), end)
+            raise broken(self._path, error) from error
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+class JsonLinesSink:
+    """Writes a header line, then each frame of each source as a line of JSON."""
+
+    def __init__(
+        self, path: Path, sources: list[Path], header: str, *, angles: bool = False
+    ) -> None:
+        self._file = LineFile(path, "--jsonl", sources)
+        self._header = header
+        self._angles = angles
+
+    def __enter__(self) -> Self:
+        self._file.open(f"{self._header}\n")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, result: Result) -> None:
+        """One line a view."""
+        lines = result_lines(result, angles=self._angles)
+        self._file.append("".join(f"{line}\n" for line in lines))
+
+
+class CsvSink:
+    """Writes a row for each person of each frame: source, index, time, id, score, keypoints.
+
+    Three columns a keypoint, `<name>_x`, `<name>_y` and `<name>_score`, empty where it was not
+    found. A frame without people has no row.
+    """
+
+    def __init__(self, path: Path, sources: list[Path], skeleton: Skeleton) -> None:
+        self._file = LineFile(path, "--csv", sources)
+        names = [f"{name}_{what}" for name in skeleton.keypoints for what in ("x", "y", "score")]
+        self._head = ["source", "index", "time", "id", "score", *names]
+
+    def __enter__(self) -> Self:
+        self._file.open(text_rows([self._head]))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, result: Result) -> None:
+        """The rows of all views."""
+        rows = [row for view in result.views if view for row in _people(view)]
+        if rows:
+            self._file.append(text_rows(rows))
+
+
+class UdpSink:
+    """Sends each frame of each source as a datagram that holds its line of JSON, and forgets it.
+
+    Nothing waits for a receiver, and nobody hears of one that is not there. A line beyond 65 507
+    bytes (some 100 people) does not fit and is left out.
+    """
+
+    def __init__(self, address: str, *, angles: bool = False) -> None:
+        self._angles = angles
+        host, _, port = address.rpartition(":")
+        try:
+            found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM)
+        except (OSError, ValueError) as error:
+            raise OutputError(
+                f"--udp {address} is no address that can be sent to; write HOST:PORT, for example "
+                f"127.0.0.1:9000."
+            ) from error
+        family, kind, protocol, _, target = found[0]
+        self._target: tuple[object, ...] = target
+        self._socket = socket.socket(family, kind, protocol)
+        self._socket.setblocking(False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def write(self, result: Result) -> None:
+        """One datagram a view."""
+        for line in result_lines(result, angles=self._angles):
+            data = line.encode()
+            if len(data) <= DATAGRAM:
+                with suppress(OSError):  # a full buffer, or nobody there: the next one is newer
+                    self._socket.sendto(data, self._target)
+
+
+def _people(view: View) -> list[Sequence[object]]:
+    tracks, frame = view.tracks, view.frame
+    found = tracks.poses.found
+    triples = keypoint_triples(tracks.poses)
+    rows: list[Sequence[object]] = []
+    for person in range(len(tracks)):
+        cells = np.where(found[person][:, None], np.char.mod("%g", triples[person]), "")
+        score = f"{tracks.poses.person_score[person]:g}"
+        time = repr(round(frame.time, 6))
+        rows.append([frame.camera, frame.index, time, tracks.id[person], score, *cells.ravel()])
+    return rows
+
+
+def text_rows(rows: Sequence[Sequence[object]]) -> str:
+    """Rows of a table as lines of CSV."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,122 @@
+"""The run's figures in a file, at its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Protocol, Self
+
+import av
+import cv2
+import numpy as np
+
+from engines.machine import cores, memory, processor_name
+from realtime.runtime.run_figures import Stats
+from realtime.types.errors import Stopped
+from realtime.types.frames import Source
+from realtime.types.results import Result
+from realtime.writing.json_text import PROGRAM
+from realtime.writing.whole_files import broken, check_file, write_whole
+
+
+class Network(Protocol):
+    """What runs, as far as the figures need it. network_size: for pictures of a size."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def precision(self) -> str: ...
+    def network_size(self, picture: tuple[int, int]) -> tuple[int, int]: ...
+
+
+class StatsSink:
+    """Writes a JSON object when the run ends, whatever ends it: the file is whole or not there.
+
+    taken: files that it must not be. network: None where frames bring their poses along. step: of
+    the frames chosen.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        taken: list[Path],
+        sources: Sequence[Source],
+        network: Network | None,
+        step: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        check_file(path, "--stats", taken)
+        self._path = path
+        self._network = network
+        self._clock = clock
+        self._began = clock()
+        self._stats = Stats(sources, step)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, *_: object
+    ) -> None:
+        data = {
+            "program": PROGRAM,
+            "ended": _ending(kind),
+            "error": str(error) if isinstance(error, Exception) and str(error) else None,
+            "seconds": round(self._clock() - self._began, 3),
+            **self._stats.report(),
+            "model": self._network and self._described(self._network),
+            "versions": _versions(),
+            "machine": {
+                "system": platform.platform(),
+                "processor": processor_name(),
+                "cores": cores(),
+                "memory": memory(),
+            },
+        }
+        part = self._path.with_name(f".{self._path.name}.part")
+        write_whole(part, f"{json.dumps(data, indent=2)}\n".encode())
+        try:
+            os.replace(part, self._path)
+        except OSError as failure:
+            part.unlink()
+            raise broken(self._path, failure) from failure
+
+    def write(self, result: Result) -> None:
+        """Count a result."""
+        self._stats.add(result, self._clock())
+
+    def _described(self, network: Network) -> dict[str, object]:
+        size = self._stats.size
+        return {
+            "name": network.model,
+            "precision": network.precision,
+            "input": size and network.network_size(size),
+        }
+
+
+def _ending(kind: type[BaseException] | None) -> str:
+    """complete, stopped (by the user or the caller), interrupted (by a signal) or error."""
+    if kind is None:
+        return "complete"
+    if issubclass(kind, Stopped | GeneratorExit):
+        return "stopped"
+    return "interrupted" if issubclass(kind, KeyboardInterrupt) else "error"
+
+
+def _versions() -> dict[str, str | None]:
+    try:
+        openvino = version("openvino")
+    except PackageNotFoundError:  # built by hand
+        openvino = None
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+        "av": av.__version__,
+        "openvino": openvino,
+    }

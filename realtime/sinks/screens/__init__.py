@@ -1,0 +1,1 @@
+"""Outputs that a person looks at."""

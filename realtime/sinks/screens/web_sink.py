@@ -1,0 +1,99 @@
+"""Results live to browsers and programs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Self
+
+from calibration.geometry.camera import Rig
+from engines.types.skeleton import Skeleton
+from realtime.drawing.reprojection import Reprojection
+from realtime.runtime.stages import Stages
+from realtime.types.results import Result
+from realtime.types.view_mode import Shown
+from realtime.web.address import Address, listen
+from realtime.web.replay import Replay
+from realtime.web.server import Server
+from realtime.web.space_json import space_header
+from realtime.writing.json_text import header_line
+
+
+class WebSink:
+    """Serves a page, the pictures with the poses, lines of JSON and metrics, as long as it runs.
+
+    announce: say on stderr where. rig: for the page of the people in space. stay: keep that page
+    when the results have ended, until KeyboardInterrupt, to play them again (None: nobody asked, so
+    that nothing need be said). The address is final
+    (port 0 is any free one) once entered. OutputError where the port cannot be had.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        token: str | None,
+        model: str,
+        skeleton: Skeleton,
+        sources: Sequence[str],
+        shown: Shown | None = None,
+        *,
+        announce: bool = True,
+        rig: Rig | None = None,
+        stay: bool | None = None,
+    ) -> None:
+        self.address = address
+        self._token = token
+        self._model = model
+        self._header = header_line(model, skeleton, sources, rig)
+        self._space = space_header(rig, skeleton) if rig is not None else None
+        self._bodies = Reprojection(rig) if rig is not None else None
+        self._sources = sources
+        self._shown = shown or Shown(keypoints=skeleton.keypoints)
+        self._announce = announce
+        self._stay = stay if self._space else None
+        self._server: Server | None = None
+        self._stages = Stages()
+
+    def __enter__(self) -> Self:
+        listener = listen(self.address)
+        self.address = Address(self.address.host, listener.getsockname()[1])
+        self._server = Server(
+            *(listener, self._token, self._header, self._model, self._sources, self._shown),
+            space=self._space,
+            replay=Replay() if self._stay else None,
+            bodies=self._bodies,
+        )
+        self._stages.start("serve", self._server.run)
+        if self._announce:
+            hint = "?token=..." if self._token else ""
+            sys.stderr.write(f"posestream: live at {self.address.url}{hint}\n")
+            if self._space:
+                sys.stderr.write(f"posestream: in space at {self.address.url}space{hint}\n")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._server is not None:
+            if kind is None and self._stay is not None:
+                self._remain(self._server)
+            self._server.stop()
+            self._stages.__exit__(None, None, None)
+
+    def write(self, result: Result) -> None:
+        """Hand the result over, whatever clients do."""
+        assert self._server is not None, "write outside of the with"
+        self._server.put(result)
+
+    def _remain(self, server: Server) -> None:
+        """Where it is wanted until somebody has seen enough."""
+        space = f"{self.address.url}space"
+        words = f"{space} is closed; --stay keeps it"
+        if self._stay:
+            server.end()
+            words = f"{space} plays it again, until Ctrl-C"
+        if self._announce:
+            sys.stderr.write(f"posestream: {words}\n")
+        with suppress(KeyboardInterrupt):
+            while self._stay:
+                time.sleep(0.2)

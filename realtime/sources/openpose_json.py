@@ -1,0 +1,210 @@
+"""Folders of OpenPose JSON: anyone's keypoints in place of pictures."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from engines.types.poses import Floats, Image, Poses
+from engines.types.skeleton import Skeleton, named_skeleton
+from realtime.sources.file_names import natural, unique_names
+from realtime.sources.skip_unreadable import readable
+from realtime.types.errors import SourceError
+from realtime.types.frames import Frame
+
+# BODY_25B has as many keypoints as BODY_25 and cannot be told from it; hardly anybody has it.
+SKELETONS = {17: "coco17", 18: "coco18", 25: "body25"}
+RATE = 30.0  # frames a second where nobody says
+PROBED = 100  # files, evenly chosen, that say how large the picture was
+USUAL = ((640, 480), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
+LARGEST = 8192  # pixels along a side
+# What reading anything else as OpenPose JSON may raise.
+NOT_OPENPOSE = ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError
+
+
+def keypoint_files(folder: str) -> list[str]:
+    """Paths of the .json files that lie in the folder itself, in natural order."""
+    return glob_keypoints(os.path.join(glob.escape(folder), "*.json"))
+
+
+def glob_keypoints(pattern: str) -> list[str]:
+    """Paths of the .json files that match the pattern, in natural order."""
+    paths = glob.iglob(pattern, recursive=True)
+    return sorted((path for path in paths if path.lower().endswith(".json")), key=natural)
+
+
+def read_people(path: str) -> list[Floats]:
+    """(K, 3) x, y, score of each person of an OpenPose JSON file; SourceError where it is none.
+
+    People without body keypoints (a hand alone) are left out.
+    """
+    name = os.path.basename(path)
+    try:
+        people = json.loads(Path(path).read_bytes())["people"]
+        listed = [one.get("pose_keypoints_2d", one.get("pose_keypoints")) for one in people]
+        return [_triples(numbers) for numbers in listed if numbers]
+    except OSError as error:
+        raise SourceError(f"{name} cannot be read: {error.strerror}.") from error
+    except NOT_OPENPOSE as error:
+        raise SourceError(f"{name} is not OpenPose JSON: damaged, or of another kind.") from error
+
+
+def _triples(numbers: Any) -> Floats:
+    """NaN is how some programs write that a keypoint was not found; ValueError where they are no
+    triples of numbers.
+    """
+    with np.errstate(over="raise"):
+        try:
+            triples = np.array(numbers, np.float64).astype(np.float32)
+        except FloatingPointError as error:
+            raise ValueError("too large") from error
+    if triples.ndim != 1 or np.isinf(triples).any():
+        raise ValueError("not a list of finite numbers")
+    triples = triples.reshape(-1, 3)
+    triples[np.isnan(triples).any(1)] = 0
+    return triples
+
+
+class KeypointSource:
+    """A folder's files, one a frame, as poses upon black pictures.
+
+    The last number in a file's name is its frame's index where all have one of their own, its
+    place in the folder otherwise. size: (width, height) of the pictures that the keypoints were
+    found in; without it `fitting`, that of a calibrated camera, or the smallest usual one that
+    holds them, as the files do not say. rate: frames a second. Broken files among good ones are
+    passed over and reported in the notes.
+    """
+
+    live = False
+
+    def __init__(
+        self,
+        name: str,
+        paths: Sequence[str],
+        chosen: range,
+        *,
+        size: tuple[int, int] | None = None,
+        fitting: tuple[int, int] | None = None,
+        rate: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = name
+        self.rate: float | None = rate or RATE
+        self._seconds = 1 / (rate or RATE)
+        self._notes: list[str] = []
+        self.notes: Sequence[str] = self._notes
+        self._clock = clock
+        names = [re.sub(r"_keypoints$", "", stem) for stem in unique_names(paths)]
+        entries = zip(_indices(names), paths, names, strict=True)
+        self._files = [entry for entry in entries if entry[0] in chosen]
+        self.total: int | None = len(self._files)
+        if not self._files:
+            raise SourceError(
+                f"--start {chosen.start} leaves nothing: {name} has {len(paths)} files."
+            )
+        probes = self._files[:: -(-len(self._files) // PROBED)]
+        found = [person for _, path, _ in probes for person in _people_or_none(path)]
+        counts = {len(person) for person in found}
+        self.skeleton: Skeleton | None = _skeleton(name, counts)
+        width, height = size or fitting or _usual(*_extent(found))
+        if size is None and fitting is not None:
+            self._check_extent(found, fitting)
+        elif size is None:
+            self._notes.append(
+                f"{name}: keypoints do not say how large their picture was; "
+                f"{width}x{height} was assumed (--camera-size WIDTHxHEIGHT sets it)."
+            )
+        self._black: Image = np.zeros((height, width, 3), np.uint8)
+
+    def _check_extent(self, found: Sequence[Floats], size: tuple[int, int]) -> None:
+        if any(most > limit for most, limit in zip(_extent(found), size, strict=True)):
+            raise SourceError(
+                f"{self.name} has keypoints beyond the {size[0]}x{size[1]} pictures that its "
+                "camera in the rig was calibrated for; if they were found in pictures of another "
+                "size, give it: --camera-size WIDTHxHEIGHT."
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
+
+    def __iter__(self) -> Iterator[Frame]:
+        found = readable(self._files, self._read, "files", self._notes)
+        for (index, _, name), poses in found:
+            moment = index * self._seconds
+            yield Frame(self.name, index, name, moment, self._clock(), self._black, poses)
+
+    def _read(self, entry: tuple[int, str, str]) -> Poses:
+        assert self.skeleton is not None
+        people = read_people(entry[1])
+        wanted = len(self.skeleton.keypoints)
+        if any(len(person) != wanted for person in people):
+            raise SourceError(
+                f"{os.path.basename(entry[1])} has people of other keypoints than "
+                f"{self.skeleton.name}, which the other files have."
+            )
+        triples = np.array(people, np.float32).reshape(-1, wanted, 3)
+        score = triples[..., 2].clip(0)
+        xy = np.where(score[..., None] > 0, triples[..., :2], np.float32(np.nan))
+        found = (score > 0).sum(1)
+        return Poses(self.skeleton, xy, score, score.sum(1) / np.maximum(found, 1))
+
+
+def _indices(names: Sequence[str]) -> Sequence[int]:
+    """Frame numbers by the names; by their places where a name has none, or another's."""
+    numbers = [re.findall(r"[0-9]{1,15}", name)[-1:] for name in names]
+    indices = [int(number[0]) for number in numbers if number]
+    ordered = indices == sorted(set(indices))
+    return indices if ordered and len(indices) == len(names) else range(len(names))
+
+
+def _people_or_none(path: str) -> list[Floats]:
+    try:
+        return read_people(path)
+    except SourceError:
+        return []  # reported when its turn comes
+
+
+def _skeleton(name: str, counts: set[int]) -> Skeleton:
+    """Of people with so many keypoints; OpenPose's own where there are none to tell by."""
+    if not counts:
+        return named_skeleton("body25")
+    if len(counts) > 1 or not counts <= SKELETONS.keys():
+        known = ", ".join(f"{count} ({SKELETONS[count]})" for count in SKELETONS)
+        raise SourceError(
+            f"{name} has people of {' and '.join(map(str, sorted(counts)))} keypoints; "
+            f"all of a folder must have the same number, one of {known}."
+        )
+    return named_skeleton(SKELETONS[counts.pop()])
+
+
+def _extent(people: Sequence[Floats]) -> tuple[float, float]:
+    """The least (width, height) that holds all keypoints."""
+    found = [person[person[:, 2] > 0, :2].max(0, initial=0) for person in people]
+    wide, high = (1 + max((float(most[side]) for most in found), default=0) for side in (0, 1))
+    return wide, high
+
+
+def _usual(wide: float, high: float) -> tuple[int, int]:
+    """The smallest usual picture, upright or not, that is as large."""
+    for long, short in USUAL:
+        for width, height in ((long, short), (short, long)):
+            if wide <= width and high <= height:
+                return width, height
+    return min(LARGEST, int(-(-wide // 16) * 16)), min(LARGEST, int(-(-high // 16) * 16))

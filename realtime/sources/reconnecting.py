@@ -1,0 +1,168 @@
+"""A camera that comes back: what network cameras and webcams have in common."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from threading import Event, Lock
+from types import TracebackType
+from typing import Protocol, Self
+
+from engines.types.poses import Image
+from engines.types.skeleton import Skeleton
+from realtime.types.errors import Absent, SourceError
+from realtime.types.frames import Frame
+
+STALE = 1.0  # seconds unread after which what a connection sent is too old
+DELAYS = (0.1, 0.2, 0.5, 1.0)  # seconds before each try to connect again; the last from then on
+GIVE_UP = 60.0
+LOG = logging.getLogger(__name__)
+
+
+class Connection(Protocol):
+    """One connection to a camera, from opening to loss; used by one thread at a time.
+
+    read: waits for the next picture and gives the moment of its capture, and where it is wanted
+    the picture; SourceError, a sentence without the camera's name, when the camera is lost. It
+    must not wait for more than a few seconds.
+    """
+
+    name: str
+    rate: float | None
+    notes: Sequence[str]
+
+    def read(self, wanted: bool) -> tuple[float, Image | None]: ...
+    def close(self) -> None: ...
+
+
+class LiveSource:
+    """The frames of a camera; when it is lost, it is connected again until it has been away for
+    `give_up` seconds.
+
+    Entering connects; where that fails it raises Absent, and iterating goes on trying. The log gets
+    one warning when the camera goes and one when its first new picture is there. Frames are
+    counted over all connections, and their times only increase.
+    """
+
+    live = True
+    skeleton: Skeleton | None = None
+    total: int | None = None
+
+    def __init__(
+        self,
+        name: str,
+        connect: Callable[[], Connection],
+        chosen: range,
+        *,
+        give_up: float = GIVE_UP,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = name
+        self.called: str | None = None  # in the log, where it is not the name
+        self.rate: float | None = None
+        self.notes: Sequence[str] = ()
+        self._connect = connect
+        self._chosen = chosen
+        self._give_up = give_up
+        self._clock = clock
+        self._connection: Connection | None = None
+        self._connected = 0.0
+        self._gone: float | None = None  # since when the camera is away
+        self._over = Event()
+        self._busy = Lock()
+
+    def __enter__(self) -> Self:
+        try:
+            self._connection = self._connect()
+        except SourceError as error:
+            self._gone = self._clock()
+            raise Absent(str(error)) from None
+        self._connected = self._clock()
+        self.name = self._connection.name
+        self.rate = self._connection.rate
+        self.notes = self._connection.notes
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        # A connection is never closed under a thread that waits in it, which would crash; that
+        # thread closes it as soon as it comes out.
+        if self._busy.acquire(blocking=False):
+            self._drop()
+            self._busy.release()
+
+    def stop(self) -> None:
+        """End the iteration soon; from any thread."""
+        self._over.set()
+
+    def __iter__(self) -> Iterator[Frame]:
+        if self._connection is None and self._gone is None:
+            raise RuntimeError("enter the source before iterating over it")
+        if self._connection is not None and self._clock() - self._connected > STALE:
+            self._drop()
+        index = tries = 0
+        last = -1.0  # the time of the frame before
+        gone = self._gone
+        back = "there" if gone is not None else "back"
+        while index <= self._chosen[-1] and not self._over.is_set():
+            try:
+                captured, image = self._read(index in self._chosen)
+            except SourceError as error:
+                if self._over.is_set():
+                    return
+                now = self._clock()
+                if gone is None:
+                    gone = now
+                    if self._give_up > 0:
+                        LOG.warning("%s is gone: %s Waiting for it.", self._known, error)
+                left = gone + self._give_up - now
+                if left <= 0:
+                    raise SourceError(self._farewell(index, str(error))) from error
+                self._over.wait(min(left, DELAYS[min(tries, len(DELAYS) - 1)]))
+                tries += 1
+                continue
+            if gone is not None:
+                LOG.warning("%s is %s after %.1f s.", self._known, back, self._clock() - gone)
+                gone, tries, back = None, 0, "back"
+            captured = last = max(captured, last + 1e-6)
+            if image is not None:
+                name = f"{self.name}_{index:012d}"
+                yield Frame(self.name, index, name, captured, captured, image)
+            index += 1
+
+    @property
+    def _known(self) -> str:
+        return self.called or self.name
+
+    def _read(self, wanted: bool) -> tuple[float, Image | None]:
+        """The next picture, over a new connection where the old one was lost."""
+        with self._busy:
+            try:
+                if self._connection is None:
+                    self._connection = self._connect()
+                return self._connection.read(wanted)
+            except SourceError:
+                self._drop()
+                raise
+            finally:
+                if self._over.is_set():
+                    self._drop()
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _farewell(self, frames: int, why: str) -> str:
+        if frames == 0 and self._gone is not None:
+            waited = f" in {self._give_up:g} s" if self._give_up > 0 else ""
+            return f"{self._known} did not come{waited}: {why}"
+        count = "1 frame" if frames == 1 else f"{frames} frames"
+        waited = f" and did not come back in {self._give_up:g} s" if self._give_up > 0 else ""
+        return f"{self._known} was lost after {count}{waited}: {why}"

@@ -1,0 +1,136 @@
+"""Sources and the cameras of a rig file: which is which, how large, how far apart in time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from calibration.files.rig_toml import read_offsets, read_rig
+from calibration.geometry.camera import Rig
+from calibration.geometry.errors import CalibrationError
+from realtime.settings.all import Settings
+from realtime.sources import open_sources, shifted
+from realtime.types.errors import SettingsError
+from realtime.types.frames import Source
+
+LOG = logging.getLogger(__name__)
+APART = 0.01  # metres between two cameras below which they have no depth in common
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """A rig whose cameras are in the order of the sources.
+
+    offsets: seconds to add to the times of some sources, by their names.
+    """
+
+    rig: Rig
+    offsets: Mapping[str, float]
+
+
+def open_fitting(settings: Settings) -> tuple[list[Source], Rig | None]:
+    """The sources, to be entered, with their times shifted; their cameras where there is a rig."""
+    wanted, path = settings.sources, settings.outputs.rig
+    sources = open_sources(wanted)
+    names = [source.name for source in sources]
+    offsets, rig = wanted.shifts(), None
+    if path is not None:
+        fitted = open_rig(path, names, wanted.source, announce=not settings.outputs.quiet)
+        rig = fitted.rig
+        if sources[0].skeleton is not None and wanted.camera_size is None:
+            sources = open_sources(wanted, sizes=[camera.size for camera in rig.cameras])
+        if not sources[0].live:
+            offsets = {**fitted.offsets, **offsets}
+    if offsets and sources[0].live:
+        raise SettingsError("--offsets is for files; cameras are paired by the time of capture.")
+    if missing := [name for name in offsets if name not in names]:
+        raise SettingsError(
+            f"--offsets names {', '.join(missing)}, but the sources are {', '.join(names)}."
+        )
+    return shifted(sources, offsets), rig
+
+
+def open_rig(
+    path: Path, names: Sequence[str], given: Sequence[str] = (), *, announce: bool = False
+) -> Fitted:
+    """The cameras of a rig file in the order of the sources; announce: say which is which.
+
+    By names where each source has its camera, else by order. given: the sources as the user wrote
+    them. SettingsError where they do not fit.
+    """
+    try:
+        rig = read_rig(path)
+        known_offsets = read_offsets(path)
+    except CalibrationError as error:
+        raise SettingsError(f"--rig: {error}") from error
+    if len(names) < 2:
+        raise SettingsError("--rig needs at least two sources, one for each camera.")
+    _check_twice(given)
+    known = {camera.name: camera for camera in rig.cameras}
+    if set(names) <= known.keys():
+        chosen = tuple(known[name] for name in names)
+    elif len(names) == len(rig):
+        chosen = rig.cameras
+        for name, camera in zip(names, chosen, strict=True):
+            if name in known and name != camera.name:
+                raise SettingsError(
+                    f"--rig {path.name} has a camera {name}, but by order source {name} would be "
+                    f"its camera {camera.name}: give all sources the names of their cameras, "
+                    "or none."
+                )
+    else:
+        raise SettingsError(
+            f"--rig {path.name} has the cameras {', '.join(known)}, the sources are "
+            f"{', '.join(names)}: give them the same names, or a source for each camera in order."
+        )
+    pairs = ", ".join(f"{n} = {c.name}" for n, c in zip(names, chosen, strict=True))
+    if announce:
+        sys.stderr.write(f"posestream: sources and the cameras of {path.name}: {pairs}\n")
+    fitted = Rig(chosen)
+    _check_places(fitted, path.name)
+    offsets = {
+        name: known_offsets[camera.name]
+        for name, camera in zip(names, chosen, strict=True)
+        if camera.name in known_offsets
+    }
+    return Fitted(fitted, offsets)
+
+
+def _check_twice(given: Sequence[str]) -> None:
+    """The same picture twice gives people at places that mean nothing."""
+    seen: dict[str, str] = {}
+    for source in given:
+        where = os.path.expanduser(source)
+        key = os.path.realpath(where) if os.path.exists(where) else source
+        if key in seen:
+            both = source if seen[key] == source else f"{seen[key]} and {source}"
+            raise SettingsError(
+                f"--rig needs a source of its own for each camera, but {both} is the same twice."
+            )
+        seen[key] = source
+
+
+def _check_places(rig: Rig, name: str) -> None:
+    close = [
+        (one, other)
+        for one, other in combinations(range(len(rig)), 2)
+        if np.linalg.norm(rig.centres[one] - rig.centres[other]) < APART
+    ]
+    if len(close) == len(rig) * (len(rig) - 1) // 2:
+        raise SettingsError(
+            f"--rig {name}: all of its cameras stand in one place, so nothing has a depth; "
+            "calibrate where they stand (python -m calibration extrinsics)."
+        )
+    for one, other in close:
+        LOG.warning(
+            "The cameras %s and %s of %s stand in one place: what only these two see has no "
+            "depth. If they are two cameras, calibrate them again.",
+            *(rig.cameras[one].name, rig.cameras[other].name, name),
+        )

@@ -1,0 +1,40 @@
+"""From the poses of a camera's frames to its people: identities, calm, no more than asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engines.types.poses import Poses
+from engines.types.skeleton import Skeleton
+from realtime.settings.all import TrackSettings
+from realtime.tracking.one_euro import OneEuro
+from realtime.tracking.tracker import PoseTracker
+from realtime.types.frames import Frame
+from realtime.types.results import Tracks
+
+
+class People:
+    """The people of one camera.
+
+    max_people: how many of them to give on; those with the oldest ids.
+    """
+
+    def __init__(
+        self, skeleton: Skeleton, settings: TrackSettings, max_people: int | None = None
+    ) -> None:
+        self._skeleton = skeleton
+        self._tracker = PoseTracker(skeleton) if settings.track else None
+        self._smoother = OneEuro() if settings.smooth == "one-euro" else None
+        self._max_people = max_people
+
+    def meet(self, frame: Frame, poses: Poses | None) -> Tracks:
+        """The people of the next frame; poses None = the network did not look at this one."""
+        if self._tracker is not None:
+            tracks = self._tracker.update(frame, poses)
+        else:
+            tracks = Tracks.untracked(poses if poses is not None else Poses.nobody(self._skeleton))
+        if self._max_people is not None and len(tracks) > self._max_people:
+            tracks = tracks.some(np.arange(self._max_people))
+        if self._smoother is not None:
+            tracks = self._smoother.smooth(tracks, frame.time)
+        return tracks

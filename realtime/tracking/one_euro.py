@@ -1,0 +1,77 @@
+"""Keypoints without tremble: the 1 Euro filter (Casiez et al., CHI'12), without any delay.
+
+Speeds are in sides of a person's area a second, so that one setting fits people near and far.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.types.poses import Floats
+from realtime.types.oks import areas
+from realtime.types.results import Tracks
+
+REST = 1.2  # Hz: what is faster is tremble while a keypoint rests
+SPEED = 5.0  # by how many Hz more passes for each side a second
+SPEED_CUTOFF = 1.0  # Hz, of the speed itself
+GAP = 0.5  # seconds after which a keypoint that comes back begins anew
+USUAL = 1 / 30  # seconds between frames whose times stand or run back
+
+
+class OneEuro:
+    """Smooths the keypoints of people with an id, frame by frame."""
+
+    def __init__(self) -> None:
+        self._time: float | None = None
+        self._ids = np.zeros(0, np.int64)
+        self._xy = self._speed = np.zeros((0, 0, 2), np.float32)
+        self._age = np.zeros((0, 0))
+
+    def smooth(self, tracks: Tracks, time: float) -> Tracks:
+        """The people of a frame at `time` seconds with calmer keypoints."""
+        seconds = USUAL if self._time is None else time - self._time
+        seconds = seconds if 0 < seconds < np.inf else USUAL
+        self._time = time
+        raw = tracks.poses.xy
+        last, speed, age = self._remembered(tracks.id, raw.shape)
+        age = age + seconds
+        found = ~np.isnan(raw[..., 0])
+        going = found & (age <= GAP) & ~np.isnan(last[..., 0])
+        side = np.sqrt(areas(raw))[:, None]
+        past = np.where(going, age, seconds)[..., None]
+        with np.errstate(invalid="ignore"):
+            now = (raw - last) / past
+            rate = _rate(np.full(past.shape, SPEED_CUTOFF), past)
+            speed = np.where(going[..., None], speed + rate * (now - speed), 0)
+            cutoff = REST + SPEED * np.linalg.norm(speed, axis=-1) / side
+            calm = last + _rate(cutoff[..., None], past) * (raw - last)
+        xy = np.where(going[..., None], calm, raw).astype(np.float32)
+        mine = tracks.id >= 0
+        self._ids = tracks.id[mine]
+        # What is not found now keeps its place in mind until the gap is too long.
+        self._xy = np.where(found[..., None], xy, last)[mine]
+        self._speed = speed[mine].astype(np.float32)
+        self._age = np.where(found, 0, age)[mine]
+        poses = replace(tracks.poses, xy=np.where(mine[:, None, None], xy, raw))
+        return replace(tracks, poses=poses)
+
+    def _remembered(
+        self, ids: NDArray[np.int64], shape: tuple[int, ...]
+    ) -> tuple[Floats, Floats, NDArray[np.float64]]:
+        """Last places, speeds and their ages of these people."""
+        last = np.full(shape, np.nan, np.float32)
+        speed, age = np.zeros(shape, np.float32), np.full(shape[:2], np.inf)
+        _, here, there = np.intersect1d(ids, self._ids, return_indices=True)
+        if len(here):
+            last[here], speed[here] = self._xy[there], self._speed[there]
+            age[here] = self._age[there]
+        return last, speed, age
+
+
+def _rate(cutoff: NDArray[np.floating], seconds: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The share of a new value that a low-pass filter lets in after so many seconds."""
+    rate: NDArray[np.floating] = 1 / (1 + 1 / (2 * np.pi * cutoff * seconds))
+    return rate

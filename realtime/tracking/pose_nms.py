@@ -1,0 +1,66 @@
+"""One person found twice: parametric pose NMS (RMPE, ICCV'17, section 3.3)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.types.poses import Floats, Poses
+from realtime.types.oks import areas
+
+CONFIDENT = 0.3  # sigma 1: the score at which a keypoint has most of its say
+REACH = 0.1  # sides of the person's area within which keypoints are the same one
+NEAR = 0.05  # sigma 2, in the same unit
+WEIGHT = 1.0  # lambda, of distance against agreement of scores
+SAME = 0.6  # eta: share of what the weaker pose could reach at most
+NOTHING = 1e-3  # share that a keypoint may have there and still count as lying elsewhere
+
+
+def without_duplicates(poses: Poses) -> Poses:
+    """Poses of a frame; of two that show one person the better one, filled up from the other.
+
+    Of somebody seen from behind a network may find pieces of the front as well, so a keypoint may
+    lie upon its other side, here or there; with such a one nothing is filled up.
+    """
+    if len(poses) < 2:
+        return poses
+    mirror = np.array(poses.skeleton.mirror)
+    direct = _agreement(poses, np.arange(len(mirror)))
+    crossed = _agreement(poses, mirror)[..., mirror]  # by the keypoints of the other pose as well
+    twins = np.maximum(direct, crossed).sum(axis=-1) > SAME
+    np.fill_diagonal(twins, False)
+    if not twins.any():
+        return poses
+    order = np.argsort(-poses.score.sum(axis=1), kind="stable")
+    xy, score = poses.xy.copy(), poses.score.copy()
+    kept = np.ones(len(poses), bool)
+    for rank, best in enumerate(order.tolist()):
+        if not kept[best]:
+            continue
+        for other in order[rank + 1 :].tolist():
+            if kept[other] and twins[best, other]:
+                kept[other] = False
+                gap = np.isnan(xy[best, :, 0]) & (crossed[best, other] < NOTHING)
+                xy[best, gap], score[best, gap] = xy[other, gap], score[other, gap]
+    return Poses(poses.skeleton, xy[kept], score[kept], poses.person_score[kept])
+
+
+def _agreement(poses: Poses, way: NDArray[np.int_]) -> Floats:
+    """(P, P, K) what each keypoint adds to how alike two poses are, 0..1 in all.
+
+    Soft matching of scores within a box, plus closeness, as in equations 8-10, in shares of what
+    the pose with less evidence could reach, so that a fragment is a duplicate. way: the keypoints
+    of the other pose, in the order in which they are compared.
+    """
+    side = np.sqrt(areas(poses.xy))
+    unit = np.maximum(side[:, None], side[None])[..., None]
+    apart = np.abs(poses.xy[:, None] - poses.xy[None, :, way]) / unit[..., None]
+    within: NDArray[np.bool_] = (apart <= REACH).all(axis=-1)  # False for NaN
+    say = np.tanh(poses.score / CONFIDENT)
+    scores = np.where(within, say[:, None] * say[None, :, way], 0)
+    distance = np.nan_to_num((apart**2).sum(axis=-1), nan=np.inf)
+    near = np.exp(-distance / (2 * NEAR**2))
+    most = (say**2).sum(axis=1) + WEIGHT * poses.found.sum(axis=1)
+    least = np.maximum(np.minimum(most[:, None], most[None]), 1e-6)
+    agreement: Floats = (scores + WEIGHT * near) / least[..., None]
+    return agreement

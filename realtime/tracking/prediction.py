@@ -1,0 +1,125 @@
+"""Where people should be now: optical flow, and their own motion where it leads nowhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.types.poses import Floats
+from realtime.tracking.optical_flow import Motion
+from realtime.tracking.track_table import Living
+
+FEWEST = 3  # keypoints that flow must find again to speak for a person,
+SHARE = 0.3  # and share of those that it could find,
+MOST = 0.5  # and against the person's own motion: fewer may have gone along with who passes by
+LIMB = 0.35  # most a keypoint may move against its person, in sides of the person's area,
+STRAY = 0.03, 0.3  # and one that was not found: sides of the area, and shares of the usual step
+BRIEF = 0.3  # seconds for which flow is asked about it
+STEADY = 0.4  # seconds that a velocity is averaged over
+FASTEST = 12.0  # sides of the area a second; what is faster is no person's motion
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """(N, K, 2) positions, (N, K) whether flow found them, (N,) whether it found the person.
+
+    blind: there was nothing for flow to see.
+    """
+
+    xy: Floats
+    sure: NDArray[np.bool_]
+    follows: NDArray[np.bool_]
+    blind: bool = False
+
+
+def predict(people: Living, motion: Motion | None, now: float, seconds: float) -> Prediction:
+    """Where everybody is `now`, `seconds` after the last frame.
+
+    motion: what flow made of `people.xy`; None = there was nothing to see. What the network did
+    not find when it looked last may be hidden, and flow then follows what hides it: it has to
+    agree with the person's own motion, and is asked for a moment only.
+    """
+    step = people.velocity * np.float32(seconds)
+    if motion is None:
+        nothing, nobody = np.zeros(people.held.shape, bool), np.zeros(len(people), bool)
+        return Prediction(people.xy + step[:, None], nothing, nobody, blind=True)
+    step = step + motion.camera
+    shift = motion.xy - people.xy
+    side = np.sqrt(people.area)
+    doubtful = people.missing[:, None] | (people.seen < people.last[:, None])
+    stray = STRAY[0] * side + STRAY[1] * np.linalg.norm(people.velocity, axis=1) * seconds
+    with np.errstate(invalid="ignore"):
+        agrees = np.linalg.norm(shift - step[:, None], axis=-1) <= stray[:, None]
+    if doubtful.any():
+        likely = motion.sure & agrees & ~_behind(people, doubtful) & (now - people.seen <= BRIEF)
+        people.held &= ~doubtful | likely
+    sure = motion.sure & people.held
+    most = sure.sum(axis=1) >= MOST * people.held.sum(axis=1)
+    sure &= most[:, None] | agrees
+    # Those that were found speak for the body, where there are enough of them.
+    first = sure & ~doubtful
+    body = np.where(
+        (first.sum(axis=1) >= FEWEST)[:, None], _median(shift, first), _median(shift, sure)
+    )
+    count = sure.sum(axis=1)
+    follows = (count >= FEWEST) & (count >= SHARE * people.held.sum(axis=1))
+    body = np.where(follows[:, None], body, step)
+    with np.errstate(invalid="ignore"):
+        apart = np.linalg.norm(shift - body[:, None], axis=-1) <= LIMB * side[:, None]
+    sure &= apart & follows[:, None]
+    moved = people.xy + np.where(sure[..., None], shift, body[:, None])
+    return Prediction(moved, sure, follows)
+
+
+def speed_up(
+    people: Living,
+    which: NDArray[np.int_],
+    before: Floats,
+    now: Floats,
+    camera: Floats,
+    seconds: float,
+) -> None:
+    """Draw the velocities of some towards what they did: (M, K, 2) before and now."""
+    shift = now - before
+    both = ~np.isnan(shift[..., 0])
+    usable = both.sum(axis=1) >= FEWEST
+    velocity = (_median(shift, both) - camera) / max(seconds, 1e-3)
+    side = np.sqrt(people.area[which])
+    speed = np.linalg.norm(velocity, axis=1)
+    velocity *= np.minimum(1, FASTEST * side / np.maximum(speed, 1e-6))[:, None]
+    # The first steps count for more: nothing is known before them.
+    age = people.last[which] - people.born[which]
+    rate = 1 - np.exp(-seconds / np.clip(age, seconds, STEADY))
+    drawn = people.velocity[which] + rate[:, None] * (velocity - people.velocity[which])
+    people.velocity[which] = np.where(usable[:, None], drawn, people.velocity[which])
+
+
+def _behind(people: Living, which: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(N, K) whether a keypoint, of `which`, lies within the middle of somebody who is seen."""
+    behind = np.zeros(people.held.shape, bool)
+    seen = np.flatnonzero(~people.missing)
+    if not len(seen):
+        return behind
+    # Most keypoints lie between these shares of each axis: those of the trunk. NaN sorts last.
+    ordered = np.sort(people.xy[seen], axis=1)
+    last = (~np.isnan(ordered[..., 0])).sum(axis=1) - 1
+    rows = np.arange(len(seen))
+    low, high = (ordered[rows, np.intp(share * last)] for share in (0.2, 0.8))
+    who, keypoint = np.nonzero(which & ~np.isnan(people.xy[..., 0]))
+    x, y = people.xy[who, keypoint].T[:, :, None]
+    within = (x >= low[:, 0]) & (x <= high[:, 0]) & (y >= low[:, 1]) & (y <= high[:, 1])
+    within &= who[:, None] != seen  # nobody hides themselves
+    behind[who, keypoint] = within.any(axis=1)
+    return behind
+
+
+def _median(shift: Floats, which: NDArray[np.bool_]) -> Floats:
+    """(N, K, 2) -> (N, 2) median over the keypoints of which; 0 where there are none."""
+    ordered = np.sort(np.where(which[..., None], shift, np.inf), axis=1)
+    count = which.sum(axis=1)
+    rows = np.arange(len(shift))
+    middle = ordered[rows, np.maximum(count - 1, 0) // 2] + ordered[rows, count // 2 * (count > 0)]
+    median: Floats = np.where(count[:, None] > 0, middle / 2, 0).astype(np.float32)
+    return median

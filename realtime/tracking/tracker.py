@@ -1,0 +1,332 @@
+"""Identities that stay: from the poses of single frames to people over time.
+
+Flow-propagated poses matched by OKS: Simple Baselines (Xiao et al., ECCV'18, section 3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.types.poses import Floats, Image, Poses
+from engines.types.skeleton import Skeleton
+from realtime.tracking.appearance import Clothing, blend, bones
+from realtime.tracking.left_right import Flips
+from realtime.tracking.matching import Cue, Found, Indices, clear, match
+from realtime.tracking.optical_flow import Flow, Motion
+from realtime.tracking.pose_nms import without_duplicates
+from realtime.tracking.prediction import Prediction, predict, speed_up
+from realtime.tracking.track_table import NOBODY, Living
+from realtime.types.frames import Frame
+from realtime.types.oks import areas, oks_both_ways
+from realtime.types.results import Tracks
+
+STRONG = 0.12  # least score, over all keypoints of the skeleton, of a confident pose,
+PARTS = 0.25  # and least share of the keypoints that it has
+TWIN = 0.5  # least OKS at which a new person is one who is there already
+CONFIRM = 0.1  # seconds for which somebody must be seen,
+SIGHTINGS_WITHIN = 0.2  # with no longer gap, to be confirmed
+LOST = 3.0  # seconds after which somebody who is missing has gone
+BLINK = 0.1  # seconds for which what is missing is carried on without flow's word,
+FILL = 0.3  # and for which somebody is carried on with it
+STALE = 0.5  # seconds after which a keypoint that is not seen is unknown
+USUAL = 1 / 30  # seconds between frames until the first step is known
+LONGEST = 1.0  # seconds between frames beyond which nobody can be followed by their motion
+LOOKS = 0.5  # seconds that colours and lengths are averaged over
+SAME_SHAPE = 0.02  # relative difference of aspect ratios of one picture in two sizes
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerSettings:
+    """Which cues a tracker uses; all of them unless to compare."""
+
+    cue: Cue = "oks"
+    flow: bool = True
+    colours: bool = True
+    bones: bool = True
+    fill: float = FILL
+
+
+class PoseTracker:
+    """Follows the people of one camera.
+
+    All times are seconds of its own clock, which takes the frames' but never stands or runs
+    back: neither does it for files played again nor for cameras that repeat a timestamp.
+    """
+
+    def __init__(self, skeleton: Skeleton, settings: TrackerSettings | None = None) -> None:
+        self._skeleton = skeleton
+        self._settings = settings or TrackerSettings()
+        self._flow = Flow()
+        self._flips = Flips(skeleton)
+        self._clothing = Clothing(skeleton)
+        self._next = 1
+        self._now = 0.0
+        self._time: float | None = None
+        self._step = USUAL
+        self._size: tuple[int, int] | None = None
+        self._anew = True
+        nobody, nothing = Poses.nobody(skeleton), np.zeros((1, 1, 3), np.uint8)
+        self._people = self._fresh(nobody, self._describe(nothing, nobody), np.zeros(0, int))
+
+    def update(self, frame: Frame, poses: Poses | None) -> Tracks:
+        """The people of the next frame; poses None = nobody looked for them in this one."""
+        seconds = self._pass_time(frame.time)
+        cut = self._flow.see(frame.image) if self._settings.flow else False
+        cut |= not self._fit_size(frame.size)
+        people = self._people
+        motion = self._flow.follow(people.xy) if self._settings.flow else None
+        if cut or seconds > LOST or (motion is not None and motion.lost):
+            people.keep(np.zeros(len(people), bool))
+            self._anew, motion = True, None
+        expected = predict(people, motion, self._now, seconds)
+        before, people.xy = people.xy, expected.xy
+        if poses is None:
+            return self._carry(before, expected, motion, seconds)
+        return self._meet(frame, without_duplicates(poses), before, expected, motion, seconds)
+
+    def _pass_time(self, time: float) -> float:
+        """Seconds since the frame before; as usual where the frame's time stands or jumps back."""
+        if self._time is None:
+            self._time = time
+            return 0.0
+        seconds = time - self._time
+        self._time = time
+        if not 0 < seconds < np.inf:
+            seconds = self._step
+        elif seconds < LONGEST:
+            self._step = seconds
+        self._now += seconds
+        return seconds
+
+    def _fit_size(self, size: tuple[int, int]) -> bool:
+        """Whether the picture shows the same as before; people are scaled with it."""
+        last, self._size = self._size, size
+        if last is None or last == size:
+            return True
+        scale = np.array([size[0] / last[0], size[1] / last[1]], np.float32)
+        if abs(scale[0] / scale[1] - 1) > SAME_SHAPE:
+            return False
+        people = self._people
+        people.xy = (people.xy + 0.5) * scale - 0.5
+        people.velocity = people.velocity * scale
+        people.area = people.area * scale.prod()
+        people.bones = people.bones + np.log(scale.mean())
+        return True
+
+    def _carry(
+        self, before: Floats, expected: Prediction, motion: Motion | None, seconds: float
+    ) -> Tracks:
+        """Everybody a frame further without having been looked for."""
+        people = self._people
+        followed = np.flatnonzero(expected.follows & ~people.missing)
+        if motion is not None and len(followed) and seconds > 0:
+            seen = expected.sure[followed][..., None]
+            now = np.where(seen, expected.xy[followed], np.nan)
+            speed_up(people, followed, before[followed], now, motion.camera, seconds)
+        shown = (people.id != NOBODY) & self._presentable(expected)
+        return self._tracks(shown)
+
+    def _meet(
+        self,
+        frame: Frame,
+        poses: Poses,
+        before: Floats,
+        expected: Prediction,
+        motion: Motion | None,
+        seconds: float,
+    ) -> Tracks:
+        """Everybody meets the poses of the frame."""
+        people, now = self._people, self._now
+        found = self._describe(frame.image, poses)
+        rows, columns = match(people, people.xy, found, now, self._skeleton, self._settings.cue)
+        poses = self._repair(poses, rows, columns, now)
+        people.missing[:] = True
+        if len(rows):
+            camera = np.zeros(2, np.float32) if motion is None else motion.camera
+            self._see(poses, found, rows, columns, before, camera, seconds)
+        left = np.ones(len(poses), bool)
+        left[columns] = False
+        fresh = self._newcomers(poses, found, left)
+        row_of = np.full(len(poses), -1)
+        row_of[columns] = rows
+        row_of[fresh] = len(people) + np.arange(len(fresh))
+        people.add(self._fresh(poses, found, fresh))
+        self._confirm(fresh, len(poses))
+        shown = np.zeros(len(people), bool)
+        shown[row_of[row_of >= 0]] = True
+        older = len(people) - len(fresh)
+        carried = (people.id != NOBODY) & people.missing
+        carried[:older] &= self._presentable(expected)
+        shown |= carried & ~self._covered(carried, shown)
+        tracks = self._tracks(shown, poses.some(np.flatnonzero(row_of < 0)))
+        self._forget()
+        return tracks
+
+    def _describe(self, image: Image, poses: Poses) -> Found:
+        parts = len(self._skeleton.keypoints)
+        strong = (poses.score.sum(axis=1) >= STRONG * parts) & (
+            poses.found.sum(axis=1) >= PARTS * parts
+        )
+        colours = self._clothing.look(image, poses.xy)
+        lengths = bones(poses.xy, self._skeleton)
+        if not self._settings.colours:
+            colours = np.full_like(colours, np.nan)
+        if not self._settings.bones:
+            lengths = np.full_like(lengths, np.nan)
+        return Found(poses.xy, areas(poses.xy), lengths, colours, strong, clear(poses.xy))
+
+    def _repair(self, poses: Poses, rows: Indices, columns: Indices, now: float) -> Poses:
+        people = self._people
+        if not len(rows):
+            return poses
+        xy, score = poses.xy.copy(), poses.score.copy()
+        xy[columns], score[columns], people.flipped[rows] = self._flips.repair(
+            people.xy[rows],
+            xy[columns],
+            score[columns],
+            people.area[rows],
+            people.flipped[rows],
+            now,
+        )
+        return Poses(poses.skeleton, xy, score, poses.person_score)
+
+    def _see(
+        self,
+        poses: Poses,
+        found: Found,
+        rows: Indices,
+        columns: Indices,
+        before: Floats,
+        camera: Floats,
+        seconds: float,
+    ) -> None:
+        """People (rows) are where poses (columns) say."""
+        people, now = self._people, self._now
+        xy, score = poses.xy[columns], poses.score[columns]
+        here = ~np.isnan(xy[..., 0])
+        away = now - people.last[rows]
+        just = away <= seconds * 1.5
+        if seconds > 0:
+            some = rows[just]
+            filled = people.seen[some] < people.last[some, None]
+            past = np.where(filled[..., None], np.nan, before[some])
+            speed_up(people, some, past, xy[just], camera, seconds)
+        people.held[rows] = here | (people.held[rows] & (now - people.seen[rows] < STALE))
+        people.seen[rows] = np.where(here, now, people.seen[rows])
+        people.xy[rows] = np.where(here[..., None], xy, people.xy[rows])
+        people.score[rows] = np.where(here, score, people.score[rows])
+        stale = now - people.seen[rows] > STALE
+        people.xy[rows] = np.where(stale[..., None], np.nan, people.xy[rows])
+        people.score[rows] = np.where(stale, 0, people.score[rows])
+        people.last[rows] = now
+        people.missing[rows] = False
+        people.person_score[rows] = poses.person_score[columns]
+        rate = 1 - np.exp(-max(seconds, 1e-3) / LOOKS)
+        people.area[rows] = blend(people.area[rows], areas(people.xy[rows]), rate)
+        people.bones[rows] = blend(people.bones[rows], found.bones[columns], rate)
+        # Next to nothing is learned of the colours of two who stand before each other.
+        learn = rate * found.clear[columns] * here.mean(axis=1)
+        people.colours[rows] = blend(
+            people.colours[rows], found.colours[columns], learn[:, None, None]
+        )
+
+    def _newcomers(self, poses: Poses, found: Found, left: NDArray[np.bool_]) -> Indices:
+        """Indices of confident poses that are somebody new, not somebody who is there twice."""
+        fresh, there = np.flatnonzero(left & found.strong), np.flatnonzero(~left)
+        area = np.minimum(found.area[fresh][:, None], found.area[there][None])
+        return fresh[~self._upon(poses.xy[fresh], poses.xy[there], area, 3)]
+
+    def _confirm(self, fresh: Indices, count: int) -> None:
+        """Ids for those who were seen for long enough; at once where everything begins anew."""
+        people = self._people
+        tentative = people.id == NOBODY
+        ready = tentative & ~people.missing & (self._now - people.born >= CONFIRM - 1e-6)
+        if self._anew and count:
+            ready |= tentative
+            self._anew = False
+        rows = np.flatnonzero(ready)
+        people.id[rows] = self._next + np.arange(len(rows))
+        self._next += len(rows)
+
+    def _presentable(self, expected: Prediction) -> NDArray[np.bool_]:
+        """(N,) whether somebody who is not seen may be shown where they should be."""
+        people = self._people
+        older = people.missing[: len(expected.follows)]
+        last = people.last[: len(expected.follows)]
+        away = self._now - last
+        still = (away <= self._settings.fill + 1e-6) & self._within()[: len(last)]
+        return still & (expected.follows | ~older | expected.blind | (away <= BLINK + 1e-6))
+
+    def _within(self) -> NDArray[np.bool_]:
+        """(N,) whether half of somebody's keypoints or more lie in the picture."""
+        xy = self._people.xy
+        inside = np.all((xy >= 0) & (xy <= np.subtract(self._size or (0, 0), 1)), axis=-1)
+        known = ~np.isnan(xy[..., 0])
+        return np.asarray(2 * inside.sum(axis=1) >= known.sum(axis=1), bool)
+
+    def _covered(self, carried: NDArray[np.bool_], shown: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(N,) whether somebody carried on lies upon somebody seen: one body is shown once."""
+        people = self._people
+        one, other = np.flatnonzero(carried), np.flatnonzero(shown)
+        covered = np.zeros(len(people), bool)
+        area = people.area[one][:, None]
+        covered[one] = self._upon(people.xy[one], people.xy[other], area, 1)
+        return covered
+
+    def _upon(self, xy: Floats, others: Floats, area: Floats, least: int) -> NDArray[np.bool_]:
+        """(N,) whether poses lie upon one of the others, least keypoints or more in common."""
+        upon = np.zeros(len(xy), bool)
+        if len(xy) and len(others):
+            for alike, common in oks_both_ways(xy, others, area, self._skeleton):
+                upon |= ((alike > TWIN) & (common >= least)).any(axis=1)
+        return upon
+
+    def _tracks(self, shown: NDArray[np.bool_], others: Poses | None = None) -> Tracks:
+        """Those who are shown, eldest first; then tentative people, and poses of nobody."""
+        people = self._people
+        rows = np.flatnonzero(shown)
+        # As an unsigned number -1 comes last.
+        rows = rows[np.argsort(people.id[rows].astype(np.uint64), kind="stable")]
+        xy, score = people.xy[rows].astype(np.float32), people.score[rows].astype(np.float32)
+        seen = people.seen[rows] >= self._now
+        away = self._now - people.seen[rows]
+        keep = seen | (away <= BLINK + 1e-6) | (people.held[rows] & (away <= STALE))
+        keep &= ~np.isnan(xy[..., 0])
+        xy = np.where(keep[..., None], xy, np.float32(np.nan))
+        score = np.where(keep, score, np.float32(0))
+        poses = Poses(self._skeleton, xy, score, people.person_score[rows])
+        speed = np.linalg.norm(people.velocity[rows], axis=1).astype(np.float32)
+        speed[people.last[rows] == people.born[rows]] = np.nan
+        tracks = Tracks(people.id[rows], poses, keep & ~seen, speed)
+        return tracks if others is None or not len(others) else _joined(tracks, others)
+
+    def _forget(self) -> None:
+        """Those who are gone; tentative people as soon as they are missing for a moment."""
+        people = self._people
+        away = self._now - people.last
+        patience = np.where(people.id == NOBODY, max(SIGHTINGS_WITHIN, 2.5 * self._step), LOST)
+        people.keep(away <= patience)
+
+    def _fresh(self, poses: Poses, found: Found, rows: Indices) -> Living:
+        area, lengths, colours = found.area[rows], found.bones[rows], found.colours[rows]
+        sides = len(self._flips)
+        return Living.fresh(poses.some(rows), self._now, area, lengths, colours, sides)
+
+
+def _joined(tracks: Tracks, others: Poses) -> Tracks:
+    """The tracks, and poses of nobody in particular after them."""
+    plain = Tracks.untracked(others)
+    one = tracks.poses
+    poses = Poses(
+        others.skeleton,
+        np.concatenate([one.xy, others.xy]),
+        np.concatenate([one.score, others.score]),
+        np.concatenate([one.person_score, others.person_score]),
+    )
+    ids = np.concatenate([tracks.id, plain.id])
+    unknown = np.full(len(others), np.nan, np.float32)
+    speed = None if tracks.speed is None else np.concatenate([tracks.speed, unknown])
+    return Tracks(ids, poses, np.concatenate([tracks.filled, plain.filled]), speed)

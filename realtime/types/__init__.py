@@ -1,0 +1,1 @@
+"""Frames, results and errors: what every room speaks of."""

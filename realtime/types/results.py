@@ -1,0 +1,125 @@
+"""People over time, and the result of an instant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.types.poses import Candidates, Floats, Maps, Poses, check_shape
+from engines.types.skeleton import Skeleton
+from realtime.types.frames import Frame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tracks:
+    """The people of one frame with their identities.
+
+    id: (P,) int64, -1 = untracked. filled: (P, K) keypoints carried over rather than seen.
+    speed: (P,) pixels a second against the background, NaN = unknown; None = of nobody.
+    """
+
+    id: NDArray[np.int64]
+    poses: Poses
+    filled: NDArray[np.bool_]
+    speed: Floats | None = None
+
+    def __post_init__(self) -> None:
+        check_shape("Tracks", "id", self.id, len(self.poses))
+        check_shape("Tracks", "filled", self.filled, *self.poses.score.shape)
+        if self.speed is not None:
+            check_shape("Tracks", "speed", self.speed, len(self.poses))
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    @classmethod
+    def untracked(cls, poses: Poses) -> Tracks:
+        """Poses of a single frame: nobody has an identity."""
+        return cls(np.full(len(poses), -1, np.int64), poses, np.zeros(poses.score.shape, bool))
+
+    def some(self, which: NDArray[np.int_]) -> Self:
+        """The people in these rows."""
+        speed = None if self.speed is None else self.speed[which]
+        return replace(
+            self,
+            id=self.id[which],
+            poses=self.poses.some(which),
+            filled=self.filled[which],
+            speed=speed,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """What one camera saw.
+
+    candidates: what the network found before it was put together to people, None without one.
+    """
+
+    frame: Frame
+    tracks: Tracks
+    candidates: Candidates | None = None
+
+    @property
+    def maps(self) -> Maps | None:
+        """The network's maps, where somebody wanted to see them when it gave them."""
+        return self.candidates.maps if self.candidates else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Poses3D:
+    """The P people of one instant in space, by all cameras of a rig.
+
+    id: (P,) int64. xyz: (P, K, 3) metres in the rig's world, NaN = not known.
+    error: (P, K) root mean square distance from the views it rests on, pixels, NaN without any.
+    views: (P, K) how many views it rests on. filled: (P, K) carried over or guided by what came
+    before, as fewer than two views agree. detections: (P, V) each person's place among the people
+    of each view, -1 = not seen there. refined: whether there was time for all of the refinement.
+    ground: metres along the world's upward axis to the floor, None = not wanted.
+    """
+
+    skeleton: Skeleton
+    id: NDArray[np.int64]
+    xyz: Floats
+    error: Floats
+    views: NDArray[np.int64]
+    filled: NDArray[np.bool_]
+    detections: NDArray[np.int64]
+    refined: bool = True
+    ground: float | None = None
+
+    def __post_init__(self) -> None:
+        shape = len(self.id), len(self.skeleton.keypoints)
+        check_shape("Poses3D", "id", self.id, None)
+        check_shape("Poses3D", "xyz", self.xyz, *shape, 3)
+        for name in ("error", "views", "filled"):
+            check_shape("Poses3D", name, getattr(self, name), *shape)
+        check_shape("Poses3D", "detections", self.detections, len(self.id), None)
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """(P, K) whether a keypoint is known."""
+        return ~np.isnan(self.xyz[..., 0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """What all cameras saw at one instant.
+
+    time: seconds, of the first view. views: one a camera, None = that camera is out.
+    seconds: how long each stage took for it. dropped: frames left out so far to stay live.
+    poses3d: the people in space, None without a rig; their ids are those of the views' tracks.
+    """
+
+    time: float
+    views: tuple[View | None, ...]
+    seconds: Mapping[str, float]
+    dropped: int = 0
+    poses3d: Poses3D | None = None

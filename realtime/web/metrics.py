@@ -1,0 +1,131 @@
+"""What the page and Prometheus are told of a run."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from realtime.types.results import Result, View
+
+WINDOW = 2.0  # seconds over which the rate is taken
+SILENCE = 10.0  # seconds without a result after which something is wrong
+SMOOTH = 0.2  # share of the newest value in a smoothed one
+
+
+class Figures:
+    """Counts results, each with the moment it arrived (seconds on the monotonic clock)."""
+
+    def __init__(self, model: str, sources: Sequence[str]) -> None:
+        self._model = model
+        self._frames = dict.fromkeys(sources, 0)
+        self._latest: dict[str, View] = {}
+        self._arrivals: deque[float] = deque()
+        self._stages: dict[str, float] = {}
+        self._age = 0.0
+        self._dropped = 0
+
+    def add(self, result: Result, now: float) -> None:
+        """Count a result."""
+        first = not self._arrivals
+        self._arrivals.append(now)
+        while self._arrivals[0] < now - WINDOW and len(self._arrivals) > 2:
+            self._arrivals.popleft()
+        for view in filter(None, result.views):
+            camera = view.frame.camera
+            self._frames[camera] = self._frames.get(camera, 0) + 1
+            self._latest[camera] = view
+            age = now - view.frame.captured
+            self._age = age if first else self._age + SMOOTH * (age - self._age)
+        for stage, seconds in result.seconds.items():
+            before = self._stages.get(stage, seconds)
+            self._stages[stage] = before + SMOOTH * (seconds - before)
+        self._dropped = result.dropped
+
+    def rate(self, now: float) -> float:
+        """Results a second; 0 after a while without any."""
+        if len(self._arrivals) < 2 or self.silence(now) > WINDOW:
+            return 0.0
+        return (len(self._arrivals) - 1) / max(self._arrivals[-1] - self._arrivals[0], 1e-9)
+
+    def silence(self, now: float) -> float:
+        """Seconds since the last result, infinite before the first."""
+        return now - self._arrivals[-1] if self._arrivals else float("inf")
+
+    def health(self, now: float) -> str | None:
+        """What is wrong, None where results come."""
+        if not self._arrivals:
+            return "no result yet"
+        silence = self.silence(now)
+        return f"no result for {silence:.0f} s" if silence > SILENCE else None
+
+    def page(self, now: float) -> str:
+        """All that the page shows, as JSON; times in seconds."""
+        silence = self.silence(now)
+        return json.dumps(
+            {
+                "model": self._model,
+                "fps": self.rate(now),
+                "age": self._age,
+                "silence": silence if self._arrivals else None,
+                "dropped": self._dropped,
+                "stages": self._stages,
+                "sources": [self._source(name) for name in self._frames],
+            }
+        )
+
+    def metrics(self, now: float, clients: Mapping[str, int]) -> str:
+        """Prometheus' text format; clients: how many of each kind are connected."""
+        people = {name: len(view.tracks) for name, view in self._latest.items()}
+        lines = [
+            *_metric("frames_total", "counter", "Frames worked on.", "source", self._frames),
+            *_metric(
+                "dropped_total", "counter", "Frames left out to stay live.", "", {"": self._dropped}
+            ),
+            *_metric("people", "gauge", "People in the newest frame.", "source", people),
+            *_metric("fps", "gauge", "Results a second.", "", {"": self.rate(now)}),
+            *_metric(
+                "age_seconds", "gauge", "From a frame's capture to its result.", "", {"": self._age}
+            ),
+            *_metric(
+                "silence_seconds", "gauge", "Since the newest result.", "", {"": self.silence(now)}
+            ),
+            *_metric("stage_seconds", "gauge", "A stage's work on a frame.", "stage", self._stages),
+            *_metric("clients", "gauge", "Connected clients.", "kind", clients),
+        ]
+        return "".join(f"{line}\n" for line in lines)
+
+    def _source(self, name: str) -> dict[str, Any]:
+        view = self._latest.get(name)
+        people = []
+        if view is not None:
+            found = view.tracks.poses.found
+            for track, seen in zip(view.tracks.id.tolist(), found, strict=True):
+                people.append({"id": track, "keypoints": [int(seen.sum()), len(seen)]})
+        return {
+            "name": name,
+            "frames": self._frames[name],
+            "index": view.frame.index if view else None,
+            "time": view.frame.time if view else None,
+            "size": view.frame.size if view else None,
+            "people": people,
+        }
+
+
+def _metric(name: str, kind: str, about: str, label: str, values: Mapping[str, float]) -> list[str]:
+    """The lines of one metric; without a label it has one value."""
+    name = f"posestream_{name}"
+    lines = [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
+    for key, value in values.items():
+        tag = f'{{{label}="{_escaped(key)}"}}' if label else ""
+        lines.append(f"{name}{tag} {_number(value)}")
+    return lines
+
+
+def _number(value: float) -> str:
+    return "+Inf" if value == float("inf") else f"{value:.10g}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,87 @@
+"""People in space, and the cameras around them, as JSON for a page."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from calibration.files.corners_csv import Corners
+from calibration.geometry.camera import Rig
+from calibration.plots.viewpoint import grid_step, reach, sight, upwards, worst
+from engines.types.skeleton import Skeleton
+from realtime.types.results import Result
+
+
+def space_header(rig: Rig, skeleton: Skeleton) -> str:
+    """What comes first: the keypoints, which way is up, and each camera's place and sight."""
+    header = {
+        "skeleton": {
+            "name": skeleton.name,
+            "keypoints": list(skeleton.keypoints),
+            "limbs": [list(limb) for limb in skeleton.drawn],
+        },
+        **_cameras(rig),
+    }
+    return json.dumps(header, separators=(",", ":"))
+
+
+def space_line(result: Result) -> str:
+    """An instant's people; a keypoint is [x, y, z] in metres, null where it is not known."""
+    people = []
+    if (poses := result.poses3d) is not None:
+        for identity, xyz, filled in zip(poses.id, poses.xyz, poses.filled, strict=True):
+            points = [None if p[0] != p[0] else [round(x, 4) for x in p] for p in xyz.tolist()]
+            people.append({"id": int(identity), "xyz": points, "filled": np.flatnonzero(filled)})
+    ground = None if poses is None else poses.ground
+    line = {"time": round(result.time, 6), "ground": ground, "people": people}
+    return json.dumps(line, separators=(",", ":"), default=np.ndarray.tolist)
+
+
+def still_page(
+    rig: Rig,
+    corners: Corners | None = None,
+    pictures: Sequence[tuple[bytes, bytes] | None] = (),
+) -> str:
+    """The page of a rig alone, whole in itself; corners: of boards, coloured by residual. pictures:
+    two JPEGs for each camera, one to look at and one without distortion to hang before it.
+    """
+    step = grid_step(0.6 * reach(rig))
+    many = "1 camera" if len(rig) == 1 else f"{len(rig)} cameras"
+    scene: dict[str, Any] = {**_cameras(rig), "reach": round(reach(rig), 4), "step": step}
+    scene["about"] = f"{many}; a square of the ground is {step:.4g} m"
+    if corners is not None and len(corners):
+        share = (corners.error / worst(corners)).clip(0, 1)
+        scene["corners"] = np.column_stack([corners.xyz.round(4), share.round(3)]).tolist()
+        scene["about"] += (
+            f"; {len(corners)} board corners, green 0 px to red {worst(corners):.2f} px and more"
+        )
+    for camera, both in zip(scene["cameras"], pictures, strict=False):
+        if both is not None:
+            camera["picture"], camera["hung"] = (
+                f"data:image/jpeg;base64,{b64encode(one).decode()}" for one in both
+            )
+    # No name of a camera may end the element that holds it.
+    text = json.dumps(scene, separators=(",", ":")).replace("<", "\\u003c")
+    page = (files("realtime.web") / "space.html").read_text(encoding="utf-8")
+    return page.replace(
+        "<script>", f'<script type="application/json" id="still">{text}</script>\n<script>', 1
+    )
+
+
+def _cameras(rig: Rig) -> dict[str, Any]:
+    return {
+        "up": upwards(rig).tolist(),
+        "cameras": [
+            {
+                "name": camera.name,
+                "centre": camera.centre.round(4).tolist(),
+                "corners": sight(camera).round(4).tolist(),
+            }
+            for camera in rig.cameras
+        ],
+    }

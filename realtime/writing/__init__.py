@@ -1,0 +1,1 @@
+"""How text and whole files are written."""

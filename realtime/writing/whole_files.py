@@ -1,0 +1,100 @@
+"""What outputs in files share: checks before the first frame, and no half-written files."""
+
+from __future__ import annotations
+
+import glob
+import os
+import tempfile
+from io import FileIO
+from pathlib import Path
+
+from realtime.types.errors import OutputError
+
+
+def check_folder(folder: Path, option: str) -> None:
+    """Make the folder where it is missing; OutputError unless files can be made in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (FileExistsError, NotADirectoryError) as error:
+        raise OutputError(f"{option} {folder} is or goes through a file; name a folder.") from error
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            f"{option} {folder} cannot be written: {reason(error)}; choose another place."
+        ) from error
+
+
+def check_file(path: Path, option: str, sources: list[Path]) -> None:
+    """Make the file's folder where it is missing; OutputError unless the file can be written.
+
+    A file that is there stays as it is until the first frame comes.
+    """
+    # os.path, since pathlib raises OSError for a name that is too long.
+    if os.path.isdir(path):
+        raise OutputError(f"{option} {path} is a folder; name a file.")
+    check_folder(path.parent, option)
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            f"{option} {path} cannot be written: {reason(error)}; choose another name."
+        ) from error
+    if path.resolve() in sources:
+        raise OutputError(f"{option} {path} is the source itself; choose another name.")
+    if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
+        raise OutputError(f"{option} {path} cannot be written over; choose another name.")
+
+
+def source_files(source: str) -> list[Path]:
+    """The files behind a --source, which no output may overwrite."""
+    # Addresses come here too: longer than a file's name may be, which pathlib cannot bear.
+    if os.path.isdir(source):
+        found = list(Path(source).iterdir())
+    elif os.path.exists(source):
+        found = [Path(source)]
+    else:
+        found = [Path(name) for name in glob.glob(source)]
+    return [file.resolve() for file in found]
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file at once; where that fails nothing of it is left, and OutputError says why."""
+    # Ctrl-C may come between any two steps, also when the file is made and FileIO not yet returned.
+    begun, whole = True, False
+    try:
+        try:
+            file = FileIO(path, "w")
+        except OSError:
+            begun = False
+            raise
+        with file:
+            write_all(file.fileno(), data)
+        whole = True
+    except OSError as error:
+        raise broken(path, error) from error
+    finally:
+        if begun and not whole:
+            path.unlink(missing_ok=True)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """All of data, without a buffer, so that a full disk shows at once; OSError says why not."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def broken(path: Path, error: Exception) -> OutputError:
+    """The sentence for an output that failed on the way."""
+    return OutputError(
+        f"{path} cannot be written: {reason(error)}; what was written until then is kept."
+    )
+
+
+def reason(error: Exception) -> str:
+    """What the system says, in lower case: `no space left on device`."""
+    text = getattr(error, "strerror", None) or str(error)
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,312 @@
+"""A run's people at a constant rate, and the files made of them, read back by others."""
+
+from __future__ import annotations
+
+import logging
+import struct
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from calibration.geometry.distortion import Doubles
+from calibration.plots.viewpoint import upwards
+from realtime.mocap.c3d import c3d_files, check_ezc3d, metres_a_pixel
+from realtime.mocap.take import Recording
+from realtime.mocap.take_sink import TakeFile, TakeSink
+from realtime.mocap.trc import trc_files
+from realtime.mocap.up_axis import turned_up
+from realtime.settings.all import OutputSettings
+from realtime.types.errors import OutputError, SettingsError
+from tests.bodies import BODY25, body
+from tests.calibration.cameras import ring
+from tests.realtime.instants import instant
+from tests.realtime.results import files_at_most
+
+RIG = ring(4, radius=5)
+TURN = turned_up(upwards(RIG), 1)
+WRIST = BODY25.keypoints.index("left_wrist")
+ASIDE = np.array([0, 2, 0])  # from person 3 to person 7
+
+
+def at(time: float) -> Doubles:
+    """Somebody who walks at 1.2 m/s along x."""
+    return body((1.2 * time, 0.5), phase=6 * time)
+
+
+def recorded(times: list[float], rate: float | None = None, **gone: list[int]) -> Recording:
+    """Person 3 at these times, and person 7 beside them from the third instant on.
+
+    wrist, absent: instants without person 3's wrist, or without person 3.
+    """
+    recording = Recording(BODY25, rate)
+    for n, time in enumerate(times):
+        one = at(time)
+        if n in gone.get("wrist", []):
+            one[WRIST] = np.nan
+        people, ids = [one], [3]
+        if n in gone.get("absent", []):
+            people, ids = [], []
+        if n >= 2:
+            people, ids = [*people, at(time) + ASIDE], [*ids, 7]
+        poses = instant(people, ids, time, filled=[(0, 0)] if n == 4 else []).poses3d
+        assert poses is not None
+        recording.add(time, poses)
+    return recording
+
+
+def test_instants_at_the_rate_of_the_source_are_frames_as_they_are() -> None:
+    times = [10 + n / 60 for n in range(0, 40, 2)]  # every second frame of 60
+    take = recorded(times, 60, wrist=[5], absent=[7, 8]).take()
+    assert (take.rate, len(take)) == (30, 20)
+    three, seven = take.people
+    assert (three.id, three.first, len(three)) == (3, 0, 20)
+    assert (seven.id, seven.first, len(seven)) == (7, 2, 18)
+    for n, time in enumerate(times):
+        expected = at(time)
+        if n == 5:
+            expected[WRIST] = np.nan
+        if n in (7, 8):
+            expected[:] = np.nan
+        np.testing.assert_allclose(three.xyz[n], expected, atol=1e-5)
+    assert three.filled.nonzero() == ((4,), (0,))
+    assert np.nanmax(three.error) == 2.5
+
+
+def test_times_that_jitter_are_resampled() -> None:
+    """At each frame's time bodies are where they were then, up to the curvature of their steps:
+    an instant's own place would be up to 30 mm away.
+    """
+    rng = np.random.default_rng(0)
+    times = sorted((np.arange(90) / 30 + rng.uniform(-0.008, 0.008, 90)).tolist())
+    take = recorded(times, 30).take()
+    assert take.rate == 30
+    for motion in take.people:
+        moments = (np.arange(len(motion)) + motion.first) / 30 + times[0]
+        expected = np.array([at(moment) for moment in moments]) + ASIDE * (motion.id == 7)
+        assert len(motion) > 80
+        known = ~np.isnan(motion.xyz[..., 0])
+        assert known.mean() > 0.98
+        assert np.abs(motion.xyz - expected)[known].max() < 0.007
+
+
+def test_the_rate_is_that_of_the_instants_where_sources_are_slower() -> None:
+    take = recorded([n * 0.085 for n in range(20)], 30).take()
+    assert take.rate == pytest.approx(1 / 0.085, abs=0.005)
+    assert recorded([5.0], None).take().rate == 30
+
+
+def test_a_pause_stays_empty_and_time_never_goes_back() -> None:
+    times = [n / 30 for n in range(10)] + [n / 30 for n in range(40, 50)] + [0.5]
+    (three, seven) = recorded(times, 30).take().people
+    known = ~np.isnan(three.xyz[:, 0, 0])
+    assert known.nonzero()[0].tolist() == [*range(10), *range(40, 50)]
+    assert len(three) == len(seven) + 2 == 50
+    with pytest.raises(OutputError, match="make shorter runs"):
+        recorded([0, 1 / 30, 2 / 30, 3 / 30, 1e8], 30).take()
+
+
+def read_trc(path: Path) -> tuple[dict[str, str], list[str], Doubles, Doubles, Doubles]:
+    """header, markers, frame numbers, times, (T, K, 3), as OpenSim's documentation says it."""
+    lines = path.read_text().split("\n")
+    assert lines[0].split("\t") == ["PathFileType", "4", "(X/Y/Z)", path.name]
+    header = dict(zip(lines[1].split("\t"), lines[2].split("\t"), strict=True))
+    labels = lines[3].split("\t")
+    assert labels[:2] == ["Frame#", "Time"]
+    markers = labels[2::3]
+    assert not any("".join(labels[n::3]) for n in (3, 4))
+    axes = [f"{axis}{n + 1}" for n in range(len(markers)) for axis in "XYZ"]
+    assert lines[4].split("\t") == ["", "", *axes]
+    assert lines[5] == lines[-1] == ""
+    rows = np.array([line.split("\t") for line in lines[6:-1]], float)
+    assert rows.shape == (int(header["NumFrames"]), 2 + 3 * int(header["NumMarkers"]))
+    return header, markers, rows[:, 0], rows[:, 1], rows[:, 2:].reshape(len(rows), -1, 3)
+
+
+def test_markers_for_opensim(tmp_path: Path) -> None:
+    """A file a person, Y up, x y z of the file are y z x of a rig with Z up."""
+    times = [n / 30 for n in range(20)]
+    take = recorded(times, 30, wrist=[5], absent=[7]).take()
+    for path, data in trc_files(tmp_path / "walk.trc", take, TURN):
+        path.write_bytes(data)
+    names = ["walk_person3.trc", "walk_person7.trc"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    header, markers, frames, moments, xyz = read_trc(tmp_path / names[0])
+    assert (header["DataRate"], header["CameraRate"], header["Units"]) == ("30", "30", "m")
+    assert markers[:3] == ["Nose", "Neck", "RShoulder"]
+    assert {"CHip", "LBigToe", "RHeel", "LEar"} <= set(markers)
+    assert frames.tolist() == list(range(1, 21))
+    assert moments == pytest.approx(np.array(times), abs=1e-6)
+    expected = np.array([at(time) for time in times])[..., [1, 2, 0]]
+    expected[5, WRIST] = expected[7] = np.nan
+    np.testing.assert_allclose(xyz, expected, atol=2e-6)
+    assert np.nanmax(xyz[..., 1]) > 1.5  # heads are up
+    header, _, frames, moments, xyz = read_trc(tmp_path / names[1])
+    assert header["OrigDataStartFrame"] == "3"
+    assert frames[0] == 3
+    assert moments[0] == pytest.approx(2 / 30, abs=1e-6)
+    np.testing.assert_allclose(xyz[0], (at(times[2]) + ASIDE)[:, [1, 2, 0]], atol=2e-6)
+
+
+def test_points_of_everybody_in_c3d(tmp_path: Path) -> None:
+    ezc3d = pytest.importorskip("ezc3d")
+    times = [n / 30 for n in range(20)]
+    take = recorded(times, 30, wrist=[5], absent=[7]).take()
+    ((path, data),) = c3d_files(tmp_path / "walk.c3d", take, RIG)
+    path.write_bytes(data)
+    file = ezc3d.c3d(str(path))
+    point = file["parameters"]["POINT"]
+    assert point["RATE"]["value"] == [30]
+    assert point["UNITS"]["value"][0] == "mm"
+    assert point["Y_SCREEN"]["value"] == ["+Z"]
+    labels = point["LABELS"]["value"]
+    assert labels == [f"person{n}:{name}" for n in (3, 7) for name in BODY25.keypoints]
+    points = file["data"]["points"][:3].transpose(2, 1, 0)
+    residuals = file["data"]["meta_points"]["residuals"][0].T
+    three = np.array([at(time) for time in times])
+    seven = three + ASIDE
+    three[5, WRIST] = three[7] = seven[:2] = np.nan
+    expected = np.concatenate([three, seven], axis=1)
+    np.testing.assert_allclose(points, 1000 * expected, atol=0.01)
+    missing = np.isnan(expected[..., 0])
+    assert ((residuals == -1) == missing).all()
+    assert (residuals == 0).nonzero() == ((4,), (0,))  # carried
+    off = 2500 * metres_a_pixel(RIG, expected)
+    seen = ~missing
+    seen[4, 0] = False
+    assert np.abs(residuals - off)[seen].max() <= 0.5
+    # Readers that are strict want the header's scale and the parameter's to be one.
+    assert struct.unpack_from("<f", data, 12)[0] == point["SCALE"]["value"][0] == -1
+
+
+def test_a_pixel_is_as_wide_as_cameras_see_it() -> None:
+    """Points that are a pixel's width apart across the view are a pixel apart in the picture."""
+    for camera in RIG.cameras:
+        one = type(RIG)((camera,))
+        point = np.array([0.1, -0.2, 1.0])
+        across = camera.rotation[0] * metres_a_pixel(one, point[None])
+        pixels = camera.project(np.array([point, point + across[:]]))
+        assert np.linalg.norm(pixels[1] - pixels[0]) == pytest.approx(1, rel=0.02)
+
+
+def test_long_recordings_go_on_in_another_c3d(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ezc3d = pytest.importorskip("ezc3d")
+    monkeypatch.setattr("realtime.mocap.c3d.LONGEST", 8)
+    take = recorded([n / 30 for n in range(20)], 30, absent=list(range(14, 20))).take()
+    frames, ids = [], []
+    for path, data in c3d_files(tmp_path / "walk.c3d", take, RIG):
+        path.write_bytes(data)
+        file = ezc3d.c3d(str(path))
+        frames.append((path.name, file["data"]["points"].shape[2]))
+        labels = file["parameters"]["POINT"]["LABELS"]["value"]
+        ids.append({label.partition(":")[0] for label in labels})
+    assert frames == [("walk.c3d", 8), ("walk_2.c3d", 8), ("walk_3.c3d", 4)]
+    assert ids == [{"person3", "person7"}, {"person3", "person7"}, {"person7"}]
+    assert labels[-1] == f"person7:{BODY25.keypoints[-1]}"
+
+
+def test_many_points_go_into_several_c3d(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """25 keypoints of two people over five frames fit into one here."""
+    ezc3d = pytest.importorskip("ezc3d")
+    monkeypatch.setattr("realtime.mocap.c3d.MOST", 250)
+    take = recorded([n / 30 for n in range(20)], 30).take()
+    points = []
+    for path, data in c3d_files(tmp_path / "walk.c3d", take, RIG):
+        path.write_bytes(data)
+        points.append(ezc3d.c3d(str(path))["data"]["points"][:3, :25].transpose(2, 1, 0))
+    assert 4 <= len(points) <= 6
+    assert max(len(part) for part in points) == 5
+    expected = 1000 * np.array([at(n / 30) for n in range(20)])
+    np.testing.assert_allclose(np.concatenate(points), expected, atol=0.01)
+
+
+def sink_of(tmp_path: Path, recording: Recording) -> TakeSink:
+    trc: Callable[..., object] = partial(trc_files, turn=TURN)
+    outputs = [
+        TakeFile("--trc", tmp_path / name / "walk.trc", trc)  # type: ignore[arg-type]
+        for name in ("one", "two")
+    ]
+    return TakeSink(outputs, recording, [])
+
+
+def test_files_are_whole_after_an_interruption(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        with sink_of(tmp_path, Recording(BODY25, 30)) as sink:
+            for n in range(5):
+                sink.write(instant([at(n / 30)], [1], n / 30))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    header, *_, xyz = read_trc(tmp_path / "one" / "walk_person1.trc")
+    assert (header["NumFrames"], xyz.shape) == ("5", (5, 25, 3))
+
+
+def test_a_full_disk_leaves_nothing_half_and_the_others_written(tmp_path: Path) -> None:
+    sink = sink_of(tmp_path, recorded([n / 30 for n in range(20)], 30))
+    (tmp_path / "one").rmdir()  # gone meanwhile
+    with pytest.raises(OutputError, match=r"one.*cannot be written"):
+        sink.__exit__()
+    assert len(list((tmp_path / "two").iterdir())) == 2
+    sink = sink_of(tmp_path / "full", recorded([n / 30 for n in range(200)], 30))
+    with files_at_most(4000), pytest.raises(OutputError, match="cannot be written: file too"):
+        sink.__exit__()
+    assert not any(path.is_file() for path in (tmp_path / "full").rglob("*"))
+
+
+def test_people_of_an_earlier_run_do_not_pass_for_people_of_this_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    others = ["walk_person.trc", "walk_person2.bvh", "walk_personal.trc", "walks_person2.trc"]
+    for name in ["walk_person1.trc", "walk_person2.trc", "walk_person14.trc", *others]:
+        (tmp_path / name).write_text("old")
+    trc: Callable[..., Any] = partial(trc_files, turn=TURN)
+    outputs = [TakeFile("--trc", tmp_path / "walk.trc", trc, ".trc")]
+    with TakeSink(outputs, Recording(BODY25, 30), []):
+        pass  # which ended before its first frame
+    assert (tmp_path / "walk_person14.trc").exists()
+    source = tmp_path / "walk_person14.trc"
+    with TakeSink(outputs, Recording(BODY25, 30), [source.resolve()]) as sink:
+        for n in range(5):
+            sink.write(instant([at(n / 30)], [1], n / 30))
+    assert (tmp_path / "walk_person1.trc").read_text().startswith("PathFileType")
+    there = {path.name for path in tmp_path.iterdir()}
+    assert there == {"walk_person1.trc", source.name, *others}
+    assert "walk_person2.trc of an earlier run was removed" in caplog.text
+
+
+def test_nobody_is_a_sentence_and_no_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING), sink_of(tmp_path, Recording(BODY25)) as sink:
+        sink.write(instant([], []))
+    assert "--trc: nobody was found in space" in caplog.text
+    assert not list((tmp_path / "one").iterdir())
+
+
+@pytest.mark.parametrize("option", ["trc", "c3d", "bvh", "json3d"])
+def test_space_needs_a_rig(option: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=f"--{option} needs the calibrated cameras: --rig"):
+        OutputSettings(show=False, **{option: tmp_path / "walk"})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("option", "name"), [("trc", "a.txt"), ("c3d", "a.trc"), ("bvh", "a")])
+def test_a_name_of_another_kind_of_file_is_refused(option: str, name: str) -> None:
+    with pytest.raises(SettingsError, match=rf"--{option} {name}: .* must end in \.{option}"):
+        OutputSettings(show=False, rig=Path("rig.toml"), **{option: Path(name)})  # type: ignore[arg-type]
+
+
+def test_c3d_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ezc3d", None)  # not installed
+    with pytest.raises(OutputError, match=r"--c3d needs .* pip install -r requirements-c3d.txt"):
+        check_ezc3d()
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    outputs = [TakeFile("--trc", tmp_path, partial(trc_files, turn=TURN))]
+    with pytest.raises(OutputError, match=r"--trc .* is a folder; name a file"):
+        TakeSink(outputs, Recording(BODY25), [])

@@ -1,0 +1,141 @@
+"""COCO results, read back by Python's json module."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engines.types.skeleton import Skeleton, named_skeleton
+from realtime.sinks.files.coco_results import CocoSink
+from realtime.types.errors import OutputError
+from tests.conftest import ROOT
+from tests.realtime.results import files_at_most, keypoints, result, tracks
+from tests.synth import SKELETON, hide, person
+
+COCO = named_skeleton("coco17")
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = json.loads(path.read_text())
+    return entries
+
+
+def test_people_in_cocos_order_and_form(tmp_path: Path) -> None:
+    points = hide(person((100, 100), 90), "left_wrist")
+    with CocoSink(tmp_path / "new" / "r.json", []) as sink:
+        sink.write(result(tracks([points, points]), name="000000000139"))
+    entries = read(tmp_path / "new" / "r.json")
+    assert [list(one) for one in entries] == 2 * [["image_id", "category_id", "keypoints", "score"]]
+    assert [one["score"] for one in entries] == [10, 11]
+    assert {(one["image_id"], one["category_id"]) for one in entries} == {(139, 1)}
+    triples = np.array(entries[0]["keypoints"]).reshape(17, 3)
+    for name, (x, y, v) in zip(COCO.keypoints, triples, strict=True):
+        if name == "left_wrist":
+            assert (x, y, v) == (0, 0, 0)
+        else:
+            assert v == 1
+            assert (x, y) == pytest.approx(points[SKELETON.keypoints.index(name)], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("000000000036", 36), ("walk_000000000012", 12), ("v2_photo7b", 7), ("portrait", 5)],
+)
+def test_image_id_is_the_last_number_of_the_name_else_the_index(
+    tmp_path: Path, name: str, number: int
+) -> None:
+    with CocoSink(tmp_path / "r.json", []) as sink:
+        sink.write(result(tracks([person((100, 100), 90)]), name=name, index=5))
+    assert read(tmp_path / "r.json")[0]["image_id"] == number
+
+
+def test_somebody_without_any_of_cocos_keypoints_is_left_out(tmp_path: Path) -> None:
+    with CocoSink(tmp_path / "r.json", []) as sink:
+        sink.write(result(tracks([keypoints(neck=(9, 9)), person((100, 100), 90)])))
+    assert [one["score"] for one in read(tmp_path / "r.json")] == [11]
+
+
+def test_the_file_is_whole_after_every_frame(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    counts = []
+    with CocoSink(path, []) as sink:
+        counts.append(len(read(path)))
+        for n in (2, 0, 1, 3):
+            sink.write(result(tracks([person((100, 100), 90)] * n)))
+            counts.append(len(read(path)))
+    assert counts == [0, 2, 2, 3, 6]
+    assert len(read(path)) == 6
+
+
+def test_a_full_disk_leaves_the_frames_before(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    begun: list[int] = []
+
+    def write_on(sink: CocoSink) -> None:
+        for n in range(100):
+            begun.append(n)
+            sink.write(result(tracks([person((100, 100), 90)]), name=f"a_{n}"))
+
+    with CocoSink(path, []) as sink, files_at_most(2000):
+        with pytest.raises(OutputError, match=r"r\.json cannot be written: file too large"):
+            write_on(sink)
+        assert [one["image_id"] for one in read(path)] == begun[:-1]
+    assert [one["image_id"] for one in read(path)] == begun[:-1]
+    assert len(begun) > 2
+
+
+def test_a_killed_run_leaves_a_whole_file(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from realtime.sinks.files.coco_results import CocoSink\n"
+        "from tests.realtime.results import result, tracks; from tests.synth import person\n"
+        "with CocoSink(Path(sys.argv[1]), []) as sink:\n"
+        "    for n in range(50):\n"
+        "        sink.write(result(tracks([person((100, 100), 90)])))\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "r.json")], cwd=ROOT, timeout=60, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert len(read(tmp_path / "r.json")) == 50
+
+
+def test_a_model_without_cocos_keypoints_is_refused(tmp_path: Path) -> None:
+    hand = Skeleton(
+        "hand", ("wrist", "thumb"), ((0, 1),), frozenset(), (0.1,) * 2, ((0, 0, 0),) * 2
+    )
+    with pytest.raises(OutputError, match=r"--coco cannot be written: Skeleton hand has no nose"):
+        CocoSink(tmp_path / "r.json", [], hand)
+    seen = tracks([np.ones((2, 2))], skeleton=hand)
+    with CocoSink(tmp_path / "r.json", []) as sink, pytest.raises(OutputError, match=r"--coco"):
+        sink.write(result(seen))
+
+
+def test_an_earlier_file_stays_until_the_run_begins(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    path.write_text("earlier")
+    sink = CocoSink(path, [])
+    assert path.read_text() == "earlier"
+    with sink:
+        assert read(path) == []
+
+
+def test_places_that_cannot_be_are_refused_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    with pytest.raises(OutputError, match=r"--coco .* is a folder"):
+        CocoSink(tmp_path, [])
+    with pytest.raises(OutputError, match=r"--coco .* goes through a file"):
+        CocoSink(file / "r.json", [])
+    with pytest.raises(OutputError, match=r"--coco .* is the source itself"):
+        CocoSink(file, [file.resolve()])
+    assert os.listdir(tmp_path) == ["file"]

@@ -1,0 +1,360 @@
+"""The web server as browsers, programs, Prometheus and strangers see it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import cv2
+import numpy as np
+import pytest
+
+from realtime.sinks.screens.web_sink import WebSink
+from realtime.types.frames import Frame
+from realtime.types.results import Result, View
+from realtime.web import server
+from tests.browser import CHROMIUM, browser
+from tests.conftest import ROOT, with_weights
+from tests.realtime.results import grey, keypoints, result, tracks
+from tests.realtime.serving import HEADER, TOKEN, following, pictures, play, settles, until
+from tests.synth import SKELETON, person, scene, write_tiny_network, write_video
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def test_a_line_a_frame_after_the_header() -> None:
+    people = [keypoints(nose=(10.5, 20), neck=(11, 40.25)), person((100, 90), 120)]
+    seen = tracks(people, ids=[7, 8])
+
+    async def work(sink: WebSink, client: aiohttp.ClientSession, url: str) -> None:
+        async with following(client, url) as ws:
+            for n in range(3):
+                sink.write(result(seen if n == 1 else None, index=10 + n, time=n / 3))
+            lines = [json.loads(await ws.receive_str()) for _ in range(3)]
+        assert [line["index"] for line in lines] == [10, 11, 12]
+        assert [line["time"] for line in lines] == [0, 0.333333, 0.666667]
+        assert {line["source"] for line in lines} == {"clip"}
+        assert [len(line["people"]) for line in lines] == [0, 2, 0]
+        one, two = lines[1]["people"]
+        assert (one["id"], one["score"]) == (7, 10)
+        nose, neck = (SKELETON.keypoints.index(name) for name in ("nose", "neck"))
+        assert one["keypoints"][nose] == [10.5, 20, 0.5]
+        assert one["keypoints"][neck] == [11, 40.25, 0.5]
+        assert sum(point == [0, 0, 0] for point in one["keypoints"]) == 16
+        np.testing.assert_allclose(np.array(two["keypoints"])[:, :2], people[1], atol=1e-3)
+
+    play(work)
+
+
+def test_lines_of_any_length_come_whole_and_in_order() -> None:
+    """A WebSocket message has its length in one, three or nine bytes."""
+    body = person((100, 90), 120)
+
+    async def work(sink: WebSink, client: aiohttp.ClientSession, url: str) -> None:
+        async with following(client, url, max_msg_size=0) as ws:
+            for n, people in enumerate((0, 1, 400, 0, 400, 2)):
+                sink.write(result(tracks([body] * people), index=n))
+            lines = [await ws.receive_str() for _ in range(6)]
+        assert len(lines[0]) < 126 < len(lines[1]) < 1 << 16 < len(lines[2])
+        assert [json.loads(line)["index"] for line in lines] == [*range(6)]
+        assert [len(json.loads(line)["people"]) for line in lines] == [0, 1, 400, 0, 400, 2]
+
+    play(work)
+
+
+def test_prometheus_gets_every_metric_in_its_format() -> None:
+    async def work(sink: WebSink, client: aiohttp.ClientSession, url: str) -> None:
+        async with following(client, url) as ws:
+            for n in range(4):
+                one = result(tracks([person((100, 90), 120)] * n), index=n)
+                sink.write(Result(0, one.views, {"infer": 0.25, "people": 0.5}, dropped=3))
+                await ws.receive_str()
+            async with client.get(f"{url}/metrics") as answer:
+                assert answer.content_type == "text/plain"
+                text = await answer.text()
+        values = {}
+        for line in text.splitlines():
+            if not line.startswith("#"):
+                assert re.fullmatch(r'posestream_[a-z_]+(\{[a-z]+="[^"]*"\})? \S+', line), line
+                name, _, value = line.rpartition(" ")
+                assert f"# TYPE {name.partition('{')[0]} " in text
+                values[name] = float(value)
+        assert values['posestream_frames_total{source="clip"}'] == 4
+        assert values['posestream_people{source="clip"}'] == 3
+        assert values["posestream_dropped_total"] == 3
+        assert values['posestream_stage_seconds{stage="infer"}'] == 0.25
+        assert values['posestream_stage_seconds{stage="people"}'] == 0.5
+        assert values['posestream_clients{kind="ws"}'] == 1
+        assert values["posestream_age_seconds"] > 0
+        assert values["posestream_fps"] > 0
+
+    play(work)
+
+
+def test_health_says_whether_results_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(server.Server.__init__, "__defaults__", (lambda: now[0],))
+
+    async def work(sink: WebSink, client: aiohttp.ClientSession, url: str) -> None:
+        async def health() -> tuple[int, str]:
+            async with client.get(f"{url}/healthz") as answer:
+                return answer.status, (await answer.text()).strip()
+
+        assert await health() == (503, "no result yet")
+        sink.write(result())
+        await until(lambda: settles(health(), (200, "ok")))
+        now[0] += 60
+        assert await health() == (503, "no result for 60 s")
+
+    play(work)
+
+
+def test_the_video_shows_each_camera_with_its_poses() -> None:
+    async def work(sink: WebSink, client: aiohttp.ClientSession, url: str) -> None:
+        small, large = grey(320, 240, 50), grey(2560, 1440, 150)
+        views = tuple(
+            View(Frame(name, 0, name, 0, 0, image), tracks([person(at, high)]))
+            for name, image, at, high in (
+                ("left", small, (160, 120), 180),
+                ("right", large, (1280, 720), 1200),
+            )
+        )
+        sink.write(Result(0, views, {}))
+        for n, shape, value in ((0, (240, 320, 3), 50), (1, (720, 1280, 3), 150)):
+            async with client.get(f"{url}/video/{n}") as answer:
+                picture = await anext(pictures(answer))
+                assert picture.shape == shape
+                np.testing.assert_allclose(picture[:8, :8], value, atol=2)
+                assert np.ptp(picture.astype(int), axis=2).max() > 100  # colours: the poses
+        async with client.get(f"{url}/video/2") as answer:
+            assert answer.status == 404
+
+    play(work, sources=("left", "right"))
+
+
+def test_a_picture_is_made_once_for_all_and_only_for_somebody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[Result] = []
+
+    def counted(result: Result, *more: Any) -> bytes:
+        made.append(result)
+        return original(result, *more)
+
+    original = server.jpeg
+    monkeypatch.setattr(server, "jpeg", counted)
+
+    async def work(sink: WebSink, client: aiohttp.ClientSession, url: str) -> None:
+        async with following(client, url) as ws:
+            for n in range(5):
+                sink.write(result(index=n))
+                await ws.receive_str()
+            assert not made
+            streams = [await client.get(f"{url}/video") for _ in range(4)]
+            readers = [pictures(stream) for stream in streams]
+            for reader in readers:
+                await anext(reader)
+            before = len(made)
+            last = result(image=grey(value=200))
+            sink.write(last)
+            for reader in readers:
+                while (await anext(reader))[0, 0, 0] < 150:
+                    pass
+            assert [one for one in made if one is last] == [last]
+            assert len(made) == before + 1
+            for stream in streams:
+                stream.close()
+
+    play(work)
+
+
+def test_all_pictures_come_over_one_connection() -> None:
+    """Eight cameras; a reader that was away gets the newest of each, not what it missed."""
+    names = tuple(f"camera{n}" for n in range(8))
+
+    def instant(index: int) -> Result:
+        views = tuple(
+            View(Frame(name, index, name, 0, 0, grey(64, 48, 20 * n + 8 * (index % 10))), tracks())
+            for n, name in enumerate(names)
+        )
+        return Result(0, (*views[:3], None, *views[4:]), {})  # the fourth is out
+
+    async def work(sink: WebSink, client: aiohttp.ClientSession, url: str) -> None:
+        async with client.ws_connect(f"{url}/pictures") as ws:
+            for index in (0, 5):
+                sink.write(instant(index))
+                seen: dict[int, float] = {}
+                while len(seen) < 7 or min(seen.values()) < 8 * index:
+                    data = await ws.receive_bytes()
+                    picture = cv2.imdecode(np.frombuffer(data[2:], np.uint8), cv2.IMREAD_COLOR)
+                    assert picture is not None
+                    number = int.from_bytes(data[:2], "big")
+                    assert picture.shape == (48, 64, 3)
+                    seen[number] = float(picture.mean()) - 20 * number
+                assert set(seen) == {0, 1, 2, 4, 5, 6, 7}
+                np.testing.assert_allclose(list(seen.values()), 8 * index, atol=2)
+            async with client.get(f"{url}/metrics") as answer:
+                assert 'posestream_clients{kind="pictures"} 1' in await answer.text()
+
+    play(work, sources=names)
+
+
+@contextmanager
+def program(*words: object) -> Iterator[str]:
+    """The whole program with --serve 0; its address."""
+    process = subprocess.Popen(
+        [sys.executable, "run.py", "--no-show", "--serve", "0", *map(str, words)],
+        cwd=ROOT,
+        env=with_weights(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    try:
+        line = process.stderr.readline()
+        assert line.startswith("posestream: live at http://127.0.0.1:"), line
+        yield line.split()[-1]
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def walk(folder: Path, frames: int) -> tuple[Path, Path, list[np.ndarray]]:
+    """A network, and a video in which somebody walks to and fro."""
+    truth = [
+        person((100 + 100 * abs((n % 100) / 50 - 1), 128), 180, "walking") for n in range(frames)
+    ]
+    drawn = {n: scene([truth[n]], (320, 256)) for n in range(min(frames, 100))}
+    path = folder / "walk.mkv"
+    write_video(path, [drawn[n % 100] for n in range(frames)], [n / 30 for n in range(frames)])
+    return write_tiny_network(folder), path, truth
+
+
+def test_the_program_sends_what_it_sees_in_every_source(tmp_path: Path) -> None:
+    card, clip, truth = walk(tmp_path, 1000)
+    (tmp_path / "again.mkv").write_bytes(clip.read_bytes())
+
+    async def follow(url: str) -> list[dict[str, Any]]:
+        async with aiohttp.ClientSession() as client, client.ws_connect(f"{url}ws") as ws:
+            header = json.loads(await ws.receive_str())
+            assert header == {**HEADER, "sources": ["walk", "again"]}
+            return [json.loads(await ws.receive_str()) for _ in range(50)]
+
+    with program("--source", clip, "--source", tmp_path / "again.mkv", "--model", card) as url:
+        lines = asyncio.run(follow(url))
+    assert {line["source"] for line in lines} == {"walk", "again"}
+    for line in lines:
+        (one,) = line["people"]
+        found = np.array(one["keypoints"])[:, :2]
+        np.testing.assert_allclose(found, truth[line["index"]], atol=1.5)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
+def test_a_browser_shows_moving_pictures_and_figures(tmp_path: Path) -> None:
+    read = """(() => {
+        const picture = document.querySelector("figure img");
+        const canvas = document.createElement("canvas");
+        canvas.width = picture.naturalWidth, canvas.height = picture.naturalHeight;
+        if (!canvas.width) return "";  // the next picture is being decoded
+        const brush = canvas.getContext("2d");
+        brush.drawImage(picture, 0, 0);
+        return Array.from(brush.getImageData(0, 0, canvas.width, canvas.height).data).join();
+    })()"""
+
+    async def walk_on(sink: WebSink) -> None:
+        """A camera with 30 frames a second."""
+        for n in itertools.count():
+            at = 60 + n % 200
+            seen = tracks([person((at, 120), 180)], ids=[3])
+            one = result(seen, index=n, time=n / 30)
+            sink.write(Result(n / 30, one.views, {"infer": 0.02, "people": 0.001}))
+            await asyncio.sleep(1 / 30)
+
+    async def work(sink: WebSink, _: aiohttp.ClientSession, url: str) -> None:
+        walking = asyncio.create_task(walk_on(sink))
+        async with browser(f"{url}/?token={TOKEN}") as page:
+            await page.until("document.querySelector('#state')?.textContent == 'live'")
+            await page.until("document.querySelector('#people').textContent.trim() == '1'")
+            await page.until("parseFloat(document.querySelector('#fps').textContent) > 1")
+            assert await page.evaluate("document.querySelectorAll('#stages div').length") == 2
+            assert (
+                await page.evaluate("document.querySelector('#who').innerText") == "id 3\n18 / 18"
+            )
+            await page.until("document.querySelector('figure img').naturalWidth == 320")
+            seen = {await page.until(read)}
+            async with asyncio.timeout(20):
+                while len(seen) < 3:
+                    await asyncio.sleep(0.1)
+                    seen.add(await page.until(read))
+            await page.screenshot(tmp_path / "page.png")
+            walking.cancel()
+            await page.until("document.querySelector('#state').textContent.startsWith('no frame')")
+        assert cv2.imread(str(tmp_path / "page.png")) is not None
+
+    play(work, TOKEN)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
+def test_a_browser_shows_more_cameras_than_it_has_connections(tmp_path: Path) -> None:
+    """Eight, each of a grey of its own that changes from frame to frame."""
+    names = tuple(f"camera{n}" for n in range(8))
+    read = """Array.from(document.querySelectorAll("figure img"), picture => {
+        const canvas = document.createElement("canvas");
+        canvas.width = picture.naturalWidth, canvas.height = picture.naturalHeight;
+        const brush = canvas.getContext("2d");
+        if (canvas.width) brush.drawImage(picture, 0, 0);
+        const pixel = canvas.width ? brush.getImageData(5, 5, 1, 1).data : [];
+        return pixel[3] === 255 ? pixel[0] : -1;  // a picture that is being decoded draws nothing
+    })"""
+
+    async def film(sink: WebSink) -> None:
+        for index in itertools.count():
+            images = [grey(320, 240, 30 * n + 8 * (index % 3)) for n in range(len(names))]
+            views = tuple(
+                View(Frame(name, index, name, index / 20, 0, image), tracks())
+                for name, image in zip(names, images, strict=True)
+            )
+            sink.write(Result(index / 20, views, {"infer": 0.02}))
+            await asyncio.sleep(1 / 20)
+
+    async def work(sink: WebSink, _: aiohttp.ClientSession, url: str) -> None:
+        filming = asyncio.create_task(film(sink))
+        async with browser(f"{url}/?token={TOKEN}", size=(1280, 1400)) as page:
+            await page.until("document.querySelectorAll('figure img').length == 8")
+            seen: list[set[int]] = [set() for _ in names]
+            async with asyncio.timeout(20):
+                while min(map(len, seen)) < 3:
+                    for n, value in enumerate(await page.evaluate(read)):
+                        if value >= 0:
+                            seen[n].add(round((value - 30 * n) / 8))
+                    await asyncio.sleep(0.02)
+            assert seen == [{0, 1, 2}] * 8
+            await page.screenshot(tmp_path / "page.png")
+            # A page that nobody looks at lets go; one that is looked at again goes on.
+            await page.evaluate(
+                "Object.defineProperty(document, 'hidden', {value: true, configurable: true});"
+                "document.dispatchEvent(new Event('visibilitychange'))"
+            )
+            assert sink._server is not None
+            async with asyncio.timeout(10):
+                while any(sink._server._pages.values()):
+                    await asyncio.sleep(0.02)
+            await page.evaluate(
+                "Object.defineProperty(document, 'hidden', {value: false, configurable: true});"
+                "document.dispatchEvent(new Event('visibilitychange'))"
+            )
+            async with asyncio.timeout(10):
+                while not any(sink._server._pages.values()):
+                    await asyncio.sleep(0.02)
+        filming.cancel()
+
+    play(work, TOKEN, sources=names)

@@ -1,0 +1,310 @@
+"""The window on a real X server: what it shows, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.conftest import ROOT
+from tests.realtime.screens import close, press, screen, screenshot, wait_for, window
+
+pytestmark = [
+    pytest.mark.timeout(60),
+    pytest.mark.skipif(sys.platform != "linux", reason="Xvfb is of Linux"),
+]
+
+# A child, since a window that goes wrong takes its whole process with it. It shows frames until
+# somebody ends it, or one frame alone, and says how it ended; av comes after cv2, as in a run.
+CHILD = """
+import sys, time
+import realtime, av
+import numpy as np
+from realtime.types.errors import OutputError, Stopped
+from realtime.drawing.overlay import Overlay
+from realtime.sinks.screens.window import WindowSink
+from tests.realtime.results import result
+from realtime.types.view_mode import Shown
+from tests.synth import SKELETON
+shown = Shown(keypoints=SKELETON.keypoints)
+mode, n = sys.argv[1], 0
+image = np.zeros((240, 320, 3), np.uint8)
+image[:] = 30, 160, 250
+image[:120, :160] = 200, 60, 10
+try:
+    with WindowSink(Overlay(shown), hold=mode == "one", live=mode == "live") as sink:
+        while mode in ("file", "live"):
+            grey = np.full((240, 320, 3), n % 200 + 20, np.uint8)
+            sink.write(result(image=grey, index=n))
+            n += 1
+            time.sleep(0.01)
+        for n in range(1 if mode in ("one", "away") else 1_000_000):
+            sink.write(result(image=image, time=n / 30))
+        while mode == "away":
+            time.sleep(0.03)
+            sink.idle()
+    print("end")
+except Stopped:
+    print("stopped" if mode == "many" or mode == "one" else f"{n} {shown.threshold} {shown.name}")
+except OutputError as error:
+    print(error)
+    sys.exit(2)
+"""
+
+
+class Child:
+    """A process with a window."""
+
+    def __init__(self, display: str, frames: str, folder: Path | None = None) -> None:
+        self.display = display
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", CHILD, frames],
+            cwd=folder or ROOT,
+            env={**os.environ, "DISPLAY": display, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def window(self) -> int:
+        return wait_for(lambda: window(self.display, "posestream"))
+
+    def press(self, key: str) -> None:
+        """Press a key until the process ends: a window may miss one while it gets the focus."""
+        number = self.window()
+
+        def ended() -> bool:
+            press(self.display, number, key)
+            try:
+                self.process.wait(0.5)
+            except subprocess.TimeoutExpired:
+                return False
+            return True
+
+        wait_for(ended)
+
+    def press_until(self, key: str, ready: Callable[[], bool]) -> None:
+        """Press a key, and again where it was missed, until it has done its work."""
+        number = self.window()
+
+        def done() -> bool:
+            press(self.display, number, key)
+            until = time.monotonic() + 1
+            while time.monotonic() < until:
+                if ready():
+                    return True
+                time.sleep(0.02)
+            return False
+
+        wait_for(done)
+
+    def end(self) -> tuple[int, str, str]:
+        """Exit code and what it said."""
+        with self.process:  # its pipes are closed whatever happens
+            try:
+                said, errors = self.process.communicate(timeout=20)
+            finally:
+                self.process.kill()
+        return self.process.returncode, said.strip(), errors
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("screen")
+
+
+@pytest.fixture(scope="module")
+def display(folder: Path) -> Iterator[str]:
+    with screen(folder) as name:
+        yield name
+
+
+def test_the_picture_appears_and_q_ends_the_run(display: str, folder: Path) -> None:
+    child = Child(display, "many")
+    try:
+        child.window()
+
+        def shown() -> bool:
+            picture = screenshot(folder).astype(int)
+            orange = np.abs(picture - (30, 160, 250)).max(axis=2) < 5
+            blue = np.abs(picture - (200, 60, 10)).max(axis=2) < 5
+            return (
+                abs(orange.sum() - 0.75 * 320 * 240) < 2000
+                and abs(blue.sum() - 0.25 * 320 * 240) < 1000
+            )
+
+        assert wait_for(shown)
+        child.press("q")
+    finally:
+        ended = child.end()
+    assert ended == (0, "stopped", "")
+
+
+@pytest.mark.parametrize("frames", ["many", "one"])
+def test_closing_the_window_ends_the_run(display: str, frames: str) -> None:
+    child = Child(display, frames)
+    try:
+        close(display, child.window())
+    finally:
+        ended = child.end()
+    assert ended == (0, "stopped" if frames == "many" else "end", "")
+
+
+def test_escape_ends_the_run(display: str) -> None:
+    child = Child(display, "many")
+    try:
+        child.press("Escape")
+    finally:
+        ended = child.end()
+    assert ended == (0, "stopped", "")
+
+
+def test_a_single_picture_stays_until_a_key(display: str) -> None:
+    child = Child(display, "one")
+    try:
+        child.window()
+        with pytest.raises(subprocess.TimeoutExpired):
+            child.process.wait(0.5)
+        child.press("space")
+    finally:
+        ended = child.end()
+    assert ended == (0, "end", "")
+
+
+def grey_shown(folder: Path) -> int:
+    """The frame's number that the middle of its grey picture tells."""
+    return int(screenshot(folder)[100:140, 140:180, 0].astype(int).mean()) - 20
+
+
+def still(folder: Path) -> bool:
+    """Whether the picture stands; it would go through 25 greys in this time."""
+    before = grey_shown(folder)
+    time.sleep(0.25)
+    return before == grey_shown(folder)
+
+
+@pytest.mark.parametrize("kind", ["file", "live"])
+def test_pause_stops_a_file_but_only_the_picture_of_a_camera(
+    display: str, folder: Path, kind: str
+) -> None:
+    child = Child(display, kind)
+    try:
+        child.window()
+        wait_for(lambda: not still(folder))
+        child.press_until("space", lambda: still(folder))
+        seen = grey_shown(folder)
+        time.sleep(0.5)
+        assert grey_shown(folder) == seen
+        child.press("q")
+    finally:
+        code, said, errors = child.end()
+    assert (code, errors) == (0, "")
+    frames = int(said.split()[0])
+    if kind == "file":
+        assert frames % 200 == seen
+    else:
+        assert (frames - seen) % 200 > 20 or frames > 200 + seen
+
+
+def test_after_a_pause_it_goes_on(display: str, folder: Path) -> None:
+    child = Child(display, "file")
+    try:
+        child.window()
+        wait_for(lambda: not still(folder))
+        child.press_until("space", lambda: still(folder))
+        child.press_until("space", lambda: not still(folder))
+        child.press("q")
+    finally:
+        assert child.end()[0] == 0
+
+
+def test_keys_are_answered_while_no_result_comes(
+    display: str, folder: Path, tmp_path: Path
+) -> None:
+    """The one picture stands; then: help, threshold, views, a snapshot that is not written over."""
+    child = Child(display, "away", tmp_path)
+    first, second = (tmp_path / f"clip_000000000000_part_neck{n}.png" for n in ("", "_2"))
+    try:
+        child.window()
+        wait_for(lambda: abs(int(screenshot(folder)[20, 5, 0]) - 200) < 5)
+        child.press_until("h", lambda: int(screenshot(folder)[20, 5, 0]) < 100)
+        number = child.window()
+        for key in ("plus", "plus", "plus", "minus", "v", "p", "p"):
+            press(display, number, key)
+            time.sleep(0.15)
+        press(display, number, "s")
+        wait_for(first.exists)
+        press(display, number, "s")
+        wait_for(second.exists)
+        child.press("q")
+    finally:
+        code, said, errors = child.end()
+    assert (code, said) == (0, "0 0.1 part:neck")
+    assert errors.splitlines() == [
+        f"posestream: snapshot written to {path.name}" for path in (first, second)
+    ]
+    picture = cv2.imread(str(first))
+    assert picture is not None
+    assert picture.shape == (240, 320, 3)
+    assert picture[0, 0].tolist() == [200, 60, 10]  # the help is not in it
+
+
+def test_a_snapshot_that_cannot_be_written_does_not_end_the_run(
+    display: str, folder: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    child = Child(display, "away", home)
+    try:
+        number = child.window()
+        wait_for(lambda: abs(int(screenshot(folder)[20, 5, 0]) - 200) < 5)
+        home.rmdir()
+        child.press_until("h", lambda: int(screenshot(folder)[20, 5, 0]) < 100)
+        press(display, number, "s")
+        time.sleep(0.3)
+        child.press("q")
+    finally:
+        code, said, errors = child.end()
+    assert (code, said) == (0, "0 0.0 skeleton")
+    assert "cannot be written: no such file or directory" in errors
+    assert "Traceback" not in errors
+
+
+def test_a_display_that_is_gone_is_a_sentence_and_no_abort(tmp_path: Path) -> None:
+    with screen(tmp_path) as gone:
+        pass
+    code, said, errors = Child(gone, "one").end()
+    assert (code, errors) == (2, "")
+    assert said == f"The display {gone} does not answer, so no window can be shown; use --no-show."
+
+
+def test_a_display_that_locks_us_out_is_a_sentence_and_no_abort(tmp_path: Path) -> None:
+    # A server with a cookie lets nobody in who does not have it.
+    name = b"MIT-MAGIC-COOKIE-1"
+    cookie = b"\1\0" + 2 * b"\0\0" + len(name).to_bytes(2, "big") + name + b"\0\x10" + bytes(16)
+    (tmp_path / "cookies").write_bytes(cookie)
+    with screen(tmp_path, "-auth", str(tmp_path / "cookies")) as locked:
+        code, said, _ = Child(locked, "one").end()
+    assert code == 2
+    assert said.startswith(f"The display {locked} does not answer")
+
+
+def test_a_desktop_that_asks_for_wayland_gets_a_window_all_the_same(
+    display: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QT_QPA_PLATFORM", "wayland")
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    monkeypatch.setenv("XDG_SESSION_TYPE", "wayland")
+    child = Child(display, "many")
+    try:
+        child.press("q")
+    finally:
+        code, said, _ = child.end()
+    assert (code, said) == (0, "stopped")
