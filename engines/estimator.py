@@ -11,8 +11,9 @@ from engines.models.card import Card
 from engines.models.weights import Device, Located
 from engines.runtimes.host_estimator import BottomUp
 from engines.runtimes.openvino_cpu import OpenVino
+from engines.types.arrays import Image
 from engines.types.letterbox import Rows
-from engines.types.poses import Candidates, Image, Poses
+from engines.types.poses import Candidates, Poses
 
 
 class Estimator(Protocol):

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from engines.estimator import Estimator
+from engines.types.arrays import Image
 from engines.types.errors import DeviceError, WeightsError
-from engines.types.poses import Candidates, Image, Poses
+from engines.types.poses import Candidates, Poses
 
 LOG = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from calibration.geometry.camera import Rig
-from calibration.geometry.distortion import Doubles
+from engines.types.arrays import Doubles
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.types.frames import Frame

@@ -17,9 +17,8 @@ from typing import Self
 import cv2  # before av
 import numpy as np
 
-from engines.types.poses import Image
-
 import av  # isort: skip
+from engines.types.arrays import Image
 
 BITS = 8  # stripes of a picture: it shows its own number, black and white
 COUNT = 1 << BITS

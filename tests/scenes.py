@@ -14,7 +14,8 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from engines.types.poses import Image, Poses
+from engines.types.arrays import Image
+from engines.types.poses import Poses
 from tests.synth import SKELETON, Points, Pose, figure
 
 RATE = 25.0

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.models.card import load_card
-from engines.types.poses import Floats, Image
+from engines.types.arrays import Floats, Image
 from engines.types.skeleton import Skeleton, named_skeleton
 
 Points = NDArray[np.float64]  # (K, 2), NaN = not in the picture

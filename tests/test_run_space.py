@@ -20,7 +20,7 @@ import pytest
 import run as program
 from calibration.files.rig_toml import rig_toml, write_rig
 from calibration.geometry.camera import Rig
-from calibration.geometry.distortion import Doubles
+from engines.types.arrays import Doubles
 from realtime.sinks.files.openpose_json_2d import openpose_json
 from tests.bodies import body, sightings
 from tests.calibration.cameras import ring

@@ -9,8 +9,8 @@ import pytest
 
 from engines.decoders.paf import PafDecoder
 from engines.models.card import load_card
+from engines.types.arrays import Floats, Image
 from engines.types.letterbox import Letterbox
-from engines.types.poses import Floats, Image
 from tests import synth
 
 SIZE = (208, 152)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from calibration.geometry.arrays import Doubles
 from calibration.geometry.camera import Camera, rotation_matrix
-from calibration.geometry.distortion import Doubles
 
 
 def board_poses(camera: Camera, points: Doubles, xy: Doubles) -> list[tuple[Doubles, Doubles]]:

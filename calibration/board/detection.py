@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.board.target import DICTIONARIES, Board
-from calibration.geometry.distortion import Doubles
+from calibration.geometry.arrays import Doubles, Image
 
 LEAST = 6  # corners: fewer pin a board's pose badly, and lie on a line often
 UNEVEN = 0.25  # of the distance across two squares, by which these may differ
@@ -18,7 +18,6 @@ GLANCE = 960  # pixels of the longer side of pictures that are looked at quickly
 MARKERS = 6  # that tell a ChArUco board's size
 SQUARES = range(3, 15)  # of a ChArUco board, across
 SCALES = 1.0, 0.5  # of pictures in which any chessboard is looked for
-Gray = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,9 +51,9 @@ class Finder:
             cv2.aruco.CharucoDetector(board.charuco()) if board.kind == "charuco" else None
         )
 
-    def find(self, gray: Gray) -> Sighting | None:
+    def find(self, gray: Image) -> Sighting | None:
         """The board in a picture of one channel; None where too little of it is seen."""
-        seen: Gray = 255 - gray if self.board.inverted else gray
+        seen: Image = 255 - gray if self.board.inverted else gray
         found = self._squares(seen) if self._charuco is None else self._marked(seen)
         if found is None or len(found[0]) < LEAST or _on_a_line(found[1]):
             return None
@@ -62,7 +61,7 @@ class Finder:
         height, width = gray.shape
         return Sighting(ids, xy, (width, height), blur_of(gray, xy))
 
-    def _marked(self, gray: Gray) -> tuple[NDArray[np.int64], Doubles] | None:
+    def _marked(self, gray: Image) -> tuple[NDArray[np.int64], Doubles] | None:
         assert self._charuco is not None
         xy, ids, _, _ = self._charuco.detectBoard(gray)
         if ids is None or len(ids) == 0:
@@ -71,7 +70,7 @@ class Finder:
         order = np.argsort(flat)
         return flat[order], xy.reshape(-1, 2).astype(np.float64)[order]
 
-    def _squares(self, gray: Gray) -> tuple[NDArray[np.int64], Doubles] | None:
+    def _squares(self, gray: Image) -> tuple[NDArray[np.int64], Doubles] | None:
         across, down = self.board.grid
         found = False
         if not self._quick:
@@ -102,14 +101,14 @@ class Finder:
         return np.arange(across * down), flat
 
 
-def _resized(gray: Gray, scale: float) -> Gray:
+def _resized(gray: Image, scale: float) -> Image:
     if scale >= 1:
         return gray
     small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.uint8)
 
 
-def _first_square(gray: Gray, xy: Doubles, across: int) -> float:
+def _first_square(gray: Image, xy: Doubles, across: int) -> float:
     """How much brighter the square beside the first corner is than its neighbours: the outer
     corner of the squares is black by definition, and so is its neighbour on the diagonal.
     """
@@ -133,7 +132,7 @@ def _regular(xy: Doubles, across: int) -> bool:
     return True
 
 
-def _saddles(gray: Gray, xy: Doubles, across: int) -> bool:
+def _saddles(gray: Image, xy: Doubles, across: int) -> bool:
     """Whether black and white meet crosswise at the corners: a grid that is too large is found
     with the outer edge of the board for a row of corners.
     """
@@ -145,7 +144,7 @@ def _saddles(gray: Gray, xy: Doubles, across: int) -> bool:
     return bool(apart.mean() > 0.8 and min(edge.mean() for edge in edges) > 0.5)
 
 
-def _goes_on(gray: Gray, xy: Doubles, across: int) -> bool:
+def _goes_on(gray: Image, xy: Doubles, across: int) -> bool:
     """Whether there are corners beyond the grid: it is a part of a larger board then."""
     grid = xy.reshape(-1, across, 2)
     right, down = (0.3 * np.asarray(np.gradient(grid, axis=axis)) for axis in (1, 0))
@@ -164,14 +163,14 @@ def _goes_on(gray: Gray, xy: Doubles, across: int) -> bool:
     return False
 
 
-def _around(gray: Gray, at: Doubles, right: Doubles, down: Doubles) -> Doubles:
+def _around(gray: Image, at: Doubles, right: Doubles, down: Doubles) -> Doubles:
     """(4, ...) the picture on both diagonals of corners: two opposite each other first."""
     steps = ((1, 1), (-1, -1), (1, -1), (-1, 1))
     return np.stack([_at(gray, at + x * right + y * down) for x, y in steps])
 
 
 def _crosswise(
-    gray: Gray, at: Doubles, right: Doubles, down: Doubles, least: float
+    gray: Image, at: Doubles, right: Doubles, down: Doubles, least: float
 ) -> NDArray[np.bool_]:
     """Where black and white meet crosswise, by so much at least."""
     around = _around(gray, at, right, down)
@@ -180,7 +179,7 @@ def _crosswise(
     return np.asarray(apart > least)
 
 
-def _at(gray: Gray, xy: Doubles) -> Doubles:
+def _at(gray: Image, xy: Doubles) -> Doubles:
     """The picture's values at the nearest pixels."""
     x, y = np.moveaxis(xy.round().astype(int), -1, 0)
     height, width = gray.shape
@@ -192,7 +191,7 @@ def _on_a_line(xy: Doubles) -> bool:
     return bool(spread[1] < 0.02 * spread[0])
 
 
-def blur_of(gray: Gray, xy: Doubles) -> float:
+def blur_of(gray: Image, xy: Doubles) -> float:
     """Median width of the edges at the corners, pixels: contrast over the steepest slope."""
     near = [np.sort(np.linalg.norm(xy - one, axis=1))[1] for one in xy]
     reach = int(np.clip(np.median(near) / 3, 3, 20))
@@ -207,7 +206,7 @@ def blur_of(gray: Gray, xy: Doubles) -> float:
     return float(np.median(widths)) if widths else float("inf")
 
 
-def better_board(board: Board, pictures: list[Gray]) -> str | None:
+def better_board(board: Board, pictures: list[Image]) -> str | None:
     """What fits pictures in which `board` was not found: a sentence, None where nothing does."""
     size = _marked_size(board, pictures) if board.kind == "charuco" else None
     if size is not None:
@@ -223,7 +222,7 @@ def better_board(board: Board, pictures: list[Gray]) -> str | None:
     return None
 
 
-def _marked_size(board: Board, pictures: list[Gray]) -> tuple[int, int] | None:
+def _marked_size(board: Board, pictures: list[Image]) -> tuple[int, int] | None:
     """Columns and rows of a ChArUco board of another size, whose markers lie as they do in the
     pictures; None where there are too few, or they lie as on this one.
     """
@@ -252,7 +251,7 @@ def _marked_size(board: Board, pictures: list[Gray]) -> tuple[int, int] | None:
     return None if columns == board.columns else (columns, rows)
 
 
-def _grids(board: Board, pictures: list[Gray]) -> list[tuple[int, int]]:
+def _grids(board: Board, pictures: list[Image]) -> list[tuple[int, int]]:
     """Columns and rows of other chessboards that may be in the pictures, the largest first."""
     found = set()
     for gray in pictures:
@@ -268,7 +267,7 @@ def _grids(board: Board, pictures: list[Gray]) -> list[tuple[int, int]]:
     return sorted(found, key=lambda grid: (-grid[0] * grid[1], grid))
 
 
-def _others(board: Board, pictures: list[Gray]) -> Iterator[tuple[Board, str]]:
+def _others(board: Board, pictures: list[Image]) -> Iterator[tuple[Board, str]]:
     """Boards that are easily mistaken for this one, the likeliest first."""
     turned = "without --inverted" if board.inverted else "with --inverted"
     yield replace(board, inverted=not board.inverted), f"it is found {turned}"

@@ -12,6 +12,7 @@ import numpy as np
 from calibration.board.board_pose import board_poses
 from calibration.board.detection import Sighting
 from calibration.board.target import Board
+from calibration.geometry.arrays import Doubles
 from calibration.geometry.bundle_adjustment import (
     CENTRE,
     FOCAL,
@@ -23,7 +24,6 @@ from calibration.geometry.bundle_adjustment import (
     held,
 )
 from calibration.geometry.camera import Camera, Rig
-from calibration.geometry.distortion import Doubles
 from calibration.geometry.errors import BoardError, CalibrationError, RigError
 
 LEAST = 3  # boards that two cameras must see together

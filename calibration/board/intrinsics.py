@@ -12,9 +12,9 @@ from calibration.board.detection import Sighting
 from calibration.board.lens_uncertainty import projected
 from calibration.board.target import Board
 from calibration.board.view_diversity import missing, part, variety
+from calibration.geometry.arrays import Doubles
 from calibration.geometry.bundle_adjustment import FOCAL, LENS, Adjusted, Scene, Sights, adjust
 from calibration.geometry.camera import Camera
-from calibration.geometry.distortion import Doubles
 from calibration.geometry.errors import CalibrationError, DegenerateError
 
 LEAST = 4  # views

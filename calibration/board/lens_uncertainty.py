@@ -12,9 +12,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from calibration.geometry.arrays import Doubles
 from calibration.geometry.bundle_adjustment import CENTRE, FOCAL, LENS, Scene, Sights, adjust
 from calibration.geometry.camera import Camera, rotation_matrix
-from calibration.geometry.distortion import Doubles
 
 GRID = 9  # points across and down
 TERMS = 2  # of a pinhole lens that count as unknown at least

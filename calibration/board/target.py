@@ -10,7 +10,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from calibration.geometry.distortion import Doubles
+from calibration.geometry.arrays import Doubles
 from calibration.geometry.errors import BoardError, CalibrationError
 
 Kind = Literal["chessboard", "charuco"]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.board.detection import Sighting
-from calibration.geometry.distortion import Doubles
+from calibration.geometry.arrays import Doubles
 
 FULL = 4  # corners by which a ninth of the picture is covered
 TILT = 40.0  # degrees from one side to the other

@@ -15,9 +15,10 @@ from calibration.commands.options import BoardOptions
 from calibration.files.atomic import check_free, set_aside, write_texts
 from calibration.files.corners_csv import Corners, read_corners
 from calibration.formats import read
+from calibration.geometry.arrays import Image
 from calibration.geometry.camera import Rig
 from calibration.geometry.errors import CalibrationError, RigError
-from calibration.guidance.tiles import Image, below
+from calibration.guidance.tiles import below
 from calibration.plots.rig_overlay import Placed, draw_view, draw_views, place, straight
 from calibration.plots.rig_plan import MARGIN, draw_rig
 from realtime.footage.one_instant import Views, pictures_of

@@ -12,8 +12,8 @@ import numpy as np
 
 from calibration.board.extrinsics import Extrinsics
 from calibration.files.atomic import read_bytes, read_text, write_texts
+from calibration.geometry.arrays import Doubles
 from calibration.geometry.camera import Rig
-from calibration.geometry.distortion import Doubles
 from calibration.geometry.errors import RigError
 
 COLUMNS = ["x", "y", "z", "error"]

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from calibration.files.atomic import read_text, write_texts
+from calibration.geometry.arrays import Doubles
 from calibration.geometry.camera import Camera, Rig, rotation_matrix, rotation_vector
-from calibration.geometry.distortion import Doubles
 from calibration.geometry.errors import RigError
 
 KEYS = {

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from calibration.files.atomic import read_bytes, read_text
+from calibration.geometry.arrays import Doubles
 from calibration.geometry.camera import Camera
-from calibration.geometry.distortion import Doubles
 from calibration.geometry.errors import RigError
 
 # What it is here: OpenPose's name, those of OpenCV's samples.

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from calibration.files.atomic import set_aside, write_texts
+from calibration.geometry.arrays import Doubles
 from calibration.geometry.camera import Camera, Rig
-from calibration.geometry.distortion import Doubles
 from calibration.geometry.errors import CalibrationError
 
 FORBIDDEN = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]|^\.|[. ]$|^$')  # in names of files, somewhere

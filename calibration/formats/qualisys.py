@@ -9,8 +9,8 @@ import numpy as np
 
 from calibration.files.atomic import read_bytes
 from calibration.formats.opencv_storage import parse_xml
+from calibration.geometry.arrays import Doubles
 from calibration.geometry.camera import Camera, Rig
-from calibration.geometry.distortion import Doubles
 from calibration.geometry.errors import RigError
 
 SUBPIXELS = 64  # to a pixel: what its pixel coordinates count

@@ -11,13 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from calibration.geometry.arrays import Doubles, Ints, Mask
 from calibration.geometry.camera import Camera, padded, rotation_matrix
-from calibration.geometry.distortion import Doubles, by_coefficients, distort, distort_fisheye
+from calibration.geometry.distortion import by_coefficients, distort, distort_fisheye
 
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 POSE, FOCAL, CENTRE, LENS = 0, 6, 8, 10  # where a camera's parameters begin
 STEPS = 100
 ENOUGH = 1e-10  # of the cost, by which a step must lower it to be worth another
@@ -38,7 +36,7 @@ class Sights:
     def __len__(self) -> int:
         return len(self.camera)
 
-    def __getitem__(self, rows: Bools | Ints) -> Sights:
+    def __getitem__(self, rows: Mask | Ints) -> Sights:
         return Sights(
             self.camera[rows], self.target[rows], self.point[rows], self.xy[rows], self.weight[rows]
         )
@@ -69,7 +67,7 @@ class Adjusted:
     cost: float
     steps: int
     reason: str
-    free: Bools
+    free: Mask
     information: Doubles
 
     def deviations(self) -> Doubles:
@@ -79,7 +77,7 @@ class Adjusted:
         return out
 
 
-def held(cameras: Sequence[Camera], *, first: bool = True) -> Bools:
+def held(cameras: Sequence[Camera], *, first: bool = True) -> Mask:
     """Which parameters move in a rig with known intrinsics: all poses (but the first camera's)."""
     free = np.zeros((len(cameras), LENS + max(len(one.distortion) for one in cameras)), bool)
     free[int(first) :, :FOCAL] = True
@@ -89,7 +87,7 @@ def held(cameras: Sequence[Camera], *, first: bool = True) -> Bools:
 def adjust(
     scene: Scene,
     sights: Sights,
-    free: Bools,
+    free: Mask,
     *,
     huber: float | None = 2.0,
     prior: Doubles | None = None,
@@ -227,7 +225,7 @@ def _system(
     scene: Scene,
     sights: Sights,
     begin: Ints,
-    free: Bools,
+    free: Mask,
     huber: float | None,
     tightness: Doubles,
     shift: Doubles,
@@ -303,7 +301,7 @@ def _step(system: _System, damping: float) -> tuple[Doubles, Doubles]:
 
 
 def _moved(
-    scene: Scene, free: Bools, by_camera: Doubles, by_target: Doubles
+    scene: Scene, free: Mask, by_camera: Doubles, by_target: Doubles
 ) -> tuple[Scene, Doubles]:
     """The scene after a step, and the step of all parameters of the cameras (V, P)."""
     by = np.zeros(free.shape)

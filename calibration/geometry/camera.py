@@ -8,7 +8,8 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from calibration.geometry.distortion import Doubles, distort, distort_fisheye, undistort
+from calibration.geometry.arrays import Doubles
+from calibration.geometry.distortion import distort, distort_fisheye, undistort
 from calibration.geometry.errors import RigError
 
 LENSES = {0, 4, 5, 8, 12, 14}  # numbers of distortion coefficients that OpenCV knows

@@ -7,9 +7,8 @@ fisheyes, so that many cameras go in one call.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Doubles = NDArray[np.float64]
+from calibration.geometry.arrays import Doubles
 
 STEPS = 30  # of Newton's method; a usable lens needs about five
 CLOSE = 1e-12  # of a normalised coordinate

@@ -10,9 +10,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.geometry.distortion import Doubles
+from calibration.geometry.arrays import Doubles, Indices
 
-Indices = NDArray[np.intp]
 # (M, P) parameters and the (M,) places of their problems -> (M, R, D) residuals and their
 # (M, R, D, P) derivative.
 Residuals = Callable[[Doubles, Indices], tuple[Doubles, Doubles]]

@@ -10,11 +10,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.geometry.arrays import Doubles, Indices, Mask
 from calibration.geometry.camera import Rig
-from calibration.geometry.distortion import Doubles
-from calibration.geometry.levenberg_marquardt import Indices, Stop, minimise
-
-Mask = NDArray[np.bool_]
+from calibration.geometry.levenberg_marquardt import Stop, minimise
 
 GATE = 3.5  # standard deviations beyond which a view does not fit: 1 in 450 that do
 HUBER = 2.0  # standard deviations from where on a view pulls with constant strength

@@ -8,10 +8,11 @@ from math import ceil
 import cv2
 import numpy as np
 
+from calibration.geometry.arrays import Image
 from calibration.guidance.extrinsics_guide import BOARDS, LINK, Gathering
 from calibration.guidance.intrinsics_guide import Advice
 from calibration.guidance.intrinsics_screen import FONT, GREEN, GREY, WHITE, YELLOW, text
-from calibration.guidance.tiles import Image, side_by_side
+from calibration.guidance.tiles import side_by_side
 
 ROOM = (960, 660)  # pixels of the pictures
 TABLE = 320

@@ -12,9 +12,9 @@ from calibration.board.detection import Sighting
 from calibration.board.intrinsics import NOTHING, scene_of, told, usable_blur
 from calibration.board.target import Board
 from calibration.board.view_diversity import Variety, missing, richer, variety
+from calibration.geometry.arrays import Doubles
 from calibration.geometry.bundle_adjustment import FOCAL, LENS, adjust
 from calibration.geometry.camera import Camera
-from calibration.geometry.distortion import Doubles
 
 ENOUGH = 15  # views
 STILL = 0.03  # of the picture's longer side that a still board may move in a second

@@ -6,12 +6,11 @@ from math import ceil
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.board.view_diversity import DEPTH, TILT
+from calibration.geometry.arrays import Image
 from calibration.guidance.intrinsics_guide import ENOUGH, Advice, Guide
 
-Image = NDArray[np.uint8]
 WIDEST = 1280  # pixels of what is shown
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 GREEN, RED, YELLOW, WHITE, GREY = (

@@ -8,9 +8,9 @@ from math import ceil
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
+from calibration.geometry.arrays import Image
+
 BETWEEN = 6  # pixels
 EMPTY = 40  # grey of a camera without a picture
 

@@ -7,10 +7,10 @@ from itertools import combinations
 
 import numpy as np
 
+from calibration.geometry.arrays import Doubles, Ints
 from calibration.geometry.camera import Camera
-from calibration.geometry.distortion import Doubles
 from calibration.geometry.errors import CalibrationError, DegenerateError
-from calibration.people.observations import COMMON, Crowd, Ints
+from calibration.people.observations import COMMON, Crowd
 
 LEAST = 10  # instants at which two cameras must see somebody together
 CHANCE = 0.2  # share of a camera's people in other cameras below which nothing is sure

@@ -9,9 +9,9 @@ from itertools import combinations
 import numpy as np
 
 from calibration.board.extrinsics import MAD
+from calibration.geometry.arrays import Doubles, Ints, Mask
 from calibration.geometry.bundle_adjustment import Adjusted, Scene, Sights, adjust, held
 from calibration.geometry.camera import Camera, Rig
-from calibration.geometry.distortion import Doubles
 from calibration.geometry.errors import CalibrationError
 from calibration.geometry.triangulation import Triangulation, triangulate
 from calibration.people.degeneracy import (
@@ -23,7 +23,7 @@ from calibration.people.degeneracy import (
     matched,
     why_apart,
 )
-from calibration.people.observations import Couples, Crowd, Ints, Mask, couples, thinned
+from calibration.people.observations import Couples, Crowd, couples, thinned
 from calibration.people.relative_pose import (
     SAMPLES,
     TwoView,

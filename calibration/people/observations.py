@@ -6,13 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from calibration.geometry.arrays import Doubles, Ints, Mask
 from calibration.geometry.camera import Camera
-from calibration.geometry.distortion import Doubles
-
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 COMMON = 6  # keypoints that two poses must share to be compared
 

@@ -11,14 +11,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from calibration.geometry.arrays import Doubles, Floats, Ints, Mask
 from calibration.geometry.camera import rotation_matrix
-from calibration.geometry.distortion import Doubles
 from calibration.geometry.triangulation import cross
-from calibration.people.observations import Couples, Crowd, Ints, Mask
-
-Singles = NDArray[np.float32]
+from calibration.people.observations import Couples, Crowd
 
 GATE = 3.0  # deviations beyond which a keypoint tells nothing but that it does not fit
 FITS = 0.5  # mean gain of the keypoints from which on two tracks may be one person
@@ -142,7 +139,7 @@ def _gains(matrices: Doubles, couples: Couples) -> Doubles:
     return np.asarray(total, np.float64)
 
 
-def sampson(matrices: Doubles, p: Doubles, q: Doubles, deviation: Doubles) -> Singles:
+def sampson(matrices: Doubles, p: Doubles, q: Doubles, deviation: Doubles) -> Floats:
     """(H, N) Sampson distances in deviations (Hartley and Zisserman, 11.4.3)."""
     # Four digits are enough to judge by, and half the time; so is one coordinate after another.
     matrix, of_p, of_q = matrices.astype(np.float32), *deviation.astype(np.float32)
@@ -151,7 +148,7 @@ def sampson(matrices: Doubles, p: Doubles, q: Doubles, deviation: Doubles) -> Si
     off = there[:, 0] * rays_q[0] + there[:, 1] * rays_q[1] + there[:, 2]
     width = (here[:, 0] ** 2 + here[:, 1] ** 2) * of_p**2
     width += (there[:, 0] ** 2 + there[:, 1] ** 2) * of_q**2
-    far: Singles = np.abs(off) / np.sqrt(np.maximum(width, np.float32(1e-30)))
+    far: Floats = np.abs(off) / np.sqrt(np.maximum(width, np.float32(1e-30)))
     return far
 
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from calibration.geometry.arrays import Doubles
 from calibration.geometry.camera import Rig
-from calibration.geometry.distortion import Doubles
 from calibration.geometry.errors import CalibrationError
 
 ANKLE = 0.039  # height of the ankles

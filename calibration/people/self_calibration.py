@@ -12,20 +12,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from calibration.geometry.arrays import Doubles, Ints, Mask
 from calibration.geometry.bundle_adjustment import (
     CENTRE,
     FOCAL,
     LENS,
-    Bools,
     Scene,
     Sights,
     adjust,
     held,
 )
 from calibration.geometry.camera import Camera
-from calibration.geometry.distortion import Doubles
 from calibration.geometry.errors import DegenerateError
-from calibration.people.observations import Ints
 from calibration.people.shift_test import BIAS
 
 STARTS = 0.5, 0.8, 1.3, 2.0  # focal lengths to start from, in longer sides of the picture
@@ -55,7 +53,7 @@ def guess(camera: Camera, factor: float) -> Camera:
     return replace(camera, matrix=matrix, distortion=np.zeros(5), fisheye=False)
 
 
-def unknown(cameras: Sequence[Camera], *, axis: bool = False) -> tuple[Bools, Doubles, float]:
+def unknown(cameras: Sequence[Camera], *, axis: bool = False) -> tuple[Mask, Doubles, float]:
     """Which parameters move, their priors, and how far the two focal lengths may drift apart."""
     free = held(cameras)
     free[:, FOCAL:CENTRE] = free[:, LENS] = True

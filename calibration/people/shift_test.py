@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from calibration.geometry.arrays import Doubles, Ints
 from calibration.geometry.bundle_adjustment import Scene, Sights
 from calibration.geometry.camera import Camera
-from calibration.geometry.distortion import Doubles
-from calibration.people.observations import COMMON, Ints
+from calibration.people.observations import COMMON
 
 FREEDOMS = 6  # of a camera's pose
 PLACES = 4  # in three and less, a pose can make up for whatever keypoints are off

@@ -13,11 +13,11 @@ from calibration.board.detection import Sighting
 from calibration.board.extrinsics import boards_in_space, fitted
 from calibration.board.target import Board
 from calibration.files.corners_csv import Corners
+from calibration.geometry.arrays import Doubles, Image
 from calibration.geometry.bundle_adjustment import adjust, held
 from calibration.geometry.camera import Camera, Rig
-from calibration.geometry.distortion import Doubles
 from calibration.guidance.intrinsics_screen import text
-from calibration.guidance.tiles import Image, Panes, side_by_side
+from calibration.guidance.tiles import Panes, side_by_side
 from calibration.plots.rig_plan import AXES, camera_colour, residual_colour
 from calibration.plots.viewpoint import grid_step, reach, sight, upwards, worst
 

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.files.corners_csv import Corners
+from calibration.geometry.arrays import Doubles, Image
 from calibration.geometry.camera import Camera, Rig
-from calibration.geometry.distortion import Doubles
 from calibration.plots.viewpoint import grid_step, reach, sight, upwards, worst
 
-Image = NDArray[np.uint8]
 Colour = tuple[int, int, int]  # BGR
 
 WIDE = 1080  # pixels of the views

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from calibration.files.corners_csv import Corners
+from calibration.geometry.arrays import Doubles
 from calibration.geometry.camera import Camera, Rig
-from calibration.geometry.distortion import Doubles
 
 
 def upwards(rig: Rig) -> Doubles:

@@ -9,8 +9,8 @@ import numpy as np
 from calibration.board.board_pose import board_poses
 from calibration.board.detection import LEAST, Sighting
 from calibration.board.target import Board
+from calibration.geometry.arrays import Doubles
 from calibration.geometry.camera import Camera
-from calibration.geometry.distortion import Doubles
 from calibration.sync.correlation import BRIDGED, Motion, between, moved
 
 Times = Mapping[int, float]  # frame -> seconds, of the camera's own clock

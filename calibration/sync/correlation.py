@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.geometry.distortion import Doubles
+from calibration.geometry.arrays import Doubles
 from calibration.geometry.errors import CalibrationError, DegenerateError
 
 LEAST = 20  # samples that two recordings must have in common

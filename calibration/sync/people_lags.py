@@ -14,10 +14,10 @@ from itertools import combinations
 
 import numpy as np
 
+from calibration.geometry.arrays import Doubles, Ints
 from calibration.geometry.camera import Camera
-from calibration.geometry.distortion import Doubles
 from calibration.geometry.errors import DegenerateError
-from calibration.people.observations import Ints, couples
+from calibration.people.observations import couples
 from calibration.people.relative_pose import GATE, essential, refined, relative_poses, sampson
 from calibration.sync.correlation import LEAST, Motion, correlation, even, peaks
 from calibration.sync.resampling import Recording

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calibration.geometry.distortion import Doubles
-from calibration.people.observations import Crowd, Ints
+from calibration.geometry.arrays import Doubles, Ints
+from calibration.people.observations import Crowd
 from calibration.sync.correlation import BRIDGED
 
 SAME = 0.001  # frames that do not matter

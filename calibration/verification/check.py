@@ -10,12 +10,13 @@ import numpy as np
 from calibration.board.detection import Sighting
 from calibration.board.extrinsics import boards_in_space, fitted
 from calibration.board.target import Board
+from calibration.geometry.arrays import Ints
 from calibration.geometry.bundle_adjustment import Scene, Sights
 from calibration.geometry.camera import Camera, Rig
 from calibration.geometry.errors import BoardError, CalibrationError
 from calibration.people.degeneracy import LEAST, why_apart
 from calibration.people.extrinsics import all_couples, gather, observed
-from calibration.people.observations import Crowd, Ints, couples, thinned
+from calibration.people.observations import Crowd, couples, thinned
 from calibration.people.relative_pose import relative_poses
 from calibration.people.shift_test import stands
 from calibration.verification.moved_cameras import LOOSE, Checked, compare

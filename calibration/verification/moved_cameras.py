@@ -12,10 +12,9 @@ from itertools import combinations
 
 import numpy as np
 
+from calibration.geometry.arrays import Doubles, Ints
 from calibration.geometry.bundle_adjustment import FOCAL, Adjusted, Scene, Sights, adjust, held
 from calibration.geometry.camera import Camera, Rig, rotation_vector
-from calibration.geometry.distortion import Doubles
-from calibration.people.observations import Ints
 from calibration.people.relative_pose import essential
 from calibration.people.shift_test import PLACES, Evidence, evidence
 

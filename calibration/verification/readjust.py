@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from calibration.geometry.arrays import Doubles
 from calibration.geometry.bundle_adjustment import FOCAL, Scene, adjust, held
 from calibration.geometry.camera import Camera, Rig
-from calibration.geometry.distortion import Doubles
 from calibration.geometry.errors import CalibrationError
 from calibration.people.degeneracy import LEAST, check_places, why_apart
 from calibration.people.extrinsics import Observed, observed

@@ -17,9 +17,9 @@ from engines.models.download import download_bar
 from engines.models.weights import Device, Located, locate
 from engines.nvidia.driver import usable_gpu
 from engines.nvidia.open import choose, runtime
+from engines.types.arrays import Image
 from engines.types.errors import EngineError
 from engines.types.letterbox import Letterbox
-from engines.types.poses import Image
 
 USUAL = 256  # the height that figures are compared at
 WARM_UP = 3

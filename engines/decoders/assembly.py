@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from engines.types.poses import Candidates, Floats
+from engines.types.arrays import Floats
+from engines.types.poses import Candidates
 from engines.types.skeleton import Skeleton
 
 Person = dict[int, int]  # keypoint type -> peak

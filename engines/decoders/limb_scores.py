@@ -8,11 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engines.types.poses import Floats
-
-Ints = NDArray[np.intp]
+from engines.types.arrays import Floats, Ints
 
 
 def score_limbs(

@@ -9,8 +9,9 @@ import numpy as np
 from engines.decoders.assembly import assemble
 from engines.decoders.limb_scores import score_limbs
 from engines.decoders.peaks import find_peaks
+from engines.types.arrays import Floats
 from engines.types.letterbox import Letterbox
-from engines.types.poses import Candidates, Floats, Poses
+from engines.types.poses import Candidates, Poses
 from engines.types.skeleton import Skeleton
 
 

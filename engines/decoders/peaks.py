@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engines.types.poses import Floats
+from engines.types.arrays import Floats
 
 TINY = np.float32(1e-3)
 

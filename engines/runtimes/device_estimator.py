@@ -9,9 +9,10 @@ from engines.decoders.paf import PafDecoder
 from engines.models.card import NetworkInput
 from engines.runtimes.device_graph import Frame
 from engines.runtimes.device_stream import Lane, Network
+from engines.types.arrays import Image
 from engines.types.errors import DeviceError
 from engines.types.letterbox import Letterbox, Rows
-from engines.types.poses import Candidates, Image, Poses
+from engines.types.poses import Candidates, Poses
 
 SIZES = 4  # picture sizes and set sizes whose memory is kept
 Key = tuple[int, int, int, int]  # pictures, height, width, which of the two lanes

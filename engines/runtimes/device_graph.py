@@ -18,8 +18,9 @@ from engines.decoders.limb_scores import places
 from engines.decoders.paf import PafDecoder
 from engines.models.card import NetworkInput
 from engines.runtimes.device_stream import Lane, Network, Shape
+from engines.types.arrays import Image
 from engines.types.letterbox import Letterbox
-from engines.types.poses import Candidates, Image, Maps
+from engines.types.poses import Candidates, Maps
 
 LOG = logging.getLogger(__name__)
 MOST = 127  # peaks kept of a type, as find_peaks

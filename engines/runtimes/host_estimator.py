@@ -9,8 +9,9 @@ from typing import Protocol
 
 from engines.decoders.paf import PafDecoder
 from engines.models.card import NetworkInput
+from engines.types.arrays import Floats, Image
 from engines.types.letterbox import Letterbox, Rows
-from engines.types.poses import Candidates, Floats, Image, Maps, Poses
+from engines.types.poses import Candidates, Maps, Poses
 
 BUCKET = 4  # strides: how coarsely the widths of mixed pictures are rounded up
 

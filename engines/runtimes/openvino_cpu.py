@@ -8,8 +8,8 @@ from typing import Any
 
 from engines.models.card import Card
 from engines.models.weights import Located
+from engines.types.arrays import Floats, Image
 from engines.types.errors import CardError, DeviceError
-from engines.types.poses import Floats, Image
 
 
 class OpenVino:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from engines.types.poses import Floats, Image
+from engines.types.arrays import Floats, Image
 
 WIDEST = 8  # network width at most this many heights: a strip of a picture must not eat the memory
 UPRIGHT = 16 / 9  # network heights of an upright picture at most, where nobody names one

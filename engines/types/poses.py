@@ -8,10 +8,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.types.arrays import Floats
 from engines.types.skeleton import Skeleton
-
-Floats = NDArray[np.float32]
-Image = NDArray[np.uint8]
 
 
 def check_shape(owner: str, field: str, array: NDArray[np.generic], *expected: int | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from realtime.drawing.skeletons import FONT
 
 SHARE = 0.55  # of the picture that words may take, across and down

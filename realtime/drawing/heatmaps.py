@@ -7,7 +7,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from engines.types.poses import Floats, Image, Maps
+from engines.types.arrays import Floats, Image
+from engines.types.poses import Maps
 from realtime.drawing.skeletons import draw
 from realtime.types.results import Tracks
 from realtime.types.view_mode import Look

@@ -9,7 +9,7 @@ from math import ceil
 import cv2
 import numpy as np
 
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from realtime.drawing.captions import write_caption
 from realtime.drawing.heatmaps import draw_look
 from realtime.drawing.overlay import Overlay

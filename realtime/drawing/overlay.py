@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from realtime.drawing.heatmaps import draw_look
 from realtime.drawing.skeletons import draw_angles
 from realtime.types.results import Result, View

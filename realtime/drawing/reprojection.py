@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from calibration.geometry.camera import Camera, Rig
-from engines.types.poses import Floats, Image
+from engines.types.arrays import Floats, Image
 from realtime.drawing.skeletons import SHIFT, id_colour
 from realtime.types.results import Poses3D, View
 

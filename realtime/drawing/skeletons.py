@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.types.poses import Floats, Image
+from engines.types.arrays import Floats, Image
 from realtime.types.joint_angles import joint_angles, joints
 from realtime.types.oks import boxes
 from realtime.types.results import Tracks

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from calibration.board.detection import Finder, Gray, Sighting, better_board
+from calibration.board.detection import Finder, Sighting, better_board
 from calibration.board.target import Board
 from calibration.geometry.errors import BoardError
 from engines.console.status_line import working
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from realtime.settings.all import SourceSettings
 from realtime.sources import open_source
 
@@ -30,7 +30,7 @@ class Search:
         self.count = 0
         self.seen = False
         self._finder = Finder(board, quick=quick)
-        self._kept: list[Gray] = []
+        self._kept: list[Image] = []
 
     def find(self, image: Image) -> Sighting | None:
         """The board in a BGR picture."""
@@ -100,7 +100,7 @@ def sightings(
     return found.name, found.seen
 
 
-def _small(gray: Gray) -> Gray:
+def _small(gray: Image) -> Image:
     scale = SMALL / max(gray.shape)
     if scale >= 1:
         return gray

@@ -18,7 +18,7 @@ from calibration.geometry.errors import CalibrationError
 from calibration.guidance.extrinsics_guide import BOARDS, Gathering
 from calibration.guidance.extrinsics_screen import gathering_picture
 from calibration.guidance.intrinsics_guide import Advice
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from realtime.footage.board_footage import Search
 from realtime.footage.paired_frames import paired
 from realtime.footage.screen import follow, open_screen

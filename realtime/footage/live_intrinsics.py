@@ -9,7 +9,7 @@ from calibration.board.target import Board
 from calibration.geometry.errors import CalibrationError
 from calibration.guidance.intrinsics_guide import ENOUGH, Advice, Guide
 from calibration.guidance.intrinsics_screen import preview
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from realtime.footage.board_footage import Search
 from realtime.footage.screen import follow, open_screen
 from realtime.runtime.channel import Channel

@@ -11,7 +11,7 @@ from calibration.board.detection import Sighting
 from calibration.board.target import Board
 from calibration.geometry.camera import Rig
 from calibration.geometry.errors import CalibrationError
-from calibration.guidance.tiles import Image
+from engines.types.arrays import Image
 from realtime.footage.board_footage import Search
 from realtime.footage.paired_frames import paired
 from realtime.runtime.synchronizer import FrameSet, merge

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from calibration.geometry.camera import Camera
-from calibration.geometry.distortion import Doubles
 from calibration.geometry.errors import CalibrationError, RigError
 from calibration.people.observations import COMMON, Crowd
 from calibration.people.self_calibration import guess
 from calibration.sync.resampling import Recording
 from engines.console.status_line import working
+from engines.types.arrays import Doubles
 from realtime.pipeline import stream
 from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.sources import open_source

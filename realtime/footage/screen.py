@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 import cv2
 
 from calibration.guidance.intrinsics_guide import Advice
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from realtime.runtime.channel import Channel
 from realtime.runtime.display import check_display
 from realtime.sinks.screens.window import FLAGS, LARGEST

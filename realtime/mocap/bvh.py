@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.geometry.distortion import Doubles
+from engines.types.arrays import Doubles
 from realtime.mocap.inverse_kinematics import BONES, ROOT, Bone, Pose, posed
 from realtime.mocap.rotations import euler
 from realtime.mocap.take import Take

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from calibration.geometry.camera import Rig
-from calibration.geometry.distortion import Doubles
 from calibration.plots.viewpoint import upwards
+from engines.types.arrays import Doubles
 from realtime.mocap.take import Motion, Take
 from realtime.mocap.up_axis import turned_up
 from realtime.types.errors import OutputError

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.geometry.distortion import Doubles
+from engines.types.arrays import Doubles
 from engines.types.skeleton import Skeleton
 from realtime.mocap.rotations import about, frames, held, swing, unit
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.geometry.distortion import Doubles
+from engines.types.arrays import Doubles
 
 AXES = "XYZ"
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.geometry.distortion import Doubles
-from engines.types.poses import Floats
+from engines.types.arrays import Doubles, Floats
 from engines.types.skeleton import Skeleton
 from realtime.types.errors import OutputError
 from realtime.types.results import Poses3D

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.geometry.distortion import Doubles
+from engines.types.arrays import Doubles
 from realtime.mocap.take import Motion, Take
 from realtime.mocap.take_sink import of_person
 

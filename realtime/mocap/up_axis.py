@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from calibration.geometry.distortion import Doubles
+from engines.types.arrays import Doubles
 
 
 def turned_up(up: Doubles, target: int) -> Doubles:

@@ -12,16 +12,12 @@ from dataclasses import dataclass
 
 import lap
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.geometry.camera import Rig
-from calibration.geometry.distortion import Doubles
 from calibration.geometry.triangulation import Lines, cross
+from engines.types.arrays import Doubles, Indices, Mask
 from engines.types.skeleton import Skeleton
 from realtime.types.results import View
-
-Indices = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 BODY = 0.7  # metres, the square root of the area that COCO's OKS takes for a person's size
 RASTER = 0.004  # heights of the picture to which a network can tell where something is

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from calibration.geometry.distortion import Doubles
+from engines.types.arrays import Doubles
 from realtime.multiview.bone_lengths import Bones
 
 ROUNDS = 4  # the start is near, and bones are nearly straight functions of their ends

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.geometry.camera import Rig
-from calibration.geometry.distortion import Doubles
 from calibration.geometry.triangulation import triangulate
+from engines.types.arrays import Doubles
 from engines.types.skeleton import Skeleton
 from realtime.multiview.association import Association
 from realtime.multiview.bone_lengths import PLAUSIBLE, Bones

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.geometry.distortion import Doubles
+from engines.types.arrays import Doubles
 
 RESTLESS = 3.3  # metres^2 / second^3: what a second adds to the variance of a keypoint's speed,
 QUICK = 4.0  # and 1 / second: how much more of the speed's square where it is quick

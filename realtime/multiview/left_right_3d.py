@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from calibration.geometry.camera import Rig
-from calibration.geometry.distortion import Doubles
 from calibration.geometry.triangulation import GATE, triangulate
+from engines.types.arrays import Doubles, Mask
 from realtime.multiview.association import Association
 from realtime.multiview.bone_lengths import Bones
-from realtime.multiview.track_table_3d import Bodies, Mask
+from realtime.multiview.track_table_3d import Bodies
 
 HIDDEN = 3  # times a keypoint's standard deviation that a swap of sides must explain
 

@@ -8,8 +8,8 @@ from dataclasses import fields, replace
 import numpy as np
 
 from calibration.geometry.camera import Rig
-from calibration.geometry.distortion import Doubles
 from calibration.geometry.triangulation import GATE, triangulate
+from engines.types.arrays import Doubles, Indices, Mask
 from engines.types.skeleton import Skeleton
 from realtime.multiview import kalman
 from realtime.multiview.association import BODY, LEAST, Association, Sightings, middles
@@ -17,7 +17,7 @@ from realtime.multiview.bone_lengths import PLAUSIBLE, Bones
 from realtime.multiview.bone_refinement import refined
 from realtime.multiview.left_right_3d import Sides
 from realtime.multiview.time_offsets import Timing
-from realtime.multiview.track_table_3d import Bodies, Indices, Mask, Measured, People
+from realtime.multiview.track_table_3d import Bodies, Measured, People
 from realtime.types.results import Poses3D, View
 
 USUAL = 1 / 30  # seconds between frames until the first step is known

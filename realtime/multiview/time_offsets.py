@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.geometry.camera import Rig
-from calibration.geometry.distortion import Doubles
+from engines.types.arrays import Doubles
 from realtime.multiview.track_table_3d import Bodies
 
 SPAN = 0.1  # seconds to either side over which a velocity is taken

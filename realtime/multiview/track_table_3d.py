@@ -6,13 +6,9 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from calibration.geometry.distortion import Doubles
+from engines.types.arrays import Doubles, Indices, Mask
 from realtime.multiview.association import NOBODY
-
-Mask = NDArray[np.bool_]
-Indices = NDArray[np.int64]
 
 
 @dataclass(slots=True, eq=False)

@@ -10,7 +10,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from realtime.sources.orientation import Matrix, matrix_of, turn
 from realtime.types.errors import SourceError
 

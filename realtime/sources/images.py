@@ -12,7 +12,7 @@ from typing import Self
 import cv2
 import numpy as np
 
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from engines.types.skeleton import Skeleton
 from realtime.sources.file_names import natural, unique_names
 from realtime.sources.opencv_log import hushed

@@ -15,7 +15,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from realtime.runtime.clock import StreamClock
 from realtime.sources.av_image import Developer
 from realtime.sources.file_names import file_name

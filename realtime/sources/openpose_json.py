@@ -14,7 +14,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from engines.types.poses import Floats, Image, Poses
+from engines.types.arrays import Floats, Image
+from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.sources.file_names import natural, unique_names
 from realtime.sources.skip_unreadable import readable

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.types.poses import Image, Poses
+from engines.types.arrays import Image
+from engines.types.poses import Poses
 from realtime.types.frames import Frame
 
 Matrix = NDArray[np.int64]

@@ -9,7 +9,7 @@ from threading import Event, Lock
 from types import TracebackType
 from typing import Protocol, Self
 
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from engines.types.skeleton import Skeleton
 from realtime.types.errors import Absent, SourceError
 from realtime.types.frames import Frame

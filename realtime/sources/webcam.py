@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from realtime.sources.opencv_log import hushed
 from realtime.sources.reconnecting import Connection
 from realtime.types.errors import SourceError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.types.poses import Floats, Image
+from engines.types.arrays import Floats, Image
 from engines.types.skeleton import Skeleton
 
 BINS = 8  # of each channel

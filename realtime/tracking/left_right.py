@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.types.poses import Floats
+from engines.types.arrays import Floats
 from engines.types.skeleton import Skeleton
 
 PARTS = {  # what flips together

@@ -9,13 +9,12 @@ import lap
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.types.poses import Floats
+from engines.types.arrays import Floats, Indices
 from engines.types.skeleton import Skeleton
 from realtime.tracking.appearance import bones_alike, colours_alike
 from realtime.tracking.track_table import NOBODY, Living
 from realtime.types.oks import boxes, oks_both_ways
 
-Indices = NDArray[np.int_]
 Cue = Literal["oks", "iou"]
 
 GATE = 0.2  # least affinity of somebody who was seen a moment ago

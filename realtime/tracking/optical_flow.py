@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.types.poses import Floats, Image
+from engines.types.arrays import Floats, Image
 
 ROWS = 360  # most rows of the grey picture
 WINDOW = (13, 13)

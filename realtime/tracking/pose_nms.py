@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.types.poses import Floats, Poses
+from engines.types.arrays import Floats
+from engines.types.poses import Poses
 from realtime.types.oks import areas
 
 CONFIDENT = 0.3  # sigma 1: the score at which a keypoint has most of its say

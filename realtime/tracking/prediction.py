@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.types.poses import Floats
+from engines.types.arrays import Floats
 from realtime.tracking.optical_flow import Motion
 from realtime.tracking.track_table import Living
 

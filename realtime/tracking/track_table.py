@@ -8,7 +8,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.types.poses import Floats, Poses
+from engines.types.arrays import Floats
+from engines.types.poses import Poses
 
 NOBODY = -1  # the id of somebody who is not sure to be there yet
 

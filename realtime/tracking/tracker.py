@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.types.poses import Floats, Image, Poses
+from engines.types.arrays import Floats, Image, Indices
+from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
 from realtime.tracking.appearance import Clothing, blend, bones
 from realtime.tracking.left_right import Flips
-from realtime.tracking.matching import Cue, Found, Indices, clear, match
+from realtime.tracking.matching import Cue, Found, clear, match
 from realtime.tracking.optical_flow import Flow, Motion
 from realtime.tracking.pose_nms import without_duplicates
 from realtime.tracking.prediction import Prediction, predict, speed_up

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
-from engines.types.poses import Image, Poses, check_shape
+from engines.types.arrays import Image
+from engines.types.poses import Poses, check_shape
 from engines.types.skeleton import Skeleton
 
 

@@ -6,7 +6,8 @@ from functools import cache
 
 import numpy as np
 
-from engines.types.poses import Floats, Poses
+from engines.types.arrays import Floats
+from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
 
 JOINTS = {  # the joint: from one neighbour over it to the other

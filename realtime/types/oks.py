@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.types.poses import Floats
+from engines.types.arrays import Floats
 from engines.types.skeleton import Skeleton
 
 BODY = 0.53  # of a box that a person covers, as COCO's areas are to its boxes

@@ -9,7 +9,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.types.poses import Candidates, Floats, Maps, Poses, check_shape
+from engines.types.arrays import Floats
+from engines.types.poses import Candidates, Maps, Poses, check_shape
 from engines.types.skeleton import Skeleton
 from realtime.types.frames import Frame
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from calibration.geometry.camera import Rig
 from calibration.plots.viewpoint import upwards
-from engines.types.poses import Floats, Poses
+from engines.types.arrays import Floats
+from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
 from realtime.types.joint_angles import joint_angles, joints
 from realtime.types.results import Poses3D, Result, Tracks, View

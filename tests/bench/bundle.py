@@ -14,7 +14,7 @@ from scipy.optimize import least_squares
 from scipy.sparse import csr_array
 
 from calibration.geometry.bundle_adjustment import Scene, Sights, _linearise, _moved, adjust, held
-from calibration.geometry.distortion import Doubles
+from engines.types.arrays import Doubles
 from tests.calibration.geometry.test_bundle_adjustment import disturbed, scene_of
 
 

@@ -21,8 +21,8 @@ from engines.decoders.limb_scores import score_limbs
 from engines.decoders.paf import PafDecoder
 from engines.decoders.peaks import find_peaks
 from engines.models.card import load_card
+from engines.types.arrays import Floats
 from engines.types.letterbox import Letterbox
-from engines.types.poses import Floats
 from tests import synth
 from tests.conftest import DATA
 

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from engines.models.card import load_card
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from realtime.default_model import DEFAULT
 from realtime.pipeline import Pipeline, engine_opener
 from realtime.settings.all import ModelSettings, SourceSettings

@@ -18,7 +18,7 @@ import numpy as np
 
 from calibration.files.rig_toml import read_rig
 from calibration.geometry.camera import Rig
-from calibration.geometry.distortion import Doubles
+from engines.types.arrays import Doubles
 from engines.types.skeleton import Skeleton
 from realtime.multiview.bone_lengths import Bones
 from realtime.multiview.stage import Space

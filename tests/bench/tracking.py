@@ -23,7 +23,8 @@ import cv2
 import motmetrics as mm
 import numpy as np
 
-from engines.types.poses import Floats, Image, Poses
+from engines.types.arrays import Floats, Image
+from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.pipeline import stream
 from realtime.settings.all import (

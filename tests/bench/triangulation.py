@@ -12,9 +12,9 @@ from functools import partial
 import numpy as np
 from scipy.optimize import least_squares
 
-from calibration.geometry.distortion import Doubles
-from calibration.geometry.levenberg_marquardt import Indices, minimise
+from calibration.geometry.levenberg_marquardt import minimise
 from calibration.geometry.triangulation import triangulate
+from engines.types.arrays import Doubles, Indices
 from tests.calibration.cameras import cloud, ring
 
 

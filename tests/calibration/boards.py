@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from calibration.board.printing import Sheet, _black, _inverse, picture
 from calibration.board.target import Board
+from calibration.geometry.arrays import Doubles
 from calibration.geometry.camera import Camera, rotation_matrix
-from calibration.geometry.distortion import Doubles
 
 CHARUCO = Board("charuco", 5, 4, 0.05, 0.0375)
 CHESS = Board("chessboard", 7, 4, 0.04)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from calibration.geometry.arrays import Doubles
 from calibration.geometry.camera import Camera, Rig, rotation_matrix
-from calibration.geometry.distortion import Doubles
 
 # Plausible lenses by their number of coefficients, as strong as cheap wide ones.
 LENSES = {

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from calibration.geometry.arrays import Doubles
 from calibration.geometry.camera import Camera, Rig
-from calibration.geometry.distortion import Doubles
 from calibration.people.observations import Crowd
 from realtime.types.oks import areas
 from tests.bodies import BODY25, body

@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from engines.runtimes.device_stream import Argument, Bound, Lane, Shape
 from engines.runtimes.pytorch import TorchLane
-from engines.types.poses import Floats
+from engines.types.arrays import Floats
 
 KERNELS = Path(__file__).parents[2] / "engines" / "kernels"
 MapMaker = Callable[[Floats], tuple[Floats, Floats]]

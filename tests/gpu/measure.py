@@ -16,9 +16,9 @@ from engines.runtimes.device_estimator import OnDevice
 from engines.runtimes.device_graph import Frame
 from engines.runtimes.device_stream import Bound, Buffer, Lane
 from engines.runtimes.pytorch import TorchLane
+from engines.types.arrays import Floats
 from engines.types.errors import EngineError
 from engines.types.letterbox import Letterbox, Rows
-from engines.types.poses import Floats
 from tests import synth
 
 PICTURE = (1280, 720)

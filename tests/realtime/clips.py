@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from realtime.settings.all import SourceSettings
 from realtime.sources import open_source
 from realtime.types.errors import SourceError

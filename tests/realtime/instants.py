@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from calibration.geometry.distortion import Doubles
+from engines.types.arrays import Doubles
 from engines.types.skeleton import Skeleton
 from realtime.types.results import Poses3D, Result
 from tests.bodies import BODY25

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from engines.types.poses import Image, Poses
+from engines.types.arrays import Image
+from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
 from realtime.types.frames import Frame
 from realtime.types.results import Result, Tracks, View

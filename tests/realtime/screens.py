@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
-from engines.types.poses import Image
+from engines.types.arrays import Image
 
 T = TypeVar("T")
 NEEDED = ("Xvfb", "xdotool")

@@ -14,8 +14,9 @@ from typing import Self
 import numpy as np
 import pytest
 
+from engines.types.arrays import Image
 from engines.types.errors import DeviceError
-from engines.types.poses import Candidates, Image, Poses
+from engines.types.poses import Candidates, Poses
 from engines.types.skeleton import named_skeleton
 from realtime.pipeline import Pipeline
 from realtime.runtime.synchronizer import FrameSet

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engines.types.poses import Image, Poses
+from engines.types.arrays import Image
+from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
 from realtime.types.frames import Frame
 from tests.synth import SKELETON, Points, person

@@ -9,8 +9,6 @@ import numpy as np
 import openvino
 import pytest
 
-from engines.types.poses import Image
-
 torch = pytest.importorskip(
     "torch", reason="torch is missing: pip install -r requirements-train.txt"
 )
@@ -18,6 +16,7 @@ onnx = pytest.importorskip("onnx", reason="onnx is missing: pip install -r requi
 pytest.importorskip("matplotlib", reason="for training: pip install -r requirements-train.txt")
 
 from engines.networks.from_onnx import Graph  # noqa: E402
+from engines.types.arrays import Image  # noqa: E402
 from engines.types.errors import WeightsError  # noqa: E402
 from training.data.batches import Batch  # noqa: E402
 from training.data.device_batches import DeviceBatches, Places, torch_teacher  # noqa: E402

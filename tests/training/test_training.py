@@ -14,7 +14,6 @@ import pytest
 
 from engines.models.card import load_card
 from engines.models.weights import locate
-from engines.types.poses import Floats, Image
 from tests.synth import crowd, scene
 
 MISSING = "for training: pip install -r requirements-train.txt"
@@ -23,6 +22,7 @@ pytest.importorskip("onnx", reason=MISSING)
 pytest.importorskip("matplotlib", reason=MISSING)
 
 from engines.networks.pafnet import PafNet  # noqa: E402
+from engines.types.arrays import Floats, Image  # noqa: E402
 from training.data.batches import make_batch  # noqa: E402
 from training.data.errors import TrainingError  # noqa: E402
 from training.data.photos import Photo, often, read_photos  # noqa: E402

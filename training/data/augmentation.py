@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from training.data.photos import Photo
 from training.data.target_maps import Persons, mirrored
 

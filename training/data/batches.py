@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from engines.types.poses import Floats, Image
+from engines.types.arrays import Floats, Image
 from training.data.augmentation import Crop, crop, worsened
 from training.data.photos import Photo
 from training.data.target_maps import add_labels

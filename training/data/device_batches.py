@@ -16,7 +16,7 @@ from engines.models.card import load_card
 from engines.models.weights import locate
 from engines.networks.from_onnx import Graph
 from engines.onnx_export.load import read_onnx
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from training.data.augmentation import CROWD, GREY, LEAN, SCALES, STRETCH, TINT, TURN
 from training.data.batches import Batch
 from training.data.photos import Photo

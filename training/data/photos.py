@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from training.data.errors import TrainingError
 from training.data.target_maps import KEYPOINTS, Persons, trusted
 

@@ -9,7 +9,7 @@ import numpy as np
 from engines.models.card import load_card
 from engines.models.weights import locate
 from engines.runtimes.openvino_cpu import load_openvino
-from engines.types.poses import Floats, Image
+from engines.types.arrays import Floats, Image
 
 TEACHER = "human-pose-estimation-0001"
 TRUNK = "relu4_4_CPM"  # the last of its features at stride 8, before the maps

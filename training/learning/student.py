@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from engines.models.card import NetworkInput
 from engines.networks.pafnet import HEAD, PafNet
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from training.data.batches import Batch
 from training.data.errors import TrainingError
 from training.data.facing import importance

@@ -7,7 +7,7 @@ from typing import Self
 
 import cv2
 
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from realtime.drawing.overlay import Overlay
 from realtime.types.errors import OutputError
 from realtime.types.frames import Source

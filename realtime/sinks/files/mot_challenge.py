@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from engines.types.poses import Floats
+from engines.types.arrays import Floats
 from realtime.sinks.files.jsonl_csv_udp import LineFile
 from realtime.types.oks import boxes
 from realtime.types.results import Result

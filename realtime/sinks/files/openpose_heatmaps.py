@@ -8,7 +8,8 @@ from typing import Literal, Self
 import cv2
 import numpy as np
 
-from engines.types.poses import Floats, Image, Maps
+from engines.types.arrays import Floats, Image
+from engines.types.poses import Maps
 from realtime.sinks.files.image_files import write_image
 from realtime.types.results import Result
 from realtime.types.view_mode import Shown

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from engines.types.poses import Candidates, Floats
+from engines.types.arrays import Floats
+from engines.types.poses import Candidates
 from engines.types.skeleton import Skeleton
 from engines.types.skeleton_conversion import converted
 from realtime.types.errors import OutputError

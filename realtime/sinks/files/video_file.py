@@ -17,7 +17,7 @@ from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from realtime.drawing.overlay import Overlay
 from realtime.sinks.files.audio_track import Sound
 from realtime.types.frames import Source

@@ -11,7 +11,7 @@ from typing import NoReturn, Self
 
 import cv2
 
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from realtime.drawing.captions import write_caption, write_help
 from realtime.drawing.overlay import Overlay
 from realtime.runtime.display import check_display

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
+from calibration.geometry.arrays import Doubles
 from calibration.geometry.bundle_adjustment import (
     FOCAL,
     LENS,
@@ -19,7 +20,6 @@ from calibration.geometry.bundle_adjustment import (
     held,
 )
 from calibration.geometry.camera import rotation_matrix
-from calibration.geometry.distortion import Doubles
 from tests.calibration.boards import CHARUCO
 from tests.calibration.cameras import FISHEYE, LENSES, camera, cloud, ring
 

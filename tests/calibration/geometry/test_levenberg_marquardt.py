@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calibration.geometry.distortion import Doubles
-from calibration.geometry.levenberg_marquardt import Indices, Stop, minimise
+from calibration.geometry.arrays import Doubles, Indices
+from calibration.geometry.levenberg_marquardt import Stop, minimise
 from tests.calibration.cameras import cloud, ring
 
 optimize = pytest.importorskip("scipy.optimize")

@@ -21,13 +21,13 @@ from calibration.__main__ import main
 from calibration.board.detection import Sighting
 from calibration.files.rig_toml import read_rig, write_rig
 from calibration.files.sightings_csv import read_boards, write_boards
+from calibration.geometry.arrays import Image
 from calibration.geometry.camera import Camera, Rig, rotation_matrix
 from calibration.geometry.errors import BoardError, CalibrationError
 from calibration.guidance.extrinsics_guide import BOARDS, LINK, Gathering
 from calibration.guidance.extrinsics_screen import gathering_picture
 from calibration.guidance.intrinsics_screen import GREEN, YELLOW
 from calibration.guidance.tiles import side_by_side
-from engines.types.poses import Image
 from realtime.sources.webcam import WebcamConnector
 from tests.browser import CHROMIUM, browser
 from tests.calibration.boards import CHARUCO, photograph

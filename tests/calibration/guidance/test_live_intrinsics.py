@@ -16,8 +16,8 @@ import pytest
 from calibration.__main__ import main
 from calibration.board.detection import Finder
 from calibration.files.rig_toml import read_rig
+from calibration.geometry.arrays import Image
 from calibration.geometry.camera import Camera
-from engines.types.poses import Image
 from realtime.footage.live_intrinsics import guided
 from realtime.footage.screen import open_screen
 from realtime.sources.reconnecting import LiveSource

@@ -16,7 +16,6 @@ from calibration.board.detection import Sighting
 from calibration.board.extrinsics import locate
 from calibration.files.rig_toml import read_rig, write_rig
 from calibration.geometry.camera import Rig, rotation_matrix
-from calibration.geometry.distortion import Doubles
 from calibration.geometry.errors import DegenerateError
 from calibration.sync.board_motion import board_motion, in_step
 from calibration.sync.correlation import Lag, along, between, join, lag_of, sound_lag
@@ -30,6 +29,7 @@ from tests.calibration.cameras import ring
 from tests.realtime.clips import write
 
 import av  # isort: skip
+from calibration.geometry.arrays import Doubles
 
 LONG = 20.0  # seconds
 

@@ -14,8 +14,8 @@ from calibration.board.detection import Sighting
 from calibration.board.target import board_toml
 from calibration.commands import extrinsics
 from calibration.files.rig_toml import read_offsets, read_rig, write_rig
+from calibration.geometry.arrays import Doubles
 from calibration.geometry.camera import Rig
-from calibration.geometry.distortion import Doubles
 from calibration.geometry.errors import DegenerateError
 from calibration.sync.people_lags import Agreed, consistent, in_time, proposed
 from calibration.sync.resampling import Recording, together

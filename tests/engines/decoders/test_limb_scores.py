@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engines.decoders.limb_scores import score_limbs
 from engines.decoders.peaks import find_peaks
-from engines.types.poses import Floats
+from engines.types.arrays import Floats
 from tests import synth
 
 LIMBS = ((0, 1), (1, 2), (3, 1), (0, 3))

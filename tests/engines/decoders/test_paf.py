@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from engines.decoders.paf import PafDecoder
 from engines.models.card import load_card
+from engines.types.arrays import Floats
 from engines.types.letterbox import Letterbox
-from engines.types.poses import Floats, Poses
+from engines.types.poses import Poses
 from tests import synth
 from tests.synth import SKELETON, Points
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from engines.decoders.peaks import find_peaks
-from engines.types.poses import Floats
+from engines.types.arrays import Floats
 
 HIGH, WIDE = 9, 12
 

@@ -15,8 +15,8 @@ from engines.models.card import load_card
 from engines.models.weights import locate
 from engines.runtimes.host_estimator import BottomUp
 from engines.runtimes.openvino_cpu import OpenVino
+from engines.types.arrays import Floats, Image
 from engines.types.letterbox import Letterbox, Rows
-from engines.types.poses import Floats, Image
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.timeout(60)

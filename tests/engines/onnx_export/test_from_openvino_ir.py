@@ -17,9 +17,10 @@ from engines.decoders.paf import PafDecoder
 from engines.models.card import load_card
 from engines.onnx_export.from_openvino_ir import convert_ir
 from engines.onnx_export.to_fp16 import to_half
+from engines.types.arrays import Floats, Image
 from engines.types.errors import WeightsError
 from engines.types.letterbox import Letterbox
-from engines.types.poses import Floats, Image, Poses
+from engines.types.poses import Poses
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed (requirements-gpu.txt)")
 

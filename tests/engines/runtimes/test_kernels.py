@@ -19,9 +19,10 @@ from engines.decoders.paf import PafDecoder
 from engines.models.card import Card, NetworkInput, load_card
 from engines.runtimes.device_estimator import OnDevice
 from engines.runtimes.device_graph import MOST, PAIRS, Frame, _tell_of_crowds
+from engines.types.arrays import Floats, Image
 from engines.types.errors import DeviceError
 from engines.types.letterbox import Letterbox, Rows
-from engines.types.poses import Candidates, Floats, Image, Poses
+from engines.types.poses import Candidates, Poses
 from tests import synth
 from tests.engines.host import HostLane, HostNetwork, SeenTorchLane, compile_kernels
 

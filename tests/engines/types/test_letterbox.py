@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engines.types.arrays import Image
 from engines.types.letterbox import WIDEST, Letterbox, Rows
-from engines.types.poses import Image
 
 sizes = st.tuples(st.integers(1, 5000), st.integers(1, 5000))
 heights = st.integers(32, 1000)

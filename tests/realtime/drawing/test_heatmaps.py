@@ -7,8 +7,9 @@ import colorsys
 import numpy as np
 import pytest
 
+from engines.types.arrays import Image
 from engines.types.letterbox import Letterbox
-from engines.types.poses import Candidates, Image, Maps
+from engines.types.poses import Candidates, Maps
 from realtime.drawing.heatmaps import draw_look, draw_maps
 from realtime.drawing.overlay import Overlay
 from realtime.drawing.skeletons import draw

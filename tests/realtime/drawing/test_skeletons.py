@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from engines.types.skeleton import Skeleton
 from realtime.drawing.skeletons import draw, id_colour
 from tests.realtime.results import grey, keypoints, tracks

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from calibration.geometry.distortion import Doubles
+from engines.types.arrays import Doubles
 from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.mocap.bvh import bvh_files
 from realtime.mocap.inverse_kinematics import posed

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calibration.geometry.distortion import Doubles
 from calibration.plots.viewpoint import upwards
+from engines.types.arrays import Doubles
 from realtime.mocap.c3d import c3d_files, check_ezc3d, metres_a_pixel
 from realtime.mocap.take import Recording
 from realtime.mocap.take_sink import TakeFile, TakeSink

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
-from calibration.geometry.distortion import Doubles
+from engines.types.arrays import Doubles
 from realtime.multiview.bone_lengths import Bones
 from realtime.multiview.bone_refinement import refined
 from realtime.multiview.reconstructor import Reconstructor

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from calibration.geometry.distortion import Doubles
+from engines.types.arrays import Doubles
 from engines.types.skeleton import named_skeleton
 from realtime.multiview.stage import Space
 from realtime.settings.all import OutputSettings

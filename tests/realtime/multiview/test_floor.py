@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from calibration.geometry.camera import Rig
-from calibration.geometry.distortion import Doubles
+from engines.types.arrays import Doubles
 from realtime.multiview.floor import Ground
 from realtime.multiview.stage import Space
 from realtime.types.results import Poses3D

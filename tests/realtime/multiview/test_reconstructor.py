@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from calibration.geometry.camera import Rig, rotation_matrix
-from calibration.geometry.distortion import Doubles
+from engines.types.arrays import Doubles
 from realtime.multiview.reconstructor import Reconstructor
 from realtime.types.results import Poses3D, View
 from tests.bodies import BODY25, body, sightings

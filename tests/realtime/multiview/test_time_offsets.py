@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.geometry.distortion import Doubles
+from engines.types.arrays import Doubles
 from realtime.multiview.reconstructor import Reconstructor
 from realtime.types.results import View
 from tests.bodies import BODY25, body, sightings

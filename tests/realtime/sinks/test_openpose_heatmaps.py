@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.types.poses import Candidates, Floats, Maps
+from engines.types.arrays import Floats
+from engines.types.poses import Candidates, Maps
 from realtime.sinks.files.openpose_heatmaps import HeatmapsSink, Kind
 from realtime.types.errors import OutputError
 from realtime.types.frames import Frame

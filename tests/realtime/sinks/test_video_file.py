@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from realtime.drawing.overlay import Overlay
 from realtime.sinks.files.video_file import VideoSink, fitted
 from realtime.types.errors import OutputError

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from realtime.settings.all import SourceSettings
 from realtime.sources import open_source
 from realtime.types.errors import SourceError

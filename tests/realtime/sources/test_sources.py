@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from realtime.settings.all import SourceSettings
 from realtime.sources import open_source
 from realtime.sources.file_names import file_name, natural, unique_names

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.types.poses import Image
+from engines.types.arrays import Image
 from realtime.pipeline import stream
 from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.tracking.tracker import LOST, PoseTracker, TrackerSettings

@@ -1,0 +1,14 @@
+"""Names for the arrays that functions here take and give; their shapes stand in docstrings.
+
+engines/types/arrays.py has the same: neither package knows the other.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Image = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+Indices = NDArray[np.intp]
+Ints = NDArray[np.int64]
