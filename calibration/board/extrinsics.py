@@ -13,16 +13,8 @@ from calibration.board.board_pose import board_poses
 from calibration.board.detection import Sighting
 from calibration.board.target import Board
 from calibration.geometry.arrays import Doubles
-from calibration.geometry.bundle_adjustment import (
-    CENTRE,
-    FOCAL,
-    LENS,
-    Adjusted,
-    Scene,
-    Sights,
-    adjust,
-    held,
-)
+from calibration.geometry.bundle_adjustment import Adjusted, adjust
+from calibration.geometry.bundle_scene import CENTRE, FOCAL, LENS, Scene, Sights, held
 from calibration.geometry.camera import Camera, Rig
 from calibration.geometry.errors import BoardError, CalibrationError, RigError
 
@@ -115,7 +107,7 @@ def locate(
         done = _refined(done.scene, weighed[np.flatnonzero(good)])
     residuals = done.scene.residuals(sights)
     return Extrinsics(
-        Rig(done.scene.cameras), done.scene, instants, sights, good, residuals, tree, done.reason
+        Rig(done.scene.cameras), done.scene, instants, sights, good, residuals, tree, str(done.stop)
     )
 
 

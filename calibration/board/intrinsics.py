@@ -13,7 +13,8 @@ from calibration.board.lens_uncertainty import projected
 from calibration.board.target import Board
 from calibration.board.view_diversity import missing, part, variety
 from calibration.geometry.arrays import Doubles
-from calibration.geometry.bundle_adjustment import FOCAL, LENS, Adjusted, Scene, Sights, adjust
+from calibration.geometry.bundle_adjustment import Adjusted, adjust
+from calibration.geometry.bundle_scene import FOCAL, LENS, Scene, Sights
 from calibration.geometry.camera import Camera
 from calibration.geometry.errors import CalibrationError, DegenerateError
 

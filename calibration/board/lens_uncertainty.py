@@ -13,7 +13,8 @@ from dataclasses import replace
 import numpy as np
 
 from calibration.geometry.arrays import Doubles
-from calibration.geometry.bundle_adjustment import CENTRE, FOCAL, LENS, Scene, Sights, adjust
+from calibration.geometry.bundle_adjustment import adjust
+from calibration.geometry.bundle_scene import CENTRE, FOCAL, LENS, Scene, Sights
 from calibration.geometry.camera import Camera, rotation_matrix
 
 GRID = 9  # points across and down

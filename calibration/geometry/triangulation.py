@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from calibration.geometry.arrays import Doubles, Indices, Mask
 from calibration.geometry.camera import Rig
-from calibration.geometry.levenberg_marquardt import Stop, minimise
+from calibration.geometry.dense_least_squares import minimise
+from calibration.geometry.levenberg_marquardt import Stop
 
 GATE = 3.5  # standard deviations beyond which a view does not fit: 1 in 450 that do
 HUBER = 2.0  # standard deviations from where on a view pulls with constant strength
@@ -80,7 +81,13 @@ def triangulate(
         return r.swapaxes(0, 1), jacobian.swapaxes(0, 1)
 
     fit = minimise(
-        residuals, start[good], huber=HUBER, most=12, tolerance=1e-4, deadline=deadline, clock=clock
+        residuals,
+        start[good],
+        huber=HUBER,
+        max_evaluations=12,
+        tolerance=1e-4,
+        deadline=deadline,
+        clock=clock,
     )
     xyz, error = np.full((count, 3), np.nan), np.full(count, np.nan)
     covariance = np.full((count, 3, 3), np.nan)

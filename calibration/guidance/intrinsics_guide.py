@@ -13,7 +13,8 @@ from calibration.board.intrinsics import NOTHING, scene_of, told, usable_blur
 from calibration.board.target import Board
 from calibration.board.view_diversity import Variety, missing, richer, variety
 from calibration.geometry.arrays import Doubles
-from calibration.geometry.bundle_adjustment import FOCAL, LENS, adjust
+from calibration.geometry.bundle_adjustment import adjust
+from calibration.geometry.bundle_scene import FOCAL, LENS
 from calibration.geometry.camera import Camera
 
 ENOUGH = 15  # views

@@ -10,7 +10,8 @@ import numpy as np
 
 from calibration.board.extrinsics import MAD
 from calibration.geometry.arrays import Doubles, Ints, Mask
-from calibration.geometry.bundle_adjustment import Adjusted, Scene, Sights, adjust, held
+from calibration.geometry.bundle_adjustment import Adjusted, adjust
+from calibration.geometry.bundle_scene import Scene, Sights, held
 from calibration.geometry.camera import Camera, Rig
 from calibration.geometry.errors import CalibrationError
 from calibration.geometry.triangulation import Triangulation, triangulate
@@ -389,6 +390,6 @@ def _adjusted(
         prior=prior,
         square=square,
         steps=30,
-        enough=SETTLED,
+        tolerance=SETTLED,
     )
     return done, sights, own

@@ -13,15 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from calibration.geometry.arrays import Doubles, Ints, Mask
-from calibration.geometry.bundle_adjustment import (
-    CENTRE,
-    FOCAL,
-    LENS,
-    Scene,
-    Sights,
-    adjust,
-    held,
-)
+from calibration.geometry.bundle_adjustment import adjust
+from calibration.geometry.bundle_scene import CENTRE, FOCAL, LENS, Scene, Sights, held
 from calibration.geometry.camera import Camera
 from calibration.geometry.errors import DegenerateError
 from calibration.people.shift_test import BIAS

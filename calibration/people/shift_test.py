@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.geometry.arrays import Doubles, Ints
-from calibration.geometry.bundle_adjustment import Scene, Sights
+from calibration.geometry.bundle_scene import Scene, Sights
 from calibration.geometry.camera import Camera
 from calibration.people.observations import COMMON
 

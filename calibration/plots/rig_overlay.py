@@ -14,7 +14,8 @@ from calibration.board.extrinsics import boards_in_space, fitted
 from calibration.board.target import Board
 from calibration.files.corners_csv import Corners
 from calibration.geometry.arrays import Doubles, Image
-from calibration.geometry.bundle_adjustment import adjust, held
+from calibration.geometry.bundle_adjustment import adjust
+from calibration.geometry.bundle_scene import held
 from calibration.geometry.camera import Camera, Rig
 from calibration.guidance.intrinsics_screen import text
 from calibration.guidance.tiles import Panes, side_by_side

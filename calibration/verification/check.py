@@ -11,7 +11,7 @@ from calibration.board.detection import Sighting
 from calibration.board.extrinsics import boards_in_space, fitted
 from calibration.board.target import Board
 from calibration.geometry.arrays import Ints
-from calibration.geometry.bundle_adjustment import Scene, Sights
+from calibration.geometry.bundle_scene import Scene, Sights
 from calibration.geometry.camera import Camera, Rig
 from calibration.geometry.errors import BoardError, CalibrationError
 from calibration.people.degeneracy import LEAST, why_apart

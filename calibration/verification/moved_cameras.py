@@ -13,7 +13,8 @@ from itertools import combinations
 import numpy as np
 
 from calibration.geometry.arrays import Doubles, Ints
-from calibration.geometry.bundle_adjustment import FOCAL, Adjusted, Scene, Sights, adjust, held
+from calibration.geometry.bundle_adjustment import Adjusted, adjust
+from calibration.geometry.bundle_scene import FOCAL, Scene, Sights, held
 from calibration.geometry.camera import Camera, Rig, rotation_vector
 from calibration.people.relative_pose import essential
 from calibration.people.shift_test import PLACES, Evidence, evidence
@@ -128,7 +129,7 @@ def _solved(scene: Scene, sights: Sights, number: int | None) -> Adjusted:
     free = np.zeros_like(held(scene.cameras))
     if number is not None:
         free[number, :FOCAL] = True
-    return adjust(scene, sights, free, huber=HUBER, steps=15, enough=SETTLED)
+    return adjust(scene, sights, free, huber=HUBER, steps=15, tolerance=SETTLED)
 
 
 def _points(scene: Scene, sights: Sights) -> Doubles:

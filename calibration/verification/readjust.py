@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.geometry.arrays import Doubles
-from calibration.geometry.bundle_adjustment import FOCAL, Scene, adjust, held
+from calibration.geometry.bundle_adjustment import adjust
+from calibration.geometry.bundle_scene import FOCAL, Scene, held
 from calibration.geometry.camera import Camera, Rig
 from calibration.geometry.errors import CalibrationError
 from calibration.people.degeneracy import LEAST, check_places, why_apart
@@ -83,7 +84,7 @@ def _adjusted(rig: Rig, better: Rig, seen: Observed, loose: float) -> tuple[Came
     prior = np.full(free.shape, np.inf)
     prior[:, :3], prior[:, 3:FOCAL] = TURN, SHIFT
     scene = Scene(rig.cameras, found.xyz[own])
-    done = adjust(scene, sights, free, huber=HUBER, prior=prior, steps=30, enough=SETTLED)
+    done = adjust(scene, sights, free, huber=HUBER, prior=prior, steps=30, tolerance=SETTLED)
     return done.scene.cameras
 
 
