@@ -13,7 +13,7 @@ from calibration.geometry.bundle_equations import Equations, Step, equations, ru
 from calibration.geometry.bundle_scene import CENTRE, FOCAL, Scene, Sights, linearise, moved
 from calibration.geometry.levenberg_marquardt import Stop, descend
 
-MAX_STEPS = 100  # a rig from boards takes 5 to 15, see tests/bench/bundle.py
+MAX_STEPS = 100  # bounds the time of a rig that cannot be solved
 TOLERANCE = 1e-10  # share of the cost by which a step must be expected to lower it
 
 

@@ -13,7 +13,7 @@ from calibration.geometry.distortion import by_coefficients, distort, distort_fi
 
 POSE, FOCAL, CENTRE, LENS = 0, 6, 8, 10  # where a camera's parameters begin
 MIN_DEPTH = 1e-9  # metres before a camera, so that a projection's derivative stays finite
-MIN_FOCAL = 1e-3  # pixels
+MIN_FOCAL = 1e-3  # pixels; a step beyond raises the cost and is refused
 
 
 @dataclass(frozen=True, slots=True, eq=False)
