@@ -28,7 +28,9 @@ def fitted(
     for camera, own in zip(cameras, seen, strict=True):
         sizes = {one.size for one in own.values()}
         if len(sizes) > 1:
-            raise RigError(f"{camera.name} has pictures of several sizes; give one size.")
+            raise RigError(
+                f"{camera.name} has pictures of several sizes; use pictures of one size."
+            )
         alone = replace(camera, rotation=np.eye(3), translation=np.zeros(3))
         fitting.append(alone.scaled(sizes.pop()) if sizes else alone)
         found = {n: board_poses(fitting[-1], points[s.ids], s.xy) for n, s in own.items()}

@@ -64,9 +64,9 @@ class Finder:
         xy, ids, _, _ = self._charuco.detectBoard(gray)
         if ids is None or len(ids) == 0:
             return None
-        flat = ids.ravel().astype(np.int64)
-        order = np.argsort(flat)
-        return flat[order], xy.reshape(-1, 2).astype(np.float64)[order]
+        corners = ids.ravel().astype(np.int64)
+        order = np.argsort(corners)
+        return corners[order], xy.reshape(-1, 2).astype(np.float64)[order]
 
     def _squares(self, gray: Image) -> tuple[NDArray[np.int64], Doubles] | None:
         across, down = self.board.grid
@@ -89,14 +89,14 @@ class Finder:
             reach = int(np.clip(near / 4, 2, 11))
             stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-3)
             xy = cv2.cornerSubPix(gray, xy, (reach, reach), (-1, -1), stop)
-        flat = xy.reshape(-1, 2).astype(np.float64)
-        if not regular(flat, across) or not saddles(gray, flat, across):
+        corners = xy.reshape(-1, 2).astype(np.float64)
+        if not regular(corners, across) or not saddles(gray, corners, across):
             return None
-        if goes_on(gray, flat, across):
+        if goes_on(gray, corners, across):
             return None
-        if not self.board.ambiguous and first_square(gray, flat, across) > 0:
-            flat = flat[::-1].copy()
-        return np.arange(across * down), flat
+        if not self.board.ambiguous and first_square(gray, corners, across) > 0:
+            corners = corners[::-1].copy()
+        return np.arange(across * down), corners
 
 
 def _resized(gray: Image, scale: float) -> Image:
@@ -107,8 +107,8 @@ def _resized(gray: Image, scale: float) -> Image:
 
 
 def _on_a_line(xy: Doubles) -> bool:
-    spread = np.linalg.svd(xy - xy.mean(0), compute_uv=False)
-    return bool(spread[1] < 0.02 * spread[0])
+    extent = np.linalg.svd(xy - xy.mean(0), compute_uv=False)
+    return bool(extent[1] < 0.02 * extent[0])
 
 
 def blur_of(gray: Image, xy: Doubles) -> float:

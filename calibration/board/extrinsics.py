@@ -70,11 +70,11 @@ def locate(
     """
     if board.ambiguous:
         raise BoardError(
-            f"A {board} looks the same upside down, so that two cameras may disagree by half a "
-            "turn; take a chessboard with one even and one odd number, or ChArUco."
+            f"A {board} looks the same upside down, so two cameras may see it turned by 180 "
+            "degrees; use a chessboard with one even and one odd number, or a ChArUco board."
         )
     if len(cameras) < 2:
-        raise CalibrationError("A rig needs two cameras at least: give --source for each.")
+        raise CalibrationError("A rig needs at least two cameras; give one --source per camera.")
     points = board.points
     fitting, poses = fitted(cameras, seen, points)
     pairs = camera_pairs(fitting, seen, poses, points)
@@ -119,7 +119,7 @@ def on_board(found: BoardExtrinsics, board: Board, instant: int) -> Rig:
     if instant not in found.instants:
         usable = found.instants
         raise CalibrationError(
-            f"--origin {instant}: no two cameras see the board then; they do at "
+            f"--origin {instant}: no two cameras see the board at this instant; they do at "
             f"{', '.join(map(str, usable[:8]))}{' …' if len(usable) > 8 else ''}."
         )
     assert found.scene.rotations is not None

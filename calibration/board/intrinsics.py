@@ -69,14 +69,14 @@ def calibrate(
     sizes = {one.size for one in sightings}
     if len(sizes) > 1:
         listed = " and ".join(f"{w}x{h}" for w, h in sorted(sizes))
-        raise CalibrationError(f"{name} has pictures of {listed}; give pictures of one size.")
+        raise CalibrationError(f"{name} has pictures of {listed}; use pictures of one size.")
     most_blur = usable_blur([one.blur for one in sightings])
     sharp = [n for n, one in enumerate(sightings) if one.blur <= most_blur]
     if len(sharp) < MIN_VIEWS:
         raise CalibrationError(
-            f"{name} shows the board in {len(sharp)} usable picture{'s' * (len(sharp) != 1)}; take "
-            f"at least {MIN_VIEWS}, "
-            "better 20, at different places, distances and tilts."
+            f"{name} shows the board in only {len(sharp)} usable "
+            f"picture{'s' * (len(sharp) != 1)}; take at least {MIN_VIEWS}, better 20, at "
+            "different places, distances and tilts."
         )
     points = board.points
     start = first_guess([sightings[n] for n in sharp], points, name, bool(fisheye))
@@ -145,15 +145,15 @@ def _check_determined(camera: Camera, deviations: Doubles, done: Adjusted, name:
     loose = not np.isfinite(deviations).all() or (deviations[:2] > 0.05 * focal).any()
     if loose or tilt < 3:
         raise DegenerateError(
-            f"{name}: the views are all alike (the board's tilt changes by {tilt:.0f} degrees), "
-            "so that focal length and distance cannot be told apart; tilt the board by 30 to 45 "
-            "degrees, to the left, right, up and down."
+            f"{name}: the views are too much alike (the board's tilt varies by {tilt:.0f} "
+            "degrees) to tell focal length and distance apart; tilt the board by 30 to 45 "
+            "degrees left, right, up and down."
         )
     inside = (camera.matrix[:2, 2] > 0) & (camera.matrix[:2, 2] < np.array(camera.size))
     if not inside.all():
         raise DegenerateError(
-            f"{name}: the calibration puts the lens's axis outside the picture; take more views "
-            "that fill it, tilted every way."
+            f"{name}: the calibration puts the principal point outside the picture; take more "
+            "views that fill the picture, with the board tilted in all directions."
         )
 
 

@@ -59,7 +59,8 @@ def first_guess(seen: Sequence[Sighting], points: Doubles, name: str, fisheye: b
             best = float(np.median(errors)), camera
     if best is None:
         raise DegenerateError(
-            f"{name}: no lens explains these views; is --board what was filmed, and flat?"
+            f"{name}: no lens model explains these views; check that --board describes the "
+            "filmed board and that the board is flat."
         )
     return best[1]
 

@@ -21,7 +21,7 @@ def better_board(board: Board, pictures: list[Image]) -> str | None:
     """What fits pictures in which `board` was not found: a sentence, None where nothing does."""
     size = _marked_size(board, pictures) if board.kind == "charuco" else None
     if size is not None:
-        return f"{size[0]}x{size[1]} squares fit (columns and rows count squares)"
+        return f"{size[0]}x{size[1]} squares fit (for ChArUco, columns and rows count squares)"
     for other, what in _others(board, pictures):
         finder = Finder(other)
         if any(finder.find(gray) is not None for gray in pictures):
@@ -29,7 +29,7 @@ def better_board(board: Board, pictures: list[Image]) -> str | None:
     if board.kind == "charuco":
         finder = Finder(board)
         if any(finder.find(np.ascontiguousarray(gray[:, ::-1])) for gray in pictures):
-            return "the pictures are mirrored, say --flip"
+            return "the pictures are mirrored; add --flip"
     return None
 
 
@@ -86,8 +86,8 @@ def _others(board: Board, pictures: list[Image]) -> Iterator[tuple[Board, str]]:
         for across, down in _grids(board, pictures):
             yield (
                 replace(board, columns=across, rows=down),
-                f"{across}x{down} inner corners fit (columns and rows count corners "
-                "between squares, not squares)",
+                f"{across}x{down} inner corners fit (for a chessboard, columns and rows count "
+                "the corners between squares)",
             )
         return
     other = "without --legacy" if board.legacy else "with --legacy"
@@ -96,4 +96,4 @@ def _others(board: Board, pictures: list[Image]) -> Iterator[tuple[Board, str]]:
     for name in DICTIONARIES:
         known = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, name))
         if name != board.dictionary and len(known.bytesList) >= needed:
-            yield replace(board, dictionary=name), f"its markers are of --dictionary {name}"
+            yield replace(board, dictionary=name), f"its markers come from --dictionary {name}"

@@ -73,7 +73,7 @@ def missing(of: ViewDiversity, most: int = 9) -> list[str]:
         if of.tilt[axis] < MIN_TILT:
             words.append(f"tilt the board more {way} (30 degrees each way)")
     if of.depth < MIN_DEPTH_RATIO:
-        words.append("hold the board nearer and farther as well")
+        words.append("also hold the board nearer and farther")
     return words
 
 

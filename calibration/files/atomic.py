@@ -34,7 +34,7 @@ def read_text(path: Path) -> str:
     try:
         return read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RigError(f"Rig file {path.name} cannot be read: it is no text (UTF-8).") from error
+        raise RigError(f"Rig file {path.name} cannot be read: it is not UTF-8 text.") from error
 
 
 def check_free(path: Path, *, force: bool, ending: str | None = None) -> None:
@@ -44,10 +44,10 @@ def check_free(path: Path, *, force: bool, ending: str | None = None) -> None:
     if ending is not None and path.suffix.lower() != ending:
         raise CalibrationError(f"--output {path} must end in {ending}.")
     if path.exists() and not force:
-        raise CalibrationError(f"{path} exists already; choose another name, or say --force.")
+        raise CalibrationError(f"{path} exists already; choose another name or add --force.")
     folder = next(one for one in path.absolute().parents if one.exists())
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        why = "it is a folder" if path.is_dir() else f"{folder} cannot be written to"
+        why = "it is a folder" if path.is_dir() else f"{folder} is not writable"
         raise CalibrationError(f"{path} cannot be written: {why}; choose another place.")
 
 

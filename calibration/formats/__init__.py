@@ -44,7 +44,7 @@ def read(path: Path, size: Size | None = None) -> CameraFiles:
     elif name.endswith(".toml"):
         loaded = CameraFiles(read_rig(path), tuple(unread(path)), read_offsets(path))
     elif path.exists():
-        raise RigError(f"{path.name} has no name of a camera file: it must be {READS}.")
+        raise RigError(f"{path.name} is not the name of a camera file; it must be {READS}.")
     else:
         raise RigError(f"There is no {path}; it must be {READS}.")
     if size is not None:
@@ -66,14 +66,14 @@ def write(
     if name.endswith(".xml"):
         if len(rig) != 1:
             raise CalibrationError(
-                f"{path.name}: OpenPose has one .xml for one camera, and these are {len(rig)}; "
-                "name a folder."
+                f"{path.name}: an OpenPose .xml holds one camera, but there are {len(rig)}; "
+                "give a folder."
             )
         write_texts({path: openpose_xml(rig.cameras[0])}, force=force)
     elif path.is_dir() or not path.suffix:
         write_folder(rig, path, force=force)
     else:
-        raise CalibrationError(f"{path} has no name of a form that is written: {WRITES}.")
+        raise CalibrationError(f"{path} is not the name of a format that can be written: {WRITES}.")
     return ("time_offset",) if offsets else ()
 
 
@@ -84,10 +84,14 @@ def _folder(folder: Path, size: Size | None) -> CameraFiles:
     except OSError as error:
         raise RigError(f"{folder} cannot be read: {error.strerror}.") from error
     if not files:
-        raise RigError(f"{folder} has no .xml, .yml or .yaml; name a folder of a file a camera.")
+        raise RigError(
+            f"{folder} has no .xml, .yml or .yaml; give a folder with one file per camera."
+        )
     kinds = {file.suffix.lower() for file in files}
     if len(kinds) > 1:
-        raise RigError(f"{folder} has files of several forms ({', '.join(sorted(kinds))}).")
+        raise RigError(
+            f"{folder} has files of several formats ({', '.join(sorted(kinds))}); keep one."
+        )
     return _storage(files, size)
 
 
@@ -103,6 +107,6 @@ def _check(rig: Rig, size: Size) -> None:
     for camera in rig.cameras:
         if camera.size != size:
             raise RigError(
-                f"--size is for files that do not say it; {camera.name} has "
+                f"--size is only for files without a picture size; {camera.name} has "
                 f"{camera.size[0]}x{camera.size[1]}."
             )

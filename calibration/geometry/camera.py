@@ -40,19 +40,21 @@ class Camera:
     def __post_init__(self) -> None:
         for name, shape in (("matrix", (3, 3)), ("rotation", (3, 3)), ("translation", (3,))):
             if getattr(self, name).shape != shape:
-                raise self._error(f"has a {name} of shape {getattr(self, name).shape}, not {shape}")
+                raise self._error(
+                    f"has a {name} of shape {getattr(self, name).shape}; it must be {shape}"
+                )
         count = self.distortion.shape
         if (
             len(count) != 1
             or (count[0] not in DISTORTION_COUNTS)
             or (self.fisheye and count[0] != 4)
         ):
-            raise self._error(f"has distortions of shape {count}, which no lens model has")
+            raise self._error(f"has distortions of shape {count}, which fits no lens model")
         numbers = (self.matrix, self.distortion, self.rotation, self.translation)
         if not all(np.isfinite(one).all() for one in numbers):
-            raise self._error("has numbers that are not finite")
+            raise self._error("contains numbers that are not finite")
         if any(np.abs(one).max(initial=0) > MAX_NUMBER for one in numbers):
-            raise self._error(f"has numbers beyond {MAX_NUMBER:g}")
+            raise self._error(f"contains numbers larger than {MAX_NUMBER:g}")
         m = self.matrix
         if m[0, 1] or m[1, 0] or m[2, 0] or m[2, 1] or m[2, 2] != 1:
             raise self._error("has a matrix that is not [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]")
@@ -60,10 +62,12 @@ class Camera:
             raise self._error("needs a size and focal lengths above 0")
         off = np.abs(self.rotation @ self.rotation.T - np.eye(3)).max()
         if off > 1e-6 or np.linalg.det(self.rotation) < 0:
-            raise self._error("has a rotation that is none")
+            raise self._error("has a rotation that is not a rotation matrix")
 
     def _error(self, what: str) -> RigError:
-        return RigError(f"Camera {self.name} {what}; calibrate it again or mend its file.")
+        return RigError(
+            f"Camera {self.name} {what}; calibrate the camera again or correct its file."
+        )
 
     @property
     def centre(self) -> Doubles:
@@ -99,8 +103,9 @@ class Camera:
         scale = np.array(size) / self.size
         if abs(scale[0] / scale[1] - 1) > ASPECT_TOLERANCE:
             raise RigError(
-                f"Camera {self.name} was calibrated for {self.size[0]}x{self.size[1]} pictures, "
-                f"but {size[0]}x{size[1]} have another shape; calibrate it for this size."
+                f"Camera {self.name} was calibrated for {self.size[0]}x{self.size[1]} "
+                f"pictures, but {size[0]}x{size[1]} pictures have another aspect ratio; "
+                "calibrate it for this size."
             )
         one = 1.0 if 1 in scale else scale.max()
         if np.abs(one * np.array(self.size) - size).max() >= 1:  # more than rounding
@@ -139,7 +144,7 @@ class Rig:
     def __post_init__(self) -> None:
         names = [camera.name for camera in self.cameras]
         if not names or len(set(names)) < len(names):
-            raise RigError("A rig needs cameras, each with a name of its own; mend its file.")
+            raise RigError("Every camera of a rig needs a name of its own; correct the rig file.")
 
     def __len__(self) -> int:
         return len(self.cameras)

@@ -22,7 +22,7 @@ MIN_RAY_ANGLE = np.radians(1.0)
 class Lines:
     """The N points' rays in V views, as linear equations; DLT: Hartley and Zisserman, 12.2.
 
-    flat: (V, N, 2) undistorted sightings. scale: (V, N) 1 / pixels of a standard deviation.
+    undistorted: (V, N, 2) undistorted sightings. scale: (V, N) 1 / pixels of a standard deviation.
     """
 
     def __init__(self, rig: Rig, undistorted: Doubles, weight: Doubles, scale: Doubles, seen: Mask):
@@ -112,8 +112,8 @@ class Lines:
         rays = np.where(used[..., None], ahead @ self._rig.rotations, 0.0)
         # The mean of unit vectors that agree within an angle is hardly shorter than one.
         length = np.linalg.norm(rays.sum(0), axis=-1) / np.maximum(used.sum(0), 1)
-        spread: Mask = length < np.cos(MIN_RAY_ANGLE / 2)
-        return spread
+        apart: Mask = length < np.cos(MIN_RAY_ANGLE / 2)
+        return apart
 
 
 def _solved(left: Doubles, right: Doubles) -> Doubles:

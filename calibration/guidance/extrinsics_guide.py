@@ -63,30 +63,30 @@ class ExtrinsicsGuide:
         if len(here) == 1:
             return self._say(f"only {self.names[here[0]]} sees the board: {self.todo}")
         if len(self._sharp) < 2:
-            return self._say("blurred: hold it still, or give it more light")
+            return self._say("blurred: hold it still or add light")
         if len(still) < 2:
             return self._say("hold it still")
         if not self._new(still):
-            return self._say(f"seen like this already: {self.todo}")
+            return self._say(f"already seen like this: {self.todo}")
         time = max(one[0] for one in seen if one is not None)
         self._since = time if since is None else since
         left = self._since + self._hold - time
         if left > 0:
-            return self._say("stay so", left)
+            return self._say("keep still", left)
         return self._take(still)
 
     def take(self) -> Advice:
         """Take what is seen now, asked or not."""
         if len(self._sharp) < 2:
-            return self._say("no two cameras see it sharply, so no board was taken")
+            return self._say("not taken: no two cameras see the board sharply")
         return self._take(self._sharp)
 
     def drop(self) -> Advice:
         """Forget the board that was taken last."""
         if not self.taken:
-            return self._say("no board was taken yet")
+            return self._say("no board taken yet")
         self.taken.pop()
-        return self._say("the last board is dropped")
+        return self._say("last board removed")
 
     @property
     def shared(self) -> NDArray[np.int64]:
@@ -120,7 +120,7 @@ class ExtrinsicsGuide:
         if len(groups) == 1:
             left = WANTED_BOARDS - len(self.taken)
             more = f"{left} more board{'s' * (left > 1)}, near and far, tilted"
-            return more if left > 0 else "that is enough"
+            return more if left > 0 else "enough boards"
         shared, of = self.shared, {n: g for g, group in enumerate(groups) for n in group}
         apart = [
             pair for pair in combinations(range(len(self.names)), 2) if of[pair[0]] != of[pair[1]]

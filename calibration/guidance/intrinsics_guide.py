@@ -77,27 +77,27 @@ class Guide:
             self._lens = self._rough(sight.size)
         if sight.blur > self._usable:
             self._since = None
-            return self._say("blurred: hold it still, or give it more light", sight)
+            return self._say("blurred: hold it still or add light", sight)
         if last is None or speed(*last, time, sight) > MAX_STILL_SPEED:
             self._since = None
             return self._say("hold it still", sight)
         if not self._new(sight):
             self._since = None
-            return self._say(f"seen like this already: {self.todo}", sight)
+            return self._say(f"already seen like this: {self.todo}", sight)
         self._since = time if self._since is None else self._since
         left = self._since + self._hold - time
         if left > 0:
-            return self._say("stay so", sight, left)
+            return self._say("keep still", sight, left)
         return self.take()
 
     def take(self) -> Advice:
         """Take what is seen now, asked or not."""
         if self._last is None:
-            return self._say("no board is seen, so no view was taken")
+            return self._say("not taken: no board is visible")
         sight = self._last[1]
         self._since = None
         if sight.blur > self._usable:
-            return self._say("blurred, so this view was not taken", sight)
+            return self._say("not taken: the view is blurred", sight)
         self.taken.append(sight)
         self._learn()
         return self._say(f"taken: {self.todo}", sight, took=True)
@@ -105,10 +105,10 @@ class Guide:
     def drop(self) -> Advice:
         """Forget the view that was taken last."""
         if not self.taken:
-            return self._say("no view was taken yet")
+            return self._say("no view taken yet")
         self.taken.pop()
         self._learn()
-        return self._say("the last view is dropped")
+        return self._say("last view removed")
 
     @property
     def done(self) -> bool:
@@ -127,7 +127,7 @@ class Guide:
         if wanted:
             return wanted[0]
         left = WANTED_VIEWS - len(self.taken)
-        return f"{left} more view{'s' * (left > 1)}, any way" if left > 0 else "that is enough"
+        return f"{left} more view{'s' * (left > 1)}, any position" if left > 0 else "enough views"
 
     @property
     def _usable(self) -> float:

@@ -18,7 +18,7 @@ from calibration.people.relative_pose import judge, windows
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observed:
-    """G people in V views. xy: (V, G, K, 2) pixels, NaN = not seen. score, spread: (V, G, K)."""
+    """G people in V views. xy: (V, G, K, 2) pixels, NaN = not seen. score, sigma: (V, G, K)."""
 
     xy: Doubles
     score: Doubles
@@ -39,13 +39,13 @@ class Observed:
         views = len(self.xy)
         camera, point = np.nonzero(which)
         own, target = np.unique(point, return_inverse=True)
-        score, spread = (one.reshape(views, -1)[camera, point] for one in (self.score, self.sigma))
+        score, sigma = (one.reshape(views, -1)[camera, point] for one in (self.score, self.sigma))
         sights = Sights(
             camera,
             target,
             np.zeros((len(camera), 3)),
             self.xy.reshape(views, -1, 2)[camera, point],
-            np.sqrt(np.minimum(score, 1)) / spread,
+            np.sqrt(np.minimum(score, 1)) / sigma,
         )
         return sights, own
 

@@ -32,15 +32,15 @@ def why_apart(cameras: Sequence[Camera], crowds: Sequence[Crowd], lone: Sequence
             reasons.append(f"{name} saw nobody")
         elif shared[most] < MIN_SHARED_INSTANTS:
             reasons.append(
-                f"{name} saw people at {len(instants[n])} instants, at most {shared[most]} of them "
+                f"{name} saw people at {len(instants[n])} instants, but at most {shared[most]} "
                 f"together with another camera ({other})"
             )
         else:
-            reasons.append(f"nobody whom {name} saw can be the same person as in other cameras")
+            reasons.append(f"no person seen by {name} matches one seen by another camera")
     return (
-        f"Not all cameras are connected: {'; '.join(reasons)}. Let one or two people walk about "
-        "for half a minute where several cameras see them at once, and check that the sources are "
-        "synchronised and stand in the order of the intrinsics."
+        f"Not all cameras are connected: {'; '.join(reasons)}. Film one or two people walking "
+        "around for half a minute where several cameras see them at once, and check that the "
+        "sources are synchronised and in the order of the intrinsics."
     )
 
 
@@ -58,8 +58,8 @@ def check_different(cameras: Sequence[Camera], crowds: Sequence[Crowd]) -> None:
         one, other = (_digests(crowds[n]) for n in (a, b))
         if len(one & other) > MAX_SAME_SHARE * min(len(one), len(other)):
             raise CalibrationError(
-                f"{cameras[a].name} and {cameras[b].name} saw exactly the same: one source was "
-                "given for both; name another --source for each camera."
+                f"{cameras[a].name} and {cameras[b].name} saw exactly the same, so both have "
+                "the same source; give each camera its own --source."
             )
 
 
@@ -82,9 +82,10 @@ def check_matched(cameras: Sequence[Camera], matched: Doubles) -> None:
     worst = int(matched.argmin())
     if matched[worst] < MIN_MATCHED_SHARE:
         raise CalibrationError(
-            f"Only {matched[worst]:.0%} of the people whom {cameras[worst].name} saw can be those "
-            "in other cameras, which may be chance: check that the sources are synchronised and "
-            "stand in the order of the intrinsics, or let people walk where all cameras see them."
+            f"Only {matched[worst]:.0%} of the people seen by {cameras[worst].name} match "
+            "people in other cameras, which may be chance; check that the sources are "
+            "synchronised and in the order of the intrinsics, or film people where all "
+            "cameras see them."
         )
 
 
@@ -97,6 +98,7 @@ def check_places(xyz: Doubles) -> None:
     apart = float(np.linalg.svd(middle - np.median(middle, axis=0))[1][0]) / np.sqrt(len(middle))
     if not apart > MIN_PLACES_EXTENT * size:
         raise DegenerateError(
-            "People hardly move: all were seen in one place, which says too little about where "
-            "cameras stand; let somebody walk through all of the space that the cameras share."
+            "People hardly move: all were seen in one place, which is not enough to locate "
+            "the cameras; film somebody walking through the whole space that the cameras "
+            "share."
         )

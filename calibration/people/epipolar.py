@@ -57,8 +57,8 @@ def sizes(pose: tuple[Doubles, Doubles], couples: Couples) -> tuple[Doubles, Dou
     extent = []
     for rays, far in zip((couples.p, couples.q), middle, strict=True):
         mean = (rays[..., :2] * share[..., None]).sum(1, keepdims=True)
-        spread = (((rays[..., :2] - mean) ** 2).sum(-1) * share).sum(-1)
-        extent.append(np.where((far > 0) & np.isfinite(far), np.sqrt(spread) * far, np.nan))
+        variance = (((rays[..., :2] - mean) ** 2).sum(-1) * share).sum(-1)
+        extent.append(np.where((far > 0) & np.isfinite(far), np.sqrt(variance) * far, np.nan))
     with np.errstate(all="ignore"):
         return np.sqrt(extent[0] * extent[1]), np.log(extent[0] / extent[1])
 

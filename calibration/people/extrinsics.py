@@ -60,7 +60,7 @@ class PeopleExtrinsics:
     of them fit. turns: (V,) radians, standard deviations of the cameras' directions. shared:
     (V, V) people whom two cameras have in common, each at one instant. gathered: all of those.
     matched: (V,) shares of the people whom each camera saw while others saw some, who were found
-    there. doubt: where lenses were guessed.
+    there. uncertainty: where lenses were estimated too.
     """
 
     rig: Rig
@@ -72,7 +72,7 @@ class PeopleExtrinsics:
     shared: Ints
     gathered: int
     matched: Doubles
-    rig_uncertainty: RigUncertainty | None = None
+    uncertainty: RigUncertainty | None = None
 
     @property
     def rms(self) -> float:
@@ -95,7 +95,7 @@ def locate_people(
     DegenerateError where nobody moves.
     """
     if len(cameras) < 2:
-        raise CalibrationError("A rig needs two cameras at least: give --source for each.")
+        raise CalibrationError("A rig needs at least two cameras; give one --source per camera.")
     alone = [replace(one, rotation=np.eye(3), translation=np.zeros(3)) for one in cameras]
     rng = np.random.default_rng(seed)
     crowds = thinned(crowds, MAX_INSTANTS)
@@ -112,7 +112,7 @@ def locate_people(
             ]
     tree = joining_links(alone, crowds, links)
     placed = place_cameras(alone, crowds, tree)
-    wide = 1.0  # how far keypoints are off, of what their spreads say
+    wide = 1.0  # how far keypoints are off, in their standard deviations
     for count in rounds:
         own = [replace(crowd, sigma=wide * crowd.sigma) for crowd in crowds]
         if wide != 1:

@@ -17,7 +17,8 @@ MIN_COMMON_KEYPOINTS = 6  # that two poses must share to be compared: the essent
 class Crowd:
     """N poses of K keypoints. instant: (N,) numbers that all cameras of a rig share. track: (N,)
     who it is, as far as the camera's own tracker can tell. xy: (N, K, 2) pixels, NaN = not seen.
-    score: (N, K) confidences, 0 = not seen. spread: (N, K) pixels that a sighting is off by.
+    score: (N, K) confidences, 0 = not seen. sigma: (N, K) standard deviations of the sightings,
+    pixels.
     """
 
     instant: Ints

@@ -104,8 +104,8 @@ def stood(rig: Rig, xyz: Doubles, keypoints: Sequence[str]) -> tuple[Rig, Double
         standing = np.isfinite(body).all(1)
         if int(standing.sum()) < MIN_BODIES:
             raise CalibrationError(
-                "Nobody is seen from hips to shoulders often enough to tell what is up; let "
-                "somebody walk about upright before the cameras."
+                "Nobody is seen from hips to shoulders often enough to find the vertical; "
+                "film somebody walking upright."
             )
     up = _direction(body[standing])
     floor = -np.inf

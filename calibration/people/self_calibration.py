@@ -101,8 +101,8 @@ def check_known(cameras: Sequence[Camera], found: RigUncertainty) -> None:
     worst = int(found.focal.argmax())
     if not found.focal[worst] < MAX_FOCAL_SIGMA:
         raise DegenerateError(
-            f"The lenses cannot be told from these people: the focal length of "
-            f"{cameras[worst].name} stays unknown to {found.focal[worst]:.0%}. Measure the lenses "
-            "(python -m calibration intrinsics) and give --intrinsics, or film with three cameras "
-            "or more, near and far."
+            "These people do not determine the lenses: the focal length of "
+            f"{cameras[worst].name} is uncertain by {found.focal[worst]:.0%}. Calibrate the "
+            "lenses (python -m calibration intrinsics) and give --intrinsics, or film people "
+            "near and far with three or more cameras."
         )

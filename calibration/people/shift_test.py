@@ -59,8 +59,8 @@ def stands(xyz: Doubles) -> Ints:
         return np.full(len(xyz), -1, np.int64)
     middle = np.full((len(xyz), 3), np.nan)
     middle[whole] = np.nanmedian(xyz[whole], axis=1)
-    spread = ((xyz[whole] - middle[whole, None]) ** 2).sum(-1)
-    found = places(middle, float(np.median(np.sqrt(np.nanmean(spread, axis=1)))))
+    square = ((xyz[whole] - middle[whole, None]) ** 2).sum(-1)
+    found = places(middle, float(np.median(np.sqrt(np.nanmean(square, axis=1)))))
     return np.where(np.bincount(found[found >= 0])[found] > 1, found, -1)
 
 

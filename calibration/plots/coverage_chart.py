@@ -38,11 +38,14 @@ def coverage_chart(found: Intrinsics) -> NDArray[np.uint8]:
             cv2.circle(pane, at.tolist(), 2, colour, -1, cv2.LINE_AA)
     centre = np.round(found.camera.matrix[:2, 2] * scale).astype(int)
     cv2.drawMarker(pane, centre.tolist(), (200, 80, 0), cv2.MARKER_CROSS, 20, 2)
-    title = f"{found.camera.name}: RMS {found.rms:.2f} px of {len(found.residuals)} views"
+    title = (
+        f"{found.camera.name}: reprojection error {found.rms:.2f} px (RMS), "
+        f"{len(found.residuals)} views"
+    )
     cv2.putText(page, title, (MARGIN, rows + 22), TEXT, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
     legend = (
-        f"Above: corners, with residuals x {ARROW_SCALE}, green 0 to red {worst:.2f} px; cross: "
-        "the lens's centre. Below: RMS of each view."
+        f"Above: corners and residuals (x {ARROW_SCALE}), green 0 to red {worst:.2f} px; "
+        "cross: principal point. Below: RMS of each view."
     )
     _write(page, legend, (MARGIN, rows + 42), 0.0)
     _bars(page, rows + 66, [float(np.sqrt((off**2).sum(1).mean())) for off in found.residuals])

@@ -108,8 +108,8 @@ def straight(camera: Camera, picture: Image, longest: int = HUNG_PICTURE_PX) -> 
     lens = lens.scaled((picture.shape[1], picture.shape[0]))
     x, y = np.meshgrid(np.arange(wide), np.arange(high))
     pixels = (np.stack([x, y], axis=-1) + 0.5) / [wide / lens.size[0], high / lens.size[1]] - 0.5
-    flat = (pixels - lens.matrix[:2, 2]) / lens.matrix.diagonal()[:2]
-    at = lens.project(np.concatenate([flat, np.ones_like(flat[..., :1])], axis=-1))
+    undistorted = (pixels - lens.matrix[:2, 2]) / lens.matrix.diagonal()[:2]
+    at = lens.project(np.concatenate([undistorted, np.ones_like(undistorted[..., :1])], axis=-1))
     blurred = cv2.GaussianBlur(picture, (0, 0), 0.4 / scale) if scale < 1 else picture
     x, y = np.moveaxis(at.astype(np.float32), -1, 0)
     out = cv2.remap(blurred, x, y, cv2.INTER_LINEAR)
@@ -128,8 +128,8 @@ class _Lens:
         camera = self.camera
         inside = points @ camera.rotation.T + camera.translation
         with np.errstate(all="ignore"):
-            flat = inside[:, :2] / inside[:, 2:] * camera.matrix.diagonal()[:2]
-        off = np.abs(flat + camera.matrix[:2, 2] - np.array(camera.size) / 2)
+            undistorted = inside[:, :2] / inside[:, 2:] * camera.matrix.diagonal()[:2]
+        off = np.abs(undistorted + camera.matrix[:2, 2] - np.array(camera.size) / 2)
         known = (inside[:, 2] > 0) & (off < (0.5 + MAX_OUTSIDE_SHARE) * np.array(camera.size)).all(
             1
         )

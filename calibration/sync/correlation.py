@@ -35,12 +35,12 @@ class MotionSignal:
 def moved(times: Doubles, places: Doubles) -> MotionSignal:
     """A body's motion by P >= 3 of its points: how fast its middle is and how fast it turns."""
     middle = places.mean(1)
-    spread = places - middle[:, None]
+    arms = places - middle[:, None]
     gap = np.diff(times)
     usual = float(np.median(gap)) if len(gap) else 1.0
     with np.errstate(all="ignore"):
         shift = np.linalg.norm(np.diff(middle, axis=0), axis=1) / gap
-        turn = np.sqrt((np.diff(spread, axis=0) ** 2).sum((1, 2))) / gap
+        turn = np.sqrt((np.diff(arms, axis=0) ** 2).sum((1, 2))) / gap
     speeds = np.stack([shift, turn], axis=1)
     speeds[gap > MAX_GAP_FRAMES * usual] = np.nan
     # A speed belongs between its two frames; half a frame for all alike does not matter.

@@ -31,9 +31,9 @@ def along(lags: Sequence[Lag], names: Sequence[str], what: str) -> list[float]:
         if not ways:
             lone = ", ".join(name for n, name in enumerate(names) if n not in behind)
             raise DegenerateError(
-                f"{lone} cannot be brought in step with {names[0]}: {what} does not agree in both "
-                "for long enough; let the recordings overlap by more, move the board faster and "
-                "unevenly, or clap for --sync audio."
+                f"{lone} cannot be synchronised with {names[0]}: {what} does not agree in both "
+                "for long enough; film a longer overlap, move the board faster and less "
+                "evenly, or clap and use --sync audio."
             )
         best = max(ways, key=lambda one: one.sure)
         if best.first in behind:

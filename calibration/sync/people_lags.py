@@ -56,9 +56,9 @@ def in_time(
     lone = [camera.name for n, camera in enumerate(cameras) if n not in joined]
     if lone:
         raise DegenerateError(
-            f"{', '.join(lone)} cannot be brought in step with {cameras[0].name}: how people move "
-            "does not tell for sure at what moments both show the same; let the recordings overlap "
-            "by more and people walk about unevenly where both see them, or clap for --sync audio."
+            f"{', '.join(lone)} cannot be synchronised with {cameras[0].name}: the motion of "
+            "people does not determine the offset; film a longer overlap with people walking "
+            "unevenly where both cameras see them, or clap and use --sync audio."
         )
     design = np.zeros((len(kept), len(cameras)))
     for row, one in enumerate(kept):
@@ -71,9 +71,9 @@ def in_time(
     if off.max() > MAX_CONTRADICTION * step:
         worst = kept[int(off.argmax())]
         raise DegenerateError(
-            f"How people move puts {cameras[worst.second].name} and {cameras[worst.first].name} in "
-            "step otherwise than by way of the other cameras; clap for --sync audio, or let people "
-            "walk about unevenly where all see them."
+            f"The motion of people gives {cameras[worst.second].name} and "
+            f"{cameras[worst.first].name} an offset that contradicts the other cameras; clap "
+            "and use --sync audio, or film people walking unevenly where all cameras see them."
         )
     sigmas = np.sqrt(np.linalg.inv(design.T @ design).diagonal())
     return [0.0, *behind.tolist()], [0.0, *sigmas.tolist()]

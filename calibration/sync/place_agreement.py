@@ -43,9 +43,9 @@ def miss(first: MotionSignal, second: MotionSignal, lag: float) -> float:
     one, other = there[known], second.places[some][known]
     keep = np.ones(len(one), bool)
     for _ in range(4):
-        flat, aim = one[keep].reshape(-1, 3), other[keep].reshape(-1, 3)
-        middle, centre = flat.mean(0), aim.mean(0)
-        u, _, v = np.linalg.svd((flat - middle).T @ (aim - centre))
+        source, aim = one[keep].reshape(-1, 3), other[keep].reshape(-1, 3)
+        middle, centre = source.mean(0), aim.mean(0)
+        u, _, v = np.linalg.svd((source - middle).T @ (aim - centre))
         turn = u @ np.diag([1, 1, np.linalg.det(u @ v)]) @ v
         off = ((one - middle) @ turn + centre - other) ** 2
         squares = off.sum(-1).mean(-1)

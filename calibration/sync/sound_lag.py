@@ -19,7 +19,7 @@ def sound_lag(first: Doubles, second: Doubles, rate: float) -> tuple[float, floa
     and microphones do not matter. first, second: samples at that rate.
     """
     if min(len(first), len(second)) < rate / 2 or not (first.any() and second.any()):
-        raise CalibrationError("there is too little to hear")
+        raise CalibrationError("the recordings have too little sound to synchronise by")
     size = 1 << int(np.ceil(np.log2(len(first) + len(second))))
     spectrum = np.conj(np.fft.rfft(first, size)) * np.fft.rfft(second, size)
     strength = np.abs(spectrum)

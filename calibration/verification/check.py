@@ -97,8 +97,8 @@ def check_board(rig: Rig, seen: Sequence[Mapping[int, Sighting]], board: Board) 
     """By a board that cameras see at the same instants (by camera and instant)."""
     if board.ambiguous:
         raise BoardError(
-            f"A {board} looks the same upside down, so that two cameras may disagree by half a "
-            "turn; take a chessboard with one even and one odd number, or ChArUco."
+            f"A {board} looks the same upside down, so two cameras may see it turned by 180 "
+            "degrees; use a chessboard with one even and one odd number, or a ChArUco board."
         )
     alone, poses = fitted(rig.cameras, seen, board.points)
     placed = [
@@ -110,8 +110,8 @@ def check_board(rig: Rig, seen: Sequence[Mapping[int, Sighting]], board: Board) 
         common = len(own.keys() & set(instants))
         if common < MIN_BOARDS:
             raise CalibrationError(
-                f"{camera.name} saw the board {common} times together with another camera; hold "
-                f"it where two cameras see it at once, {MIN_BOARDS} times at least."
+                f"{camera.name} saw the board {common} times together with another camera; "
+                f"show it to two cameras at once at least {MIN_BOARDS} times."
             )
 
     def associate(cameras: Sequence[Camera], loose: float) -> tuple[Scene, Sights, Ints]:

@@ -52,8 +52,8 @@ class BoardSearch:
         """Why there is none in any picture of that source, as far as can be told."""
         with working(f"looking for another board: {name}"):
             fits = better_board(self._finder.board, self._kept)
-        hint = f": {fits}." if fits else "; look at the pictures: is it whole, sharp and lit?"
-        return BoardError(f"{name}: no {self._finder.board} in {self.count} pictures{hint}")
+        hint = f": {fits}." if fits else "; check that it is fully visible, sharp and well lit"
+        return BoardError(f"{name}: no {self._finder.board} found in {self.count} pictures{hint}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

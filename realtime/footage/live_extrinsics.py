@@ -30,33 +30,32 @@ from realtime.types.frames import Source
 
 @dataclass(frozen=True)
 class LiveOptions:
-    """Of live cameras."""
+    """Live cameras."""
 
     boards: Path | None = None
-    """The boards that live cameras saw, kept as they come (OUTPUT.boards.csv). Where the file is
-    there already more are added to it; without --source it alone is solved."""
+    """File for the boards that live cameras see, saved one by one (default: OUTPUT.boards.csv). An
+    existing file is extended; without --source, the rig is solved from this file alone."""
     show: bool = field(default_factory=has_display)
-    """Show the cameras with the guidance in a window. The default is whether there is a
-    display."""
+    """Show the cameras and the guidance in a window; the default is on where there is a display."""
     web: bool = False
-    """Show them on a page for this computer's browser, in place of the window."""
+    """Show them on a web page for this computer's browser, instead of the window."""
     port: int = 8080
-    """Of the page; 0 is any free one."""
+    """Port of the web page; 0 = any free port."""
     hold: float = 1.0
-    """Seconds that the board must stand still before it is taken; 0 takes it in motion too, for
-    cameras that are triggered together."""
+    """Seconds that the board must be held still before it is taken; 0 also takes a moving board,
+    for cameras with a common trigger."""
     seconds: float | None = None
-    """End after so many seconds."""
+    """Stop after this many seconds."""
     realtime: bool = False
-    """Play videos as if they were cameras."""
+    """Play videos as if they were live cameras."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.hold <= 60:
-            raise CalibrationError(f"--hold {self.hold} is not between 0 and 60 seconds.")
+            raise CalibrationError(f"--hold {self.hold} must be between 0 and 60 seconds.")
         if not 0 <= self.port <= 65535:
-            raise CalibrationError(f"--port {self.port} is none: 0 to 65535.")
+            raise CalibrationError(f"--port {self.port} must be between 0 and 65535.")
         if self.seconds is not None and not self.seconds > 0:
-            raise CalibrationError(f"--seconds {self.seconds} is not more than 0.")
+            raise CalibrationError(f"--seconds {self.seconds} must be greater than 0.")
 
 
 class RigSession:
@@ -146,8 +145,8 @@ def gathered(
     if not any(search.seen for search in searches) and not gathering.taken:
         raise searches[0].nothing(names[0])
     if not gathering.taken:
-        held = f", as it never stood still for {options.hold:g} s" if options.hold else ""
+        held = f", because it was never held still for {options.hold:g} s" if options.hold else ""
         raise CalibrationError(
-            f"No board was taken{held} where two cameras saw it; {gathering.todo}."
+            f"No board was taken{held} while two cameras saw it; {gathering.todo}."
         )
     return gathering.taken

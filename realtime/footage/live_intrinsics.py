@@ -90,7 +90,7 @@ def guided(
         raise search.nothing(source.name)
     if not guide.taken:
         raise CalibrationError(
-            f"{source.name}: no view was taken, as the board never stood still for {hold:g} s "
-            "where it was seen; hold it still, or say --hold 0.3."
+            f"{source.name}: no view was taken because the board was never held still for "
+            f"{hold:g} s; hold it still or lower --hold, for example --hold 0.3."
         )
     return source.name, guide.taken

@@ -74,7 +74,7 @@ def pictures_of(
             if not board and not sources[0].live:
                 break
     if best is None:
-        raise CalibrationError(f"No picture came from {', '.join(given)}.")
+        raise CalibrationError(f"{', '.join(given)} gave no pictures; check the sources.")
     if board is not None and best[0] == 0:
         raise searches[0].nothing(sources[0].name)
     return best[1]

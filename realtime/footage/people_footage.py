@@ -32,16 +32,16 @@ MAX_OUTSIDE_SHARE = 0.05  # share of keypoints that may lie outside of the pictu
 
 @dataclass(frozen=True)
 class FootageOptions:
-    """Which people."""
+    """The footage of people."""
 
     step: int = 1
     """Use every STEP-th frame."""
     start: int = 0
     """First frame to use, counted from 0."""
     end: int | None = None
-    """Stop before this frame; cameras need it, as they never end."""
+    """Stop before this frame; needed for live cameras, which never end."""
     camera_fps: float | None = None
-    """Frames a second of OpenPose JSON, which does not say."""
+    """Frame rate of OpenPose JSON, which does not contain it."""
     models: ModelSettings = field(default_factory=ModelSettings)
 
 
@@ -101,7 +101,7 @@ def watch(
     for camera, own in zip(cameras, parts, strict=True):
         if not sum(map(len, own)):
             raise CalibrationError(
-                f"{camera.name} saw nobody; show people from head to foot, or check its source."
+                f"{camera.name} saw nobody; film people from head to foot, or check its source."
             )
         arrays = (
             np.concatenate([getattr(one, name) for one in own])
@@ -120,13 +120,13 @@ def record(
     check_sources(sources)
     for source in sources:
         if _live(source):
-            raise CalibrationError(f"{source} is live: --sync is for recordings; leave it out.")
+            raise CalibrationError(f"{source} is live; --sync is for recordings, so leave it out.")
     seen = [
         watch((source,), [camera], options) for source, camera in zip(sources, cameras, strict=True)
     ]
     if len({one.keypoints for one in seen}) > 1:
         raise CalibrationError(
-            "The sources have different keypoints; use videos alone, or JSON of one model."
+            "The sources have different keypoints; use only videos, or JSON of one model."
         )
     return seen[0].keypoints, [
         PeopleRecording(replace(one.crowds[0], instant=one.crowds[0].instant - 1), one.times)
@@ -140,15 +140,15 @@ def unmeasured(sources: Sequence[str], size: str | None) -> list[Camera]:
     cameras = []
     for one in sources:
         if _live(one):
-            raise CalibrationError(f"{one} is live: film first, or give --intrinsics.")
+            raise CalibrationError(f"{one} is live; record a video first or give --intrinsics.")
         with open_source(SourceSettings((one,), camera_size=size)) as source:
             frame = next(iter(source), None)
             if frame is None:
                 raise CalibrationError(f"{source.name} has no frames; check the source.")
             if frame.poses is not None and size is None:
                 raise CalibrationError(
-                    f"{source.name} is OpenPose JSON, which does not say how large the pictures "
-                    "were; say --camera-size 1280x720 (or what it was), or give --intrinsics."
+                    f"{source.name} is OpenPose JSON, which does not contain the picture size; "
+                    "add it, such as --camera-size 1280x720, or give --intrinsics."
                 )
             cameras.append(guess(replace(UNKNOWN_CAMERA, name=source.name, size=frame.size), 1.0))
     return cameras
@@ -163,7 +163,7 @@ def check_sources(sources: Sequence[str]) -> None:
     for n, one in enumerate(real):
         if one in real[:n]:
             raise CalibrationError(
-                f"{sources[n]} is given twice; name another --source for each camera."
+                f"{sources[n]} is given twice; give each camera its own --source."
             )
 
 
@@ -193,9 +193,9 @@ def _check_inside(camera: Camera, crowd: Crowd) -> None:
     if beyond.mean() > MAX_OUTSIDE_SHARE:
         most = points.max(0)
         raise RigError(
-            f"{camera.name} is calibrated for {camera.size[0]}x{camera.size[1]} pictures, but its "
-            f"people reach to {most[0]:.0f},{most[1]:.0f}; give the cameras in the order of the "
-            "sources, or calibrate it for this size."
+            f"{camera.name} is calibrated for {camera.size[0]}x{camera.size[1]} pictures, but "
+            f"has keypoints at {most[0]:.0f},{most[1]:.0f}; give the cameras in the order of "
+            "the sources, or calibrate this camera for this size."
         )
 
 
@@ -204,7 +204,7 @@ def chosen(cameras: Sequence[Camera], wanted: int, paths: Sequence[Path]) -> lis
     if len(cameras) != wanted:
         files = ", ".join(path.name for path in paths)
         raise CalibrationError(
-            f"{wanted} sources need as many cameras, and {files} has {len(cameras)}; give a camera "
-            "file for each --source, in the same order, or one rig file with all."
+            f"There are {wanted} sources but {len(cameras)} cameras in {files}; give one "
+            "camera file per --source, in the same order, or one rig file with all cameras."
         )
     return list(cameras)

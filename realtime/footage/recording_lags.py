@@ -39,7 +39,7 @@ def by_board(films: Sequence[BoardFootage], cameras: Sequence[Camera], board: Bo
         board_motion(camera, one.seen, one.times, board)
         for camera, one in zip(cameras, films, strict=True)
     ]
-    return join(motions, [one.name for one in films], "the board's motion")
+    return join(motions, [one.name for one in films], "the motion of the board")
 
 
 def by_sound(sources: Sequence[str]) -> list[float]:
@@ -79,9 +79,8 @@ def check_in_step(
         ours, its = first.rate, one.rate
         if not table and ours and its and abs(ours / its - 1) > MAX_RATE_DIFFERENCE:
             raise CalibrationError(
-                f"{one.name} has {its:g} frames a second and {first.name} {ours:g}, so "
-                "that their frames cannot be paired by number; say --sync board, or give "
-                "--timestamps."
+                f"{one.name} has {its:g} fps and {first.name} {ours:g} fps, so their frames "
+                "cannot be paired by number; use --sync board or give --timestamps."
             )
         found = out_of_step(motions[0], motions[n])
         if found is None:
@@ -91,13 +90,13 @@ def check_in_step(
         if abs(lag) > MAX_LAG_FRAMES and better > CERTAIN_RATIO:
             why = "the timestamps do not fit the videos" if table else "they are not synchronised"
             raise CalibrationError(
-                f"By the board's motion {one.name} is {how}: {why}; say --sync board"
-                f"{' in place of --timestamps' if table else ''} to pair them by what they show."
+                f"By the motion of the board, {one.name} is {how}: {why}; use --sync "
+                f"board{' instead of --timestamps' if table else ''} to synchronise them."
             )
         if abs(lag) > NOTED_LAG_FRAMES and better > NOTED_RATIO:
             sys.stderr.write(
-                f"posestream: by the board's motion {one.name} is {how}; --sync board would pair "
-                "what they show at the same moment.\n"
+                f"posestream: by the motion of the board, {one.name} is {how}; --sync board "
+                "would synchronise them.\n"
             )
 
 

@@ -53,7 +53,9 @@ class Window:
         check_display()
         self._name = f"posestream - {title}"
         self._open = False
-        sys.stderr.write(f"posestream: space takes a {what} now, u drops the last one, q ends\n")
+        sys.stderr.write(
+            f"posestream: press Space to take a {what} now, U to remove the last one, Q to finish\n"
+        )
 
     def show(self, draw: Callable[[], Image], words: str, time: float, *, now: bool) -> None:
         picture = draw()
@@ -81,12 +83,12 @@ class Window:
 class Words:
     """The same where there is no window: a line whenever there is something new to say."""
 
-    def __init__(self, why: str = "no window, so guidance comes in words") -> None:
+    def __init__(self, why: str = "there is no window; guidance is printed here") -> None:
         self._said = ""
         self._at = float("-inf")
         self._typed = sys.stdin is not None and sys.stdin.isatty() and sys.platform != "win32"
         ends = "Enter" if self._typed else "Ctrl-C"
-        sys.stderr.write(f"posestream: {why}; {ends} ends it\n")
+        sys.stderr.write(f"posestream: {why}; press {ends} to finish\n")
 
     def show(self, draw: Callable[[], Image], words: str, time: float, *, now: bool) -> None:
         if now or (words != self._said and time - self._at >= MESSAGE_S):
@@ -113,8 +115,8 @@ class Page:
         )
 
         self._page = LivePage(port)
-        sys.stderr.write(f"posestream: the guidance is at {self._page.url}\n")
-        self._words = Words("it comes in words too")
+        sys.stderr.write(f"posestream: open {self._page.url} for the guidance\n")
+        self._words = Words("guidance is also printed here")
         self._at = float("-inf")
 
     def show(self, draw: Callable[[], Image], words: str, time: float, *, now: bool) -> None:

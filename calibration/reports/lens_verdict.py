@@ -38,22 +38,22 @@ def verdict(found: Intrinsics) -> list[str]:
         grade = "usable"
     off = f"to {worst:.1f} px" if np.isfinite(worst) else "not at all"
     words.append(
-        f"{grade}: focal lengths are known to {100 * focal:.2g} %, points in the {where} of the "
-        f"picture {off}"
+        f"{grade}: the focal length is known to {100 * focal:.2g} %, points in the {where} of "
+        f"the picture {off}"
     )
     if covered < MIN_COVERED:
         words.append(
-            f"the board was seen in {covered} of 9 parts of the picture: in the others the lens is "
-            "a guess"
+            f"the board covered only {covered} of 9 parts of the picture; in the others the "
+            "lens is extrapolated"
         )
     if poor_centre:
         words.append(
             f"the principal point is poorly known (to {centre:.1f} px{' or worse' if few else ''})"
         )
     if found.held_out > 1.5 * found.rms and found.held_out > 0.3:
-        words.append("it explains new views worse than its own: take more views")
+        words.append("it fits new views worse than its own; take more views")
     elif few:
-        words.append(f"take more views ({len(found.views)} were used, 20 are better)")
+        words.append(f"take more views ({len(found.views)} were used; 20 are better)")
     return words + missing(various)
 
 
