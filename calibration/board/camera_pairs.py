@@ -13,7 +13,7 @@ from calibration.board.board_poses_in_rig import Pose, boards_in_space
 from calibration.board.detection import Sighting
 from calibration.geometry.arrays import Doubles
 from calibration.geometry.bundle_adjustment import adjust
-from calibration.geometry.bundle_scene import held
+from calibration.geometry.bundle_scene import free_poses
 from calibration.geometry.camera import Camera
 from calibration.geometry.errors import CalibrationError
 from calibration.geometry.spanning_tree import spanning_tree
@@ -70,7 +70,7 @@ def camera_pairs(
         )
         two = (cameras[a], replace(cameras[b], rotation=turn, translation=shift))
         scene, sights = boards_in_space(two, (seen[a], seen[b]), (poses[a], poses[b]), some, points)
-        done = adjust(scene, sights, held(two), huber=HUBER_SIGMAS, steps=30)
+        done = adjust(scene, sights, free_poses(two), huber=HUBER_SIGMAS, steps=30)
         one = done.scene.cameras[1]
         rms = np.sqrt(2 * done.cost / max(len(sights), 1))
         deviation = float(np.linalg.norm(done.deviations()[1, 3:6]) * rms)

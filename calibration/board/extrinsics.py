@@ -19,7 +19,7 @@ from calibration.board.detection import Sighting
 from calibration.board.target import Board
 from calibration.geometry.arrays import Doubles
 from calibration.geometry.bundle_adjustment import Adjusted, adjust
-from calibration.geometry.bundle_scene import CENTRE, FOCAL, LENS, Scene, Sights, held
+from calibration.geometry.bundle_scene import CENTRE, FOCAL, LENS, Scene, Sights, free_poses
 from calibration.geometry.camera import Camera, Rig
 from calibration.geometry.errors import BoardError, CalibrationError
 
@@ -82,7 +82,7 @@ def locate(
     placed = place_cameras(fitting, tree)
     instants = sorted(n for n in set().union(*poses) if sum(n in own for own in poses) > 1)
     scene, sights = boards_in_space(placed, seen, poses, instants, points)
-    free = held(placed)
+    free = free_poses(placed)
     done = adjust(scene, sights, free, huber=HUBER_SIGMAS)
     good = np.ones(len(sights), bool)
     for _ in range(OUTLIER_ROUNDS):
@@ -101,7 +101,7 @@ def locate(
 
 def _refined(scene: Scene, sights: Sights) -> Adjusted:
     """With the lenses as free as a calibration of their own is wrong at times."""
-    free = held(scene.cameras)
+    free = free_poses(scene.cameras)
     prior = np.full(free.shape, np.inf)
     for n, camera in enumerate(scene.cameras):
         radial = LENS + min(2, len(camera.distortion))
@@ -119,7 +119,7 @@ def on_board(found: BoardExtrinsics, board: Board, instant: int) -> Rig:
     if instant not in found.instants:
         usable = found.instants
         raise CalibrationError(
-            f"--origin {instant}: no two cameras see the board at this instant; they do at "
+            f"--origin {instant}: no two cameras see the board in this frame; they do in "
             f"{', '.join(map(str, usable[:8]))}{' …' if len(usable) > 8 else ''}."
         )
     assert found.scene.rotations is not None

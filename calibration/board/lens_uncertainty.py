@@ -71,7 +71,7 @@ def projected(
 
 
 def _slope(camera: Camera, rays: Doubles, number: int) -> Doubles:
-    """(N, 2) by one of the parameters as in `bundle`."""
+    """(N, 2) by one of the parameters as in bundle_scene.py."""
     step = DIFFERENCE_STEP * (camera.matrix[0, 0] if number < LENS else 1.0)
     ends = []
     for by in (-step, step):

@@ -125,7 +125,7 @@ def board_toml(board: Board) -> str:
     if board.kind == "chessboard":
         own = {key: own[key] for key in ("kind", "columns", "rows", "square", "inverted")}
     elif board.marker == MARKER_SHARE * board.square:
-        del own["marker"]  # so that it goes with a square that is mended
+        del own["marker"]  # so that it follows when `square` is corrected
     lines = []
     for key, value in own.items():
         text = f'"{value}"' if isinstance(value, str) else str(value).lower()

@@ -38,7 +38,7 @@ def run(options: Options) -> None:
         check_free(settings, force=options.force)
     write_sheet(sheet, options.output)
     if not known:
-        set_aside(settings)  # somebody may have mended `square` there
+        set_aside(settings)  # somebody may have corrected `square` there
         write_board(board, settings)
     sys.stdout.write(
         f"{options.output}: {board}\n{settings}: the same board for --board-file; set `square` "

@@ -74,7 +74,7 @@ def run(options: Options) -> bool:
         with working("readjusting the rig"):
             better = readjust(Rig(tuple(cameras)), seen.crowds)
         _mend(options, options.mend, better)
-    return not found.bumps
+    return not found.moved
 
 
 def _mend(options: Options, path: Path, found: Readjusted) -> None:

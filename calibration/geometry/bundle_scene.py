@@ -52,7 +52,7 @@ class Scene:
         return linearise(self, sights)[0]
 
 
-def held(cameras: Sequence[Camera], *, first: bool = True) -> Mask:
+def free_poses(cameras: Sequence[Camera], *, first: bool = True) -> Mask:
     """Which parameters move in a rig with known intrinsics: all poses (but the first camera's)."""
     free = np.zeros((len(cameras), LENS + max(len(one.distortion) for one in cameras)), bool)
     free[int(first) :, :FOCAL] = True

@@ -56,7 +56,7 @@ def triangulate(
     """(V, N, 2) pixels, NaN = not seen, to N points.
 
     weight: (V, N) confidences, 0 = not seen. sigma: pixels, or (V, N), that a sighting of
-    weight 1 is off by in each direction as a rule. undistorted: (V, N, 2) the sightings undistorted,
+    weight 1 is off by in each direction as a rule. undistorted: (V, N, 2) the sightings so,
     where that is done already. deadline: seconds on the clock.
     """
     views, count = xy.shape[:2]

@@ -14,11 +14,11 @@ from calibration.guidance.intrinsics_guide import Advice
 from calibration.guidance.intrinsics_screen import FONT, GREEN, GREY, WHITE, YELLOW, text
 from calibration.guidance.tiles import side_by_side
 
-ROOM = (960, 660)  # pixels of the pictures
-TABLE = 320
-BAR = 44
-DARK = 28
-CELL = 44  # pixels, at most
+PICTURES_SIZE = (960, 660)  # pixels of the pictures
+TABLE_WIDTH = 320
+BAR_HEIGHT = 44
+BACKGROUND_GREY = 28
+MAX_CELL_PX = 44  # pixels, at most
 
 
 def gathering_picture(
@@ -27,9 +27,11 @@ def gathering_picture(
     """A new picture: words above; each camera's picture with the board of now and the seconds until
     it is taken; beside them the boards that cameras share.
     """
-    panes = side_by_side(pictures, ROOM, DARK)
+    panes = side_by_side(pictures, PICTURES_SIZE, BACKGROUND_GREY)
     high, wide = panes.image.shape[:2]
-    page = np.full((BAR + max(high, TABLE), wide + TABLE, 3), DARK, np.uint8)
+    page = np.full(
+        (BAR_HEIGHT + max(high, TABLE_WIDTH), wide + TABLE_WIDTH, 3), BACKGROUND_GREY, np.uint8
+    )
     ready = advice.took or advice.left is not None
     text(page, advice.words, (14, 30), 24, GREEN if ready else WHITE, page.shape[1] - 28)
     own, joined = found.shared.diagonal().tolist(), found.groups[0]
@@ -47,8 +49,8 @@ def gathering_picture(
         text(pane, many, (pane.shape[1] - 78, 16), 16, WHITE, 70)
         if sight is not None and advice.left is not None:
             _count(pane, ceil(advice.left))
-    page[BAR : BAR + high, :wide] = panes.image
-    _table(page[BAR:, wide:], found)
+    page[BAR_HEIGHT : BAR_HEIGHT + high, :wide] = panes.image
+    _table(page[BAR_HEIGHT:, wide:], found)
     return page
 
 
@@ -64,10 +66,17 @@ def _table(page: Image, found: ExtrinsicsGuide) -> None:
     """Boards that two cameras share, a square for each two."""
     names, shared = found.names, found.shared
     left, top = 16, 24
-    text(page, f"{len(found.taken)} boards of {WANTED_BOARDS}", (left, top), 20, WHITE, TABLE - 32)
-    cv2.rectangle(page, (left, top + 10), (TABLE - 16, top + 18), GREY, 1)
+    text(
+        page,
+        f"{len(found.taken)} boards of {WANTED_BOARDS}",
+        (left, top),
+        20,
+        WHITE,
+        TABLE_WIDTH - 32,
+    )
+    cv2.rectangle(page, (left, top + 10), (TABLE_WIDTH - 16, top + 18), GREY, 1)
     share = min(1.0, len(found.taken) / WANTED_BOARDS)
-    end = left + round(share * (TABLE - 32))
+    end = left + round(share * (TABLE_WIDTH - 32))
     cv2.rectangle(page, (left, top + 10), (end, top + 18), GREEN if share == 1 else YELLOW, -1)
     text(
         page,
@@ -75,10 +84,10 @@ def _table(page: Image, found: ExtrinsicsGuide) -> None:
         (left, top + 46),
         16,
         WHITE,
-        TABLE - 32,
+        TABLE_WIDTH - 32,
     )
     # Each name stands at the end of its row and at the head of its column.
-    side = min(CELL, (TABLE - 102) // max(1, len(names) - 1))
+    side = min(MAX_CELL_PX, (TABLE_WIDTH - 102) // max(1, len(names) - 1))
     joined = found.groups[0]
     for n, name in enumerate(names):
         y = top + 62 + n * side
@@ -92,4 +101,4 @@ def _table(page: Image, found: ExtrinsicsGuide) -> None:
                 text(page, str(count), at, min(18, side // 2), (0, 0, 0), side - 8)
         x = left + n * side + 4
         colour = GREEN if len(joined) > 1 and n in joined else YELLOW
-        text(page, name, (x, y + side // 2 + 5), min(18, side), colour, TABLE - 24 - x)
+        text(page, name, (x, y + side // 2 + 5), min(18, side), colour, TABLE_WIDTH - 24 - x)

@@ -11,7 +11,7 @@ from calibration.board.view_diversity import MIN_DEPTH_RATIO, MIN_TILT
 from calibration.geometry.arrays import Image
 from calibration.guidance.intrinsics_guide import WANTED_VIEWS, Advice, Guide
 
-WIDEST = 1280  # pixels of what is shown
+MAX_WIDTH_PX = 1280  # pixels of what is shown
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 GREEN, RED, YELLOW, WHITE, GREY = (
     (80, 200, 60),
@@ -27,7 +27,7 @@ def preview(image: Image, guide: Guide, advice: Advice) -> Image:
     with the seconds until it is taken, words above, meters below.
     """
     high, wide = image.shape[:2]
-    scale = min(1.0, WIDEST / wide)
+    scale = min(1.0, MAX_WIDTH_PX / wide)
     size = round(wide * scale), round(high * scale)
     page = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if scale < 1 else image.copy()
     _covered(page, guide, scale)

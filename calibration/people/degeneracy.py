@@ -32,8 +32,8 @@ def why_apart(cameras: Sequence[Camera], crowds: Sequence[Crowd], lone: Sequence
             reasons.append(f"{name} saw nobody")
         elif shared[most] < MIN_SHARED_INSTANTS:
             reasons.append(
-                f"{name} saw people at {len(instants[n])} instants, but at most {shared[most]} "
-                f"together with another camera ({other})"
+                f"{name} saw people in {len(instants[n])} frames, but in at most "
+                f"{shared[most]} together with another camera ({other})"
             )
         else:
             reasons.append(f"no person seen by {name} matches one seen by another camera")

@@ -10,7 +10,7 @@ import numpy as np
 from calibration.board.extrinsics import RAYLEIGH_MEDIAN
 from calibration.geometry.arrays import Doubles, Ints, Mask
 from calibration.geometry.bundle_adjustment import Adjusted, adjust
-from calibration.geometry.bundle_scene import Scene, Sights, held
+from calibration.geometry.bundle_scene import Scene, Sights, free_poses
 from calibration.geometry.camera import Camera, Rig
 from calibration.geometry.errors import CalibrationError
 from calibration.people.camera_links import Link, joining_links, link_of, place_cameras
@@ -193,7 +193,7 @@ def _adjusted(
     """Cameras that explain the people best; and which points the targets are."""
     found = seen.triangulated(Rig(cameras))
     sights, own = seen.sights(found.used)
-    free, prior, square = unknown(cameras) if guessed else (held(cameras), None, np.inf)
+    free, prior, square = unknown(cameras) if guessed else (free_poses(cameras), None, np.inf)
     done = adjust(
         Scene(cameras, found.xyz[own]),
         sights,

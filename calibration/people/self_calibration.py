@@ -14,7 +14,7 @@ import numpy as np
 
 from calibration.geometry.arrays import Doubles, Ints, Mask
 from calibration.geometry.bundle_adjustment import adjust
-from calibration.geometry.bundle_scene import CENTRE, FOCAL, LENS, Scene, Sights, held
+from calibration.geometry.bundle_scene import CENTRE, FOCAL, LENS, Scene, Sights, free_poses
 from calibration.geometry.camera import Camera
 from calibration.geometry.errors import DegenerateError
 from calibration.people.shift_test import BIAS_SIGMA
@@ -48,7 +48,7 @@ def guess(camera: Camera, factor: float) -> Camera:
 
 def unknown(cameras: Sequence[Camera], *, axis: bool = False) -> tuple[Mask, Doubles, float]:
     """Which parameters move, their priors, and how far the two focal lengths may drift apart."""
-    free = held(cameras)
+    free = free_poses(cameras)
     free[:, FOCAL:CENTRE] = free[:, LENS] = True
     free[:, CENTRE:LENS] = axis
     prior = np.full(free.shape, np.inf)

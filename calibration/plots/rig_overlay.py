@@ -15,10 +15,10 @@ from calibration.board.target import Board
 from calibration.files.corners_csv import Corners
 from calibration.geometry.arrays import Doubles, Image
 from calibration.geometry.bundle_adjustment import adjust
-from calibration.geometry.bundle_scene import held
+from calibration.geometry.bundle_scene import free_poses
 from calibration.geometry.camera import Camera, Rig
 from calibration.guidance.intrinsics_screen import text
-from calibration.guidance.tiles import Panes, side_by_side
+from calibration.guidance.tiles import Tiles, side_by_side
 from calibration.plots.lettering import camera_colour, residual_colour
 from calibration.plots.rig_plan import AXES
 from calibration.plots.viewpoint import grid_step, reach, sight, upwards, worst
@@ -53,7 +53,7 @@ def place(rig: Rig, board: Board, seen: Sequence[Sighting | None]) -> Placed | N
         for lens, own in zip(fitting, rig.cameras, strict=True)
     ]
     scene, rows = boards_in_space(cameras, sights, poses, [0], board.points)
-    free = np.zeros_like(held(cameras))
+    free = np.zeros_like(free_poses(cameras))
     scene = adjust(scene, rows, free, huber=None).scene
     assert scene.rotations is not None
     corners = board.points @ scene.rotations[0].T + scene.translations[0]
@@ -71,7 +71,7 @@ def draw_views(
     room: tuple[int, int],
     placed: Placed | None = None,
     corners: Corners | None = None,
-) -> Panes:
+) -> Tiles:
     """All pictures side by side, each with the world's axes and ground, the other cameras, and the
     board or else the corners of the calibration, where the rig has them.
     """

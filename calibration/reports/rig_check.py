@@ -28,29 +28,29 @@ def check_report(found: RigCheck, cameras: list[Camera]) -> str:
 
 
 def verdict(found: RigCheck, names: list[str]) -> list[str]:
-    """Which camera was bumped, in words, and what would have been noticed."""
-    least = f"rotated by {found.least.max():.1f} degrees"
+    """Which camera was moved, in words, and what would have been noticed."""
+    least = f"rotated by {found.detectable.max():.1f} degrees"
     fewest = int(found.places.argmin())
-    if not found.bumps and found.places[fewest] < MIN_PLACES:
+    if not found.moved and found.places[fewest] < MIN_PLACES:
         return [
             f"cannot tell: {names[fewest]} and the other cameras saw people in only "
             f"{_places(int(found.places[fewest]))}, where keypoints share an error that looks "
             f"like a moved camera. No camera was {least} or more; to detect less, film "
             "somebody walking through the whole space that the cameras share."
         ]
-    if not found.bumps:
+    if not found.moved:
         return [
             f"good: all cameras agree to {found.rest:.1f} px; a camera {least} would have been "
             "noticed"
         ]
     if len(names) == 2:
-        one = found.bumps[0]
+        one = found.moved[0]
         return [
             f"bad: {names[0]} and {names[1]} do not agree; one of them was rotated by about "
             f"{one.degrees:.1f} degrees. Two cameras cannot tell which; calibrate them again."
         ]
     if found.places[fewest] < MIN_PLACES:
-        one = found.bumps[0]
+        one = found.moved[0]
         return [
             f"bad: the cameras do not agree; most likely {names[one.camera]} was moved (its "
             f"picture shifted by {one.pixels:.0f} px), but people in "
@@ -62,7 +62,7 @@ def verdict(found: RigCheck, names: list[str]) -> list[str]:
         f"bad: {names[one.camera]} was moved: rotated by about {one.degrees:.1f} degrees and "
         f"shifted by about {100 * one.metres:.0f} cm; its picture shifted by {one.pixels:.0f} "
         "px"
-        for one in found.bumps
+        for one in found.moved
     ]
     which = "it" if len(lines) == 1 else "them"
     lines.append(

@@ -1,7 +1,7 @@
 """Which camera of a rig is not where it was calibrated.
 
 Each camera's pose alone is solved anew, the others held fast: the one whose new pose makes all
-agree best is the one that was bumped, if what it sees has shifted by more than keypoints are off.
+agree best is the one that was moved, if what it sees has shifted by more than keypoints are off.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from calibration.geometry.arrays import Doubles, Ints
 from calibration.geometry.bundle_adjustment import Adjusted, adjust
-from calibration.geometry.bundle_scene import FOCAL, Scene, Sights, held
+from calibration.geometry.bundle_scene import FOCAL, Scene, Sights, free_poses
 from calibration.geometry.camera import Camera, Rig, rotation_vector
 from calibration.people.epipolar import essential
 from calibration.people.shift_test import MIN_PLACES, ShiftTest, test_shift
@@ -48,18 +48,18 @@ class MovedCamera:
 class RigCheck:
     """error: (V,) median pixels between what a camera sees and where the others say that it is.
     pairs: (V, V) median pixels from each other's epipolar lines, NaN = nothing in common. count:
-    (V,) points. bumps: cameras that have moved, the worst first. rest: median pixels of all, once
-    these are put right. places: (V,) where each camera sees somebody together with others. least:
-    (V,) degrees by which it must have turned to be called bumped.
+    (V,) points. moved: cameras that are not where the rig says, the worst first. rest: median
+    pixels of all, once these are corrected. places: (V,) where each camera sees somebody together
+    with others. detectable: (V,) degrees by which it must have turned to be called moved.
     """
 
     error: Doubles
     pairs: Doubles
     count: Ints
-    bumps: list[MovedCamera]
+    moved: list[MovedCamera]
     rest: float
     places: Ints
-    least: Doubles
+    detectable: Doubles
 
 
 def compare(
@@ -95,11 +95,11 @@ def compare(
             )
             done = _solved(scene, sights, number)
             cameras[number] = done.scene.cameras[number]
-        told = _test(done.scene, sights, place, number, before[number])
-        enough = told.shift > _least(told, done.scene, sights)
+        test = _test(done.scene, sights, place, number, before[number])
+        enough = test.shift > _detectable(test, done.scene, sights)
         # Where two cameras remain of all, nothing tells which of them it is; and a pose solved in
         # few places takes up bias, which the next camera would be blamed for.
-        most = max(len(cameras) - 2, 1) if told.places >= MIN_PLACES else 1
+        most = max(len(cameras) - 2, 1) if test.places >= MIN_PLACES else 1
         if not enough or len(moved | {number}) > most:
             cameras = before
             break
@@ -115,7 +115,7 @@ def compare(
         sorted(bumps, key=lambda one: -one.pixels),
         _median(settled, sights),
         np.array([one.places for one in known]),
-        np.degrees([_least(one, settled, sights) for one in known] / rig.focals.mean(1)),
+        np.degrees([_detectable(one, settled, sights) for one in known] / rig.focals.mean(1)),
     )
 
 
@@ -123,14 +123,14 @@ def _test(scene: Scene, sights: Sights, place: Ints, number: int, was: Camera) -
     return test_shift(scene, sights, place, number, was, _points(scene, sights))
 
 
-def _least(told: ShiftTest, scene: Scene, sights: Sights) -> float:
-    """Pixels by which what a camera sees must have shifted for it to be called bumped."""
-    return max(told.chance, MIN_SHIFT_RATIO * _median(scene, sights), MIN_SHIFT_PX)
+def _detectable(test: ShiftTest, scene: Scene, sights: Sights) -> float:
+    """Pixels by which what a camera sees must have shifted for it to be called moved."""
+    return max(test.chance, MIN_SHIFT_RATIO * _median(scene, sights), MIN_SHIFT_PX)
 
 
 def _solved(scene: Scene, sights: Sights, number: int | None) -> Adjusted:
     """Targets, and the pose of one camera, that explain the sights best."""
-    free = np.zeros_like(held(scene.cameras))
+    free = np.zeros_like(free_poses(scene.cameras))
     if number is not None:
         free[number, :FOCAL] = True
     return adjust(scene, sights, free, huber=HUBER_SIGMAS, steps=15, tolerance=TOLERANCE)

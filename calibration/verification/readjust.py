@@ -13,7 +13,7 @@ import numpy as np
 
 from calibration.geometry.arrays import Doubles
 from calibration.geometry.bundle_adjustment import adjust
-from calibration.geometry.bundle_scene import FOCAL, Scene, held
+from calibration.geometry.bundle_scene import FOCAL, Scene, free_poses
 from calibration.geometry.camera import Camera, Rig
 from calibration.geometry.errors import CalibrationError
 from calibration.people.cross_view_matching import Observed, observed
@@ -83,7 +83,7 @@ def _adjusted(rig: Rig, better: Rig, seen: Observed, loose: float) -> tuple[Came
     found = seen.triangulated(better, loose)
     check_places(found.xyz.reshape(*seen.score.shape[1:], 3))
     sights, own = seen.sights(found.used)
-    free = held(rig.cameras, first=False)
+    free = free_poses(rig.cameras, first=False)
     prior = np.full(free.shape, np.inf)
     prior[:, :3], prior[:, 3:FOCAL] = ROTATION_SIGMA, TRANSLATION_SIGMA
     scene = Scene(rig.cameras, found.xyz[own])

@@ -88,7 +88,7 @@ def watch(
     about = f"looking for people: {', '.join(camera.name for camera in cameras)}"
     with working(about) as tell:
         for count, result in enumerate(stream(settings), 1):
-            tell(f"{about}, instant {count}")
+            tell(f"{about}, frame {count}")
             times.append(next(view.frame.time for view in result.views if view is not None))
             for n, view in enumerate(result.views):
                 if view is None:

@@ -14,14 +14,14 @@ from scipy.optimize import least_squares
 from scipy.sparse import csr_array
 
 from calibration.geometry.bundle_adjustment import adjust
-from calibration.geometry.bundle_scene import Scene, Sights, held, linearise, moved
+from calibration.geometry.bundle_scene import Scene, Sights, free_poses, linearise, moved
 from engines.types.arrays import Doubles
 from tests.calibration.geometry.test_bundle_adjustment import disturbed, scene_of
 
 
 def by_scipy(start: Scene, sights: Sights) -> float:
     """The cost that scipy ends with."""
-    free = held(start.cameras)
+    free = free_poses(start.cameras)
     cameras, boards = int(free.sum()), len(start.translations)
     places = np.full(free.shape, -1)
     places[free] = np.arange(cameras)
@@ -63,7 +63,7 @@ def main() -> None:
         sights = replace(sights, xy=sights.xy + rng.normal(0, 0.3, sights.xy.shape))
         start = disturbed(truth, rng, 0.003)
         began = time.perf_counter()
-        ours = adjust(start, sights, held(start.cameras), huber=None).cost
+        ours = adjust(start, sights, free_poses(start.cameras), huber=None).cost
         middle = time.perf_counter()
         theirs = by_scipy(start, sights)
         end = time.perf_counter()

@@ -10,7 +10,15 @@ from scipy.optimize import least_squares
 
 from calibration.geometry.arrays import Doubles
 from calibration.geometry.bundle_adjustment import adjust
-from calibration.geometry.bundle_scene import FOCAL, LENS, Scene, Sights, held, linearise, moved
+from calibration.geometry.bundle_scene import (
+    FOCAL,
+    LENS,
+    Scene,
+    Sights,
+    free_poses,
+    linearise,
+    moved,
+)
 from calibration.geometry.camera import rotation_matrix
 from calibration.geometry.levenberg_marquardt import Stop
 from tests.calibration.boards import CHARUCO
@@ -40,7 +48,7 @@ def scene_of(
 
 
 def disturbed(scene: Scene, rng: np.random.Generator, by: float = 0.01) -> Scene:
-    free = held(scene.cameras)
+    free = free_poses(scene.cameras)
     size = 3 if scene.rotations is None else 6
     step = rng.normal(0, by, (len(scene.translations), size))
     return moved(scene, free, rng.normal(0, by, free.sum()), step)[0]
@@ -95,7 +103,7 @@ def test_scipy_finds_nothing_better(points: bool, huber: float | None) -> None:
     noise[rng.random(len(noise)) < 0.1] *= 10
     sights = replace(sights, xy=sights.xy + noise)
     start = disturbed(truth, rng, 0.003)
-    free = held(start.cameras)
+    free = free_poses(start.cameras)
     done = adjust(start, sights, free, huber=huber)
     base = start if huber is None else done.scene
     size = 3 if points else 6
@@ -126,7 +134,7 @@ def test_rigs_are_recovered_within_the_bound(views: int) -> None:
         truth, sights = scene_of(views, 30, rng)
         kept = rng.random((views, 30)) < 0.7
         sights = sights[kept[sights.camera, sights.target]]
-        free = held(truth.cameras)
+        free = free_poses(truth.cameras)
         exact = replace(sights, weight=np.full(len(sights), 1 / 0.3))
         bound = adjust(truth, exact, free, huber=None, steps=1).deviations()[:, :FOCAL]
         noise = rng.normal(0, 0.3, sights.xy.shape)
@@ -153,7 +161,7 @@ def test_intrinsics_are_refined_too() -> None:
         replace(one, matrix=one.matrix * np.array([[1.02, 1, 1], [1, 1.02, 1], [1, 1, 1]]))
         for one in truth.cameras
     )
-    free = held(wrong)
+    free = free_poses(wrong)
     free[:, FOCAL:LENS] = True
     done = adjust(replace(truth, cameras=wrong), sights, free)
     for one, true in zip(done.scene.cameras, truth.cameras, strict=True):
@@ -165,7 +173,7 @@ def test_a_prior_holds_what_the_sights_do_not_tell() -> None:
     rng = np.random.default_rng(2)
     truth, sights = scene_of(2, 1, rng)
     noisy = replace(sights, xy=sights.xy + rng.normal(0, 0.3, sights.xy.shape))
-    free = held(truth.cameras)
+    free = free_poses(truth.cameras)
     free[:, FOCAL:LENS] = True
     prior = np.full(free.shape, np.inf)
     prior[:, FOCAL:LENS] = 1e-3

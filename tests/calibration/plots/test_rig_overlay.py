@@ -151,7 +151,7 @@ def test_the_command_draws_into_videos(tmp_path: Path, capsys: pytest.CaptureFix
         for more, says in (
             (["--start", "-1"], "--start must be 0"),
             (["--start", "99"], "leaves nothing"),
-            (["--source", "webcam"], "3 cameras, and there are 4 sources"),
+            (["--source", "webcam"], "3 cameras, but there are 4 sources"),
             (
                 ["--board", "chessboard", "--columns", "4", "--rows", "3", "--square", "1"],
                 "no chess",
@@ -160,7 +160,7 @@ def test_the_command_draws_into_videos(tmp_path: Path, capsys: pytest.CaptureFix
             assert main([*words, *more, "--force"]) == 2
             assert says in capsys.readouterr().err
         assert main(["show", str(tmp_path / "rig.toml"), "--force", *BOARD]) == 2
-        assert "give one for each camera" in capsys.readouterr().err
+        assert "give one per camera" in capsys.readouterr().err
         if CHROMIUM is not None:
             asyncio.run(visit(tmp_path / "rig.html"))
 

@@ -142,7 +142,7 @@ def test_a_still_board_and_different_boards_tell_nothing() -> None:
         board_motion(camera, own, clock, CHARUCO)
         for camera, own, clock in zip(alone(rig), noisy, times, strict=True)
     ]
-    with pytest.raises(DegenerateError, match="b cannot be brought in step with a"):
+    with pytest.raises(DegenerateError, match="b cannot be synchronised with a"):
         join(motions, ["a", "b"], "the board's motion")
     few = board_motion(rig.cameras[0], {0: seen[0][min(seen[0])]}, {0: 0.0}, CHARUCO)
     assert lag_of(few, few) is None
@@ -236,7 +236,7 @@ def test_real_recordings_that_are_not_in_step(
     assert main(words) == 2
     said = capsys.readouterr().err
     assert ahead(said) == pytest.approx(5.15, abs=0.1)
-    assert "ahead of a: they are not synchronised; say --sync board" in said
+    assert "ahead of a: they are not synchronised; use --sync board" in said
     assert not (tmp_path / "rig.toml").exists()
     assert main([*words, "--sync", "audio"]) == 2
     assert "has no sound" in capsys.readouterr().err
@@ -256,7 +256,7 @@ def test_real_recordings_that_are_not_in_step(
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        (["--source", "a", "--source", "b", "--sync", "timestamps"], "give --timestamps FILE"),
+        (["--source", "a", "--source", "b", "--sync", "timestamps"], "add --timestamps FILE"),
         (["--source", "a", "--source", "b", "--sync", "audio", "--timestamps", "t"], "leave one"),
     ],
 )

@@ -87,10 +87,10 @@ def test_at_the_lag_people_are_where_they_were() -> None:
 
 def test_people_who_stand_still_and_other_people_tell_nothing() -> None:
     still = np.repeat(strolling(0)[:1], 60, axis=0)
-    with pytest.raises(DegenerateError, match="cam1 cannot be brought in step with cam0"):
+    with pytest.raises(DegenerateError, match="cam1 cannot be synchronised with cam0"):
         in_time(hidden(TWO), recorded(TWO, still, 5))
     ours, theirs = (recorded(TWO, strolling(seed, count=90), 0) for seed in (0, 7))
-    with pytest.raises(DegenerateError, match="does not tell for sure"):
+    with pytest.raises(DegenerateError, match="does not determine the offset"):
         in_time(hidden(TWO), [ours[0], theirs[1]])
 
 
