@@ -112,8 +112,8 @@ def _check_sources(given: Sequence[str], cameras: int) -> None:
     """CalibrationError unless there is one of its own for each camera."""
     if cameras != len(given):
         raise CalibrationError(
-            f"There are {len(given)} sources but {cameras} cameras in --intrinsics; give one "
-            "camera file per --source, in the same order."
+            f"The numbers of sources ({len(given)}) and of cameras in --intrinsics ({cameras}) "
+            "differ; give one camera file per --source, in the same order."
         )
     for n, source in enumerate(given):
         if source in given[:n]:

@@ -113,8 +113,9 @@ def _seen(options: Options, rig: Rig) -> tuple[Placed | None, RigPictures | None
         return None, None
     if len(options.source) != len(rig) or len(rig) < 2:
         raise CalibrationError(
-            f"{options.rig.name} has {len(rig)} cameras, but there are {len(options.source)} "
-            "sources; give one --source per camera of a rig with two or more cameras."
+            f"The numbers of cameras in {options.rig.name} ({len(rig)}) and of sources "
+            f"({len(options.source)}) differ; give one --source per camera of a rig with two "
+            "or more cameras."
         )
     if options.rig.suffix.lower() != ".toml":
         raise CalibrationError(

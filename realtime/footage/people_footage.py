@@ -204,7 +204,8 @@ def chosen(cameras: Sequence[Camera], wanted: int, paths: Sequence[Path]) -> lis
     if len(cameras) != wanted:
         files = ", ".join(path.name for path in paths)
         raise CalibrationError(
-            f"There are {wanted} sources but {len(cameras)} cameras in {files}; give one "
-            "camera file per --source, in the same order, or one rig file with all cameras."
+            f"The numbers of sources ({wanted}) and of cameras in {files} ({len(cameras)}) "
+            "differ; give one camera file per --source, in the same order, or one rig file "
+            "with all cameras."
         )
     return list(cameras)

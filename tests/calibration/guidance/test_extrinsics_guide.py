@@ -237,7 +237,7 @@ def test_boards_outlive_a_calibration_that_ends_too_early(
     ("more", "says"),
     [
         (("--source", "webcam:0", "--source", "a.mp4", "--source", "b.mp4"), "no file or folder"),
-        (("--source", "webcam:0"), "There are 1 sources but 2 cameras"),
+        (("--source", "webcam:0"), "of sources (1) and of cameras"),
         ((), "at least two cameras"),
         (("--boards", "none.csv"), "no boards file none.csv"),
         ((*webcams(), "--sync", "board"), "leave out --timestamps and --sync"),

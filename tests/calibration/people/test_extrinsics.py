@@ -185,8 +185,8 @@ def test_the_command_writes_a_rig_in_metres(
         (["--distance", "0", "cam9", "3"], "cam9"),
         (["--distance", "0", "1", "-3"], "positive number of metres"),
         (["--height-of", "1.8", "--end", "5"], "in 5 frames"),
-        (["--height-of", "1.8", "--intrinsics", "{room}/lenses.toml"], "3 sources"),
-        (["--height-of", "1.8", "--source", "{room}/cam0"], "4 sources"),
+        (["--height-of", "1.8", "--intrinsics", "{room}/lenses.toml"], "sources (3)"),
+        (["--height-of", "1.8", "--source", "{room}/cam0"], "sources (4)"),
     ],
 )
 def test_what_cannot_work_is_said(

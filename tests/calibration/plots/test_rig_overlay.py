@@ -151,7 +151,7 @@ def test_the_command_draws_into_videos(tmp_path: Path, capsys: pytest.CaptureFix
         for more, says in (
             (["--start", "-1"], "--start must be 0"),
             (["--start", "99"], "leaves nothing"),
-            (["--source", "webcam"], "3 cameras, but there are 4 sources"),
+            (["--source", "webcam"], "(3) and of sources (4) differ"),
             (
                 ["--board", "chessboard", "--columns", "4", "--rows", "3", "--square", "1"],
                 "no chess",

@@ -210,7 +210,7 @@ def test_bad_input_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     rig = str(tmp_path / "rig.toml")
     for words, says in (
         ([rig, "--source", "a"], "two cameras"),
-        ([rig, "--source", "a", "--source", "b"], "There are 2 sources but 3 cameras"),
+        ([rig, "--source", "a", "--source", "b"], "of sources (2) and of cameras"),
         ([rig, "--source", "a", "--source", "b", "--source", "a"], "given twice"),
         ([rig, "--source", "a", "--source", "b", "--source", "c"], "no file or folder"),
         (
