@@ -18,10 +18,10 @@ from calibration.geometry.camera import Camera
 from calibration.geometry.errors import CalibrationError
 from calibration.geometry.spanning_tree import spanning_tree
 
-# boards that two cameras must see together: of two, one may be a flipped pose
+# Boards that two cameras must see together: of two, one may be a flipped pose.
 MIN_SHARED_BOARDS = 3
-# boards that a pair's pose is guessed from, and judged by: bounds the time, which grows with the
-# square
+# Boards that a pair's pose is guessed from, and judged by: bounds the time, which grows with the
+# square.
 MAX_PAIR_BOARDS = 40
 HUBER_SIGMAS = 3.0  # deviations beyond which residuals count linearly: 1 % of Gaussian ones
 

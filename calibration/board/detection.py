@@ -12,9 +12,9 @@ from calibration.board.grid_checks import first_square, goes_on, regular, saddle
 from calibration.board.target import Board
 from calibration.geometry.arrays import Doubles, Image
 
-# a pose has 6 unknowns, so that 3 corners would do; with 6 the residuals tell a mistake
+# A pose has 6 unknowns, so that 3 corners would do; with 6 the residuals tell a mistake.
 MIN_CORNERS = 6
-# longer side that live pictures are scaled to for the search; corners are refined in full size
+# Longer side that live pictures are scaled to for the search; corners are refined in full size.
 QUICK_PX = 960
 
 

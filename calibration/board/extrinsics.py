@@ -19,18 +19,25 @@ from calibration.board.detection import Sighting
 from calibration.board.target import Board
 from calibration.geometry.arrays import Doubles
 from calibration.geometry.bundle_adjustment import Adjusted, adjust
-from calibration.geometry.bundle_scene import CENTRE, FOCAL, LENS, Scene, Sights, free_poses
+from calibration.geometry.bundle_scene import (
+    CENTRE,
+    FOCAL,
+    LENS,
+    RAYLEIGH_MEDIAN,
+    Scene,
+    Sights,
+    free_poses,
+)
 from calibration.geometry.camera import Camera, Rig
 from calibration.geometry.errors import BoardError, CalibrationError
 
-# far out, as a hasty board and cameras that are not quite in step have long tails (rule of thumb)
+# Far out, as a hasty board and cameras that are not quite in step have long tails (rule of thumb).
 OUTLIER_SIGMAS = 8.0
 OUTLIER_ROUNDS = 2  # of dropping outliers and adjusting again
 # Priors of lenses that are refined: focal lengths and centre, as shares of the focal length, and
 # radial terms. As far as autofocus and a lens refitted to its camera move them (rule of thumb).
 FOCAL_SIGMA, CENTRE_SIGMA, RADIAL_SIGMA = 0.03, 0.02, 0.05
 ASPECT_SIGMA = 0.001  # of the focal length: pixels of today's sensors are square, to manufacturing
-RAYLEIGH_MEDIAN = 1.1774  # median length of a 2D residual of deviation 1: sqrt(2 ln 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from calibration.geometry.arrays import Doubles, Image
 
-# bend of three corners in a row over their distance; a row left out bends by a third (rule of
-# thumb)
+# Bend of three corners in a row over their distance; a row left out bends by a third (rule of
+# thumb).
 MAX_UNEVENNESS = 0.25
 
 

@@ -16,16 +16,16 @@ from calibration.geometry.camera import Camera
 from calibration.geometry.errors import DegenerateError
 
 MIN_VIEWS = 4  # Zhang (2000) needs 3 for all of the matrix; a fourth can be held out
-# of the smaller model's held-out error, that a larger model must reach to be taken: less is chance
-# (rule of thumb)
+# Of the smaller model's held-out error, that a larger model must reach to be taken: less is chance
+# (rule of thumb).
 MAX_ERROR_RATIO = 0.98
 FOLDS = 5  # of cross-validation, the usual number
-# of the corners, the nearest, count when models are compared: some corners are wrong
+# Of the corners, the nearest, count when models are compared: some corners are wrong.
 COMPARED_SHARE = 0.98
-# pixels beyond which residuals count linearly, far beyond what good corners are off (rule of thumb)
+# Pixels beyond which residuals count linearly, far beyond what good corners are off (rule of thumb)
 HUBER_PX = 2.5
 ASPECT_SIGMA = 0.001  # of the focal length: pixels of today's sensors are square, to manufacturing
-# prior of distortion terms: so wide that it only keeps apart terms which differ beyond the picture
+# Prior of distortion terms: so wide that it only keeps apart terms which differ beyond the picture.
 DISTORTION_SIGMA = 10.0
 MAX_ASPECT_SIGMAS = 2.0  # focal lengths farther apart than that belong to a picture scaled unevenly
 # Name -> number of coefficients, which of them move, fisheye; smaller before larger.

@@ -18,9 +18,9 @@ from calibration.geometry.bundle_scene import CENTRE, FOCAL, LENS, Scene, Sights
 from calibration.geometry.camera import Camera, rotation_matrix
 
 GRID_POINTS = 9  # points across and down: three in each ninth of the picture
-# radial terms that count as unknown at least, as even a lens fitted without has some
+# Radial terms that count as unknown at least, as even a lens fitted without has some.
 MIN_FREE_TERMS = 2
-# of central differences, relative: the cube root of double precision is 6e-6
+# Of central differences, relative: the cube root of double precision is 6e-6.
 DIFFERENCE_STEP = 1e-6
 
 

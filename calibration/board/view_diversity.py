@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from calibration.board.detection import Sighting
 from calibration.geometry.arrays import Doubles
 
-# in a ninth of the picture from which on it counts as covered; one or two may be mistakes
+# In a ninth of the picture from which on it counts as covered; one or two may be mistakes.
 MIN_CELL_CORNERS = 4
-# degrees between the extreme tilts: 20 to each side, where Zhang (2000, section 5.1) finds 45 best
+# Degrees between the extreme tilts: 20 to each side, where Zhang (2000, section 5.1) finds 45 best.
 MIN_TILT = 40.0
-# degrees of more tilt that are progress worth a view (a fifth of what is asked for)
+# Degrees of more tilt that are progress worth a view (a fifth of what is asked for).
 TILT_STEP = 8.0
 MIN_DEPTH_RATIO = 1.5  # farthest over nearest board (rule of thumb: half an arm's length at 1 m)
 ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "middle", "right")

@@ -13,14 +13,14 @@ from calibration.geometry.bundle_adjustment import adjust
 from calibration.geometry.bundle_scene import FOCAL, LENS
 from calibration.geometry.camera import Camera
 
-# bounds the time of a calibration; beyond it deviations fall with the root of the number
+# Bounds the time of a calibration; beyond it deviations fall with the root of the number.
 MAX_VIEWS = 100
 MAX_COMPARED_VIEWS = 40  # of them, bounds the time of comparing models: five folds of each
-# times the usual width of an edge, beyond which corners are off by much of a pixel (rule of thumb)
+# Times the usual width of an edge, beyond which corners are off by much of a pixel (rule of thumb).
 MAX_BLUR_RATIO = 2.0
 SHARP_PX = 3.0  # a width of edges that is never too much; about 2 is sharp
-# what is known of a lens before the first view, as in `view_information`: next to nothing, but
-# invertible
+# What is known of a lens before the first view, as in `view_information`: next to nothing, but
+# invertible.
 NO_INFORMATION = 1e-3 * np.eye(6)
 
 

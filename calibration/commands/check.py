@@ -24,7 +24,7 @@ from realtime.footage.board_footage import film
 from realtime.footage.people_footage import FootageOptions, check_sources, chosen, watch
 from realtime.settings.all import SourceSettings
 
-# of the error before that must be left at most for a readjusted rig to be written
+# Of the error before that must be left at most for a readjusted rig to be written.
 MAX_ERROR_RATIO = 0.9
 
 

@@ -44,7 +44,8 @@ class Equations:
     def reduced(self, damping: float) -> tuple[Doubles, Doubles, Doubles]:
         """The cameras' own equations (F, F), (F,); (T, Q, Q) inverses of the targets' blocks."""
         extra = self._extra(damping)
-        inverse = np.linalg.inv(self.targets + extra[..., None] * np.eye(extra.shape[1]))
+        damped = self.targets + extra[..., None] * np.eye(extra.shape[1])
+        inverse = np.asarray(np.linalg.inv(damped), np.float64)
         through = self.mixed @ inverse
         count, wide = self.mixed.shape[1], self.right_targets.size
         joined = through.transpose(1, 0, 2).reshape(count, wide)

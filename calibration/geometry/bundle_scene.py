@@ -12,6 +12,7 @@ from calibration.geometry.camera import Camera, padded, rotation_matrix
 from calibration.geometry.distortion import by_coefficients, distort, distort_fisheye
 
 POSE, FOCAL, CENTRE, LENS = 0, 6, 8, 10  # where a camera's parameters begin
+RAYLEIGH_MEDIAN = 1.1774  # median length of a 2D residual of deviation 1: sqrt(2 ln 2)
 MIN_DEPTH = 1e-9  # metres before a camera, so that a projection's derivative stays finite
 MIN_FOCAL = 1e-3  # pixels; a step beyond raises the cost and is refused
 

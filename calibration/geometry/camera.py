@@ -14,7 +14,7 @@ from calibration.geometry.errors import RigError
 
 DISTORTION_COUNTS = {0, 4, 5, 8, 12, 14}  # numbers of distortion coefficients that OpenCV knows
 MAX_NUMBER = 1e12  # of a camera's numbers: powers of it must not overflow
-# by which the axes of a scaled picture may differ: 1088 rows cut to 1080 are 0.7 %
+# By which the axes of a scaled picture may differ: 1088 rows cut to 1080 are 0.7 %.
 ASPECT_TOLERANCE = 0.01
 
 

@@ -14,8 +14,8 @@ from calibration.geometry.camera import Rig
 
 GATE_SIGMAS = 3.5  # standard deviations beyond which a view does not fit: 1 in 450 that do
 MAX_PAIRS = 45  # pairs of views to try for a point, all of ten cameras
-# below it two rays say nothing of the distance: a sighting off by 0.1 degrees moves the point by a
-# tenth of its distance
+# Below it two rays say nothing of the distance: a sighting off by 0.1 degrees moves the point by a
+# tenth of its distance.
 MIN_RAY_ANGLE = np.radians(1.0)
 
 

@@ -15,7 +15,7 @@ from calibration.geometry.dense_least_squares import minimise
 from calibration.geometry.levenberg_marquardt import Stop
 from calibration.geometry.linear_triangulation import Lines
 
-# deviations beyond which a view pulls with constant strength: 13 % of Gaussian residuals
+# Deviations beyond which a view pulls with constant strength: 13 % of Gaussian residuals.
 HUBER_SIGMAS = 2.0
 
 

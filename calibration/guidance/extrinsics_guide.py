@@ -20,7 +20,7 @@ from calibration.guidance.intrinsics_guide import (
     speed,
 )
 
-# boards that join two cameras: more than twice what a pose needs, as some are left out
+# Boards that join two cameras: more than twice what a pose needs, as some are left out.
 MIN_LINK_BOARDS = 8
 WANTED_BOARDS = 20  # of the whole rig (rule of thumb)
 MIN_DIFFERENCE = 0.04  # of the longer side by which some corner must differ from all boards before

@@ -19,10 +19,10 @@ from calibration.geometry.bundle_scene import FOCAL, LENS
 from calibration.geometry.camera import Camera
 
 WANTED_VIEWS = 15  # amid the 10 to 20 that calibration manuals ask for
-# longer sides of the picture in a second that a held board may move (rule of thumb)
+# Longer sides of the picture in a second that a held board may move (rule of thumb).
 MAX_STILL_SPEED = 0.03
 MAX_FRAME_GAP_S = 0.7  # seconds after which two pictures say nothing about how fast the board moves
-# of the longer side by which some corner must differ, 10 px of 1920: less is the same view
+# Of the longer side by which some corner must differ, 10 px of 1920: less is the same view.
 MIN_DIFFERENCE = 0.005
 MIN_GAIN = 1.0  # of what an average view tells, that a new one must tell
 ROUGH_FOCAL = 0.9  # focal length of a lens not yet known, in longer sides: a webcam of 60 degrees
@@ -30,7 +30,7 @@ ROUGH_FOCAL = 0.9  # focal length of a lens not yet known, in longer sides: a we
 # two radial terms. It keeps the first views, which tell little, from being explained by a freak.
 LENS_SIGMAS = (0.3, 0.3, 0.03, 0.03, 0.2, 0.2)
 BLUR_HISTORY = 300  # sightings by which blur is judged: 10 s at 30 fps
-# of their blur that counts as sharp; most of what a moving board shows is not
+# Of their blur that counts as sharp; most of what a moving board shows is not.
 SHARP_PERCENTILE = 20
 
 

@@ -16,7 +16,7 @@ from calibration.people.epipolar import depths
 from calibration.people.observations import Crowd
 from calibration.people.relative_pose import RelativePose
 
-# that three pairs' rotations may miss each other by and still agree (rule of thumb)
+# That three pairs' rotations may miss each other by and still agree (rule of thumb).
 MAX_LOOP_ERROR_DEG = 15.0
 
 

@@ -13,11 +13,11 @@ from calibration.geometry.errors import CalibrationError, DegenerateError
 from calibration.people.observations import MIN_COMMON_KEYPOINTS, Crowd
 
 MIN_SHARED_INSTANTS = 10  # at which two cameras must see somebody together: fewer fit by chance
-# of a camera's people in other cameras, below which it may be chance (rule of thumb)
+# Of a camera's people in other cameras, below which it may be chance (rule of thumb).
 MIN_MATCHED_SHARE = 0.2
-# of poses equal to the last digit: two cameras never have one, a source given twice has all
+# Of poses equal to the last digit: two cameras never have one, a source given twice has all.
 MAX_SAME_SHARE = 0.5
-# of a body's size (0.3 of its height) that people must move: less is one person standing
+# Of a body's size (0.3 of its height) that people must move: less is one person standing.
 MIN_PLACES_EXTENT = 0.5
 
 

@@ -9,7 +9,7 @@ from calibration.geometry.camera import rotation_matrix
 from calibration.geometry.linear_triangulation import cross
 from calibration.people.observations import Couples
 
-# rays closer to parallel give no depth, as in linear_triangulation.py
+# Rays closer to parallel give no depth, as in linear_triangulation.py.
 MIN_RAY_ANGLE = np.radians(1.0)
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from calibration.board.extrinsics import RAYLEIGH_MEDIAN
 from calibration.geometry.arrays import Doubles, Ints, Mask
 from calibration.geometry.bundle_adjustment import Adjusted, adjust
-from calibration.geometry.bundle_scene import Scene, Sights, free_poses
+from calibration.geometry.bundle_scene import RAYLEIGH_MEDIAN, Scene, Sights, free_poses
 from calibration.geometry.camera import Camera, Rig
 from calibration.geometry.errors import CalibrationError
 from calibration.people.camera_links import Link, joining_links, link_of, place_cameras
@@ -47,7 +46,7 @@ ROUND_PEOPLE = 60, 120, 240
 TOLERANCE = 1e-5  # share of the cost by which a step must be expected to lower it
 HUBER_SIGMAS = 2.0  # deviations beyond which residuals count linearly: 13 % of Gaussian ones
 SIGMA_MARGIN = 1.5  # on the median residual: some people are seen worse than others
-# of the keypoints' deviations by COCO's sigmas, outside of which an estimate is not believed
+# Of the keypoints' deviations by COCO's sigmas, outside of which an estimate is not believed.
 SIGMA_SCALE_RANGE = 0.3, 2.0
 
 

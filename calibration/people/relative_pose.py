@@ -23,7 +23,7 @@ MINIMAL_SAMPLES = 300  # of five keypoints: bounds the time
 MAX_JUDGED_COUPLES = 250  # that hypotheses are judged by: bounds the time
 MAX_REFINED = 12  # hypotheses: bounds the time
 BATCH = 64  # hypotheses at once: bounds the memory
-# of the ratio of two views' sizes of one body: people are not round (rule of thumb)
+# Of the ratio of two views' sizes of one body: people are not round (rule of thumb).
 LOG_SIZE_SIGMA = 0.25
 
 

@@ -19,7 +19,7 @@ ANKLE_HEIGHT = 0.039  # height of the ankles
 ANKLE_TO_EYE = 0.246 + 0.245 + 0.288 + 0.118  # ankle to knee to hip to shoulders to eyes and ears
 MIN_BODIES = 20  # known from ankles to head, for a median to hold (rule of thumb)
 MIN_STRAIGHTNESS = 0.97  # of legs and trunk: a knee bent by 30 degrees shortens the leg to 0.97
-# by which the mean direction of people who stand may lean (rule of thumb)
+# By which the mean direction of people who stand may lean (rule of thumb).
 UP_SIGMA = np.radians(2.0)
 FLOOR_SIGMA = 0.03  # of a height: a standing ankle is off the floor by 5 cm (rule of thumb)
 

@@ -9,8 +9,8 @@ from calibration.board.view_diversity import missing, part, variety
 from calibration.geometry.arrays import Doubles
 
 FEW_VIEWS = 10  # below them residuals agree by chance
-# of the longer side that points may be off in good and usable calibrations: 4 and 12 px of 1920
-# (rule of thumb)
+# Of the longer side that points may be off in good and usable calibrations: 4 and 12 px of 1920
+# (rule of thumb).
 GOOD_ERROR, USABLE_ERROR = (
     0.002,
     0.006,

@@ -8,9 +8,9 @@ from calibration.geometry.camera import Rig
 from calibration.people.extrinsics import PeopleExtrinsics
 from calibration.people.self_calibration import RigUncertainty
 
-# of the people that cameras share as a rule, below which a link is called weak (rule of thumb)
+# Of the people that cameras share as a rule, below which a link is called weak (rule of thumb).
 WEAK_LINK_SHARE = 0.4
-# of a camera's people found in others, below which the verdict says so (rule of thumb)
+# Of a camera's people found in others, below which the verdict says so (rule of thumb).
 FEW_MATCHED_SHARE = 0.5
 POOR_ROTATION_SIGMA = np.radians(0.5)  # 0.5 degrees are 4 cm at 5 m
 

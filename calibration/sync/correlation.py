@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from calibration.geometry.arrays import Doubles
 
 MAX_GAP_FRAMES = 1.6  # between which a place is interpolated: one frame left out is 2
-# that two recordings must have in common for a correlation to mean anything (rule of thumb)
+# That two recordings must have in common for a correlation to mean anything (rule of thumb).
 MIN_SAMPLES = 20
 
 

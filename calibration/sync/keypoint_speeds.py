@@ -7,7 +7,7 @@ import numpy as np
 from calibration.sync.correlation import MIN_SAMPLES, MotionSignal
 from calibration.sync.resampling import PeopleRecording
 
-# seconds over which speeds are taken, 4 frames at 25 fps: a frame's would be noise
+# Seconds over which speeds are taken, 4 frames at 25 fps: a frame's would be noise.
 SPEED_INTERVAL_S = 0.16
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from calibration.sync.correlation import MIN_SAMPLES, MotionSignal, correlation, even, peaks, top
 from calibration.sync.place_agreement import by_places, miss
 
-# deviations by which the best lag must stand out: chance alone reaches about 4 in 10 000 tries, and
-# neighbouring samples are alike
+# Deviations by which the best lag must stand out: chance alone reaches about 4 in 10 000 tries, and
+# neighbouring samples are alike.
 MIN_Z = 6.0
 MAX_LAGS = 6  # by speeds that are looked at more closely by places: bounds the time
 USUAL_RATIO = 2.0  # times better than elsewhere that places usually agree at the right lag

@@ -17,7 +17,7 @@ from calibration.sync.resampling import PeopleRecording
 MAX_CONTRADICTION = 1.0  # frames by which lags of three cameras may contradict each other
 SEARCH_FRAMES = 6  # frames about a lag in which its valley is looked at
 MAX_LAGS = 14  # proposed by speeds, whose epipolar geometry is tried: bounds the time
-# of five keypoints at each lag; half of a calibration's, as only the best lag counts
+# Of five keypoints at each lag; half of a calibration's, as only the best lag counts.
 MINIMAL_SAMPLES = 150
 MIN_OVERLAP_S = 1.5  # seconds that two recordings must have in common: a step and a half,
 MIN_OVERLAP_SHARE = 0.25  # and of the shorter one (rules of thumb)
@@ -26,7 +26,7 @@ MIN_SCORE_RATIO = 1.08  # times better than at other lags that people must fit a
 BLOCK_S = 0.6  # seconds drawn together by the bootstrap, a step: people move alike in them
 MAX_LAG_SIGMA = 0.7  # frames: a less certain lag is no better than the frame's number
 MIN_SPEED_CORRELATION = 0.25  # of the speeds of one person's keypoints in two views (rule of thumb)
-# frames that lags by speeds and by epipolar lines are off beside their bootstrap: views differ
+# Frames that lags by speeds and by epipolar lines are off beside their bootstrap: views differ.
 LAG_BIAS = 0.3, 0.1
 
 

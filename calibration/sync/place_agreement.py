@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from calibration.geometry.arrays import Doubles
 from calibration.sync.correlation import MAX_GAP_FRAMES, MIN_SAMPLES, MotionSignal, top
 
-# of the moments, the best, count when places are compared: some poses of a board are wrong
+# Of the moments, the best, count when places are compared: some poses of a board are wrong.
 COMPARED_SHARE = 0.7
 SEARCH_FRAMES = 1.5  # frames by which the lag by speeds may be wrong
 LAGS_PER_ROUND = 13  # lags tried at once, thrice, nearer and nearer

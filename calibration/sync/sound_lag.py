@@ -9,7 +9,7 @@ from calibration.geometry.errors import CalibrationError
 from calibration.sync.correlation import top
 
 MIN_PEAK_RATIO = 1.3  # of the next best peak, that of the sound must have (rule of thumb)
-# seconds about a peak that belong to it (rule of thumb: early echoes of a room)
+# Seconds about a peak that belong to it (rule of thumb: early echoes of a room).
 PEAK_WIDTH_S = 0.05
 
 

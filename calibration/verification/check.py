@@ -22,11 +22,11 @@ from calibration.people.shift_test import stands
 from calibration.verification.moved_cameras import LOOSE_SCALE, RigCheck, compare
 
 MAX_INSTANTS = 300  # of longer footage: bounds the time of putting people together
-# people, each at one instant, that cameras are judged by: bounds the time of an adjustment
+# People, each at one instant, that cameras are judged by: bounds the time of an adjustment.
 MAX_PEOPLE = 80
-# boards that a camera must share with another one: of two, one may be a flipped pose
+# Boards that a camera must share with another one: of two, one may be a flipped pose.
 MIN_BOARDS = 3
-# of what cameras have in common as a rule, below which one may look elsewhere (rule of thumb)
+# Of what cameras have in common as a rule, below which one may look elsewhere (rule of thumb).
 FEW_SHARE = 0.5
 
 

@@ -22,12 +22,12 @@ from calibration.people.observations import Crowd, thinned
 from calibration.verification.check import gathered, in_common
 
 MAX_INSTANTS = 300  # of longer footage: bounds the time of putting people together
-# people, each at one instant, that the rig is adjusted to: bounds the time of an adjustment
+# People, each at one instant, that the rig is adjusted to: bounds the time of an adjustment.
 MAX_PEOPLE = 120
-# prior around the rig as it is: cameras are off by about a degree,
+# Prior around the rig as it is: cameras are off by about a degree,
 ROTATION_SIGMA = np.radians(1.0)
 TRANSLATION_SIGMA = 0.05  # and 5 cm (rule of thumb)
-# times as far off as usual that keypoints may be, round after round: wide while the rig is off
+# Times as far off as usual that keypoints may be, round after round: wide while the rig is off.
 SIGMA_SCALES = 2.0, 1.0, 1.0
 HUBER_SIGMAS = 2.0  # deviations beyond which residuals count linearly: 13 % of Gaussian ones
 TOLERANCE = 1e-5  # share of the cost by which a step must be expected to lower it

@@ -23,8 +23,8 @@ from realtime.types.oks import areas
 from realtime.types.results import View
 from realtime.types.sightings import keypoints_seen
 
-# of the picture's height to which a network can tell where something is, as
-# multiview/association.py
+# Of the picture's height to which a network can tell where something is, as
+# multiview/association.py.
 NETWORK_RASTER = 0.004
 UNKNOWN_CAMERA = Camera("", (1, 1), np.eye(3))
 MAX_OUTSIDE_SHARE = 0.05  # share of keypoints that may lie outside of the picture
