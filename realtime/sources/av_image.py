@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import av
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from engines.types.arrays import Image
 from realtime.sources.orientation import Matrix, matrix_of, turn
 from realtime.types.errors import SourceError
+
+# Not `picture.side_data`: the picture keeps that (PyAV 18.1), a reference cycle, so that decoded
+# pictures pile up until the cycle collector runs, which it seldom does here: 1 GB in ten minutes.
+_side_data = cast(Callable[[VideoFrame], Mapping[str, Any]], SideDataContainer)
 
 
 class Developer:
@@ -45,7 +50,7 @@ class Developer:
 def _display_matrix(picture: VideoFrame) -> Matrix:
     """(2, 2) in which way up the file says that the picture is to be shown."""
     try:
-        side_data = cast(Mapping[str, Any], picture.side_data)
+        side_data = _side_data(picture)
     except ValueError:  # a kind of side data that PyAV does not know yet, EXIF for one
         return matrix_of(flip=False, rotate=-picture.rotation)
     if "DISPLAYMATRIX" not in side_data:

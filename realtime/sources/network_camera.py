@@ -29,8 +29,9 @@ SEGMENTS = 12.0  # the same for HLS, which comes in pieces of some seconds
 BLIND = 10.0  # seconds of data in which there is no picture
 LARGE = 1920 * 1088  # pixels of a frame that are worth several threads
 # RTSP says what it carries, so that there is next to nothing to look at; in MPEG-TS the tables and
-# the first key picture must be found.
-RTSP = {"rtsp_flags": "prefer_tcp", "fflags": "nobuffer", "probesize": "5000"}
+# the first key picture must be found. Never fflags=nobuffer: it throws away what was looked at, the
+# first key picture with it, and the next one may be ten seconds away (x264's usual 250 pictures).
+RTSP = {"rtsp_flags": "prefer_tcp", "probesize": "5000"}
 HTTP = {"fpsprobesize": "0", "probesize": "500000"}
 QUICK = {"analyzeduration": "100000"}
 CLOCKED = ("rtsp", "mpegts", "hls")  # formats whose timestamps are a clock, not a count
