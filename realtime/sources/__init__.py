@@ -29,6 +29,7 @@ from realtime.sources.video import VideoSource
 from realtime.sources.webcam import WebcamConnector, camera_indices
 from realtime.types.errors import Absent, SourceError
 from realtime.types.frames import Frame, Source
+from realtime.writing.redaction import redacted
 
 Clock = Callable[[], float]
 LOG = logging.getLogger(__name__)
@@ -230,5 +231,10 @@ def _file(
         if not is_image(found[0]):
             return keypoints(os.path.basename(folder), found)
         return ImageSource(file_name(os.path.basename(folder)), found, chosen, clock)
+    if (shown := redacted(name)) != name:
+        raise SourceError(
+            f"{shown} is neither a file nor an address: a network camera's begins with rtsp:// or "
+            "http://."
+        )
     hint = f" For a camera, write webcam:{name}." if name.isdecimal() else nearest(path)
     raise SourceError(f"There is no file or folder {name!r}.{hint}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import time
 from collections import deque
@@ -21,6 +20,7 @@ from realtime.sources.av_image import Developer
 from realtime.sources.file_names import file_name
 from realtime.sources.reconnecting import Connection
 from realtime.types.errors import SourceError
+from realtime.writing.redaction import redacted
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 ANSWER = 5.0  # seconds that a camera may take to answer, the first time
@@ -36,11 +36,6 @@ HTTP = {"fpsprobesize": "0", "probesize": "500000"}
 QUICK = {"analyzeduration": "100000"}
 CLOCKED = ("rtsp", "mpegts", "hls")  # formats whose timestamps are a clock, not a count
 PIECES = "hls"  # comes in bursts: shown at the pace of its timestamps
-
-
-def redacted(text: str) -> str:
-    """The text without what stands before the host of addresses: user and password."""
-    return re.sub(r"(?<=://)[^/\s]*@", "", text)
 
 
 def stream_name(address: str) -> str:
@@ -62,8 +57,8 @@ class StreamConnector:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._address = address
         self._parts = _parts(address)
+        self._address = self._parts.geturl()  # FFmpeg wants the scheme in small letters
         self._clock = clock
         self._sleep = sleep
         self._answer = ANSWER
@@ -188,6 +183,12 @@ def _parts(address: str) -> SplitResult:
         _ = parts.port
     except ValueError:
         parts = None
+    behind = address.partition("//")[2]
+    if "@" in behind and (parts is None or "@" in behind.removeprefix(parts.netloc)):
+        raise SourceError(
+            f"The address {redacted(address)} has an @ in the wrong place. In a user or a password "
+            "write / ? # @ : as %2F %3F %23 %40 %3A, and in a path write @ as %40."
+        )
     if parts is None or not parts.hostname or parts.scheme not in SCHEMES:
         kinds = ", ".join(f"{scheme}://" for scheme in SCHEMES)
         raise SourceError(
