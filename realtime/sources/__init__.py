@@ -71,10 +71,10 @@ def open_sources(
 def enter_sources(sources: Sequence[Source], stack: ExitStack) -> None:
     """Enter all sources, cameras at the same time, to be left with the stack.
 
-    Of several cameras those that are absent are waited for while the others go on; SourceError
-    where all are, or where a file cannot be read.
+    Cameras that are absent are waited for, of several while the others go on. SourceError where
+    all are absent and none can come by itself, or where a file cannot be read.
     """
-    if len(sources) == 1 or not sources[0].live:
+    if not sources[0].live:
         for source in sources:
             stack.enter_context(source)
         return
@@ -92,11 +92,12 @@ def enter_sources(sources: Sequence[Source], stack: ExitStack) -> None:
         for source in sources:
             stack.push(source)
             stages.start(f"open {source.name}", partial(enter, source))
-        absent = [str(one) for one in islice(outcomes, len(sources)) if one is not None]
-    if len(absent) == len(sources):
-        raise SourceError(" ".join(absent))
-    for sentence in absent:
-        LOG.warning("%s The others go on.", sentence)
+        absent = [one for one in islice(outcomes, len(sources)) if one is not None]
+    if len(absent) == len(sources) and not any(one.passing for one in absent):
+        raise SourceError(" ".join(map(str, absent)))
+    what = "The others go on." if len(absent) < len(sources) else "Waiting for it."
+    for error in absent:
+        LOG.warning("%s %s", error, what)
 
 
 def shifted(sources: Sequence[Source], offsets: Mapping[str, float]) -> list[Source]:

@@ -19,7 +19,7 @@ from realtime.runtime.clock import StreamClock
 from realtime.sources.av_image import Developer
 from realtime.sources.file_names import file_name
 from realtime.sources.reconnecting import Connection
-from realtime.types.errors import SourceError
+from realtime.types.errors import SourceError, Unreachable
 from realtime.writing.redaction import redacted
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
@@ -78,7 +78,7 @@ class StreamConnector:
         except (av.FFmpegError, ValueError) as error:
             # Not chained: FFmpeg's errors name the whole address.
             late = self._clock() - began >= self._answer
-            raise SourceError(_refusal(error, parts, late)) from None
+            raise _refusal(error, parts, late) from None
         try:
             stream = _video_stream(container, parts)
         except SourceError:
@@ -202,11 +202,34 @@ def _place(parts: SplitResult) -> str:
     return parts.netloc.rpartition("@")[2]
 
 
-def _refusal(error: av.FFmpegError | ValueError, parts: SplitResult, late: bool) -> str:
-    """Why there is no connection, in a sentence; late: it was waited for as long as allowed."""
+def _refusal(error: av.FFmpegError | ValueError, parts: SplitResult, late: bool) -> SourceError:
+    """Why there is no connection, in a sentence; late: it was waited for as long as allowed.
+
+    Unreachable where nobody has to change anything for it to come.
+    """
     place = _place(parts)
-    if late:
-        return f"{place} does not answer: are the host and port right, and the camera on?"
+    why = f"{place} does not answer: are the host and port right, and the camera on?"
+    match error:
+        case _ if late:
+            return Unreachable(why)
+        case av.error.ExitError() | av.error.TimeoutError():
+            return Unreachable(why)
+        case av.error.ConnectionRefusedError():
+            return Unreachable(
+                f"{place} refuses the connection: is the port right, and the camera on?"
+            )
+        case av.error.HTTPServerError():
+            return Unreachable(f"{place} answers that it has an error of its own (5xx).")
+    try:
+        socket.getaddrinfo(parts.hostname, parts.port)
+    except OSError:
+        return Unreachable(f"{place}: there is no such host.")
+    return SourceError(_fault(error, parts))
+
+
+def _fault(error: av.FFmpegError | ValueError, parts: SplitResult) -> str:
+    """What is wrong with an address or a camera that answers."""
+    place = _place(parts)
     match error:
         case av.error.HTTPUnauthorizedError() if parts.username:
             return f"{place} does not accept the user or the password."
@@ -219,16 +242,8 @@ def _refusal(error: av.FFmpegError | ValueError, parts: SplitResult, late: bool)
             return f"{place} forbids access to this stream."
         case av.error.HTTPNotFoundError():
             return f"{place} has no such stream: the path of the address is wrong."
-        case av.error.ConnectionRefusedError():
-            return f"{place} refuses the connection: is the port right, and the camera on?"
-        case av.error.ExitError() | av.error.TimeoutError():
-            return f"{place} does not answer: are the host and port right, and the camera on?"
         case av.error.InvalidDataError():
             return f"{place} sends nothing that can be decoded: it is no video, or too damaged."
-    try:
-        socket.getaddrinfo(parts.hostname, parts.port)
-    except OSError:
-        return f"{place}: there is no such host."
     why = getattr(error, "strerror", None) or "not understood"
     return f"{place} cannot be opened ({redacted(str(why))})."
 
