@@ -198,6 +198,9 @@ def _file(
 ) -> Source:
     path = os.path.expanduser(name)
 
+    def images(name: str, files: list[str]) -> Source:
+        return ImageSource(file_name(name), files, chosen, clock, settings.camera_fps)
+
     def keypoints(name: str, files: list[str]) -> Source:
         return KeypointSource(
             file_name(name),
@@ -211,19 +214,19 @@ def _file(
 
     if os.path.isfile(path):
         if is_image(path):
-            return ImageSource(file_name(Path(path).stem), [path], chosen, clock)
+            return images(Path(path).stem, [path])
         if path.lower().endswith(".json"):
             return keypoints(Path(path).stem.removesuffix("_keypoints"), [path])
         return VideoSource(path, chosen, clock)
     if os.path.isdir(path):
         folder = os.path.basename(os.path.abspath(path))
         try:
-            images = images_in(path)
+            paths = images_in(path)
         except SourceError:
             if files := keypoint_files(path):
                 return keypoints(folder, files)
             raise
-        return ImageSource(file_name(folder), images, chosen, clock)
+        return images(folder, paths)
     if os.path.exists(path):
         raise SourceError(f"{name} is neither a file nor a folder.")
     if any(sign in path for sign in "*?["):
@@ -231,7 +234,7 @@ def _file(
         folder = os.path.commonpath([os.path.dirname(os.path.abspath(one)) for one in found])
         if not is_image(found[0]):
             return keypoints(os.path.basename(folder), found)
-        return ImageSource(file_name(os.path.basename(folder)), found, chosen, clock)
+        return images(os.path.basename(folder), found)
     if (shown := redacted(name)) != name:
         raise SourceError(
             f"{shown} is neither a file nor an address: a network camera's begins with rtsp:// or "

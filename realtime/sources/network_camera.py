@@ -120,7 +120,7 @@ class StreamConnection:
         self._packets = container.demux()
         self._waiting: deque[VideoFrame] = deque()
         self._arrived = clock()
-        self._developer = Developer()
+        self._developer = Developer(stream.sample_aspect_ratio)
         # Threads that work on several pictures at once would hold them back, and so would waiting
         # for pictures of another order where a camera does not say that it has none. One picture
         # stays behind all the same: FFmpeg sees the end of one in the beginning of the next.
@@ -183,8 +183,8 @@ def _parts(address: str) -> SplitResult:
         _ = parts.port
     except ValueError:
         parts = None
-    behind = address.partition("//")[2]
-    if "@" in behind and (parts is None or "@" in behind.removeprefix(parts.netloc)):
+    login = address.partition("//")[2].rpartition("@")[0]
+    if any(sign in login for sign in "/?#@"):
         raise SourceError(
             f"The address {redacted(address)} has an @ in the wrong place. In a user or a password "
             "write / ? # @ : as %2F %3F %23 %40 %3A, and in a path write @ as %40."
