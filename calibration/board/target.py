@@ -14,7 +14,7 @@ from calibration.geometry.arrays import Doubles
 from calibration.geometry.errors import BoardError, CalibrationError
 
 Kind = Literal["chessboard", "charuco"]
-MARKER = 0.75  # side of a marker in squares, where it is not told
+MARKER_SHARE = 0.75  # side of a marker in squares, where it is not told: what `board` prints
 DICTIONARIES = sorted(
     (name for name in dir(cv2.aruco) if name.startswith("DICT_")),
     key=lambda name: int(getattr(cv2.aruco, name)),
@@ -124,7 +124,7 @@ def board_toml(board: Board) -> str:
     own = asdict(board)
     if board.kind == "chessboard":
         own = {key: own[key] for key in ("kind", "columns", "rows", "square", "inverted")}
-    elif board.marker == MARKER * board.square:
+    elif board.marker == MARKER_SHARE * board.square:
         del own["marker"]  # so that it goes with a square that is mended
     lines = []
     for key, value in own.items():
@@ -159,7 +159,7 @@ def read_board(path: Path | str) -> Board:
                 legacy=data.get("legacy_pattern") is True,
             )
         if data.get("kind") == "charuco" and isinstance(data.get("square"), int | float):
-            data.setdefault("marker", MARKER * data["square"])
+            data.setdefault("marker", MARKER_SHARE * data["square"])
         return Board(**data)
     except KeyError as error:
         raise BoardError(f"Board file {path.name} needs {error.args[0]}.") from error

@@ -16,16 +16,17 @@ from calibration.files.atomic import check_free
 from calibration.files.rig_toml import read_offsets, read_rig, write_rig
 from calibration.geometry.camera import Camera, Rig
 from calibration.geometry.errors import CalibrationError
-from calibration.people.shift_test import PLACES
+from calibration.people.shift_test import MIN_PLACES
 from calibration.verification.check import check_board, check_people
-from calibration.verification.moved_cameras import Checked
-from calibration.verification.readjust import Mended, mended
+from calibration.verification.moved_cameras import RigCheck
+from calibration.verification.readjust import Readjusted, readjust
 from engines.console.status_line import working
 from realtime.footage.board_footage import film
 from realtime.footage.people_footage import FootageOptions, check_sources, chosen, watch
 from realtime.settings.all import SourceSettings
 
-GAIN = 0.9  # of the errors that must be left at most for a mended rig to be written
+# of the error before that must be left at most for a readjusted rig to be written
+MAX_ERROR_RATIO = 0.9
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,12 @@ def run(options: Options) -> bool:
     sys.stdout.write(report(found, cameras))
     if options.mend is not None:
         with working("putting the rig right"):
-            better = mended(Rig(tuple(cameras)), seen.crowds)
+            better = readjust(Rig(tuple(cameras)), seen.crowds)
         _mend(options, options.mend, better)
     return not found.bumps
 
 
-def _mend(options: Options, path: Path, found: Mended) -> None:
+def _mend(options: Options, path: Path, found: Readjusted) -> None:
     """Write the rig where it got better, and say by how much on people it was not adjusted to."""
     for camera, *figures in zip(
         found.rig.cameras, found.before, found.after, found.degrees, found.metres, strict=True
@@ -86,7 +87,7 @@ def _mend(options: Options, path: Path, found: Mended) -> None:
             f"{camera.name}: {before:.1f} px before, {after:.1f} after turning it by "
             f"{degrees:.2f} degrees and moving it by {100 * metres:.1f} cm\n"
         )
-    if not found.after.mean() < GAIN * found.before.mean():
+    if not found.after.mean() < MAX_ERROR_RATIO * found.before.mean():
         sys.stdout.write("The rig is as good as people can tell; nothing is written.\n")
         return
     write_rig(found.rig, path, force=options.force, offsets=read_offsets(options.rig))
@@ -95,7 +96,7 @@ def _mend(options: Options, path: Path, found: Mended) -> None:
 
 def _by_board(
     options: Options, cameras: list[Camera], synced: list[dict[int, int]] | None
-) -> Checked:
+) -> RigCheck:
     board = options.board.wanted()
     check_sources(options.source)
     seen = []
@@ -117,7 +118,7 @@ def _wanted(table: dict[int, int] | None, frame: int) -> bool:
     return table is None or frame in table
 
 
-def report(found: Checked, cameras: list[Camera]) -> str:
+def report(found: RigCheck, cameras: list[Camera]) -> str:
     """Errors of cameras and pairs, and the verdict."""
     names = [camera.name for camera in cameras]
     wide = max(len(name) for name in names) + 2
@@ -133,11 +134,11 @@ def report(found: Checked, cameras: list[Camera]) -> str:
     return "\n".join([*lines, *verdict(found, names)]) + "\n"
 
 
-def verdict(found: Checked, names: list[str]) -> list[str]:
+def verdict(found: RigCheck, names: list[str]) -> list[str]:
     """Which camera was bumped, in words, and what would have been noticed."""
     least = f"turned by {found.least.max():.1f} degrees"
     fewest = int(found.places.argmin())
-    if not found.bumps and found.places[fewest] < PLACES:
+    if not found.bumps and found.places[fewest] < MIN_PLACES:
         return [
             f"cannot tell: {names[fewest]} and others saw people in "
             f"{_places(int(found.places[fewest]))} only, where keypoints are all off the same way, "
@@ -155,7 +156,7 @@ def verdict(found: Checked, names: list[str]) -> list[str]:
             f"bad: {names[0]} and {names[1]} do not agree; one of them was turned by about "
             f"{one.degrees:.1f} degrees. Two cameras cannot tell which; calibrate them again."
         ]
-    if found.places[fewest] < PLACES:
+    if found.places[fewest] < MIN_PLACES:
         one = found.bumps[0]
         return [
             f"bad: the cameras do not agree; {names[one.camera]} being bumped explains it best "

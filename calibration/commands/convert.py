@@ -12,7 +12,7 @@ import tyro
 from calibration.formats import read, write
 from calibration.geometry.errors import CalibrationError
 
-NAMED = 8  # keys that are left out
+MAX_KEYS_NAMED = 8  # keys that are left out
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ def run(options: Options) -> None:
     found = read(options.input, parse_size(options.size))
     left = found.left + write(found.rig, options.output, force=options.force, offsets=found.offsets)
     if left:
-        rest = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
-        sys.stderr.write(f"posestream: left out {', '.join(left[:NAMED])}{rest}\n")
+        rest = f" and {len(left) - MAX_KEYS_NAMED} more" if len(left) > MAX_KEYS_NAMED else ""
+        sys.stderr.write(f"posestream: left out {', '.join(left[:MAX_KEYS_NAMED])}{rest}\n")
     names = ", ".join(camera.name for camera in found.rig.cameras)
     sys.stdout.write(f"{options.output}: {names}\n")
 

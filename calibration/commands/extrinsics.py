@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from calibration.board.detection import Sighting
-from calibration.board.extrinsics import Extrinsics, locate, on_board
+from calibration.board.extrinsics import BoardExtrinsics, locate, on_board
 from calibration.board.target import Board
 from calibration.commands.options import BoardOptions
 from calibration.files.atomic import check_free
@@ -32,7 +32,8 @@ from realtime.settings.all import ModelSettings, SourceSettings
 from realtime.sources import open_sources
 from realtime.types.frames import Source
 
-MUCH = 0.0015  # of the picture's longer side, an RMS that no board in the hand explains
+# of the picture's longer side, 3 px of 1920: no hand-held board is off by so much
+POOR_RMS_SHARE = 0.0015
 
 
 @dataclass(frozen=True)
@@ -251,7 +252,7 @@ def _lenses(before: Sequence[Camera], after: Sequence[Camera]) -> str:
     return "".join(lines)
 
 
-def report(found: Extrinsics) -> str:
+def report(found: BoardExtrinsics) -> str:
     """How the cameras were joined, and how far corners are from where they should be."""
     names = [camera.name for camera in found.rig.cameras]
     lines = [f"{len(found.instants)} boards, {len(found.sights)} corners, {found.reason}"]
@@ -266,7 +267,7 @@ def report(found: Extrinsics) -> str:
         lines.append(f"{name:14} RMS {off:.3f} px over {own.sum()} corners")
     left = int((~found.good).sum())
     lines.append(f"RMS            {found.rms:.3f} px; {left} corners left out")
-    if found.rms > MUCH * max(found.rig.cameras[0].size):
+    if found.rms > POOR_RMS_SHARE * max(found.rig.cameras[0].size):
         lines.append(
             "verdict        poor: are the videos in step (--sync board finds their offsets), the "
             "lenses those of these cameras, and the board flat and measured?"

@@ -9,13 +9,14 @@ from typing import Literal
 
 import cv2
 
-from calibration.board.intrinsics import Intrinsics, calibrate, verdict
+from calibration.board.intrinsics import Intrinsics, calibrate
+from calibration.board.intrinsics_verdict import verdict
 from calibration.commands.options import BoardOptions
 from calibration.files.atomic import check_free
 from calibration.files.rig_toml import write_rig
 from calibration.geometry.camera import Rig
 from calibration.geometry.errors import CalibrationError
-from calibration.plots.coverage_chart import residual_chart
+from calibration.plots.coverage_chart import coverage_chart
 from engines.console.status_line import working
 from realtime.footage.board_footage import sightings
 from realtime.footage.live_intrinsics import guided
@@ -91,7 +92,7 @@ def run(options: Options) -> None:
         found = calibrate(seen, board, name, fisheye=fisheye)
     write_rig(Rig((found.camera,)), options.output, force=options.force)
     chart = options.output.with_suffix(".png")
-    if not cv2.imwrite(str(chart), residual_chart(found)):
+    if not cv2.imwrite(str(chart), coverage_chart(found)):
         raise CalibrationError(f"{chart} cannot be written.")
     sys.stdout.write(report(found, len(seen)) + f"{options.output}, {chart}\n")
 

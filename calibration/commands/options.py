@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from calibration.board.target import MARKER, Board, Kind, read_board
+from calibration.board.target import MARKER_SHARE, Board, Kind, read_board
 from calibration.geometry.errors import BoardError
 
 
@@ -45,7 +45,7 @@ class BoardOptions:
         plain = Board("chessboard", self.columns, self.rows, self.square, inverted=self.inverted)
         if self.board == "chessboard":
             return plain
-        marker = MARKER * self.square if self.marker is None else self.marker
+        marker = MARKER_SHARE * self.square if self.marker is None else self.marker
         return replace(
             plain,
             kind=self.board,

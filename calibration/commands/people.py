@@ -15,19 +15,21 @@ from calibration.files.atomic import check_free
 from calibration.files.rig_toml import read_rig, write_rig
 from calibration.geometry.camera import Camera, Rig
 from calibration.geometry.errors import CalibrationError
-from calibration.people.extrinsics import Located, locate_lenses, locate_people
+from calibration.people.extrinsics import PeopleExtrinsics, locate_lenses, locate_people
 from calibration.people.observations import Crowd
 from calibration.people.scale_and_floor import height, scaled, stood
-from calibration.people.self_calibration import Doubt
+from calibration.people.self_calibration import RigUncertainty
 from calibration.sync.people_lags import in_time
 from calibration.sync.resampling import together
 from engines.console.status_line import working
 from realtime.footage.people_footage import FootageOptions, chosen, record, unmeasured, watch
 from realtime.footage.recording_lags import by_sound, words
 
-USUAL = 0.4  # of the people that cameras share as a rule, below which a link is called weak
-DOUBTFUL = 0.5  # share of a camera's people that others see too, below which it gets a word
-UNSURE = np.radians(0.5)
+# of the people that cameras share as a rule, below which a link is called weak (rule of thumb)
+WEAK_LINK_SHARE = 0.4
+# of a camera's people found in others, below which the verdict says so (rule of thumb)
+FEW_MATCHED_SHARE = 0.5
+POOR_ROTATION_SIGMA = np.radians(0.5)  # 0.5 degrees are 4 cm at 5 m
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ def _ends(options: Options, names: list[str]) -> tuple[int, int] | None:
     return found[0], found[1]
 
 
-def report(found: Located, rig: Rig, tall: float) -> str:
+def report(found: PeopleExtrinsics, rig: Rig, tall: float) -> str:
     """How the cameras were joined, how well all fits, and what is weak."""
     names = [camera.name for camera in rig.cameras]
     lines = [f"{len(found.xyz)} people (each at one instant) of {found.gathered} put together"]
@@ -181,13 +183,13 @@ def report(found: Located, rig: Rig, tall: float) -> str:
     lines.append(f"RMS            {found.rms:.2f} px")
     if np.isfinite(tall):
         lines.append(f"people         {tall:.2f} m tall in the mean")
-    if found.doubt is not None:
-        lines += lenses(found.doubt, rig)
+    if found.uncertainty is not None:
+        lines += lenses(found.uncertainty, rig)
     lines.append(f"verdict        {verdict(found, names)}")
     return "\n".join(lines) + "\n"
 
 
-def lenses(doubt: Doubt, rig: Rig) -> list[str]:
+def lenses(doubt: RigUncertainty, rig: Rig) -> list[str]:
     """What the lenses were guessed to be, and what that is worth."""
     lines = [
         f"{camera.name:14} focal length {camera.matrix[0, 0]:.0f} px +- {off:.1%}"
@@ -203,10 +205,10 @@ def lenses(doubt: Doubt, rig: Rig) -> list[str]:
     ]
 
 
-def verdict(found: Located, names: list[str]) -> str:
+def verdict(found: PeopleExtrinsics, names: list[str]) -> str:
     """Which link is weak, in words."""
     doubtful = int(found.matched.argmin())
-    if found.matched[doubtful] < DOUBTFUL:
+    if found.matched[doubtful] < FEW_MATCHED_SHARE:
         return (
             f"doubtful: only {found.matched[doubtful]:.0%} of the people whom {names[doubtful]} "
             "saw were found in other cameras; unless these look elsewhere, check that the sources "
@@ -215,16 +217,16 @@ def verdict(found: Located, names: list[str]) -> str:
     shared = found.shared - np.diag(found.shared.diagonal())
     most = shared.sum(1)
     weakest = int(most.argmin())
-    if most[weakest] < USUAL * np.median(most):
+    if most[weakest] < WEAK_LINK_SHARE * np.median(most):
         other = names[int(shared[weakest].argmax())]
         return (
             f"{names[weakest]} is the weakest: it has {most[weakest]} poses in common with others "
             f"(most with {other}), where others have {np.median(most):.0f}; let people walk more "
             "where it and others see them"
         )
-    if found.doubt is not None:
+    if found.uncertainty is not None:
         return "usable where exact measures do not matter: the lenses were guessed, not measured"
-    if found.turns.max() > UNSURE:
+    if found.turns.max() > POOR_ROTATION_SIGMA:
         worst = int(found.turns.argmax())
         return (
             f"{names[worst]} is known to {np.degrees(found.turns[worst]):.1f} degrees only; let "

@@ -21,11 +21,11 @@ from calibration.geometry.errors import CalibrationError, RigError
 from calibration.guidance.tiles import below
 from calibration.plots.rig_overlay import Placed, draw_view, draw_views, place, straight
 from calibration.plots.rig_plan import MARGIN, draw_rig
-from realtime.footage.one_instant import Views, pictures_of
+from realtime.footage.one_instant import RigPictures, pictures_of
 from realtime.web.space_json import still_page
 
-HIGHEST = 1600  # pixels of the cameras' pictures together
-LARGE = 1280  # of one on a page
+MAX_PICTURES_HEIGHT = 1600  # pixels of the cameras' pictures together
+PAGE_PICTURE_PX = 1280  # of one on a page
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def run(options: Options) -> None:
     if output is not None and output.suffix.lower() == ".png":
         picture = draw_rig(rig, corners)
         if views is not None:
-            room = picture.shape[1] - 2 * MARGIN, HIGHEST
+            room = picture.shape[1] - 2 * MARGIN, MAX_PICTURES_HEIGHT
             panes = draw_views(rig, views.pictures, room, placed, corners)
             picture = below(picture, panes.image, MARGIN)
         done, data = cv2.imencode(".png", picture)
@@ -103,7 +103,7 @@ def run(options: Options) -> None:
             serve_page(page, options.port, _announce)
 
 
-def _seen(options: Options, rig: Rig) -> tuple[Placed | None, Views | None]:
+def _seen(options: Options, rig: Rig) -> tuple[Placed | None, RigPictures | None]:
     """The cameras' pictures, and where the rig has the board in them; says how well it fits."""
     wanted = options.board.board is not None or options.board.board_file is not None
     if not options.source:
@@ -132,7 +132,7 @@ def _seen(options: Options, rig: Rig) -> tuple[Placed | None, Views | None]:
 
 
 def _hung(
-    views: Views | None, placed: Placed | None, corners: Corners | None
+    views: RigPictures | None, placed: Placed | None, corners: Corners | None
 ) -> list[tuple[bytes, bytes] | None]:
     """JPEGs for a page, of each camera that gave a picture: with the rig drawn, and straight."""
     if views is None:
@@ -142,7 +142,7 @@ def _hung(
         if picture is None:
             hung.append(None)
             continue
-        drawn = draw_view(views.rig, n, picture, LARGE, placed, corners)
+        drawn = draw_view(views.rig, n, picture, PAGE_PICTURE_PX, placed, corners)
         hung.append((_jpeg(drawn), _jpeg(straight(views.rig.cameras[n], picture))))
     return hung
 

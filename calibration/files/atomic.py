@@ -8,22 +8,23 @@ from pathlib import Path
 
 from calibration.geometry.errors import CalibrationError, RigError
 
-MOST = 8 << 20  # bytes: a rig of a hundred cameras has less than a hundredth of it
+MAX_FILE_BYTES = 8 << 20  # bytes: a rig of a hundred cameras has less than a hundredth of it
 
 
 def read_bytes(path: Path) -> bytes:
     """All of a small file; RigError where it cannot be had, or is too large to be a rig."""
     try:
         with path.open("rb") as file:
-            content = file.read(MOST + 1)
+            content = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError as error:
         raise RigError(f"There is no rig file {path}.") from error
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL
         why = getattr(error, "strerror", None) or error
         raise RigError(f"Rig file {path.name} cannot be read: {why}.") from error
-    if len(content) > MOST:
+    if len(content) > MAX_FILE_BYTES:
         raise RigError(
-            f"Rig file {path.name} has more than {MOST >> 20} MiB; that is no file of cameras."
+            f"Rig file {path.name} is larger than {MAX_FILE_BYTES >> 20} MiB, too large for a "
+            "camera file."
         )
     return content
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.board.extrinsics import Extrinsics
+from calibration.board.extrinsics import BoardExtrinsics
 from calibration.files.atomic import read_bytes, read_text, write_texts
 from calibration.geometry.arrays import Doubles
 from calibration.geometry.camera import Rig
@@ -30,7 +30,7 @@ class Corners:
         return len(self.error)
 
 
-def board_corners(found: Extrinsics, rig: Rig) -> Corners:
+def board_corners(found: BoardExtrinsics, rig: Rig) -> Corners:
     """Each corner of each board once, as it lies in the world of `rig`: found.rig, moved."""
     sights, scene = found.sights, found.scene
     assert scene.rotations is not None

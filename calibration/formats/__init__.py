@@ -21,7 +21,7 @@ WRITES = "a rig .toml, a folder of OpenPose's .xml, or one .xml for one camera"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class CameraFiles:
     """A rig, the time_offset of recordings by camera, and the names of what else its files say."""
 
     rig: Rig
@@ -29,7 +29,7 @@ class Found:
     offsets: Mapping[str, float] = field(default_factory=dict)
 
 
-def read(path: Path, size: Size | None = None) -> Found:
+def read(path: Path, size: Size | None = None) -> CameraFiles:
     """The rig of any file or folder that can be read; RigError says what is wrong.
 
     size: of the pictures (width, height), where the files do not say it.
@@ -40,16 +40,16 @@ def read(path: Path, size: Size | None = None) -> Found:
     if name.endswith(STORAGE):
         return _storage([path], size)
     if name.endswith(".qca.txt"):
-        found = Found(read_qualisys(path))
+        loaded = CameraFiles(read_qualisys(path))
     elif name.endswith(".toml"):
-        found = Found(read_rig(path), tuple(unread(path)), read_offsets(path))
+        loaded = CameraFiles(read_rig(path), tuple(unread(path)), read_offsets(path))
     elif path.exists():
         raise RigError(f"{path.name} has no name of a camera file: it must be {READS}.")
     else:
         raise RigError(f"There is no {path}; it must be {READS}.")
     if size is not None:
-        _check(found.rig, size)
-    return found
+        _check(loaded.rig, size)
+    return loaded
 
 
 def write(
@@ -77,7 +77,7 @@ def write(
     return ("time_offset",) if offsets else ()
 
 
-def _folder(folder: Path, size: Size | None) -> Found:
+def _folder(folder: Path, size: Size | None) -> CameraFiles:
     """One camera a file; only one kind of file, lest some be there twice."""
     try:
         files = sorted(file for file in folder.iterdir() if file.suffix.lower() in STORAGE)
@@ -91,12 +91,12 @@ def _folder(folder: Path, size: Size | None) -> Found:
     return _storage(files, size)
 
 
-def _storage(files: list[Path], size: Size | None) -> Found:
+def _storage(files: list[Path], size: Size | None) -> CameraFiles:
     read = [read_storage(file, size) for file in files]
     left = tuple(
         f"{file.name} {key}" for file, (_, own) in zip(files, read, strict=True) for key in own
     )
-    return Found(Rig(tuple(camera for camera, _ in read)), left)
+    return CameraFiles(Rig(tuple(camera for camera, _ in read)), left)
 
 
 def _check(rig: Rig, size: Size) -> None:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from calibration.geometry.arrays import Image
-from calibration.guidance.extrinsics_guide import BOARDS, LINK, Gathering
+from calibration.guidance.extrinsics_guide import MIN_LINK_BOARDS, WANTED_BOARDS, ExtrinsicsGuide
 from calibration.guidance.intrinsics_guide import Advice
 from calibration.guidance.intrinsics_screen import FONT, GREEN, GREY, WHITE, YELLOW, text
 from calibration.guidance.tiles import side_by_side
@@ -21,7 +21,9 @@ DARK = 28
 CELL = 44  # pixels, at most
 
 
-def gathering_picture(pictures: Sequence[Image | None], found: Gathering, advice: Advice) -> Image:
+def gathering_picture(
+    pictures: Sequence[Image | None], found: ExtrinsicsGuide, advice: Advice
+) -> Image:
     """A new picture: words above; each camera's picture with the board of now and the seconds until
     it is taken; beside them the boards that cameras share.
     """
@@ -58,18 +60,18 @@ def _count(pane: Image, number: int) -> None:
     cv2.putText(pane, str(number), at, FONT, size, GREEN, 7, cv2.LINE_AA)
 
 
-def _table(page: Image, found: Gathering) -> None:
+def _table(page: Image, found: ExtrinsicsGuide) -> None:
     """Boards that two cameras share, a square for each two."""
     names, shared = found.names, found.shared
     left, top = 16, 24
-    text(page, f"{len(found.taken)} boards of {BOARDS}", (left, top), 20, WHITE, TABLE - 32)
+    text(page, f"{len(found.taken)} boards of {WANTED_BOARDS}", (left, top), 20, WHITE, TABLE - 32)
     cv2.rectangle(page, (left, top + 10), (TABLE - 16, top + 18), GREY, 1)
-    share = min(1.0, len(found.taken) / BOARDS)
+    share = min(1.0, len(found.taken) / WANTED_BOARDS)
     end = left + round(share * (TABLE - 32))
     cv2.rectangle(page, (left, top + 10), (end, top + 18), GREEN if share == 1 else YELLOW, -1)
     text(
         page,
-        f"shared by two cameras (green: {LINK} or more)",
+        f"shared by two cameras (green: {MIN_LINK_BOARDS} or more)",
         (left, top + 46),
         16,
         WHITE,
@@ -83,7 +85,7 @@ def _table(page: Image, found: Gathering) -> None:
         for a in range(n):
             x, count = left + a * side, int(shared[a, n])
             corner = x + side - 3, y + side - 3
-            colour = GREEN if count >= LINK else YELLOW if count else GREY
+            colour = GREEN if count >= MIN_LINK_BOARDS else YELLOW if count else GREY
             cv2.rectangle(page, (x, y), corner, colour, -1 if count else 1)
             if count:
                 at = x + 4, y + side // 2 + 5

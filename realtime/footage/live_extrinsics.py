@@ -15,11 +15,11 @@ from calibration.files.atomic import set_aside
 from calibration.files.sightings_csv import read_boards, write_boards
 from calibration.geometry.camera import Camera
 from calibration.geometry.errors import CalibrationError
-from calibration.guidance.extrinsics_guide import BOARDS, Gathering
+from calibration.guidance.extrinsics_guide import WANTED_BOARDS, ExtrinsicsGuide
 from calibration.guidance.extrinsics_screen import gathering_picture
 from calibration.guidance.intrinsics_guide import Advice
 from engines.types.arrays import Image
-from realtime.footage.board_footage import Search
+from realtime.footage.board_footage import BoardSearch
 from realtime.footage.paired_frames import paired
 from realtime.footage.screen import follow, open_screen
 from realtime.runtime.display import has_display
@@ -59,10 +59,12 @@ class LiveOptions:
             raise CalibrationError(f"--seconds {self.seconds} is not more than 0.")
 
 
-class Rig:
+class RigSession:
     """Guidance for all cameras; every board that is taken is written down."""
 
-    def __init__(self, gathering: Gathering, searches: Sequence[Search], kept: Path) -> None:
+    def __init__(
+        self, gathering: ExtrinsicsGuide, searches: Sequence[BoardSearch], kept: Path
+    ) -> None:
         self.gathering = gathering
         self._searches = searches
         self._kept = kept
@@ -97,7 +99,7 @@ class Rig:
             if shared[a, b]
         ]
         more = f" ({', '.join(pairs)})" if pairs else ""
-        return f"{len(found.taken)}/{BOARDS} boards{more}; {advice.words}"
+        return f"{len(found.taken)}/{WANTED_BOARDS} boards{more}; {advice.words}"
 
     def _keep(self, advice: Advice) -> Advice:
         if advice.took:
@@ -123,8 +125,8 @@ def gathered(
         before = read_boards(kept, names, board)
     else:
         set_aside(kept)
-    gathering = Gathering(names, options.hold, before)
-    searches = [Search(board, quick=True) for _ in sources]
+    gathering = ExtrinsicsGuide(names, options.hold, before)
+    searches = [BoardSearch(board, quick=True) for _ in sources]
     screen = open_screen(
         *("the rig", "board"), show=options.show, port=options.port if options.web else None
     )
@@ -132,7 +134,7 @@ def gathered(
     try:
         with paired(sources, lost) as entrance:
             end = time.monotonic() + (options.seconds or float("inf"))
-            rig = Rig(gathering, searches, kept)
+            rig = RigSession(gathering, searches, kept)
             try:
                 follow(entrance, rig, screen, lambda: time.monotonic() > end)
             except KeyboardInterrupt:

@@ -11,9 +11,9 @@ import numpy as np
 
 from calibration.geometry.camera import Camera
 from calibration.geometry.errors import CalibrationError, RigError
-from calibration.people.observations import COMMON, Crowd
+from calibration.people.observations import MIN_COMMON_KEYPOINTS, Crowd
 from calibration.people.self_calibration import guess
-from calibration.sync.resampling import Recording
+from calibration.sync.resampling import PeopleRecording
 from engines.console.status_line import working
 from engines.types.arrays import Doubles
 from realtime.pipeline import stream
@@ -21,10 +21,13 @@ from realtime.settings.all import ModelSettings, OutputSettings, Settings, Sourc
 from realtime.sources import open_source
 from realtime.types.oks import areas
 from realtime.types.results import View
+from realtime.types.sightings import keypoints_seen
 
-RASTER = 0.004  # heights of the picture to which a network can tell where something is
-NOBODY = Camera("", (1, 1), np.eye(3))
-OUTSIDE = 0.05  # share of keypoints that may lie outside of the picture
+# of the picture's height to which a network can tell where something is, as
+# multiview/association.py
+NETWORK_RASTER = 0.004
+UNKNOWN_CAMERA = Camera("", (1, 1), np.eye(3))
+MAX_OUTSIDE_SHARE = 0.05  # share of keypoints that may lie outside of the picture
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def watch(
             )
         arrays = (
             np.concatenate([getattr(one, name) for one in own])
-            for name in ("instant", "track", "xy", "score", "spread")
+            for name in ("instant", "track", "xy", "score", "sigma")
         )
         crowd = Crowd(*arrays)
         _check_inside(camera, crowd)
@@ -112,7 +115,7 @@ def watch(
 
 def record(
     sources: Sequence[str], cameras: Sequence[Camera], options: FootageOptions
-) -> tuple[tuple[str, ...], list[Recording]]:
+) -> tuple[tuple[str, ...], list[PeopleRecording]]:
     """The names of the keypoints, and what each camera saw by its own clock."""
     check_sources(sources)
     for source in sources:
@@ -126,7 +129,7 @@ def record(
             "The sources have different keypoints; use videos alone, or JSON of one model."
         )
     return seen[0].keypoints, [
-        Recording(replace(one.crowds[0], instant=one.crowds[0].instant - 1), one.times)
+        PeopleRecording(replace(one.crowds[0], instant=one.crowds[0].instant - 1), one.times)
         for one in seen
     ]
 
@@ -147,7 +150,7 @@ def unmeasured(sources: Sequence[str], size: str | None) -> list[Camera]:
                     f"{source.name} is OpenPose JSON, which does not say how large the pictures "
                     "were; say --camera-size 1280x720 (or what it was), or give --intrinsics."
                 )
-            cameras.append(guess(replace(NOBODY, name=source.name, size=frame.size), 1.0))
+            cameras.append(guess(replace(UNKNOWN_CAMERA, name=source.name, size=frame.size), 1.0))
     return cameras
 
 
@@ -167,20 +170,19 @@ def check_sources(sources: Sequence[str]) -> None:
 def _crowd(camera: Camera, view: View, instant: int) -> Crowd:
     """Those who have an id, in the pixels of the camera's calibration."""
     tracks = view.tracks
-    xy = tracks.poses.xy.astype(np.float64)
-    if view.frame.poses is None:
-        xy = (xy + 0.5) / camera.scale(view.frame.size) - 0.5
-    seen = tracks.poses.found & ~tracks.filled & (tracks.poses.score > 0)
-    rows = np.flatnonzero((tracks.id >= 0) & (seen.sum(1) >= COMMON))
-    xy = np.where(seen[..., None], xy, np.nan)[rows]
+    # JSON does not say how large its pictures were: they count as the camera's own.
+    size_of = view.frame.size if view.frame.poses is None else camera.size
+    xy, score = keypoints_seen(tracks, camera, size_of)
+    rows = np.flatnonzero((tracks.id >= 0) & ((score > 0).sum(1) >= MIN_COMMON_KEYPOINTS))
+    xy = xy[rows]
     size = np.sqrt(areas(xy.astype(np.float32))).astype(np.float64)
     sigmas = np.array(tracks.poses.skeleton.sigmas)
     return Crowd(
         np.full(len(rows), instant, np.int64),
         tracks.id[rows],
         xy,
-        np.where(seen, tracks.poses.score, 0).astype(np.float64)[rows],
-        np.hypot(sigmas * size[:, None], RASTER * camera.size[1]),
+        score[rows],
+        np.hypot(sigmas * size[:, None], NETWORK_RASTER * camera.size[1]),
     )
 
 
@@ -188,7 +190,7 @@ def _check_inside(camera: Camera, crowd: Crowd) -> None:
     known = crowd.score > 0
     points = crowd.xy[known]
     beyond = ((points < -1) | (points > np.array(camera.size))).any(-1)
-    if beyond.mean() > OUTSIDE:
+    if beyond.mean() > MAX_OUTSIDE_SHARE:
         most = points.max(0)
         raise RigError(
             f"{camera.name} is calibrated for {camera.size[0]}x{camera.size[1]} pictures, but its "

@@ -21,8 +21,8 @@ from realtime.sinks.screens.window import QUIT as ENDS
 
 QUIT = {*ENDS, "\r", "\n"}
 KEYS = " u"
-BETWEEN = 0.06  # seconds from one picture in a browser to the next
-STANDS = 1.0  # seconds that words stand at least, so that they can be read
+PAGE_INTERVAL_S = 0.06  # seconds from one picture in a browser to the next
+MESSAGE_S = 1.0  # seconds that words stand at least, so that they can be read
 T = TypeVar("T")
 In = TypeVar("In", contravariant=True)
 
@@ -89,7 +89,7 @@ class Words:
         sys.stderr.write(f"posestream: {why}; {ends} ends it\n")
 
     def show(self, draw: Callable[[], Image], words: str, time: float, *, now: bool) -> None:
-        if now or (words != self._said and time - self._at >= STANDS):
+        if now or (words != self._said and time - self._at >= MESSAGE_S):
             self._said, self._at = words, time
             sys.stderr.write(f"posestream: {words}\n")
 
@@ -119,7 +119,7 @@ class Page:
 
     def show(self, draw: Callable[[], Image], words: str, time: float, *, now: bool) -> None:
         self._words.show(draw, words, time, now=now)
-        if self._page.watched and time - self._at >= BETWEEN:
+        if self._page.watched and time - self._at >= PAGE_INTERVAL_S:
             self._at = time
             _, data = cv2.imencode(".jpg", draw(), [cv2.IMWRITE_JPEG_QUALITY, 80])
             self._page.put(data.tobytes())
@@ -169,7 +169,7 @@ def follow(
         if advice.took:
             stand = time, advice
         now = advice.took
-        if stand is not None and advice.left is None and time - stand[0] < STANDS:
+        if stand is not None and advice.left is None and time - stand[0] < MESSAGE_S:
             advice = replace(advice, words=stand[1].words, took=stand[1].took)
         draw = partial(session.draw, item, advice)
         screen.show(draw, session.words(advice), time, now=now)

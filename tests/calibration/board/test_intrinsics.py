@@ -11,9 +11,12 @@ import pytest
 
 from calibration.__main__ import main
 from calibration.board.detection import Sighting
-from calibration.board.intrinsics import calibrate, scene_of, verdict
+from calibration.board.intrinsics import calibrate
+from calibration.board.intrinsics_verdict import verdict
+from calibration.board.lens_fit import scene_of
 from calibration.files.rig_toml import read_rig
-from calibration.geometry.bundle_adjustment import FOCAL, LENS, adjust
+from calibration.geometry.bundle_adjustment import adjust
+from calibration.geometry.bundle_scene import FOCAL, LENS
 from calibration.geometry.camera import Camera, rotation_matrix
 from calibration.geometry.errors import CalibrationError, DegenerateError
 from tests.calibration.boards import CHARUCO, photograph, pose

@@ -17,7 +17,7 @@ from calibration.files.rig_toml import read_offsets, read_rig, rig_toml, write_r
 from calibration.formats import read, write
 from calibration.formats.openpose_xml import openpose_xml
 from calibration.geometry.camera import Camera, Rig, rotation_matrix, rotation_vector
-from calibration.geometry.errors import LONGEST, CalibrationError, RigError
+from calibration.geometry.errors import MAX_MESSAGE_LENGTH, CalibrationError, RigError
 from tests.calibration.cameras import FISHEYE, LENSES, camera, ring
 
 EXHAUSTIVE = cv2.CALIB_CB_EXHAUSTIVE | cv2.CALIB_CB_ACCURACY
@@ -320,9 +320,9 @@ def test_cameras_that_openpose_cannot_hold(tmp_path: Path) -> None:
 
 def test_sentences_are_short_whatever_they_quote(capsys: pytest.CaptureFixture[str]) -> None:
     error = RigError("There is no " + "\x1b[31m\n" * 5000)
-    assert len(str(error)) <= LONGEST
+    assert len(str(error)) <= MAX_MESSAGE_LENGTH
     assert str(error).isprintable()
     assert main(["convert", "a.toml", "b.toml", "--size", "9" * 5000]) == 2
     said = capsys.readouterr().err
-    assert len(said) < LONGEST + 20
+    assert len(said) < MAX_MESSAGE_LENGTH + 20
     assert said.count("\n") == 1

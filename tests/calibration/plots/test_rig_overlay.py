@@ -19,8 +19,9 @@ from calibration.files.corners_csv import Corners
 from calibration.files.rig_toml import write_rig
 from calibration.geometry.arrays import Image
 from calibration.geometry.camera import Camera, Rig
+from calibration.plots.lettering import camera_colour
 from calibration.plots.rig_overlay import CROSS, Placed, draw_view, draw_views, place, straight
-from calibration.plots.rig_plan import AXES, camera_colour
+from calibration.plots.rig_plan import AXES
 from tests.browser import CHROMIUM, browser
 from tests.calibration.boards import CHARUCO, photograph, pose
 from tests.calibration.cameras import FISHEYE, LENSES, ring

@@ -18,7 +18,10 @@ from calibration.files.rig_toml import read_rig, write_rig
 from calibration.geometry.camera import Rig, rotation_matrix
 from calibration.geometry.errors import DegenerateError
 from calibration.sync.board_motion import board_motion, in_step
-from calibration.sync.correlation import Lag, along, between, join, lag_of, sound_lag
+from calibration.sync.joining_lags import along, join
+from calibration.sync.motion_lag import Lag, lag_of
+from calibration.sync.place_agreement import between
+from calibration.sync.sound_lag import sound_lag
 from realtime.settings.all import SourceSettings
 from realtime.sources import open_source
 from realtime.sources.audio import listen

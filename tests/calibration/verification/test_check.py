@@ -17,7 +17,7 @@ from calibration.geometry.camera import Camera, Rig, rotation_matrix
 from calibration.geometry.errors import BoardError, CalibrationError
 from calibration.people.shift_test import beyond
 from calibration.verification.check import check_board, check_people
-from calibration.verification.readjust import mended
+from calibration.verification.readjust import readjust
 from tests.calibration.board.test_extrinsics import waved
 from tests.calibration.boards import CHARUCO, CHESS
 from tests.calibration.cameras import ring
@@ -80,7 +80,7 @@ def test_biased_keypoints_of_people_who_stand_are_no_bump(seed: int) -> None:
     rng = np.random.default_rng(seed)
     crowds = []
     for crowd in walk.crowds(truth):
-        size = 0.5 * np.median(crowd.spread)
+        size = 0.5 * np.median(crowd.sigma)
         bias = {n: rng.normal(0, size, 2) for n in np.unique(crowd.track).tolist()}
         off = np.array([bias[n] for n in crowd.track.tolist()])
         crowds.append(replace(crowd, xy=crowd.xy + off[:, None]))
@@ -156,7 +156,7 @@ def shaken(rig: Rig, degrees: float) -> Rig:
 def test_a_rig_that_is_off_a_little_is_put_right_by_people() -> None:
     truth = ring(4, radius=5.0)
     wrong = shaken(truth, 0.8)
-    found = mended(wrong, replace(WALK, instants=30).crowds(truth))
+    found = readjust(wrong, replace(WALK, instants=30).crowds(truth))
     assert found.after.mean() < 0.8 * found.before.mean()
     # Nothing tells a turn of all cameras together: it is how they stand to each other that counts.
     for a, b in ((0, 1), (1, 2), (0, 3)):
@@ -170,7 +170,7 @@ def test_a_rig_that_is_off_a_little_is_put_right_by_people() -> None:
 
 def test_a_good_rig_does_not_get_better() -> None:
     truth = ring(4, radius=5.0)
-    found = mended(truth, replace(WALK, instants=30).crowds(truth))
+    found = readjust(truth, replace(WALK, instants=30).crowds(truth))
     assert found.after.mean() > 0.9 * found.before.mean()
 
 
