@@ -10,23 +10,19 @@ from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
-from typing import Any
 
-from engines.decoders.paf import PafSettings
-from engines.estimator import Estimator, open_estimator
-from engines.fallback import Spared
-from engines.models.card import Card, load_card
-from engines.models.download import download_bar
-from engines.models.weights import Device, Located, locate
+from engines.estimator import Estimator
+from engines.models.card import load_card
+from engines.models.weights import Device
 from engines.nvidia.open import choose
-from engines.types.letterbox import Letterbox, Rows
+from engines.opening import EngineOpener, engine_opener
 from engines.types.poses import Candidates, Poses
 from realtime.default_model import DEFAULT, usual_model
 from realtime.multiview.stage import Space
 from realtime.runtime.channel import Channel
 from realtime.runtime.stages import Stages
 from realtime.runtime.synchronizer import FrameSet, Gate, merge
-from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
+from realtime.settings.all import OutputSettings, Settings, SourceSettings
 from realtime.sinks import Keypoints, Model, Together, open_sinks, open_stats
 from realtime.sinks.files.recorder import Recorder
 from realtime.sources import enter_sources
@@ -303,80 +299,3 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         for result in stack.enter_context(closing(results)):
             sinks.write(result)
             yield result
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOpener:
-    """Opens the engine when and where it is called."""
-
-    card: Card
-    located: Located
-    wanted: ModelSettings
-    live: bool
-    keep_maps: Callable[[], bool]
-    device: Device = "cpu"
-
-    def __call__(self) -> Estimator:
-        if self.device == "cpu" or self.wanted.device == "cuda":
-            return self._open(self.device, self.located)
-        return Spared(partial(self._open, self.device, self.located), self._on_cpu)
-
-    def _on_cpu(self) -> Estimator:
-        # What serves the GPU serves the CPU too, so that nothing is fetched here.
-        located = locate(self.card, self.wanted.precision, download=False)
-        return self._open("cpu", located)
-
-    def _open(self, device: Device, located: Located) -> Estimator:
-        return open_estimator(
-            self.card,
-            located,
-            device=device,
-            height=self.wanted.height,
-            live=self.live,
-            settings=_thresholds(self.card, self.wanted),
-            max_people=self.wanted.max_people,
-            keep_maps=self.keep_maps,
-        )
-
-    @property
-    def model(self) -> str:
-        return self.card.name
-
-    @property
-    def precision(self) -> str:
-        return self.located.precision
-
-    def network_size(self, picture: tuple[int, int]) -> tuple[int, int]:
-        """(width, height) of the network's input for pictures that all have this size."""
-        entry = self.card.input
-        rows = Rows(self.wanted.height or entry.height, asked=self.wanted.height is not None)
-        return Letterbox.fit(picture, rows.of(picture, entry.stride), entry.stride).network
-
-
-def engine_opener(
-    card: Card,
-    wanted: ModelSettings,
-    *,
-    live: bool,
-    keep_maps: Callable[[], bool] = lambda: False,
-    device: Device | None = None,
-) -> EngineOpener:
-    """Finds (or fetches) the model's weights now, for an engine that is opened later.
-
-    device: where it was chosen already.
-    """
-    device = device or choose(wanted.device)
-    with download_bar() as progress:
-        located = locate(card, wanted.precision, device=device, progress=progress)
-    return EngineOpener(card, located, wanted, live, keep_maps, device)
-
-
-def _thresholds(card: Card, wanted: ModelSettings) -> PafSettings:
-    """The card's, where the settings have none of their own."""
-    own: dict[str, Any] = {
-        "peak_threshold": wanted.peak_threshold,
-        "sample_threshold": wanted.limb_threshold,
-        "min_keypoints": wanted.min_keypoints,
-        "min_score": wanted.min_score,
-    }
-    return replace(card.settings, **{k: v for k, v in own.items() if v is not None})
