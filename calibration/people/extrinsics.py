@@ -36,10 +36,7 @@ from calibration.people.shift_test import stands
 
 MAX_INSTANTS = 1000  # of longer footage: bounds the time of putting people together
 # Instants, and samples of each pair, while focal lengths are searched: bounds the time of that.
-SEARCH_INSTANTS, SEARCH_SAMPLES = (
-    80,
-    120,
-)
+SEARCH_INSTANTS, SEARCH_SAMPLES = 80, 120
 # People, each at one instant, that each round adjusts the rig to: few while matches are still
 # wrong.
 ROUND_PEOPLE = 60, 120, 240

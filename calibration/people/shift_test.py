@@ -64,7 +64,7 @@ def stands(xyz: Doubles) -> Ints:
     return np.where(np.bincount(found[found >= 0])[found] > 1, found, -1)
 
 
-def test_shift(
+def measure_shift(
     scene: Scene, sights: Sights, place: Ints, number: int, was: Camera, points: Doubles
 ) -> ShiftTest:
     """Of camera `number`, which the scene has where it is now, having been at `was`.

@@ -11,10 +11,7 @@ from calibration.geometry.arrays import Doubles
 FEW_VIEWS = 10  # below them residuals agree by chance
 # Of the longer side that points may be off in good and usable calibrations: 4 and 12 px of 1920
 # (rule of thumb).
-GOOD_ERROR, USABLE_ERROR = (
-    0.002,
-    0.006,
-)
+GOOD_ERROR, USABLE_ERROR = 0.002, 0.006
 MIN_COVERED = 5  # ninths of the picture: the centre and four more
 
 

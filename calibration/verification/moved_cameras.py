@@ -17,7 +17,7 @@ from calibration.geometry.bundle_adjustment import Adjusted, adjust
 from calibration.geometry.bundle_scene import FOCAL, Scene, Sights, free_poses
 from calibration.geometry.camera import Camera, Rig, rotation_vector
 from calibration.people.epipolar import essential
-from calibration.people.shift_test import MIN_PLACES, ShiftTest, test_shift
+from calibration.people.shift_test import MIN_PLACES, ShiftTest, measure_shift
 
 LOOSE_SCALE = 3.0  # times as far off as usual that keypoints may be before a camera that was moved
 TOLERANCE = 1e-5  # share of the cost by which a step must be expected to lower it
@@ -120,7 +120,7 @@ def compare(
 
 
 def _test(scene: Scene, sights: Sights, place: Ints, number: int, was: Camera) -> ShiftTest:
-    return test_shift(scene, sights, place, number, was, _points(scene, sights))
+    return measure_shift(scene, sights, place, number, was, _points(scene, sights))
 
 
 def _detectable(test: ShiftTest, scene: Scene, sights: Sights) -> float:

@@ -23,10 +23,7 @@ from realtime.sources.audio import listen
 Sync = Literal["timestamps", "frames", "board", "people", "audio"]
 SAMPLE_RATE = 16000  # samples a second: sound goes 2 cm in one
 # Frames apart, and times better agreement then, at which recordings are surely not in step.
-MAX_LAG_FRAMES, CERTAIN_RATIO = (
-    0.75,
-    3.0,
-)
+MAX_LAG_FRAMES, CERTAIN_RATIO = 0.75, 3.0
 NOTED_LAG_FRAMES, NOTED_RATIO = 0.1, 1.3  # the same, from which on it is worth a note
 MAX_RATE_DIFFERENCE = 0.01  # 1 %: after 100 frames a pair is one frame apart
 

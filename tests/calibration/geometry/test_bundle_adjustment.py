@@ -180,3 +180,16 @@ def test_a_prior_holds_what_the_sights_do_not_tell() -> None:
     done = adjust(truth, noisy, free, prior=prior)
     for one, true in zip(done.scene.cameras, truth.cameras, strict=True):
         assert np.allclose(one.matrix, true.matrix, atol=0.01)
+
+
+def test_it_says_why_it_stopped() -> None:
+    rng = np.random.default_rng(2)
+    truth, sights = scene_of(2, 4, rng)
+    sights = replace(sights, xy=sights.xy + rng.normal(0, 0.3, sights.xy.shape))
+    start, free = disturbed(truth, rng), free_poses(truth.cameras)
+    assert adjust(start, sights, free).stop is Stop.CONVERGED
+    assert adjust(start, sights, free, steps=1).stop is Stop.STEPS
+    behind = replace(start, translations=start.translations + np.array([0, 0, 1e4]))
+    lost = adjust(behind, sights, free)
+    assert lost.stop is Stop.INVALID
+    assert np.array_equal(lost.scene.translations, behind.translations)
