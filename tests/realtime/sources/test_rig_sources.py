@@ -10,7 +10,7 @@ import pytest
 from calibration.files.rig_toml import read_offsets, rig_toml
 from calibration.geometry.errors import RigError
 from realtime.runtime.synchronizer import merge
-from realtime.settings.all import Settings, SourceSettings
+from realtime.settings.sources import SourceSettings
 from realtime.sources.rig_sources import open_fitting
 from tests.calibration.cameras import ring
 from tests.realtime.clips import RATE, coded, shown, write
@@ -21,7 +21,7 @@ def test_videos_are_paired_by_their_shifted_times(tmp_path: Path) -> None:
     a = write(tmp_path / "a.mp4", [coded(n) for n in range(12)])
     b = write(tmp_path / "b.mp4", [coded(n) for n in range(3, 12)])
     wanted = SourceSettings((str(a), str(b)), offsets=f"b={3 / RATE}")
-    sources, rig = open_fitting(Settings(wanted))
+    sources, rig = open_fitting(wanted)
     assert rig is None
     with ExitStack() as stack:
         for source in sources:
