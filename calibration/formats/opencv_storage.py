@@ -7,11 +7,13 @@ download must not.
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 import numpy as np
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import ParseError, fromstring
 
 from calibration.files.atomic import read_bytes, read_text
 from calibration.geometry.arrays import Doubles
@@ -108,14 +110,15 @@ def _xml(content: bytes) -> dict[str, Value]:
     return values
 
 
-def parse_xml(content: bytes) -> ET.Element:
+def parse_xml(content: bytes) -> Element:
     """The root of an XML document without a DTD: files of cameras have none, bombs do."""
-    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-        raise RigError("it has a DTD, which no camera file has; it is not read.")
     try:
-        return ET.fromstring(content)
-    except (ET.ParseError, LookupError, ValueError) as error:
+        root: Element = fromstring(content, forbid_dtd=True)
+    except DefusedXmlException as error:
+        raise RigError("it has a DTD, which no camera file has; it is not read.") from error
+    except (ParseError, LookupError, ValueError) as error:
         raise RigError(f"this is no XML: {error}.") from error
+    return root
 
 
 def _yaml(text: str) -> dict[str, Value]:

@@ -19,6 +19,7 @@ from calibration.formats.openpose_xml import openpose_xml
 from calibration.geometry.camera import Camera, Rig, rotation_matrix, rotation_vector
 from calibration.geometry.errors import MAX_MESSAGE_LENGTH, CalibrationError, RigError
 from tests.calibration.cameras import FISHEYE, LENSES, camera, ring
+from tests.xml_bombs import BOMBS
 
 EXHAUSTIVE = cv2.CALIB_CB_EXHAUSTIVE | cv2.CALIB_CB_ACCURACY
 NUMBER = st.floats(-1e3, 1e3, allow_nan=False)
@@ -272,6 +273,26 @@ def test_what_is_wrong_is_one_sentence(tmp_path: Path, name: str, text: str, wor
         read(tmp_path / name)
     assert name in str(caught.value)
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("name", ["a.xml", "a.qca.txt"])
+@pytest.mark.parametrize("what", BOMBS)
+def test_no_dtd_is_read_whatever_its_encoding(tmp_path: Path, name: str, what: str) -> None:
+    (tmp_path / name).write_bytes(BOMBS[what])
+    # The XML parser knows no UTF-32.
+    words = "this is no XML" if "utf-32" in what else "it has a DTD, which no camera file has"
+    with pytest.raises(RigError, match=words) as caught:
+        read(tmp_path / name)
+    assert name in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+def test_a_camera_in_utf_16_is_read(tmp_path: Path) -> None:
+    """It is the DTD that is refused, not the encoding."""
+    (tmp_path / "a.xml").write_text(XML, encoding="utf-16")
+    (tmp_path / "b.xml").write_text(XML)
+    first, second = (read(tmp_path / name).rig.cameras[0] for name in ("a.xml", "b.xml"))
+    assert first.matrix.tolist() == second.matrix.tolist()
 
 
 def test_the_good_ones_among_the_broken_are_good(tmp_path: Path) -> None:
