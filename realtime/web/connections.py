@@ -37,15 +37,6 @@ def transport_of(request: web.Request) -> asyncio.Transport:
     return request.transport
 
 
-def text_frame(text: bytes) -> bytes:
-    """A WebSocket message of a server as it goes over the wire (RFC 6455, section 5.2)."""
-    if len(text) < 126:
-        return bytes([0x81, len(text)]) + text
-    if len(text) < 1 << 16:
-        return bytes([0x81, 126]) + len(text).to_bytes(2, "big") + text
-    return bytes([0x81, 127]) + len(text).to_bytes(8, "big") + text
-
-
 async def send_all(
     ws: web.WebSocketResponse, box: Mailbox, kind: WSMsgType, transport: asyncio.Transport
 ) -> None:

@@ -102,7 +102,7 @@ class LivePage:
         except ValueError as error:  # aiohttp's of a Sec-WebSocket-Key that is not ASCII
             raise web.HTTPBadRequest(text="This is not a WebSocket handshake.\n") from error
         transport = transport_of(request)
-        box = Mailbox(1, transport)
+        box = Mailbox(1)
         self._boxes.add(box)
         sending = asyncio.create_task(send_all(ws, box, WSMsgType.BINARY, transport))
         try:

@@ -27,7 +27,6 @@ from realtime.web.connections import (
     add_headers,
     quiet_logger,
     send_all,
-    text_frame,
     transport_of,
 )
 from realtime.web.mailbox import Mailbox
@@ -176,10 +175,8 @@ class Server:
             self._figures.add(result, now)
             self._newest = result
             for line in lines if self._readers else ():
-                packed = text_frame(line)
                 for box in self._readers:
-                    if not box.pass_on(packed):
-                        box.put(line)
+                    box.put(line)
             if (self._onlookers or self._replay) and result.poses3d is not None:
                 people = space_line(result).encode()
                 if self._replay is not None:
@@ -229,7 +226,7 @@ class Server:
         self, group: set[Mailbox], capacity: int, transport: asyncio.Transport
     ) -> Iterator[Mailbox]:
         """A mailbox while a client is there."""
-        box = Mailbox(capacity, transport)
+        box = Mailbox(capacity)
         group.add(box)
         try:
             yield box
