@@ -19,6 +19,7 @@ import numpy as np
 
 import av  # isort: skip
 from engines.types.arrays import Image
+from tests.waiting import PATIENCE
 
 BITS = 8  # stripes of a picture: it shows its own number, black and white
 COUNT = 1 << BITS
@@ -131,7 +132,7 @@ class NetworkCamera(socketserver.ThreadingTCPServer):
         if self.thread is None:
             return
         self.shutdown()
-        self.thread.join(10)
+        self.thread.join(PATIENCE)
         self.thread = None
         self.server_close()
         for client in list(self.clients):
@@ -151,7 +152,7 @@ class NetworkCamera(socketserver.ThreadingTCPServer):
         first = -(-int((time.monotonic() - self.began) * self.fps) // GOP) * GOP
         for count in itertools.count(first):
             time.sleep(max(0.0, self.began + count / self.fps - time.monotonic()))
-            self.thawed.wait(60)
+            self.thawed.wait(PATIENCE)
             yield count, self.pictures[count % COUNT]
             self.sent[count] = time.monotonic()
 
@@ -185,7 +186,7 @@ class NetworkCamera(socketserver.ThreadingTCPServer):
             while field := self.rfile.readline().decode().strip():
                 key, _, value = field.partition(":")
                 fields[key.lower()] = value.strip()
-            self.server.thawed.wait(60)
+            self.server.thawed.wait(PATIENCE)
             return line[0], line[1], fields
 
         def send(self, data: bytes) -> None:
@@ -225,7 +226,7 @@ class TransportCamera(NetworkCamera):
             began = time.monotonic()
             for count, piece in enumerate(self.server.pictures):
                 time.sleep(max(0.0, began + count / self.server.fps - time.monotonic()))
-                self.server.thawed.wait(60)
+                self.server.thawed.wait(PATIENCE)
                 self.send(piece)
                 self.server.sent[count] = time.monotonic()
 

@@ -25,7 +25,6 @@ from realtime.types.errors import OutputError, SourceError, Stopped
 from realtime.types.frames import Frame
 from realtime.types.results import Result
 
-pytestmark = pytest.mark.timeout(30)
 NONE = Candidates(np.zeros((0, 4), np.float32), np.zeros((0, 4), np.float32))
 
 

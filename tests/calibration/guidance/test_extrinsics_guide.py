@@ -33,10 +33,10 @@ from tests.browser import CHROMIUM, browser
 from tests.calibration.boards import CHARUCO, photograph
 from tests.conftest import ROOT
 from tests.realtime.clips import write
-from tests.realtime.screens import press, screen, screenshot, wait_for, window
+from tests.realtime.screens import press, screen, screenshot, window
 from tests.realtime.sources.test_webcam import FakeCamera
+from tests.waiting import PATIENCE, wait_for
 
-pytestmark = pytest.mark.timeout(120)
 BOARD = ["--board", "charuco", "--columns", "5", "--rows", "4", "--square", "0.05"]
 LENS = Camera("c", (480, 360), np.array([[450.0, 0, 242], [0, 449, 178], [0, 0, 1]]))
 APART = 0.3  # metres
@@ -288,7 +288,7 @@ def test_the_window_shows_all_cameras_and_enter_ends_it(tmp_path: Path) -> None:
             while child.poll() is None and window(display, "posestream"):
                 press(display, number, "Return")  # a window may miss one while it gets the focus
                 time.sleep(0.3)
-            child.communicate(timeout=60)
+            child.communicate(timeout=PATIENCE)
         finally:
             child.kill()
     assert (tmp_path / "rig.boards.csv").exists()
@@ -334,7 +334,7 @@ def test_a_browser_shows_all_cameras_and_its_keys_are_heard(tmp_path: Path) -> N
     try:
         (url,) = re.findall(r"http://127\.0\.0\.1:\d+/", child.stderr.readline())
         asyncio.run(visit(url))
-        _, said = child.communicate(timeout=60)
+        _, said = child.communicate(timeout=PATIENCE)
     finally:
         child.kill()
     assert child.returncode == 2

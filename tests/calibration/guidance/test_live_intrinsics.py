@@ -26,10 +26,10 @@ from realtime.types.errors import SourceError
 from tests.calibration.boards import CHARUCO, CHESS, photograph, pose
 from tests.conftest import ROOT
 from tests.realtime.clips import write
-from tests.realtime.screens import press, screen, screenshot, wait_for, window
+from tests.realtime.screens import press, screen, screenshot, window
 from tests.realtime.sources.test_webcam import FakeCamera
+from tests.waiting import PATIENCE, wait_for
 
-pytestmark = pytest.mark.timeout(90)
 TRUTH = Camera("c", (480, 360), np.array([[450.0, 0, 242], [0, 449, 178], [0, 0, 1]]))
 BOARD = ["--board", "charuco", "--columns", "5", "--rows", "4", "--square", "0.05"]
 
@@ -150,7 +150,7 @@ def test_the_window_shows_the_guidance_and_q_ends_with_a_calibration(tmp_path: P
             while child.poll() is None and window(display, "posestream"):
                 press(display, number, "q")  # a window may miss one while it gets the focus
                 time.sleep(0.3)
-            said, _ = child.communicate(timeout=60)
+            said, _ = child.communicate(timeout=PATIENCE)
         finally:
             child.kill()
     assert child.returncode == 0

@@ -17,7 +17,6 @@ from tests.conftest import ROOT
 from tests.realtime.screens import close, press, screen, screenshot, wait_for, window
 
 pytestmark = [
-    pytest.mark.timeout(60),
     pytest.mark.skipif(sys.platform != "linux", reason="Xvfb is of Linux"),
 ]
 

@@ -23,8 +23,6 @@ from tests.conftest import ROOT, with_weights
 from tests.realtime.test_pipeline import Slow
 from tests.synth import write_tiny_network
 
-pytestmark = pytest.mark.timeout(40)
-
 
 def free_port() -> int:
     """A port on which nobody listens."""
@@ -164,7 +162,6 @@ def test_the_whole_program_with_one_of_two_cameras(tmp_path: Path, quiet: bool) 
             env=with_weights(),
             capture_output=True,
             text=True,
-            timeout=30,
             check=False,
         )
     assert done.returncode == 2, done.stderr

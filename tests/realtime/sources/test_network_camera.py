@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
@@ -42,8 +42,8 @@ from tests.cameras import (
 from tests.conftest import ROOT
 from tests.realtime.sources.test_video import coded, write
 from tests.synth import write_tiny_network
+from tests.waiting import PATIENCE, wait_for
 
-pytestmark = pytest.mark.timeout(40)
 KINDS = [RtspCamera, NetworkCamera, TransportCamera]
 
 
@@ -51,14 +51,6 @@ def opened(address: str, **settings: object) -> LiveSource:
     source = open_source(SourceSettings(address, **settings))
     assert isinstance(source, LiveSource)
     return source
-
-
-def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    """Wait for something that another thread does."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "deadline"
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -106,7 +98,7 @@ def test_a_camera_that_is_killed_comes_back_each_time(
             while camera.served == lap or number_of(given[-1].image) == before % COUNT:
                 given.append(next(frames))
             given += islice(frames, 3)
-            restart.join(10)
+            restart.join(PATIENCE)
     assert [frame.index for frame in given] == list(range(len(given)))
     assert (np.diff([frame.time for frame in given]) > 0).all()
     shown = np.array([number_of(frame.image) for frame in given])
@@ -133,7 +125,7 @@ def test_a_camera_that_freezes_comes_back_with_new_pictures(
         thaw.start()
         while len(caplog.records) < 2:
             newest = next(frames)
-        thaw.join(10)
+        thaw.join(PATIENCE)
     assert [record.getMessage().split()[2] for record in caplog.records] == ["gone:", "back"]
     assert newest.captured - first[-1].captured > 1.2
     count = next(
@@ -174,13 +166,13 @@ def test_a_source_is_stopped_from_another_thread(
             seen: list[Frame] = []
             thread = threading.Thread(target=lambda: seen.extend(source))
             thread.start()
-            until(lambda: bool(camera.sent))
+            wait_for(lambda: bool(camera.sent))
             if state == "frozen":
                 camera.freeze()
             elif state == "away":
                 camera.kill()
             time.sleep(0.2)
-        thread.join(4)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
         assert source._connection is None
 
@@ -245,7 +237,7 @@ def site(tmp_path: Path) -> Iterator[tuple[Path, str]]:
         thread.start()
         yield tmp_path, f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-        thread.join(10)
+        thread.join(PATIENCE)
 
 
 def test_hls_is_shown_at_its_own_pace_though_it_comes_in_pieces(site: tuple[Path, str]) -> None:
@@ -310,9 +302,9 @@ def test_the_program_never_shows_a_password(tmp_path: Path) -> None:
             text=True,
         )
         try:
-            until(lambda: len(camera.sent) > 3, 20)
+            wait_for(lambda: len(camera.sent) > 3, process=process)
             camera.kill()
-            text = process.communicate(timeout=30)[0]
+            text = process.communicate(timeout=PATIENCE)[0]
         finally:
             process.kill()
     assert process.returncode == 2
@@ -335,12 +327,12 @@ def test_an_interrupt_ends_the_program_while_its_camera_is_away(tmp_path: Path) 
             stderr=subprocess.PIPE,
         )
         try:
-            until(lambda: any(out.iterdir()), 20)
+            wait_for(lambda: any(out.iterdir()), process=process)
             camera.kill()
             assert process.stderr is not None
             assert "is gone" in process.stderr.readline()
             process.send_signal(signal.SIGINT)
-            text = process.communicate(timeout=4)[1]
+            text = process.communicate(timeout=PATIENCE)[1]
         finally:
             process.kill()
     assert process.returncode == 130
