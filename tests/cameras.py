@@ -101,7 +101,8 @@ class NetworkCamera(socketserver.ThreadingTCPServer):
     ) -> None:
         self.fps, self.user = fps, user
         self.pictures = type(self).encode(size)
-        self.sent: dict[int, float] = {}
+        self.due: dict[int, float] = {}  # by count, when its picture is taken
+        self.sent: dict[int, float] = {}  # and when it had been sent
         self.clients: set[socket.socket] = set()
         self.served = 0
         self.thawed = threading.Event()
@@ -151,10 +152,15 @@ class NetworkCamera(socketserver.ThreadingTCPServer):
         """Counts and pictures as they are taken, from a key picture on."""
         first = -(-int((time.monotonic() - self.began) * self.fps) // GOP) * GOP
         for count in itertools.count(first):
-            time.sleep(max(0.0, self.began + count / self.fps - time.monotonic()))
+            self.due[count] = self.began + count / self.fps
+            time.sleep(max(0.0, self.due[count] - time.monotonic()))
             self.thawed.wait(PATIENCE)
             yield count, self.pictures[count % COUNT]
             self.sent[count] = time.monotonic()
+
+    def newest(self, number: int) -> int:
+        """The count of the latest picture that shows this number."""
+        return max(count for count in list(self.due) if count % COUNT == number)
 
     def welcome(self, header: str | None) -> bool:
         if self.user is None:
@@ -225,7 +231,8 @@ class TransportCamera(NetworkCamera):
             self.send(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\n\r\n")
             began = time.monotonic()
             for count, piece in enumerate(self.server.pictures):
-                time.sleep(max(0.0, began + count / self.server.fps - time.monotonic()))
+                self.server.due[count] = began + count / self.server.fps
+                time.sleep(max(0.0, self.server.due[count] - time.monotonic()))
                 self.server.thawed.wait(PATIENCE)
                 self.send(piece)
                 self.server.sent[count] = time.monotonic()

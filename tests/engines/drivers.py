@@ -13,6 +13,7 @@ import pytest
 from engines.nvidia.driver import load_driver
 from engines.nvidia.nvcc import KERNELS
 from engines.types.errors import DeviceError
+from tests.conftest import without_cuda
 
 HERE = Path(__file__).parent
 NVCC = """#!/bin/sh
@@ -45,12 +46,12 @@ def make_driver(
 def make_emulated(folder: Path) -> Path:
     """Compile tests/engines/emulated.cpp, with a refusal for what pycuda knows and it does not.
 
-    A compiler that makes nothing lies beside it, in cuda/. Skips where pycuda or a C++ compiler is
-    not installed, or where there is a real driver.
+    A compiler that makes nothing lies beside it, in cuda/. Skips where a C++ compiler is not
+    installed, or where there is a real driver, and without pycuda where no GPU is required.
     """
     found = find_spec("pycuda")
     if found is None or found.origin is None:
-        pytest.skip("pycuda is not installed")
+        without_cuda("pycuda is not installed")
     if None in [shutil.which(name) for name in ("g++", "nm")]:
         pytest.skip("no C++ compiler to make a driver with")
     try:

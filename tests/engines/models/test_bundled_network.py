@@ -60,6 +60,7 @@ def apart(ours: tuple[Floats, Floats], right: tuple[Floats, Floats]) -> tuple[fl
     return max(float(one.max()) for one in each), max(float(one.mean()) for one in each)
 
 
+@pytest.mark.int8
 @pytest.mark.parametrize("live", [True, False])
 @pytest.mark.parametrize(("precision", "most"), [("fp32", 1e-4), ("bf16", 0.06), ("int8", 0.2)])
 def test_openvino_runs_it_in_every_precision(
@@ -82,6 +83,7 @@ def onnx_maps(model: Any, picture: Image, *, exactly: bool = False) -> tuple[Flo
     return found["heat"][0], found["paf"][0]
 
 
+@pytest.mark.int8
 def test_as_onnx_it_is_the_same_network(
     small: list[Image], truth: list[tuple[Floats, Floats]]
 ) -> None:

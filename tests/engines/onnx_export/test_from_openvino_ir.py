@@ -94,6 +94,7 @@ def test_it_equals_the_fp32_network_that_was_exported_elsewhere(
             np.testing.assert_allclose(ours, other, atol=1e-5)
 
 
+@pytest.mark.int8
 def test_int8_stays_as_near_to_fp32_as_the_ir_s_own(graph: Path, pictures: list[Image]) -> None:
     exact = convert_ir(graph, graph.with_suffix(".bin"))
     coarse = convert_ir(graph, graph.with_suffix(".bin"), quantised=True)
