@@ -89,7 +89,8 @@ class Child:
 
     def noted(self) -> tuple[int, int]:
         """How often it looked for keys, and how many it got."""
-        turns, keys = self._notes.read_text().split() if self._notes.exists() else ("0", "0")
+        noted = self._notes.read_text() if self._notes.exists() else ""
+        turns, keys = noted.split() or ("0", "0")  # nothing is in it yet
         return int(turns), int(keys)
 
     def go_on(self, turns: int = 30) -> None:
