@@ -17,6 +17,7 @@ SEED = 2026
 PATIENCE = 20.0
 
 
+@pytest.mark.slow
 def test_a_slice_of_every_kind_finds_nothing() -> None:
     jobs = [(module(kind), range(SLICE.get(kind, COUNT))) for kind in KINDS]
     tallies = hunt(jobs, SEED, patience=PATIENCE)

@@ -201,6 +201,7 @@ def webcams() -> list[str]:
     return [word for n in range(len(NAMES)) for word in ("--source", f"webcam:{n}")]
 
 
+@pytest.mark.slow
 def test_a_rig_of_webcams_is_calibrated_live(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -115,6 +115,7 @@ def test_a_webcam_that_never_sees_the_board_says_which_board_it_sees(
     assert not (tmp_path / "cam.toml").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="Xvfb is of Linux")
 def test_the_window_shows_the_guidance_and_q_ends_with_a_calibration(tmp_path: Path) -> None:
     """A video in place of the camera."""
