@@ -238,7 +238,7 @@ def test_thresholds_and_max_people(
         (["--source", "*.nothing"], "*.nothing"),
         (["--source", "webcam:73"], "camera"),
         (["--source", "webcam:x"], "webcam:x"),
-        (["--source", "rtsp://user:secret@127.0.0.1:1/x"], "refuses the connection"),
+        (["--source", "rtsp://u:secret@127.0.0.1:1/x", "--give-up", "1"], "refuses the connection"),
         (["--source", "README.md", "--model", "human-pose"], "human-pose-estimation-0001"),
         (["--source", "README.md", "--model", "none.toml"], "none.toml"),
         (["--source", "README.md", "--step", "0"], "--step"),
