@@ -27,7 +27,6 @@ from tests.calibration.cameras import ring
 from tests.synth import write_tiny_network, write_video
 from tests.test_run import posestream
 
-pytestmark = pytest.mark.timeout(90)
 RIG = ring(4, radius=5)
 RATE = 30.0
 

@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 from tests.engines.webserver import Site
 from tests.synth import crowd, scene, write_picture, write_tiny_network
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("own_cache")]
+pytestmark = pytest.mark.usefixtures("own_cache")
 MODEL = "human-pose-estimation-0001"
 
 
@@ -65,7 +65,6 @@ def process(*words: str, before: str = "", **environment: str) -> subprocess.Com
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=50,
         check=False,
     )
 
@@ -115,7 +114,6 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
             stdout=pipe,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=50,
             check=False,
         )
     assert (child.returncode, child.stderr) == (0, "")

@@ -15,7 +15,6 @@ from realtime.types.view_mode import Look
 from tests.realtime.wanted import settings
 from tests.synth import SKELETON, Points, person, scene, write_picture, write_tiny_network
 
-pytestmark = pytest.mark.timeout(60)
 SIZE = (320, 256)
 PEOPLE: list[Points] = [person((90, 128), 190), person((230, 128), 190, "arms up")]
 

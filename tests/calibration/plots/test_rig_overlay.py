@@ -28,8 +28,6 @@ from tests.calibration.cameras import FISHEYE, LENSES, ring
 from tests.calibration.guidance.test_extrinsics_guide import BOARD, NAMES, RIG, plug_in, scenes
 from tests.realtime.clips import write
 
-pytestmark = pytest.mark.timeout(90)
-
 
 def grey(camera: Camera) -> Image:
     return np.full((camera.size[1], camera.size[0], 3), 90, np.uint8)

@@ -131,6 +131,7 @@ def test_too_few_channels_is_one_sentence(card: Card, located: Located) -> None:
         open_estimator(card, replace(located, weights=swapped))
 
 
+@pytest.mark.int8
 @pytest.mark.parametrize(("precision", "height"), [("int8", 256), ("fp32", 256)])
 def test_the_real_model_finds_the_person_at_the_webcam(
     data: Path, monkeypatch: pytest.MonkeyPatch, precision: str, height: int

@@ -25,7 +25,6 @@ from tests.realtime.results import Origin, files_at_most, grey, tracks
 from tests.realtime.wanted import settings
 from tests.synth import person, scene, write_tiny_network, write_video
 
-pytestmark = pytest.mark.timeout(60)
 SEEN = tracks([person((100, 100), 90)] * 2)
 
 

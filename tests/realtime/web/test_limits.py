@@ -19,8 +19,6 @@ from tests.realtime.results import grey, result, tracks
 from tests.realtime.serving import HEADER, TOKEN, following, play, serving, settles, until
 from tests.synth import person
 
-pytestmark = pytest.mark.timeout(60)
-
 PATHS = ("/", "/figures", "/metrics", "/healthz", "/video", "/pictures", "/ws")
 
 
