@@ -163,8 +163,9 @@ class KeypointSource:
         triples = np.array(people, np.float32).reshape(-1, wanted, 3)
         score = triples[..., 2].clip(0)
         xy = np.where(score[..., None] > 0, triples[..., :2], np.float32(np.nan))
-        found = (score > 0).sum(1)
-        return Poses(self.skeleton, xy, score, score.sum(1) / np.maximum(found, 1))
+        body = score[:, np.array(self.skeleton.body)]
+        found = (body > 0).sum(1)
+        return Poses(self.skeleton, xy, score, body.sum(1) / np.maximum(found, 1))
 
 
 def _indices(names: Sequence[str]) -> Sequence[int]:
