@@ -15,6 +15,21 @@ from realtime.web.address import check_access
 VIDEO_ENDINGS = (".mp4", ".mkv", ".avi")
 
 
+JsonSkeleton = Literal[
+    "coco17",
+    "coco18",
+    "body25",
+    "halpe26",
+    "mpi15",
+    "blaze33",
+    "coco133",
+    "body135",
+    "hand21",
+    "face70",
+    "car12",
+]
+
+
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
     """Where the pictures come from."""
@@ -162,9 +177,9 @@ class OutputSettings:
     """Part affinity fields in --heatmaps (OpenPose's heatmaps_add_PAFs)."""
     json: Path | None = None
     """Write OpenPose JSON files, one a frame, into this folder."""
-    json_skeleton: Literal["coco17", "coco18", "body25"] | None = None
-    """Keypoints of the --json and --json3d files (the model's own): COCO's 17, or OpenPose's 18 or
-    25."""
+    json_skeleton: JsonSkeleton | None = None
+    """Keypoints of the --json and --json3d files (the model's own), matched by name. What the model
+    does not find stays empty."""
     part_candidates: bool = False
     """Add OpenPose's part_candidates to --json: every keypoint found, whoever's it is."""
     coco: Path | None = None

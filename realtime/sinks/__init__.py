@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 from calibration.geometry.camera import Rig
 from engines.console.import_errors import explain_import_error
-from engines.types.skeleton import Skeleton, named_skeleton
+from engines.types.skeleton import Skeleton
 from realtime.drawing.mosaic import Mosaic
 from realtime.drawing.overlay import Overlay
 from realtime.drawing.reprojection import Reprojection
@@ -27,7 +27,7 @@ from realtime.sinks.files.image_files import ImageSink, ImagesSink
 from realtime.sinks.files.jsonl_csv_udp import CsvSink, JsonLinesSink, UdpSink
 from realtime.sinks.files.mot_challenge import MotSink
 from realtime.sinks.files.openpose_heatmaps import HeatmapsSink, Kind
-from realtime.sinks.files.openpose_json_2d import JsonSink
+from realtime.sinks.files.openpose_json_2d import JsonSink, json_skeleton
 from realtime.sinks.files.stats_json import Network, StatsSink
 from realtime.sinks.files.video_file import VideoSink
 from realtime.sinks.registry_3d import open_space, space_files
@@ -192,8 +192,7 @@ def _open_files(
         sound = open_sound(source, origin) if settings.audio else None
         yield _open_pictures(settings.output, source, taken, overlay, sound)
     if settings.json is not None:
-        wanted = settings.json_skeleton
-        target = named_skeleton(wanted) if wanted else None
+        target = json_skeleton(settings.json_skeleton, skeleton)
         yield JsonSink(settings.json, target, taken, candidates=settings.part_candidates)
     if settings.heatmaps is not None:
         kinds: dict[Kind, bool] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from calibration.geometry.camera import Rig
 from calibration.plots.viewpoint import upwards
-from engines.types.skeleton import Skeleton, named_skeleton
+from engines.types.skeleton import Skeleton
 from realtime.mocap.bvh import bvh_files
 from realtime.mocap.c3d import c3d_files, check_ezc3d
 from realtime.mocap.take import Recording
@@ -18,6 +18,7 @@ from realtime.mocap.up_axis import turned_up
 from realtime.settings.all import OutputSettings
 from realtime.sinks.files.bootstrap import BootstrapSink
 from realtime.sinks.files.csv_3d import Csv3DSink, csv3d_path
+from realtime.sinks.files.openpose_json_2d import json_skeleton
 from realtime.sinks.files.openpose_json_3d import Json3DSink
 from realtime.types.frames import Source
 
@@ -27,8 +28,7 @@ def open_space(
 ) -> Iterator[BootstrapSink | Csv3DSink | Json3DSink | TakeSink]:
     """source: whose rate files at a constant rate take. taken: files to leave alone."""
     if settings.json3d is not None and settings.rig is not None:
-        wanted = settings.json_skeleton
-        target = named_skeleton(wanted) if wanted else None
+        target = json_skeleton(settings.json_skeleton, skeleton)
         yield Json3DSink(settings.json3d, settings.rig.stem, target)
     if settings.csv is not None:
         yield Csv3DSink(csv3d_path(settings.csv), taken, skeleton)
