@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from itertools import islice, repeat
+from itertools import islice
 from pathlib import Path
 
 from realtime.runtime.channel import Channel
 from realtime.runtime.stages import Stages
-from realtime.settings.all import SourceSettings
+from realtime.settings.sources import SourceSettings
 from realtime.sources.file_names import file_name, nearest, unused
 from realtime.sources.images import ImageSource, glob_images, images_in, is_image
 from realtime.sources.mapped import Changed
@@ -29,24 +29,27 @@ from realtime.sources.video import VideoSource
 from realtime.sources.webcam import WebcamConnector, camera_indices
 from realtime.types.errors import Absent, SourceError
 from realtime.types.frames import Frame, Source
+from realtime.writing.redaction import redacted
 
 Clock = Callable[[], float]
+Size = tuple[int, int]
 LOG = logging.getLogger(__name__)
 
 
 def open_sources(
     settings: SourceSettings,
     clock: Clock = time.monotonic,
-    sizes: Sequence[tuple[int, int] | None] | None = None,
+    sizes: Sequence[Size | None] | None = None,
 ) -> list[Source]:
     """All sources that the settings name, to be entered; SourceError where they do not mix.
 
-    sizes: (width, height) that each has where it does not say, and the user does not either.
+    sizes: (width, height) that each has where it does not say, and the user does not either; they
+    may be put there until the sources are entered.
     """
-    sources = [
-        open_source(replace(settings, source=(one,)), clock, size)
-        for one, size in zip(settings.source, sizes or repeat(None), strict=False)
-    ]
+    sources = []
+    for n, one in enumerate(settings.source):
+        fitting = partial(sizes.__getitem__, n) if sizes else None
+        sources.append(open_source(replace(settings, source=(one,)), clock, fitting))
     if len({source.live for source in sources}) > 1:
         raise SourceError(
             "Cameras and files cannot run together: give either live sources or recorded ones."
@@ -70,10 +73,10 @@ def open_sources(
 def enter_sources(sources: Sequence[Source], stack: ExitStack) -> None:
     """Enter all sources, cameras at the same time, to be left with the stack.
 
-    Of several cameras those that are absent are waited for while the others go on; SourceError
-    where all are, or where a file cannot be read.
+    Cameras that are absent are waited for, of several while the others go on. SourceError where
+    all are absent and none can come by itself, or where a file cannot be read.
     """
-    if len(sources) == 1 or not sources[0].live:
+    if not sources[0].live:
         for source in sources:
             stack.enter_context(source)
         return
@@ -91,11 +94,12 @@ def enter_sources(sources: Sequence[Source], stack: ExitStack) -> None:
         for source in sources:
             stack.push(source)
             stages.start(f"open {source.name}", partial(enter, source))
-        absent = [str(one) for one in islice(outcomes, len(sources)) if one is not None]
-    if len(absent) == len(sources):
-        raise SourceError(" ".join(absent))
-    for sentence in absent:
-        LOG.warning("%s The others go on.", sentence)
+        absent = [one for one in islice(outcomes, len(sources)) if one is not None]
+    if len(absent) == len(sources) and not any(one.passing for one in absent):
+        raise SourceError(" ".join(map(str, absent)))
+    what = "The others go on." if len(absent) < len(sources) else "Waiting for it."
+    for error in absent:
+        LOG.warning("%s %s", error, what)
 
 
 def shifted(sources: Sequence[Source], offsets: Mapping[str, float]) -> list[Source]:
@@ -127,11 +131,12 @@ def _renamed(frame: Frame, name: str) -> Frame:
 def open_source(
     settings: SourceSettings,
     clock: Clock = time.monotonic,
-    size: tuple[int, int] | None = None,
+    fitting: Callable[[], Size | None] | None = None,
 ) -> Source:
     """The first source that the settings name, ready to be entered.
 
-    size: (width, height) of its frames where neither it nor the user says.
+    fitting: asked, when it is entered, for the (width, height) of its frames where neither it nor
+    the user says.
     Its name, total and rate are final once it is entered. SourceError where there is nothing to
     open; whether a video or camera can be read shows when it is entered.
     """
@@ -149,11 +154,11 @@ def open_source(
             stream_name(spec), connect, chosen, give_up=settings.give_up, clock=clock
         )
     else:
-        if size and settings.rotate in (90, 270):
-            size = size[::-1]
-        source = _file(spec, chosen, settings, clock, size)
+        if fitting and settings.rotate in (90, 270):
+            fitting = partial(_turned, fitting)
+        source = _file(spec, chosen, settings, clock, fitting)
         if settings.loop:
-            source = Looped(lambda: _file(spec, chosen, settings, clock, size))
+            source = Looped(lambda: _file(spec, chosen, settings, clock, fitting))
         if settings.realtime:
             source = Paced(source, clock)
     if isinstance(source, LiveSource) and (settings.loop or settings.realtime):
@@ -163,6 +168,11 @@ def open_source(
         matrix = matrix_of(settings.flip, settings.rotate)
         source = Changed(source, partial(turned, matrix=matrix))
     return source
+
+
+def _turned(fitting: Callable[[], Size | None]) -> Size | None:
+    size = fitting()
+    return size and size[::-1]
 
 
 def _camera(settings: SourceSettings, chosen: range, clock: Clock) -> LiveSource:
@@ -179,7 +189,7 @@ def _camera(settings: SourceSettings, chosen: range, clock: Clock) -> LiveSource
     return LiveSource(connect.name, connect, chosen, give_up=settings.give_up, clock=clock)
 
 
-def _size(settings: SourceSettings) -> tuple[int, int] | None:
+def _size(settings: SourceSettings) -> Size | None:
     """--camera-size as (width, height)."""
     if settings.camera_size is None:
         return None
@@ -192,9 +202,12 @@ def _file(
     chosen: range,
     settings: SourceSettings,
     clock: Clock,
-    fitting: tuple[int, int] | None = None,
+    fitting: Callable[[], Size | None] | None = None,
 ) -> Source:
     path = os.path.expanduser(name)
+
+    def images(name: str, files: list[str]) -> Source:
+        return ImageSource(file_name(name), files, chosen, clock, settings.camera_fps)
 
     def keypoints(name: str, files: list[str]) -> Source:
         return KeypointSource(
@@ -209,19 +222,19 @@ def _file(
 
     if os.path.isfile(path):
         if is_image(path):
-            return ImageSource(file_name(Path(path).stem), [path], chosen, clock)
+            return images(Path(path).stem, [path])
         if path.lower().endswith(".json"):
             return keypoints(Path(path).stem.removesuffix("_keypoints"), [path])
         return VideoSource(path, chosen, clock)
     if os.path.isdir(path):
         folder = os.path.basename(os.path.abspath(path))
         try:
-            images = images_in(path)
+            paths = images_in(path)
         except SourceError:
             if files := keypoint_files(path):
                 return keypoints(folder, files)
             raise
-        return ImageSource(file_name(folder), images, chosen, clock)
+        return images(folder, paths)
     if os.path.exists(path):
         raise SourceError(f"{name} is neither a file nor a folder.")
     if any(sign in path for sign in "*?["):
@@ -229,6 +242,11 @@ def _file(
         folder = os.path.commonpath([os.path.dirname(os.path.abspath(one)) for one in found])
         if not is_image(found[0]):
             return keypoints(os.path.basename(folder), found)
-        return ImageSource(file_name(os.path.basename(folder)), found, chosen, clock)
+        return images(os.path.basename(folder), found)
+    if (shown := redacted(name)) != name:
+        raise SourceError(
+            f"{shown} is neither a file nor an address: a network camera's begins with rtsp:// or "
+            "http://."
+        )
     hint = f" For a camera, write webcam:{name}." if name.isdecimal() else nearest(path)
     raise SourceError(f"There is no file or folder {name!r}.{hint}")

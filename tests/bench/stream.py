@@ -18,9 +18,11 @@ import time
 from pathlib import Path
 
 from engines.models.card import load_card
+from engines.opening import engine_opener
 from realtime.default_model import DEFAULT
-from realtime.pipeline import Pipeline, engine_opener
-from realtime.settings.all import ModelSettings, SourceSettings
+from realtime.pipeline import Pipeline
+from realtime.settings.model import ModelSettings
+from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source
 from realtime.types.frames import Source, Stoppable
 from tests.bench.live import resident

@@ -23,7 +23,7 @@ from realtime.mocap.c3d import c3d_files
 from realtime.mocap.take import Recording, Take
 from realtime.mocap.trc import trc_files
 from realtime.mocap.up_axis import turned_up
-from realtime.settings.all import JsonSkeleton
+from realtime.settings.files import JsonSkeleton
 from realtime.sinks.files.coco_results import CocoSink
 from realtime.sinks.files.csv_3d import Csv3DSink
 from realtime.sinks.files.jsonl_csv_udp import CsvSink, JsonLinesSink
