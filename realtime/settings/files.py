@@ -9,6 +9,19 @@ from typing import Literal
 from realtime.types.errors import SettingsError
 
 VIDEO_ENDINGS = (".mp4", ".mkv", ".avi")
+JsonSkeleton = Literal[
+    "coco17",
+    "coco18",
+    "body25",
+    "halpe26",
+    "mpi15",
+    "blaze33",
+    "coco133",
+    "body135",
+    "hand21",
+    "face70",
+    "car12",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +35,9 @@ class FileSettings:
     """Copy the sound of the source into the video of --output, in sync."""
     json: Path | None = None
     """Write OpenPose JSON into this folder, one file for each frame."""
-    json_skeleton: Literal["coco17", "coco18", "body25"] | None = None
-    """Skeleton of the --json and --json3d files; the model's own by default."""
+    json_skeleton: JsonSkeleton | None = None
+    """Skeleton of the --json and --json3d files, matched by the keypoints' names; the model's own by
+    default."""
     part_candidates: bool = False
     """Add OpenPose's part_candidates to --json: all keypoints found, also those of nobody."""
     heatmaps: Path | None = None

@@ -229,8 +229,9 @@ class KeypointSource:
         triples = self._units.of_pictures(triples, (wide, high))
         score = triples[..., 2].clip(0)
         xy = np.where(score[..., None] > 0, triples[..., :2], np.float32(np.nan))
-        found = (score > 0).sum(1)
-        return Poses(self.skeleton, xy, score, score.sum(1) / np.maximum(found, 1))
+        body = score[:, np.array(self.skeleton.body)]
+        found = (body > 0).sum(1)
+        return Poses(self.skeleton, xy, score, body.sum(1) / np.maximum(found, 1))
 
 
 def _indices(names: Sequence[str]) -> Sequence[int]:

@@ -10,6 +10,7 @@ import pytest
 
 from calibration.geometry.camera import Rig, rotation_matrix
 from engines.types.arrays import Doubles
+from engines.types.skeleton import named_skeleton
 from realtime.multiview.reconstructor import Reconstructor
 from realtime.types.results import Poses3D, View
 from tests.bodies import BODY25, body, sightings
@@ -160,3 +161,45 @@ def test_times_that_stand_or_run_back_lose_nobody(times: list[float]) -> None:
     for n, moment in enumerate(times):
         found = reconstructor.update(moment, sightings(RIG, walk(n)))
         assert sorted(found.id.tolist()) == [0, 1, 2]
+
+
+def test_of_a_whole_body_the_body_alone_makes_a_person() -> None:
+    """Nobody's hands, feet and face are found: people are the same as those of COCO-17."""
+    found = {}
+    for name in ("coco17", "coco133"):
+        skeleton = named_skeleton(name)
+        reconstructor = Reconstructor(RIG, skeleton)
+        for n in range(10):
+            bodies = []
+            for x, y in PLACES:
+                xyz = np.full((len(skeleton.keypoints), 3), np.nan)
+                xyz[:17] = body((x, y), phase=n / 5, skeleton=named_skeleton("coco17"))
+                bodies.append(xyz)
+            rng = np.random.default_rng(n)
+            views = sightings(RIG, bodies, n / 25, rng=rng, skeleton=skeleton)
+            found[name] = reconstructor.update(n / 25, views)
+        assert found[name].id.tolist() == [0, 1, 2]
+    whole, plain = found["coco133"], found["coco17"]
+    np.testing.assert_allclose(whole.xyz[:, :17], plain.xyz, atol=1e-4)
+    assert not whole.found[:, 17:].any()
+
+
+def test_hands_go_into_space_with_their_person() -> None:
+    skeleton = named_skeleton("coco133")
+    hands = list(skeleton.left_hand + skeleton.right_hand)
+    reconstructor = Reconstructor(RIG, skeleton)
+    shape = np.random.default_rng(0).uniform(-0.08, 0.08, (21, 3))
+    for n in range(10):
+        bodies = []
+        for x, y in PLACES:
+            xyz = np.full((133, 3), np.nan)
+            xyz[:17] = body((x, y), phase=n / 5, skeleton=named_skeleton("coco17"))
+            xyz[list(skeleton.left_hand)] = xyz[9] + shape
+            xyz[list(skeleton.right_hand)] = xyz[10] + shape
+            bodies.append(xyz)
+        views = sightings(RIG, bodies, n / 25, rng=np.random.default_rng(n), skeleton=skeleton)
+        poses = reconstructor.update(n / 25, views)
+    assert len(poses) == 3
+    nearest = gaps(poses, bodies).argmin(1)
+    expected = np.array(bodies)[nearest][:, hands]
+    np.testing.assert_allclose(poses.xyz[:, hands], expected, atol=0.02)
