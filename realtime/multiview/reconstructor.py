@@ -34,7 +34,7 @@ LEARNT = 5  # sightings of a bone from where on its length is something to go by
 LENGTHS = 0.03  # of a rigid bone, by which the keypoints at its ends wander along it
 
 
-class Reconstructor:
+class MultiViewReconstructor:
     """Follows the people of one rig by their bodies. The views come in the order of its cameras."""
 
     def __init__(self, rig: Rig, skeleton: Skeleton) -> None:

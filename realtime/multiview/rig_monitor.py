@@ -34,7 +34,7 @@ STEPS = (
 )
 
 
-class Watch:
+class RigMonitor:
     """Says each thing once. names: of the sources, in the order of the cameras."""
 
     def __init__(self, rig: Rig, names: Sequence[str]) -> None:

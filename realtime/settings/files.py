@@ -36,7 +36,7 @@ class FileSettings:
     json: Path | None = None
     """Write OpenPose JSON into this folder, one file for each frame."""
     json_skeleton: JsonSkeleton | None = None
-    """Skeleton of the --json and --json3d files, matched by the keypoints' names; the model's own by
+    """Skeleton of the --json and --json3d files, matched by keypoint names; the model's own by
     default."""
     part_candidates: bool = False
     """Add OpenPose's part_candidates to --json: all keypoints found, also those of nobody."""

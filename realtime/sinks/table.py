@@ -18,7 +18,7 @@ from engines.types.skeleton import Skeleton
 from realtime.drawing.overlay import Overlay
 from realtime.mocap.bvh import bvh_files
 from realtime.mocap.c3d import c3d_files, check_ezc3d
-from realtime.mocap.take import Recording
+from realtime.mocap.take import TakeRecorder
 from realtime.mocap.take_sink import TakeFile, TakeSink
 from realtime.mocap.trc import trc_files
 from realtime.mocap.up_axis import turned_up
@@ -170,4 +170,4 @@ def open_takes(of: Opening, rig: Rig) -> Iterator[TakeSink]:
     if of.files.c3d is not None:
         check_ezc3d()
     if takes:
-        yield TakeSink(takes, Recording(of.skeleton, of.source.rate), of.taken)
+        yield TakeSink(takes, TakeRecorder(of.skeleton, of.source.rate), of.taken)
