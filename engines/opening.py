@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
-from engines.decoders.paf import PafSettings
-from engines.estimator import Estimator, open_estimator
+from engines.decoders.decoder import with_options
+from engines.estimator import Estimator, check_height, open_estimator
 from engines.fallback import Spared
 from engines.models.card import Card, Precision
 from engines.models.download import download_bar
 from engines.models.weights import Device, Located, locate
 from engines.nvidia.open import choose
-from engines.types.letterbox import Letterbox, Rows
+
+THRESHOLDS = ("peak_threshold", "limb_threshold", "min_keypoints", "min_score")
 
 
 class ModelChoice(Protocol):
@@ -34,8 +35,6 @@ class ModelChoice(Protocol):
     def min_keypoints(self) -> int | None: ...
     @property
     def min_score(self) -> float | None: ...
-    @property
-    def max_people(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +65,7 @@ class EngineOpener:
             device=device,
             height=self.wanted.height,
             live=self.live,
-            settings=_thresholds(self.card, self.wanted),
-            max_people=self.wanted.max_people,
+            decoder=self.card.decoder,
             keep_maps=self.keep_maps,
         )
 
@@ -82,8 +80,7 @@ class EngineOpener:
     def network_size(self, picture: tuple[int, int]) -> tuple[int, int]:
         """(width, height) of the network's input for pictures that all have this size."""
         entry = self.card.input
-        rows = Rows(self.wanted.height or entry.height, asked=self.wanted.height is not None)
-        return Letterbox.fit(picture, rows.of(picture, entry.stride), entry.stride).network
+        return entry.letterbox(entry.sizing(self.wanted.height), picture).network
 
 
 def engine_opener(
@@ -96,20 +93,17 @@ def engine_opener(
 ) -> EngineOpener:
     """Finds (or fetches) the model's weights now, for an engine that is opened later.
 
-    device: where it was chosen already.
+    device: where it was chosen already. CardError for a threshold or height that the model has not.
     """
+    card = with_thresholds(card, wanted)
+    check_height(card, wanted.height)
     device = device or choose(wanted.device)
     with download_bar() as progress:
         located = locate(card, wanted.precision, device=device, progress=progress)
     return EngineOpener(card, located, wanted, live, keep_maps, device)
 
 
-def _thresholds(card: Card, wanted: ModelChoice) -> PafSettings:
-    """The card's, where the settings have none of their own."""
-    own: dict[str, Any] = {
-        "peak_threshold": wanted.peak_threshold,
-        "sample_threshold": wanted.limb_threshold,
-        "min_keypoints": wanted.min_keypoints,
-        "min_score": wanted.min_score,
-    }
-    return replace(card.settings, **{k: v for k, v in own.items() if v is not None})
+def with_thresholds(card: Card, wanted: ModelChoice) -> Card:
+    """The card with the user's thresholds; CardError names one that its decoder does not have."""
+    options = {name: getattr(wanted, name) for name in THRESHOLDS}
+    return replace(card, decoder=with_options(card.decoder, card.name, options))

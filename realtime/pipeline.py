@@ -7,16 +7,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from math import inf
 
+from engines.decoders.decoder import Decoder, Showable, check_showable
 from engines.estimator import Estimator
 from engines.models.card import load_card
 from engines.models.weights import Device
 from engines.nvidia.open import choose
 from engines.opening import EngineOpener, engine_opener
-from engines.types.poses import Candidates, Poses
+from engines.types.evidence import Evidence
+from engines.types.poses import Poses
 from realtime.default_model import DEFAULT, usual_model
 from realtime.multiview.stage import Space
 from realtime.runtime.channel import Channel
@@ -31,7 +33,7 @@ from realtime.tracking.camera_tracker import People
 from realtime.types.errors import OutputError, SourceError, Stopped
 from realtime.types.frames import Frame, Source, Stoppable
 from realtime.types.results import Result, Tracks, View
-from realtime.types.view_mode import Shown, parse_look
+from realtime.types.view_mode import Look, Shown, parse_look
 
 Clock = Callable[[], float]
 LOG = logging.getLogger(__name__)
@@ -43,27 +45,27 @@ TAPE = 60  # frames that wait for the recorder's encoder, two seconds of a camer
 class Inferred:
     """A set of frames with what the network made of those that are there.
 
-    candidates: None where it was not asked. estimator: None where the frames brought their poses
-    along.
+    evidence: None where it was not asked. decoder: what makes people of it; None where the frames
+    brought their poses along.
     """
 
     frames: FrameSet
-    candidates: list[Candidates] | None
-    estimator: Estimator | None
+    evidence: list[Evidence] | None
+    decoder: Decoder | None
     seconds: float
 
-    def poses(self) -> Iterator[tuple[Poses, Candidates | None] | None]:
+    def poses(self) -> Iterator[tuple[Poses, Evidence | None] | None]:
         """The people of each frame and what they were made of.
 
         None where a camera is out or the network was not asked.
         """
-        found = iter(self.candidates or ())
+        found = iter(self.evidence or ())
         for frame in self.frames:
             if frame and frame.poses is not None:
                 yield frame.poses, None
-            elif frame and self.estimator is not None and self.candidates is not None:
-                candidates = next(found)
-                yield self.estimator.decode(candidates), candidates
+            elif frame and self.decoder is not None and self.evidence is not None:
+                evidence = next(found)
+                yield self.decoder.decode(evidence), evidence
             else:
                 yield None
 
@@ -191,14 +193,15 @@ class Pipeline:
     def _infer(self, open_engine: Callable[[], Estimator]) -> None:
         """Owns the device: the engine is made, used and closed on this thread."""
         estimator = open_engine()
+        decoder = estimator.decoder
         try:
             flying: deque[tuple[FrameSet, float, bool]] = deque()
 
             def finish() -> None:
                 frames, began, asked = flying.popleft()
-                candidates = estimator.result() if asked else None
+                evidence = estimator.result() if asked else None
                 seconds = self._clock() - began
-                self._inferred.put(Inferred(frames, candidates, estimator, seconds))
+                self._inferred.put(Inferred(frames, evidence, decoder, seconds))
 
             for turn, frames in enumerate(self._entrance):
                 asked = turn % self._every == 0
@@ -230,13 +233,26 @@ class Pipeline:
 
 
 def _meet(
-    frame: Frame | None, seen: tuple[Poses, Candidates | None] | None, people: People | None
+    frame: Frame | None, seen: tuple[Poses, Evidence | None] | None, people: People | None
 ) -> View | None:
     """What a camera saw: None where it is out. Without `people` nobody has an id."""
-    poses, candidates = seen or (None, None)
+    poses, evidence = seen or (None, None)
     if frame is not None and people is not None:
-        return View(frame, people.meet(frame, poses), candidates)
-    return View(frame, Tracks.untracked(poses), candidates) if frame and poses is not None else None
+        return View(frame, people.meet(frame, poses), evidence)
+    return View(frame, Tracks.untracked(poses), evidence) if frame and poses is not None else None
+
+
+def _to_show(look: Look, outputs: OutputSettings) -> Iterator[Showable]:
+    """What the outputs ask of a model beside its people."""
+    if look.needs is not None:
+        yield look.needs
+    if outputs.heatmaps is not None:
+        if outputs.heatmaps_parts or outputs.heatmaps_background:
+            yield "heatmaps"
+        if outputs.heatmaps_pafs:
+            yield "pafs"
+    if outputs.part_candidates:
+        yield "candidates"
 
 
 def run(settings: Settings) -> None:
@@ -269,7 +285,11 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             device = choose(settings.models.device)
             model = card = usual_model(settings.models.precision, device)
         keypoints = model.skeleton.keypoints
-        shown = Shown(parse_look(settings.outputs.view, keypoints), keypoints)
+        look, shows = parse_look(settings.outputs.view, keypoints), frozenset[Showable]()
+        if skeleton is None:
+            check_showable(card.decoder, card.name, _to_show(look, settings.outputs))
+            shows = card.decoder.shows
+        shown = Shown(look, keypoints, shows)
         space = None
         if rig is not None:
             names = [source.name for source in sources]
@@ -279,11 +299,9 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             stack.callback(space.close)
         outputs = open_sinks(settings.outputs, sources, settings.sources.source, model, shown, rig)
         if skeleton is None:
-            models = settings.models
-            if settings.tracks.track:  # the tracker chooses, by age
-                models = replace(models, max_people=None)
+            live = sources[0].live
             open_engine = engine_opener(
-                card, models, live=sources[0].live, keep_maps=shown.wants_maps, device=device
+                card, settings.models, live=live, keep_maps=shown.wants_maps, device=device
             )
         limit = settings.models.max_people
         people = [People(model.skeleton, settings.tracks, limit) for _ in sources]
