@@ -48,7 +48,7 @@ def _camera(element: Element) -> Camera:
         )
     )
     if lens[9]:
-        raise RigError(f"camera {name} has a skew, which is not supported.")
+        raise RigError(f"camera {name} has skew, which is not supported.")
     left, right, top, bottom = window
     if np.abs(window).max() > 1e6:
         raise RigError(f"camera {name} has no size that a picture has.")

@@ -130,7 +130,9 @@ def test_openpose_does_not_say_how_large_pictures_are(tmp_path: Path) -> None:
     lines = openpose_xml(camera("one")).splitlines()
     bare = "\n".join(line for line in lines if "image_" not in line)
     (tmp_path / "one.xml").write_text(bare)
-    with pytest.raises(RigError, match=r"one\.xml: it does not say the size .* --size 1280x720"):
+    with pytest.raises(
+        RigError, match=r"one\.xml: it does not contain the picture size; .* --size 1280x720"
+    ):
         read(tmp_path)
     assert_same(read(tmp_path, (1280, 720)).rig, Rig((camera("one"),)))
     (tmp_path / "one.xml").write_text("\n".join(lines))
@@ -246,7 +248,7 @@ BOMB = '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "bb"><!ENTITY c "&b;&b;">]>
         ("a.xml", XML.replace("<rows>5", "<rows>1"), "Distortion is no matrix"),
         ("a.xml", XML.replace("<cols>4", "<cols>3", 1), "is no matrix"),
         ("a.xml", XML.replace("0.001", "0.001 7 7").replace("<rows>5", "<rows>7"), "no lens model"),
-        ("a.xml", XML.replace(">1280<", ">wide<"), "width and a height"),
+        ("a.xml", XML.replace(">1280<", ">wide<"), "width and height"),
         ("a.xml", XML.replace(">1280<", ">-1<"), "above 0"),
         ("a.xml", XML.replace("    0.", "    9.", 1), "not a rotation matrix"),
         ("a.yml", "camera_matrix: 7", "begins with %YAML"),
