@@ -96,8 +96,9 @@ class ModelSettings:
     """Arithmetic of the network; auto takes the fastest that there are weights for. fp16 is for
     GPUs; CPUs take bf16 in its place."""
     height: int | None = None
-    """Rows of the network's input: more find smaller people, fewer run faster (model's default;
-    of upright pictures so many more that the network costs as much as with wide ones)."""
+    """Rows of the network's input, or pixels of its longer side where the model's card says so:
+    more find smaller people, fewer run faster (model's default; of upright pictures so many more
+    rows that the network costs as much as with wide ones)."""
     peak_threshold: float | None = None
     """Least confidence of a keypoint (model's default)."""
     limb_threshold: float | None = None
