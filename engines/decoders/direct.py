@@ -162,8 +162,8 @@ def _yolo_pose(arrays: Arrays, letterbox: Letterbox) -> Found:
     people = np.asarray(arrays["people"], np.float32).T
     half = people[:, 2:4] / 2
     boxes = np.hstack([people[:, :2] - half, people[:, :2] + half])
-    points = people[:, BOX:].reshape(len(people), -1, 3)
-    return boxes.astype(np.float32), people[:, 4], points[..., :2], points[..., 2]
+    points = people[:, BOX:].reshape(len(people), (people.shape[1] - BOX) // 3, 3)
+    return np.asarray(boxes, np.float32), people[:, 4], points[..., :2], points[..., 2]
 
 
 MOVENET_KEYPOINTS = 17
