@@ -22,7 +22,7 @@ class ModelSettings:
     """Arithmetic of the network; auto picks the fastest that has weights. fp16 is for GPUs; CPUs
     use bf16 instead."""
     height: int | None = None
-    """Rows of the network's input, or pixels of its longer side where the model's card says so: more
+    """Rows of the network's input, or pixels of its longer side where the card says so: more
     find smaller people, fewer run faster. By default the model's own for wide pictures, and more
     for upright ones at the same cost."""
     peak_threshold: float | None = None
