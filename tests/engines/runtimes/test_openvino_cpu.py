@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.decoders.decoder import Output
+from engines.decoders.decoder import NeededArray
 from engines.estimator import open_estimator
 from engines.models.card import Card, WeightFile, Weights, load_card
 from engines.models.weights import Located, locate
@@ -201,7 +201,7 @@ class Sums:
     """As much of a decoder as a network asks for."""
 
     kind = "sums"
-    outputs: ClassVar[dict[str, Output]] = {"sums": Output((3,))}
+    outputs: ClassVar[dict[str, NeededArray]] = {"sums": NeededArray((3,))}
 
 
 @pytest.mark.parametrize("layout", ["nchw", "nhwc"])
@@ -241,7 +241,7 @@ def test_tflite_is_read_as_it_is(data: Path) -> None:
     weights = Weights(("int8",), (file,), {"points": "StatefulPartitionedCall:0"})
 
     class Points(Sums):
-        outputs: ClassVar[dict[str, Output]] = {"points": Output((1, 17, 3))}
+        outputs: ClassVar[dict[str, NeededArray]] = {"points": NeededArray((1, 17, 3))}
 
     card = replace(load_card(MODEL), input=entry, decoder=Points(), weights=(weights,))
     network = OpenVino(card, Located(weights, "int8", (path,)), live=True, batched=True)
