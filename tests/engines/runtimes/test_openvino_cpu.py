@@ -182,10 +182,15 @@ def little_onnx(folder: Path, *, batch: int | str, layout: str) -> tuple[Card, L
     out = helper.make_tensor_value_info("y", kind.FLOAT, [batch, 3])
     nodes = [
         helper.make_node("Cast", ["x"], ["f"], to=kind.FLOAT),
-        helper.make_node("ReduceSum", ["f", "axes"], ["y"], keepdims=0),
+        helper.make_node("ReduceSum", ["f", "axes"], ["sums"], keepdims=0),
+        # As MoveNet does: a shape that holds one picture, whatever the input holds.
+        helper.make_node("Reshape", ["sums", "shape"], ["y"]),
     ]
-    constant = helper.make_tensor("axes", kind.INT64, [2], axes)
-    graph = helper.make_graph(nodes, "sums", [entry], [out], [constant])
+    constants = [
+        helper.make_tensor("axes", kind.INT64, [2], axes),
+        helper.make_tensor("shape", kind.INT64, [2], [1 if batch == 1 else -1, 3]),
+    ]
+    graph = helper.make_graph(nodes, "sums", [entry], [out], constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     path = folder / "sums.onnx"
     onnx.save(model, path)
