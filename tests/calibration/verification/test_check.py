@@ -59,7 +59,7 @@ def test_a_bumped_camera_is_named(number: int, degrees: float) -> None:
     assert found.moved[0].metres < 0.05
     assert angles([found.moved[0].now.rotation], [truth.rotations[number]])[0] < 0.4
     assert found.rest < 5
-    assert f"{NAMES[number]} was bumped" in verdict(found, NAMES)[0]
+    assert f"{NAMES[number]} was moved" in verdict(found, NAMES)[0]
 
 
 def test_a_camera_that_was_moved_is_named() -> None:
