@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.commands import info
 from engines.models.card import load_card
 from engines.opening import engine_opener
 from engines.types.errors import CardError
+from posestream.commands.models import info
 from realtime.pipeline import run
 from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
 from tests import synth

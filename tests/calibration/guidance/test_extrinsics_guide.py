@@ -17,7 +17,6 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration.__main__ import main
 from calibration.board.detection import Sighting
 from calibration.files.rig_toml import read_rig, write_rig
 from calibration.files.sightings_csv import read_boards, write_boards
@@ -28,6 +27,7 @@ from calibration.guidance.extrinsics_guide import MIN_LINK_BOARDS, WANTED_BOARDS
 from calibration.guidance.extrinsics_screen import gathering_picture
 from calibration.guidance.intrinsics_screen import GREEN, YELLOW
 from calibration.guidance.tiles import side_by_side
+from posestream.commands.calibrate.main import main
 from realtime.sources.webcam import WebcamConnector
 from tests.browser import CHROMIUM, browser
 from tests.calibration.boards import CHARUCO, photograph

@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration.__main__ import main
 from calibration.board.detection import Finder
 from calibration.files.rig_toml import read_rig
 from calibration.geometry.arrays import Image
 from calibration.geometry.camera import Camera
 from calibration.guidance.intrinsics_guide import ENOUGH
 from calibration.guidance.intrinsics_screen import YELLOW
+from posestream.commands.calibrate.main import main
 from realtime.footage.live_intrinsics import guided
 from realtime.footage.screen import open_screen
 from realtime.sources.reconnecting import LiveSource

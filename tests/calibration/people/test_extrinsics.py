@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration.__main__ import main
 from calibration.files.rig_toml import read_rig, write_rig
 from calibration.geometry.camera import Rig
 from calibration.geometry.errors import CalibrationError, DegenerateError
@@ -18,6 +17,7 @@ from calibration.people.extrinsics import locate_lenses, locate_people
 from calibration.people.observations import Crowd
 from calibration.people.scale_and_floor import height, scaled, stood
 from calibration.reports.people_rig import verdict
+from posestream.commands.calibrate.main import main
 from tests.bodies import BODY25
 from tests.calibration.cameras import ring
 from tests.calibration.walking import Walk, aligned, angles, hidden
