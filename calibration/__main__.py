@@ -6,55 +6,49 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from calibration.geometry.errors import CalibrationError
+from engines.console.arguments import parse
+from engines.console.import_errors import explain_import_error
+from engines.console.standard_output import abandon_output
+from engines.console.subcommands import choose
+from engines.types.errors import EngineError
+from realtime.types.errors import RealtimeError
+
+PROG = "python -m calibration"
 BUMPED = 1  # what `check` ends with where a camera has moved
 USER_ERROR = 2
 INTERRUPTED = 130
 COMMANDS = {
-    "board": "write a calibration board to print",
-    "intrinsics": "calibrate one camera",
-    "extrinsics": "calibrate a rig from a board that several cameras see",
-    "people": "calibrate a rig from people, without a board",
-    "check": "check whether a rig is still right, and which camera moved",
-    "convert": "convert camera files from and to other programs",
-    "show": "draw a rig, as a picture or a 3D web page",
+    "board": "Write a calibration board to print, in true size.",
+    "intrinsics": "Calibrate the lens of one camera.",
+    "extrinsics": "Calibrate the positions of a rig's cameras from a board.",
+    "people": "Calibrate the positions of a rig's cameras from people walking.",
+    "check": "Check that a rig is still right, or find the camera that moved.",
+    "convert": "Convert camera files to and from other programs' formats.",
+    "show": "Draw a rig as a picture, or as a 3D page.",
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name; the exit code says how it went."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] in ("-h", "--help"):
-        lines = [f"  {name:12}{about}" for name, about in COMMANDS.items()]
-        usage = "usage: python -m calibration COMMAND [--help] ...\n\n"
-        sys.stdout.write(f"{usage}{__doc__}\n\n" + "\n".join(lines) + "\n")
-        return 0 if words else USER_ERROR
-    if words[0] not in COMMANDS:
-        return _fail(f"There is no command {words[0]!r}; the commands are {', '.join(COMMANDS)}.")
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        from calibration.geometry.errors import CalibrationError
-        from engines.console.arguments import parse
-        from engines.types.errors import EngineError
-        from realtime.types.errors import RealtimeError
-
-        command = import_module(f"calibration.commands.{words[0]}")
+        name, rest = choose(words, COMMANDS, PROG, __doc__ or "")
+        command = import_module(f"calibration.commands.{name}")
+        options = parse(command.Options, f"{PROG} {name}", words=rest)
+        return BUMPED if command.run(options) is False else 0
+    except (CalibrationError, EngineError, RealtimeError) as error:
+        return _fail(str(error))
     except ImportError as error:
-        from engines.console.import_errors import explain_import_error
-
         sentence = explain_import_error(error)
         if sentence is None:
             raise
         return _fail(sentence)
-    try:
-        prog = f"python -m calibration {words[0]}"
-        options = parse(command.Options, prog, words=words[1:])
-        good = command.run(options) is not False
-    except (CalibrationError, EngineError, RealtimeError) as error:
-        return _fail(str(error))
     except BrokenPipeError:
+        abandon_output()
         return 0
     except KeyboardInterrupt:
         return INTERRUPTED
-    return 0 if good else BUMPED
 
 
 def _fail(sentence: str) -> int:

@@ -23,7 +23,7 @@ BELOW = {
 }
 # Library -> the only places that may import it.
 ROOMS = {
-    "openvino": {"engines/runtimes/openvino_cpu.py"},
+    "openvino": {"engines/runtimes/openvino_package.py"},
     "av": {"realtime/"},
     "aiohttp": {"realtime/web/"},
     "ezc3d": {"realtime/mocap/c3d.py"},

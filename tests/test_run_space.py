@@ -79,7 +79,7 @@ def run(
         caplog.clear()
         try:
             code = program.main()
-        except SystemExit as stop:  # tyro's, of options that cannot be
+        except SystemExit as stop:  # after help
             code = int(str(stop.code))
         finally:
             signal.signal(signal.SIGTERM, before)

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import tyro
-
 from calibration.commands.extrinsics import read_timestamps
 from calibration.commands.options import BoardOptions
 from calibration.files.atomic import check_free
@@ -33,7 +31,7 @@ class Options:
     """Check a rig on new footage. Exit code: 0 = no camera has moved noticeably (the verdict says
     how much would be noticed), 1 = a camera has moved, 2 = the input cannot be used."""
 
-    rig: tyro.conf.Positional[Path]
+    rig: Path = field(metadata={"positional": True})
     """The rig file."""
     source: tuple[str, ...]
     """One per camera, in the order of the rig: a video of people (with --board: of a board) or a

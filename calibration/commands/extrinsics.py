@@ -59,7 +59,7 @@ class Options:
     refine_intrinsics: bool = False
     """Also refine the lenses, starting from their files; for cameras with autofocus."""
     step: int = 1
-    """Use every STEP-th frame of all cameras."""
+    """Use every N-th frame of all cameras."""
     models: ModelSettings = field(default_factory=ModelSettings)
     force: bool = False
     """Replace an existing file; it is kept as .bak."""

@@ -38,7 +38,7 @@ class Options:
     lens: Literal["auto", "pinhole", "fisheye"] = "auto"
     """Kind of lens; auto chooses the model that fits held-out views best."""
     step: int = 1
-    """Use every STEP-th frame."""
+    """Use every N-th frame."""
     end: int | None = None
     """Stop before this frame."""
     flip: bool = False

@@ -42,7 +42,9 @@ class Options:
     --intrinsics."""
     height_of: float | None = None
     """Mean height of the people in metres; sets the scale."""
-    distance: tuple[str, str, float] | None = None
+    distance: tuple[str, str, float] | None = field(
+        default=None, metadata={"metavar": "CAMERA CAMERA X"}
+    )
     """Two cameras (by name, or by number from 0) and the metres between them; sets the scale."""
     timestamps: Path | None = None
     """Table of sync_index, cam_id, frame_index, as written by --record. Without it, frames are

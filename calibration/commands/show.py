@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
-import tyro
 
 from calibration.commands.convert import parse_size
 from calibration.commands.options import BoardOptions
@@ -34,7 +33,7 @@ class Options:
     also as an overlay on their pictures.
     """
 
-    rig: tyro.conf.Positional[Path]
+    rig: Path = field(metadata={"positional": True})
     """A rig .toml or any file that `convert` reads."""
     source: tuple[str, ...] = ()
     """One video or live camera per camera of the rig; the rig is drawn over their pictures."""

@@ -6,6 +6,7 @@ to where it began (forward-backward check, Kalal et al., ICPR'10).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,9 +47,14 @@ class Motion:
 
 
 class Flow:
-    """Follows points from each picture to the next; all coordinates are the picture's own."""
+    """Follows points from each picture to the next; all coordinates are the picture's own.
 
-    def __init__(self) -> None:
+    body: which keypoints tell, beside the background, whether a scene is still the same; None =
+    all.
+    """
+
+    def __init__(self, body: Sequence[int] | None = None) -> None:
+        self._body = slice(None) if body is None else np.array(body)
         self._grey: Image | None = None
         self._before: Image | None = None
         self._size = (0, 0)
@@ -99,7 +105,8 @@ class Flow:
         still = good[-len(grid) :] & ~_within_people(grid, xy)
         if still.sum() >= AGREED:
             camera = np.median((now[-len(grid) :] - grid)[still], axis=0)
-        lost = self._unlike and good.mean() < FOUND_AGAIN
+        again = np.concatenate([sure[:, self._body][there[:, self._body]], good[-len(grid) :]])
+        lost = self._unlike and again.mean() < FOUND_AGAIN
         return Motion(moved, sure, camera, bool(lost))
 
     def _grid(self) -> Floats:

@@ -238,7 +238,7 @@ def test_lenses_are_guessed_and_what_that_is_worth_is_said(
     assert (np.abs(off) < 3 * np.array(known)).all()
     assert max(known) < 0.1
     turned, moved = aligned(rig, truth)
-    degrees = re.search(r"directions of cameras are known to ([\d.]+) degrees", said)
+    degrees = re.search(r"camera directions are known to ([\d.]+) degrees", said)
     assert degrees is not None
     assert turned.max() < 2 * float(degrees[1]) < 8
     assert moved.max() < 0.05

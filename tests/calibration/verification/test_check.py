@@ -59,7 +59,7 @@ def test_a_bumped_camera_is_named(number: int, degrees: float) -> None:
     assert found.moved[0].metres < 0.05
     assert angles([found.moved[0].now.rotation], [truth.rotations[number]])[0] < 0.4
     assert found.rest < 5
-    assert f"{NAMES[number]} was bumped" in verdict(found, NAMES)[0]
+    assert f"{NAMES[number]} was moved" in verdict(found, NAMES)[0]
 
 
 def test_a_camera_that_was_moved_is_named() -> None:
@@ -200,7 +200,7 @@ def test_real_people(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "good: all cameras agree" in capsys.readouterr().out
     write_rig(bumped(read_rig(folder / "rig.toml"), 3, 1.5), tmp_path / "bumped.toml")
     assert main(["check", str(tmp_path / "bumped.toml"), *more]) == BUMPED
-    turn = re.search(r"cam3 was bumped: turned by about (\d\.\d)", capsys.readouterr().out)
+    turn = re.search(r"cam3 was moved: rotated by about (\d\.\d)", capsys.readouterr().out)
     assert turn is not None
     assert abs(float(turn[1]) - 1.5) < 1
 

@@ -44,7 +44,7 @@ def test_a_library_that_we_do_not_know_says_how_to_find_it() -> None:
     assert sentence.endswith("apt-file search libfoo-3.so.2")
 
 
-@pytest.mark.parametrize("package", ["cv2", "tyro"])
+@pytest.mark.parametrize("package", ["cv2", "openvino"])
 def test_a_package_that_is_not_installed(package: str) -> None:
     error = ModuleNotFoundError(f"No module named {package!r}", name=package)
     assert explain_import_error(error) == (

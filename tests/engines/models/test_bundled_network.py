@@ -69,8 +69,8 @@ def test_openvino_runs_it_in_every_precision(
     network = OpenVino(CARD, locate(CARD, precision), live=live)
     for picture, right in zip(small * 2, truth * 2, strict=True):
         network.submit([picture])
-        ((heatmaps, pafs),) = network.result()
-        assert apart((heatmaps, pafs), right)[0] < most
+        (found,) = network.result()
+        assert apart((found["heatmaps"], found["pafs"]), right)[0] < most
     network.close()
 
 

@@ -21,6 +21,7 @@ from engines.types.errors import WeightsError
 from engines.types.letterbox import Letterbox
 from engines.types.poses import Poses
 from tests.engines.exact_int8 import HINT, compiled_exactly
+from tests.xml_bombs import BOMBS
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed (requirements-gpu.txt)")
 
@@ -169,6 +170,17 @@ def test_what_is_no_ir_is_one_sentence(tmp_path: Path, content: str, said: str) 
     with pytest.raises(WeightsError, match=said) as caught:
         convert_ir(path, path.with_suffix(".bin"))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("what", BOMBS)
+def test_no_dtd_is_read_whatever_its_encoding(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "net.xml"
+    path.write_bytes(BOMBS[what])
+    path.with_suffix(".bin").write_bytes(b"")
+    words = "cannot be converted" if "utf-32" in what else "has a DTD, which no OpenVINO IR has"
+    with pytest.raises(WeightsError, match=words) as caught:
+        convert_ir(path, path.with_suffix(".bin"))
+    assert str(caught.value).isprintable()
 
 
 def test_an_operation_that_is_not_known_is_named(tmp_path: Path) -> None:

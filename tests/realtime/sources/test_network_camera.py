@@ -23,7 +23,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.runtime.clock import DRIFT, StreamClock
+from realtime.runtime.clock import MAX_DRIFT, StreamClock
 from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source
 from realtime.sources.network_camera import stream_name
@@ -405,7 +405,7 @@ def test_a_stream_is_called_by_its_host() -> None:
 
 @given(
     jitter=st.lists(st.floats(0, 2), min_size=50, max_size=200),
-    drift=st.floats(-DRIFT / 2, DRIFT / 2),
+    drift=st.floats(-MAX_DRIFT / 2, MAX_DRIFT / 2),
     zero=st.floats(-1e6, 1e6),
 )
 def test_jitter_is_taken_out_of_a_stream_s_times(

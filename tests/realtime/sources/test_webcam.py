@@ -10,7 +10,7 @@ from engines.types.arrays import Image
 from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source
 from realtime.sources.reconnecting import LiveSource
-from realtime.sources.webcam import PATIENCE, WebcamConnector, camera_indices, no_camera
+from realtime.sources.webcam import MAX_FAILED_GRABS, WebcamConnector, camera_indices, no_camera
 from realtime.types.errors import SourceError
 from tests.waiting import PATIENCE as LONG
 
@@ -135,7 +135,7 @@ def test_a_camera_that_is_unplugged_ends_the_source_with_a_sentence() -> None:
     with source_of({3: camera}) as source, pytest.raises(SourceError, match=r"webcam3.*unplugged"):
         frames.extend(source)
     assert [frame.index for frame in frames] == list(range(7))  # the first showed that it works
-    assert camera.grabs == 8 + PATIENCE
+    assert camera.grabs == 8 + MAX_FAILED_GRABS
     assert camera.released
 
 
