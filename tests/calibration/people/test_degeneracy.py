@@ -7,7 +7,7 @@ import pytest
 
 from calibration.geometry.errors import CalibrationError, DegenerateError
 from calibration.people.degeneracy import (
-    LEAST,
+    MIN_SHARED_INSTANTS,
     check_different,
     check_matched,
     check_places,
@@ -37,7 +37,7 @@ def test_one_source_that_was_given_twice_is_noticed() -> None:
 
 def test_a_camera_with_nobody_in_common_is_named_with_the_reason() -> None:
     crowds = [crowd(range(100)), crowd(range(100), seed=1), crowd(range(98, 200), seed=2)]
-    shared = np.full((3, 3), LEAST)
+    shared = np.full((3, 3), MIN_SHARED_INSTANTS)
     check_shared(CAMERAS, crowds, shared)
     shared[2, :2] = shared[:2, 2] = 0
     with pytest.raises(CalibrationError, match=f"{CAMERAS[2].name} saw people at 102 instants, at"):
