@@ -8,11 +8,20 @@ import tyro
 
 from engines.console.arguments import refusing
 from engines.types.errors import EngineError
+from training.crops.teach import CropsTeachSettings, teach
+from training.crops.train import CropsTrainSettings, train_crops
 from training.data.errors import TrainingError
 from training.learning.train import TrainSettings, train
 from training.shipping.evaluate import EvaluateSettings, evaluate
 from training.shipping.export import ExportSettings, export
 
+COMMANDS = {
+    "train": TrainSettings,
+    "evaluate": EvaluateSettings,
+    "export": ExportSettings,
+    "crops-teach": CropsTeachSettings,
+    "crops-train": CropsTrainSettings,
+}
 USER_ERROR = 2
 INTERRUPTED = 130
 
@@ -20,9 +29,9 @@ INTERRUPTED = 130
 def main() -> int:
     """Run the command that the arguments name; the exit code says how it went."""
     try:
-        with refusing(TrainSettings, EvaluateSettings, ExportSettings):
+        with refusing(*COMMANDS.values()):
             settings = tyro.extras.subcommand_cli_from_dict(
-                {"train": TrainSettings, "evaluate": EvaluateSettings, "export": ExportSettings},
+                COMMANDS,
                 prog="python -m training",
                 description=__doc__,
             )
@@ -33,6 +42,10 @@ def main() -> int:
                 evaluate(settings)
             case ExportSettings():
                 sys.stdout.write(f"{export(settings)}\n")
+            case CropsTeachSettings():
+                teach(settings)
+            case CropsTrainSettings():
+                train_crops(settings)
     except (EngineError, TrainingError) as error:
         sys.stderr.write(f"training: {error}\n")
         return USER_ERROR
