@@ -15,7 +15,7 @@ from training.learning.train import TrainSettings, train
 from training.shipping.evaluate import EvaluateSettings, evaluate
 from training.shipping.export import ExportSettings, export
 
-COMMANDS = {
+COMMANDS: dict[str, type] = {
     "train": TrainSettings,
     "evaluate": EvaluateSettings,
     "export": ExportSettings,
@@ -31,7 +31,7 @@ def main() -> int:
     try:
         with refusing(*COMMANDS.values()):
             settings = tyro.extras.subcommand_cli_from_dict(
-                COMMANDS,
+                {**COMMANDS},
                 prog="python -m training",
                 description=__doc__,
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from engines.types.poses import Floats, Image
+from engines.types.arrays import Floats, Image
 
 MARGIN = 1.25  # side of the square against the longer side of the keypoints' box
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engines.networks.cropnet import STRIDE
-from engines.types.poses import Floats
+from engines.types.arrays import Floats
 
 
 def decode(maps: Floats) -> tuple[Floats, Floats]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engines.types.poses import Floats
+from engines.types.arrays import Floats, Mask
 from engines.types.skeleton import named_skeleton
 
 COCO = named_skeleton("coco17")
@@ -13,9 +13,9 @@ OTHER = 0.2  # OKS below which the crop network took somebody else
 TRUST = 0.3  # of the crop network's keypoints, from which on they go before the others
 
 
-def oks(one: Floats, other: Floats, known: Floats) -> float:
+def oks(one: Floats, other: Floats, known: Mask) -> float:
     """Object keypoint similarity of two (K, 2) people over the known points of the first."""
-    known = known.astype(bool) & ~np.isnan(one[:, 0]) & ~np.isnan(other[:, 0])
+    known = known & ~np.isnan(one[:, 0]) & ~np.isnan(other[:, 0])
     if not known.any():
         return 0.0
     box = np.ptp(one[known], axis=0)

@@ -14,7 +14,7 @@ from training.crops.decode import decode
 from training.crops.fusion import oks
 from training.crops.loss import crop_loss
 from training.crops.pretrained import start_from_pafnet
-from training.crops.samples import Batch
+from training.crops.samples import Batch, some
 from training.data.errors import TrainingError
 from training.learning.student import prepared
 
@@ -69,7 +69,7 @@ class Learner:
         losses, found, scores = [], [], []
         with torch.inference_mode():
             for start in range(0, len(batch.images), AT_ONCE):
-                part = Batch(*(one[start : start + AT_ONCE] for one in batch))
+                part = some(batch, slice(start, start + AT_ONCE))
                 loss, maps = self._loss(self.slow.module, part)
                 losses.append(float(loss) * len(part.images))
                 xy, score = decode(maps.numpy())

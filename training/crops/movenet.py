@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from engines.types.poses import Floats, Image
+from engines.types.arrays import Floats, Image
 from training.crops.boxes import Square, back, cut
 
 

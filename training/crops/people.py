@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.types.poses import Floats
+from engines.types.arrays import Floats
 from training.data.errors import TrainingError
 
 

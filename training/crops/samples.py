@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engines.types.poses import Floats, Image
+from engines.types.arrays import Floats, Image, Indices
 from training.crops.boxes import around, cut, moved
 from training.crops.fusion import COCO
 from training.crops.people import People
@@ -121,7 +121,7 @@ def _stripped(sample: Sample, rng: np.random.Generator) -> Sample:
 def make_batch(
     photos: Sequence[Photo],
     people: People,
-    chosen: Sequence[int],
+    chosen: Indices,
     size: int,
     seed: tuple[int, ...],
     pool: Executor,
@@ -134,6 +134,11 @@ def make_batch(
         return varied(photos[people.photo[n]], people, n, size, rng)
 
     return stacked(list(pool.map(one, range(len(chosen)))))
+
+
+def some(batch: Batch, which: slice) -> Batch:
+    """These of them."""
+    return Batch(batch.images[which], batch.xy[which], batch.score[which], batch.weight[which])
 
 
 def stacked(samples: Sequence[Sample]) -> Batch:

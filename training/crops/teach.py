@@ -17,7 +17,8 @@ import numpy as np
 from engines.estimator import Estimator, open_estimator
 from engines.models.card import Precision, load_card
 from engines.models.weights import locate
-from engines.types.poses import Floats, Image, Poses
+from engines.types.arrays import Floats, Image
+from engines.types.poses import Poses
 from engines.types.skeleton_conversion import converted
 from training.crops.boxes import around
 from training.crops.fusion import COCO, OTHER, fuse, oks
@@ -73,9 +74,9 @@ def teach(settings: CropsTeachSettings) -> None:
             rows += [(n, *one) for one in _people(photos[n], good, fast, movenet)]
         if time.monotonic() - saved > EVERY or numbers[-1] == len(photos) - 1:
             saved = time.monotonic()
-            columns = [np.array(one) for one in zip(*rows, strict=True)]
-            photo = columns[0].astype(np.int32)
-            People(photo, *columns[1:], done=numbers[-1] + 1).save(settings.output)
+            photo, xy, score, weight, box = (np.array(one) for one in zip(*rows, strict=True))
+            people = People(photo.astype(np.int32), xy, score, weight, box, numbers[-1] + 1)
+            people.save(settings.output)
 
 
 def _finder(model: str, precision: Precision, height: int) -> Callable[[list[Image]], list[Poses]]:

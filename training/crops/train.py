@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import torch
 
+from engines.types.arrays import Indices
 from training.crops.learner import Learner
 from training.crops.people import People, load_people
 from training.crops.samples import Batch, make_batch, plain, stacked
@@ -103,7 +104,7 @@ def train_crops(settings: CropsTrainSettings) -> None:
                 recent, saved = [], time.monotonic()
 
 
-def split(photos: list[Photo], people: People, size: int) -> tuple[np.ndarray, Batch]:
+def split(photos: list[Photo], people: People, size: int) -> tuple[Indices, Batch]:
     """Numbers of the people to learn from, and plain crops of those held back."""
     if len(people.photo) and people.photo.max() >= len(photos):
         raise TrainingError("The people belong to other photos; run crops-teach on these.")
