@@ -12,6 +12,8 @@ from training.crops.teach import CropsTeachSettings, teach
 from training.crops.train import CropsTrainSettings, train_crops
 from training.data.errors import TrainingError
 from training.learning.train import TrainSettings, train
+from training.shipping.crop_evaluate import CropsEvaluateSettings, evaluate_crops
+from training.shipping.crop_export import CropsExportSettings, export_crops
 from training.shipping.evaluate import EvaluateSettings, evaluate
 from training.shipping.export import ExportSettings, export
 
@@ -21,6 +23,8 @@ COMMANDS: dict[str, type] = {
     "export": ExportSettings,
     "crops-teach": CropsTeachSettings,
     "crops-train": CropsTrainSettings,
+    "crops-export": CropsExportSettings,
+    "crops-evaluate": CropsEvaluateSettings,
 }
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -46,6 +50,10 @@ def main() -> int:
                 teach(settings)
             case CropsTrainSettings():
                 train_crops(settings)
+            case CropsExportSettings():
+                sys.stdout.write("".join(f"{path}\n" for path in export_crops(settings)))
+            case CropsEvaluateSettings():
+                evaluate_crops(settings)
     except (EngineError, TrainingError) as error:
         sys.stderr.write(f"training: {error}\n")
         return USER_ERROR

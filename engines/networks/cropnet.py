@@ -90,11 +90,11 @@ def heatmaps(places: Tensor, nowhere: Tensor) -> Tensor:
     The probabilities, gathered from about each place (a Gaussian as wide as the one learnt), so
     that a peak that is exactly what was learnt is as high as its share of the probability.
     """
-    count, keypoints, high, wide = places.shape
+    keypoints, high, wide = places.shape[1:]
     every = torch.cat([places.flatten(2), nowhere[..., None]], 2).softmax(2)[..., :-1]
     along = torch.arange(-REACH, REACH + 1, dtype=every.dtype, device=every.device)
     bell = (-(along**2) / (2 * SIGMA**2)).exp()
     bell = bell / bell.sum() * math.sqrt(4 * math.pi) * SIGMA
     kernel = (bell[:, None] * bell).expand(keypoints, 1, -1, -1)
-    maps = every.reshape(count, keypoints, high, wide)
+    maps = every.reshape(-1, keypoints, high, wide)
     return functional.conv2d(maps, kernel.contiguous(), padding=REACH, groups=keypoints)

@@ -85,12 +85,13 @@ class Learner:
             if known.sum() >= 4
         ]
         known = batch.weight > 0
-        agree = np.corrcoef(confidence[known], batch.score[known])[0, 1]
+        both = confidence[known], batch.score[known]
+        alike_scores = np.corrcoef(*both)[0, 1] if all(np.ptp(one) for one in both) else 0.0
         return {
             "check": sum(losses) / len(batch.images),
             "oks": float(np.mean(alike)) if alike else 0.0,
             "pck": float(near.mean()) if len(near) else 0.0,
-            "scores": float(agree),
+            "scores": float(alike_scores),
         }
 
     def save(self, path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from engines.runtimes.openvino_cpu import load_openvino
 from engines.types.arrays import Floats, Image
 from training.crops.boxes import Square, back, cut
 
@@ -16,8 +17,7 @@ class MoveNet:
     """MoveNet in OpenVINO (IR or TFLite): int32 RGB NHWC in, (1, 1, 17, 3) y, x, score out."""
 
     def __init__(self, path: Path, threads: int) -> None:
-        import openvino
-
+        openvino = load_openvino()
         core: Any = openvino.Core()
         options = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "THROUGHPUT"}
         self._compiled = core.compile_model(str(path), "CPU", options)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 import torch
-from onnx import numpy_helper
 from torch import Tensor, nn
 
 from engines.models.card import load_card
 from engines.models.weights import locate
 from engines.networks.cropnet import FINE, HEAD, CropNet
+from engines.networks.from_onnx import convolutions
 from engines.onnx_export.load import read_onnx
 from training.crops.fusion import COCO
 
@@ -44,24 +44,18 @@ TRUNK = {  # of the crop network's convolutions, those that are the PAF network'
 def pafnet_convolutions() -> dict[str, tuple[Tensor, Tensor]]:
     """Weights (O, I, h, w) and biases (O,) of the PAF network's convolutions, by module."""
     card = load_card(PAFNET)
-    graph = read_onnx(locate(card, "fp32")).graph
-    constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
-    adds = [list(node.input) for node in graph.node if node.op_type == "Add"]
-    biases = {first: constants[other] for first, other in adds if other in constants}
     found = {}
-    for node in graph.node:
-        if node.op_type == "Conv":
-            # /last/last.1/first/first.0/Conv/WithoutBiases is module last.1.first.0
-            parts = node.name.removesuffix("/Conv/WithoutBiases").strip("/").split("/")
-            # Within a Sequential a part repeats the names of those around it.
-            kept = [
-                part
-                for part, inner in zip(parts, [*parts[1:], ""], strict=True)
-                if not inner.startswith(f"{part}.")
-            ]
-            module = ".".join(kept)
-            weight, bias = constants[node.input[1]], biases[node.output[0]].reshape(-1)
-            found[module] = torch.tensor(weight), torch.tensor(bias)
+    for name, convolution in convolutions(read_onnx(locate(card, "fp32"))).items():
+        # /last/last.1/first/first.0/Conv/WithoutBiases is module last.1.first.0
+        parts = name.removesuffix("/Conv/WithoutBiases").strip("/").split("/")
+        # Within a Sequential a part repeats the names of those around it.
+        inner = [*parts[1:], ""]
+        kept = [
+            part
+            for part, after in zip(parts, inner, strict=True)
+            if not after.startswith(f"{part}.")
+        ]
+        found[".".join(kept)] = convolution
     return found
 
 

@@ -64,7 +64,7 @@ def train_crops(settings: CropsTrainSettings) -> None:
     torch.set_num_threads(settings.threads)
     cv2.setNumThreads(1)  # crops are made side by side
     people = load_people(settings.people)
-    photos = read_photos(settings.photos)
+    photos = read_photos(settings.photos, people.done)
     seen, test = split(photos, people, settings.size)
     learner = Learner(settings.seed, pretrained=not settings.fresh)
     if path.exists():
