@@ -274,7 +274,7 @@ def test_a_run_gone_on_with_is_the_same_as_one_not_stopped(tmp_path: Path) -> No
         batches = [
             make_batch([photo], people, np.zeros(2, np.intp), 64, (1, n), pool) for n in range(4)
         ]
-    whole, first, second = Learner(1), Learner(1), Learner(2)
+    whole, first, second = (Learner(seed, pretrained=False) for seed in (1, 1, 2))
     for batch in batches:
         whole.learn(batch, 1e-3)
     for batch in batches[:2]:
