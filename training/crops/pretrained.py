@@ -45,7 +45,7 @@ def pafnet_convolutions() -> dict[str, tuple[Tensor, Tensor]]:
     """Weights (O, I, h, w) and biases (O,) of the PAF network's convolutions, by module."""
     card = load_card(PAFNET)
     found = {}
-    for name, convolution in convolutions(read_onnx(locate(card, "fp32"))).items():
+    for name, convolution in convolutions(read_onnx(locate(card, "fp32"), card.decoder)).items():
         # /last/last.1/first/first.0/Conv/WithoutBiases is module last.1.first.0
         parts = name.removesuffix("/Conv/WithoutBiases").strip("/").split("/")
         # Within a Sequential a part repeats the names of those around it.

@@ -86,7 +86,7 @@ def _finder(model: str, precision: Precision, height: int) -> Callable[[list[Ima
 
     def find(images: list[Image]) -> list[Poses]:
         estimator.submit(images)
-        return [converted(estimator.decode(one), COCO) for one in estimator.result()]
+        return [converted(estimator.decoder.decode(one), COCO) for one in estimator.result()]
 
     return find
 

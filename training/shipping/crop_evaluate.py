@@ -101,7 +101,7 @@ def evaluate_crops(settings: CropsEvaluateSettings) -> None:
     for path in sorted(settings.images.iterdir()):
         if path.name in ids:
             estimator.submit([_read(path)])
-            people.append((path, converted(estimator.decode(estimator.result()[0]), COCO)))
+            people.append((path, converted(estimator.decoder.decode(estimator.result()[0]), COCO)))
     entries = [
         _entry(ids[path.name], xy, score, total, 0)
         for path, poses in people
