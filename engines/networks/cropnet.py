@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -92,9 +93,12 @@ def heatmaps(places: Tensor, nowhere: Tensor) -> Tensor:
     """
     keypoints, high, wide = places.shape[1:]
     every = torch.cat([places.flatten(2), nowhere[..., None]], 2).softmax(2)[..., :-1]
-    along = torch.arange(-REACH, REACH + 1, dtype=every.dtype, device=every.device)
-    bell = (-(along**2) / (2 * SIGMA**2)).exp()
-    bell = bell / bell.sum() * math.sqrt(4 * math.pi) * SIGMA
-    kernel = (bell[:, None] * bell).expand(keypoints, 1, -1, -1)
+    along = np.arange(-REACH, REACH + 1)
+    bell = np.exp(-(along**2) / (2 * SIGMA**2))
+    bell *= math.sqrt(4 * math.pi) * SIGMA / bell.sum()
+    # A constant for the exporter, which cannot follow how it came about.
+    kernel = np.tile(bell[:, None] * bell, (keypoints, 1, 1, 1)).astype(np.float32)
     maps = every.reshape(-1, keypoints, high, wide)
-    return functional.conv2d(maps, kernel.contiguous(), padding=REACH, groups=keypoints)
+    return functional.conv2d(
+        maps, torch.from_numpy(kernel).to(maps), padding=REACH, groups=keypoints
+    )

@@ -117,7 +117,7 @@ def evaluate_crops(settings: CropsEvaluateSettings) -> None:
         )
         entries = []
         for path, poses in people:
-            entries += _second(looks, _read(path), poses, ids[path.name], settings.trust)
+            entries += second_look(looks, _read(path), poses, ids[path.name], settings.trust)
         _say(settings, f"{settings.model} + {name}", entries)
 
 
@@ -125,7 +125,7 @@ def _read(path: Path) -> Image:
     return np.asarray(cv2.imread(str(path)), np.uint8)
 
 
-def _second(
+def second_look(
     looks: Looks, image: Image, poses: Poses, number: int, trust: float
 ) -> list[dict[str, Any]]:
     """The people of one picture after the second look, as COCO's results."""
