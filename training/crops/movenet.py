@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from engines.runtimes.openvino_cpu import load_openvino
+from engines.runtimes.openvino_package import load_openvino
 from engines.types.arrays import Floats, Image
 from training.crops.boxes import Square, back, cut
 

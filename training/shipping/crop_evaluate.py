@@ -16,7 +16,7 @@ import numpy as np
 from engines.estimator import open_estimator
 from engines.models.card import load_card
 from engines.models.weights import locate
-from engines.runtimes.openvino_cpu import load_openvino
+from engines.runtimes.openvino_package import load_openvino
 from engines.types.arrays import Floats, Image
 from engines.types.poses import Poses
 from engines.types.skeleton_conversion import converted
