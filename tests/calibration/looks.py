@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from engines.types.arrays import Image
-from realtime.footage.board_footage import Search
+from realtime.footage.board_footage import BoardSearch
 
-FIND = Search.find
+FIND = BoardSearch.find
 
 
 class Looks:
@@ -22,14 +22,14 @@ class Looks:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, each: int, ends: int | None = None) -> None:
         self.count, self.each = 0, each
 
-        def counted(search: Search, image: Image) -> object:
+        def counted(search: BoardSearch, image: Image) -> object:
             found = FIND(search, image)
             self.count += 1
             if ends is not None and self.count >= ends:
                 raise KeyboardInterrupt
             return found
 
-        monkeypatch.setattr(Search, "find", counted)
+        monkeypatch.setattr(BoardSearch, "find", counted)
 
     def films(
         self, pictures: Sequence[Image], *, then: Callable[[int], Image | None]

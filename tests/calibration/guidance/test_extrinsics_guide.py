@@ -17,7 +17,6 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration.__main__ import main
 from calibration.board.detection import Sighting
 from calibration.files.rig_toml import read_rig, write_rig
 from calibration.files.sightings_csv import read_boards, write_boards
@@ -28,6 +27,7 @@ from calibration.guidance.extrinsics_guide import MIN_LINK_BOARDS, WANTED_BOARDS
 from calibration.guidance.extrinsics_screen import gathering_picture
 from calibration.guidance.intrinsics_screen import GREEN, YELLOW
 from calibration.guidance.tiles import side_by_side
+from posestream.commands.calibrate.main import main
 from realtime.sources.webcam import WebcamConnector
 from tests.browser import CHROMIUM, browser
 from tests.calibration.boards import CHARUCO, photograph
@@ -180,17 +180,6 @@ def plug_in(monkeypatch: pytest.MonkeyPatch, looks: Looks, filmed: list[list[Ima
     monkeypatch.setattr("realtime.sources.WebcamConnector", connector)
 
 
-@pytest.fixture(scope="module")
-def films(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Videos in place of the cameras: each picture for four seconds, in five frames."""
-    folder, words = tmp_path_factory.mktemp("films"), []
-    for name, pictures in zip(NAMES, scenes(), strict=True):
-        frames = [one for one in pictures for _ in range(5)]
-        write(folder / f"{name}.mp4", frames, pts=list(range(0, 800 * len(frames), 800)))
-        words += ["--source", str(folder / f"{name}.mp4")]
-    return words
-
-
 def command(folder: Path, *more: str) -> list[str]:
     write_rig(RIG, folder / "lenses.toml", force=True)
     words = ["extrinsics", *BOARD, "--intrinsics", str(folder / "lenses.toml"), "--no-show"]
@@ -277,7 +266,14 @@ def test_cameras_that_never_see_the_board_say_which_one_they_see(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Xvfb is of Linux")
-def test_the_window_shows_all_cameras_and_enter_ends_it(tmp_path: Path, films: list[str]) -> None:
+def test_the_window_shows_all_cameras_and_enter_ends_it(tmp_path: Path) -> None:
+    """Videos in place of the cameras."""
+    films = []
+    for name, pictures in zip(NAMES, scenes(), strict=True):
+        film = tmp_path / f"{name}.mp4"
+        frames = [one for one in pictures for _ in range(5)]
+        write(film, frames, pts=list(range(0, 100 * len(frames), 100)))
+        films += ["--source", str(film)]
     words = [word for word in command(tmp_path, *films, "--realtime") if word != "--no-show"]
     with screen(tmp_path) as display:
         child = subprocess.Popen(
@@ -307,9 +303,13 @@ def test_the_window_shows_all_cameras_and_enter_ends_it(tmp_path: Path, films: l
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
-def test_a_browser_shows_all_cameras_and_its_keys_are_heard(
-    tmp_path: Path, films: list[str]
-) -> None:
+def test_a_browser_shows_all_cameras_and_its_keys_are_heard(tmp_path: Path) -> None:
+    """Videos in place of the cameras."""
+    films = []
+    for name, pictures in zip(NAMES, scenes(), strict=True):
+        frames = [one for one in pictures for _ in range(20)]
+        write(tmp_path / f"{name}.mp4", frames, pts=list(range(0, 100 * len(frames), 100)))
+        films += ["--source", str(tmp_path / f"{name}.mp4")]
     words = command(tmp_path, *films, "--realtime", "--web", "--port", "0")
     child = subprocess.Popen(
         [sys.executable, "-m", "calibration", *words, "--hold", "30"],

@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration.__main__ import main
 from calibration.board.detection import Finder
 from calibration.files.rig_toml import read_rig
 from calibration.geometry.arrays import Image
 from calibration.geometry.camera import Camera
-from calibration.guidance.intrinsics_guide import ENOUGH
+from calibration.guidance.intrinsics_guide import WANTED_VIEWS
 from calibration.guidance.intrinsics_screen import YELLOW
+from posestream.commands.calibrate.main import main
 from realtime.footage.live_intrinsics import guided
 from realtime.footage.screen import open_screen
 from realtime.sources.reconnecting import LiveSource
@@ -142,7 +142,7 @@ def test_the_window_shows_the_guidance_and_q_ends_with_a_calibration(tmp_path: P
                 """As the meter at the foot tells: a bar of 86 pixels when there are enough."""
                 foot = screenshot(tmp_path)[high - 16 : high, : wide // 5].astype(int)
                 bar = (np.abs(foot - YELLOW).max(-1) < 30).sum(1).max()
-                return round(bar / 86 * ENOUGH)
+                return round(bar / 86 * WANTED_VIEWS)
 
             wait_for(lambda: views() >= 1, process=child)
             press(display, number, "space")

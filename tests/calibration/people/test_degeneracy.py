@@ -7,7 +7,7 @@ import pytest
 
 from calibration.geometry.errors import CalibrationError, DegenerateError
 from calibration.people.degeneracy import (
-    LEAST,
+    MIN_SHARED_INSTANTS,
     check_different,
     check_matched,
     check_places,
@@ -37,10 +37,10 @@ def test_one_source_that_was_given_twice_is_noticed() -> None:
 
 def test_a_camera_with_nobody_in_common_is_named_with_the_reason() -> None:
     crowds = [crowd(range(100)), crowd(range(100), seed=1), crowd(range(98, 200), seed=2)]
-    shared = np.full((3, 3), LEAST)
+    shared = np.full((3, 3), MIN_SHARED_INSTANTS)
     check_shared(CAMERAS, crowds, shared)
     shared[2, :2] = shared[:2, 2] = 0
-    with pytest.raises(CalibrationError, match=f"{CAMERAS[2].name} saw people at 102 instants, at"):
+    with pytest.raises(CalibrationError, match=f"{CAMERAS[2].name} saw people in 102 frames"):
         check_shared(CAMERAS, crowds, shared)
     crowds[2] = crowd(range(0))
     with pytest.raises(CalibrationError, match=f"{CAMERAS[2].name} saw nobody"):
@@ -53,7 +53,7 @@ def test_the_share_of_people_that_others_saw_is_of_those_they_could_have_seen() 
     rows[:5, 0], rows[:4, 1], rows[:1, 2] = range(5), range(4), 0
     shares = matched(crowds, rows)
     assert shares == pytest.approx([1.0, 0.8, 0.2])  # five of the first's ten were before it alone
-    with pytest.raises(CalibrationError, match=f"Only 10% of .* whom {CAMERAS[2].name} saw"):
+    with pytest.raises(CalibrationError, match=f"Only 10% of .* by {CAMERAS[2].name} match"):
         check_matched(CAMERAS, np.array([0.9, 0.5, 0.1]))
     check_matched(CAMERAS, np.array([0.9, 0.5, 0.3]))
 

@@ -20,7 +20,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration.__main__ import main
 from calibration.board.extrinsics import locate, on_board
 from calibration.files.corners_csv import Corners, board_corners, read_corners, write_corners
 from calibration.files.rig_toml import rig_toml, write_rig
@@ -29,6 +28,7 @@ from calibration.geometry.errors import RigError
 from calibration.plots.lettering import camera_colour, residual_colour
 from calibration.plots.rig_plan import draw_rig
 from calibration.plots.viewpoint import grid_step, worst
+from posestream.commands.calibrate.main import main
 from realtime.web.space_json import still_page
 from tests.browser import CHROMIUM, browser
 from tests.calibration.board.test_extrinsics import waved

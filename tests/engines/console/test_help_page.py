@@ -14,19 +14,22 @@ from typing import Literal
 
 import pytest
 
-from calibration.__main__ import COMMANDS as calibration
-from calibration.__main__ import main as calibration_main
-from engines.__main__ import COMMANDS as engines
-from engines.__main__ import main as engines_main
 from engines.console.arguments import parse
+from posestream.commands.calibrate.main import COMMANDS as calibration
+from posestream.commands.calibrate.main import main as calibration_main
+from posestream.commands.models.main import COMMANDS as engines
+from posestream.commands.models.main import main as engines_main
 from realtime.settings.all import Settings as Run
 from tests.conftest import ROOT
 
 COMMANDS = {
     "run": Run,
     **{
-        f"{package} {name}": import_module(f"{package}.commands.{name}").Options
-        for package, names in (("engines", engines), ("calibration", calibration))
+        f"{package} {name}": import_module(f"posestream.commands.{folder}.{name}").Options
+        for package, folder, names in (
+            ("engines", "models", engines),
+            ("calibration", "calibrate", calibration),
+        )
         for name in names
     },
 }

@@ -20,7 +20,7 @@ from engines.console.import_errors import explain_import_error
 from engines.machine import flags, processor
 from engines.types.errors import DeviceError
 
-REQUIREMENTS = Path(__file__).parents[2] / "requirements.txt"
+REQUIREMENTS = Path(__file__).parents[3] / "requirements.txt"
 INSTALL = "pip install -r requirements.txt"
 OPENCV = (
     "opencv-python",

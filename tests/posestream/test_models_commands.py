@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from engines import machine
-from engines.__main__ import main
-from engines.commands import doctor
-from engines.commands.doctor import Finding
+from posestream.commands.models import doctor
+from posestream.commands.models.doctor import Finding
+from posestream.commands.models.main import main
 from tests.conftest import ROOT
 from tests.engines.webserver import Site
 from tests.synth import crowd, scene, write_picture, write_tiny_network

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import cv2
 
-from calibration.commands.convert import parse_size
-from calibration.commands.options import BoardOptions
 from calibration.files.atomic import check_free, set_aside, write_texts
 from calibration.files.corners_csv import Corners, read_corners
 from calibration.formats import read
@@ -20,6 +18,8 @@ from calibration.geometry.errors import CalibrationError, RigError
 from calibration.guidance.tiles import below
 from calibration.plots.rig_overlay import Placed, draw_view, draw_views, place, straight
 from calibration.plots.rig_plan import MARGIN, draw_rig
+from posestream.commands.calibrate.convert import parse_size
+from posestream.commands.calibrate.options import BoardOptions
 from realtime.footage.one_instant import RigPictures, pictures_of
 from realtime.web.space_json import still_page
 
