@@ -14,7 +14,7 @@ from engines.nvidia.open import choose
 from engines.opening import EngineOpener, engine_opener
 from engines.types.skeleton import Skeleton
 from realtime.default_model import DEFAULT, usual_model
-from realtime.multiview.stage import Space
+from realtime.multiview.stage import RigStage
 from realtime.pipeline import Pipeline
 from realtime.settings.all import Settings
 from realtime.settings.files import FileSettings
@@ -107,10 +107,10 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
 
 def _open_space(
     settings: Settings, sources: Sequence[Source], skeleton: Skeleton, rig: Rig
-) -> Space:
+) -> RigStage:
     names = [source.name for source in sources]
     budget = BUDGET if sources[0].live else inf
-    return Space(rig, skeleton, names, budget, ground=settings.space.ground)
+    return RigStage(rig, skeleton, names, budget, ground=settings.space.ground)
 
 
 def _to_show(look: Look, files: FileSettings) -> Iterator[Showable]:
