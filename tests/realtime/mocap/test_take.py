@@ -198,7 +198,7 @@ def test_long_recordings_go_on_in_another_c3d(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ezc3d = pytest.importorskip("ezc3d")
-    monkeypatch.setattr("realtime.mocap.c3d.LONGEST", 8)
+    monkeypatch.setattr("realtime.mocap.c3d.MAX_FRAMES", 8)
     take = recorded([n / 30 for n in range(20)], 30, absent=list(range(14, 20))).take()
     frames, ids = [], []
     for path, data in c3d_files(tmp_path / "walk.c3d", take, RIG):
@@ -215,7 +215,7 @@ def test_long_recordings_go_on_in_another_c3d(
 def test_many_points_go_into_several_c3d(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """25 keypoints of two people over five frames fit into one here."""
     ezc3d = pytest.importorskip("ezc3d")
-    monkeypatch.setattr("realtime.mocap.c3d.MOST", 250)
+    monkeypatch.setattr("realtime.mocap.c3d.MAX_POINTS", 250)
     take = recorded([n / 30 for n in range(20)], 30).take()
     points = []
     for path, data in c3d_files(tmp_path / "walk.c3d", take, RIG):

@@ -237,7 +237,7 @@ def test_a_run_that_has_ended_says_what_becomes_of_its_page(
 
 
 def test_the_oldest_lines_go_where_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("realtime.web.replay.MOST", 10)
+    monkeypatch.setattr("realtime.web.replay.MAX_BYTES", 10)
     replay = Replay()
     for line in (b"1111", b"2222", b"3333"):
         replay.add(line)
