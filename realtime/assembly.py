@@ -14,7 +14,7 @@ from engines.nvidia.open import choose
 from engines.opening import EngineOpener, engine_opener
 from engines.types.skeleton import Skeleton
 from realtime.default_model import DEFAULT, usual_model
-from realtime.multiview.stage import Space
+from realtime.multiview.stage import RigStage
 from realtime.pipeline import Pipeline
 from realtime.settings.all import Settings
 from realtime.settings.files import FileSettings
@@ -31,7 +31,7 @@ from realtime.types.errors import Stopped
 from realtime.types.frames import Source
 from realtime.types.model import Keypoints, Model
 from realtime.types.results import Result
-from realtime.types.view_mode import Look, Shown, parse_look
+from realtime.types.view_mode import Shown, ViewMode, parse_view_mode
 
 BUDGET = 0.01  # seconds for people in space at an instant of live cameras
 
@@ -66,11 +66,11 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             device = choose(models.device)
             model = card = usual_model(models.precision, device)
         keypoints = model.skeleton.keypoints
-        look, shows = parse_look(settings.pictures.view, keypoints), frozenset[Showable]()
+        mode, shows = parse_view_mode(settings.pictures.view, keypoints), frozenset[Showable]()
         if skeleton is None:
-            check_showable(card.decoder, card.name, _to_show(look, settings.files))
+            check_showable(card.decoder, card.name, _to_show(mode, settings.files))
             shows = card.decoder.shows
-        shown = Shown(look, keypoints, shows)
+        shown = Shown(mode, keypoints, shows)
         space = None
         if rig is not None:
             space = _open_space(settings, sources, model.skeleton, rig)
@@ -107,16 +107,16 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
 
 def _open_space(
     settings: Settings, sources: Sequence[Source], skeleton: Skeleton, rig: Rig
-) -> Space:
+) -> RigStage:
     names = [source.name for source in sources]
     budget = BUDGET if sources[0].live else inf
-    return Space(rig, skeleton, names, budget, ground=settings.space.ground)
+    return RigStage(rig, skeleton, names, budget, ground=settings.space.ground)
 
 
-def _to_show(look: Look, files: FileSettings) -> Iterator[Showable]:
+def _to_show(mode: ViewMode, files: FileSettings) -> Iterator[Showable]:
     """What the outputs ask of a model beside its people."""
-    if look.needs is not None:
-        yield look.needs
+    if mode.needs is not None:
+        yield mode.needs
     if files.heatmaps is not None:
         if files.heatmaps_parts or files.heatmaps_background:
             yield "heatmaps"

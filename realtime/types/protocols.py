@@ -1,4 +1,4 @@
-"""What follows people over time: two seams that the pipeline takes any object for."""
+"""What tracks and reconstructs people: two protocols, of which the pipeline takes any object."""
 
 from __future__ import annotations
 
