@@ -23,6 +23,7 @@ from realtime.settings.window import UNSEEN
 from realtime.sinks.files.recorder import Recorder
 from realtime.sinks.files.stats_json import StatsSink
 from realtime.sinks.opening import files_of, open_sinks
+from realtime.sinks.paths import check_outputs, inputs_of, written_by
 from realtime.sinks.together import Together
 from realtime.sources import enter_sources
 from realtime.sources.rig_sources import open_fitting
@@ -75,6 +76,8 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         if rig is not None:
             space = _open_space(settings, sources, model.skeleton, rig)
             stack.callback(space.close)
+        written = [*written_by(settings, sources)]
+        check_outputs(written, inputs_of(settings, card))
         outputs = open_sinks(settings, sources, model, shown, rig)
         if skeleton is None:
             open_engine = engine_opener(
