@@ -16,10 +16,10 @@ from calibration.people.self_calibration import guess
 from calibration.sync.resampling import Recording
 from engines.console.status_line import working
 from engines.types.arrays import Doubles
+from engines.types.oks import areas
 from realtime.pipeline import stream
 from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.sources import open_source
-from realtime.types.oks import areas
 from realtime.types.results import View
 
 RASTER = 0.004  # heights of the picture to which a network can tell where something is

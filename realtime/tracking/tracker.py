@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.types.arrays import Floats, Image, Indices
+from engines.types.oks import areas, oks_both_ways
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
 from realtime.tracking.appearance import Clothing, blend, bones
@@ -21,7 +22,6 @@ from realtime.tracking.pose_nms import without_duplicates
 from realtime.tracking.prediction import Prediction, predict, speed_up
 from realtime.tracking.track_table import NOBODY, Living
 from realtime.types.frames import Frame
-from realtime.types.oks import areas, oks_both_ways
 from realtime.types.results import Tracks
 
 STRONG = 0.12  # least score, over all keypoints of the skeleton, of a confident pose,

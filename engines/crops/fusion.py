@@ -1,0 +1,116 @@
+"""Two networks' opinions of the same people as one: a bottom-up network's and a crop network's.
+
+The bottom-up network says who is there and keeps a limb that the crop does not show; the crop
+network says where joints are, and how alike both are says how far a person is to be believed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.types.arrays import Floats
+from engines.types.errors import CardError
+from engines.types.oks import BODY, boxes, oks
+from engines.types.poses import Poses
+
+AROUND = 1.4  # area of a person's box to that of the box of their keypoints, on COCO's labels
+
+
+@dataclass(frozen=True, slots=True)
+class FusionSettings:
+    """Constants of the fusion; they belong to the pair of networks.
+
+    The defaults were chosen on 141 COCO photos with human-pose-estimation-0001 and MoveNet, and
+    hold on both halves of these.
+    guard: OKS to the first network's pose below which the crop network took somebody else.
+    refuted: what the confidence of such a person is worth as a score.
+    own: confidence of the crop network below which a keypoint stays where the first network saw it.
+    base: what a person's score is multiplied by where both disagree; 1 + base where they agree.
+    same: OKS at which two people are one.
+    least: keypoints with less confidence are not given on.
+    """
+
+    guard: float = 0.2
+    refuted: float = 0.5
+    own: float = 0.3
+    base: float = 0.3
+    same: float = 0.7
+    least: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("guard", "refuted", "own", "base", "same", "least"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise CardError(f"fusion {name} must be from 0 to 1, not {getattr(self, name)}.")
+
+
+def fuse(
+    first: Poses,
+    seen: Poses,
+    known: NDArray[np.bool_],
+    looked: NDArray[np.bool_],
+    settings: FusionSettings,
+) -> Poses:
+    """The people of a picture after a second look, best first.
+
+    first: P people, whom the first network found. seen: the same P as the crop network sees them,
+    in the same skeleton; its NaN = no such place. known: (K,) which keypoints the crop network
+    knows at all. looked: (P,) whether it looked at a person; who was not looked at stays as the
+    first network says, and counts as if the crop network had disagreed.
+    Scores are means over confidences, 0 to 1 + base: those of the first network have another scale.
+    """
+    agree = agreement(first, seen)
+    taken = looked & (agree >= settings.guard)
+    better = known & ~np.isnan(seen.xy[..., 0])
+    better &= (seen.score >= settings.own) | ~first.found
+    better &= taken[:, None]
+    xy = np.where(better[..., None], seen.xy, first.xy)
+    score = np.where(better, seen.score, first.score)
+    weak = taken[:, None] & (score < settings.least)
+    xy = np.where(weak[..., None], np.float32(np.nan), xy)
+    score = np.where(weak, np.float32(0), score)
+    sure = seen.score[:, known].mean(axis=1) if known.any() else np.zeros(len(first), np.float32)
+    person = np.where(
+        taken, sure * (settings.base + agree), settings.refuted * mean_confidence(first)
+    )
+    fused = replace(first, xy=xy, score=score, person_score=person.astype(np.float32))
+    fused = fused.some(np.flatnonzero(fused.found.any(axis=1)))
+    return fused.some(distinct(fused, settings.same))
+
+
+def agreement(first: Poses, seen: Poses) -> Floats:
+    """(P,) OKS between two opinions of each person, over the keypoints that both have."""
+    corners = boxes(first.xy)
+    side = corners[:, 2:] - corners[:, :2]
+    area = np.fmax(AROUND * BODY * side[:, 0] * side[:, 1], 1)
+    apart = ((first.xy - seen.xy) ** 2).sum(axis=-1)
+    common = ~np.isnan(apart)
+    wide = 2 * (2 * np.array(first.skeleton.sigmas, np.float32)) ** 2
+    alike = np.exp(-np.where(common, apart, 0) / (wide * area[:, None])) * common
+    mean: Floats = alike.sum(axis=1) / np.maximum(common.sum(axis=1), 1)
+    return mean
+
+
+def mean_confidence(poses: Poses) -> Floats:
+    """(P,) mean over the keypoints that were found."""
+    mean: Floats = poses.score.sum(axis=1) / np.maximum(poses.found.sum(axis=1), 1)
+    return mean
+
+
+def distinct(poses: Poses, same: float) -> NDArray[np.intp]:
+    """Rows of the people, best first, without those who are somebody better (OKS-NMS)."""
+    order = np.argsort(-poses.person_score, kind="stable")
+    if len(order) < 2:
+        return order
+    corners = boxes(poses.xy)
+    side = corners[:, 2:] - corners[:, :2]
+    area = np.fmax(AROUND * BODY * side.prod(axis=1), 1)
+    alike, _ = oks(poses.xy, poses.xy, area[:, None], np.array(poses.skeleton.sigmas, np.float32))
+    upon = np.maximum(alike, alike.T) > same
+    kept: list[int] = []
+    for row in order.tolist():
+        if not upon[row, kept].any():
+            kept.append(row)
+    return np.array(kept, np.intp)
