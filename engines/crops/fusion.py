@@ -31,6 +31,8 @@ class FusionSettings:
     base: what a person's score is multiplied by where both disagree; 1 + base where they agree.
     same: OKS at which two people are one.
     least: keypoints with less confidence are not given on.
+    alone: least mean confidence of the crop network in somebody whom it alone has found, where the
+        tracker expected them.
     """
 
     guard: float = 0.2
@@ -38,10 +40,11 @@ class FusionSettings:
     own: float = 0.3
     base: float = 0.3
     same: float = 0.7
-    least: float = 0.1
+    least: float = 0.05
+    alone: float = 0.3
 
     def __post_init__(self) -> None:
-        for name in ("guard", "refuted", "own", "base", "same", "least"):
+        for name in ("guard", "refuted", "own", "base", "same", "least", "alone"):
             if not 0 <= getattr(self, name) <= 1:
                 raise CardError(f"fusion {name} must be from 0 to 1, not {getattr(self, name)}.")
 
@@ -52,26 +55,30 @@ def fuse(
     known: NDArray[np.bool_],
     looked: NDArray[np.bool_],
     settings: FusionSettings,
+    expected: NDArray[np.bool_] | None = None,
 ) -> Poses:
     """The people of a picture after a second look, best first.
 
     first: P people, whom the first network found. seen: the same P as the crop network sees them,
     in the same skeleton; its NaN = no such place. known: (K,) which keypoints the crop network
     knows at all. looked: (P,) whether it looked at a person; who was not looked at stays as the
-    first network says, and counts as if the crop network had disagreed.
+    first network says, and counts as if the crop network had disagreed. expected: (P,) who of them
+    the first network did not find: `first` has where the tracker expects them, and what the crop
+    network does not confirm of that is left out.
     Scores are means over confidences, 0 to 1 + base: those of the first network have another scale.
     """
     agree = agreement(first, seen)
-    taken = looked & (agree >= settings.guard)
+    sure = confidence(seen, known)
+    guess = np.zeros(len(first), bool) if expected is None else expected
+    taken = looked & (agree >= settings.guard) & (~guess | (sure >= settings.alone))
     better = known & ~np.isnan(seen.xy[..., 0])
-    better &= (seen.score >= settings.own) | ~first.found
+    better &= (seen.score >= settings.own) | ~first.found | guess[:, None]
     better &= taken[:, None]
     xy = np.where(better[..., None], seen.xy, first.xy)
     score = np.where(better, seen.score, first.score)
-    weak = taken[:, None] & (score < settings.least)
+    weak = (taken[:, None] & (score < settings.least)) | (guess[:, None] & ~better)
     xy = np.where(weak[..., None], np.float32(np.nan), xy)
     score = np.where(weak, np.float32(0), score)
-    sure = seen.score[:, known].mean(axis=1) if known.any() else np.zeros(len(first), np.float32)
     person = np.where(
         taken, sure * (settings.base + agree), settings.refuted * mean_confidence(first)
     )
@@ -90,6 +97,14 @@ def agreement(first: Poses, seen: Poses) -> Floats:
     wide = 2 * (2 * np.array(first.skeleton.sigmas, np.float32)) ** 2
     alike = np.exp(-np.where(common, apart, 0) / (wide * area[:, None])) * common
     mean: Floats = alike.sum(axis=1) / np.maximum(common.sum(axis=1), 1)
+    return mean
+
+
+def confidence(seen: Poses, known: NDArray[np.bool_]) -> Floats:
+    """(P,) mean over all keypoints that the crop network knows."""
+    if not known.any():
+        return np.zeros(len(seen), np.float32)
+    mean: Floats = seen.score[:, known].mean(axis=1)
     return mean
 
 

@@ -8,14 +8,15 @@ the mean place (Sun et al., ECCV'18, equation 3).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import cv2
 import numpy as np
 
-from engines.types.arrays import Floats
+from engines.decoders.crop_decoder import CropDecoder, CropPoints
+from engines.decoders.decoder import Output
+from engines.types.arrays import Arrays, Floats
 from engines.types.errors import CardError
 
 TINY = 1e-10
@@ -24,7 +25,7 @@ Cells = np.ndarray
 
 @dataclass(frozen=True, slots=True)
 class CropHeatmaps:
-    """Maps (N, K, h, w), one person a crop.
+    """Maps (K, h, w), one person a crop.
 
     refine: how to read a place between cells. stride: crop pixels a cell. offset: crop pixels from
     the first pixel's centre to what the first cell stands for: 0 as in Simple Baselines, (stride
@@ -33,7 +34,6 @@ class CropHeatmaps:
     are taken as they are.
     """
 
-    outputs: ClassVar[tuple[str, ...]] = ("heatmaps",)
     refine: Literal["none", "quarter", "dark", "integral"] = "quarter"
     stride: float = 4.0
     offset: float = 0.0
@@ -47,15 +47,13 @@ class CropHeatmaps:
                 "sharpness not negative."
             )
 
-    def points(
-        self, arrays: Mapping[str, Floats], size: tuple[int, int], count: int
-    ) -> tuple[Floats, Floats]:
-        """Keypoints of N crops of this (width, height), `count` each: crop pixels, confidence."""
+    def outputs(self, keypoints: int, size: tuple[int, int]) -> dict[str, Output]:
+        """A map a keypoint."""
+        return {"heatmaps": Output((keypoints, None, None))}
+
+    def points(self, arrays: Arrays, size: tuple[int, int]) -> CropPoints:
+        """The keypoints of N crops of this (width, height)."""
         maps = arrays["heatmaps"]
-        if maps.ndim != 4 or maps.shape[1] != count or min(maps.shape[2:]) < 3:
-            raise CardError(
-                f"heatmaps has shape {maps.shape[1:]}, not {count} maps of 3x3 cells or more."
-            )
         shape, flat = maps.shape[:2], maps.reshape(-1, *maps.shape[2:])
         cell = flat.reshape(len(flat), -1).argmax(axis=1)
         y, x = np.divmod(cell, flat.shape[2])
@@ -117,3 +115,10 @@ def _mean_place(maps: Floats, sharpness: float) -> Floats:
     x = weight.sum(axis=1) @ np.arange(maps.shape[2], dtype=np.float32)
     y = weight.sum(axis=2) @ np.arange(maps.shape[1], dtype=np.float32)
     return np.stack([x, y], axis=-1)
+
+
+class HeatmapDecoder(CropDecoder):
+    """A person as a map a keypoint."""
+
+    kind: ClassVar[str] = "heatmap"
+    head: ClassVar[type] = CropHeatmaps

@@ -23,15 +23,15 @@ def rendered(places: Floats, sigma: float = 2.0, peak: float = 0.9) -> Floats:
 def read(maps: Floats, **settings: object) -> tuple[Floats, Floats]:
     """Places in cells."""
     head = CropHeatmaps(stride=1, **settings)  # type: ignore[arg-type]
-    return head.points({"heatmaps": maps}, SIZE, maps.shape[1])
+    return head.points({"heatmaps": maps}, SIZE)
 
 
 def test_cells_become_crop_pixels() -> None:
     maps = rendered(np.array([[[10, 20]]], np.float32))
-    xy, score = CropHeatmaps(refine="none").points({"heatmaps": maps}, SIZE, 1)
+    xy, score = CropHeatmaps(refine="none").points({"heatmaps": maps}, SIZE)
     np.testing.assert_allclose(xy, [[[40, 80]]])
     np.testing.assert_allclose(score, 0.9)
-    xy, _ = CropHeatmaps(refine="none", offset=1.5).points({"heatmaps": maps}, SIZE, 1)
+    xy, _ = CropHeatmaps(refine="none", offset=1.5).points({"heatmaps": maps}, SIZE)
     np.testing.assert_allclose(xy, [[[41.5, 81.5]]])
 
 
@@ -91,6 +91,6 @@ def test_peaks_at_the_edge_and_empty_maps_stay_in_the_map(refine: str) -> None:
 
 def test_outputs_that_do_not_fit_are_refused() -> None:
     with pytest.raises(CardError, match="17 maps"):
-        CropHeatmaps().points({"heatmaps": rendered(PLACES[:, :3])}, SIZE, 17)
+        CropHeatmaps().points({"heatmaps": rendered(PLACES[:, :3])}, SIZE)
     with pytest.raises(CardError, match="stride"):
         CropHeatmaps(stride=0)

@@ -28,15 +28,15 @@ def arrays(places: Floats, peaks: tuple[float, float] = (0.8, 0.8)) -> dict[str,
 
 @pytest.mark.parametrize("subbin", [False, True])
 def test_places_on_bins_are_exact(subbin: bool) -> None:
-    xy, _ = SimCC(subbin=subbin).points(arrays(PLACES), SIZE, 5)
+    xy, _ = SimCC(subbin=subbin).points(arrays(PLACES), SIZE)
     np.testing.assert_allclose(xy, PLACES, atol=1e-3)
 
 
 def test_subbin_reads_places_between_bins() -> None:
     rng = np.random.default_rng(0)
     places = rng.uniform(10, 180, (3, 17, 2)).astype(np.float32)
-    coarse, _ = SimCC().points(arrays(places), SIZE, 17)
-    fine, _ = SimCC(subbin=True).points(arrays(places), SIZE, 17)
+    coarse, _ = SimCC().points(arrays(places), SIZE)
+    fine, _ = SimCC(subbin=True).points(arrays(places), SIZE)
     assert np.abs(coarse - places).max() <= 0.25 + 1e-4
     assert np.abs(coarse - places).max() > 0.2
     assert np.abs(fine - places).max() < 0.01
@@ -44,24 +44,24 @@ def test_subbin_reads_places_between_bins() -> None:
 
 def test_confidence_comes_from_both_maxima() -> None:
     made = arrays(PLACES[:, 2:3], peaks=(0.9, 0.4))
-    _, least = SimCC().points(made, SIZE, 1)
-    _, mean = SimCC(score="mean").points(made, SIZE, 1)
+    _, least = SimCC().points(made, SIZE)
+    _, mean = SimCC(score="mean").points(made, SIZE)
     np.testing.assert_allclose((least, mean), [[[0.4]], [[0.65]]], rtol=1e-5)
 
 
 def test_confidence_stays_within_0_and_1() -> None:
     made = arrays(PLACES, peaks=(1.4, 1.2))
-    assert SimCC().points(made, SIZE, 5)[1].max() == 1
+    assert SimCC().points(made, SIZE)[1].max() == 1
     made = {name: -np.ones_like(values) for name, values in made.items()}
-    assert SimCC().points(made, SIZE, 5)[1].min() == 0
+    assert SimCC().points(made, SIZE)[1].min() == 0
 
 
 def test_outputs_that_do_not_fit_are_refused() -> None:
     swapped = arrays(PLACES)
     swapped["x"], swapped["y"] = swapped["y"], swapped["x"]
     with pytest.raises(CardError, match="384 bins"):
-        SimCC().points(swapped, SIZE, 5)
+        SimCC().points(swapped, SIZE)
     with pytest.raises(CardError, match="17 keypoints"):
-        SimCC().points(arrays(PLACES), SIZE, 17)
+        SimCC().points(arrays(PLACES), SIZE)
     with pytest.raises(CardError, match="split"):
         SimCC(split=0)
