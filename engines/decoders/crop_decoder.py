@@ -59,9 +59,7 @@ class CropDecoder:
     shows: ClassVar[frozenset[Showable]] = frozenset()
 
     @classmethod
-    def from_table(
-        cls, skeleton: Skeleton, entry: NetworkInput, table: Mapping[str, Any]
-    ) -> Self:
+    def from_table(cls, skeleton: Skeleton, entry: NetworkInput, table: Mapping[str, Any]) -> Self:
         """From the decoder's table of a card, which holds what the head has for fields."""
         if not entry.size:
             raise CardError(f"a {cls.kind} decoder needs the size of its input: width and height.")

@@ -89,8 +89,9 @@ def test_peaks_at_the_edge_and_empty_maps_stay_in_the_map(refine: str) -> None:
         np.testing.assert_allclose(read(rendered(corners), refine=refine)[0], corners)
 
 
-def test_outputs_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(CardError, match="17 maps"):
-        CropHeatmaps().points({"heatmaps": rendered(PLACES[:, :3])}, SIZE)
+def test_outputs_are_a_map_a_keypoint() -> None:
+    needed = CropHeatmaps().outputs(17, SIZE)["heatmaps"]
+    assert needed.fits((17, 64, 48))
+    assert not needed.fits((16, 64, 48))
     with pytest.raises(CardError, match="stride"):
         CropHeatmaps(stride=0)

@@ -3,8 +3,15 @@
 import numpy as np
 import pytest
 
-from engines.decoders.regression import BlazePose, Regression
+from engines.decoders.regression import (
+    BlazePose,
+    BlazePoseDecoder,
+    Regression,
+    RegressionDecoder,
+)
 from engines.types.errors import CardError
+from engines.types.network_input import NetworkInput
+from engines.types.skeleton import named_skeleton
 
 SIZE = (192, 256)
 
@@ -32,22 +39,51 @@ def test_blazepose_confidence_is_visibility_of_somebody_who_is_there() -> None:
     values[:, 3] = (10, 20, -3, np.log(3), 9)  # visible at 3 / 4
     arrays = {"points": values.reshape(2, 195), "flag": np.array([[0.8], [0.3]], np.float32)}
     xy, score = BlazePose().points(arrays, (256, 256))
-    assert xy.shape == (2, 33, 2)
+    assert xy.shape == (2, 39, 2)
     np.testing.assert_allclose(xy[0, 3], [9.5, 19.5])
     np.testing.assert_allclose(score[0, 3], 0.6, rtol=1e-5)
     np.testing.assert_allclose(score[0, 4], 0.4, rtol=1e-5)
     assert (score[1] == 0).all()
 
 
-@pytest.mark.parametrize(
-    ("head", "arrays"),
-    [
-        (Regression(), {"points": np.zeros((1, 1, 21, 3), np.float32)}),
-        (BlazePose(), {"points": np.zeros((1, 63), np.float32), "flag": np.ones((1, 1))}),
-    ],
-)
-def test_outputs_that_do_not_fit_are_refused(
-    head: Regression | BlazePose, arrays: dict[str, np.ndarray]
-) -> None:
-    with pytest.raises(CardError, match="points has"):
-        head.points(arrays, SIZE)
+def test_decoder_of_a_card_names_what_it_needs_and_finds_one_person() -> None:
+    """As a model of its own: whoever it takes for the person, in picture pixels."""
+    skeleton = named_skeleton("coco17")
+    entry = NetworkInput(stride=32, size=(192, 256), element="i32", layout="nhwc", colour="rgb")
+    decoder = RegressionDecoder.from_table(skeleton, entry, {"order": "xy"})
+    assert decoder.outputs["points"].fits((1, 17, 3))
+    assert not decoder.outputs["points"].fits((1, 21, 3))
+    raw = np.full((1, 17, 3), 0.5, np.float32)
+    raw[0, 3, 2] = 0
+    letterbox = entry.letterbox(entry.sizing(), (384, 512))
+    poses = decoder.decode(decoder.evidence({"points": raw}, letterbox))
+    assert len(poses) == 1
+    np.testing.assert_allclose(poses.xy[0, 0], [191.5, 255.5])
+    assert np.isnan(poses.xy[0, 3]).all()
+    raw[..., 2] = 0
+    assert len(decoder.decode(decoder.evidence({"points": raw}, letterbox))) == 0
+
+
+def test_auxiliary_points_are_left_out() -> None:
+    """MediaPipe's network gives 39 points, of which 33 are the body's."""
+    skeleton = named_skeleton("coco17")
+    entry = NetworkInput(stride=1, size=(256, 256))
+    decoder = BlazePoseDecoder.from_table(skeleton, entry, {})
+    assert decoder.outputs["points"].fits((195,))
+    assert not decoder.outputs["points"].fits((84,))
+    arrays = {"points": np.zeros((2, 195), np.float32), "flag": np.ones((2, 1), np.float32)}
+    xy, score = decoder.points(arrays)
+    assert xy.shape == (2, 17, 2)
+    assert score.shape == (2, 17)
+
+
+@pytest.mark.parametrize("wrong", [{"order": "yz"}, {"sequence": "yx"}])
+def test_decoder_settings_that_make_no_sense_are_refused(wrong: dict[str, str]) -> None:
+    with pytest.raises(CardError):
+        RegressionDecoder.from_table(
+            named_skeleton("coco17"), NetworkInput(stride=1, size=(192, 256)), wrong
+        )
+    with pytest.raises(CardError, match="size"):
+        RegressionDecoder.from_table(
+            named_skeleton("coco17"), NetworkInput(stride=8, height=256), {}
+        )

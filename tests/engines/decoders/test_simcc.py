@@ -56,12 +56,12 @@ def test_confidence_stays_within_0_and_1() -> None:
     assert SimCC().points(made, SIZE)[1].min() == 0
 
 
-def test_outputs_that_do_not_fit_are_refused() -> None:
-    swapped = arrays(PLACES)
-    swapped["x"], swapped["y"] = swapped["y"], swapped["x"]
-    with pytest.raises(CardError, match="384 bins"):
-        SimCC().points(swapped, SIZE)
-    with pytest.raises(CardError, match="17 keypoints"):
-        SimCC().points(arrays(PLACES), SIZE)
+def test_outputs_are_two_bins_a_pixel_or_what_the_card_says() -> None:
+    needed = SimCC().outputs(17, SIZE)
+    assert needed["x"].fits((17, 384))
+    assert needed["y"].fits((17, 512))
+    assert not needed["x"].fits((17, 512))
+    assert not needed["x"].fits((26, 384))
+    assert SimCC(split=3).outputs(17, SIZE)["y"].fits((17, 768))
     with pytest.raises(CardError, match="split"):
         SimCC(split=0)
