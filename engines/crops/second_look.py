@@ -34,6 +34,17 @@ class Looked:
     at: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Followed:
+    """P people whom a tracker expected, in its order: (P,) whether the crop network looked at them,
+    and (P,) whether it found them for sure.
+    """
+
+    poses: Poses
+    at: NDArray[np.bool_]
+    ok: NDArray[np.bool_]
+
+
 class SecondLook:
     """Refines the people that another network found, or that a tracker expects.
 
@@ -91,12 +102,10 @@ class SecondLook:
             for poses, look, guess in zip(found, looks, guesses, strict=True)
         ]
 
-    def follow(
-        self, images: Sequence[Image], expected: Sequence[Poses]
-    ) -> list[tuple[Poses, NDArray[np.bool_]]]:
-        """Where the people are whom a tracker expects, and (P,) who of them was found for sure.
+    def follow(self, images: Sequence[Image], expected: Sequence[Poses]) -> list[Followed]:
+        """Where the people are whom a tracker expects, of each picture.
 
-        Poses keep the order of those expected; who was not found has no keypoints.
+        Who was not found has no keypoints.
         """
         out = []
         for guess, look in zip(expected, self.look(images, expected), strict=True):
@@ -110,7 +119,7 @@ class SecondLook:
             poses = Poses(self._skeleton, xy, score, person)
             kept = np.zeros(len(ok), bool)
             kept[distinct(poses, wanted.same)] = True  # two expected people, one body
-            out.append((poses, ok & kept))
+            out.append(Followed(poses, look.at, ok & kept))
         return out
 
     def look(self, images: Sequence[Image], people: Sequence[Poses]) -> list[Looked]:
@@ -133,7 +142,9 @@ class SecondLook:
         for look, crops in zip(looks, some, strict=True):
             end = begin + len(crops)
             placed = crops.to_picture(xy[begin:end])
-            mine = Poses(self._decoder.skeleton, placed, score[begin:end], np.zeros(end - begin))
+            mine = Poses(
+                self._decoder.skeleton, placed, score[begin:end], np.zeros(end - begin, np.float32)
+            )
             seen = converted(mine, self._skeleton)
             look.poses.xy[look.at], look.poses.score[look.at] = seen.xy, seen.score
             begin = end

@@ -156,8 +156,9 @@ def test_fifty_people_are_one_batch() -> None:
 def test_following_keeps_the_order_and_says_who_is_lost() -> None:
     look, _ = second_look()
     image = drawn(in17(ONE, THREE))
-    ((seen, ok),) = look.follow([image], [poses(THREE + 4, TWO, ONE - 4)])
-    assert ok.tolist() == [True, False, True]
+    (followed,) = look.follow([image], [poses(THREE + 4, TWO, ONE - 4)])
+    assert followed.ok.tolist() == [True, False, True]
+    seen = followed.poses
     order = converted(seen, COCO17).xy[[2, 0], 5:]
     np.testing.assert_allclose(order, limbs(poses(ONE, THREE)), atol=1.5)
     assert np.isnan(seen.xy[1]).all()
@@ -166,8 +167,9 @@ def test_following_keeps_the_order_and_says_who_is_lost() -> None:
 def test_two_expected_at_one_body_are_one() -> None:
     """Somebody who has left next to somebody who stays: the crop shows who stays, twice."""
     look, _ = second_look()
-    ((_, ok),) = look.follow([drawn(in17(ONE))], [poses(ONE + 2, ONE + 14)])
-    assert ok.tolist() == [True, False]
+    (followed,) = look.follow([drawn(in17(ONE))], [poses(ONE + 2, ONE + 14)])
+    assert followed.at.all()
+    assert followed.ok.tolist() == [True, False]
 
 
 def test_picture_narrower_than_the_crop_and_people_at_its_border() -> None:
