@@ -5,29 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from engines.decoders import DECODERS
-from engines.decoders.paf import PafSettings
+from engines.decoders.decoder import Decoder
 from engines.models.card import Card
 from engines.models.weights import Device, Located
-from engines.runtimes.host_estimator import BottomUp
+from engines.runtimes.host_estimator import OnHost
 from engines.runtimes.openvino_cpu import OpenVino
 from engines.types.arrays import Image
-from engines.types.letterbox import Rows
-from engines.types.poses import Candidates, Poses
+from engines.types.errors import CardError
+from engines.types.evidence import Evidence
+from engines.types.letterbox import Sizing
 
 
 class Estimator(Protocol):
-    """Pictures in, people out, in two verbs for two threads.
+    """Pictures in, evidence of people out; its decoder makes people of that, on any thread.
 
     `submit` and `result` belong to the thread that made it: submit up to `depth` sets of pictures
-    (one a camera), then take the results, which come in order. `decode` is pure.
+    (one a camera), then take the results, which come in order. `decoder` is pure, holds no device,
+    and stays the same whatever becomes of the device.
     """
 
     @property
     def depth(self) -> int: ...
+    @property
+    def decoder(self) -> Decoder: ...
     def submit(self, images: Sequence[Image]) -> None: ...
-    def result(self) -> list[Candidates]: ...
-    def decode(self, candidates: Candidates) -> Poses: ...
+    def result(self) -> list[Evidence]: ...
     def close(self) -> None: ...
 
 
@@ -38,31 +40,34 @@ def open_estimator(
     device: Device = "cpu",
     height: int | None = None,
     live: bool = False,
-    settings: PafSettings | None = None,
-    max_people: int | None = None,
+    decoder: Decoder | None = None,
     keep_maps: Callable[[], bool] = lambda: False,
 ) -> Estimator:
     """A model ready to run on this machine.
 
     device: "cuda" is the first usable NVIDIA GPU; engines/nvidia/open.py says whether there is one.
     live: answer each picture as soon as possible rather than as many as possible.
-    height, settings: in place of the card's, whose height upright pictures exceed. keep_maps:
-    asked at each result, on its thread, whether the candidates are to bring their maps along.
+    height, decoder: in place of the card's, whose height upright pictures exceed. keep_maps:
+    asked at each result, on its thread, whether the evidence is to bring its maps along.
     DeviceError where the network cannot run here.
     """
-    decoder = DECODERS[card.decoder](
-        card.skeleton, card.input.stride, card.paf_channels, settings or card.settings
-    )
-    rows = Rows(height or card.input.height, asked=height is not None)
+    decoder = decoder or card.decoder
+    sizing = check_height(card, height)
     if located.weights.network is not None:
         from engines.runtimes.pytorch import open_torch
 
-        return open_torch(
-            card, located, device, decoder, rows, max_people, live=live, keep_maps=keep_maps
-        )
+        return open_torch(card, located, device, decoder, sizing, live=live, keep_maps=keep_maps)
     if device == "cuda":
         from engines.nvidia.open import open_nvidia
 
-        return open_nvidia(card, located, decoder, rows, max_people, live=live, keep_maps=keep_maps)
+        return open_nvidia(card, located, decoder, sizing, live=live, keep_maps=keep_maps)
     network = OpenVino(card, located, live=live)
-    return BottomUp(network, decoder, card.input, rows, max_people, keep_maps)
+    return OnHost(network, decoder, card.input, sizing, keep_maps)
+
+
+def check_height(card: Card, height: int | None) -> Sizing:
+    """How large the network's input is with the user's --height; CardError where it has none."""
+    try:
+        return card.input.sizing(height)
+    except CardError as error:
+        raise CardError(f"Model {card.name} {error}") from error

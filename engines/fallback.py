@@ -7,10 +7,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from engines.decoders.decoder import Decoder
 from engines.estimator import Estimator
 from engines.types.arrays import Image
 from engines.types.errors import DeviceError, WeightsError
-from engines.types.poses import Candidates, Poses
+from engines.types.evidence import Evidence
 
 LOG = logging.getLogger(__name__)
 
@@ -30,6 +31,11 @@ class Spared:
             self._now = self._other(error)
 
     @property
+    def decoder(self) -> Decoder:
+        """What reads the evidence of both: they are the same model."""
+        return self._now.decoder
+
+    @property
     def depth(self) -> int:
         return self._now.depth
 
@@ -42,8 +48,8 @@ class Spared:
             self._flying.append(images)
             self._go_on(error)
 
-    def result(self) -> list[Candidates]:
-        """The candidates of the oldest set in flight, in picture pixels."""
+    def result(self) -> list[Evidence]:
+        """The evidence of the oldest set in flight, in picture pixels."""
         try:
             found = self._now.result()
         except DeviceError as error:
@@ -51,10 +57,6 @@ class Spared:
             found = self._now.result()
         self._flying.popleft()
         return found
-
-    def decode(self, candidates: Candidates) -> Poses:
-        """The people that the candidates make, best first; both estimators read them alike."""
-        return self._now.decode(candidates)
 
     def close(self) -> None:
         """Wait for what is in flight and let the device go."""

@@ -7,26 +7,24 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from math import inf
-from typing import Any
 
-from engines.decoders.paf import PafSettings
-from engines.estimator import Estimator, open_estimator
-from engines.fallback import Spared
-from engines.models.card import Card, load_card
-from engines.models.download import download_bar
-from engines.models.weights import Device, Located, locate
+from engines.decoders.decoder import Decoder, Showable, check_showable
+from engines.estimator import Estimator
+from engines.models.card import load_card
+from engines.models.weights import Device
 from engines.nvidia.open import choose
-from engines.types.letterbox import Letterbox, Rows
-from engines.types.poses import Candidates, Poses
+from engines.opening import EngineOpener, engine_opener
+from engines.types.evidence import Evidence
+from engines.types.poses import Poses
 from realtime.default_model import DEFAULT, usual_model
 from realtime.multiview.stage import Space
 from realtime.runtime.channel import Channel
 from realtime.runtime.stages import Stages
 from realtime.runtime.synchronizer import FrameSet, Gate, merge
-from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
+from realtime.settings.all import OutputSettings, Settings, SourceSettings
 from realtime.sinks import Keypoints, Model, Together, open_sinks, open_stats
 from realtime.sinks.files.recorder import Recorder
 from realtime.sources import enter_sources
@@ -35,7 +33,7 @@ from realtime.tracking.camera_tracker import People
 from realtime.types.errors import OutputError, SourceError, Stopped
 from realtime.types.frames import Frame, Source, Stoppable
 from realtime.types.results import Result, Tracks, View
-from realtime.types.view_mode import Shown, parse_look
+from realtime.types.view_mode import Look, Shown, parse_look
 
 Clock = Callable[[], float]
 LOG = logging.getLogger(__name__)
@@ -47,27 +45,27 @@ TAPE = 60  # frames that wait for the recorder's encoder, two seconds of a camer
 class Inferred:
     """A set of frames with what the network made of those that are there.
 
-    candidates: None where it was not asked. estimator: None where the frames brought their poses
-    along.
+    evidence: None where it was not asked. decoder: what makes people of it; None where the frames
+    brought their poses along.
     """
 
     frames: FrameSet
-    candidates: list[Candidates] | None
-    estimator: Estimator | None
+    evidence: list[Evidence] | None
+    decoder: Decoder | None
     seconds: float
 
-    def poses(self) -> Iterator[tuple[Poses, Candidates | None] | None]:
+    def poses(self) -> Iterator[tuple[Poses, Evidence | None] | None]:
         """The people of each frame and what they were made of.
 
         None where a camera is out or the network was not asked.
         """
-        found = iter(self.candidates or ())
+        found = iter(self.evidence or ())
         for frame in self.frames:
             if frame and frame.poses is not None:
                 yield frame.poses, None
-            elif frame and self.estimator is not None and self.candidates is not None:
-                candidates = next(found)
-                yield self.estimator.decode(candidates), candidates
+            elif frame and self.decoder is not None and self.evidence is not None:
+                evidence = next(found)
+                yield self.decoder.decode(evidence), evidence
             else:
                 yield None
 
@@ -195,14 +193,15 @@ class Pipeline:
     def _infer(self, open_engine: Callable[[], Estimator]) -> None:
         """Owns the device: the engine is made, used and closed on this thread."""
         estimator = open_engine()
+        decoder = estimator.decoder
         try:
             flying: deque[tuple[FrameSet, float, bool]] = deque()
 
             def finish() -> None:
                 frames, began, asked = flying.popleft()
-                candidates = estimator.result() if asked else None
+                evidence = estimator.result() if asked else None
                 seconds = self._clock() - began
-                self._inferred.put(Inferred(frames, candidates, estimator, seconds))
+                self._inferred.put(Inferred(frames, evidence, decoder, seconds))
 
             for turn, frames in enumerate(self._entrance):
                 asked = turn % self._every == 0
@@ -234,13 +233,26 @@ class Pipeline:
 
 
 def _meet(
-    frame: Frame | None, seen: tuple[Poses, Candidates | None] | None, people: People | None
+    frame: Frame | None, seen: tuple[Poses, Evidence | None] | None, people: People | None
 ) -> View | None:
     """What a camera saw: None where it is out. Without `people` nobody has an id."""
-    poses, candidates = seen or (None, None)
+    poses, evidence = seen or (None, None)
     if frame is not None and people is not None:
-        return View(frame, people.meet(frame, poses), candidates)
-    return View(frame, Tracks.untracked(poses), candidates) if frame and poses is not None else None
+        return View(frame, people.meet(frame, poses), evidence)
+    return View(frame, Tracks.untracked(poses), evidence) if frame and poses is not None else None
+
+
+def _to_show(look: Look, outputs: OutputSettings) -> Iterator[Showable]:
+    """What the outputs ask of a model beside its people."""
+    if look.needs is not None:
+        yield look.needs
+    if outputs.heatmaps is not None:
+        if outputs.heatmaps_parts or outputs.heatmaps_background:
+            yield "heatmaps"
+        if outputs.heatmaps_pafs:
+            yield "pafs"
+    if outputs.part_candidates:
+        yield "candidates"
 
 
 def run(settings: Settings) -> None:
@@ -273,7 +285,11 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             device = choose(settings.models.device)
             model = card = usual_model(settings.models.precision, device)
         keypoints = model.skeleton.keypoints
-        shown = Shown(parse_look(settings.outputs.view, keypoints), keypoints)
+        look, shows = parse_look(settings.outputs.view, keypoints), frozenset[Showable]()
+        if skeleton is None:
+            check_showable(card.decoder, card.name, _to_show(look, settings.outputs))
+            shows = card.decoder.shows
+        shown = Shown(look, keypoints, shows)
         space = None
         if rig is not None:
             names = [source.name for source in sources]
@@ -283,11 +299,9 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             stack.callback(space.close)
         outputs = open_sinks(settings.outputs, sources, settings.sources.source, model, shown, rig)
         if skeleton is None:
-            models = settings.models
-            if settings.tracks.track:  # the tracker chooses, by age
-                models = replace(models, max_people=None)
+            live = sources[0].live
             open_engine = engine_opener(
-                card, models, live=sources[0].live, keep_maps=shown.wants_maps, device=device
+                card, settings.models, live=live, keep_maps=shown.wants_maps, device=device
             )
         limit = settings.models.max_people
         people = [People(model.skeleton, settings.tracks, limit) for _ in sources]
@@ -303,80 +317,3 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         for result in stack.enter_context(closing(results)):
             sinks.write(result)
             yield result
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOpener:
-    """Opens the engine when and where it is called."""
-
-    card: Card
-    located: Located
-    wanted: ModelSettings
-    live: bool
-    keep_maps: Callable[[], bool]
-    device: Device = "cpu"
-
-    def __call__(self) -> Estimator:
-        if self.device == "cpu" or self.wanted.device == "cuda":
-            return self._open(self.device, self.located)
-        return Spared(partial(self._open, self.device, self.located), self._on_cpu)
-
-    def _on_cpu(self) -> Estimator:
-        # What serves the GPU serves the CPU too, so that nothing is fetched here.
-        located = locate(self.card, self.wanted.precision, download=False)
-        return self._open("cpu", located)
-
-    def _open(self, device: Device, located: Located) -> Estimator:
-        return open_estimator(
-            self.card,
-            located,
-            device=device,
-            height=self.wanted.height,
-            live=self.live,
-            settings=_thresholds(self.card, self.wanted),
-            max_people=self.wanted.max_people,
-            keep_maps=self.keep_maps,
-        )
-
-    @property
-    def model(self) -> str:
-        return self.card.name
-
-    @property
-    def precision(self) -> str:
-        return self.located.precision
-
-    def network_size(self, picture: tuple[int, int]) -> tuple[int, int]:
-        """(width, height) of the network's input for pictures that all have this size."""
-        entry = self.card.input
-        rows = Rows(self.wanted.height or entry.height, asked=self.wanted.height is not None)
-        return Letterbox.fit(picture, rows.of(picture, entry.stride), entry.stride).network
-
-
-def engine_opener(
-    card: Card,
-    wanted: ModelSettings,
-    *,
-    live: bool,
-    keep_maps: Callable[[], bool] = lambda: False,
-    device: Device | None = None,
-) -> EngineOpener:
-    """Finds (or fetches) the model's weights now, for an engine that is opened later.
-
-    device: where it was chosen already.
-    """
-    device = device or choose(wanted.device)
-    with download_bar() as progress:
-        located = locate(card, wanted.precision, device=device, progress=progress)
-    return EngineOpener(card, located, wanted, live, keep_maps, device)
-
-
-def _thresholds(card: Card, wanted: ModelSettings) -> PafSettings:
-    """The card's, where the settings have none of their own."""
-    own: dict[str, Any] = {
-        "peak_threshold": wanted.peak_threshold,
-        "sample_threshold": wanted.limb_threshold,
-        "min_keypoints": wanted.min_keypoints,
-        "min_score": wanted.min_score,
-    }
-    return replace(card.settings, **{k: v for k, v in own.items() if v is not None})

@@ -23,7 +23,7 @@ from engines.types.skeleton import Skeleton, named_skeleton
 Points = NDArray[np.float64]  # (K, 2), NaN = not in the picture
 
 SKELETON = named_skeleton("coco18")
-CHANNELS = load_card("human-pose-estimation-0001").paf_channels
+CHANNELS = load_card("human-pose-estimation-0001").decoder.channels
 STRIDE = 8
 
 

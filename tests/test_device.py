@@ -123,36 +123,37 @@ def test_a_runtime_that_fails_when_it_opens_leaves_the_job_to_the_cpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Everything seems to be there, and then the GPU is full, say."""
+    from engines import opening
     from engines.models.card import load_card
-    from realtime import pipeline
     from realtime.settings.all import ModelSettings
 
     card = load_card(str(synth.write_tiny_network(tmp_path, SIZE[1])))
-    monkeypatch.setattr(pipeline, "choose", lambda wanted: "cuda")
-    opened = pipeline.open_estimator
+    monkeypatch.setattr(opening, "choose", lambda wanted: "cuda")
+    opened = opening.open_estimator
 
     def failing(*given: object, device: str, **options: object) -> object:
         if device == "cuda":
             raise DeviceError("The GPU has no 5 MiB left.")
         return opened(*given, device=device, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pipeline, "open_estimator", failing)
+    monkeypatch.setattr(opening, "open_estimator", failing)
     monkeypatch.setattr(
         "engines.models.weights.fetch", None
     )  # nothing is fetched in the middle of a run
-    estimator = pipeline.engine_opener(card, ModelSettings(), live=False)()
+    estimator = opening.engine_opener(card, ModelSettings(), live=False)()
     estimator.submit([np.zeros((SIZE[1], SIZE[0], 3), np.uint8)])
     assert len(estimator.result()) == 1
     estimator.close()
     assert "no 5 MiB left. The CPU is used." in caplog.text
     with pytest.raises(DeviceError, match="no 5 MiB left"):
-        pipeline.engine_opener(card, ModelSettings(device="cuda"), live=False)()
+        opening.engine_opener(card, ModelSettings(device="cuda"), live=False)()
 
 
 def test_the_usual_model_is_looked_for_where_it_will_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """On a machine without a network and with a GPU: asked for once, with weights that it runs."""
+    from engines import opening
     from engines.models import card as cards
     from realtime import pipeline
     from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
@@ -166,13 +167,13 @@ def test_the_usual_model_is_looked_for_where_it_will_run(
     monkeypatch.delenv("POSE_WEIGHTS", raising=False)
     asked, opened = [], []
     monkeypatch.setattr(pipeline, "choose", lambda wanted: asked.append(wanted) or "cuda")
-    real = pipeline.open_estimator
+    real = opening.open_estimator
 
     def seen(card: Any, located: Any, *, device: str, **options: Any) -> Any:
         opened.append((card.name, located.precision, device))
         return real(card, located, device="cpu", **options)
 
-    monkeypatch.setattr(pipeline, "open_estimator", seen)
+    monkeypatch.setattr(opening, "open_estimator", seen)
     scene = synth.scene([synth.person((128, 96), 130)], SIZE)
     picture = synth.write_picture(tmp_path / "one.png", scene)
     quiet = OutputSettings(show=False, quiet=True)

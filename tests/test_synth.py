@@ -7,7 +7,6 @@ import numpy as np
 import openvino as ov
 import pytest
 
-from engines.decoders.paf import PafDecoder
 from engines.models.card import load_card
 from engines.types.arrays import Floats, Image
 from engines.types.letterbox import Letterbox
@@ -42,8 +41,8 @@ def test_people_survive_the_picture(tmp_path: Path, precision: str) -> None:
     card = synth.write_tiny_network(tmp_path)
     maps = read_maps(card, synth.scene(people, SIZE), precision)
     known = load_card(str(card))
-    decoder = PafDecoder(known.skeleton, known.input.stride, known.paf_channels, known.settings)
-    poses = decoder.decode(decoder.evidence(*maps, Letterbox(SIZE, SIZE, SIZE)))
+    decoder = known.decoder
+    poses = decoder.decode(decoder.candidates(*maps, Letterbox(SIZE, SIZE, SIZE)))
     found = sorted(poses.xy, key=lambda xy: float(xy[1, 0]))
     np.testing.assert_allclose(found, people, atol=0.8)
 

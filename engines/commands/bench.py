@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Literal
 
 import cv2
 import numpy as np
 
-from engines.estimator import Estimator, open_estimator
+from engines.estimator import Estimator, check_height, open_estimator
 from engines.machine import processor
 from engines.models.card import Card, Precision, load_card
 from engines.models.download import download_bar
@@ -19,9 +20,8 @@ from engines.nvidia.driver import usable_gpu
 from engines.nvidia.open import choose, runtime
 from engines.types.arrays import Image
 from engines.types.errors import EngineError
-from engines.types.letterbox import Letterbox
 
-USUAL = 256  # the height that figures are compared at
+COMPARED = 256  # the height that figures are compared at
 WARM_UP = 3
 
 
@@ -47,8 +47,8 @@ def run(
         f"{'network':>10}{'network ms':>18}{'people ms':>18}{'':>14}\n"
         f"{'input':>10}{'median':>9}{'p95':>9}{'median':>9}{'p95':>9}{'pictures/s':>14}\n"
     )
-    for rows in [height] if height else sorted({USUAL, card.input.height}):
-        box = Letterbox.fit((wide, high), rows, card.input.stride)
+    for rows in [height] if height else heights(card):
+        box = card.input.letterbox(check_height(card, rows), (wide, high))
         network, people = _latency(card, located, place, rows, picture, frames)
         figures = [np.percentile(times, q) for times in (network, people) for q in (50, 95)]
         rate = _throughput(card, located, place, rows, picture, frames)
@@ -57,6 +57,12 @@ def run(
             f"{''.join(f'{1e3 * figure:9.2f}' for figure in figures)}{rate:14.1f}\n"
         )
     return 0
+
+
+def heights(card: Card) -> Sequence[int | None]:
+    """That of the card and the one that others are compared at; None where there is no choice."""
+    own = card.input.height or card.input.longer
+    return sorted({COMPARED, own}) if own else [None]
 
 
 def _where(device: Device, located: Located) -> str:
@@ -79,18 +85,18 @@ def _picture(image: str | None) -> Image:
 
 
 def _latency(
-    card: Card, located: Located, device: Device, height: int, picture: Image, frames: int
+    card: Card, located: Located, device: Device, height: int | None, picture: Image, frames: int
 ) -> tuple[list[float], list[float]]:
-    """Seconds of each picture alone: to its candidates, and from there to the people."""
+    """Seconds of each picture alone: to its evidence, and from there to the people."""
     estimator = open_estimator(card, located, device=device, height=height, live=True)
     network, people = [], []
     try:
         for _ in range(WARM_UP + frames):
             began = time.perf_counter()
             estimator.submit([picture])
-            [candidates] = estimator.result()
+            [evidence] = estimator.result()
             between = time.perf_counter()
-            estimator.decode(candidates)
+            estimator.decoder.decode(evidence)
             people.append(time.perf_counter() - between)
             network.append(between - began)
     finally:
@@ -99,7 +105,7 @@ def _latency(
 
 
 def _throughput(
-    card: Card, located: Located, device: Device, height: int, picture: Image, frames: int
+    card: Card, located: Located, device: Device, height: int | None, picture: Image, frames: int
 ) -> float:
     """Pictures a second with as many in flight as the estimator likes."""
     estimator = open_estimator(card, located, device=device, height=height, live=False)
@@ -115,7 +121,7 @@ def _throughput(
 def _stream(estimator: Estimator, picture: Image, frames: int) -> None:
     for n in range(frames + estimator.depth):
         if n >= estimator.depth:
-            [candidates] = estimator.result()
-            estimator.decode(candidates)
+            [evidence] = estimator.result()
+            estimator.decoder.decode(evidence)
         if n < frames:
             estimator.submit([picture])

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress as Bars
 from rich.progress import TaskID
 
+from engines.estimator import check_height
 from engines.models.card import load_card
 from engines.models.download import download_bar
 from engines.models.weights import locate
@@ -28,14 +29,15 @@ def run(
     gpu = _gpu()
     with download_bar() as bar:
         located = locate(card, precision, progress=bar)
-    profile = Profile.usual(card.input.stride, max_batch, tuple(heights) or (card.input.height,))
+    sizings = [check_height(card, height) for height in heights] or [check_height(card, None)]
+    profile = Profile.usual(card.input, max_batch, sizings)
     with build_bar() as progress:
         library, plan, content = plan_for(card, located, profile, gpu, progress)
     least, _, most = profile.shapes(card.input.stride)
     sys.stdout.write(
         f"{card.name}, {located.precision}, {library.__name__} {library.__version__}, "
         f"{gpu.name if gpu else 'any GPU that it supports'}\n"
-        f"  pictures 1 to {most[0]}, {least[3]}x{least[2]} to {most[3]}x{most[2]}\n"
+        f"  pictures 1 to {most[0]}, {least[2]}x{least[1]} to {most[2]}x{most[1]}\n"
         f"  {plan.path} ({len(content)} bytes)\n"
     )
     return 0

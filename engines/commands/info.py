@@ -21,7 +21,7 @@ def run(model: str) -> int:
         "home": card.home,
         "skeleton": f"{card.skeleton.name} ({limbs})",
         "input": _words(asdict(card.input)),
-        "decoder": f"{card.decoder} ({_words(asdict(card.settings))})",
+        "decoder": f"{card.decoder.kind} ({_words(asdict(card.decoder.settings))})",
     }
     lines = [f"{key:10}{value}" for key, value in facts.items()]
     for form in card.weights:
@@ -37,5 +37,5 @@ def _words(values: dict[str, object]) -> str:
 
 def _whereabouts(file: WeightFile, search: Search) -> str:
     path = search.find(file)
-    place = f"at {path}" if path else f"not here, {file.url or 'not published'}"
+    place = f"at {path}" if path else f"not here, {' or '.join(file.urls) or 'not published'}"
     return f"{file.name} ({file.size} bytes): {place}"

@@ -1,5 +1,19 @@
-"""Kinds of network heads: from maps to candidates to people. One file a kind, one line here."""
+"""Kinds of network heads: from a network's arrays to people. One file a kind, one line here.
 
+A kind is made from (skeleton, input, the decoder's table of a card).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from engines.decoders.decoder import Decoder
+from engines.decoders.direct import DirectDecoder
 from engines.decoders.paf import PafDecoder
+from engines.types.network_input import NetworkInput
+from engines.types.skeleton import Skeleton
 
-DECODERS = {"paf": PafDecoder}
+MakeDecoder = Callable[[Skeleton, NetworkInput, Mapping[str, Any]], Decoder]
+DECODERS: dict[str, MakeDecoder] = {
+    "paf": PafDecoder.from_table,
+    "direct": DirectDecoder.from_table,
+}

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 
 from engines.decoders.assembly import assemble
+from engines.decoders.decoder import Decoder, Output, Showable
 from engines.decoders.limb_scores import score_limbs
 from engines.decoders.peaks import find_peaks
-from engines.types.arrays import Floats
+from engines.types.arrays import Arrays, Floats
+from engines.types.errors import CardError
 from engines.types.letterbox import Letterbox
-from engines.types.poses import Candidates, Poses
+from engines.types.network_input import NetworkInput
+from engines.types.poses import Candidates, Maps, Poses
 from engines.types.skeleton import Skeleton
+from engines.types.toml_tables import build
+
+MAX_SAMPLES = 1000  # along a limb, which is shorter than that on any map
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +42,71 @@ class PafSettings:
     min_keypoints: int = 3
     min_score: float = 0.4
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.samples <= MAX_SAMPLES or not 0 <= self.least_above <= 1:
+            raise CardError(
+                f"decoder needs samples of 1 or more, at most {MAX_SAMPLES}, and least_above from "
+                "0 to 1."
+            )
 
+
+@dataclass(frozen=True, slots=True)
 class PafDecoder:
     """The two steps of a PAF head: `evidence` where the network runs, `decode` anywhere.
 
-    channels: x and y channel of the affinity maps for each limb of the skeleton.
+    stride: input pixels a cell of the maps. channels: x and y channel of the affinity maps for each
+    limb of the skeleton.
     """
 
-    def __init__(
-        self,
-        skeleton: Skeleton,
-        stride: int,
-        channels: tuple[tuple[int, int], ...],
-        settings: PafSettings,
-    ) -> None:
-        self.skeleton = skeleton
-        self.stride = stride
-        self.channels = channels
-        self.settings = settings
+    skeleton: Skeleton
+    stride: int
+    channels: tuple[tuple[int, int], ...]
+    settings: PafSettings
 
-    def evidence(self, heatmaps: Floats, pafs: Floats, letterbox: Letterbox) -> Candidates:
+    kind: ClassVar[str] = "paf"
+    gives: ClassVar[str] = "keypoints and the fields that join them"
+    options: ClassVar[Mapping[str, str]] = {
+        "peak_threshold": "peak_threshold",
+        "limb_threshold": "sample_threshold",
+        "min_keypoints": "min_keypoints",
+        "min_score": "min_score",
+    }
+    shows: ClassVar[frozenset[Showable]] = frozenset({"heatmaps", "pafs", "candidates"})
+
+    @classmethod
+    def from_table(
+        cls, skeleton: Skeleton, entry: NetworkInput, table: Mapping[str, Any]
+    ) -> PafDecoder:
+        """From the decoder's table of a card: `pafs`, and what PafSettings has."""
+        if entry.place != "corner":
+            raise CardError("a paf decoder needs the picture in the corner of the input.")
+        rest = {key: value for key, value in table.items() if key != "pafs"}
+        channels = _parse_channels(skeleton, table.get("pafs"))
+        return cls(skeleton, entry.stride, channels, build(PafSettings, "decoder", rest))
+
+    @property
+    def outputs(self) -> dict[str, Output]:
+        """Confidence maps (K and more, h, w), affinity fields (as many as are named, h, w)."""
+        fields = 1 + max(max(pair) for pair in self.channels)
+        return {
+            "heatmaps": Output((len(self.skeleton.keypoints), None, None), least=True),
+            "pafs": Output((fields, None, None), least=True),
+        }
+
+    def evidence(
+        self, arrays: Arrays, letterbox: Letterbox, *, keep_maps: bool = False
+    ) -> Candidates:
+        """Candidates in picture pixels. keep_maps: with copies of the maps, which live on."""
+        candidates = self.candidates(arrays["heatmaps"], arrays["pafs"], letterbox)
+        return self.with_maps(candidates, arrays, letterbox) if keep_maps else candidates
+
+    def with_maps(self, candidates: Candidates, arrays: Arrays, letterbox: Letterbox) -> Candidates:
+        """Candidates with copies of the maps: the network writes its next into the same memory."""
+        own = arrays["heatmaps"].copy(), arrays["pafs"].copy()
+        maps = Maps(*own, self.channels, self.stride, letterbox.scaled)
+        return replace(candidates, maps=maps)
+
+    def candidates(self, heatmaps: Floats, pafs: Floats, letterbox: Letterbox) -> Candidates:
         """(C >= K, H, W) and (2L, H, W) maps -> candidates in picture pixels."""
         wanted = self.settings
         rows, columns = self.covered(letterbox)
@@ -81,13 +134,36 @@ class PafDecoder:
         peaks[:, 1:3] = letterbox.to_picture(xy)
         return Candidates(peaks, pairs)
 
-    def decode(self, candidates: Candidates, max_people: int | None = None) -> Poses:
+    def decode(self, evidence: Candidates) -> Poses:
         """The people that the candidates make, best first."""
-        xy, score, limb_sum = assemble(candidates, self.skeleton, self.settings.peak_weight)
+        xy, score, limb_sum = assemble(evidence, self.skeleton, self.settings.peak_weight)
         count = (score > 0).sum(axis=1)
         total = score.sum(axis=1) + limb_sum
         person = total / np.maximum(count, 1)
         keep = (count >= self.settings.min_keypoints) & (person >= self.settings.min_score)
         order = np.flatnonzero(keep)
-        order = order[np.argsort(-total[order], kind="stable")][:max_people]
+        order = order[np.argsort(-total[order], kind="stable")]
         return Poses(self.skeleton, xy[order], score[order], total[order])
+
+
+def paf_decoder(decoder: Decoder, what: str) -> PafDecoder:
+    """A decoder that must be a PAF head; CardError says what needs that."""
+    if not isinstance(decoder, PafDecoder):
+        raise CardError(f"{what} needs a model with a paf decoder, not {decoder.kind}.")
+    return decoder
+
+
+def _parse_channels(skeleton: Skeleton, pafs: Any) -> tuple[tuple[int, int], ...]:
+    if not isinstance(pafs, list) or len(pafs) != len(skeleton.limbs):
+        raise CardError(
+            f"decoder needs pafs: a list of {len(skeleton.limbs)} channel pairs, one for each limb "
+            f"of skeleton {skeleton.name}."
+        )
+    if not all(isinstance(pair, list) and len(pair) == 2 for pair in pafs):
+        raise CardError("pafs must be pairs: the x and the y channel of each limb's affinity map.")
+    each = [channel for pair in pafs for channel in pair]
+    if not all(type(channel) is int and channel >= 0 for channel in each):
+        raise CardError("pafs must be whole numbers from 0 on: channels of the affinity maps.")
+    if len(set(each)) < len(each):
+        raise CardError("pafs names a channel twice; each limb has two of its own.")
+    return tuple((x, y) for x, y in pafs)

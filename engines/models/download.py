@@ -25,7 +25,8 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
-from engines.models.card import WeightFile
+from engines.models.archive import extract
+from engines.models.card import Published, WeightFile
 from engines.types.errors import WeightsError
 
 Progress = Callable[[str, int, int], None]  # file name, bytes that are here, bytes in all
@@ -44,22 +45,42 @@ class _BrokenOff(Exception):
 def fetch(file: WeightFile, target: Path, progress: Progress | None = None) -> None:
     """Bring a file to `target`, whole and verified; WeightsError says why it cannot be.
 
-    What has come so far waits beside it in a `.part` file for the next attempt. Of several
-    processes that want the same file one fetches it and the others wait.
+    Of several addresses the first that gives the right bytes serves. What has come so far waits
+    beside it in a `.part` file for the next attempt. Of several processes that want the same file
+    one fetches it and the others wait.
     """
+    published = file.published
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.parent / ".lock"):
             if sha256_of(target) != file.sha256:
                 part = target.with_name(f"{target.name}.part")
-                _fetch(file, part, progress or (lambda name, done, total: None))
-                os.replace(part, target)
+                _fetch(published, part, progress or (lambda name, done, total: None))
+                if file.archive is None:
+                    os.replace(part, target)
+                else:
+                    unpack(file, part, target)
+                    part.unlink()
     except WeightsError:
         raise
     except OSError as error:
         raise WeightsError(
             f"{file.name} cannot be written to {target.parent} ({error.strerror or error})"
         ) from error
+
+
+def unpack(file: WeightFile, archive: Path, target: Path) -> None:
+    """The file out of its archive, verified, to `target`."""
+    assert file.archive is not None
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unpacked = target.with_name(f"{target.name}.unpacked")
+    extract(archive, file.archive.member, file.size, unpacked)
+    if sha256_of(unpacked) != file.sha256:
+        unpacked.unlink()
+        raise WeightsError(
+            f"{file.archive.member} in {archive.name} is not the file that the model card describes"
+        )
+    os.replace(unpacked, target)
 
 
 def sha256_of(path: Path) -> str | None:
@@ -97,48 +118,61 @@ def download_bar() -> Iterator[Progress]:
             bar.stop()
 
 
-def _fetch(file: WeightFile, part: Path, progress: Progress) -> None:
+def _fetch(file: Published, part: Path, progress: Progress) -> None:
+    """Fill `part` from the first address that serves."""
+    errors = []
+    for url in file.urls:
+        try:
+            return _fetch_from(url, file, part, progress)
+        except WeightsError as error:
+            errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
+    raise WeightsError("; ".join(str(error) for error in errors))
+
+
+def _fetch_from(url: str, file: Published, part: Path, progress: Progress) -> None:
     """Fill `part` with the whole file. A resumed one that went wrong is begun anew, once."""
     found = None
     for _ in range(2):
-        _fill(file, part, progress)
+        _fill(url, file, part, progress)
         found = sha256_of(part)
         if found == file.sha256:
             return
         part.unlink()
     raise WeightsError(
-        f"{file.url} is not the file that the model card describes "
+        f"{url} is not the file that the model card describes "
         f"(sha256 {(found or 'unreadable')[:12]}, expected {file.sha256[:12]})"
     )
 
 
-def _fill(file: WeightFile, part: Path, progress: Progress) -> None:
+def _fill(url: str, file: Published, part: Path, progress: Progress) -> None:
     """Bytes into `part` until it has the file's size, however often the connection breaks off."""
     most, failures = _size(part), 0
     while _size(part) != file.size:
         try:
-            _receive(file, part, progress)
+            _receive(url, file, part, progress)
         except _BrokenOff as error:
             here = _size(part)
             failures = 0 if here > most else failures + 1
             most = max(most, here)
             if failures > len(PAUSES):
-                raise WeightsError(f"{file.url} {error}") from error
+                raise WeightsError(f"{url} {error}") from error
             time.sleep(PAUSES[max(failures - 1, 0)])
 
 
-def _receive(file: WeightFile, part: Path, progress: Progress) -> None:
+def _receive(url: str, file: Published, part: Path, progress: Progress) -> None:
     """One request: what `part` lacks, or all of it where the server knows no ranges."""
     here = _size(part)
     if here > file.size:
         part.unlink()
         here = 0
-    with _open(file, here, part) as response:
+    with _open(url, here, part) as response:
         if response.status != 206:
             here = 0
         if response.length is not None and here + response.length != file.size:
             raise WeightsError(
-                f"{file.url} has {here + response.length} bytes, the model card says {file.size}"
+                f"{url} has {here + response.length} bytes, the model card says {file.size}"
             )
         with part.open("ab" if here else "wb") as out:
             for block in _blocks(response):
@@ -146,7 +180,7 @@ def _receive(file: WeightFile, part: Path, progress: Progress) -> None:
                 out.write(block)
                 progress(file.name, here, file.size)
                 if here > file.size:
-                    raise WeightsError(f"{file.url} has more bytes than the model card says")
+                    raise WeightsError(f"{url} has more bytes than the model card says")
     if here < file.size:
         raise _BrokenOff(f"broke off at {here} of {file.size} bytes")
 
@@ -166,13 +200,13 @@ class _Redirects(HTTPRedirectHandler):
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
-def _open(file: WeightFile, here: int, part: Path) -> HTTPResponse:
+def _open(url: str, here: int, part: Path) -> HTTPResponse:
     """The server's answer from byte `here` on."""
     headers = {"User-Agent": "posestream"}
     if here:
         headers["Range"] = f"bytes={here}-"
     try:
-        request = Request(file.url or "", headers=headers)
+        request = Request(url, headers=headers)
         response: HTTPResponse = build_opener(_Redirects).open(request, timeout=TIMEOUT)
         return response
     except HTTPError as error:
@@ -180,13 +214,13 @@ def _open(file: WeightFile, here: int, part: Path) -> HTTPResponse:
         if error.code == 416 and here:
             part.unlink()  # longer than the server's file: not a piece of it
         elif error.code not in AGAIN:
-            raise WeightsError(f"{file.url} answers {error.code} {error.reason}") from error
+            raise WeightsError(f"{url} answers {error.code} {error.reason}") from error
         raise _BrokenOff(f"answers {error.code} {error.reason}") from error
     except (URLError, TimeoutError, HTTPException, ConnectionError, *NONSENSE) as error:
         reason = getattr(error, "reason", error)
         if here:
             raise _BrokenOff(f"cannot be reached ({reason})") from error
-        raise WeightsError(f"{file.url} cannot be reached ({reason})") from error
+        raise WeightsError(f"{url} cannot be reached ({reason})") from error
 
 
 def _blocks(response: HTTPResponse) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from typing import Literal
 import platformdirs
 
 from engines.models.card import Card, Precision, WeightFile, Weights
-from engines.models.download import Progress, fetch, sha256_of
+from engines.models.download import Progress, fetch, sha256_of, unpack
 from engines.types.errors import UnreachableError, WeightsError
 
 PACKAGE = Path(__file__).parents[1] / "weights"
@@ -57,23 +57,24 @@ def locate(
     forms = _serving(card, wanted)
     search = Search(card)
     for form, served in forms:
+        unpack_all(search, form)
         if paths := search.find_all(form):
             return Located(form, served, paths)
         search.refuse_impostors(form)
-    obtainable = (pair for pair in forms if all(f.url or search.find(f) for f in pair[0].files))
+    obtainable = (pair for pair in forms if all(f.urls or search.find(f) for f in pair[0].files))
     form, served = next(obtainable, forms[0])
     lacking = [file for file in form.files if not search.find(file)]
     advice = _advice(card, served, lacking)
-    if not all(file.url for file in lacking):
+    if not all(file.urls for file in lacking):
         raise WeightsError(f"{advice}.")
     if not download:
         raise WeightsError(f"{advice}, or run python -m engines fetch {card.name}.")
     try:
         for file in lacking:
-            fetch(file, cache_folder() / f"{file.sha256[:12]}-{file.name}", progress)
+            fetch(file, cached(file), progress)
     except WeightsError as error:
         # Where they come from is in the advice already.
-        reason = str(error).replace(f"{file.url} ", "")
+        reason = str(error).replace(f"{file.urls[0]} ", "")
         raise UnreachableError(
             f"To fetch the weights failed, as {file.name} {reason}. {advice}."
         ) from error
@@ -92,13 +93,24 @@ class Search:
         self._by_size: dict[int, list[Path]] = defaultdict(list)
         self._digests: dict[Path, str | None] = {}
         for path in _files(card):
-            with suppress(OSError):  # a broken link, or another process's .part that has just gone
-                self._by_size[path.stat().st_size].append(path)
+            self.add(path)
+
+    def add(self, path: Path) -> None:
+        """One more file to look at."""
+        with suppress(OSError):  # a broken link, or another process's .part that has just gone
+            self._by_size[path.stat().st_size].append(path)
 
     def find(self, file: WeightFile) -> Path | None:
         """Where the file lies, under whatever name; None if it is not here."""
-        same_size = self._by_size.get(file.size, [])
-        return next((path for path in same_size if self._digest(path) == file.sha256), None)
+        return self._find(file.size, file.sha256)
+
+    def find_archive(self, file: WeightFile) -> Path | None:
+        """Where the archive lies that the file is published in."""
+        return self._find(file.archive.size, file.archive.sha256) if file.archive else None
+
+    def _find(self, size: int, sha256: str) -> Path | None:
+        same_size = self._by_size.get(size, [])
+        return next((path for path in same_size if self._digest(path) == sha256), None)
 
     def find_all(self, form: Weights) -> tuple[Path, ...]:
         """Where the files of one form lie; empty unless all are here."""
@@ -118,13 +130,29 @@ class Search:
                         f"{path} is not the file that model {self._card.name} means: its sha256 "
                         f"begins with {(self._digest(path) or 'nothing readable')[:12]}, that of "
                         f"the card with {file.sha256[:12]}; delete it or put the right one there"
-                        f"{f' (from {file.url})' if file.url else ''}."
+                        f"{f' (from {file.urls[0]})' if file.urls else ''}."
                     )
 
     def _digest(self, path: Path) -> str | None:
         if path not in self._digests:
             self._digests[path] = sha256_of(path)
         return self._digests[path]
+
+
+def unpack_all(search: Search, form: Weights) -> None:
+    """Bring files that are here only within their archive into the cache."""
+    for file in form.files:
+        if not search.find(file) and (archive := search.find_archive(file)):
+            try:
+                unpack(file, archive, cached(file))
+            except OSError as error:
+                raise WeightsError(f"{archive} cannot be unpacked: {error}") from error
+            search.add(cached(file))
+
+
+def cached(file: WeightFile) -> Path:
+    """Where a file lies in the cache."""
+    return cache_folder() / f"{file.sha256[:12]}-{file.name}"
 
 
 def cache_folder() -> Path:
@@ -166,8 +194,16 @@ def _serves(form: Weights, precision: Precision) -> bool:
     return precision in form.precision or (precision == "fp16" and "fp32" in form.precision)
 
 
+def _described(file: WeightFile) -> str:
+    """Its name, and where it can be had."""
+    where = " or ".join(file.urls) or "not published"
+    if file.archive is not None:
+        where = f"{file.archive.member} in {where}"
+    return f"{file.name} ({where})"
+
+
 def _advice(card: Card, served: Precision, lacking: list[WeightFile]) -> str:
-    files = " and ".join(f"{file.name} ({file.url or 'not published'})" for file in lacking)
+    files = " and ".join(f"{_described(file)}" for file in lacking)
     absent = [str(folder) for folder in named_folders() if not folder.is_dir()]
     return (
         f"The {served} weights of model {card.name} are not on this machine: put {files} into a "

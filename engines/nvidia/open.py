@@ -9,7 +9,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from typing import Literal
 
-from engines.decoders.paf import PafDecoder
+from engines.decoders.decoder import Decoder
 from engines.models.card import Card
 from engines.models.weights import Device, Located
 from engines.nvidia.driver import Gpu, load_driver, usable_gpu
@@ -17,14 +17,14 @@ from engines.nvidia.nvcc import find_nvcc
 from engines.nvidia.plan_cache import Profile, plan_for
 from engines.nvidia.tensorrt_engine import TensorRt, installed
 from engines.runtimes.device_estimator import OnDevice
-from engines.runtimes.device_stream import Bound, Buffer, Lane
+from engines.runtimes.device_stream import BoundNetwork, Buffer, Lane
 from engines.types.errors import DeviceError
-from engines.types.letterbox import Rows
+from engines.types.letterbox import Sizing
 
 LOG = logging.getLogger(__name__)
 INSTALL = "pip install -r requirements-gpu.txt"
 COMPILERS = ("c++", "g++", "clang++", "cl")
-CAMERAS = 4  # pictures at once that a plan holds where nobody says otherwise
+PLAN_CAMERAS = 4  # pictures at once that a plan holds where nobody says otherwise
 
 
 def lacking(gpu: Gpu) -> Iterator[tuple[str, str]]:
@@ -81,9 +81,8 @@ def choose(wanted: Literal["auto", "cuda", "cpu"]) -> Device:
 def open_nvidia(
     card: Card,
     located: Located,
-    decoder: PafDecoder,
-    rows: Rows,
-    max_people: int | None,
+    decoder: Decoder,
+    sizing: Sizing,
     *,
     live: bool,
     keep_maps: Callable[[], bool] = lambda: False,
@@ -93,12 +92,10 @@ def open_nvidia(
     if runtime(gpu) == "PyTorch":
         from engines.runtimes.pytorch import open_torch
 
-        return open_torch(
-            card, located, "cuda", decoder, rows, max_people, live=live, keep_maps=keep_maps
-        )
+        return open_torch(card, located, "cuda", decoder, sizing, live=live, keep_maps=keep_maps)
     from engines.nvidia.cuda_stream import Cuda
 
-    network = Planned(card, located, gpu, rows.height)
+    network = Planned(card, located, gpu, sizing)
     cuda = Cuda(gpu)
     try:
         network.load()
@@ -107,8 +104,7 @@ def open_nvidia(
             network,
             decoder,
             card.input,
-            rows,
-            max_people=max_people,
+            sizing,
             live=live,
             keep_maps=keep_maps,
             close=cuda.close,
@@ -119,19 +115,19 @@ def open_nvidia(
 
 
 class Planned:
-    """A Network with a plan for the pictures that come; one that was built before where it fits."""
+    """A DeviceNetwork with a plan for the pictures that come, built before where one fits."""
 
-    def __init__(self, card: Card, located: Located, gpu: Gpu, height: int) -> None:
+    def __init__(self, card: Card, located: Located, gpu: Gpu, sizing: Sizing) -> None:
         self._card, self._located, self._gpu = card, located, gpu
-        self._usual = Profile.usual(card.input.stride, CAMERAS, (height,))
+        self._usual = Profile.usual(card.input, PLAN_CAMERAS, [sizing])
         self._engines: dict[Profile, TensorRt] = {}
 
     def load(self) -> None:
         """A plan for single pictures of 16:9, so that what goes wrong is told before any come."""
-        _, best, _ = self._usual.shapes(self._card.input.stride)
-        self._holding((1, best[2], best[3]))
+        _, (_, high, wide), _ = self._usual.shapes(self._card.input.stride)
+        self._holding((1, high, wide))
 
-    def bind(self, lane: Lane, entry: Buffer, shape: tuple[int, int, int]) -> Bound:
+    def bind(self, lane: Lane, entry: Buffer, shape: tuple[int, int, int]) -> BoundNetwork:
         return self._holding(shape).bind(lane, entry, shape)
 
     def close(self) -> None:
@@ -148,7 +144,7 @@ class Planned:
         library, plan, content = plan_for(
             self._card, self._located, self._usual, self._gpu, least=least
         )
-        engine = TensorRt(library, content, self._located.weights.outputs)
+        engine = TensorRt(library, content, self._located.weights.outputs, self._card.input.layout)
         self._engines[plan.profile] = engine
         return engine
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from glob import escape
@@ -14,6 +14,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from engines.decoders.decoder import Decoder
 from engines.models.card import Card
 from engines.models.weights import Located, cache_folder
 from engines.nvidia.driver import Gpu
@@ -21,6 +22,8 @@ from engines.nvidia.tensorrt_engine import load_tensorrt, logger, reason
 from engines.onnx_export.load import read_onnx
 from engines.onnx_export.to_fp16 import to_half
 from engines.types.errors import DeviceError, WeightsError
+from engines.types.letterbox import Rows, Sizing
+from engines.types.network_input import NetworkInput
 
 LOG = logging.getLogger(__name__)
 Progress = Callable[[str, int, int], None]  # phase, steps done, steps in all
@@ -36,14 +39,20 @@ class Profile:
     widths: tuple[int, int]
 
     @classmethod
-    def usual(cls, stride: int, batch: int, heights: tuple[int, ...]) -> Profile:
-        """For these heights, and pictures from upright 9:16 to 21:9."""
-        low, high = min(heights), max(heights)
-        return cls(
-            batch,
-            (_up(low, stride), _up(high, stride)),
-            (_up(low * 9 / 16, stride), _up(high * 21 / 9, stride)),
-        )
+    def usual(cls, entry: NetworkInput, batch: int, sizings: Sequence[Sizing]) -> Profile:
+        """For these sizes of input, and pictures from upright 9:16 to 21:9."""
+        heights, widths = [], []
+        for sizing in sizings:
+            if isinstance(sizing, Rows):
+                rows, stride = sizing.height, entry.stride
+                heights.append(_up(rows, stride))
+                widths += [_up(rows * 9 / 16, stride), _up(rows * 21 / 9, stride)]
+            else:
+                for picture in ((9, 16), (16, 9), (21, 9)):
+                    wide, high = entry.letterbox(sizing, picture).network
+                    heights.append(high)
+                    widths.append(wide)
+        return cls(batch, (min(heights), max(heights)), (min(widths), max(widths)))
 
     @classmethod
     def of(cls, shape: tuple[int, int, int]) -> Profile:
@@ -72,11 +81,11 @@ class Profile:
         """Pixels of the largest input."""
         return self.batch * self.heights[1] * self.widths[1]
 
-    def shapes(self, stride: int) -> tuple[tuple[int, ...], ...]:
-        """Least, best and most, as (N, 3, H, W); the best is 16:9."""
+    def shapes(self, stride: int) -> tuple[tuple[int, int, int], ...]:
+        """Least, best and most, as (N, H, W); the best is 16:9."""
         (low, high), (narrow, wide) = self.heights, self.widths
         best = min(max(_up(high * 16 / 9, stride), narrow), wide)
-        return (1, 3, low, narrow), (self.batch, 3, high, best), (self.batch, 3, high, wide)
+        return (1, low, narrow), (self.batch, high, best), (self.batch, high, wide)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +118,7 @@ class Plan:
         self.path.with_suffix(".json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
 
 
-def network_onnx(located: Located) -> bytes:
+def network_onnx(located: Located, decoder: Decoder) -> bytes:
     """The network as ONNX, in the precision that was located.
 
     Engines are strongly typed (TensorRT 11 has no others): what the graph says is what they do.
@@ -118,7 +127,7 @@ def network_onnx(located: Located) -> bytes:
         raise WeightsError(
             f"TensorRT engines are built in {', '.join(PRECISIONS)}, not {located.precision}."
         )
-    model = read_onnx(located)
+    model = read_onnx(located, decoder)
     if located.precision != "fp32":
         model = to_half(model)
     content: bytes = model.SerializeToString(deterministic=True)
@@ -140,7 +149,7 @@ def plan_for(
     want the same plan one builds it.
     """
     library = load_tensorrt(gpu)
-    content = network_onnx(located)
+    content = network_onnx(located, card.decoder)
     key = {
         "onnx": hashlib.sha256(content).hexdigest(),
         "library": library.__name__,
@@ -164,7 +173,8 @@ def plan_for(
                 *(located.precision, card.name, gpu.name if gpu else "any GPU"),
             )
             cache = folder / f"{library.__name__}-{library.__version__}.timing"
-            shapes = profile.shapes(card.input.stride)
+            entry = card.input
+            shapes = tuple(entry.shape(*one) for one in profile.shapes(entry.stride))
             made = build_plan(library, content, shapes, cache, located.precision, progress)
             plan.write(made)
     except OSError as error:
@@ -191,7 +201,7 @@ def build_plan(
     precision: str,
     progress: Progress | None = None,
 ) -> bytes:
-    """A plan for (N, 3, H, W) from the first to the last of three shapes, best at the second."""
+    """A plan for inputs from the first to the last of three shapes, best at the second."""
     builder = library.Builder(logger(library))
     if builder is None:
         raise DeviceError(f"TensorRT cannot start: {reason(library)}")

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from engines.nvidia.driver import Gpu
-from engines.runtimes.device_stream import Buffer, Lane, MapShape
+from engines.runtimes.device_stream import Buffer, Lane
 from engines.types.errors import DeviceError
 
 LOG = logging.getLogger(__name__)
@@ -74,19 +74,21 @@ def reason(library: Any) -> str:
 
 
 class TensorRt:
-    """A Network from a plan that this program built itself: reading a plan runs code in it.
+    """A DeviceNetwork from a plan that this program built itself: reading a plan runs code in it.
 
-    outputs: "heatmaps" and "pafs" -> the plan's names for them.
+    outputs: the decoder's names -> the plan's. layout: of the network's input.
     """
 
-    def __init__(self, library: Any, plan: bytes, outputs: dict[str, str]) -> None:
-        self._library, self._outputs = library, outputs
+    def __init__(
+        self, library: Any, plan: bytes, outputs: dict[str, str], layout: str = "nchw"
+    ) -> None:
+        self._library, self._outputs, self._layout = library, outputs, layout
         self._runtime = library.Runtime(logger(library))
         self._engine = self._runtime.deserialize_cuda_engine(plan)
         if self._engine is None:
             raise DeviceError(f"TensorRT cannot load its plan: {reason(library)}")
 
-    def bind(self, lane: Lane, entry: Buffer, shape: tuple[int, int, int]) -> _Bound:
+    def bind(self, lane: Lane, entry: Buffer, shape: tuple[int, int, int]) -> _BoundPlan:
         count, high, wide = shape
         context = self._context()
         if context is None:
@@ -94,17 +96,21 @@ class TensorRt:
         names = [self._engine.get_tensor_name(n) for n in range(self._engine.num_io_tensors)]
         mode = self._library.TensorIOMode.INPUT
         (name,) = (name for name in names if self._engine.get_tensor_mode(name) == mode)
-        if not context.set_input_shape(name, (count, 3, high, wide)):
+        sides = (count, 3, high, wide) if self._layout == "nchw" else (count, high, wide, 3)
+        if not context.set_input_shape(name, sides):
             raise DeviceError(f"The TensorRT plan does not hold {count} pictures of {wide}x{high}.")
-        buffers, shapes = {name: entry}, []
-        for output in (self._outputs["heatmaps"], self._outputs["pafs"]):
-            batch, channels, rows, columns = context.get_tensor_shape(output)
-            shapes.append((batch, channels, rows, columns))
-            buffers[output] = lane.empty(shapes[-1], np.float32)
-        for tensor, buffer in buffers.items():
-            context.set_tensor_address(tensor, int(buffer))
-        heat, pafs = (buffers[self._outputs[kind]] for kind in ("heatmaps", "pafs"))
-        return _Bound(self._library, context, lane, entry, heat, pafs, (shapes[0], shapes[1]))
+        context.set_tensor_address(name, int(entry))
+        arrays, shapes = {}, {}
+        for role, output in self._outputs.items():
+            shapes[role] = tuple(context.get_tensor_shape(output))
+            if min(shapes[role]) < 0:
+                raise DeviceError(
+                    f"The size of the network's output {output} depends on what is in the picture, "
+                    "which cannot be recorded on the GPU."
+                )
+            arrays[role] = lane.empty(shapes[role], np.float32)
+            context.set_tensor_address(output, int(arrays[role]))
+        return _BoundPlan(self._library, context, lane, entry, arrays, shapes)
 
     def close(self) -> None:
         self._engine = self._runtime = None
@@ -120,14 +126,13 @@ class TensorRt:
 
 
 @dataclass
-class _Bound:
+class _BoundPlan:
     trt: Any
     context: Any
     lane: Any
     entry: Buffer
-    heatmaps: Buffer
-    pafs: Buffer
-    shapes: tuple[MapShape, MapShape]
+    arrays: dict[str, Buffer]
+    shapes: dict[str, tuple[int, ...]]
 
     def enqueue(self) -> None:
         if not self.context.execute_async_v3(self.lane.handle):

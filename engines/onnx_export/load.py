@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from engines.decoders.decoder import Decoder, check_outputs
 from engines.models.weights import Located
 from engines.onnx_export.from_openvino_ir import convert_ir
-from engines.types.errors import CardError, DeviceError, WeightsError
+from engines.types.errors import DeviceError, WeightsError
 
 
-def read_onnx(located: Located) -> Any:
+def read_onnx(located: Located, decoder: Decoder) -> Any:
     """An onnx.ModelProto in fp32; with INT8 in it where that was located, and the file has it.
 
     DeviceError without the package onnx, WeightsError for a file that is no network, CardError
-    for one without the outputs that its card names.
+    for one without the outputs that its decoder needs.
     """
     try:
         import onnx
@@ -29,11 +30,9 @@ def read_onnx(located: Located) -> Any:
             model = onnx.load(graph)
         except Exception as error:  # protobuf's own error has no public class
             raise WeightsError(f"{graph} is not an ONNX network.") from error
-    names = [output.name for output in model.graph.output]
-    for name in located.weights.outputs.values():
-        if name not in names:
-            raise CardError(
-                f"{graph.name} has no output {name}, which its card names; "
-                f"it has {', '.join(sorted(names))}."
-            )
+    shapes = {}
+    for output in model.graph.output:
+        sides = output.type.tensor_type.shape.dim
+        shapes[output.name] = tuple(side.dim_value or None for side in sides)[1:]
+    check_outputs(decoder, graph.name, located.weights.outputs, shapes)
     return model

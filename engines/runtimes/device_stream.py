@@ -1,4 +1,4 @@
-"""What a frame needs of a device: memory, kernels, and an order in which they are done.
+"""What a graph needs of a device: memory, kernels, and an order in which they are done.
 
 A lane is a stream: what is asked of it happens in order, and beside other lanes. On NVIDIA GPUs it
 is engines/nvidia/cuda_stream.py's; the tests run the same kernels on the CPU, thread by thread.
@@ -6,7 +6,7 @@ is engines/nvidia/cuda_stream.py's; the tests run the same kernels on the CPU, t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,8 +14,15 @@ from numpy.typing import DTypeLike, NDArray
 
 Buffer = Any  # device memory: whatever the lane gives, and takes back as an argument
 Shape = tuple[int, int, int]
-MapShape = tuple[int, int, int, int]
 Argument = Buffer | np.int32 | np.float32
+
+
+TILE: Shape = (32, 8, 1)
+
+
+def tiles(wide: int, high: int, deep: int) -> tuple[Shape, Shape]:
+    """Grid and block of a kernel with a thread for each of so many places."""
+    return (-(-wide // TILE[0]), -(-high // TILE[1]), deep), TILE
 
 
 class Lane(Protocol):
@@ -42,22 +49,24 @@ class Lane(Protocol):
     def fetch(self, value: Buffer) -> NDArray[Any]: ...
 
 
-class Network(Protocol):
-    """A network on a device, whose maps stay there."""
+class DeviceNetwork(Protocol):
+    """A network on a device, whose arrays stay there."""
 
-    def bind(self, lane: Lane, entry: Buffer, shape: tuple[int, int, int]) -> Bound:
-        """Memory for the maps of (batch, height, width) pictures, and what makes them."""
+    def bind(self, lane: Lane, entry: Buffer, shape: tuple[int, int, int]) -> BoundNetwork:
+        """Memory for the arrays of (batch, height, width) pictures, and what fills them.
+
+        entry: the network's input, in the layout and kind of numbers that its card says.
+        """
         ...
 
     def close(self) -> None: ...
 
 
-class Bound(Protocol):
-    """(batch, channels, h, w) float32 heat maps and affinity fields, and what fills them."""
-
-    heatmaps: Buffer
-    pafs: Buffer
+class BoundNetwork(Protocol):
+    """float32 arrays of (batch, ...) by the decoder's names, and what fills them."""
 
     @property
-    def shapes(self) -> tuple[MapShape, MapShape]: ...
+    def arrays(self) -> Mapping[str, Buffer]: ...
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]: ...
     def enqueue(self) -> None: ...

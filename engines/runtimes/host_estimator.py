@@ -1,56 +1,39 @@
-"""One network for all people of a picture: letterbox, network, peaks and limb scores."""
+"""One network for all people of a picture, with its decoder's first step on the host."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Protocol
 
-from engines.decoders.paf import PafDecoder
-from engines.models.card import NetworkInput
-from engines.types.arrays import Floats, Image
-from engines.types.letterbox import Letterbox, Rows
-from engines.types.poses import Candidates, Maps, Poses
+from engines.decoders.decoder import Decoder
+from engines.runtimes.network import Network
+from engines.types.arrays import Image
+from engines.types.evidence import Evidence
+from engines.types.letterbox import Letterbox, Sizing
+from engines.types.network_input import NetworkInput
 
 BUCKET = 4  # strides: how coarsely the widths of mixed pictures are rounded up
 
 
-class Network(Protocol):
-    """Runs a network: several sets of pictures in flight, results in order.
-
-    depth: sets worth having in flight. `result` gives (C, h, w) heat maps and affinity fields a
-    picture, valid until the next call.
-    """
-
-    depth: int
-
-    def submit(self, pictures: Sequence[Image]) -> None: ...
-    def result(self) -> list[tuple[Floats, Floats]]: ...
-    def close(self) -> None: ...
-
-
-class BottomUp:
+class OnHost:
     """An Estimator made of a network and the decoder of its head.
 
-    keep_maps: asked at each result whether the candidates are to bring their maps along.
+    keep_maps: asked at each result whether the evidence is to bring its maps along.
     """
 
     def __init__(
         self,
         network: Network,
-        decoder: PafDecoder,
+        decoder: Decoder,
         entry: NetworkInput,
-        rows: Rows,
-        max_people: int | None,
+        sizing: Sizing,
         keep_maps: Callable[[], bool] = lambda: False,
     ) -> None:
         self.depth = network.depth
+        self.decoder = decoder
         self._network = network
-        self._decoder = decoder
         self._entry = entry
-        self._rows = rows
-        self._max_people = max_people
+        self._sizing = sizing
         self._keep_maps = keep_maps
         self._letterboxes: deque[list[Letterbox]] = deque()
         self._usual: tuple[int, int] | None = None
@@ -58,28 +41,19 @@ class BottomUp:
     def submit(self, images: Sequence[Image]) -> None:
         """Start on a set of (H, W, 3) BGR pictures, of any sizes."""
         letterboxes = [self._letterbox(image) for image in images]
-        inputs = [box.apply(image) for box, image in zip(letterboxes, images, strict=True)]
+        pad = self._entry.pad
+        inputs = [box.apply(image, pad) for box, image in zip(letterboxes, images, strict=True)]
         self._network.submit(inputs)
         self._letterboxes.append(letterboxes)
 
-    def result(self) -> list[Candidates]:
-        """The candidates of the oldest set in flight, in picture pixels."""
+    def result(self) -> list[Evidence]:
+        """The evidence of the oldest set in flight, in picture pixels."""
         letterboxes = self._letterboxes.popleft()
         keep = self._keep_maps()
-        found = []
-        for (heatmaps, pafs), box in zip(self._network.result(), letterboxes, strict=True):
-            candidates = self._decoder.evidence(heatmaps, pafs, box)
-            if keep:
-                # Copies: the network writes its next maps into the same memory.
-                own, stride = (heatmaps.copy(), pafs.copy()), self._decoder.stride
-                maps = Maps(*own, self._decoder.channels, stride, box.scaled)
-                candidates = replace(candidates, maps=maps)
-            found.append(candidates)
-        return found
-
-    def decode(self, candidates: Candidates) -> Poses:
-        """The people that the candidates make, best first."""
-        return self._decoder.decode(candidates, self._max_people)
+        return [
+            self.decoder.evidence(arrays, box, keep_maps=keep)
+            for arrays, box in zip(self._network.result(), letterboxes, strict=True)
+        ]
 
     def close(self) -> None:
         """Wait for what is in flight and let the device go."""
@@ -92,4 +66,4 @@ class BottomUp:
             self._usual = size
         stride = self._entry.stride
         step = stride if size == self._usual else BUCKET * stride
-        return Letterbox.fit(size, self._rows.of(size, step), stride, step)
+        return self._entry.letterbox(self._sizing, size, step)

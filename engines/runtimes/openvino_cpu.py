@@ -6,29 +6,34 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from engines.decoders.decoder import Decoder, check_outputs
 from engines.models.card import Card
 from engines.models.weights import Located
-from engines.types.arrays import Floats, Image
+from engines.types.arrays import Arrays, Image
 from engines.types.errors import CardError, DeviceError
+from engines.types.network_input import CHANNELS
+
+RANK = 4  # of a network's input
 
 
 class OpenVino:
-    """A Network on the CPU: OpenVINO IR or ONNX, uint8 pictures in, float32 maps out.
+    """A Network on the CPU: OpenVINO IR, ONNX or TFLite; uint8 pictures in, its arrays out.
 
     The shape that comes first is compiled for itself, which is the fastest; the first picture of
     any other shape compiles the network once more for all shapes (a new shape then costs some
-    30 ms, once). live: one set in flight on all cores; else one stream a core.
+    30 ms, once). live: one set in flight on all cores; else one stream a core. batched: the
+    pictures of a set, all of one size, are one batch where the network takes several at once; else
+    each is a request of its own, all at work together.
     """
 
-    def __init__(self, card: Card, located: Located, *, live: bool) -> None:
+    def __init__(self, card: Card, located: Located, *, live: bool, batched: bool = False) -> None:
         self._ov = load_openvino()
         self._core: Any = self._ov.Core()
         self._entry = card.input
-        self._channels = {
-            "heatmaps": len(card.skeleton.keypoints),
-            "pafs": 1 + max(max(pair) for pair in card.paf_channels),
-        }
         self._located = located
+        self._names = located.weights.outputs
         self._config = {
             "PERFORMANCE_HINT": "LATENCY" if live else "THROUGHPUT",
             **self._arithmetic(),
@@ -37,35 +42,37 @@ class OpenVino:
         self._idle: dict[int, list[Any]] = {}
         self._flying: deque[list[tuple[Any, Any, Image]]] = deque()
         self._usual: tuple[int, int] | None = None
-        self._check_outputs()  # a bad file is reported now, not with the first picture
+        self._check_network(card.decoder)  # a bad file is reported now, not with the first picture
+        self._batch = -1 if batched and self._takes_batches() else 1
         self.depth = 1 if live else self._streams() + 1
 
     def submit(self, pictures: Sequence[Image]) -> None:
         """Start on (h, w, 3) uint8 pictures; they must not change until their result."""
+        if self._batch == 1:
+            batches = [picture[None] for picture in pictures]
+        else:
+            batches = [np.stack(pictures)] if pictures else []
         started = []
-        for picture in pictures:
-            compiled = self._network(picture.shape[0], picture.shape[1])
+        for batch in batches:
+            compiled = self._network(batch.shape[1], batch.shape[2])
             idle = self._idle.setdefault(id(compiled), [])
             request = idle.pop() if idle else compiled.create_infer_request()
-            request.set_input_tensor(self._ov.Tensor(picture[None], shared_memory=True))
+            request.set_input_tensor(self._ov.Tensor(batch, shared_memory=True))
             request.start_async()
-            started.append((compiled, request, picture))  # OpenVINO holds no reference to it
+            started.append((compiled, request, batch))  # OpenVINO holds no reference to it
         self._flying.append(started)
 
-    def result(self) -> list[tuple[Floats, Floats]]:
-        """Heat maps and affinity fields of the oldest set, valid until the next submit."""
-        maps = []
-        outputs = self._located.weights.outputs
-        for compiled, request, _ in self._flying.popleft():
+    def result(self) -> list[Arrays]:
+        """The arrays of each picture of the oldest set, valid until the next submit."""
+        found: list[Arrays] = []
+        for compiled, request, batch in self._flying.popleft():
             request.wait()
-            maps.append(
-                (
-                    request.get_tensor(outputs["heatmaps"]).data[0],
-                    request.get_tensor(outputs["pafs"]).data[0],
-                )
+            arrays = {role: request.get_tensor(name).data for role, name in self._names.items()}
+            found.extend(
+                {role: array[n] for role, array in arrays.items()} for n in range(len(batch))
             )
             self._idle[id(compiled)].append(request)
-        return maps
+        return found
 
     def close(self) -> None:
         """Wait for what is in flight and let go of the network."""
@@ -84,27 +91,48 @@ class OpenVino:
 
     def _compile(self, shape: tuple[int, int] | None) -> Any:
         high, wide = shape or (-1, -1)
+        entry, ov = self._entry, self._ov
         model = self._read()
         try:
-            model.reshape([1, 3, high, wide])
-            steps = self._ov.preprocess.PrePostProcessor(model)
+            self._reshape(model, self._batch, high, wide)
+            steps = ov.preprocess.PrePostProcessor(model)
             tensor = steps.input().tensor()
-            tensor.set_element_type(self._ov.Type.u8).set_layout(self._ov.Layout("NHWC"))
-            tensor.set_shape([1, high, wide, 3])
-            steps.input().model().set_layout(self._ov.Layout("NCHW"))
-            chain = steps.input().preprocess().convert_element_type(self._ov.Type.f32)
-            if self._entry.colour == "rgb":
+            tensor.set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+            tensor.set_shape([self._batch, high, wide, CHANNELS])
+            steps.input().model().set_layout(ov.Layout(entry.layout.upper()))
+            chain = steps.input().preprocess()
+            if entry.element != "u8":
+                chain = chain.convert_element_type(getattr(ov.Type, entry.element))
+            if entry.colour == "rgb":
                 chain = chain.reverse_channels()
-            if any(self._entry.mean):
-                chain = chain.mean(list(self._entry.mean))
-            if set(self._entry.scale) != {1.0}:
-                chain.scale(list(self._entry.scale))
+            if any(entry.mean):
+                chain = chain.mean(list(entry.mean))
+            if set(entry.scale) != {1.0}:
+                chain.scale(list(entry.scale))
             return self._core.compile_model(steps.build(), "CPU", self._config)
         except RuntimeError as error:
             raise DeviceError(
                 f"OpenVINO cannot run {self._located.paths[0].name} at {wide}x{high}: "
                 f"{_first_line(error)}"
             ) from error
+
+    def _reshape(self, model: Any, batch: int, high: int, wide: int) -> None:
+        model.reshape(list(self._entry.shape(batch, high, wide)))
+
+    def _takes_batches(self) -> bool:
+        """Whether several pictures give several of each output."""
+        model = self._read()
+        high, wide = self._entry.size[::-1] or (-1, -1)
+        try:
+            self._reshape(model, -1, high, wide)
+        except RuntimeError:
+            return False
+        ours = set(self._names.values())
+        return all(
+            output.partial_shape.rank.is_static and output.partial_shape[0].is_dynamic
+            for output in model.outputs
+            if output.names & ours
+        )
 
     def _read(self) -> Any:
         graph, *rest = self._located.paths
@@ -127,28 +155,24 @@ class OpenVino:
         steps.register_pass(self._ov.passes.ConstantFolding())
         steps.run_passes(model)
 
-    def _check_outputs(self) -> None:
-        """CardError unless the network has one input and the outputs that its card names."""
+    def _check_network(self, decoder: Decoder) -> None:
+        """CardError unless the network has one input and the outputs that its decoder needs."""
         graph, model = self._located.paths[0].name, self._read()
         if len(model.inputs) != 1:
             raise CardError(f"{graph} has {len(model.inputs)} inputs; a network here takes one.")
-        channels = {}
+        size = model.inputs[0].partial_shape
+        channels = size[self._entry.layout.index("c")] if len(size) == RANK else None
+        if channels is None or (channels.is_static and channels.get_length() != CHANNELS):
+            raise CardError(
+                f"The input of {graph} is {size}, but its card says layout {self._entry.layout}."
+            )
+        shapes: dict[str, tuple[int | None, ...]] = {}
         for output in model.outputs:
             size = output.partial_shape
-            fits = size.rank.is_static and len(size) == 4 and size[1].is_static
-            channels.update(dict.fromkeys(output.names, size[1].get_length() if fits else 0))
-        for kind, least in self._channels.items():
-            name = self._located.weights.outputs[kind]
-            if name not in channels:
-                raise CardError(
-                    f"{graph} has no output {name}, which its card names; "
-                    f"it has {', '.join(sorted(channels))}."
-                )
-            if channels[name] < least:
-                raise CardError(
-                    f"Output {name} of {graph} has {channels[name]} channels, "
-                    f"but the {kind} of its card need {least}."
-                )
+            sides = size if size.rank.is_static else ()
+            lengths = [side.get_length() if side.is_static else None for side in sides]
+            shapes.update(dict.fromkeys(output.names, tuple(lengths[1:])))
+        check_outputs(decoder, graph, self._names, shapes)
 
     def _arithmetic(self) -> dict[str, str]:
         """INT8 weights say for themselves where they are used; the rest of them may be bf16."""

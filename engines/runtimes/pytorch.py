@@ -15,16 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from engines.decoders.paf import PafDecoder
+from engines.decoders.decoder import Decoder
+from engines.decoders.paf import paf_decoder
 from engines.models.card import Card
 from engines.models.weights import Device, Located
 from engines.networks import NETWORKS
 from engines.onnx_export.load import read_onnx
 from engines.runtimes.device_estimator import OnDevice
-from engines.runtimes.device_stream import Argument, Lane, MapShape, Shape
+from engines.runtimes.device_stream import Argument, Lane, Shape
 from engines.runtimes.pytorch_kernels import KERNELS
 from engines.types.errors import CardError, DeviceError, WeightsError
-from engines.types.letterbox import Rows
+from engines.types.letterbox import Sizing
 
 DTYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 WARM_UP = 3  # runs before one is recorded: libraries choose their algorithms then
@@ -146,32 +147,41 @@ class TorchLane:
 
 
 @dataclass
-class _Bound:
+class _BoundModule:
     lane: TorchLane
     module: Any
     dtype: Any
     entry: Any
-    heatmaps: Any
-    pafs: Any
+    arrays: dict[str, Any]
 
     @property
-    def shapes(self) -> tuple[MapShape, MapShape]:
-        return tuple(self.heatmaps.shape), tuple(self.pafs.shape)
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {role: tuple(array.shape) for role, array in self.arrays.items()}
 
     def enqueue(self) -> None:
         self.lane.run(self._forward)
 
     def _forward(self) -> None:
-        heatmaps, pafs = self.module(self.entry.to(self.dtype))
-        self.heatmaps.copy_(heatmaps)
-        self.pafs.copy_(pafs)
+        found = self.module(_fed(self.entry, self.dtype))
+        for to, array in zip(self.arrays.values(), found, strict=True):
+            to.copy_(array)
+
+
+def _fed(entry: Any, dtype: Any) -> Any:
+    """Floating-point input in the module's precision; whole numbers as they are."""
+    return entry.to(dtype) if entry.is_floating_point() else entry
 
 
 class TorchNetwork:
-    """A module on a device, in the precision that is asked for."""
+    """A module on a device, in the precision that is asked for.
 
-    def __init__(self, torch: Any, module: Any, precision: str, device: str) -> None:
-        self._torch = torch
+    outputs: the decoder's names of the arrays that it gives, in the module's order.
+    """
+
+    def __init__(
+        self, torch: Any, module: Any, outputs: Sequence[str], precision: str, device: str
+    ) -> None:
+        self._torch, self._outputs = torch, tuple(outputs)
         if precision not in DTYPES:
             raise WeightsError(f"Torch runs {', '.join(DTYPES)}, not {precision}.")
         self._dtype = getattr(torch, DTYPES[precision])
@@ -182,12 +192,15 @@ class TorchNetwork:
             torch.backends.cudnn.allow_tf32 = precision != "fp32"
             torch.backends.cudnn.benchmark = True
 
-    def bind(self, lane: Lane, entry: Any, shape: tuple[int, int, int]) -> _Bound:
+    def bind(self, lane: Lane, entry: Any, shape: tuple[int, int, int]) -> _BoundModule:
         assert isinstance(lane, TorchLane)
         with told(entry.device.type), self._torch.inference_mode():
-            probe = self._module(entry[:1].new_zeros(1, 3, *shape[1:]).to(self._dtype))
-        heatmaps, pafs = (lane.empty((shape[0], *maps.shape[1:]), np.float32) for maps in probe)
-        return _Bound(lane, self._module, self._dtype, entry, heatmaps, pafs)
+            probe = self._module(_fed(self._torch.zeros_like(entry[:1]), self._dtype))
+        arrays = {
+            role: lane.empty((shape[0], *array.shape[1:]), np.float32)
+            for role, array in zip(self._outputs, probe, strict=True)
+        }
+        return _BoundModule(lane, self._module, self._dtype, entry, arrays)
 
     def close(self) -> None:
         self._module = None
@@ -197,9 +210,8 @@ def open_torch(
     card: Card,
     located: Located,
     device: Device,
-    decoder: PafDecoder,
-    rows: Rows,
-    max_people: int | None,
+    decoder: Decoder,
+    sizing: Sizing,
     *,
     live: bool,
     keep_maps: Callable[[], bool] = lambda: False,
@@ -207,30 +219,29 @@ def open_torch(
     """An Estimator whose network is the torch module that the weights name, or are made one."""
     torch = load_torch(device)
     if located.weights.network is None:
-        module = load_graph(located)
+        module = load_graph(located, decoder)
     else:
         module = load_module(torch, card, located)
     with told(device):
-        network = TorchNetwork(torch, module, located.precision, device)
+        network = TorchNetwork(torch, module, tuple(decoder.outputs), located.precision, device)
     return OnDevice(
         lambda: TorchLane(torch, device),
         network,
         decoder,
         card.input,
-        rows,
-        max_people=max_people,
+        sizing,
         live=live,
         keep_maps=keep_maps,
     )
 
 
-def load_graph(located: Located) -> Any:
+def load_graph(located: Located, decoder: Decoder) -> Any:
     """ONNX or OpenVINO IR as a module."""
     if located.precision not in DTYPES:
         raise WeightsError(f"Torch runs {', '.join(DTYPES)}, not {located.precision}.")
-    model, outputs = read_onnx(located), located.weights.outputs
+    model = read_onnx(located, decoder)
     graph = import_module("engines.networks.from_onnx")
-    return graph.Graph(model, (outputs["heatmaps"], outputs["pafs"]))
+    return graph.Graph(model, tuple(located.weights.outputs[role] for role in decoder.outputs))
 
 
 def load_module(torch: Any, card: Card, located: Located) -> Any:
@@ -239,7 +250,7 @@ def load_module(torch: Any, card: Card, located: Located) -> Any:
     if name not in NETWORKS:
         raise CardError(f"There is no network {name!r}; known are {', '.join(NETWORKS)}.")
     place, make = NETWORKS[name].split(":")
-    fields = 1 + max(max(pair) for pair in card.paf_channels)
+    fields = 1 + max(max(pair) for pair in paf_decoder(card.decoder, str(name)).channels)
     module = getattr(import_module(place), make)(len(card.skeleton.keypoints) + 1, fields)
     try:
         # Nothing but tensors: a pickle of more could run code.

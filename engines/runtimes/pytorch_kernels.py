@@ -14,24 +14,27 @@ SLOTS = 64  # peaks of a type whose pairs a recorded graph looks at; with more, 
 
 def letterbox(
     torch: Any, pictures: Any, rows: int, columns: int, across: Any, scaled_wide: int, down: Any,
-    scaled_high: int, channel: Any, reverse: int, out: Any, wide: int, high: int,
+    scaled_high: int, channel: Any, reverse: int, left: int, top: int, pad: int, interleaved: int,
+    element: int, out: Any, wide: int, high: int,
 ) -> None:  # fmt: skip
     """kernels/letterbox.cu: cv2.resize's fixed-point arithmetic."""
-    left, right = across[:, 0].long(), across[:, 1].long()
+    one, other = across[:, 0].long(), across[:, 1].long()
 
     def line(which: Any) -> Any:
         row = pictures[:, which.long()].int()
-        return row[:, :, left] * across[:, 2, None] + row[:, :, right] * across[:, 3, None]
+        return row[:, :, one] * across[:, 2, None] + row[:, :, other] * across[:, 3, None]
 
     upper, lower = (line(down[:, n]) >> 4 for n in (0, 1))
     first, second = (down[:, n, None, None] for n in (2, 3))
     value = (((first * upper) >> 16) + ((second * lower) >> 16) + 2) >> 2
-    padded = torch.zeros_like(out)
-    padded[:, :, :scaled_high, :scaled_wide] = value.permute(0, 3, 1, 2)
+    padded = channel.new_full((len(pictures), 3, high, wide), pad)
+    padded[:, :, top : top + scaled_high, left : left + scaled_wide] = value.permute(0, 3, 1, 2)
     if reverse:
         padded = padded.flip(1)
-    mean, scale = (channel[:, n, None, None] for n in (0, 1))
-    out.copy_((padded - mean) / scale)
+    if not element:
+        mean, scale = (channel[:, n, None, None] for n in (0, 1))
+        padded = (padded - mean) / scale
+    out.copy_(padded.permute(0, 2, 3, 1) if interleaved else padded)
 
 
 def peaks(

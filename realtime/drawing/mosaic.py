@@ -87,7 +87,7 @@ class Mosaic(Overlay):
             poses=None,
         )
         nobody = Tracks.untracked(first.tracks.poses.some(np.zeros(0, int)))
-        return [(View(frame, nobody, first.candidates), canvas)]
+        return [(View(frame, nobody, first.evidence), canvas)]
 
     def _view(self, number: int, view: View, poses: Poses3D | None) -> Image:
         """The view's picture scaled into a cell, then drawn upon: that is cheaper, and finer."""

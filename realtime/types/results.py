@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.types.arrays import Floats
-from engines.types.poses import Candidates, Maps, Poses, check_shape
+from engines.types.evidence import Evidence
+from engines.types.poses import Maps, Poses, check_shape
 from engines.types.skeleton import Skeleton
 from realtime.types.frames import Frame
 
@@ -58,17 +59,17 @@ class Tracks:
 class View:
     """What one camera saw.
 
-    candidates: what the network found before it was put together to people, None without one.
+    evidence: what the network found before people were made of it, None without one.
     """
 
     frame: Frame
     tracks: Tracks
-    candidates: Candidates | None = None
+    evidence: Evidence | None = None
 
     @property
     def maps(self) -> Maps | None:
         """The network's maps, where somebody wanted to see them when it gave them."""
-        return self.candidates.maps if self.candidates else None
+        return self.evidence.maps if self.evidence else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

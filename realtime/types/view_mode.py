@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from threading import Lock
 from typing import Literal
 
+from engines.decoders.decoder import Showable
 from realtime.types.errors import SettingsError
 
+HEATMAPS: Showable = "heatmaps"
+PAFS: Showable = "pafs"
 KINDS = ("skeleton", "heatmaps", "pafs")
 STEP = 0.05  # by which the threshold goes up and down
 
@@ -28,7 +31,12 @@ class Look:
     @property
     def of_maps(self) -> bool:
         """Whether it needs the network's maps."""
-        return self.kind != "skeleton"
+        return self.needs is not None
+
+    @property
+    def needs(self) -> Showable | None:
+        """What a model must have to show for it."""
+        return {"heatmaps": HEATMAPS, "part": HEATMAPS, "pafs": PAFS}.get(self.kind)
 
     def name(self, keypoints: Sequence[str]) -> str:
         """As the user names it."""
@@ -69,11 +77,18 @@ def looks(keypoints: Sequence[str]) -> list[Look]:
 class Shown:
     """What the outputs with pictures show now. Any thread may read and change it.
 
-    look: the view. threshold: keypoints with less confidence are not drawn.
+    look: the view. threshold: keypoints with less confidence are not drawn. shows: what the model
+    has to show beside people.
     """
 
-    def __init__(self, look: Look = SKELETON, keypoints: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        look: Look = SKELETON,
+        keypoints: Sequence[str] = (),
+        shows: Collection[Showable] = frozenset({HEATMAPS, PAFS}),
+    ) -> None:
         self.look = look
+        self._shows = shows
         self.threshold = 0.0
         self.keypoints = keypoints
         self._wanting = 0
@@ -84,15 +99,27 @@ class Shown:
         """The view as the user names it."""
         return self.look.name(self.keypoints)
 
+    def can_show(self, look: Look) -> bool:
+        """Whether the model has what the view needs."""
+        return look.needs is None or look.needs in self._shows
+
+    def parse(self, text: str) -> Look:
+        """The view with this name; SettingsError where there is none, or the model lacks it."""
+        look = parse_look(text, self.keypoints)
+        if not self.can_show(look):
+            raise SettingsError(f"This model has no maps to show for the view {text}.")
+        return look
+
     def next_view(self) -> None:
         """Skeleton, heat maps, fields, a keypoint, and from the start again."""
-        kinds = (SKELETON, Look("heatmaps"), Look("pafs"), Look("part"))
+        kinds = [SKELETON, Look("heatmaps"), Look("pafs"), *([Look("part")] * bool(self.keypoints))]
+        kinds = [look for look in kinds if self.can_show(look)]
         places = [look.kind for look in kinds]
-        self.look = kinds[(places.index(self.look.kind) + 1) % (4 if self.keypoints else 3)]
+        self.look = kinds[(places.index(self.look.kind) + 1) % len(kinds)]
 
     def next_part(self) -> None:
         """The next keypoint's map, the first one's after another view."""
-        if self.keypoints:
+        if self.keypoints and self.can_show(Look("part")):
             part = self.look.part + 1 if self.look.kind == "part" else 0
             self.look = Look("part", part % len(self.keypoints))
 

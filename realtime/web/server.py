@@ -19,7 +19,7 @@ from aiohttp.typedefs import Handler
 from realtime.drawing.reprojection import Reprojection
 from realtime.types.errors import SettingsError
 from realtime.types.results import Result
-from realtime.types.view_mode import Look, Shown, looks, parse_look
+from realtime.types.view_mode import Look, Shown, looks
 from realtime.web.auth import Guard
 from realtime.web.connections import (
     GRACE,
@@ -240,7 +240,7 @@ class Server:
         """The view that a request asks for, None = that of the run."""
         try:
             name = request.query.get("view")
-            return parse_look(name, self._shown.keypoints) if name else None
+            return self._shown.parse(name) if name else None
         except SettingsError as error:
             raise web.HTTPBadRequest(text=f"{error}\n") from error
 

@@ -67,7 +67,7 @@ def measure(
             times[step].append(1e3 * (time.perf_counter() - start))
         return result
 
-    evidence = clock("evidence", lambda: decoder.evidence(*maps, box))
+    evidence = clock("evidence", lambda: decoder.candidates(*maps, box))
     poses = clock("decode", lambda: decoder.decode(evidence))
     peaks = clock("peaks", lambda: find_peaks(heat, settings.peak_threshold))
     clock(
@@ -120,7 +120,7 @@ def row(name: str, times: Times, counts: tuple[float, float, float]) -> None:
 
 def main() -> None:
     card = load_card("human-pose-estimation-0001")
-    decoder = PafDecoder(card.skeleton, card.input.stride, card.paf_channels, card.settings)
+    decoder = card.decoder
     print("Milliseconds, median and 95th percentile; maps of 46x82 cells.")
     print(f"{'':36s}" + "".join(f"{step:>12s}" for step in STEPS[:5]), end="")
     print("".join(f"{step:>14s}" for step in STEPS[5:]))

@@ -21,7 +21,8 @@ import time
 from contextlib import suppress
 
 from engines.models.card import load_card
-from realtime.pipeline import Pipeline, engine_opener
+from engines.opening import engine_opener
+from realtime.pipeline import Pipeline
 from realtime.settings.all import ModelSettings
 from realtime.sinks.screens.web_sink import WebSink
 from realtime.web.address import Address

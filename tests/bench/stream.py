@@ -18,8 +18,9 @@ import time
 from pathlib import Path
 
 from engines.models.card import load_card
+from engines.opening import engine_opener
 from realtime.default_model import DEFAULT
-from realtime.pipeline import Pipeline, engine_opener
+from realtime.pipeline import Pipeline
 from realtime.settings.all import ModelSettings, SourceSettings
 from realtime.sources import open_source
 from realtime.types.frames import Source, Stoppable

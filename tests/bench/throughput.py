@@ -21,9 +21,10 @@ from typing import Self
 
 from engines.models.card import Precision, load_card
 from engines.models.weights import locate
+from engines.opening import engine_opener
 from engines.runtimes.openvino_cpu import OpenVino
 from engines.types.letterbox import Letterbox
-from realtime.pipeline import Pipeline, engine_opener
+from realtime.pipeline import Pipeline
 from realtime.settings.all import ModelSettings, OutputSettings, SourceSettings
 from realtime.sinks import Together, open_sinks
 from realtime.sources import open_source

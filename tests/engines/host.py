@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import DTypeLike, NDArray
 
-from engines.runtimes.device_stream import Argument, Bound, Lane, Shape
+from engines.runtimes.device_stream import Argument, BoundNetwork, Lane, Shape
 from engines.runtimes.pytorch import TorchLane
 from engines.types.arrays import Floats
 
@@ -121,33 +121,40 @@ class SeenTorchLane(TorchLane):
 class HostBound:
     entry: Any
     maker: MapMaker
-    heatmaps: Any
-    pafs: Any
+    arrays: dict[str, Any]
 
     @property
-    def shapes(self) -> tuple[Any, Any]:
-        return tuple(self.heatmaps.shape), tuple(self.pafs.shape)
+    def shapes(self) -> dict[str, Any]:
+        return {role: tuple(array.shape) for role, array in self.arrays.items()}
 
     def enqueue(self) -> None:
-        # np.asarray shares memory with a torch tensor on the CPU.
-        np.asarray(self.heatmaps)[...], np.asarray(self.pafs)[...] = self.maker(
-            np.asarray(self.entry)
-        )
+        found = self.maker(np.asarray(self.entry))
+        for to, array in zip(self.arrays.values(), found, strict=True):
+            np.asarray(to)[...] = array  # shares memory with a torch tensor on the CPU
 
 
 class HostNetwork:
-    """A network that is a function of (batch, 3, height, width) float32 pictures."""
+    """A network that is a function of its input, (batch, 3, height, width) if not told otherwise.
 
-    def __init__(self, maker: MapMaker) -> None:
-        self.maker = maker
+    outputs: the decoder's names of the arrays that it gives.
+    """
+
+    def __init__(
+        self, maker: MapMaker, outputs: Sequence[str] = ("heatmaps", "pafs"), layout: str = "nchw"
+    ) -> None:
+        self.maker, self.outputs, self.layout = maker, outputs, layout
         self.closed = False
 
-    def bind(self, lane: Lane, entry: Any, shape: tuple[int, int, int]) -> Bound:
+    def bind(self, lane: Lane, entry: Any, shape: tuple[int, int, int]) -> BoundNetwork:
         count, high, wide = shape
-        assert tuple(entry.shape) == (count, 3, high, wide)
-        heat, pafs = self.maker(np.zeros_like(entry))
-        maps = lane.empty(heat.shape, np.float32), lane.empty(pafs.shape, np.float32)
-        return HostBound(entry, self.maker, *maps)
+        sides = (count, 3, high, wide) if self.layout == "nchw" else (count, high, wide, 3)
+        assert tuple(entry.shape) == sides
+        found = self.maker(np.zeros_like(entry))
+        arrays = {
+            role: lane.empty(array.shape, np.float32)
+            for role, array in zip(self.outputs, found, strict=True)
+        }
+        return HostBound(entry, self.maker, arrays)
 
     def close(self) -> None:
         self.closed = True

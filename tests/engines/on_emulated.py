@@ -15,17 +15,16 @@ import pytest
 # Before pycuda, which then finds this driver in place of one of the machine.
 DRIVER = ctypes.CDLL(sys.argv[1], mode=ctypes.RTLD_GLOBAL)
 
-from engines.decoders.paf import PafDecoder  # noqa: E402
 from engines.fallback import Spared  # noqa: E402
 from engines.models.card import load_card  # noqa: E402
 from engines.nvidia.cuda_stream import Cuda  # noqa: E402
 from engines.nvidia.driver import usable_gpu  # noqa: E402
 from engines.runtimes.device_estimator import OnDevice  # noqa: E402
-from engines.runtimes.device_graph import Frame  # noqa: E402
-from engines.runtimes.device_stream import Bound, Buffer, Lane  # noqa: E402
+from engines.runtimes.device_graph import DeviceGraph  # noqa: E402
+from engines.runtimes.device_stream import BoundNetwork, Buffer, Lane  # noqa: E402
 from engines.types.errors import DeviceError  # noqa: E402
 from engines.types.letterbox import Letterbox, Rows  # noqa: E402
-from engines.types.poses import Candidates, Poses  # noqa: E402
+from engines.types.poses import Candidates  # noqa: E402
 from tests import synth  # noqa: E402
 from tests.gpu.measure import Still  # noqa: E402
 
@@ -33,7 +32,7 @@ CARD = load_card("human-pose-estimation-0001")
 SIZE = (240, 160)
 BOX = Letterbox.fit((480, 320), 160, 8)
 DRIVER.emulated_done.restype = ctypes.c_char_p
-PARSER = PafDecoder(CARD.skeleton, 8, CARD.paf_channels, CARD.settings)
+PARSER = CARD.decoder
 
 
 def crowd(people: int) -> tuple[np.ndarray, np.ndarray]:
@@ -44,18 +43,18 @@ def crowd(people: int) -> tuple[np.ndarray, np.ndarray]:
 def same(cuda: Cuda) -> None:
     """Recorded work gives what numpy does, each time, for two lanes with work in flight at once."""
     maps = crowd(1), crowd(3)
-    frames = [Frame(cuda.lane(), Still([one]), PARSER, CARD.input, BOX, 1) for one in maps]
+    frames = [DeviceGraph(cuda.lane(), Still([one]), PARSER, CARD.input, BOX, 1) for one in maps]
     rng = np.random.default_rng(0)
     before = DRIVER.emulated_launches()
     for _ in range(3):
         pictures = rng.integers(0, 256, (2, 320, 480, 3)).astype(np.uint8)
         for frame, picture in zip(frames, pictures, strict=True):
-            for table in frame._host.values():  # what the recording's first run left there
+            for table in frame._decoding._host.values():  # what recording left there
                 table.view(np.uint8)[...] = 0
             frame.start([picture])
         for frame, picture, (heat, pafs) in zip(frames, pictures, maps, strict=True):
             (ours,) = frame.result()
-            oracle = PARSER.evidence(heat, pafs, BOX)
+            oracle = PARSER.candidates(heat, pafs, BOX)
             assert len(oracle.pairs) > 10
             np.testing.assert_allclose(ours.peaks, oracle.peaks, atol=1e-3)
             np.testing.assert_allclose(ours.pairs, oracle.pairs, atol=1e-4)
@@ -74,7 +73,7 @@ def stream(cuda: Cuda) -> None:
     for _ in range(4):
         estimator.submit([picture])
         (found,) = estimator.result()
-        assert len(estimator.decode(found)) == 2
+        assert len(estimator.decoder.decode(found)) == 2
     estimator.close()
     assert DRIVER.emulated_contexts() == 0
 
@@ -84,10 +83,10 @@ def overflow(cuda: Cuda) -> None:
     heat = np.zeros((19, 20, 30), np.float32)
     heat[:, ::2, ::2] = np.random.default_rng(0).random((19, 10, 15)) / 2 + 0.2
     pafs = np.full((38, 20, 30), -1, np.float32)
-    frame = Frame(cuda.lane(), Still([(heat, pafs)]), PARSER, CARD.input, BOX, 1)
+    frame = DeviceGraph(cuda.lane(), Still([(heat, pafs)]), PARSER, CARD.input, BOX, 1)
     frame.start([np.zeros((320, 480, 3), np.uint8)])
     (ours,) = frame.result()
-    oracle = PARSER.evidence(heat, pafs, BOX)
+    oracle = PARSER.candidates(heat, pafs, BOX)
     np.testing.assert_array_equal(ours.peaks, oracle.peaks)
     np.testing.assert_array_equal(ours.pairs, oracle.pairs)
 
@@ -95,7 +94,7 @@ def overflow(cuda: Cuda) -> None:
 class Marking:
     """A network that leaves a mark of its own where it is run."""
 
-    def bind(self, lane: Lane, entry: Buffer, shape: tuple[int, int, int]) -> Bound:
+    def bind(self, lane: Lane, entry: Buffer, shape: tuple[int, int, int]) -> BoundNetwork:
         bound = Still([crowd(1)] * shape[0]).bind(lane, entry, shape)
         mark = lane.empty((1,), np.uint8)
         bound.enqueue = lambda: lane.zero(mark)  # type: ignore[method-assign]
@@ -148,7 +147,7 @@ def shapes(cuda: Cuda) -> None:
         for _ in range(2):
             found = estimator.result()
             assert len(found) == count
-            assert all(len(estimator.decode(one)) == 1 for one in found)
+            assert all(len(estimator.decoder.decode(one)) == 1 for one in found)
         return int(DRIVER.emulated_recordings() - before)
 
     asked = [(1, 480), (1, 480), (2, 480), (1, 480), (1, 482), (2, 480)]
@@ -165,6 +164,7 @@ class Numpy:
     """The CPU's estimator, of the maps that are on the GPU."""
 
     depth = 1
+    decoder = PARSER
 
     def __init__(self) -> None:
         self.flying: deque[int] = deque()
@@ -173,10 +173,7 @@ class Numpy:
         self.flying.append(len(images))
 
     def result(self) -> list[Candidates]:
-        return [PARSER.evidence(*crowd(1), BOX) for _ in range(self.flying.popleft())]
-
-    def decode(self, candidates: Candidates) -> Poses:
-        return PARSER.decode(candidates)
+        return [PARSER.candidates(*crowd(1), BOX) for _ in range(self.flying.popleft())]
 
     def close(self) -> None:
         pass
@@ -201,7 +198,7 @@ def breaks(cuda: Cuda) -> None:
             DRIVER.emulated_break(5)  # within the work that was submitted
         found = estimator.result()
         assert len(found) == 1 + n % 2
-        assert all(len(estimator.decode(one)) == 1 for one in found)
+        assert all(len(estimator.decoder.decode(one)) == 1 for one in found)
         estimator.submit([picture] * (1 + n % 2))
     assert len(said) == 1, said
     assert said[0].startswith("The GPU failed: cuStreamSynchronize failed")
@@ -218,9 +215,10 @@ class Waits:
     """A network that waits for the device, which may not be recorded."""
 
     def __init__(self, lane: Lane, entry: Buffer) -> None:
-        self.heatmaps = lane.constant(np.zeros((1, 19, 20, 30), np.float32))
-        self.pafs = lane.constant(np.zeros((1, 38, 20, 30), np.float32))
-        self.shapes = (1, 19, 20, 30), (1, 38, 20, 30)
+        self.shapes = {"heatmaps": (1, 19, 20, 30), "pafs": (1, 38, 20, 30)}
+        self.arrays = {
+            role: lane.constant(np.zeros(shape, np.float32)) for role, shape in self.shapes.items()
+        }
         self.lane = lane
 
     def enqueue(self) -> None:
@@ -228,7 +226,7 @@ class Waits:
 
 
 class Waiting:
-    def bind(self, lane: Lane, entry: Buffer, shape: tuple[int, int, int]) -> Bound:
+    def bind(self, lane: Lane, entry: Buffer, shape: tuple[int, int, int]) -> BoundNetwork:
         return Waits(lane, entry)
 
     def close(self) -> None:
@@ -238,7 +236,7 @@ class Waiting:
 def refused(cuda: Cuda) -> None:
     """What cannot be recorded is an error of ours, and the lane is fit again after it."""
     with pytest.raises(DeviceError, match="The GPU failed"):
-        Frame(cuda.lane(), Waiting(), PARSER, CARD.input, BOX, 1)
+        DeviceGraph(cuda.lane(), Waiting(), PARSER, CARD.input, BOX, 1)
     gc.collect()
     overflow(cuda)
 
@@ -247,7 +245,7 @@ def full(cuda: Cuda) -> None:
     """A picture that the GPU has no memory for; the next is done."""
     box = Letterbox.fit((6000, 4000), 160, 8)
     with pytest.raises(DeviceError, match="no 69 MiB left"):
-        Frame(cuda.lane(), Still([crowd(1)]), PARSER, CARD.input, box, 1)
+        DeviceGraph(cuda.lane(), Still([crowd(1)]), PARSER, CARD.input, box, 1)
     gc.collect()
     overflow(cuda)
 

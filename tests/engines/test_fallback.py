@@ -34,8 +34,7 @@ class Echo:
         self._count("result")
         return self._flying.popleft()
 
-    def decode(self, candidates: Any) -> Any:
-        return candidates
+    decoder = None
 
     def close(self) -> None:
         self.closed = True

@@ -31,8 +31,8 @@ def form(
         body = content(name)
         if site is not None:
             site.files[name] = body
-        url = site.url(name) if site else None
-        files.append(WeightFile(name, len(body), hashlib.sha256(body).hexdigest(), url))
+        urls = (site.url(name),) if site else ()
+        files.append(WeightFile(name, len(body), hashlib.sha256(body).hexdigest(), urls))
     return Weights(precision, tuple(files), OUTPUTS)
 
 

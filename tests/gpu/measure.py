@@ -13,8 +13,8 @@ import numpy as np
 from engines.decoders.paf import PafDecoder
 from engines.models.card import Card
 from engines.runtimes.device_estimator import OnDevice
-from engines.runtimes.device_graph import Frame
-from engines.runtimes.device_stream import Bound, Buffer, Lane
+from engines.runtimes.device_graph import DeviceGraph
+from engines.runtimes.device_stream import BoundNetwork, Buffer, Lane
 from engines.runtimes.pytorch import TorchLane
 from engines.types.arrays import Floats
 from engines.types.errors import EngineError
@@ -73,18 +73,18 @@ class Still:
     def __init__(self, maps: list[tuple[Floats, Floats]]) -> None:
         self._maps = np.stack([m[0] for m in maps]), np.stack([m[1] for m in maps])
 
-    def bind(self, lane: Lane, entry: Buffer, shape: tuple[int, int, int]) -> Bound:
+    def bind(self, lane: Lane, entry: Buffer, shape: tuple[int, int, int]) -> BoundNetwork:
         heat, pafs = self._maps
-        return StillBound(entry, lane.constant(heat), lane.constant(pafs), heat, pafs)
+        arrays = {"heatmaps": lane.constant(heat), "pafs": lane.constant(pafs)}
+        return StillBound(entry, arrays, {"heatmaps": heat.shape, "pafs": pafs.shape})
 
     def close(self) -> None:
         pass
 
 
 class StillBound:
-    def __init__(self, entry: Buffer, heat: Buffer, pafs: Buffer, a: Floats, b: Floats) -> None:
-        self.entry, self.heatmaps, self.pafs = entry, heat, pafs
-        self.shapes: Any = (a.shape, b.shape)
+    def __init__(self, entry: Buffer, arrays: dict[str, Buffer], shapes: dict[str, Any]) -> None:
+        self.entry, self.arrays, self.shapes = entry, arrays, shapes
 
     def enqueue(self) -> None:
         pass
@@ -93,7 +93,7 @@ class StillBound:
 class Crowds:
     """No network: a crowd in every picture, of whatever size."""
 
-    def bind(self, lane: Lane, entry: Buffer, shape: tuple[int, int, int]) -> Bound:
+    def bind(self, lane: Lane, entry: Buffer, shape: tuple[int, int, int]) -> BoundNetwork:
         return Still([crowd((shape[2], shape[1]))] * shape[0]).bind(lane, entry, shape)
 
     def close(self) -> None:
@@ -144,7 +144,7 @@ class Report:
 
 
 def parser_of(card: Card) -> PafDecoder:
-    return PafDecoder(card.skeleton, card.input.stride, card.paf_channels, card.settings)
+    return card.decoder
 
 
 def crowd(
@@ -167,9 +167,9 @@ def measured(
     rng, entry = np.random.default_rng(0), card.input
     pictures = list(rng.integers(0, 256, (batch, *PICTURE[::-1], 3)).astype(np.uint8))
     lane = open_lane()
-    frame = Frame(lane, network, parser_of(card), entry, box, batch)
+    frame = DeviceGraph(lane, network, parser_of(card), entry, box, batch)
     # Peaks and limbs work on a crowd, whatever the network makes of noise.
-    still = Frame(lane, Crowds(), parser_of(card), entry, box, batch)
+    still = DeviceGraph(lane, Crowds(), parser_of(card), entry, box, batch)
     still.start(pictures)
     still.result()
     parts = {

@@ -16,7 +16,7 @@ from engines.networks import NETWORKS
 from engines.nvidia.driver import Gpu, usable_gpu
 from engines.nvidia.open import INSTALL
 from engines.nvidia.tensorrt_engine import installed
-from engines.runtimes.device_graph import Frame
+from engines.runtimes.device_graph import DeviceGraph
 from engines.runtimes.pytorch import TorchLane, TorchNetwork, load_graph, load_torch, open_torch
 from engines.types.errors import EngineError
 from engines.types.letterbox import Letterbox, Rows
@@ -48,14 +48,14 @@ def compare(open_lane: OpenLane, height: int) -> None:
         rng = np.random.default_rng(people)
         maps = [crowd(box.network, people, noise), crowd(box.network, people + 1, noise)]
         lane = open_lane()
-        frame = Frame(lane, Still(maps), PARSER, CARD.input, box, 2)
+        frame = DeviceGraph(lane, Still(maps), PARSER, CARD.input, box, 2)
         shape = 2, PICTURE[1], PICTURE[0], 3
         pictures = rng.integers(0, 256, shape).astype(np.uint8)
         worst_xy = worst_score = 0.0
         for _ in range(3):  # a recording must give the same each time
             frame.start(list(pictures))
             for ours, (heat, pafs) in zip(frame.result(), maps, strict=True):
-                oracle = PARSER.evidence(heat, pafs, box)
+                oracle = PARSER.candidates(heat, pafs, box)
                 np.testing.assert_array_equal(ours.peaks[:, 0], oracle.peaks[:, 0])
                 np.testing.assert_array_equal(ours.pairs[:, :3], oracle.pairs[:, :3])
                 scale = 1 / max(box.scale)
@@ -84,11 +84,11 @@ def photo(device: Any, height: int, precisions: Sequence[str]) -> None:
 
     def people(where: Any, precision: Any) -> list[Any]:
         located = locate(CARD, precision, download=False)
-        estimator = open_torch(CARD, located, where, PARSER, Rows(height), None, live=True)
+        estimator = open_torch(CARD, located, where, PARSER, Rows(height), live=True)
         try:
             for _ in range(3):  # recorded, and run again
                 estimator.submit(pictures)
-                found = [estimator.decode(one) for one in estimator.result()]
+                found = [estimator.decoder.decode(one) for one in estimator.result()]
             return found
         finally:
             estimator.close()
@@ -108,7 +108,7 @@ def photo(device: Any, height: int, precisions: Sequence[str]) -> None:
 def module_of(torch: Any, name: str | None) -> tuple[str, Any]:
     """The network in the box with its weights, or one of engines/networks with random ones."""
     if name is None:
-        return CARD.name, load_graph(locate(CARD, "fp16", download=False))
+        return CARD.name, load_graph(locate(CARD, "fp16", download=False), CARD.decoder)
     place, make = NETWORKS[name].split(":")
     return f"{name} with random weights", getattr(import_module(place), make)(19, 38)
 
@@ -120,7 +120,7 @@ def tensorrt(report: Report, gpu: Gpu, precision: Any) -> None:
     from engines.nvidia.open import Planned
 
     located = locate(CARD, precision, download=False)
-    network = Planned(CARD, located, gpu, max(report.effort.heights))
+    network = Planned(CARD, located, gpu, Rows(max(report.effort.heights)))
     cuda = Cuda(gpu)
     try:
         network.load()
@@ -206,7 +206,7 @@ def main(network: str | None, dry: bool, trouble: str | None) -> int:
         with step("torch network, torch operations"):
             name, module = module_of(torch, network)
             precision = "fp32" if dry else "fp16"
-            runs = TorchNetwork(torch, module, precision, device)
+            runs = TorchNetwork(torch, module, ("heatmaps", "pafs"), precision, device)
             title = f"torch {precision}, {name}"
             report.table(title, CARD, lambda: TorchLane(torch, device), runs)
     for precision in ("fp16", "int8"):

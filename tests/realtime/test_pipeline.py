@@ -97,7 +97,11 @@ class Slow:
         time.sleep(self.seconds)
         return [NONE] * len(values)
 
-    def decode(self, candidates: Candidates) -> Poses:
+    @property
+    def decoder(self) -> Self:
+        return self
+
+    def decode(self, evidence: Candidates) -> Poses:
         skeleton = named_skeleton("coco18")
         shape = (0, len(skeleton.keypoints))
         empty = np.zeros(shape, np.float32)

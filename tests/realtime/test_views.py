@@ -55,7 +55,7 @@ def test_maps_are_kept_for_a_view_of_them_alone(card: str, photo: str) -> None:
         [result] = stream(settings(card, photo, view=view))
         [seen] = filter(None, result.views)
         assert (seen.maps is not None) == kept
-        assert seen.candidates is not None
+        assert seen.evidence is not None
         assert len(seen.tracks) == 2
 
 

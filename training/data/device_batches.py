@@ -201,9 +201,10 @@ class _Uniform:
 
 def torch_teacher(device: str) -> torch.nn.Module:
     """The teacher's fp32 ONNX as a torch module."""
-    located = locate(load_card(TEACHER), "fp32", download=False)
+    card = load_card(TEACHER)
+    located = locate(card, "fp32", download=False)
     outputs = located.weights.outputs
-    graph = Graph(read_onnx(located), (outputs["heatmaps"], outputs["pafs"], TRUNK))
+    graph = Graph(read_onnx(located, card.decoder), (outputs["heatmaps"], outputs["pafs"], TRUNK))
     return graph.eval().to(device)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from training.data.target_maps import CARD, SKELETON
+from training.data.target_maps import CHANNELS, SKELETON
 
 BEHIND = 3.0  # by how much more a crop counts in which all are seen from behind
 LEAST = 0.15  # of a field, to say anything of its direction
@@ -20,7 +20,7 @@ def importance(pafs: Tensor) -> Tensor:
     """
     name = SKELETON.keypoints.index
     limbs = [(name("neck"), name(f"{side}_shoulder")) for side in ("right", "left")]
-    right, left = (CARD.paf_channels[SKELETON.limbs.index(limb)][0] for limb in limbs)
+    right, left = (CHANNELS[SKELETON.limbs.index(limb)][0] for limb in limbs)
     across = pafs[:, left] - pafs[:, right]  # points to the right of a picture of somebody's front
     across = across.where(across.abs() >= LEAST, 0).flatten(1)
     behind = (-across).clamp(min=0).sum(1) / across.abs().sum(1).clamp(min=1e-6)

@@ -9,11 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engines.decoders.paf import paf_decoder
 from engines.models.card import load_card
 from training.data.teacher import TEACHER
 
 CARD = load_card(TEACHER)
 SKELETON = CARD.skeleton
+CHANNELS = paf_decoder(CARD.decoder, "training").channels
 KEYPOINTS = len(SKELETON.keypoints)
 STRIDE = 8
 SIGMA = 7.0 / STRIDE  # cells, of a keypoint's peak; what the teacher was trained with
@@ -69,7 +71,7 @@ def add_labels(heatmaps: Tensor, pafs: Tensor, crop: Tensor, points: Tensor) -> 
     drawn.scatter_reduce_(0, which, peaks.to(drawn.dtype), "amax")
     torch.maximum(heatmaps[:, :KEYPOINTS], drawn, out=heatmaps[:, :KEYPOINTS])
     heatmaps[:, KEYPOINTS] = torch.minimum(heatmaps[:, KEYPOINTS], 1 - drawn.amax(1))
-    for (first, second), (x, y) in zip(SKELETON.limbs, CARD.paf_channels, strict=True):
+    for (first, second), (x, y) in zip(SKELETON.limbs, CHANNELS, strict=True):
         along = at[:, second] - at[:, first]
         length = along.norm(dim=-1, keepdim=True)
         unit = along / length.clamp(min=1e-3)

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engines.models.card import NetworkInput
 from engines.networks.pafnet import HEAD, PafNet
 from engines.types.arrays import Image
+from engines.types.network_input import NetworkInput
 from training.data.batches import Batch
 from training.data.errors import TrainingError
 from training.data.facing import importance

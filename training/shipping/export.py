@@ -19,6 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from engines.decoders.paf import paf_decoder
 from engines.models.card import load_card
 from engines.networks.pafnet import PafNet
 from training.data.errors import TrainingError
@@ -151,8 +152,9 @@ def card_text(forms: Sequence[tuple[Path, ...]], figures: tuple[int, int, float]
     forms: the files of each form of the weights, the graph first.
     """
     teacher = load_card(TEACHER)
-    own = teacher.settings
-    pafs = json.dumps([list(pair) for pair in teacher.paf_channels])
+    decoder = paf_decoder(teacher.decoder, "training")
+    own = decoder.settings
+    pafs = json.dumps([list(pair) for pair in decoder.channels])
     return f"""title = "Our own residual network, distilled from {TEACHER}"
 licence = "Apache-2.0"
 home = ""

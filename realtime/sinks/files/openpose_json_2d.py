@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Self
 
 from engines.types.arrays import Floats
-from engines.types.poses import Candidates
 from engines.types.skeleton import Skeleton
 from engines.types.skeleton_conversion import converted
 from realtime.types.errors import OutputError
@@ -62,18 +61,18 @@ class JsonSink:
         """One file a view."""
         for view in filter(None, result.views):
             path = self._folder / f"{view.frame.name}_keypoints.json"
-            candidates = view.candidates if self._candidates else None
-            text = openpose_json(view.tracks, self._skeleton, candidates)
+            peaks = view.evidence.peaks if self._candidates and view.evidence else None
+            text = openpose_json(view.tracks, self._skeleton, peaks)
             write_whole(path, text.encode())
 
 
 def openpose_json(
-    tracks: Tracks, skeleton: Skeleton | None = None, candidates: Candidates | None = None
+    tracks: Tracks, skeleton: Skeleton | None = None, candidates: Floats | None = None
 ) -> str:
     """The people of a frame as OpenPose writes them: no blanks, no line ends, six digits.
 
-    skeleton: whose keypoints to write in place of the tracks' own. candidates: become its
-    `part_candidates`, a list of x, y, score for each keypoint of the model.
+    skeleton: whose keypoints to write in place of the tracks' own. candidates: (M, 4) keypoint
+    type, x, y, score; become its `part_candidates`, a list for each keypoint of the model.
     """
     poses = converted(tracks.poses, skeleton or tracks.poses.skeleton)
     people = (
@@ -82,9 +81,8 @@ def openpose_json(
     )
     parts = ""
     if candidates is not None:
-        peaks = candidates.peaks
         lists = (
-            f'"{n}":[{numbers(peaks[peaks[:, 0] == n, 1:])}]'
+            f'"{n}":[{numbers(candidates[candidates[:, 0] == n, 1:])}]'
             for n in range(len(tracks.poses.skeleton.keypoints))
         )
         parts = f',"part_candidates":[{{{",".join(lists)}}}]'

@@ -9,11 +9,10 @@ import numpy as np
 import openvino as ov
 import pytest
 
-from engines.decoders.paf import PafDecoder
 from engines.estimator import open_estimator
 from engines.models.card import load_card
 from engines.models.weights import locate
-from engines.runtimes.host_estimator import BottomUp
+from engines.runtimes.host_estimator import OnHost
 from engines.runtimes.openvino_cpu import OpenVino
 from engines.types.arrays import Floats, Image
 from engines.types.letterbox import Letterbox, Rows
@@ -21,7 +20,7 @@ from tests.conftest import ROOT
 
 pytestmark = pytest.mark.timeout(60)
 CARD = load_card("pafnet")
-PARSER = PafDecoder(CARD.skeleton, 8, CARD.paf_channels, CARD.settings)
+PARSER = CARD.decoder
 HEIGHTS = (128, 104)  # 104 rows are 13 of the maps: what is enlarged is not always twice as large
 HINT = {"INFERENCE_PRECISION_HINT": "f32"}
 
@@ -89,7 +88,7 @@ def test_as_onnx_it_is_the_same_network(
     from engines.onnx_export.load import read_onnx
     from engines.onnx_export.to_fp16 import to_half
 
-    exact, coarse = (read_onnx(locate(CARD, one)) for one in ("fp32", "int8"))
+    exact, coarse = (read_onnx(locate(CARD, one), CARD.decoder) for one in ("fp32", "int8"))
     assert len(coarse.SerializeToString()) < len(exact.SerializeToString()) / 3
     theirs = ov.Core().compile_model(str(CARD.folder / "pafnet.xml"), "CPU", HINT)
     for picture, right in zip(small, truth, strict=True):
@@ -109,13 +108,19 @@ def test_torch_runs_it(
     pytest.importorskip("onnx", reason="onnx is not installed (requirements-gpu.txt)")
     from engines.runtimes.pytorch import TorchLane, TorchNetwork, load_graph
 
-    network = TorchNetwork(torch, load_graph(locate(CARD, precision)), precision, "cpu")
+    network = TorchNetwork(
+        torch,
+        load_graph(locate(CARD, precision), CARD.decoder),
+        ("heatmaps", "pafs"),
+        precision,
+        "cpu",
+    )
     lane = TorchLane(torch, "cpu")
     for picture, right in zip(small, truth, strict=True):
         given = lane.constant(np.concatenate([entry(picture), np.zeros_like(entry(picture))]))
         bound = network.bind(lane, given, (2, *picture.shape[:2]))
         bound.enqueue()
-        ours = tuple(lane.fetch(maps)[0] for maps in (bound.heatmaps, bound.pafs))
+        ours = tuple(lane.fetch(maps)[0] for maps in bound.arrays.values())
         assert apart((ours[0], ours[1]), right)[0] < most
     network.close()
 
@@ -130,12 +135,12 @@ def test_the_same_people_on_torch_as_on_openvino(photo: Image) -> None:
         open_torch(CARD, located, "cpu", PARSER, Rows(368), None, live=True),
         open_estimator(CARD, located, height=368, live=True),
     ]
-    assert isinstance(estimators[1], BottomUp)
+    assert isinstance(estimators[1], OnHost)
     people = []
     for estimator in estimators:
         estimator.submit([photo])
         (found,) = estimator.result()
-        people.append(estimator.decode(found))
+        people.append(estimator.decoder.decode(found))
         estimator.close()
     ours, theirs = people
     assert len(ours) > 0
@@ -149,4 +154,4 @@ def test_torch_refuses_int8_in_a_sentence() -> None:
     from engines.types.errors import WeightsError
 
     with pytest.raises(WeightsError, match="Torch runs fp32, fp16, bf16, not int8"):
-        load_graph(locate(CARD, "int8"))
+        load_graph(locate(CARD, "int8"), CARD.decoder)

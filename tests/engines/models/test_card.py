@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engines.decoders.paf import PafDecoder
 from engines.models.card import Card, card_names, load_card
 from engines.models.download import sha256_of
 from engines.types.errors import LONGEST, CardError
@@ -43,8 +44,10 @@ def test_a_card_says_what_it_is_and_who_allows_it(card: Card) -> None:
 
 
 def test_each_limb_has_two_channels_of_its_own(card: Card) -> None:
-    channels = list(chain.from_iterable(card.paf_channels))
-    assert len(card.paf_channels) == len(card.skeleton.limbs)
+    if not isinstance(card.decoder, PafDecoder):
+        pytest.skip("no PAF head")
+    channels = list(chain.from_iterable(card.decoder.channels))
+    assert len(card.decoder.channels) == len(card.skeleton.limbs)
     assert sorted(channels) == list(range(2 * len(card.skeleton.limbs)))
 
 
@@ -54,13 +57,13 @@ def test_files_are_told_apart_and_can_be_verified(card: Card) -> None:
     for file in files:
         assert re.fullmatch(r"[0-9a-f]{64}", file.sha256)
         assert file.size > 0
-        assert file.url is None or urlsplit(file.url).scheme == "https"
+        assert all(urlsplit(url).scheme == "https" for url in file.urls)
 
 
 def test_each_precision_can_be_had(card: Card) -> None:
     offered = {name for form in card.weights for name in form.precision}
     published = [
-        form for form in card.weights if comes_along(card) or all(file.url for file in form.files)
+        form for form in card.weights if comes_along(card) or all(file.urls for file in form.files)
     ]
     assert {name for form in published for name in form.precision} == offered
 
@@ -75,7 +78,8 @@ def test_weights_that_come_along_are_those_of_the_card_and_small(card: Card) -> 
 
 
 def test_the_default_height_fits_the_stride(card: Card) -> None:
-    assert card.input.height % card.input.stride == 0
+    sides = (card.input.height, card.input.longer, *card.input.size)
+    assert all(side % card.input.stride == 0 for side in sides if side)
 
 
 def test_people_can_be_written_as_coco_results(card: Card) -> None:
@@ -135,6 +139,7 @@ def complaint(model: object) -> str:
 # A card of one's own
 
 FILE = {"name": "net.onnx", "size": 7, "sha256": "ab" * 32}
+ARCHIVE = {"member": "a/net.onnx", "size": 9, "sha256": "cd" * 32}
 WEIGHTS = {
     "precision": ["fp32"],
     "outputs": {"heatmaps": "heat", "pafs": "paf"},
@@ -177,10 +182,10 @@ def test_a_card_of_ones_own(tmp_path: Path) -> None:
     card = load_card(str(write(tmp_path, MINE)))
     assert (card.name, card.licence, card.folder) == ("mine", "unknown", tmp_path.resolve())
     assert card.skeleton.limbs == ((0, 1),)
-    assert card.paf_channels == ((1, 0),)
+    assert card.decoder.channels == ((1, 0),)
     assert (card.input.colour, card.input.mean) == ("rgb", (1, 2, 3))
-    assert card.settings.peak_threshold == 0.2
-    assert card.weights[0].files[0].url is None
+    assert card.decoder.settings.peak_threshold == 0.2
+    assert card.weights[0].files[0].urls == ()
 
 
 def test_a_card_saved_with_a_byte_order_mark(tmp_path: Path) -> None:
@@ -222,10 +227,17 @@ BROKEN = [
     ("input.scale", [10**400, 1, 1], "scale in input must be"),
     ("input.mean", [1e39, 1, 1], "mean in input must be"),
     ("input.height", 10**9, "at most 4096"),
-    ("input.size", 5, "'size' is not known in input"),
+    ("input.rows", 5, "'rows' is not known in input"),
+    ("input.size", 5, "size in input must be"),
+    ("input.longer", 64, "one of height (rows), longer"),
+    ("input.height", None, "one of height (rows), longer"),
+    ("input.element", "i32", "has mean or scale, but element 'i32'"),
+    ("input.layout", "hwc", "layout in input"),
+    ("input.place", "centre", "paf decoder needs the picture in the corner"),
+    ("input.pad", 256, "0 to 255"),
     ("decoder", None, "lacks 'decoder'"),
     ("decoder.kind", None, "no decoder None"),
-    ("decoder.kind", "simcc", "no decoder 'simcc'; known are paf"),
+    ("decoder.kind", "rubbish", "no decoder 'rubbish'; known are paf"),
     ("decoder.kind", ["paf"], "no decoder"),
     ("decoder.pafs", None, "1 channel pairs"),
     ("decoder.pafs", [[0, 1], [2, 3]], "1 channel pairs"),
@@ -259,6 +271,12 @@ BROKEN = [
     ("weights.0.files", [{**FILE, "url": "file:///etc/passwd"}], "url must begin with https://"),
     ("weights.0.files", [{**FILE, "url": "ftp://there/net.onnx"}], "url must begin with https://"),
     ("weights.0.files", [{**FILE, "url": 5}], "url in"),
+    ("weights.0.files", [{**FILE, "urls": ["ftp://there/net.onnx"]}], "url must begin with"),
+    ("weights.0.files", [{**FILE, "urls": 5}], "urls in"),
+    ("weights.0.files", [{**FILE, "url": "https://a/b", "urls": []}], "url and urls"),
+    ("weights.0.files", [{**FILE, "archive": {"member": "a"}}], "archive lacks 'size'"),
+    ("weights.0.files", [{**FILE, "archive": {**ARCHIVE, "member": ""}}], "a member's name"),
+    ("weights.0.files", [{**FILE, "archive": {**ARCHIVE, "sha256": "ab"}}], "hexadecimal"),
     ("weights.0.files", [{"name": "net.onnx"}], "lacks 'size'"),
     ("licnece", "MIT", "'licnece' is not known in the card"),
 ]
@@ -291,7 +309,7 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 PLACES = sorted(
-    {place for place, _, _ in BROKEN if not place.endswith(("thresold", "size", "licnece"))}
+    {place for place, _, _ in BROKEN if not place.endswith(("thresold", "rows", "licnece"))}
     | {f"weights.0.files.0.{key}" for key in (*FILE, "url")}
     | {f"skeleton.keypoints.0.{key}" for key in ("name", "sigma", "colour")}
     | {"skeleton.keypoints", "skeleton.limbs", "skeleton.redundant", "title", "home"}

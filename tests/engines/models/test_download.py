@@ -227,7 +227,7 @@ print(locate(replace(load_card("human-pose-estimation-0001"), weights=(form,))).
 
 
 def child(file: WeightFile) -> subprocess.Popen[str]:
-    arguments = [str(one) for one in (file.url, file.name, file.size, file.sha256)]
+    arguments = [str(one) for one in (file.urls[0], file.name, file.size, file.sha256)]
     return subprocess.Popen(
         [sys.executable, "-c", CHILD, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )

@@ -17,11 +17,14 @@ from engines.nvidia.driver import Gpu
 from engines.nvidia.plan_cache import Plan, Profile, network_onnx, plan_folder, plan_for
 from engines.nvidia.tensorrt_engine import installed, load_tensorrt
 from engines.types.errors import CardError, DeviceError, WeightsError
+from engines.types.letterbox import Rows
+from engines.types.network_input import NetworkInput
 from tests import synth
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed (requirements-gpu.txt)")
 
 H200 = Gpu(0, "NVIDIA H200", (9, 0), 141 << 30, 13000)
+DECODER = load_card("human-pose-estimation-0001").decoder
 ADA = Gpu(0, "NVIDIA GeForce RTX 4090", (8, 9), 24 << 30, 13000)
 
 
@@ -37,15 +40,20 @@ def tiny(own_cache: None, tmp_path: Path) -> tuple[Card, Located]:
     return card, locate(card, "fp16")
 
 
-PROFILE = Profile.usual(8, 4, (192, 256))
+def usual(batch: int, *heights: int) -> Profile:
+    """Of a network that reads maps of stride 8."""
+    return Profile.usual(NetworkInput(8, 256), batch, [Rows(height) for height in heights])
+
+
+PROFILE = usual(4, 192, 256)
 
 
 def test_a_profile_holds_all_usual_pictures() -> None:
-    least, best, most = Profile.usual(8, 8, (256, 368)).shapes(8)
-    assert least == (1, 3, 256, 144)
-    assert best == (8, 3, 368, 656)
-    assert most == (8, 3, 368, 864)
-    wider = Profile.usual(8, 1, (256,)).widened((2, 368, 1000))
+    least, best, most = usual(8, 256, 368).shapes(8)
+    assert least == (1, 256, 144)
+    assert best == (8, 368, 656)
+    assert most == (8, 368, 864)
+    wider = usual(1, 256).widened((2, 368, 1000))
     assert wider == Profile(2, (256, 368), (144, 1000))
     assert wider.holds(Profile.of((2, 368, 1000)))
     for shape in [(3, 368, 1000), (2, 376, 1000), (2, 248, 1000), (2, 368, 1008), (2, 368, 136)]:
@@ -65,7 +73,7 @@ def test_the_real_network_becomes_a_plan(
         assert 0 <= done <= steps
         seen.append(phase)
 
-    profile = Profile.usual(8, 2, (256, 368))
+    profile = usual(2, 256, 368)
     _, plan, content = plan_for(card, located, profile, None, progress)
     assert seen
     assert plan.path.is_relative_to(plan_folder())
@@ -104,7 +112,7 @@ def test_a_plan_is_built_once_for_everything_that_it_depends_on(
 def test_the_network_in_the_box_becomes_a_plan(rtx: Any, own_cache: None, precision: Any) -> None:
     """Its enlargements take their sizes from other maps, which TensorRT must work out."""
     card = load_card("pafnet")
-    _, plan, content = plan_for(card, locate(card, precision), Profile.usual(8, 2, (128,)), None)
+    _, plan, content = plan_for(card, locate(card, precision), usual(2, 128), None)
     weights = {"fp32": 17.8e6, "fp16": 8.9e6, "int8": 4.5e6}[precision]
     assert weights < len(content) < weights + 8e6
     assert plan.read() == content
@@ -115,7 +123,7 @@ def test_a_plan_that_holds_what_is_wanted_is_taken_before_one_is_built(
 ) -> None:
     """What `build` made for two heights and eight cameras serves a run of one."""
     card, located = tiny
-    large, small = Profile.usual(8, 8, (192, 256)), Profile.usual(8, 4, (192,))
+    large, small = usual(8, 192, 256), usual(4, 192)
     _, built, _ = plan_for(card, located, large, None)
     caplog.clear()
     _, taken, content = plan_for(card, located, small, None, least=Profile.of((2, 192, 344)))
@@ -155,7 +163,7 @@ def test_a_run_takes_what_the_command_built(
 
     monkeypatch.setattr(nvidia, "TensorRt", Engine)
     card, located = tiny
-    network = nvidia.Planned(card, located, None, 192)  # type: ignore[arg-type]
+    network = nvidia.Planned(card, located, None, Rows(192))  # type: ignore[arg-type]
     network.load()
     for shape in [(1, 192, 344), (4, 192, 256), (5, 192, 344), (2, 192, 344)]:
         network.bind(None, None, shape)  # type: ignore[arg-type]
@@ -182,7 +190,7 @@ def test_inputs_and_outputs_are_those_of_the_card(rtx: Any, tiny: tuple[Card, Lo
     builder = rtx.Builder(build.logger(rtx))
     network = builder.create_network(1 << int(rtx.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = rtx.OnnxParser(network, build.logger(rtx))
-    assert parser.parse(network_onnx(located))
+    assert parser.parse(network_onnx(located, DECODER))
     entry = network.get_input(0)
     assert tuple(entry.shape) == (-1, 3, -1, -1)
     assert entry.dtype == rtx.float32
@@ -195,7 +203,7 @@ def test_inputs_and_outputs_are_those_of_the_card(rtx: Any, tiny: tuple[Card, Lo
 def test_what_tensorrt_cannot_read_is_one_sentence(
     rtx: Any, tiny: tuple[Card, Located], tmp_path: Path
 ) -> None:
-    shapes = PROFILE.shapes(8)
+    shapes = tuple((n, 3, *sides) for n, *sides in PROFILE.shapes(8))
     with pytest.raises(DeviceError, match="cannot read the network") as caught:
         build.build_plan(rtx, b"no network", shapes, tmp_path / "t", "fp32")
     assert "\n" not in str(caught.value)
@@ -205,13 +213,13 @@ def test_an_output_that_is_not_there_names_those_that_are(tiny: tuple[Card, Loca
     _, located = tiny
     wrong = replace(located.weights, outputs={"heatmaps": "warm", "pafs": "paf"})
     with pytest.raises(CardError, match=r"no output warm.*it has heat, paf"):
-        network_onnx(replace(located, weights=wrong))
+        network_onnx(replace(located, weights=wrong), DECODER)
 
 
 def test_a_precision_that_engines_do_not_have(tiny: tuple[Card, Located]) -> None:
     _, located = tiny
     with pytest.raises(WeightsError, match="fp16, fp32, int8, not bf16"):
-        network_onnx(replace(located, precision="bf16"))
+        network_onnx(replace(located, precision="bf16"), DECODER)
 
 
 def test_a_file_that_is_no_onnx(tiny: tuple[Card, Located], tmp_path: Path) -> None:
@@ -219,7 +227,7 @@ def test_a_file_that_is_no_onnx(tiny: tuple[Card, Located], tmp_path: Path) -> N
     path = tmp_path / "broken.onnx"
     path.write_bytes(b"\xff" * 100)
     with pytest.raises(WeightsError, match=r"broken\.onnx is not an ONNX network"):
-        network_onnx(replace(located, paths=(path,)))
+        network_onnx(replace(located, paths=(path,)), DECODER)
 
 
 def test_libraries_are_chosen_for_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,9 +17,12 @@ from engines.nvidia.driver import Gpu
 from engines.nvidia.plan_cache import Profile, build_plan
 from engines.nvidia.tensorrt_engine import TensorRt, load_tensorrt
 from engines.types.errors import DeviceError
+from engines.types.letterbox import Rows
+from engines.types.network_input import NetworkInput
 
 H200 = Gpu(0, "NVIDIA H200", (9, 0), 141 << 30, 13000)
-SHAPES = Profile.usual(8, 4, (256,)).shapes(8)
+INPUT = NetworkInput(8, 256)
+SHAPES = tuple((n, 3, *sides) for n, *sides in Profile.usual(INPUT, 4, [Rows(256)]).shapes(8))
 
 
 class Typed10(IntEnum):
@@ -209,7 +212,8 @@ def test_an_engine_is_given_our_memory_and_our_stream(
     network = TensorRt(trt, b"plan", outputs)
     lane: Any = Lane()
     bound = network.bind(lane, 5, (2, 256, 456))
-    assert bound.shapes == ((2, 19, 32, 57), (2, 38, 32, 57))
+    assert bound.shapes == {"heatmaps": (2, 19, 32, 57), "pafs": (2, 38, 32, 57)}
+    assert bound.arrays == {"heatmaps": 19000, "pafs": 38000}
     assert made[0].addresses == {"picture": 5, "heat": 19000, "paf": 38000}
     strategy = getattr(made[0].config, "dynamic_shapes_kernel_specialization_strategy", None)
     assert strategy == ("eager" if rtx else None)

@@ -13,7 +13,6 @@ import openvino as ov
 import pytest
 from openvino import opset13 as ops
 
-from engines.decoders.paf import PafDecoder
 from engines.models.card import load_card
 from engines.onnx_export.from_openvino_ir import convert_ir
 from engines.onnx_export.to_fp16 import to_half
@@ -53,8 +52,8 @@ def run(model: Any, picture: Image, names: tuple[str, str] = OUTPUTS) -> list[Fl
 
 
 def people(maps: list[Floats], box: Letterbox) -> Poses:
-    decoder = PafDecoder(CARD.skeleton, 8, CARD.paf_channels, CARD.settings)
-    return decoder.decode(decoder.evidence(maps[0][0], maps[1][0], box))
+    decoder = CARD.decoder
+    return decoder.decode(decoder.candidates(maps[0][0], maps[1][0], box))
 
 
 def fitted(picture: Image) -> tuple[Letterbox, Image]:

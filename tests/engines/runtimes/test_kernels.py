@@ -16,12 +16,14 @@ import openvino as ov
 import pytest
 
 from engines.decoders.paf import PafDecoder
-from engines.models.card import Card, NetworkInput, load_card
+from engines.models.card import Card, load_card
 from engines.runtimes.device_estimator import OnDevice
-from engines.runtimes.device_graph import MOST, PAIRS, Frame, _tell_of_crowds
+from engines.runtimes.device_graph import DeviceGraph
+from engines.runtimes.device_paf import MAX_PAIRS, MAX_PEAKS, _tell_of_crowds
 from engines.types.arrays import Floats, Image
 from engines.types.errors import DeviceError
 from engines.types.letterbox import Letterbox, Rows
+from engines.types.network_input import NetworkInput
 from engines.types.poses import Candidates, Poses
 from tests import synth
 from tests.engines.host import HostLane, HostNetwork, SeenTorchLane, compile_kernels
@@ -44,18 +46,18 @@ def open_lane(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 def decoder(**changes: Any) -> PafDecoder:
-    wanted = replace(CARD.settings, **changes)
-    return PafDecoder(CARD.skeleton, 8, CARD.paf_channels, wanted)
+    wanted = replace(CARD.decoder.settings, **changes)
+    return PafDecoder(CARD.skeleton, 8, CARD.decoder.channels, wanted)
 
 
 def frame_of(
     open_lane: OpenLane, maps: list[tuple[Floats, Floats]], box: Letterbox, parser: PafDecoder
-) -> tuple[Frame, HostLane | SeenTorchLane]:
+) -> tuple[DeviceGraph, HostLane | SeenTorchLane]:
     """A frame whose network gives these maps, one of each picture."""
     stacked = np.stack([heat for heat, _ in maps]), np.stack([pafs for _, pafs in maps])
     lane = open_lane()
     network = HostNetwork(lambda pictures: stacked)
-    return Frame(lane, network, parser, CARD.input, box, len(maps)), lane
+    return DeviceGraph(lane, network, parser, CARD.input, box, len(maps)), lane
 
 
 def black(box: Letterbox, count: int = 1) -> list[Image]:
@@ -109,7 +111,7 @@ def test_letterbox_is_opencvs_to_the_last_bit(
         maps = np.zeros((2, 57, box.network[1] // 8, box.network[0] // 8), np.float32)
         return maps[:, :19], maps[:, 19:]
 
-    Frame(open_lane(), HostNetwork(network), decoder(), entry, box, 2).start(images)
+    DeviceGraph(open_lane(), HostNetwork(network), decoder(), entry, box, 2).start(images)
     for ours, image in zip(seen[-1], images, strict=True):
         pixels = box.apply(image).astype(np.float32)
         if colour == "rgb":
@@ -128,7 +130,7 @@ def test_crowds_are_the_oracles(open_lane: OpenLane, people: int, noise: float) 
     frame, lane = frame_of(open_lane, maps, box, parser)
     frame.start(black(box, 2))
     for ours, (heat, pafs) in zip(frame.result(), maps, strict=True):
-        oracle = parser.evidence(heat, pafs, box)
+        oracle = parser.candidates(heat, pafs, box)
         assert len(oracle.pairs) >= 10 * people
         assert_same_candidates(ours, oracle)
         assert_same_people(parser.decode(ours), parser.decode(oracle))
@@ -148,7 +150,7 @@ def test_maps_come_along_when_a_view_asks_for_them(open_lane: OpenLane) -> None:
         np.testing.assert_array_equal(one.maps.heatmaps, heat)
         np.testing.assert_array_equal(one.maps.pafs, pafs)
         assert one.maps.scaled == box.scaled
-        assert_same_candidates(one, parser.evidence(heat, pafs, box))
+        assert_same_candidates(one, parser.candidates(heat, pafs, box))
     assert lane.fetched == 2
 
 
@@ -166,7 +168,7 @@ def test_any_maps_are_the_oracles(open_lane: OpenLane, high: int, wide: int, sam
         parser = decoder(samples=samples, least_above=least_above)
         frame, _ = frame_of(open_lane, [(heat, pafs)], box, parser)
         frame.start(black(box))
-        assert_same_candidates(frame.result()[0], parser.evidence(heat, pafs, box))
+        assert_same_candidates(frame.result()[0], parser.candidates(heat, pafs, box))
 
 
 @pytest.mark.parametrize("crowded", ["peaks", "pairs"])
@@ -185,9 +187,9 @@ def test_more_than_the_tables_hold_is_parsed_by_numpy(
     frame, lane = frame_of(open_lane, [quiet, (heat, pafs)], box, parser)
     frame.start(black(box, 2))
     empty, full = frame.result()
-    oracle = parser.evidence(heat, pafs, box)
+    oracle = parser.candidates(heat, pafs, box)
     peaks = np.bincount(oracle.peaks[:, 0].astype(int)).max()
-    assert peaks == MOST if crowded == "peaks" else len(oracle.pairs) > PAIRS
+    assert peaks == MAX_PEAKS if crowded == "peaks" else len(oracle.pairs) > MAX_PAIRS
     assert lane.fetched == 2
     assert_same_candidates(full, oracle)
     frame.start(black(box, 2))
@@ -210,7 +212,7 @@ class Onnx:
 
 
 def on_host(open_lane: OpenLane, card: Card, network: HostNetwork, height: int) -> OnDevice:
-    parser = PafDecoder(card.skeleton, 8, card.paf_channels, card.settings)
+    parser = card.decoder
     return OnDevice(open_lane, network, parser, card.input, Rows(height))
 
 
@@ -233,7 +235,10 @@ def test_real_photos_of_many_sizes_give_the_people_of_the_cpu_path(
                 box = Letterbox.fit((photo.shape[1], photo.shape[0]), 256, 8)
                 small = box.apply(photo).transpose(2, 0, 1)[None].astype(np.float32)
                 (heat,), (pafs,) = maker(small)
-                right, mine = parser.decode(parser.evidence(heat, pafs, box)), ours.decode(found)
+                right, mine = (
+                    parser.decode(parser.candidates(heat, pafs, box)),
+                    ours.decoder.decode(found),
+                )
                 people += len(right)
                 np.testing.assert_array_equal(mine.found, right.found)
                 np.testing.assert_allclose(mine.xy, right.xy, atol=0.2)
@@ -264,7 +269,7 @@ def test_results_come_in_order_and_a_third_set_must_wait(open_lane: OpenLane) ->
             estimator.submit([scenes[0]])
         (first,), (second, nobody) = estimator.result(), estimator.result()
         assert len(nobody.peaks) == 0
-        found += [estimator.decode(one).xy[0, 1, 0] for one in (first, second)]
+        found += [estimator.decoder.decode(one).xy[0, 1, 0] for one in (first, second)]
     assert np.diff(found) == pytest.approx([20] * 5, abs=0.5)
     estimator.close()
 
@@ -287,5 +292,5 @@ def test_memory_is_kept_for_a_few_sizes_only(open_lane: OpenLane) -> None:
     for wide in range(40, 80):
         estimator.submit([np.zeros((48, wide, 3), np.uint8)])
         estimator.result()
-    assert len(estimator._frames) == 8
+    assert len(estimator._graphs) == 8
     estimator.close()

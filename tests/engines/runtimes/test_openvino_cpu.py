@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.decoders.paf import PafDecoder
 from engines.estimator import open_estimator
 from engines.models.card import Card, load_card
 from engines.models.weights import Located, locate
-from engines.runtimes.host_estimator import BottomUp
+from engines.runtimes.host_estimator import OnHost
 from engines.runtimes.openvino_cpu import OpenVino
 from engines.types.errors import CardError, DeviceError
 from engines.types.letterbox import Letterbox, Rows
@@ -72,7 +71,7 @@ def test_several_cameras_are_one_set(card: Card, located: Located) -> None:
     rng = np.random.default_rng(3)
     cameras = [scene(crowd(n, SIZE, rng), SIZE) for n in (1, 2, 3)]
     estimator.submit(cameras)
-    people = [len(estimator.decode(candidates)) for candidates in estimator.result()]
+    people = [len(estimator.decoder.decode(candidates)) for candidates in estimator.result()]
     estimator.close()
     assert people == [1, 2, 3]
 
@@ -99,8 +98,8 @@ def test_a_first_size_is_exact_and_others_are_bucketed(card: Card, located: Loca
             super().submit(pictures)  # type: ignore[arg-type]
 
     network = Recorder(card, located, live=False)
-    decoder = PafDecoder(card.skeleton, 8, card.paf_channels, card.settings)
-    estimator = BottomUp(network, decoder, card.input, Rows(192), None)
+    decoder = card.decoder
+    estimator = OnHost(network, decoder, card.input, Rows(192))
     for size in ((200, 150), *((100 + n, 192) for n in range(60)), (200, 150)):
         estimator.submit([np.zeros((size[1], size[0], 3), np.uint8)])
         estimator.result()
@@ -149,7 +148,7 @@ def test_the_real_model_finds_the_person_at_the_webcam(
     ) as clip:
         (frame,) = clip
     estimator.submit([frame.image])
-    poses: Poses = estimator.decode(estimator.result()[0])
+    poses: Poses = estimator.decoder.decode(estimator.result()[0])
     estimator.close()
     assert len(poses) == 1
     names = card.skeleton.keypoints

@@ -65,7 +65,7 @@ def test_people_are_found_where_they_are(card: Card, precision: Any) -> None:
     crowd = synth.crowd(2, SIZE, np.random.default_rng(3))
     estimator = open_estimator(card, locate(card, precision))
     estimator.submit([synth.scene(crowd, SIZE), np.zeros((90, 70, 3), np.uint8)])
-    found, nobody = (estimator.decode(candidates) for candidates in estimator.result())
+    found, nobody = (estimator.decoder.decode(candidates) for candidates in estimator.result())
     estimator.close()
     assert len(nobody) == 0
     assert len(found) == 2

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.types.arrays import Image
-from engines.types.letterbox import WIDEST, Letterbox, Rows
+from engines.types.letterbox import MAX_ASPECT, Letterbox, Rows
 
 sizes = st.tuples(st.integers(1, 5000), st.integers(1, 5000))
 heights = st.integers(32, 1000)
@@ -63,16 +63,16 @@ def test_the_network_is_as_high_as_asked_and_a_multiple_of_the_stride(
     assert 0 <= high - height < stride
     assert 1 <= scaled[0] <= wide < scaled[0] + (step or stride)
     assert 1 <= scaled[1] <= height
-    assert scaled[0] <= WIDEST * height
+    assert scaled[0] <= MAX_ASPECT * height
     # Nothing wider than the limit: the height is used to the full.
-    if picture[0] <= WIDEST * picture[1]:
+    if picture[0] <= MAX_ASPECT * picture[1]:
         assert scaled[1] == height
     # The aspect is kept as well as whole pixels allow.
     assert abs(scaled[0] * picture[1] - scaled[1] * picture[0]) <= max(picture) * 1.01
 
 
 def test_a_strip_of_a_picture_does_not_eat_the_memory() -> None:
-    assert Letterbox.fit((5000, 10), 368, 8).network == (WIDEST * 368, 368)
+    assert Letterbox.fit((5000, 10), 368, 8).network == (MAX_ASPECT * 368, 368)
     assert Letterbox.fit((10, 5000), 368, 8).network == (8, 368)
     assert Letterbox.fit((1, 1), 368, 8).network == (368, 368)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import numpy as np
 
-from engines.decoders import DECODERS
+from engines.decoders.paf import paf_decoder
 from engines.models.card import FOLDER, Card, load_card
 from engines.types.letterbox import Letterbox
 from engines.types.skeleton import FOLDER as SKELETONS
@@ -65,16 +64,14 @@ def _decoder(skeleton: object) -> dict[str, object]:
 def _use(rng: Random, card: Card) -> None:
     """One picture's maps, as a network that fits the card would give them."""
     noise = np.random.default_rng(rng.getrandbits(32))
-    channels = 1 + max(max(pair) for pair in card.paf_channels)
+    decoder = paf_decoder(card.decoder, "this")
+    channels = 1 + max(max(pair) for pair in decoder.channels)
     if channels > 1000:
         return  # no network has them; it is refused when it is opened
     heat = noise.random((len(card.skeleton.keypoints), *MAPS), np.float32)
     heat[heat < 0.9] = 0
     pafs = noise.random((channels, *MAPS), np.float32)
-    decoder = DECODERS[card.decoder](
-        card.skeleton, card.input.stride, card.paf_channels, replace(card.settings)
-    )
     size = 64, 32
-    poses = decoder.decode(decoder.evidence(heat, pafs, Letterbox(size, size, size)), 5)
-    assert len(poses) <= 5
+    poses = decoder.decode(decoder.candidates(heat, pafs, Letterbox(size, size, size)))
+    assert len(poses.xy) == len(poses.score)
     _ = card.skeleton.mirror, card.skeleton.drawn

@@ -79,7 +79,7 @@ def test_part_candidates_are_listed_by_keypoint_after_the_people() -> None:
     """As OpenPose writes them: one object, a key for every keypoint, x, y, score in a row."""
     peaks = np.array([[0, 10.5, 20, 0.5], [0, 99.25, 7, 0.25], [17, 3, 4, 0.125]], np.float32)
     candidates = Candidates(peaks, np.zeros((0, 4), np.float32))
-    text = openpose_json(tracks([person((100, 100), 90)]), candidates=candidates)
+    text = openpose_json(tracks([person((100, 100), 90)]), candidates=candidates.peaks)
     data = json.loads(text)
     assert list(data) == ["version", "people", "part_candidates"]
     assert not re.search(r"\s", text)

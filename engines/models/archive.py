@@ -1,0 +1,75 @@
+"""One file out of a zip or tar.gz, whatever else lies in it, and never more bytes than it has."""
+
+from __future__ import annotations
+
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from engines.types.errors import WeightsError
+
+BLOCK = 1 << 16
+# What may come before the member in a tar.gz, which has to be unpacked to get past it.
+MAX_BEFORE = 1 << 32
+BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, ValueError, OSError)
+
+
+def extract(archive: Path, member: str, size: int, target: Path) -> None:
+    """Write the member to `target`; nothing else of the archive is written anywhere.
+
+    WeightsError where it is not there, has not this size, or the archive cannot be read.
+    """
+    try:
+        with _opened(archive, member, size) as source, target.open("wb") as out:
+            left = size
+            while left and (block := source.read(min(BLOCK, left))):
+                out.write(block)
+                left -= len(block)
+            if left or source.read(1):
+                raise WeightsError(f"{member} in {archive.name} does not have {size} bytes")
+    except WeightsError:
+        target.unlink(missing_ok=True)
+        raise
+    except (*BROKEN, RuntimeError, NotImplementedError) as error:
+        # The last two: encrypted, or packed in a way that is not known here.
+        target.unlink(missing_ok=True)
+        raise WeightsError(f"{archive.name} cannot be unpacked ({error})") from error
+
+
+@contextmanager
+def _opened(archive: Path, member: str, size: int) -> Iterator[IO[bytes]]:
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as whole:
+            if member not in whole.namelist():
+                raise _absent(archive, member, whole.namelist())
+            _check(archive, member, whole.getinfo(member).file_size, size)
+            with whole.open(member) as source:
+                yield source
+        return
+    names = []
+    with tarfile.open(archive, "r|*") as stream:  # one pass: nothing is unpacked twice
+        for info in stream:
+            names.append(info.name)
+            if info.name == member and info.isreg():
+                _check(archive, member, info.size, size)
+                unpacked = stream.extractfile(info)
+                assert unpacked is not None
+                yield unpacked
+                return
+            if info.offset_data + info.size > MAX_BEFORE:
+                raise WeightsError(f"{archive.name} is too large to look for {member} in it")
+    raise _absent(archive, member, names)
+
+
+def _check(archive: Path, member: str, found: int, size: int) -> None:
+    if found != size:
+        raise WeightsError(f"{member} in {archive.name} has {found} bytes, the card says {size}")
+
+
+def _absent(archive: Path, member: str, names: list[str]) -> WeightsError:
+    known = ", ".join(sorted(names)[:5]) or "nothing"
+    return WeightsError(f"{archive.name} holds no file {member}; it holds {known}")

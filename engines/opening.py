@@ -1,0 +1,109 @@
+"""From a model's card and what the user asks of it to an Estimator, opened when it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal, Protocol
+
+from engines.decoders.decoder import with_options
+from engines.estimator import Estimator, check_height, open_estimator
+from engines.fallback import Spared
+from engines.models.card import Card, Precision
+from engines.models.download import download_bar
+from engines.models.weights import Device, Located, locate
+from engines.nvidia.open import choose
+
+THRESHOLDS = ("peak_threshold", "limb_threshold", "min_keypoints", "min_score")
+
+
+class ModelChoice(Protocol):
+    """What a user may ask of a model; None = as its card says."""
+
+    @property
+    def device(self) -> Literal["auto", "cuda", "cpu"]: ...
+    @property
+    def precision(self) -> Precision | Literal["auto"]: ...
+    @property
+    def height(self) -> int | None: ...
+    @property
+    def peak_threshold(self) -> float | None: ...
+    @property
+    def limb_threshold(self) -> float | None: ...
+    @property
+    def min_keypoints(self) -> int | None: ...
+    @property
+    def min_score(self) -> float | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOpener:
+    """Opens the engine when and where it is called."""
+
+    card: Card
+    located: Located
+    wanted: ModelChoice
+    live: bool
+    keep_maps: Callable[[], bool]
+    device: Device = "cpu"
+
+    def __call__(self) -> Estimator:
+        if self.device == "cpu" or self.wanted.device == "cuda":
+            return self._open(self.device, self.located)
+        return Spared(partial(self._open, self.device, self.located), self._on_cpu)
+
+    def _on_cpu(self) -> Estimator:
+        # What serves the GPU serves the CPU too, so that nothing is fetched here.
+        located = locate(self.card, self.wanted.precision, download=False)
+        return self._open("cpu", located)
+
+    def _open(self, device: Device, located: Located) -> Estimator:
+        return open_estimator(
+            self.card,
+            located,
+            device=device,
+            height=self.wanted.height,
+            live=self.live,
+            decoder=self.card.decoder,
+            keep_maps=self.keep_maps,
+        )
+
+    @property
+    def model(self) -> str:
+        return self.card.name
+
+    @property
+    def precision(self) -> str:
+        return self.located.precision
+
+    def network_size(self, picture: tuple[int, int]) -> tuple[int, int]:
+        """(width, height) of the network's input for pictures that all have this size."""
+        entry = self.card.input
+        return entry.letterbox(entry.sizing(self.wanted.height), picture).network
+
+
+def engine_opener(
+    card: Card,
+    wanted: ModelChoice,
+    *,
+    live: bool,
+    keep_maps: Callable[[], bool] = lambda: False,
+    device: Device | None = None,
+) -> EngineOpener:
+    """Finds (or fetches) the model's weights now, for an engine that is opened later.
+
+    device: where it was chosen already. CardError for a threshold or height that the model has not.
+    """
+    card = with_thresholds(card, wanted)
+    check_height(card, wanted.height)
+    device = device or choose(wanted.device)
+    with download_bar() as progress:
+        located = locate(card, wanted.precision, device=device, progress=progress)
+    return EngineOpener(card, located, wanted, live, keep_maps, device)
+
+
+def with_thresholds(card: Card, wanted: ModelChoice) -> Card:
+    """The card with the user's thresholds; CardError names one that its decoder does not have."""
+    options = {name: getattr(wanted, name) for name in THRESHOLDS}
+    return replace(card, decoder=with_options(card.decoder, card.name, options))
