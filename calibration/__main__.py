@@ -10,13 +10,13 @@ BUMPED = 1  # what `check` ends with where a camera has moved
 USER_ERROR = 2
 INTERRUPTED = 130
 COMMANDS = {
-    "board": "write a board to print, in true size",
+    "board": "write a calibration board to print",
     "intrinsics": "calibrate one camera",
-    "extrinsics": "calibrate where the cameras of a rig stand, from a board",
-    "people": "calibrate where the cameras of a rig stand, from people",
-    "check": "whether a rig still is right, or which camera was bumped",
-    "convert": "camera files of other programs, both ways",
-    "show": "a picture of a rig, or a page to turn it",
+    "extrinsics": "calibrate a rig from a board that several cameras see",
+    "people": "calibrate a rig from people, without a board",
+    "check": "check whether a rig is still right, and which camera moved",
+    "convert": "convert camera files from and to other programs",
+    "show": "draw a rig, as a picture or a 3D web page",
 }
 
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"{usage}{__doc__}\n\n" + "\n".join(lines) + "\n")
         return 0 if words else USER_ERROR
     if words[0] not in COMMANDS:
-        return _fail(f"There is no command {words[0]!r}; there are {', '.join(COMMANDS)}.")
+        return _fail(f"There is no command {words[0]!r}; the commands are {', '.join(COMMANDS)}.")
     try:
         from calibration.geometry.errors import CalibrationError
         from engines.console.arguments import parse

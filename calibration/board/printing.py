@@ -52,8 +52,9 @@ def lay_out(board: Board, paper: str) -> Sheet:
             for w, h in ((short, long), (long, short))
         )
         raise BoardError(
-            f"A board of {1e3 * wide:.0f}x{1e3 * high:.0f} mm does not fit {paper.upper()}; take "
-            f"squares of at most {np.floor(1e3 * most * board.square):.0f} mm, or larger paper."
+            f"A board of {1e3 * wide:.0f}x{1e3 * high:.0f} mm does not fit on {paper.upper()} "
+            f"paper; use squares of at most {np.floor(1e3 * most * board.square):.0f} mm or "
+            "larger paper."
         )
     size = fits[0]
     left = (size[0] - wide) / 2
@@ -62,7 +63,7 @@ def lay_out(board: Board, paper: str) -> Sheet:
     if board.inverted:
         outer = (left - rim, top - rim, wide + 2 * rim, high + 2 * rim)
         rectangles = _inverse(outer, rectangles)
-    text = f"{board}. Print at 100 %, then measure a square."
+    text = f"{board}. Print at 100 %, then measure one square."
     return Sheet(size, tuple(rectangles), text)
 
 
@@ -180,7 +181,7 @@ def write_sheet(sheet: Sheet, path: Path) -> None:
     """By the path's ending, .pdf or .png; CalibrationError where it cannot be written."""
     make = {".pdf": pdf, ".png": png}.get(path.suffix.lower())
     if make is None:
-        raise CalibrationError(f"{path.name}: a board is written as .pdf or .png.")
+        raise CalibrationError(f"{path.name} must end in .pdf or .png.")
     try:
         path.write_bytes(make(sheet))
     except OSError as error:

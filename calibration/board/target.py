@@ -14,7 +14,7 @@ from calibration.geometry.arrays import Doubles
 from calibration.geometry.errors import BoardError, CalibrationError
 
 Kind = Literal["chessboard", "charuco"]
-MARKER = 0.75  # side of a marker in squares, where it is not told
+MARKER_SHARE = 0.75  # side of a marker in squares, where it is not told: what `board` prints
 DICTIONARIES = sorted(
     (name for name in dir(cv2.aruco) if name.startswith("DICT_")),
     key=lambda name: int(getattr(cv2.aruco, name)),
@@ -41,17 +41,17 @@ class Board:
 
     def __post_init__(self) -> None:
         if self.kind not in ("chessboard", "charuco"):
-            raise BoardError(f"There is no board {self.kind!r}: it is a chessboard or charuco.")
+            raise BoardError(f"{self.kind!r} is not a kind of board; use chessboard or charuco.")
         least = 3 if self.kind == "charuco" else 2
         if not (least <= self.columns <= 100 and least <= self.rows <= 100):
             raise BoardError(
-                f"A {self.kind} of {self.columns}x{self.rows} cannot be: both numbers must lie "
+                f"A {self.kind} cannot have {self.columns}x{self.rows}: both numbers must be "
                 f"between {least} and 100."
             )
         if self.kind == "chessboard" and max(self.columns, self.rows) < 3:
-            raise BoardError("A chessboard needs 3 inner corners along one side at least.")
+            raise BoardError("A chessboard needs at least 3 inner corners along one side.")
         if not 0 < self.square < np.inf:
-            raise BoardError(f"A square of {self.square} m cannot be; its side is given in metres.")
+            raise BoardError(f"A square cannot be {self.square} m wide; give its side in metres.")
         if self.kind == "chessboard":
             return
         if self.dictionary not in DICTIONARIES:
@@ -61,14 +61,14 @@ class Board:
             )
         if not 0 < self.marker < self.square:
             raise BoardError(
-                f"A marker of {self.marker} m does not fit a square of {self.square} m: it is the "
-                "side of a marker in metres, and smaller."
+                f"A marker of {self.marker} m does not fit into a square of {self.square} m; "
+                "give the marker's side in metres."
             )
         needed, there = self.columns * self.rows // 2, len(self.markers.bytesList)
         if needed > there:
             raise BoardError(
-                f"A {self.columns}x{self.rows} board has {needed} markers and {self.dictionary} "
-                f"only {there}; take a larger dictionary."
+                f"A {self.columns}x{self.rows} board needs {needed} markers, but "
+                f"{self.dictionary} has only {there}; choose a larger dictionary."
             )
 
     @property
@@ -124,8 +124,8 @@ def board_toml(board: Board) -> str:
     own = asdict(board)
     if board.kind == "chessboard":
         own = {key: own[key] for key in ("kind", "columns", "rows", "square", "inverted")}
-    elif board.marker == MARKER * board.square:
-        del own["marker"]  # so that it goes with a square that is mended
+    elif board.marker == MARKER_SHARE * board.square:
+        del own["marker"]  # so that it follows when `square` is corrected
     lines = []
     for key, value in own.items():
         text = f'"{value}"' if isinstance(value, str) else str(value).lower()
@@ -159,7 +159,7 @@ def read_board(path: Path | str) -> Board:
                 legacy=data.get("legacy_pattern") is True,
             )
         if data.get("kind") == "charuco" and isinstance(data.get("square"), int | float):
-            data.setdefault("marker", MARKER * data["square"])
+            data.setdefault("marker", MARKER_SHARE * data["square"])
         return Board(**data)
     except KeyError as error:
         raise BoardError(f"Board file {path.name} needs {error.args[0]}.") from error
@@ -167,9 +167,9 @@ def read_board(path: Path | str) -> Board:
         if isinstance(error, BoardError):
             raise BoardError(f"Board file {path.name}: {error}") from error
         raise BoardError(
-            f"Board file {path.name} needs kind, columns, rows and square (metres), for charuco "
-            "marker (else three quarters of it) and dictionary too, and nothing else but inverted "
-            "and legacy."
+            f"Board file {path.name} must contain kind, columns, rows and square (metres); "
+            "charuco also takes marker (default: three quarters of square) and dictionary. "
+            "Only inverted and legacy may be added."
         ) from error
 
 

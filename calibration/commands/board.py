@@ -15,15 +15,16 @@ from calibration.files.atomic import check_free, read_text, set_aside
 
 @dataclass(frozen=True)
 class Options:
-    """Write a board in true size (.pdf or .png), and its board.toml beside it."""
+    """Write a calibration board to print at true size (.pdf or .png), and a .toml that describes
+    it."""
 
     output: Path
-    """Where to, for example board.pdf."""
+    """The file to write, for example board.pdf."""
     board: BoardOptions = field(default_factory=BoardOptions)
     paper: Literal["a4", "a3", "letter"] = "a4"
-    """Size of the paper."""
+    """Paper size."""
     force: bool = False
-    """Replace an old file; board.toml is kept as .bak."""
+    """Replace existing files; the old .toml is kept as .bak."""
 
 
 def run(options: Options) -> None:
@@ -37,16 +38,16 @@ def run(options: Options) -> None:
         check_free(settings, force=options.force)
     write_sheet(sheet, options.output)
     if not known:
-        set_aside(settings)  # somebody may have mended `square` there
+        set_aside(settings)  # somebody may have corrected `square` there
         write_board(board, settings)
     sys.stdout.write(
-        f"{options.output}: {board}\n"
-        f"{settings}: the same for --board-file; mend `square` there to what you measure on paper\n"
-        "Print at 100 % (no fitting to the page) and glue it to something flat and stiff.\n"
+        f"{options.output}: {board}\n{settings}: the same board for --board-file; set `square` "
+        "there to what you measure on paper\nPrint it at 100 % (do not fit it to the page) "
+        "and glue it to something flat and stiff.\n"
     )
     if board.ambiguous:
         sys.stdout.write(
-            "Mind: this chessboard looks the same upside down, so that two cameras may take it for "
-            "turned by 180 degrees. For several cameras take one even and one odd number, or "
-            "ChArUco.\n"
+            "Note: this chessboard looks the same upside down, so two cameras may see it "
+            "turned by 180 degrees. For several cameras, use one even and one odd number, or "
+            "a ChArUco board.\n"
         )

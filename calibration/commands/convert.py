@@ -12,26 +12,26 @@ import tyro
 from calibration.formats import read, write
 from calibration.geometry.errors import CalibrationError
 
-NAMED = 8  # keys that are left out
+MAX_KEYS_NAMED = 8  # keys that are left out
 
 
 @dataclass(frozen=True)
 class Options:
-    """Convert cameras from one form to another; names of files say which.
+    """Convert camera files from one format to another; the file names determine the formats.
 
-    Read: a rig .toml (of Anipose, FreeMoCap, Pose2Sim, caliscope), Qualisys' .qca.txt, OpenCV's or
-    OpenPose's .xml, .yml of one camera or a folder of them. Written: .toml, or a folder (or one
-    .xml) as OpenPose reads it.
+    Input: a rig .toml (Anipose, FreeMoCap, Pose2Sim, caliscope), a Qualisys .qca.txt, an OpenCV or
+    OpenPose .xml or .yml of one camera, or a folder of them. Output: a .toml, or a folder (or a
+    single .xml) that OpenPose reads.
     """
 
     input: tyro.conf.Positional[Path]
-    """What to read."""
+    """The file or folder to read."""
     output: tyro.conf.Positional[Path]
-    """What to write."""
+    """The file or folder to write."""
     size: str | None = None
-    """Width and height of the pictures, where the files do not say it: 1280x720."""
+    """Picture size, if the files do not contain it: 1280x720."""
     force: bool = False
-    """Replace old files; they are kept as .bak."""
+    """Replace existing files; they are kept as .bak."""
 
 
 def run(options: Options) -> None:
@@ -39,8 +39,8 @@ def run(options: Options) -> None:
     found = read(options.input, parse_size(options.size))
     left = found.left + write(found.rig, options.output, force=options.force, offsets=found.offsets)
     if left:
-        rest = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
-        sys.stderr.write(f"posestream: left out {', '.join(left[:NAMED])}{rest}\n")
+        rest = f" and {len(left) - MAX_KEYS_NAMED} more" if len(left) > MAX_KEYS_NAMED else ""
+        sys.stderr.write(f"posestream: left out {', '.join(left[:MAX_KEYS_NAMED])}{rest}\n")
     names = ", ".join(camera.name for camera in found.rig.cameras)
     sys.stdout.write(f"{options.output}: {names}\n")
 
@@ -51,5 +51,5 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
         return None
     found = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text, re.ASCII)
     if not found:
-        raise CalibrationError(f"--size {text!r} is not WIDTHxHEIGHT, for example 1280x720.")
+        raise CalibrationError(f"--size {text!r} is not WIDTHxHEIGHT, such as 1280x720.")
     return int(found[1]), int(found[2])

@@ -9,10 +9,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from calibration.board.detection import Sighting
-from calibration.board.extrinsics import Extrinsics, locate, on_board
+from calibration.board.extrinsics import locate, on_board
 from calibration.board.target import Board
 from calibration.commands.options import BoardOptions
 from calibration.files.atomic import check_free
@@ -21,6 +19,7 @@ from calibration.files.rig_toml import read_rig, write_rig
 from calibration.files.sightings_csv import read_boards
 from calibration.geometry.camera import Camera
 from calibration.geometry.errors import CalibrationError
+from calibration.reports.reprojection_error import refined_lenses, reprojection_report
 from calibration.sync.board_motion import in_step
 from calibration.sync.people_lags import in_time
 from engines.console.status_line import working
@@ -32,39 +31,37 @@ from realtime.settings.all import ModelSettings, SourceSettings
 from realtime.sources import open_sources
 from realtime.types.frames import Source
 
-MUCH = 0.0015  # of the picture's longer side, an RMS that no board in the hand explains
-
 
 @dataclass(frozen=True)
 class Options:
-    """Calibrate where cameras stand, from a board in videos or before live cameras."""
+    """Calibrate the poses of cameras from a board in videos or in front of live cameras."""
 
     intrinsics: tuple[Path, ...]
-    """A camera file for each --source, in the same order, or one rig file with all of them."""
+    """One camera file per --source, in the same order, or one rig file with all cameras."""
     output: Path
-    """The rig file to write, a .toml; the board's corners in space go beside it, for `show`."""
+    """The rig file to write, a .toml; the 3D board corners are written beside it, for `show`."""
     source: tuple[str, ...] = ()
-    """A video for each camera, in the order of the timestamps' cam_id; or for each a camera
-    (webcam[:N], rtsp://, http://), to be shown the board as you are told."""
+    """One per camera: a video, in the order of cam_id in --timestamps, or a live camera
+    (webcam[:N], rtsp://, http://), with guidance on how to hold the board."""
     board: BoardOptions = field(default_factory=BoardOptions)
     live: LiveOptions = field(default_factory=LiveOptions)
     timestamps: Path | None = None
-    """Table of sync_index, cam_id, frame_index, as --record writes."""
+    """Table of sync_index, cam_id, frame_index, as written by --record."""
     sync: Sync | None = None
-    """What pairs the frames: the table of --timestamps (where given), their numbers (frames), or
-    for recordings that began at different moments what they show or sound like: the board's
-    motion, how people move (who may carry the board), or audio. The offsets go into the rig file,
+    """How to pair frames: by the --timestamps table (the default where it is given), by frame
+    number (frames), or, for recordings that started at different times, by the motion of the board,
+    the motion of people (who may carry the board), or audio. Offsets are written to the rig file,
     for run.py."""
     origin: int | None = None
-    """Put the world on the board as it lies in this frame (sync_index; of live cameras the board
-    that was taken first is 0), Z up."""
+    """Place the world origin on the board as it lies at this frame (sync_index; for live cameras 0
+    is the first board taken), Z up."""
     refine_intrinsics: bool = False
-    """Let the lenses move too, near what their files say: for cameras that focus by themselves."""
+    """Also refine the lenses, starting from their files; for cameras with autofocus."""
     step: int = 1
-    """Use every STEP-th instant."""
+    """Use every STEP-th frame of all cameras."""
     models: ModelSettings = field(default_factory=ModelSettings)
     force: bool = False
-    """Replace an old file; it is kept as .bak."""
+    """Replace an existing file; it is kept as .bak."""
 
 
 def run(options: Options) -> None:
@@ -80,7 +77,9 @@ def run(options: Options) -> None:
     offsets: dict[str, float] = {}
     if not options.source:
         if options.live.boards is None:
-            raise CalibrationError("A rig needs two cameras at least: give --source for each.")
+            raise CalibrationError(
+                "A rig needs at least two cameras; give one --source per camera."
+            )
         boards = read_boards(boards_file, [camera.name for camera in cameras], board)
         seen = _by_camera(boards, len(cameras))
     elif (sources := _sources(options, cameras))[0].live:
@@ -90,7 +89,7 @@ def run(options: Options) -> None:
         seen, offsets = _recorded(options, cameras, board)
         kept = None
     try:
-        with working("putting boards of all cameras together"):
+        with working("locating cameras by the boards"):
             located = locate(cameras, seen, board, refine=options.refine_intrinsics)
     except CalibrationError as error:
         if kept is None:
@@ -103,24 +102,22 @@ def run(options: Options) -> None:
         rig = on_board(located, board, options.origin)
     write_rig(rig, options.output, force=options.force, offsets=offsets)
     if options.refine_intrinsics:
-        sys.stdout.write(_lenses(cameras, rig.cameras))
+        sys.stdout.write(refined_lenses(cameras, rig.cameras))
     write_corners(board_corners(located, rig), options.output)
     files = [options.output, corners_file(options.output), *filter(None, [kept])]
-    sys.stdout.write(report(located) + ", ".join(map(str, files)) + "\n")
+    sys.stdout.write(reprojection_report(located) + ", ".join(map(str, files)) + "\n")
 
 
 def _check_sources(given: Sequence[str], cameras: int) -> None:
     """CalibrationError unless there is one of its own for each camera."""
     if cameras != len(given):
         raise CalibrationError(
-            f"{len(given)} sources need as many cameras, and --intrinsics has "
-            f"{cameras}; give a camera file for each --source, in the same order."
+            f"The numbers of sources ({len(given)}) and of cameras in --intrinsics ({cameras}) "
+            "differ; give one camera file per --source, in the same order."
         )
     for n, source in enumerate(given):
         if source in given[:n]:
-            raise CalibrationError(
-                f"{source} is given twice; name another --source for each camera."
-            )
+            raise CalibrationError(f"{source} is given twice; give each camera its own --source.")
 
 
 def _sources(options: Options, cameras: Sequence[Camera]) -> list[Source]:
@@ -135,11 +132,12 @@ def _sources(options: Options, cameras: Sequence[Camera]) -> list[Source]:
     sources = open_sources(SourceSettings(options.source, camera_size=size, realtime=live.realtime))
     if sources[0].live and (options.timestamps is not None or options.sync is not None):
         raise CalibrationError(
-            "Live cameras are paired by the time of capture; leave out --timestamps and --sync."
+            "Live cameras are paired by capture time; leave out --timestamps and --sync."
         )
     if not sources[0].live and (live.boards is not None or live.seconds is not None):
         raise CalibrationError(
-            "--boards and --seconds are for live cameras; to play videos as such, add --realtime."
+            "--boards and --seconds are for live cameras; add --realtime to play videos as "
+            "live cameras."
         )
     return sources
 
@@ -163,7 +161,7 @@ def _recorded(
     elif sync == "people":
         people = FootageOptions(models=options.models)
         recordings = record(options.source, cameras, people)[1]
-        with working("bringing recordings in step"):
+        with working("synchronising recordings"):
             behind = in_time(cameras, recordings)[0]
     # Motion is told from frames that follow each other.
     step = options.step if sync in ("timestamps", "frames") else 1
@@ -201,7 +199,7 @@ def _sync(options: Options) -> Sync:
         raise CalibrationError(
             f"--sync {sync} does not go with --timestamps; leave one of them out."
             if given
-            else "--sync timestamps needs the table: give --timestamps FILE."
+            else "--sync timestamps needs a table; add --timestamps FILE."
         )
     return sync
 
@@ -224,51 +222,14 @@ def read_timestamps(path: Path, cameras: int) -> list[dict[int, int]]:
                 camera = int(row["cam_id"])
                 if not 0 <= camera < cameras:
                     raise CalibrationError(
-                        f"{path.name} has a camera {camera}, but there are {cameras} sources."
+                        f"{path.name} has a camera {camera}, but there are only {cameras} sources."
                     )
                 synced[camera][int(row["frame_index"])] = int(row["sync_index"])
     except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
         raise CalibrationError(
-            f"{path.name} is no table of sync_index, cam_id, frame_index: {error}."
+            f"{path.name} is not a table of sync_index, cam_id, frame_index: {error}."
         ) from error
     for n, own in enumerate(synced):
         if not own:
-            raise CalibrationError(f"{path.name} has no row for camera {n}.")
+            raise CalibrationError(f"{path.name} has no rows for camera {n}.")
     return synced
-
-
-def _lenses(before: Sequence[Camera], after: Sequence[Camera]) -> str:
-    """What refining did to them."""
-    lines = []
-    for own, new in zip(before, after, strict=True):
-        old = own.scaled(new.size)
-        by = 100 * (new.matrix[0, 0] / old.matrix[0, 0] - 1)
-        moved = np.linalg.norm((new.matrix - old.matrix)[:2, 2])
-        lines.append(
-            f"{new.name:14} focal length {old.matrix[0, 0]:.1f} -> {new.matrix[0, 0]:.1f} px "
-            f"({by:+.1f} %), centre by {moved:.1f} px\n"
-        )
-    return "".join(lines)
-
-
-def report(found: Extrinsics) -> str:
-    """How the cameras were joined, and how far corners are from where they should be."""
-    names = [camera.name for camera in found.rig.cameras]
-    lines = [f"{len(found.instants)} boards, {len(found.sights)} corners, {found.reason}"]
-    for pair in found.tree:
-        lines.append(
-            f"joined by {names[pair.first]} and {names[pair.second]}: {pair.boards} boards in "
-            f"common, to {1e3 * pair.deviation:.1f} mm"
-        )
-    for n, name in enumerate(names):
-        own = (found.sights.camera == n) & found.good
-        off = float(np.sqrt((found.residuals[own] ** 2).sum(1).mean()))
-        lines.append(f"{name:14} RMS {off:.3f} px over {own.sum()} corners")
-    left = int((~found.good).sum())
-    lines.append(f"RMS            {found.rms:.3f} px; {left} corners left out")
-    if found.rms > MUCH * max(found.rig.cameras[0].size):
-        lines.append(
-            "verdict        poor: are the videos in step (--sync board finds their offsets), the "
-            "lenses those of these cameras, and the board flat and measured?"
-        )
-    return "\n".join(lines) + "\n"

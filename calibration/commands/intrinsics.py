@@ -9,13 +9,14 @@ from typing import Literal
 
 import cv2
 
-from calibration.board.intrinsics import Intrinsics, calibrate, verdict
+from calibration.board.intrinsics import calibrate
 from calibration.commands.options import BoardOptions
 from calibration.files.atomic import check_free
 from calibration.files.rig_toml import write_rig
 from calibration.geometry.camera import Rig
 from calibration.geometry.errors import CalibrationError
-from calibration.plots.coverage_chart import residual_chart
+from calibration.plots.coverage_chart import coverage_chart
+from calibration.reports.lens import lens_report
 from engines.console.status_line import working
 from realtime.footage.board_footage import sightings
 from realtime.footage.live_intrinsics import guided
@@ -26,37 +27,38 @@ from realtime.sources import open_source
 
 @dataclass(frozen=True)
 class Options:
-    """Calibrate one camera: focal lengths, centre, distortion."""
+    """Calibrate one camera: focal lengths, principal point, distortion."""
 
     source: str
-    """A video, folder or quoted glob with the board at many places and tilts; or a camera
-    (webcam[:N], rtsp://, http://), which takes the views itself and says what to do next."""
+    """A video, folder or quoted glob that shows the board at many places and tilts; or a live
+    camera (webcam[:N], rtsp://, http://), with guidance on what to show next."""
     output: Path
-    """The camera file to write, a .toml; its chart goes beside it as .png."""
+    """The camera file to write, a .toml; a coverage chart (.png) is written beside it."""
     board: BoardOptions = field(default_factory=BoardOptions)
     lens: Literal["auto", "pinhole", "fisheye"] = "auto"
-    """Kind of lens; auto takes what explains new views best."""
+    """Kind of lens; auto chooses the model that fits held-out views best."""
     step: int = 1
     """Use every STEP-th frame."""
     end: int | None = None
     """Stop before this frame."""
     flip: bool = False
-    """The pictures are mirrored; the camera file is for pictures that are not."""
+    """The pictures are mirrored; the camera file is for unmirrored pictures."""
     realtime: bool = False
-    """Play a video as if it were a camera."""
+    """Play a video as if it were a live camera."""
     show: bool = field(default_factory=has_display)
-    """Of a camera, show the picture with the guidance in a window. The default is whether there
-    is a display."""
+    """Show a live camera and the guidance in a window; the default is on where there is a
+    display."""
     web: bool = False
-    """Of a camera, show it on a page for this computer's browser, in place of the window."""
+    """Show a live camera and the guidance on a web page for this computer's browser, instead of the
+    window."""
     port: int = 8080
-    """Of the page; 0 is any free one."""
+    """Port of the web page; 0 = any free port."""
     hold: float = 1.0
-    """Of a camera, seconds that the board must stand still before a view is taken."""
+    """Live camera: seconds that the board must be held still before a view is taken."""
     camera_size: str | None = None
-    """Picture size to ask of a webcam, as WIDTHxHEIGHT: that of the later runs."""
+    """Picture size to request from a webcam, WIDTHxHEIGHT; use the same size later."""
     force: bool = False
-    """Replace an old file; it is kept as .bak."""
+    """Replace an existing file; it is kept as .bak."""
 
 
 def run(options: Options) -> None:
@@ -64,9 +66,9 @@ def run(options: Options) -> None:
     board = options.board.wanted()
     check_free(options.output, force=options.force, ending=".toml")
     if not 0 <= options.hold <= 60:
-        raise CalibrationError(f"--hold {options.hold} is not between 0 and 60 seconds.")
+        raise CalibrationError(f"--hold {options.hold} must be between 0 and 60 seconds.")
     if not 0 <= options.port <= 65535:
-        raise CalibrationError(f"--port {options.port} is none: 0 to 65535.")
+        raise CalibrationError(f"--port {options.port} must be between 0 and 65535.")
     settings = SourceSettings(
         (options.source,),
         step=options.step,
@@ -91,24 +93,6 @@ def run(options: Options) -> None:
         found = calibrate(seen, board, name, fisheye=fisheye)
     write_rig(Rig((found.camera,)), options.output, force=options.force)
     chart = options.output.with_suffix(".png")
-    if not cv2.imwrite(str(chart), residual_chart(found)):
+    if not cv2.imwrite(str(chart), coverage_chart(found)):
         raise CalibrationError(f"{chart} cannot be written.")
-    sys.stdout.write(report(found, len(seen)) + f"{options.output}, {chart}\n")
-
-
-def report(found: Intrinsics, count: int) -> str:
-    """Figures, then words."""
-    matrix, off = found.camera.matrix, found.deviations
-    tried = ", ".join(f"{model} {error:.3f}" for model, error in found.tried.items())
-    first, *more = verdict(found)
-    lines = [
-        f"{found.camera.name}: {len(found.views)} of {count} views used, {found.blurred} blurred "
-        f"or unusable, {found.wild} corners left out",
-        f"lens           {found.model} (held-out RMS in px, wrong corners still in: {tried})",
-        f"RMS            {found.rms:.3f} px, held out {found.held_out:.3f} px",
-        f"focal lengths  {matrix[0, 0]:.1f} +- {off[0]:.1f}, {matrix[1, 1]:.1f} +- {off[1]:.1f} px",
-        f"centre         {matrix[0, 2]:.1f} +- {off[2]:.1f}, {matrix[1, 2]:.1f} +- {off[3]:.1f} px",
-        f"verdict        {first}",
-        *(f"               {line}" for line in more),
-    ]
-    return "\n".join(lines) + "\n"
+    sys.stdout.write(lens_report(found, len(seen)) + f"{options.output}, {chart}\n")

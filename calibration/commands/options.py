@@ -5,47 +5,50 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from calibration.board.target import MARKER, Board, Kind, read_board
+from calibration.board.target import MARKER_SHARE, Board, Kind, read_board
 from calibration.geometry.errors import BoardError
 
 
 @dataclass(frozen=True)
 class BoardOptions:
-    """Which board."""
+    """The calibration board."""
 
     board: Kind | None = None
-    """Its kind; a chessboard's --columns and --rows count inner corners, ChArUco's squares."""
+    """Kind of board; --columns and --rows count inner corners of a chessboard, squares of a ChArUco
+    board."""
     columns: int | None = None
-    """Corners or squares along the longer way, or any."""
+    """Corners or squares along one side, usually the longer one."""
     rows: int | None = None
-    """Corners or squares along the other."""
+    """Corners or squares along the other side."""
     square: float | None = None
-    """Side of a square, metres: measure what was printed."""
+    """Side of a square in metres, as measured on the printed board."""
     marker: float | None = None
-    """Side of a ChArUco marker, metres (three quarters of --square)."""
+    """Side of a ChArUco marker in metres; the default is three quarters of --square."""
     dictionary: str = "DICT_4X4_50"
-    """Dictionary of the markers, in OpenCV's names."""
+    """Marker dictionary, by its OpenCV name."""
     inverted: bool = False
-    """White is black and black is white."""
+    """Black and white are swapped."""
     legacy: bool = False
-    """ChArUco as OpenCV had it before 4.6."""
+    """ChArUco layout of OpenCV before 4.6."""
     board_file: Path | None = None
-    """The board as TOML (`board` writes one), in place of the options above."""
+    """A board .toml (`board` writes one), instead of the options above."""
 
     def wanted(self) -> Board:
         """BoardError where something is missing."""
         if self.board_file is not None:
             if self.board is not None:
-                raise BoardError("--board-file and --board cannot both be given.")
+                raise BoardError("Give either --board-file or --board, not both.")
             return read_board(self.board_file)
         if self.board is None:
-            raise BoardError("Which board? Give --board-file board.toml, or --board and its size.")
+            raise BoardError(
+                "No board is given; add --board-file board.toml, or --board with its size."
+            )
         if self.columns is None or self.rows is None or self.square is None:
-            raise BoardError("A board needs --columns, --rows and --square (metres).")
+            raise BoardError("--board also needs --columns, --rows and --square (metres).")
         plain = Board("chessboard", self.columns, self.rows, self.square, inverted=self.inverted)
         if self.board == "chessboard":
             return plain
-        marker = MARKER * self.square if self.marker is None else self.marker
+        marker = MARKER_SHARE * self.square if self.marker is None else self.marker
         return replace(
             plain,
             kind=self.board,

@@ -21,42 +21,43 @@ from calibration.geometry.errors import CalibrationError, RigError
 from calibration.guidance.tiles import below
 from calibration.plots.rig_overlay import Placed, draw_view, draw_views, place, straight
 from calibration.plots.rig_plan import MARGIN, draw_rig
-from realtime.footage.one_instant import Views, pictures_of
+from realtime.footage.one_instant import RigPictures, pictures_of
 from realtime.web.space_json import still_page
 
-HIGHEST = 1600  # pixels of the cameras' pictures together
-LARGE = 1280  # of one on a page
+MAX_PICTURES_HEIGHT = 1600  # pixels of the cameras' pictures together
+PAGE_PICTURE_PX = 1280  # of one on a page
 
 
 @dataclass(frozen=True)
 class Options:
-    """Draw a rig: its cameras from above and from the side, or as a page to turn; with --source
-    into their pictures too.
+    """Draw a rig: its cameras from above and from the side, or as a 3D web page; with --source,
+    also as an overlay on their pictures.
     """
 
     rig: tyro.conf.Positional[Path]
-    """A rig .toml, or whatever `convert` reads."""
+    """A rig .toml or any file that `convert` reads."""
     source: tuple[str, ...] = ()
-    """A video or a camera for each camera of the rig: what it says is drawn into their pictures."""
+    """One video or live camera per camera of the rig; the rig is drawn over their pictures."""
     start: int = 0
-    """Which frame of the videos; with a board the first one in which it is looked for."""
+    """Frame of the videos to use; with a board, the first frame to search."""
     board: BoardOptions = field(default_factory=BoardOptions)
     output: Path | None = None
-    """The picture (.png) or page (.html) to write; else, without --web, RIG.view.png."""
+    """The picture (.png) or web page (.html) to write; the default without --web is
+    RIG.view.png."""
     web: bool = False
-    """Serve a page for this computer's browser, until Ctrl-C."""
+    """Serve the web page for this computer's browser until Ctrl-C."""
     port: int = 8080
-    """Of the page; 0 is any free one."""
+    """Port of the web page; 0 = any free port."""
     size: str | None = None
-    """Width and height of the pictures, where the files do not say it: 1280x720."""
+    """Picture size, if the files do not contain it: 1280x720."""
     force: bool = False
-    """Replace an old file; it is kept as .bak."""
+    """Replace an existing file; it is kept as .bak."""
 
 
 def run(options: Options) -> None:
     """The picture, or the page; corners of boards where `extrinsics` left them beside the rig."""
     if not 0 <= options.port <= 65535:
-        raise CalibrationError(f"--port {options.port} is none: 0 to 65535.")
+        raise CalibrationError(f"--port {options.port} must be between 0 and 65535.")
     output = options.output
     if output is None and not options.web:
         named = options.rig if options.rig.name.strip(".") else options.rig.resolve()
@@ -78,7 +79,7 @@ def run(options: Options) -> None:
     if output is not None and output.suffix.lower() == ".png":
         picture = draw_rig(rig, corners)
         if views is not None:
-            room = picture.shape[1] - 2 * MARGIN, HIGHEST
+            room = picture.shape[1] - 2 * MARGIN, MAX_PICTURES_HEIGHT
             panes = draw_views(rig, views.pictures, room, placed, corners)
             picture = below(picture, panes.image, MARGIN)
         done, data = cv2.imencode(".png", picture)
@@ -103,22 +104,23 @@ def run(options: Options) -> None:
             serve_page(page, options.port, _announce)
 
 
-def _seen(options: Options, rig: Rig) -> tuple[Placed | None, Views | None]:
+def _seen(options: Options, rig: Rig) -> tuple[Placed | None, RigPictures | None]:
     """The cameras' pictures, and where the rig has the board in them; says how well it fits."""
     wanted = options.board.board is not None or options.board.board_file is not None
     if not options.source:
         if wanted or options.start:
-            raise CalibrationError(
-                "--board and --start go with --source: give one for each camera."
-            )
+            raise CalibrationError("--board and --start need --source; give one per camera.")
         return None, None
     if len(options.source) != len(rig) or len(rig) < 2:
         raise CalibrationError(
-            f"{options.rig.name} has {len(rig)} cameras, and there are {len(options.source)} "
-            "sources; give --source for each camera of a rig of two or more."
+            f"The numbers of cameras in {options.rig.name} ({len(rig)}) and of sources "
+            f"({len(options.source)}) differ; give one --source per camera of a rig with two "
+            "or more cameras."
         )
     if options.rig.suffix.lower() != ".toml":
-        raise CalibrationError("--source needs a rig .toml; `convert` makes one of this.")
+        raise CalibrationError(
+            "--source needs a rig .toml; `convert` can write one from this file."
+        )
     board = options.board.wanted() if wanted else None
     sizes = {camera.size for camera in rig.cameras}
     size = sizes.pop() if len(sizes) == 1 else None
@@ -132,7 +134,7 @@ def _seen(options: Options, rig: Rig) -> tuple[Placed | None, Views | None]:
 
 
 def _hung(
-    views: Views | None, placed: Placed | None, corners: Corners | None
+    views: RigPictures | None, placed: Placed | None, corners: Corners | None
 ) -> list[tuple[bytes, bytes] | None]:
     """JPEGs for a page, of each camera that gave a picture: with the rig drawn, and straight."""
     if views is None:
@@ -142,7 +144,7 @@ def _hung(
         if picture is None:
             hung.append(None)
             continue
-        drawn = draw_view(views.rig, n, picture, LARGE, placed, corners)
+        drawn = draw_view(views.rig, n, picture, PAGE_PICTURE_PX, placed, corners)
         hung.append((_jpeg(drawn), _jpeg(straight(views.rig.cameras[n], picture))))
     return hung
 
@@ -154,5 +156,5 @@ def _jpeg(picture: Image) -> bytes:
 
 
 def _announce(url: str) -> None:
-    sys.stderr.write(f"posestream: the rig is at {url} until Ctrl-C\n")
+    sys.stderr.write(f"posestream: view the rig at {url}; press Ctrl-C to stop\n")
     sys.stderr.flush()

@@ -8,22 +8,23 @@ from pathlib import Path
 
 from calibration.geometry.errors import CalibrationError, RigError
 
-MOST = 8 << 20  # bytes: a rig of a hundred cameras has less than a hundredth of it
+MAX_FILE_BYTES = 8 << 20  # bytes: a rig of a hundred cameras has less than a hundredth of it
 
 
 def read_bytes(path: Path) -> bytes:
     """All of a small file; RigError where it cannot be had, or is too large to be a rig."""
     try:
         with path.open("rb") as file:
-            content = file.read(MOST + 1)
+            content = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError as error:
         raise RigError(f"There is no rig file {path}.") from error
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL
         why = getattr(error, "strerror", None) or error
         raise RigError(f"Rig file {path.name} cannot be read: {why}.") from error
-    if len(content) > MOST:
+    if len(content) > MAX_FILE_BYTES:
         raise RigError(
-            f"Rig file {path.name} has more than {MOST >> 20} MiB; that is no file of cameras."
+            f"Rig file {path.name} is larger than {MAX_FILE_BYTES >> 20} MiB, too large for a "
+            "camera file."
         )
     return content
 
@@ -33,7 +34,7 @@ def read_text(path: Path) -> str:
     try:
         return read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RigError(f"Rig file {path.name} cannot be read: it is no text (UTF-8).") from error
+        raise RigError(f"Rig file {path.name} cannot be read: it is not UTF-8 text.") from error
 
 
 def check_free(path: Path, *, force: bool, ending: str | None = None) -> None:
@@ -43,10 +44,10 @@ def check_free(path: Path, *, force: bool, ending: str | None = None) -> None:
     if ending is not None and path.suffix.lower() != ending:
         raise CalibrationError(f"--output {path} must end in {ending}.")
     if path.exists() and not force:
-        raise CalibrationError(f"{path} exists already; choose another name, or say --force.")
+        raise CalibrationError(f"{path} exists already; choose another name or add --force.")
     folder = next(one for one in path.absolute().parents if one.exists())
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        why = "it is a folder" if path.is_dir() else f"{folder} cannot be written to"
+        why = "it is a folder" if path.is_dir() else f"{folder} is not writable"
         raise CalibrationError(f"{path} cannot be written: {why}; choose another place.")
 
 

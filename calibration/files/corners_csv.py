@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.board.extrinsics import Extrinsics
+from calibration.board.extrinsics import BoardExtrinsics
 from calibration.files.atomic import read_bytes, read_text, write_texts
 from calibration.geometry.arrays import Doubles
 from calibration.geometry.camera import Rig
@@ -30,7 +30,7 @@ class Corners:
         return len(self.error)
 
 
-def board_corners(found: Extrinsics, rig: Rig) -> Corners:
+def board_corners(found: BoardExtrinsics, rig: Rig) -> Corners:
     """Each corner of each board once, as it lies in the world of `rig`: found.rig, moved."""
     sights, scene = found.sights, found.scene
     assert scene.rotations is not None
@@ -73,17 +73,17 @@ def read_corners(rig_file: Path) -> Corners | None:
     digest, _, rest = read_text(path).partition("\n")
     if digest != f"# {_digest(rig_file)}":
         raise RigError(
-            f"{path.name} is not of this {rig_file.name}, which was changed since; its corners "
-            "are left out."
+            f"{path.name} does not belong to this {rig_file.name}, which was changed since; "
+            "its corners are ignored."
         )
     rows = list(csv.reader(rest.splitlines()))
     head = rows.pop(0) if rows else []
     try:
         numbers = np.array([[float(word) for word in row] for row in rows]).reshape(-1, 4)
     except (ValueError, csv.Error) as error:
-        raise RigError(f"{path.name} is damaged; its corners are left out.") from error
+        raise RigError(f"{path.name} is damaged; its corners are ignored.") from error
     if head != COLUMNS or not np.isfinite(numbers).all():
-        raise RigError(f"{path.name} is damaged; its corners are left out.")
+        raise RigError(f"{path.name} is damaged; its corners are ignored.")
     return Corners(numbers[:, :3], numbers[:, 3])
 
 

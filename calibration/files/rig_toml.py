@@ -52,9 +52,9 @@ def read_offsets(path: Path | str) -> dict[str, float]:
         if "time_offset" in table:
             offset = table["time_offset"]
             if isinstance(offset, bool) or not isinstance(offset, int | float):
-                raise RigError(f"Rig file {path.name}: [{key}] has a time_offset that is none.")
+                raise RigError(f"Rig file {path.name}: time_offset of [{key}] is not a number.")
             if not math.isfinite(offset):
-                raise RigError(f"Rig file {path.name}: [{key}] has no finite time_offset.")
+                raise RigError(f"Rig file {path.name}: time_offset of [{key}] is not finite.")
             offsets[str(table.get("name", key))] = float(offset)
     return offsets
 
@@ -80,7 +80,7 @@ def _tables(path: Path) -> dict[str, dict[str, Any]]:
         raise RigError(f"Rig file {path.name} cannot be read: {error}") from error
     tables = {key: value for key, value in data.items() if key != "metadata"}
     if not tables or not all(isinstance(value, dict) for value in tables.values()):
-        raise RigError(f"Rig file {path.name} needs a table for each camera, such as [cam_0].")
+        raise RigError(f"Rig file {path.name} must have one table per camera, such as [cam_0].")
     inner = tables.get("cameras", {})
     if len(tables) == 1 and inner and all(isinstance(value, dict) for value in inner.values()):
         return {f"cam_{key}": value for key, value in inner.items()}  # caliscope's [cameras.0]

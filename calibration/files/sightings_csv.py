@@ -43,11 +43,11 @@ def read_boards(path: Path, names: Sequence[str], board: Board) -> list[dict[int
     BoardError where not this board.
     """
     if not path.exists():
-        raise CalibrationError(f"There is no file of boards {path}.")
+        raise CalibrationError(f"There is no boards file {path}.")
     parts: dict[int, dict[int, list[list[float]]]] = {}
     rows = csv.DictReader(read_text(path).splitlines())
     if rows.fieldnames != COLUMNS:
-        raise CalibrationError(f"{path.name} is no table of {', '.join(COLUMNS)}.")
+        raise CalibrationError(f"{path.name} is not a table with the columns {', '.join(COLUMNS)}.")
     for row in rows:
         if row["camera"] not in names:
             raise CalibrationError(
@@ -62,7 +62,10 @@ def read_boards(path: Path, names: Sequence[str], board: Board) -> list[dict[int
         if not np.isfinite(numbers).all() or instant < 0:
             raise CalibrationError(f"{path.name} is damaged at line {rows.line_num}.")
         if not 0 <= numbers[3] < len(board.points):
-            raise BoardError(f"{path.name} has corners that a {board} has not: is it that board?")
+            raise BoardError(
+                f"{path.name} has corners that a {board} does not have; check "
+                "that it is the same board."
+            )
         own = parts.setdefault(instant, {}).setdefault(list(names).index(row["camera"]), [])
         own.append(numbers)
     return [

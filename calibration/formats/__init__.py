@@ -21,7 +21,7 @@ WRITES = "a rig .toml, a folder of OpenPose's .xml, or one .xml for one camera"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class CameraFiles:
     """A rig, the time_offset of recordings by camera, and the names of what else its files say."""
 
     rig: Rig
@@ -29,7 +29,7 @@ class Found:
     offsets: Mapping[str, float] = field(default_factory=dict)
 
 
-def read(path: Path, size: Size | None = None) -> Found:
+def read(path: Path, size: Size | None = None) -> CameraFiles:
     """The rig of any file or folder that can be read; RigError says what is wrong.
 
     size: of the pictures (width, height), where the files do not say it.
@@ -40,16 +40,16 @@ def read(path: Path, size: Size | None = None) -> Found:
     if name.endswith(STORAGE):
         return _storage([path], size)
     if name.endswith(".qca.txt"):
-        found = Found(read_qualisys(path))
+        loaded = CameraFiles(read_qualisys(path))
     elif name.endswith(".toml"):
-        found = Found(read_rig(path), tuple(unread(path)), read_offsets(path))
+        loaded = CameraFiles(read_rig(path), tuple(unread(path)), read_offsets(path))
     elif path.exists():
-        raise RigError(f"{path.name} has no name of a camera file: it must be {READS}.")
+        raise RigError(f"{path.name} is not the name of a camera file; it must be {READS}.")
     else:
         raise RigError(f"There is no {path}; it must be {READS}.")
     if size is not None:
-        _check(found.rig, size)
-    return found
+        _check(loaded.rig, size)
+    return loaded
 
 
 def write(
@@ -66,43 +66,47 @@ def write(
     if name.endswith(".xml"):
         if len(rig) != 1:
             raise CalibrationError(
-                f"{path.name}: OpenPose has one .xml for one camera, and these are {len(rig)}; "
-                "name a folder."
+                f"{path.name}: an OpenPose .xml holds one camera, but there are {len(rig)}; "
+                "give a folder."
             )
         write_texts({path: openpose_xml(rig.cameras[0])}, force=force)
     elif path.is_dir() or not path.suffix:
         write_folder(rig, path, force=force)
     else:
-        raise CalibrationError(f"{path} has no name of a form that is written: {WRITES}.")
+        raise CalibrationError(f"{path} is not the name of a format that can be written: {WRITES}.")
     return ("time_offset",) if offsets else ()
 
 
-def _folder(folder: Path, size: Size | None) -> Found:
+def _folder(folder: Path, size: Size | None) -> CameraFiles:
     """One camera a file; only one kind of file, lest some be there twice."""
     try:
         files = sorted(file for file in folder.iterdir() if file.suffix.lower() in STORAGE)
     except OSError as error:
         raise RigError(f"{folder} cannot be read: {error.strerror}.") from error
     if not files:
-        raise RigError(f"{folder} has no .xml, .yml or .yaml; name a folder of a file a camera.")
+        raise RigError(
+            f"{folder} has no .xml, .yml or .yaml; give a folder with one file per camera."
+        )
     kinds = {file.suffix.lower() for file in files}
     if len(kinds) > 1:
-        raise RigError(f"{folder} has files of several forms ({', '.join(sorted(kinds))}).")
+        raise RigError(
+            f"{folder} has files of several formats ({', '.join(sorted(kinds))}); keep one."
+        )
     return _storage(files, size)
 
 
-def _storage(files: list[Path], size: Size | None) -> Found:
+def _storage(files: list[Path], size: Size | None) -> CameraFiles:
     read = [read_storage(file, size) for file in files]
     left = tuple(
         f"{file.name} {key}" for file, (_, own) in zip(files, read, strict=True) for key in own
     )
-    return Found(Rig(tuple(camera for camera, _ in read)), left)
+    return CameraFiles(Rig(tuple(camera for camera, _ in read)), left)
 
 
 def _check(rig: Rig, size: Size) -> None:
     for camera in rig.cameras:
         if camera.size != size:
             raise RigError(
-                f"--size is for files that do not say it; {camera.name} has "
+                f"--size is only for files without a picture size; {camera.name} has "
                 f"{camera.size[0]}x{camera.size[1]}."
             )

@@ -23,8 +23,8 @@ def openpose_xml(camera: Camera) -> str:
     """
     if camera.fisheye:
         raise CalibrationError(
-            f"OpenPose's files hold no fisheye such as {camera.name}; calibrate it with "
-            "--lens pinhole, or keep the .toml."
+            f"OpenPose files cannot hold a fisheye lens such as {camera.name}; calibrate it "
+            "with --lens pinhole or keep the .toml."
         )
     pose = np.column_stack([camera.rotation, camera.translation])
     # OpenCV takes 4, 5, 8, 12 or 14 coefficients; a lens without any has eight zeros.
@@ -47,15 +47,15 @@ def write_folder(rig: Rig, folder: Path, *, force: bool = False) -> None:
     for camera in rig.cameras:
         if FORBIDDEN.search(camera.name) or camera.name.lower() in seen:
             raise CalibrationError(
-                f"Camera {camera.name!r} cannot be the name of a file beside the others; give it "
-                "another name in its .toml."
+                f"Camera {camera.name!r} cannot be used as a file name beside the others; "
+                "rename it in its .toml."
             )
         seen.add(camera.name.lower())
     texts = {folder / f"{camera.name}.xml": openpose_xml(camera) for camera in rig.cameras}
     old = sorted(folder.glob("*.[xX][mM][lL]")) if folder.is_dir() else []
     if old and not force:
         raise CalibrationError(
-            f"{folder} has camera files already ({old[0].name}); choose another folder, or say "
+            f"{folder} already has camera files ({old[0].name}); choose another folder or add "
             "--force."
         )
     write_texts(texts, force=force)

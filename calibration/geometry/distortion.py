@@ -10,8 +10,8 @@ import numpy as np
 
 from calibration.geometry.arrays import Doubles
 
-STEPS = 30  # of Newton's method; a usable lens needs about five
-CLOSE = 1e-12  # of a normalised coordinate
+MAX_NEWTON_STEPS = 30  # of Newton's method; a usable lens needs about five
+NEWTON_TOLERANCE = 1e-12  # of a normalised coordinate
 
 
 def distort(xy: Doubles, k: Doubles) -> tuple[Doubles, Doubles]:
@@ -143,14 +143,14 @@ def undistort(xy: Doubles, k: Doubles, *, fisheye: bool = False) -> Doubles:
         r = np.sqrt((xy * xy).sum(-1, keepdims=True))
         guess = xy * np.where(r > 1e-8, np.tan(np.minimum(r, 1.5)) / np.maximum(r, 1e-8), 1)
     with np.errstate(all="ignore"):
-        for _ in range(STEPS):
+        for _ in range(MAX_NEWTON_STEPS):
             now, jacobian = model(guess, k)
             missing = xy - now
             (a, b), (c, d) = np.moveaxis(jacobian, (-2, -1), (0, 1))
             u, v = missing[..., 0], missing[..., 1]
             step = np.stack([d * u - b * v, a * v - c * u], axis=-1) / (a * d - b * c)[..., None]
             guess = guess + step
-            if not np.any(np.abs(step) > CLOSE):
+            if not np.any(np.abs(step) > NEWTON_TOLERANCE):
                 break
         # A solution beyond the fold of the polynomial is none of this lens.
         now, jacobian = model(guess, k)

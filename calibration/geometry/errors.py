@@ -1,6 +1,6 @@
 """What can go wrong with cameras and their calibration."""
 
-LONGEST = 800  # characters of a sentence, as in the other packages
+MAX_MESSAGE_LENGTH = 800  # characters of a sentence, as in the other packages
 
 
 class CalibrationError(Exception):
@@ -28,5 +28,5 @@ def sentence(text: str) -> str:
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in text.strip()
     )
-    half = LONGEST // 2 - 2
-    return line if len(line) <= LONGEST else f"{line[:half]} … {line[-half:]}"
+    half = MAX_MESSAGE_LENGTH // 2 - 2
+    return line if len(line) <= MAX_MESSAGE_LENGTH else f"{line[:half]} … {line[-half:]}"

@@ -10,17 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.board.detection import Sighting
-from calibration.board.intrinsics import usable_blur
-from calibration.guidance.intrinsics_guide import SHARPEST, STILL, USUAL, Advice, apart, speed
+from calibration.board.view_selection import usable_blur
+from calibration.guidance.intrinsics_guide import (
+    BLUR_HISTORY,
+    MAX_STILL_SPEED,
+    SHARP_PERCENTILE,
+    Advice,
+    apart,
+    speed,
+)
 
-LINK = 8  # boards that two cameras must share until they are joined
-BOARDS = 20  # in all
-ELSEWHERE = 0.04  # of the longer side by which some corner must differ from all boards before
+# Boards that join two cameras: more than twice what a pose needs, as some are left out.
+MIN_LINK_BOARDS = 8
+WANTED_BOARDS = 20  # of the whole rig (rule of thumb)
+MIN_DIFFERENCE = 0.04  # of the longer side by which some corner must differ from all boards before
 
 Seen = tuple[float, Sighting]  # seconds, and the board then
 
 
-class Gathering:
+class ExtrinsicsGuide:
     """Takes a board where two cameras or more see it at once, sharp, still for `hold` seconds (with
     0: in motion too), and elsewhere than before.
 
@@ -35,7 +43,7 @@ class Gathering:
         self.now: list[Sighting | None] = [None] * len(names)
         self._hold = hold
         self._met = np.zeros((len(names), len(names)), np.int64)  # pictures, taken or not
-        self._blurs: list[deque[float]] = [deque(maxlen=USUAL) for _ in names]
+        self._blurs: list[deque[float]] = [deque(maxlen=BLUR_HISTORY) for _ in names]
         self._last: Sequence[Seen | None] = [None] * len(names)
         self._sharp: list[int] = []
         self._since: float | None = None  # when the board came to rest
@@ -55,30 +63,30 @@ class Gathering:
         if len(here) == 1:
             return self._say(f"only {self.names[here[0]]} sees the board: {self.todo}")
         if len(self._sharp) < 2:
-            return self._say("blurred: hold it still, or give it more light")
+            return self._say("blurred: hold it still or add light")
         if len(still) < 2:
             return self._say("hold it still")
         if not self._new(still):
-            return self._say(f"seen like this already: {self.todo}")
+            return self._say(f"already seen like this: {self.todo}")
         time = max(one[0] for one in seen if one is not None)
         self._since = time if since is None else since
         left = self._since + self._hold - time
         if left > 0:
-            return self._say("stay so", left)
+            return self._say("keep still", left)
         return self._take(still)
 
     def take(self) -> Advice:
         """Take what is seen now, asked or not."""
         if len(self._sharp) < 2:
-            return self._say("no two cameras see it sharply, so no board was taken")
+            return self._say("not taken: no two cameras see the board sharply")
         return self._take(self._sharp)
 
     def drop(self) -> Advice:
         """Forget the board that was taken last."""
         if not self.taken:
-            return self._say("no board was taken yet")
+            return self._say("no board taken yet")
         self.taken.pop()
-        return self._say("the last board is dropped")
+        return self._say("last board removed")
 
     @property
     def shared(self) -> NDArray[np.int64]:
@@ -92,7 +100,7 @@ class Gathering:
     def groups(self) -> list[list[int]]:
         """The cameras that are joined by enough boards, the largest group first."""
         of = list(range(len(self.names)))
-        for a, b in np.argwhere(np.triu(self.shared, 1) >= LINK).tolist():
+        for a, b in np.argwhere(np.triu(self.shared, 1) >= MIN_LINK_BOARDS).tolist():
             of = [of[a] if own == of[b] else own for own in of]
         groups = [[n for n, own in enumerate(of) if own == one] for one in dict.fromkeys(of)]
         return sorted(groups, key=len, reverse=True)
@@ -100,7 +108,7 @@ class Gathering:
     @property
     def done(self) -> bool:
         """Whether all cameras are joined, by boards enough."""
-        return len(self.taken) >= BOARDS and len(self.groups) == 1
+        return len(self.taken) >= WANTED_BOARDS and len(self.groups) == 1
 
     @property
     def todo(self) -> str:
@@ -110,9 +118,9 @@ class Gathering:
     def _wish(self, board: str) -> str:
         groups = self.groups
         if len(groups) == 1:
-            left = BOARDS - len(self.taken)
+            left = WANTED_BOARDS - len(self.taken)
             more = f"{left} more board{'s' * (left > 1)}, near and far, tilted"
-            return more if left > 0 else "that is enough"
+            return more if left > 0 else "enough boards"
         shared, of = self.shared, {n: g for g, group in enumerate(groups) for n in group}
         apart = [
             pair for pair in combinations(range(len(self.names)), 2) if of[pair[0]] != of[pair[1]]
@@ -121,7 +129,7 @@ class Gathering:
         if self._met[a, b] or shared[a, b]:
             return (
                 f"show {board} to {self.names[a]} and {self.names[b]} at once "
-                f"({shared[a, b]} of {LINK} boards)"
+                f"({shared[a, b]} of {MIN_LINK_BOARDS} boards)"
             )
         lone = [self.names[n] for n in groups[-1]]
         return f"show {board} to {' or '.join(lone[:3])} and another camera at once"
@@ -136,18 +144,18 @@ class Gathering:
         sight = self.now[n]
         assert sight is not None
         self._blurs[n].append(sight.blur)
-        return sight.blur <= usable_blur([float(np.percentile(self._blurs[n], SHARPEST))])
+        return sight.blur <= usable_blur([float(np.percentile(self._blurs[n], SHARP_PERCENTILE))])
 
     def _rests(self, last: Seen | None, now: Seen | None) -> bool:
         if not self._hold:
             return True
-        return last is not None and now is not None and speed(*last, *now) <= STILL
+        return last is not None and now is not None and speed(*last, *now) <= MAX_STILL_SPEED
 
     def _new(self, which: Sequence[int]) -> bool:
         """Whether some two cameras have not seen the board so, and are in want of boards."""
         groups, shared = self.groups, self.shared
         for a, b in combinations(which, 2):
-            if len(groups) > 1 and shared[a, b] >= 2 * LINK:
+            if len(groups) > 1 and shared[a, b] >= 2 * MIN_LINK_BOARDS:
                 continue
             before = [one for one in self.taken if a in one and b in one]
             if all(any(self._elsewhere(n, one[n]) for n in (a, b)) for one in before):
@@ -157,7 +165,7 @@ class Gathering:
     def _elsewhere(self, n: int, before: Sighting) -> bool:
         now = self.now[n]
         assert now is not None
-        return bool(apart(before, now).max() >= ELSEWHERE * max(now.size))
+        return bool(apart(before, now).max() >= MIN_DIFFERENCE * max(now.size))
 
     def _say(self, words: str, left: float | None = None, *, took: bool = False) -> Advice:
         return Advice(words, None, left, took, self.done)

@@ -9,25 +9,29 @@ import cv2
 import numpy as np
 
 from calibration.geometry.arrays import Image
-from calibration.guidance.extrinsics_guide import BOARDS, LINK, Gathering
+from calibration.guidance.extrinsics_guide import MIN_LINK_BOARDS, WANTED_BOARDS, ExtrinsicsGuide
 from calibration.guidance.intrinsics_guide import Advice
 from calibration.guidance.intrinsics_screen import FONT, GREEN, GREY, WHITE, YELLOW, text
 from calibration.guidance.tiles import side_by_side
 
-ROOM = (960, 660)  # pixels of the pictures
-TABLE = 320
-BAR = 44
-DARK = 28
-CELL = 44  # pixels, at most
+PICTURES_SIZE = (960, 660)  # pixels of the pictures
+TABLE_WIDTH = 320
+BAR_HEIGHT = 44
+BACKGROUND_GREY = 28
+MAX_CELL_PX = 44  # pixels, at most
 
 
-def gathering_picture(pictures: Sequence[Image | None], found: Gathering, advice: Advice) -> Image:
+def gathering_picture(
+    pictures: Sequence[Image | None], found: ExtrinsicsGuide, advice: Advice
+) -> Image:
     """A new picture: words above; each camera's picture with the board of now and the seconds until
     it is taken; beside them the boards that cameras share.
     """
-    panes = side_by_side(pictures, ROOM, DARK)
+    panes = side_by_side(pictures, PICTURES_SIZE, BACKGROUND_GREY)
     high, wide = panes.image.shape[:2]
-    page = np.full((BAR + max(high, TABLE), wide + TABLE, 3), DARK, np.uint8)
+    page = np.full(
+        (BAR_HEIGHT + max(high, TABLE_WIDTH), wide + TABLE_WIDTH, 3), BACKGROUND_GREY, np.uint8
+    )
     ready = advice.took or advice.left is not None
     text(page, advice.words, (14, 30), 24, GREEN if ready else WHITE, page.shape[1] - 28)
     own, joined = found.shared.diagonal().tolist(), found.groups[0]
@@ -45,8 +49,8 @@ def gathering_picture(pictures: Sequence[Image | None], found: Gathering, advice
         text(pane, many, (pane.shape[1] - 78, 16), 16, WHITE, 70)
         if sight is not None and advice.left is not None:
             _count(pane, ceil(advice.left))
-    page[BAR : BAR + high, :wide] = panes.image
-    _table(page[BAR:, wide:], found)
+    page[BAR_HEIGHT : BAR_HEIGHT + high, :wide] = panes.image
+    _table(page[BAR_HEIGHT:, wide:], found)
     return page
 
 
@@ -58,36 +62,43 @@ def _count(pane: Image, number: int) -> None:
     cv2.putText(pane, str(number), at, FONT, size, GREEN, 7, cv2.LINE_AA)
 
 
-def _table(page: Image, found: Gathering) -> None:
+def _table(page: Image, found: ExtrinsicsGuide) -> None:
     """Boards that two cameras share, a square for each two."""
     names, shared = found.names, found.shared
     left, top = 16, 24
-    text(page, f"{len(found.taken)} boards of {BOARDS}", (left, top), 20, WHITE, TABLE - 32)
-    cv2.rectangle(page, (left, top + 10), (TABLE - 16, top + 18), GREY, 1)
-    share = min(1.0, len(found.taken) / BOARDS)
-    end = left + round(share * (TABLE - 32))
+    text(
+        page,
+        f"{len(found.taken)} boards of {WANTED_BOARDS}",
+        (left, top),
+        20,
+        WHITE,
+        TABLE_WIDTH - 32,
+    )
+    cv2.rectangle(page, (left, top + 10), (TABLE_WIDTH - 16, top + 18), GREY, 1)
+    share = min(1.0, len(found.taken) / WANTED_BOARDS)
+    end = left + round(share * (TABLE_WIDTH - 32))
     cv2.rectangle(page, (left, top + 10), (end, top + 18), GREEN if share == 1 else YELLOW, -1)
     text(
         page,
-        f"shared by two cameras (green: {LINK} or more)",
+        f"shared by two cameras (green: {MIN_LINK_BOARDS} or more)",
         (left, top + 46),
         16,
         WHITE,
-        TABLE - 32,
+        TABLE_WIDTH - 32,
     )
     # Each name stands at the end of its row and at the head of its column.
-    side = min(CELL, (TABLE - 102) // max(1, len(names) - 1))
+    side = min(MAX_CELL_PX, (TABLE_WIDTH - 102) // max(1, len(names) - 1))
     joined = found.groups[0]
     for n, name in enumerate(names):
         y = top + 62 + n * side
         for a in range(n):
             x, count = left + a * side, int(shared[a, n])
             corner = x + side - 3, y + side - 3
-            colour = GREEN if count >= LINK else YELLOW if count else GREY
+            colour = GREEN if count >= MIN_LINK_BOARDS else YELLOW if count else GREY
             cv2.rectangle(page, (x, y), corner, colour, -1 if count else 1)
             if count:
                 at = x + 4, y + side // 2 + 5
                 text(page, str(count), at, min(18, side // 2), (0, 0, 0), side - 8)
         x = left + n * side + 4
         colour = GREEN if len(joined) > 1 and n in joined else YELLOW
-        text(page, name, (x, y + side // 2 + 5), min(18, side), colour, TABLE - 24 - x)
+        text(page, name, (x, y + side // 2 + 5), min(18, side), colour, TABLE_WIDTH - 24 - x)

@@ -9,24 +9,29 @@ import numpy as np
 
 from calibration.board.board_pose import board_poses
 from calibration.board.detection import Sighting
-from calibration.board.intrinsics import NOTHING, scene_of, told, usable_blur
+from calibration.board.lens_fit import scene_of
 from calibration.board.target import Board
-from calibration.board.view_diversity import Variety, missing, richer, variety
+from calibration.board.view_diversity import ViewDiversity, missing, richer, variety
+from calibration.board.view_selection import NO_INFORMATION, usable_blur, view_information
 from calibration.geometry.arrays import Doubles
-from calibration.geometry.bundle_adjustment import FOCAL, LENS, adjust
+from calibration.geometry.bundle_adjustment import adjust
+from calibration.geometry.bundle_scene import FOCAL, LENS
 from calibration.geometry.camera import Camera
 
-ENOUGH = 15  # views
-STILL = 0.03  # of the picture's longer side that a still board may move in a second
-GAP = 0.7  # seconds after which two pictures say nothing about how fast the board moves
-ALIKE = 0.005  # of the longer side by which some corner of two views must differ at least
-WORTH = 1.0  # of what an average view tells that a new one must tell at least
-ROUGH = 0.9  # focal length of a lens not yet known, in longer sides
+WANTED_VIEWS = 15  # amid the 10 to 20 that calibration manuals ask for
+# Longer sides of the picture in a second that a held board may move (rule of thumb).
+MAX_STILL_SPEED = 0.03
+MAX_FRAME_GAP_S = 0.7  # seconds after which two pictures say nothing about how fast the board moves
+# Of the longer side by which some corner must differ, 10 px of 1920: less is the same view.
+MIN_DIFFERENCE = 0.005
+MIN_GAIN = 1.0  # of what an average view tells, that a new one must tell
+ROUGH_FOCAL = 0.9  # focal length of a lens not yet known, in longer sides: a webcam of 60 degrees
 # How far a lens may be from that, standard deviations: focal lengths and centre in longer sides,
 # two radial terms. It keeps the first views, which tell little, from being explained by a freak.
-LIKELY = (0.3, 0.3, 0.03, 0.03, 0.2, 0.2)
-USUAL = 300  # sightings by which blur is judged
-SHARPEST = 20  # percentile of their blur that counts as sharp
+LENS_SIGMAS = (0.3, 0.3, 0.03, 0.03, 0.2, 0.2)
+BLUR_HISTORY = 300  # sightings by which blur is judged: 10 s at 30 fps
+# Of their blur that counts as sharp; most of what a moving board shows is not.
+SHARP_PERCENTILE = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,8 +61,8 @@ class Guide:
         self._hold = hold
         self._fisheye = fisheye
         self._lens: Camera | None = None
-        self._known = NOTHING
-        self._blurs: deque[float] = deque(maxlen=USUAL)
+        self._known = NO_INFORMATION
+        self._blurs: deque[float] = deque(maxlen=BLUR_HISTORY)
         self._last: tuple[float, Sighting] | None = None
         self._since: float | None = None  # when the board came to rest
 
@@ -72,27 +77,27 @@ class Guide:
             self._lens = self._rough(sight.size)
         if sight.blur > self._usable:
             self._since = None
-            return self._say("blurred: hold it still, or give it more light", sight)
-        if last is None or speed(*last, time, sight) > STILL:
+            return self._say("blurred: hold it still or add light", sight)
+        if last is None or speed(*last, time, sight) > MAX_STILL_SPEED:
             self._since = None
             return self._say("hold it still", sight)
         if not self._new(sight):
             self._since = None
-            return self._say(f"seen like this already: {self.todo}", sight)
+            return self._say(f"already seen like this: {self.todo}", sight)
         self._since = time if self._since is None else self._since
         left = self._since + self._hold - time
         if left > 0:
-            return self._say("stay so", sight, left)
+            return self._say("keep still", sight, left)
         return self.take()
 
     def take(self) -> Advice:
         """Take what is seen now, asked or not."""
         if self._last is None:
-            return self._say("no board is seen, so no view was taken")
+            return self._say("not taken: no board is visible")
         sight = self._last[1]
         self._since = None
         if sight.blur > self._usable:
-            return self._say("blurred, so this view was not taken", sight)
+            return self._say("not taken: the view is blurred", sight)
         self.taken.append(sight)
         self._learn()
         return self._say(f"taken: {self.todo}", sight, took=True)
@@ -100,18 +105,18 @@ class Guide:
     def drop(self) -> Advice:
         """Forget the view that was taken last."""
         if not self.taken:
-            return self._say("no view was taken yet")
+            return self._say("no view taken yet")
         self.taken.pop()
         self._learn()
-        return self._say("the last view is dropped")
+        return self._say("last view removed")
 
     @property
     def done(self) -> bool:
         """Whether the views are enough, and different enough."""
-        return len(self.taken) >= ENOUGH and not missing(self.variety)
+        return len(self.taken) >= WANTED_VIEWS and not missing(self.variety)
 
     @property
-    def variety(self) -> Variety:
+    def variety(self) -> ViewDiversity:
         """Of the views taken."""
         return variety(self.taken, self.poses, self.taken[0].size if self.taken else (1, 1))
 
@@ -121,13 +126,13 @@ class Guide:
         wanted = missing(self.variety, 2)
         if wanted:
             return wanted[0]
-        left = ENOUGH - len(self.taken)
-        return f"{left} more view{'s' * (left > 1)}, any way" if left > 0 else "that is enough"
+        left = WANTED_VIEWS - len(self.taken)
+        return f"{left} more view{'s' * (left > 1)}, any position" if left > 0 else "enough views"
 
     @property
     def _usable(self) -> float:
         """The largest blur of a view that is taken; most of what is seen may be in motion."""
-        return usable_blur([float(np.percentile(self._blurs, SHARPEST))])
+        return usable_blur([float(np.percentile(self._blurs, SHARP_PERCENTILE))])
 
     def _say(
         self,
@@ -141,7 +146,7 @@ class Guide:
 
     def _rough(self, size: tuple[int, int]) -> Camera:
         wide, high = size
-        focal = ROUGH * max(size)
+        focal = ROUGH_FOCAL * max(size)
         matrix = np.array([[focal, 0, (wide - 1) / 2], [0, focal, (high - 1) / 2], [0, 0, 1]])
         lens = np.zeros(4 if self._fisheye else 5)
         return Camera("camera", size, matrix, lens, fisheye=self._fisheye)
@@ -150,7 +155,7 @@ class Guide:
         """Whether a view tells enough beyond those taken, or fills what is missing."""
         assert self._lens is not None
         longer = max(sight.size)
-        if any(apart(one, sight).max() < ALIKE * longer for one in self.taken):
+        if any(apart(one, sight).max() < MIN_DIFFERENCE * longer for one in self.taken):
             return False
         pose = self._pose(sight)
         if pose is None:
@@ -161,12 +166,14 @@ class Guide:
         count = len(self.taken)
         gain = np.diff(
             np.linalg.slogdet(
-                np.stack([self._known, self._known + told(self._lens, sight, self._points)])
+                np.stack(
+                    [self._known, self._known + view_information(self._lens, sight, self._points)]
+                )
             )[1]
         )
         # A copy of all that is known so far, shared out among the views, would add so much:
         average = len(self._known) * np.log1p(1 / max(count, 1))
-        return bool(gain[0] > WORTH * average)
+        return bool(gain[0] > MIN_GAIN * average)
 
     def _pose(self, sight: Sighting) -> tuple[Doubles, Doubles] | None:
         assert self._lens is not None
@@ -176,7 +183,7 @@ class Guide:
     def _learn(self) -> None:
         """The lens, the poses and the information anew, by all views taken."""
         if not self.taken:
-            self.poses, self._known = [], NOTHING
+            self.poses, self._known = [], NO_INFORMATION
             return
         size = self.taken[-1].size
         self._lens = self._rough(size)
@@ -185,17 +192,19 @@ class Guide:
             free = np.zeros((1, LENS + len(self._lens.distortion)), bool)
             free[0, FOCAL : LENS + 2] = True
             prior = np.full(free.shape, np.inf)
-            prior[0, FOCAL : LENS + 2] = np.array(LIKELY) * [*[max(size)] * 4, 1, 1]
+            prior[0, FOCAL : LENS + 2] = np.array(LENS_SIGMAS) * [*[max(size)] * 4, 1, 1]
             self._lens = adjust(scene, sights, free, prior=prior, steps=30).scene.cameras[0]
         poses = [self._pose(one) for one in self.taken]
         ahead = np.eye(3), np.array([0, 0, 10 * np.ptp(self._points)])
         self.poses = [ahead if pose is None else pose for pose in poses]
-        self._known = NOTHING + sum(told(self._lens, one, self._points) for one in self.taken)
+        self._known = NO_INFORMATION + sum(
+            view_information(self._lens, one, self._points) for one in self.taken
+        )
 
 
 def speed(before: float, last: Sighting, now: float, sight: Sighting) -> float:
     """Longer sides of the picture by which corners move in a second, inf where unknown."""
-    if not 0 < now - before < GAP or last.size != sight.size:
+    if not 0 < now - before < MAX_FRAME_GAP_S or last.size != sight.size:
         return float("inf")
     return float(np.median(apart(last, sight))) / max(sight.size) / (now - before)
 

@@ -7,11 +7,11 @@ from math import ceil
 import cv2
 import numpy as np
 
-from calibration.board.view_diversity import DEPTH, TILT
+from calibration.board.view_diversity import MIN_DEPTH_RATIO, MIN_TILT
 from calibration.geometry.arrays import Image
-from calibration.guidance.intrinsics_guide import ENOUGH, Advice, Guide
+from calibration.guidance.intrinsics_guide import WANTED_VIEWS, Advice, Guide
 
-WIDEST = 1280  # pixels of what is shown
+MAX_WIDTH_PX = 1280  # pixels of what is shown
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 GREEN, RED, YELLOW, WHITE, GREY = (
     (80, 200, 60),
@@ -27,7 +27,7 @@ def preview(image: Image, guide: Guide, advice: Advice) -> Image:
     with the seconds until it is taken, words above, meters below.
     """
     high, wide = image.shape[:2]
-    scale = min(1.0, WIDEST / wide)
+    scale = min(1.0, MAX_WIDTH_PX / wide)
     size = round(wide * scale), round(high * scale)
     page = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if scale < 1 else image.copy()
     _covered(page, guide, scale)
@@ -77,10 +77,10 @@ def _meters(page: Image, guide: Guide, row: int) -> None:
     high, wide = page.shape[:2]
     now = guide.variety
     meters = (
-        (f"views {len(guide.taken)}/{ENOUGH}", len(guide.taken) / ENOUGH),
-        ("tilt left-right", now.tilt[0] / TILT),
-        ("tilt up-down", now.tilt[1] / TILT),
-        ("near and far", (now.depth - 1) / (DEPTH - 1)),
+        (f"views {len(guide.taken)}/{WANTED_VIEWS}", len(guide.taken) / WANTED_VIEWS),
+        ("tilt left-right", now.tilt[0] / MIN_TILT),
+        ("tilt up-down", now.tilt[1] / MIN_TILT),
+        ("near and far", (now.depth - 1) / (MIN_DEPTH_RATIO - 1)),
         (f"picture {int(now.covered.sum())}/9", now.covered.mean()),
     )
     top = high - 2 * row

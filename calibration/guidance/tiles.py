@@ -11,12 +11,12 @@ import numpy as np
 
 from calibration.geometry.arrays import Image
 
-BETWEEN = 6  # pixels
-EMPTY = 40  # grey of a camera without a picture
+GAP_PX = 6  # pixels
+EMPTY_GREY = 40  # grey of a camera without a picture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Panes:
+class Tiles:
     """One picture of all. image: (H, W, 3) BGR. boxes: x, y, width, height of each camera's part;
     scales: of its picture there, 0 where there is none.
     """
@@ -31,7 +31,7 @@ class Panes:
         return self.image[y : y + high, x : x + wide]
 
 
-def side_by_side(pictures: Sequence[Image | None], room: tuple[int, int], ground: int = 0) -> Panes:
+def side_by_side(pictures: Sequence[Image | None], room: tuple[int, int], ground: int = 0) -> Tiles:
     """As large as they fit, not enlarged, into (width, height) upon so grey a ground."""
     sizes = [(one.shape[1], one.shape[0]) for one in pictures if one is not None] or [(4, 3)]
     shape: tuple[int, int] = max(wide for wide, _ in sizes), max(high for _, high in sizes)
@@ -41,24 +41,24 @@ def side_by_side(pictures: Sequence[Image | None], room: tuple[int, int], ground
         rows = ceil(count / columns)
         return min(
             1.0,
-            (room[0] - (columns - 1) * BETWEEN) / (columns * shape[0]),
-            (room[1] - (rows - 1) * BETWEEN) / (rows * shape[1]),
+            (room[0] - (columns - 1) * GAP_PX) / (columns * shape[0]),
+            (room[1] - (rows - 1) * GAP_PX) / (rows * shape[1]),
         )
 
     columns = max(range(1, count + 1), key=lambda n: (scale(n), -n))
     rows = ceil(count / columns)
     wide, high = (max(1, int(side * scale(columns))) for side in shape)
     page = np.full(
-        (rows * (high + BETWEEN) - BETWEEN, columns * (wide + BETWEEN) - BETWEEN, 3),
+        (rows * (high + GAP_PX) - GAP_PX, columns * (wide + GAP_PX) - GAP_PX, 3),
         ground,
         np.uint8,
     )
     boxes, scales = [], []
     for n, picture in enumerate(pictures):
         row, column = divmod(n, columns)
-        x, y = column * (wide + BETWEEN), row * (high + BETWEEN)
+        x, y = column * (wide + GAP_PX), row * (high + GAP_PX)
         if picture is None:
-            page[y : y + high, x : x + wide] = EMPTY
+            page[y : y + high, x : x + wide] = EMPTY_GREY
             boxes.append((x, y, wide, high))
             scales.append(0.0)
             continue
@@ -69,7 +69,7 @@ def side_by_side(pictures: Sequence[Image | None], room: tuple[int, int], ground
         page[y : y + size[1], x : x + size[0]] = small
         boxes.append((x, y, size[0], size[1]))
         scales.append(own)
-    return Panes(page, boxes, scales)
+    return Tiles(page, boxes, scales)
 
 
 def below(page: Image, picture: Image, rim: int) -> Image:

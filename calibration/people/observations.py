@@ -10,28 +10,29 @@ import numpy as np
 from calibration.geometry.arrays import Doubles, Ints, Mask
 from calibration.geometry.camera import Camera
 
-COMMON = 6  # keypoints that two poses must share to be compared
+MIN_COMMON_KEYPOINTS = 6  # that two poses must share to be compared: the essential matrix needs 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crowd:
     """N poses of K keypoints. instant: (N,) numbers that all cameras of a rig share. track: (N,)
     who it is, as far as the camera's own tracker can tell. xy: (N, K, 2) pixels, NaN = not seen.
-    score: (N, K) confidences, 0 = not seen. spread: (N, K) pixels that a sighting is off by.
+    score: (N, K) confidences, 0 = not seen. sigma: (N, K) standard deviations of the sightings,
+    pixels.
     """
 
     instant: Ints
     track: Ints
     xy: Doubles
     score: Doubles
-    spread: Doubles
+    sigma: Doubles
 
     def __len__(self) -> int:
         return len(self.instant)
 
     def __getitem__(self, rows: Mask | Ints) -> Crowd:
         return Crowd(
-            self.instant[rows], self.track[rows], self.xy[rows], self.score[rows], self.spread[rows]
+            self.instant[rows], self.track[rows], self.xy[rows], self.score[rows], self.sigma[rows]
         )
 
 
@@ -69,15 +70,15 @@ def couples(cameras: tuple[Camera, Camera], crowds: tuple[Crowd, Crowd]) -> Coup
     one, other = _together(crowds[0].instant, crowds[1].instant)
     rays, weights, deviations = [], [], []
     for camera, crowd, rows in zip(cameras, crowds, (one, other), strict=True):
-        flat = camera.normalise(crowd.xy)
-        seen = np.isfinite(flat).all(-1) & (crowd.score > 0)
-        ahead = np.concatenate([flat, np.ones_like(flat[..., :1])], -1)
+        undistorted = camera.normalise(crowd.xy)
+        seen = np.isfinite(undistorted).all(-1) & (crowd.score > 0)
+        ahead = np.concatenate([undistorted, np.ones_like(undistorted[..., :1])], -1)
         rays.append(np.where(seen[..., None], ahead, 0)[rows])
         weights.append(np.where(seen, np.minimum(crowd.score, 1), 0)[rows])
-        deviations.append((crowd.spread / camera.matrix.diagonal()[:2].mean())[rows])
+        deviations.append((crowd.sigma / camera.matrix.diagonal()[:2].mean())[rows])
     weight = np.sqrt(weights[0] * weights[1])
     found = Couples(one, other, rays[0], rays[1], np.stack(deviations), weight)
-    return found[(weight > 0).sum(1) >= COMMON]
+    return found[(weight > 0).sum(1) >= MIN_COMMON_KEYPOINTS]
 
 
 def _together(one: Ints, other: Ints) -> tuple[Ints, Ints]:

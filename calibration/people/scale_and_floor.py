@@ -15,12 +15,13 @@ from calibration.geometry.arrays import Doubles
 from calibration.geometry.camera import Rig
 from calibration.geometry.errors import CalibrationError
 
-ANKLE = 0.039  # height of the ankles
-CHAIN = 0.246 + 0.245 + 0.288 + 0.118  # ankle to knee to hip to shoulders to eyes and ears
-LEAST = 20  # bodies that must be known from ankles to head
-STRAIGHT = 0.97  # of legs and trunk, from which on somebody stands
-LEANING = np.radians(2.0)  # standard deviation of the direction in which people stand
-UNEVEN = 0.03  # of a height, standard deviation of a standing foot above the floor
+ANKLE_HEIGHT = 0.039  # height of the ankles
+ANKLE_TO_EYE = 0.246 + 0.245 + 0.288 + 0.118  # ankle to knee to hip to shoulders to eyes and ears
+MIN_BODIES = 20  # known from ankles to head, for a median to hold (rule of thumb)
+MIN_STRAIGHTNESS = 0.97  # of legs and trunk: a knee bent by 30 degrees shortens the leg to 0.97
+# By which the mean direction of people who stand may lean (rule of thumb).
+UP_SIGMA = np.radians(2.0)
+FLOOR_SIGMA = 0.03  # of a height: a standing ankle is off the floor by 5 cm (rule of thumb)
 
 
 class Joints:
@@ -75,7 +76,7 @@ def height(xyz: Doubles, keypoints: Sequence[str]) -> float:
     shoulders, hips = joints.middle("shoulder"), joints.middle("hip")
     chain = joints.legs() + _apart(hips, shoulders) + _apart(shoulders, joints.head())
     chain = chain[np.isfinite(chain)]
-    return float(np.median(chain)) / CHAIN if len(chain) >= LEAST else np.nan
+    return float(np.median(chain)) / ANKLE_TO_EYE if len(chain) >= MIN_BODIES else np.nan
 
 
 def scaled(rig: Rig, factor: float) -> Rig:
@@ -94,17 +95,17 @@ def stood(rig: Rig, xyz: Doubles, keypoints: Sequence[str]) -> tuple[Rig, Double
     ankles, hips, shoulders = (joints.middle(part) for part in ("ankle", "hip", "shoulder"))
     body = shoulders - ankles
     with np.errstate(invalid="ignore"):
-        standing = np.linalg.norm(body, axis=1) > STRAIGHT * (
+        standing = np.linalg.norm(body, axis=1) > MIN_STRAIGHTNESS * (
             joints.legs() + _apart(hips, shoulders)
         )
-    feet = int(standing.sum()) >= LEAST
+    feet = int(standing.sum()) >= MIN_BODIES
     if not feet:
         body = shoulders - hips
         standing = np.isfinite(body).all(1)
-        if int(standing.sum()) < LEAST:
+        if int(standing.sum()) < MIN_BODIES:
             raise CalibrationError(
-                "Nobody is seen from hips to shoulders often enough to tell what is up; let "
-                "somebody walk about upright before the cameras."
+                "Nobody is seen from hips to shoulders often enough to find the vertical; "
+                "film somebody walking upright."
             )
     up = _direction(body[standing])
     floor = -np.inf
@@ -150,18 +151,18 @@ def _floor(joints: Joints, up: Doubles, tall: float) -> tuple[Doubles, float]:
     lower = lower[np.isfinite(lower).all(1)]
     across = np.linalg.svd(up[None])[2][1:]
     middle = np.median(lower, axis=0)
-    flat, high = (lower - middle) @ across.T, (lower - middle) @ up
-    design = np.column_stack([np.ones(len(flat)), flat])
+    across_floor, high = (lower - middle) @ across.T, (lower - middle) @ up
+    design = np.column_stack([np.ones(len(across_floor)), across_floor])
     found = np.array([float(np.median(high)), 0.0, 0.0])
-    wide = UNEVEN * tall
+    wide = FLOOR_SIGMA * tall
     # As if so many steps were independent: frames that follow each other are not.
-    share = min(1.0, 100 / len(flat))
+    share = min(1.0, 100 / len(across_floor))
     for _ in range(20):
         off = np.abs(high - design @ found) / wide
         weight = share * np.minimum(1, 1 / np.maximum(off, 1e-9)) / wide**2
-        left_side = design.T @ (design * weight[:, None]) + np.diag([0, *[LEANING**-2] * 2])
+        left_side = design.T @ (design * weight[:, None]) + np.diag([0, *[UP_SIGMA**-2] * 2])
         found = np.linalg.solve(left_side, design.T @ (weight * high))
     tilted = up - found[1:] @ across
     tilted = tilted / np.linalg.norm(tilted)
-    floor = float((middle + found[0] * up) @ tilted) - ANKLE * tall
+    floor = float((middle + found[0] * up) @ tilted) - ANKLE_HEIGHT * tall
     return tilted, floor

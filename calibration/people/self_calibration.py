@@ -13,29 +13,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from calibration.geometry.arrays import Doubles, Ints, Mask
-from calibration.geometry.bundle_adjustment import (
-    CENTRE,
-    FOCAL,
-    LENS,
-    Scene,
-    Sights,
-    adjust,
-    held,
-)
+from calibration.geometry.bundle_adjustment import adjust
+from calibration.geometry.bundle_scene import CENTRE, FOCAL, LENS, Scene, Sights, free_poses
 from calibration.geometry.camera import Camera
 from calibration.geometry.errors import DegenerateError
-from calibration.people.shift_test import BIAS
+from calibration.people.shift_test import BIAS_SIGMA
 
-STARTS = 0.5, 0.8, 1.3, 2.0  # focal lengths to start from, in longer sides of the picture
+START_FOCALS = 0.5, 0.8, 1.3, 2.0  # focal lengths to start from, in longer sides of the picture
 # Standard deviations of focal lengths about a start (as a share), of the axis from the picture's
 # middle (in focal lengths), and of the radial term.
-FOCUS, AXIS, BEND = 0.3, 0.02, 0.1
-SQUARE = 1e-4  # of the focal length, by which both may drift apart
-USELESS = 0.1  # of a focal length, a deviation with which a rig is no use
+FOCAL_SIGMA, CENTRE_SIGMA, RADIAL_SIGMA = 0.3, 0.02, 0.1
+ASPECT_SIGMA = 1e-4  # of the focal length: pixels of today's sensors are square
+MAX_FOCAL_SIGMA = 0.1  # of a focal length: a rig known no better is no use
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Doubt:
+class RigUncertainty:
     """Standard deviations of cameras, (V,) each. focal: shares of the focal lengths. turns:
     radians, moves: shares of the largest distance between cameras, both as the first one sees it.
     """
@@ -55,20 +48,20 @@ def guess(camera: Camera, factor: float) -> Camera:
 
 def unknown(cameras: Sequence[Camera], *, axis: bool = False) -> tuple[Mask, Doubles, float]:
     """Which parameters move, their priors, and how far the two focal lengths may drift apart."""
-    free = held(cameras)
+    free = free_poses(cameras)
     free[:, FOCAL:CENTRE] = free[:, LENS] = True
     free[:, CENTRE:LENS] = axis
     prior = np.full(free.shape, np.inf)
     focal = np.array([camera.matrix[0, 0] for camera in cameras])[:, None]
     prior[:, FOCAL:CENTRE], prior[:, CENTRE:LENS], prior[:, LENS] = (
-        FOCUS * focal,
-        AXIS * focal,
-        BEND,
+        FOCAL_SIGMA * focal,
+        CENTRE_SIGMA * focal,
+        RADIAL_SIGMA,
     )
-    return free, prior, SQUARE * float(focal.mean())
+    return free, prior, ASPECT_SIGMA * float(focal.mean())
 
 
-def doubt(scene: Scene, sights: Sights, place: Ints) -> Doubt:
+def rig_uncertainty(scene: Scene, sights: Sights, place: Ints) -> RigUncertainty:
     """From the joint covariance of poses, focal lengths, axes and bends; place: (T,) of targets.
 
     All that a camera saw in one place is off together, so it weighs no more than that lets it.
@@ -77,7 +70,7 @@ def doubt(scene: Scene, sights: Sights, place: Ints) -> Doubt:
     free, prior, square = unknown(cameras, axis=True)
     own = place[sights.target] + 1 + (place.max() + 2) * sights.camera
     crowd = np.bincount(own)[own]
-    share = np.minimum(1, BIAS**-2 / crowd)
+    share = np.minimum(1, BIAS_SIGMA**-2 / crowd)
     weighed = replace(sights, weight=sights.weight * np.sqrt(share))
     done = adjust(scene, weighed, free, prior=prior, square=square, steps=0)
     whole = np.zeros((free.size, free.size))
@@ -100,16 +93,16 @@ def doubt(scene: Scene, sights: Sights, place: Ints) -> Doubt:
         moves[n] = np.sqrt(np.trace(by @ block[:FOCAL, :FOCAL] @ by.T))
     centres = np.stack([camera.centre for camera in cameras])
     apart = np.linalg.norm(centres[:, None] - centres, axis=-1).max()
-    return Doubt(focal, turns, moves / apart)
+    return RigUncertainty(focal, turns, moves / apart)
 
 
-def check_known(cameras: Sequence[Camera], found: Doubt) -> None:
+def check_known(cameras: Sequence[Camera], found: RigUncertainty) -> None:
     """DegenerateError where people do not tell the lenses."""
     worst = int(found.focal.argmax())
-    if not found.focal[worst] < USELESS:
+    if not found.focal[worst] < MAX_FOCAL_SIGMA:
         raise DegenerateError(
-            f"The lenses cannot be told from these people: the focal length of "
-            f"{cameras[worst].name} stays unknown to {found.focal[worst]:.0%}. Measure the lenses "
-            "(python -m calibration intrinsics) and give --intrinsics, or film with three cameras "
-            "or more, near and far."
+            "These people do not determine the lenses: the focal length of "
+            f"{cameras[worst].name} is uncertain by {found.focal[worst]:.0%}. Calibrate the "
+            "lenses (python -m calibration intrinsics) and give --intrinsics, or film people "
+            "near and far with three or more cameras."
         )

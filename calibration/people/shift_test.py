@@ -12,21 +12,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.geometry.arrays import Doubles, Ints
-from calibration.geometry.bundle_adjustment import Scene, Sights
+from calibration.geometry.bundle_scene import Scene, Sights
 from calibration.geometry.camera import Camera
-from calibration.people.observations import COMMON
+from calibration.people.observations import MIN_COMMON_KEYPOINTS
 
-FREEDOMS = 6  # of a camera's pose
-PLACES = 4  # in three and less, a pose can make up for whatever keypoints are off
+POSE_FREEDOMS = 6  # of a camera's pose
+MIN_PLACES = 4  # in three and less, a pose can make up for whatever keypoints are off
 # Bodies as a whole are off by so many deviations of a keypoint, in each direction: the root mean
 # square over the eight cameras of two recordings of people who stand still; as sure as so many
 # degrees of freedom.
-BIAS, TRUST = 0.36, 10
-CHANCE = 3.09  # deviations of a normal variable that one in a thousand exceeds
+BIAS_SIGMA, BIAS_FREEDOMS = 0.36, 10
+NORMAL_QUANTILE = 3.09  # deviations of a normal variable that one in a thousand exceeds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
+class ShiftTest:
     """Of one camera. places: how many that it and others saw somebody in. shift: pixels by which
     what it sees has moved; chance: pixels that bias would hardly ever exceed (1 in 1000).
     """
@@ -54,19 +54,19 @@ def stands(xyz: Doubles) -> Ints:
     """(G,) numbers of the places where bodies (G, K, 3) are, as far apart as they are large; -1
     where only one of them was ever seen, which may be a mistake.
     """
-    whole = np.isfinite(xyz).all(-1).sum(1) >= COMMON
+    whole = np.isfinite(xyz).all(-1).sum(1) >= MIN_COMMON_KEYPOINTS
     if not whole.any():
         return np.full(len(xyz), -1, np.int64)
     middle = np.full((len(xyz), 3), np.nan)
     middle[whole] = np.nanmedian(xyz[whole], axis=1)
-    spread = ((xyz[whole] - middle[whole, None]) ** 2).sum(-1)
-    found = places(middle, float(np.median(np.sqrt(np.nanmean(spread, axis=1)))))
+    square = ((xyz[whole] - middle[whole, None]) ** 2).sum(-1)
+    found = places(middle, float(np.median(np.sqrt(np.nanmean(square, axis=1)))))
     return np.where(np.bincount(found[found >= 0])[found] > 1, found, -1)
 
 
-def evidence(
+def measure_shift(
     scene: Scene, sights: Sights, place: Ints, number: int, was: Camera, points: Doubles
-) -> Evidence:
+) -> ShiftTest:
     """Of camera `number`, which the scene has where it is now, having been at `was`.
 
     place: (T,) of the targets, -1 = does not count. points: (N, 3) where the sights' points are.
@@ -84,14 +84,14 @@ def evidence(
     shift = np.nan_to_num(shift, nan=float(max(now.size)))
     labels, which = np.unique(place[sights.target[own]], return_inverse=True)
     if not len(labels):
-        return Evidence(0, 0.0, np.inf)
+        return ShiftTest(0, 0.0, np.inf)
     weight = sights.weight[own, None]
     count = 2 * len(labels)
-    fitted = min(FREEDOMS, count)
-    free = count - fitted + TRUST
-    variance = (count * _square(off * weight, which) + TRUST * BIAS**2) / free
+    fitted = min(POSE_FREEDOMS, count)
+    free = count - fitted + BIAS_FREEDOMS
+    variance = (count * _square(off * weight, which) + BIAS_FREEDOMS * BIAS_SIGMA**2) / free
     pixels = float(np.median(1 / weight))
-    return Evidence(
+    return ShiftTest(
         len(labels),
         pixels * float(np.sqrt(2 * _square(shift * weight, which))),
         pixels * float(np.sqrt(2 * variance * beyond(fitted, free) * fitted / count)),
@@ -112,7 +112,7 @@ def beyond(one: int, other: int) -> float:
     Distribution", 1942); `other` at least 4.
     """
     a, b = 2 / (9 * one), 2 / (9 * other)
-    square: float = (1 - b) ** 2 - CHANCE**2 * b
+    square: float = (1 - b) ** 2 - NORMAL_QUANTILE**2 * b
     half = (1 - a) * (1 - b)
-    root = half + float(np.sqrt(half**2 - square * ((1 - a) ** 2 - CHANCE**2 * a)))
+    root = half + float(np.sqrt(half**2 - square * ((1 - a) ** 2 - NORMAL_QUANTILE**2 * a)))
     return float((root / square) ** 3)

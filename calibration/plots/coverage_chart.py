@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 from calibration.board.intrinsics import Intrinsics
 from calibration.plots.viewpoint import grid_step
 
-WIDTH, HIGHEST = 960, 900  # pixels
-ARROW = 40  # times its length is a residual drawn
+CHART_WIDTH, MAX_CHART_HEIGHT = 960, 900  # pixels
+ARROW_SCALE = 40  # times its length is a residual drawn
 MARGIN = 30
 TEXT = cv2.FONT_HERSHEY_SIMPLEX
 
 
-def residual_chart(found: Intrinsics) -> NDArray[np.uint8]:
+def coverage_chart(found: Intrinsics) -> NDArray[np.uint8]:
     """All corners with their residuals enlarged, and each view's RMS as a bar below."""
     wide, high = found.camera.size
-    scale = min(WIDTH / wide, HIGHEST / high)
+    scale = min(CHART_WIDTH / wide, MAX_CHART_HEIGHT / high)
     shown, rows = round(wide * scale), round(high * scale)
-    page = np.full((rows + 240, WIDTH, 3), 255, np.uint8)
-    left = (WIDTH - shown) // 2
+    page = np.full((rows + 240, CHART_WIDTH, 3), 255, np.uint8)
+    left = (CHART_WIDTH - shown) // 2
     pane = page[:rows, left : left + shown]
     for third in (1, 2):
         cv2.line(pane, (shown * third // 3, 0), (shown * third // 3, rows), (220, 220, 220), 1)
@@ -33,16 +33,19 @@ def residual_chart(found: Intrinsics) -> NDArray[np.uint8]:
             share = min(float(np.linalg.norm(by)) / worst, 1.0)
             colour = (40, round(160 * (1 - share)), round(220 * share))
             at = np.round(xy * scale).astype(int)
-            to = np.round((xy + ARROW * by) * scale).astype(int)
+            to = np.round((xy + ARROW_SCALE * by) * scale).astype(int)
             cv2.line(pane, at.tolist(), to.tolist(), colour, 1, cv2.LINE_AA)
             cv2.circle(pane, at.tolist(), 2, colour, -1, cv2.LINE_AA)
     centre = np.round(found.camera.matrix[:2, 2] * scale).astype(int)
     cv2.drawMarker(pane, centre.tolist(), (200, 80, 0), cv2.MARKER_CROSS, 20, 2)
-    title = f"{found.camera.name}: RMS {found.rms:.2f} px of {len(found.residuals)} views"
+    title = (
+        f"{found.camera.name}: reprojection error {found.rms:.2f} px (RMS), "
+        f"{len(found.residuals)} views"
+    )
     cv2.putText(page, title, (MARGIN, rows + 22), TEXT, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
     legend = (
-        f"Above: corners, with residuals x {ARROW}, green 0 to red {worst:.2f} px; cross: "
-        "the lens's centre. Below: RMS of each view."
+        f"Above: corners and residuals (x {ARROW_SCALE}), green 0 to red {worst:.2f} px; "
+        "cross: principal point. Below: RMS of each view."
     )
     _write(page, legend, (MARGIN, rows + 42), 0.0)
     _bars(page, rows + 66, [float(np.sqrt((off**2).sum(1).mean())) for off in found.residuals])
@@ -51,7 +54,7 @@ def residual_chart(found: Intrinsics) -> NDArray[np.uint8]:
 
 def _bars(page: NDArray[np.uint8], top: int, values: list[float]) -> None:
     """A bar for each view, over its number, beside a scale in pixels."""
-    bottom, left, right = page.shape[0] - 34, MARGIN + 36, WIDTH - MARGIN
+    bottom, left, right = page.shape[0] - 34, MARGIN + 36, CHART_WIDTH - MARGIN
     most = max(*values, 1e-3) if len(values) > 1 else max(values[0], 1e-3)
     scale = (bottom - top) / most
     step = grid_step(most / 4)

@@ -9,23 +9,25 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.board.board_poses_in_rig import boards_in_space, fitted
 from calibration.board.detection import Sighting
-from calibration.board.extrinsics import boards_in_space, fitted
 from calibration.board.target import Board
 from calibration.files.corners_csv import Corners
 from calibration.geometry.arrays import Doubles, Image
-from calibration.geometry.bundle_adjustment import adjust, held
+from calibration.geometry.bundle_adjustment import adjust
+from calibration.geometry.bundle_scene import free_poses
 from calibration.geometry.camera import Camera, Rig
 from calibration.guidance.intrinsics_screen import text
-from calibration.guidance.tiles import Panes, side_by_side
-from calibration.plots.rig_plan import AXES, camera_colour, residual_colour
+from calibration.guidance.tiles import Tiles, side_by_side
+from calibration.plots.lettering import camera_colour, residual_colour
+from calibration.plots.rig_plan import AXES
 from calibration.plots.viewpoint import grid_step, reach, sight, upwards, worst
 
 RING, CROSS, WHITE, LINES = (0, 220, 250), (255, 80, 255), (255,) * 3, (200, 190, 180)
-FINE = 24  # pieces of a line, which lenses bend
-SQUARES = 6  # of the ground, to either side
-WIDE = 0.5  # of the picture, beyond its edges, where lenses are still believed
-SMALL = 360  # pixels of a picture's longer side, as it hangs before its camera on a page
+LINE_PIECES = 24  # pieces of a line, which lenses bend
+GROUND_SQUARES = 6  # of the ground, to either side
+MAX_OUTSIDE_SHARE = 0.5  # of the picture, beyond its edges, where lens models are still believed
+HUNG_PICTURE_PX = 360  # longer side of a picture that hangs before its camera on a page
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +53,7 @@ def place(rig: Rig, board: Board, seen: Sequence[Sighting | None]) -> Placed | N
         for lens, own in zip(fitting, rig.cameras, strict=True)
     ]
     scene, rows = boards_in_space(cameras, sights, poses, [0], board.points)
-    free = np.zeros_like(held(cameras))
+    free = np.zeros_like(free_poses(cameras))
     scene = adjust(scene, rows, free, huber=None).scene
     assert scene.rotations is not None
     corners = board.points @ scene.rotations[0].T + scene.translations[0]
@@ -69,7 +71,7 @@ def draw_views(
     room: tuple[int, int],
     placed: Placed | None = None,
     corners: Corners | None = None,
-) -> Panes:
+) -> Tiles:
     """All pictures side by side, each with the world's axes and ground, the other cameras, and the
     board or else the corners of the calibration, where the rig has them.
     """
@@ -98,7 +100,7 @@ def draw_view(
     return panes.image
 
 
-def straight(camera: Camera, picture: Image, longest: int = SMALL) -> Image:
+def straight(camera: Camera, picture: Image, longest: int = HUNG_PICTURE_PX) -> Image:
     """The picture without distortion, as `view.sight` has it, smaller."""
     scale = min(1.0, longest / max(picture.shape[:2]))
     wide, high = (max(1, round(side * scale)) for side in picture.shape[1::-1])
@@ -106,8 +108,8 @@ def straight(camera: Camera, picture: Image, longest: int = SMALL) -> Image:
     lens = lens.scaled((picture.shape[1], picture.shape[0]))
     x, y = np.meshgrid(np.arange(wide), np.arange(high))
     pixels = (np.stack([x, y], axis=-1) + 0.5) / [wide / lens.size[0], high / lens.size[1]] - 0.5
-    flat = (pixels - lens.matrix[:2, 2]) / lens.matrix.diagonal()[:2]
-    at = lens.project(np.concatenate([flat, np.ones_like(flat[..., :1])], axis=-1))
+    undistorted = (pixels - lens.matrix[:2, 2]) / lens.matrix.diagonal()[:2]
+    at = lens.project(np.concatenate([undistorted, np.ones_like(undistorted[..., :1])], axis=-1))
     blurred = cv2.GaussianBlur(picture, (0, 0), 0.4 / scale) if scale < 1 else picture
     x, y = np.moveaxis(at.astype(np.float32), -1, 0)
     out = cv2.remap(blurred, x, y, cv2.INTER_LINEAR)
@@ -126,9 +128,11 @@ class _Lens:
         camera = self.camera
         inside = points @ camera.rotation.T + camera.translation
         with np.errstate(all="ignore"):
-            flat = inside[:, :2] / inside[:, 2:] * camera.matrix.diagonal()[:2]
-        off = np.abs(flat + camera.matrix[:2, 2] - np.array(camera.size) / 2)
-        known = (inside[:, 2] > 0) & (off < (0.5 + WIDE) * np.array(camera.size)).all(1)
+            undistorted = inside[:, :2] / inside[:, 2:] * camera.matrix.diagonal()[:2]
+        off = np.abs(undistorted + camera.matrix[:2, 2] - np.array(camera.size) / 2)
+        known = (inside[:, 2] > 0) & (off < (0.5 + MAX_OUTSIDE_SHARE) * np.array(camera.size)).all(
+            1
+        )
         xy = np.where(known[:, None], camera.project(points), np.nan)
         return np.asarray((xy + 0.5) * self.scale - 0.5)
 
@@ -167,8 +171,10 @@ def _ground(pane: Image, rig: Rig, lens: _Lens) -> None:
     if (rig.centres @ up > 0.5 * step).all():
         axes = np.eye(3)[np.abs(up) < 0.5] * step
         for along, aside in (axes, axes[::-1]):
-            for k in range(-SQUARES, SQUARES + 1):
-                ends = np.stack([k * aside - SQUARES * along, k * aside + SQUARES * along])
+            for k in range(-GROUND_SQUARES, GROUND_SQUARES + 1):
+                ends = np.stack(
+                    [k * aside - GROUND_SQUARES * along, k * aside + GROUND_SQUARES * along]
+                )
                 _line(pane, lens, ends, LINES, 1)
     if np.linalg.norm(lens.camera.centre) < 0.1 * step:
         return  # the world is this camera's own
@@ -214,10 +220,10 @@ def _board(pane: Image, lens: _Lens, placed: Placed, seen: Sighting | None) -> N
 
 
 def _line(pane: Image, lens: _Lens, ends: Doubles, colour: tuple[int, ...], thick: int) -> None:
-    share = np.linspace(0, 1, FINE)[:, None]
+    share = np.linspace(0, 1, LINE_PIECES)[:, None]
     xy = lens.at((1 - share) * ends[0] + share * ends[1])
     known: NDArray[np.bool_] = np.asarray(np.isfinite(xy).all(1))
-    for part in np.split(np.arange(FINE), np.flatnonzero(~known)):
+    for part in np.split(np.arange(LINE_PIECES), np.flatnonzero(~known)):
         points: NDArray[np.int32] = (16 * xy[part[known[part]]]).round().astype(np.int32)
         if len(points) > 1:
             cv2.polylines(pane, [points], False, colour, thick, cv2.LINE_AA, 4)

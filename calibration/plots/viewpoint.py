@@ -23,8 +23,8 @@ def sight(camera: Camera) -> Doubles:
     """
     wide, high = camera.size
     pixels = np.array([[0, 0], [wide, 0], [wide, high], [0, high]]) - 0.5
-    flat = (pixels - camera.matrix[:2, 2]) / camera.matrix.diagonal()[:2]
-    ahead: Doubles = np.concatenate([flat, np.ones((4, 1))], axis=1) @ camera.rotation
+    undistorted = (pixels - camera.matrix[:2, 2]) / camera.matrix.diagonal()[:2]
+    ahead: Doubles = np.concatenate([undistorted, np.ones((4, 1))], axis=1) @ camera.rotation
     return ahead
 
 

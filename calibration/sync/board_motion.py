@@ -7,18 +7,19 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from calibration.board.board_pose import board_poses
-from calibration.board.detection import LEAST, Sighting
+from calibration.board.detection import MIN_CORNERS, Sighting
 from calibration.board.target import Board
 from calibration.geometry.arrays import Doubles
 from calibration.geometry.camera import Camera
-from calibration.sync.correlation import BRIDGED, Motion, between, moved
+from calibration.sync.correlation import MAX_GAP_FRAMES, MotionSignal, moved
+from calibration.sync.place_agreement import between
 
 Times = Mapping[int, float]  # frame -> seconds, of the camera's own clock
 
 
 def board_motion(
     camera: Camera, seen: Mapping[int, Sighting], times: Times, board: Board
-) -> Motion:
+) -> MotionSignal:
     """How the board moves before a camera with a known lens."""
     points = board.points
     across, down = board.grid
@@ -74,7 +75,10 @@ def _at(
     rights = np.searchsorted(clock, moments, side="right").clip(1, len(clock) - 1)
     for number, moment, right in zip(numbers, moments, rights, strict=True):
         two = [right - 1, right]
-        if not clock[two[0]] <= moment <= clock[two[1]] or np.ptp(clock[two]) > BRIDGED * period:
+        if (
+            not clock[two[0]] <= moment <= clock[two[1]]
+            or np.ptp(clock[two]) > MAX_GAP_FRAMES * period
+        ):
             continue
         ids = _common([seen[frames[n]] for n in two])
         # One frame more on each side, if they see the same: a board does not move on a line.
@@ -82,7 +86,7 @@ def _at(
             if 0 <= n < len(frames) and len(_common([seen[frames[n]]], ids)) == len(ids):
                 two.append(n)
         two.sort()
-        if len(ids) < LEAST:
+        if len(ids) < MIN_CORNERS:
             continue
         some = [seen[frames[n]] for n in two]
         xy = np.stack([one.xy[np.searchsorted(one.ids, ids)] for one in some])

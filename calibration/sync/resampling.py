@@ -9,13 +9,13 @@ import numpy as np
 
 from calibration.geometry.arrays import Doubles, Ints
 from calibration.people.observations import Crowd
-from calibration.sync.correlation import BRIDGED
+from calibration.sync.correlation import MAX_GAP_FRAMES
 
-SAME = 0.001  # frames that do not matter
+SAME_FRAME = 0.001  # frames: nearer than that a moment is the frame's own
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Recording:
+class PeopleRecording:
     """What one camera saw: the crowd's instants count its own frames. times: (F,) seconds of all
     of these, rising.
     """
@@ -44,14 +44,14 @@ class Recording:
             right = np.searchsorted(own, moments, side="right").clip(1, len(rows) - 1)
             gap = own[right] - own[right - 1]
             inside = (moments >= own[right - 1]) & (moments <= own[right])
-            some = np.flatnonzero(inside & (gap > 0) & (gap <= BRIDGED * self.period))
+            some = np.flatnonzero(inside & (gap > 0) & (gap <= MAX_GAP_FRAMES * self.period))
             share = (moments[some] - own[right[some] - 1]) / gap[some]
             parts.append((some, rows[right[some] - 1], rows[right[some]], share))
         if not parts:
             return crowd[np.zeros(len(crowd), bool)]
         place, left, right, share = (np.concatenate(one) for one in zip(*parts, strict=True))
         # At a frame itself the other one does not matter, which may not know a keypoint.
-        nearly = np.minimum(share, 1 - share) < SAME
+        nearly = np.minimum(share, 1 - share) < SAME_FRAME
         nearer = np.where(share < 0.5, left, right)
         left, right = np.where(nearly, nearer, left), np.where(nearly, nearer, right)
         by = share[:, None]
@@ -64,11 +64,11 @@ class Recording:
             crowd.track[left],
             between(crowd.xy, by[..., None]),
             np.minimum(crowd.score[left], crowd.score[right]),
-            between(crowd.spread, by),
+            between(crowd.sigma, by),
         )
 
 
-def together(recordings: Sequence[Recording], behind: Sequence[float]) -> list[Crowd]:
+def together(recordings: Sequence[PeopleRecording], behind: Sequence[float]) -> list[Crowd]:
     """What cameras saw at the moments of the first one's frames, before and after it too."""
     first = recordings[0].times
     step = recordings[0].period

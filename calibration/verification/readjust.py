@@ -12,25 +12,29 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.geometry.arrays import Doubles
-from calibration.geometry.bundle_adjustment import FOCAL, Scene, adjust, held
+from calibration.geometry.bundle_adjustment import adjust
+from calibration.geometry.bundle_scene import FOCAL, Scene, free_poses
 from calibration.geometry.camera import Camera, Rig
 from calibration.geometry.errors import CalibrationError
-from calibration.people.degeneracy import LEAST, check_places, why_apart
-from calibration.people.extrinsics import Observed, observed
+from calibration.people.cross_view_matching import Observed, observed
+from calibration.people.degeneracy import MIN_SHARED_INSTANTS, check_places, why_apart
 from calibration.people.observations import Crowd, thinned
 from calibration.verification.check import gathered, in_common
 
-MOST = 300  # instants, of longer footage
-ENOUGH = 120  # people, each at one instant, that the rig is adjusted to
-TURN = np.radians(1.0)  # by which cameras are off as a rule, standard deviation,
-SHIFT = 0.05  # and metres
-ROUNDS = 2.0, 1.0, 1.0  # times as far as usual may keypoints be off
-HUBER = 2.0  # deviations
-SETTLED = 1e-4  # of the cost, by which a step of the adjustment must lower it
+MAX_INSTANTS = 300  # of longer footage: bounds the time of putting people together
+# People, each at one instant, that the rig is adjusted to: bounds the time of an adjustment.
+MAX_PEOPLE = 120
+# Prior around the rig as it is: cameras are off by about a degree,
+ROTATION_SIGMA = np.radians(1.0)
+TRANSLATION_SIGMA = 0.05  # and 5 cm (rule of thumb)
+# Times as far off as usual that keypoints may be, round after round: wide while the rig is off.
+SIGMA_SCALES = 2.0, 1.0, 1.0
+HUBER_SIGMAS = 2.0  # deviations beyond which residuals count linearly: 13 % of Gaussian ones
+TOLERANCE = 1e-5  # share of the cost by which a step must be expected to lower it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Mended:
+class Readjusted:
     """before, after: (V,) median pixels between keypoints and where all views together say that
     they are, of people whom the rig was not adjusted to. degrees, metres: (V,) by how much cameras
     were turned and moved.
@@ -43,27 +47,27 @@ class Mended:
     metres: Doubles
 
 
-def mended(rig: Rig, crowds: Sequence[Crowd]) -> Mended:
+def readjust(rig: Rig, crowds: Sequence[Crowd]) -> Readjusted:
     """The rig that explains best what its cameras saw of people at the same instants.
 
     Cameras stay about where they are: the frame and the scale are those of the rig. Lenses stay.
     CalibrationError where a camera has too few people in common with others.
     """
-    crowds = thinned(crowds, MOST)
+    crowds = thinned(crowds, MAX_INSTANTS)
     cameras = rig.cameras
-    for loose in ROUNDS:
+    for loose in SIGMA_SCALES:
         rows = gathered(cameras, crowds, loose)
-        lone = np.flatnonzero(in_common(rows[::2]) < LEAST).tolist()
+        lone = np.flatnonzero(in_common(rows[::2]) < MIN_SHARED_INSTANTS).tolist()
         if lone:
             raise CalibrationError(why_apart(cameras, crowds, lone))
         own = rows[::2]
-        own = own[np.linspace(0, len(own) - 1, min(len(own), ENOUGH)).astype(int)]
+        own = own[np.linspace(0, len(own) - 1, min(len(own), MAX_PEOPLE)).astype(int)]
         cameras = _adjusted(rig, Rig(cameras), observed(crowds, own), loose)
     rest = observed(crowds, rows[1::2])
     now = Rig(cameras)
     pairs = list(zip(rig.cameras, cameras, strict=True))
     turns = [np.clip((np.trace(a.rotation @ b.rotation.T) - 1) / 2, -1, 1) for a, b in pairs]
-    return Mended(
+    return Readjusted(
         now,
         _misses(rig, rest),
         _misses(now, rest),
@@ -79,17 +83,19 @@ def _adjusted(rig: Rig, better: Rig, seen: Observed, loose: float) -> tuple[Came
     found = seen.triangulated(better, loose)
     check_places(found.xyz.reshape(*seen.score.shape[1:], 3))
     sights, own = seen.sights(found.used)
-    free = held(rig.cameras, first=False)
+    free = free_poses(rig.cameras, first=False)
     prior = np.full(free.shape, np.inf)
-    prior[:, :3], prior[:, 3:FOCAL] = TURN, SHIFT
+    prior[:, :3], prior[:, 3:FOCAL] = ROTATION_SIGMA, TRANSLATION_SIGMA
     scene = Scene(rig.cameras, found.xyz[own])
-    done = adjust(scene, sights, free, huber=HUBER, prior=prior, steps=30, enough=SETTLED)
+    done = adjust(
+        scene, sights, free, huber=HUBER_SIGMAS, prior=prior, steps=30, tolerance=TOLERANCE
+    )
     return done.scene.cameras
 
 
 def _misses(rig: Rig, seen: Observed) -> Doubles:
     """(V,) median pixels, of keypoints that fit in three views (in two they always do)."""
-    found = seen.triangulated(rig, ROUNDS[0])
+    found = seen.triangulated(rig, SIGMA_SCALES[0])
     off = np.linalg.norm(rig.project(found.xyz) - seen.xy.reshape(len(rig), -1, 2), axis=-1)
     least = min(3, len(rig))
     off = np.where(found.used & (found.views >= least), off, np.nan)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from calibration.board.detection import Finder, Sighting, better_board
+from calibration.board.detection import Finder, Sighting
+from calibration.board.other_boards import better_board
 from calibration.board.target import Board
 from calibration.geometry.errors import BoardError
 from engines.console.status_line import working
@@ -17,11 +18,11 @@ from engines.types.arrays import Image
 from realtime.settings.all import SourceSettings
 from realtime.sources import open_source
 
-KEPT = 6  # pictures to try other boards on, where this one is not seen
-SMALL = 1280  # pixels of their longer side
+MAX_SAMPLE_PICTURES = 6  # pictures to try other boards on, where this one is not seen
+SAMPLE_PX = 1280  # pixels of their longer side
 
 
-class Search:
+class BoardSearch:
     """Looks for a board in picture after picture. seen: whether it was found in any. quick: see
     `Finder`.
     """
@@ -39,7 +40,11 @@ class Search:
         sight = self._finder.find(gray)
         if sight is not None:
             self.seen = True
-        elif not self.seen and (self.count & (self.count - 1)) == 0 and len(self._kept) < KEPT:
+        elif (
+            not self.seen
+            and (self.count & (self.count - 1)) == 0
+            and len(self._kept) < MAX_SAMPLE_PICTURES
+        ):
             self._kept.append(_small(gray))  # the 1st, 2nd, 4th, 8th …
         return sight
 
@@ -47,12 +52,12 @@ class Search:
         """Why there is none in any picture of that source, as far as can be told."""
         with working(f"looking for another board: {name}"):
             fits = better_board(self._finder.board, self._kept)
-        hint = f": {fits}." if fits else "; look at the pictures: is it whole, sharp and lit?"
-        return BoardError(f"{name}: no {self._finder.board} in {self.count} pictures{hint}")
+        hint = f": {fits}." if fits else "; check that it is fully visible, sharp and well lit"
+        return BoardError(f"{name}: no {self._finder.board} found in {self.count} pictures{hint}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Film:
+class BoardFootage:
     """What a source shows. seen: by frame index. times: of all frames that were looked at, seconds
     on the source's own clock.
     """
@@ -71,9 +76,9 @@ class Film:
 
 def film(
     settings: SourceSettings, board: Board, wanted: Callable[[int], bool] = lambda _: True
-) -> Film:
+) -> BoardFootage:
     """The board in the wanted frames of a source; BoardError where it is in none."""
-    search = Search(board)
+    search = BoardSearch(board)
     seen: dict[int, Sighting] = {}
     times: dict[int, float] = {}
     with open_source(settings) as source:
@@ -89,7 +94,7 @@ def film(
             sys.stderr.write(f"posestream: {note}\n")
     if not seen:
         raise search.nothing(source.name)
-    return Film(source.name, seen, times)
+    return BoardFootage(source.name, seen, times)
 
 
 def sightings(
@@ -101,7 +106,7 @@ def sightings(
 
 
 def _small(gray: Image) -> Image:
-    scale = SMALL / max(gray.shape)
+    scale = SAMPLE_PX / max(gray.shape)
     if scale >= 1:
         return gray
     return np.asarray(

@@ -15,11 +15,11 @@ from calibration.files.atomic import set_aside
 from calibration.files.sightings_csv import read_boards, write_boards
 from calibration.geometry.camera import Camera
 from calibration.geometry.errors import CalibrationError
-from calibration.guidance.extrinsics_guide import BOARDS, Gathering
+from calibration.guidance.extrinsics_guide import WANTED_BOARDS, ExtrinsicsGuide
 from calibration.guidance.extrinsics_screen import gathering_picture
 from calibration.guidance.intrinsics_guide import Advice
 from engines.types.arrays import Image
-from realtime.footage.board_footage import Search
+from realtime.footage.board_footage import BoardSearch
 from realtime.footage.paired_frames import paired
 from realtime.footage.screen import follow, open_screen
 from realtime.runtime.display import has_display
@@ -30,39 +30,40 @@ from realtime.types.frames import Source
 
 @dataclass(frozen=True)
 class LiveOptions:
-    """Of live cameras."""
+    """Live cameras."""
 
     boards: Path | None = None
-    """The boards that live cameras saw, kept as they come (OUTPUT.boards.csv). Where the file is
-    there already more are added to it; without --source it alone is solved."""
+    """File for the boards that live cameras see, saved one by one (default: OUTPUT.boards.csv). An
+    existing file is extended; without --source, the rig is solved from this file alone."""
     show: bool = field(default_factory=has_display)
-    """Show the cameras with the guidance in a window. The default is whether there is a
-    display."""
+    """Show the cameras and the guidance in a window; the default is on where there is a display."""
     web: bool = False
-    """Show them on a page for this computer's browser, in place of the window."""
+    """Show them on a web page for this computer's browser, instead of the window."""
     port: int = 8080
-    """Of the page; 0 is any free one."""
+    """Port of the web page; 0 = any free port."""
     hold: float = 1.0
-    """Seconds that the board must stand still before it is taken; 0 takes it in motion too, for
-    cameras that are triggered together."""
+    """Seconds that the board must be held still before it is taken; 0 also takes a moving board,
+    for cameras with a common trigger."""
     seconds: float | None = None
-    """End after so many seconds."""
+    """Stop after this many seconds."""
     realtime: bool = False
-    """Play videos as if they were cameras."""
+    """Play videos as if they were live cameras."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.hold <= 60:
-            raise CalibrationError(f"--hold {self.hold} is not between 0 and 60 seconds.")
+            raise CalibrationError(f"--hold {self.hold} must be between 0 and 60 seconds.")
         if not 0 <= self.port <= 65535:
-            raise CalibrationError(f"--port {self.port} is none: 0 to 65535.")
+            raise CalibrationError(f"--port {self.port} must be between 0 and 65535.")
         if self.seconds is not None and not self.seconds > 0:
-            raise CalibrationError(f"--seconds {self.seconds} is not more than 0.")
+            raise CalibrationError(f"--seconds {self.seconds} must be greater than 0.")
 
 
-class Rig:
+class RigSession:
     """Guidance for all cameras; every board that is taken is written down."""
 
-    def __init__(self, gathering: Gathering, searches: Sequence[Search], kept: Path) -> None:
+    def __init__(
+        self, gathering: ExtrinsicsGuide, searches: Sequence[BoardSearch], kept: Path
+    ) -> None:
         self.gathering = gathering
         self._searches = searches
         self._kept = kept
@@ -97,7 +98,7 @@ class Rig:
             if shared[a, b]
         ]
         more = f" ({', '.join(pairs)})" if pairs else ""
-        return f"{len(found.taken)}/{BOARDS} boards{more}; {advice.words}"
+        return f"{len(found.taken)}/{WANTED_BOARDS} boards{more}; {advice.words}"
 
     def _keep(self, advice: Advice) -> Advice:
         if advice.took:
@@ -123,8 +124,8 @@ def gathered(
         before = read_boards(kept, names, board)
     else:
         set_aside(kept)
-    gathering = Gathering(names, options.hold, before)
-    searches = [Search(board, quick=True) for _ in sources]
+    gathering = ExtrinsicsGuide(names, options.hold, before)
+    searches = [BoardSearch(board, quick=True) for _ in sources]
     screen = open_screen(
         *("the rig", "board"), show=options.show, port=options.port if options.web else None
     )
@@ -132,7 +133,7 @@ def gathered(
     try:
         with paired(sources, lost) as entrance:
             end = time.monotonic() + (options.seconds or float("inf"))
-            rig = Rig(gathering, searches, kept)
+            rig = RigSession(gathering, searches, kept)
             try:
                 follow(entrance, rig, screen, lambda: time.monotonic() > end)
             except KeyboardInterrupt:
@@ -144,8 +145,8 @@ def gathered(
     if not any(search.seen for search in searches) and not gathering.taken:
         raise searches[0].nothing(names[0])
     if not gathering.taken:
-        held = f", as it never stood still for {options.hold:g} s" if options.hold else ""
+        held = f", because it was never held still for {options.hold:g} s" if options.hold else ""
         raise CalibrationError(
-            f"No board was taken{held} where two cameras saw it; {gathering.todo}."
+            f"No board was taken{held} while two cameras saw it; {gathering.todo}."
         )
     return gathering.taken

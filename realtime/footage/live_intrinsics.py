@@ -7,10 +7,10 @@ import sys
 from calibration.board.detection import Sighting
 from calibration.board.target import Board
 from calibration.geometry.errors import CalibrationError
-from calibration.guidance.intrinsics_guide import ENOUGH, Advice, Guide
+from calibration.guidance.intrinsics_guide import WANTED_VIEWS, Advice, Guide
 from calibration.guidance.intrinsics_screen import preview
 from engines.types.arrays import Image
-from realtime.footage.board_footage import Search
+from realtime.footage.board_footage import BoardSearch
 from realtime.footage.screen import follow, open_screen
 from realtime.runtime.channel import Channel
 from realtime.runtime.stages import Stages
@@ -18,10 +18,10 @@ from realtime.types.errors import SourceError
 from realtime.types.frames import Frame, Source, Stoppable
 
 
-class Lens:
+class LensSession:
     """One camera's guidance, frame by frame."""
 
-    def __init__(self, guide: Guide, search: Search) -> None:
+    def __init__(self, guide: Guide, search: BoardSearch) -> None:
         self.guide = guide
         self.search = search
 
@@ -41,7 +41,7 @@ class Lens:
         return preview(item.image, self.guide, advice)
 
     def words(self, advice: Advice) -> str:
-        return f"{len(self.guide.taken)}/{ENOUGH} views; {advice.words}"
+        return f"{len(self.guide.taken)}/{WANTED_VIEWS} views; {advice.words}"
 
 
 def guided(
@@ -56,7 +56,7 @@ def guided(
     """The camera's name, and the views taken until they were enough, or the source or the user
     ended it (q, Ctrl-C); BoardError where the board was never seen.
     """
-    guide, search = Guide(board, hold, fisheye=fisheye), Search(board, quick=True)
+    guide, search = Guide(board, hold, fisheye=fisheye), BoardSearch(board, quick=True)
     screen = open_screen(source.name, "view", show=show, port=port)
     entrance: Channel[Frame] = Channel(1, drop_oldest=True)
     lost: list[SourceError] = []
@@ -73,7 +73,7 @@ def guided(
         with source, Stages(entrance) as stages:
             stages.start("capture", capture)
             try:
-                follow(entrance, Lens(guide, search), screen)
+                follow(entrance, LensSession(guide, search), screen)
             except KeyboardInterrupt:
                 sys.stderr.write("\n")
             finally:
@@ -90,7 +90,7 @@ def guided(
         raise search.nothing(source.name)
     if not guide.taken:
         raise CalibrationError(
-            f"{source.name}: no view was taken, as the board never stood still for {hold:g} s "
-            "where it was seen; hold it still, or say --hold 0.3."
+            f"{source.name}: no view was taken because the board was never held still for "
+            f"{hold:g} s; hold it still or lower --hold, for example --hold 0.3."
         )
     return source.name, guide.taken

@@ -12,19 +12,19 @@ from calibration.board.target import Board
 from calibration.geometry.camera import Rig
 from calibration.geometry.errors import CalibrationError
 from engines.types.arrays import Image
-from realtime.footage.board_footage import Search
+from realtime.footage.board_footage import BoardSearch
 from realtime.footage.paired_frames import paired
 from realtime.runtime.synchronizer import FrameSet, merge
 from realtime.settings.all import OutputSettings, Settings, SourceSettings
 from realtime.sources.rig_sources import open_fitting
 from realtime.types.frames import Source
 
-SETTLED = 1.0  # seconds in which a camera finds its exposure
-LOOKED = 30.0  # seconds of pictures in which the board is looked for
+EXPOSURE_S = 1.0  # seconds in which a camera finds its exposure
+SEARCH_S = 30.0  # seconds of pictures in which the board is looked for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Views:
+class RigPictures:
     """rig: its cameras in the order of the sources. pictures: None where a camera gave none; seen:
     the board in them.
     """
@@ -40,7 +40,7 @@ def pictures_of(
     board: Board | None,
     start: int,
     size: tuple[int, int] | None,
-) -> Views:
+) -> RigPictures:
     """The frame `start` of recordings, the newest of cameras; with a board that instant in half a
     minute from there on at which most cameras see it. CalibrationError where there is none.
     size: to ask of webcams.
@@ -51,14 +51,14 @@ def pictures_of(
     )
     sources, rig = open_fitting(settings)
     assert rig is not None
-    searches = [Search(board, quick=True) for _ in sources] if board is not None else []
-    best: tuple[int, Views] | None = None
+    searches = [BoardSearch(board, quick=True) for _ in sources] if board is not None else []
+    best: tuple[int, RigPictures] | None = None
     with _instants(sources) as instants:
         began: float | None = None
         for frames in instants:
             now = max(one.time for one in frames if one)
             began = now if began is None else began
-            early = sources[0].live and now - began < SETTLED
+            early = sources[0].live and now - began < EXPOSURE_S
             if early and best is not None and not board:
                 continue
             pictures = [one.image if one else None for one in frames]
@@ -68,13 +68,13 @@ def pictures_of(
                     seen[n] = search.find(picture)
             there = sum(one is not None for one in (seen if board else pictures))
             if best is None or there >= best[0]:
-                best = there, Views(rig, pictures, seen)
-            if now - began > LOOKED or (there == len(frames) and not early):
+                best = there, RigPictures(rig, pictures, seen)
+            if now - began > SEARCH_S or (there == len(frames) and not early):
                 break
             if not board and not sources[0].live:
                 break
     if best is None:
-        raise CalibrationError(f"No picture came from {', '.join(given)}.")
+        raise CalibrationError(f"{', '.join(given)} gave no pictures; check the sources.")
     if board is not None and best[0] == 0:
         raise searches[0].nothing(sources[0].name)
     return best[1]

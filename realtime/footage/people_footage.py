@@ -11,9 +11,9 @@ import numpy as np
 
 from calibration.geometry.camera import Camera
 from calibration.geometry.errors import CalibrationError, RigError
-from calibration.people.observations import COMMON, Crowd
+from calibration.people.observations import MIN_COMMON_KEYPOINTS, Crowd
 from calibration.people.self_calibration import guess
-from calibration.sync.resampling import Recording
+from calibration.sync.resampling import PeopleRecording
 from engines.console.status_line import working
 from engines.types.arrays import Doubles
 from engines.types.oks import areas
@@ -21,24 +21,27 @@ from realtime.pipeline import stream
 from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.sources import open_source
 from realtime.types.results import View
+from realtime.types.sightings import keypoints_seen
 
-RASTER = 0.004  # heights of the picture to which a network can tell where something is
-NOBODY = Camera("", (1, 1), np.eye(3))
-OUTSIDE = 0.05  # share of keypoints that may lie outside of the picture
+# Of the picture's height to which a network can tell where something is, as
+# multiview/association.py.
+NETWORK_RASTER = 0.004
+UNKNOWN_CAMERA = Camera("", (1, 1), np.eye(3))
+MAX_OUTSIDE_SHARE = 0.05  # share of keypoints that may lie outside of the picture
 
 
 @dataclass(frozen=True)
 class FootageOptions:
-    """Which people."""
+    """The footage of people."""
 
     step: int = 1
     """Use every STEP-th frame."""
     start: int = 0
     """First frame to use, counted from 0."""
     end: int | None = None
-    """Stop before this frame; cameras need it, as they never end."""
+    """Stop before this frame; needed for live cameras, which never end."""
     camera_fps: float | None = None
-    """Frames a second of OpenPose JSON, which does not say."""
+    """Frame rate of OpenPose JSON, which does not contain it."""
     models: ModelSettings = field(default_factory=ModelSettings)
 
 
@@ -85,7 +88,7 @@ def watch(
     about = f"looking for people: {', '.join(camera.name for camera in cameras)}"
     with working(about) as tell:
         for count, result in enumerate(stream(settings), 1):
-            tell(f"{about}, instant {count}")
+            tell(f"{about}, frame {count}")
             times.append(next(view.frame.time for view in result.views if view is not None))
             for n, view in enumerate(result.views):
                 if view is None:
@@ -98,11 +101,11 @@ def watch(
     for camera, own in zip(cameras, parts, strict=True):
         if not sum(map(len, own)):
             raise CalibrationError(
-                f"{camera.name} saw nobody; show people from head to foot, or check its source."
+                f"{camera.name} saw nobody; film people from head to foot, or check its source."
             )
         arrays = (
             np.concatenate([getattr(one, name) for one in own])
-            for name in ("instant", "track", "xy", "score", "spread")
+            for name in ("instant", "track", "xy", "score", "sigma")
         )
         crowd = Crowd(*arrays)
         _check_inside(camera, crowd)
@@ -112,21 +115,21 @@ def watch(
 
 def record(
     sources: Sequence[str], cameras: Sequence[Camera], options: FootageOptions
-) -> tuple[tuple[str, ...], list[Recording]]:
+) -> tuple[tuple[str, ...], list[PeopleRecording]]:
     """The names of the keypoints, and what each camera saw by its own clock."""
     check_sources(sources)
     for source in sources:
         if _live(source):
-            raise CalibrationError(f"{source} is live: --sync is for recordings; leave it out.")
+            raise CalibrationError(f"{source} is live; --sync is for recordings, so leave it out.")
     seen = [
         watch((source,), [camera], options) for source, camera in zip(sources, cameras, strict=True)
     ]
     if len({one.keypoints for one in seen}) > 1:
         raise CalibrationError(
-            "The sources have different keypoints; use videos alone, or JSON of one model."
+            "The sources have different keypoints; use only videos, or JSON of one model."
         )
     return seen[0].keypoints, [
-        Recording(replace(one.crowds[0], instant=one.crowds[0].instant - 1), one.times)
+        PeopleRecording(replace(one.crowds[0], instant=one.crowds[0].instant - 1), one.times)
         for one in seen
     ]
 
@@ -137,17 +140,17 @@ def unmeasured(sources: Sequence[str], size: str | None) -> list[Camera]:
     cameras = []
     for one in sources:
         if _live(one):
-            raise CalibrationError(f"{one} is live: film first, or give --intrinsics.")
+            raise CalibrationError(f"{one} is live; record a video first or give --intrinsics.")
         with open_source(SourceSettings((one,), camera_size=size)) as source:
             frame = next(iter(source), None)
             if frame is None:
                 raise CalibrationError(f"{source.name} has no frames; check the source.")
             if frame.poses is not None and size is None:
                 raise CalibrationError(
-                    f"{source.name} is OpenPose JSON, which does not say how large the pictures "
-                    "were; say --camera-size 1280x720 (or what it was), or give --intrinsics."
+                    f"{source.name} is OpenPose JSON, which does not contain the picture size; "
+                    "add it, such as --camera-size 1280x720, or give --intrinsics."
                 )
-            cameras.append(guess(replace(NOBODY, name=source.name, size=frame.size), 1.0))
+            cameras.append(guess(replace(UNKNOWN_CAMERA, name=source.name, size=frame.size), 1.0))
     return cameras
 
 
@@ -160,27 +163,26 @@ def check_sources(sources: Sequence[str]) -> None:
     for n, one in enumerate(real):
         if one in real[:n]:
             raise CalibrationError(
-                f"{sources[n]} is given twice; name another --source for each camera."
+                f"{sources[n]} is given twice; give each camera its own --source."
             )
 
 
 def _crowd(camera: Camera, view: View, instant: int) -> Crowd:
     """Those who have an id, in the pixels of the camera's calibration."""
     tracks = view.tracks
-    xy = tracks.poses.xy.astype(np.float64)
-    if view.frame.poses is None:
-        xy = (xy + 0.5) / camera.scale(view.frame.size) - 0.5
-    seen = tracks.poses.found & ~tracks.filled & (tracks.poses.score > 0)
-    rows = np.flatnonzero((tracks.id >= 0) & (seen.sum(1) >= COMMON))
-    xy = np.where(seen[..., None], xy, np.nan)[rows]
+    # JSON does not say how large its pictures were: they count as the camera's own.
+    size_of = view.frame.size if view.frame.poses is None else camera.size
+    xy, score = keypoints_seen(tracks, camera, size_of)
+    rows = np.flatnonzero((tracks.id >= 0) & ((score > 0).sum(1) >= MIN_COMMON_KEYPOINTS))
+    xy = xy[rows]
     size = np.sqrt(areas(xy.astype(np.float32))).astype(np.float64)
     sigmas = np.array(tracks.poses.skeleton.sigmas)
     return Crowd(
         np.full(len(rows), instant, np.int64),
         tracks.id[rows],
         xy,
-        np.where(seen, tracks.poses.score, 0).astype(np.float64)[rows],
-        np.hypot(sigmas * size[:, None], RASTER * camera.size[1]),
+        score[rows],
+        np.hypot(sigmas * size[:, None], NETWORK_RASTER * camera.size[1]),
     )
 
 
@@ -188,12 +190,12 @@ def _check_inside(camera: Camera, crowd: Crowd) -> None:
     known = crowd.score > 0
     points = crowd.xy[known]
     beyond = ((points < -1) | (points > np.array(camera.size))).any(-1)
-    if beyond.mean() > OUTSIDE:
+    if beyond.mean() > MAX_OUTSIDE_SHARE:
         most = points.max(0)
         raise RigError(
-            f"{camera.name} is calibrated for {camera.size[0]}x{camera.size[1]} pictures, but its "
-            f"people reach to {most[0]:.0f},{most[1]:.0f}; give the cameras in the order of the "
-            "sources, or calibrate it for this size."
+            f"{camera.name} is calibrated for {camera.size[0]}x{camera.size[1]} pictures, but "
+            f"has keypoints at {most[0]:.0f},{most[1]:.0f}; give the cameras in the order of "
+            "the sources, or calibrate this camera for this size."
         )
 
 
@@ -202,7 +204,8 @@ def chosen(cameras: Sequence[Camera], wanted: int, paths: Sequence[Path]) -> lis
     if len(cameras) != wanted:
         files = ", ".join(path.name for path in paths)
         raise CalibrationError(
-            f"{wanted} sources need as many cameras, and {files} has {len(cameras)}; give a camera "
-            "file for each --source, in the same order, or one rig file with all."
+            f"The numbers of sources ({wanted}) and of cameras in {files} ({len(cameras)}) "
+            "differ; give one camera file per --source, in the same order, or one rig file "
+            "with all cameras."
         )
     return list(cameras)

@@ -21,8 +21,8 @@ from realtime.sinks.screens.window import QUIT as ENDS
 
 QUIT = {*ENDS, "\r", "\n"}
 KEYS = " u"
-BETWEEN = 0.06  # seconds from one picture in a browser to the next
-STANDS = 1.0  # seconds that words stand at least, so that they can be read
+PAGE_INTERVAL_S = 0.06  # seconds from one picture in a browser to the next
+MESSAGE_S = 1.0  # seconds that words stand at least, so that they can be read
 T = TypeVar("T")
 In = TypeVar("In", contravariant=True)
 
@@ -53,7 +53,9 @@ class Window:
         check_display()
         self._name = f"posestream - {title}"
         self._open = False
-        sys.stderr.write(f"posestream: space takes a {what} now, u drops the last one, q ends\n")
+        sys.stderr.write(
+            f"posestream: press Space to take a {what} now, U to remove the last one, Q to finish\n"
+        )
 
     def show(self, draw: Callable[[], Image], words: str, time: float, *, now: bool) -> None:
         picture = draw()
@@ -81,15 +83,15 @@ class Window:
 class Words:
     """The same where there is no window: a line whenever there is something new to say."""
 
-    def __init__(self, why: str = "no window, so guidance comes in words") -> None:
+    def __init__(self, why: str = "there is no window; guidance is printed here") -> None:
         self._said = ""
         self._at = float("-inf")
         self._typed = sys.stdin is not None and sys.stdin.isatty() and sys.platform != "win32"
         ends = "Enter" if self._typed else "Ctrl-C"
-        sys.stderr.write(f"posestream: {why}; {ends} ends it\n")
+        sys.stderr.write(f"posestream: {why}; press {ends} to finish\n")
 
     def show(self, draw: Callable[[], Image], words: str, time: float, *, now: bool) -> None:
-        if now or (words != self._said and time - self._at >= STANDS):
+        if now or (words != self._said and time - self._at >= MESSAGE_S):
             self._said, self._at = words, time
             sys.stderr.write(f"posestream: {words}\n")
 
@@ -113,13 +115,13 @@ class Page:
         )
 
         self._page = LivePage(port)
-        sys.stderr.write(f"posestream: the guidance is at {self._page.url}\n")
-        self._words = Words("it comes in words too")
+        sys.stderr.write(f"posestream: open {self._page.url} for the guidance\n")
+        self._words = Words("guidance is also printed here")
         self._at = float("-inf")
 
     def show(self, draw: Callable[[], Image], words: str, time: float, *, now: bool) -> None:
         self._words.show(draw, words, time, now=now)
-        if self._page.watched and time - self._at >= BETWEEN:
+        if self._page.watched and time - self._at >= PAGE_INTERVAL_S:
             self._at = time
             _, data = cv2.imencode(".jpg", draw(), [cv2.IMWRITE_JPEG_QUALITY, 80])
             self._page.put(data.tobytes())
@@ -169,7 +171,7 @@ def follow(
         if advice.took:
             stand = time, advice
         now = advice.took
-        if stand is not None and advice.left is None and time - stand[0] < STANDS:
+        if stand is not None and advice.left is None and time - stand[0] < MESSAGE_S:
             advice = replace(advice, words=stand[1].words, took=stand[1].took)
         draw = partial(session.draw, item, advice)
         screen.show(draw, session.words(advice), time, now=now)

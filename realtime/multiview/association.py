@@ -14,10 +14,11 @@ import lap
 import numpy as np
 
 from calibration.geometry.camera import Rig
-from calibration.geometry.triangulation import Lines, cross
+from calibration.geometry.linear_triangulation import Lines, cross
 from engines.types.arrays import Doubles, Indices, Mask
 from engines.types.skeleton import Skeleton
 from realtime.types.results import View
+from realtime.types.sightings import keypoints_seen
 
 BODY = 0.7  # metres, the square root of the area that COCO's OKS takes for a person's size
 RASTER = 0.004  # heights of the picture to which a network can tell where something is
@@ -60,13 +61,9 @@ class Sightings:
         for v, view in enumerate(views):
             if view is None or not len(view.tracks):
                 continue
-            tracks, count = view.tracks, len(view.tracks)
-            scale = rig.cameras[v].scale(view.frame.size)
-            seen = tracks.poses.found & ~tracks.filled & (tracks.poses.score > 0)
-            points = (tracks.poses.xy.astype(float) + 0.5) / scale - 0.5
-            xy[v, :count] = np.where(seen[..., None], points, np.nan)
-            score[v, :count] = np.where(seen, tracks.poses.score, 0)
-            ids[v, :count] = tracks.id
+            own = slice(len(view.tracks))
+            xy[v, own], score[v, own] = keypoints_seen(view.tracks, rig.cameras[v], view.frame.size)
+            ids[v, own] = view.tracks.id
         flat = rig.normalise(xy)
         score[~np.isfinite(flat[..., 0])] = 0
         return cls(xy, score, ids, flat)

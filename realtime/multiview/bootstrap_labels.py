@@ -17,6 +17,7 @@ from engines.types.skeleton import Skeleton
 from realtime.multiview.association import Association
 from realtime.multiview.bone_lengths import PLAUSIBLE, Bones
 from realtime.types.results import Result
+from realtime.types.sightings import keypoints_seen
 
 INLIERS = 3  # views that must agree on a keypoint
 KEYPOINTS = 8  # of a person that must be known so
@@ -62,10 +63,7 @@ class Labeller:
             scale[v], sizes[v] = rig.cameras[v].scale(view.frame.size), view.frame.size
             there = np.flatnonzero(poses.detections[:, v] >= 0)
             seen = view.tracks.some(poses.detections[there, v])
-            own = seen.poses.found & ~seen.filled
-            points = (seen.poses.xy.astype(float) + 0.5) / scale[v] - 0.5
-            xy[v, there] = np.where(own[..., None], points, np.nan)
-            score[v, there] = np.where(own, seen.poses.score, 0)
+            xy[v, there], score[v, there] = keypoints_seen(seen, rig.cameras[v], view.frame.size)
         depths = self._association.depths(poses.xyz.astype(float))
         sigma = self._association.spread(depths) * rig.focals.mean(1)[:, None, None]
         # Anew, since what is known of people over time lags behind this instant.

@@ -8,14 +8,14 @@ from typing import Literal
 import numpy as np
 
 from calibration.geometry.camera import Rig
-from calibration.people.scale_and_floor import ANKLE
+from calibration.people.scale_and_floor import ANKLE_HEIGHT
 from calibration.plots.viewpoint import upwards
 from engines.types.skeleton import Skeleton
 from realtime.types.results import Poses3D
 
 Wanted = Literal["auto", "rig", "off"]
 TALL = 1.7  # metres, for the height of ankles alone
-FEET = {"ankle": ANKLE * TALL, "heel": 0.02, "big_toe": 0.02}  # metres above the floor
+FEET = {"ankle": ANKLE_HEIGHT * TALL, "heel": 0.02, "big_toe": 0.02}  # metres above the floor
 KEPT = 600  # steps
 LEAST = 15  # of them
 STANDING = 0.25  # share of the steps that are lower than the floor has it: noise, and holes

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from calibration.geometry.camera import Rig
-from calibration.geometry.triangulation import GATE, triangulate
+from calibration.geometry.linear_triangulation import GATE_SIGMAS
+from calibration.geometry.triangulation import triangulate
 from engines.types.arrays import Doubles, Mask
 from realtime.multiview.association import Association
 from realtime.multiview.bone_lengths import Bones
@@ -32,7 +33,7 @@ class Sides:
 
         def misfit(points: Doubles) -> Doubles:
             off: Doubles = ((points - there) ** 2).sum(-1) / width**2
-            return np.minimum(off, GATE**2)
+            return np.minimum(off, GATE_SIGMAS**2)
 
         straight, swapped = misfit(bodies.flat), misfit(bodies.flat[:, :, mirror])
         both = np.isfinite(straight) & np.isfinite(swapped)
@@ -65,11 +66,11 @@ class Sides:
             np.concatenate([one.xy for one in seen], 1),
             np.concatenate([one.score for one in seen], 1),
             sigma=np.concatenate([sigma, sigma], 1),
-            flat=np.concatenate([one.flat for one in seen], 1),
+            undistorted=np.concatenate([one.flat for one in seen], 1),
             deadline=deadline,
         )
         weight = np.concatenate([one.score for one in seen], 1)
-        loss = np.nan_to_num(2 * found.after) + GATE**2 * (weight * ~found.used).sum(0)
+        loss = np.nan_to_num(2 * found.after) + GATE_SIGMAS**2 * (weight * ~found.used).sum(0)
         gain = loss[: len(person)] - loss[len(person) :]
         better = np.zeros(changed.shape[1:], bool)
         for part in self._bones.parts:

@@ -8,7 +8,8 @@ from dataclasses import fields, replace
 import numpy as np
 
 from calibration.geometry.camera import Rig
-from calibration.geometry.triangulation import GATE, triangulate
+from calibration.geometry.linear_triangulation import GATE_SIGMAS
+from calibration.geometry.triangulation import triangulate
 from engines.types.arrays import Doubles, Indices, Mask
 from engines.types.skeleton import Skeleton
 from realtime.multiview import kalman
@@ -117,7 +118,7 @@ class Reconstructor:
             bodies.xy.reshape(views, people * keypoints, 2),
             bodies.score.reshape(views, people * keypoints),
             sigma=sigma.reshape(views, people * keypoints),
-            flat=bodies.flat.reshape(views, people * keypoints, 2),
+            undistorted=bodies.flat.reshape(views, people * keypoints, 2),
             deadline=self._deadline,
         )
         self._refined &= found.refined
@@ -143,7 +144,7 @@ class Reconstructor:
         off[both] = kalman.distance(
             people.state[both], people.spread[both], measured.xyz[both], measured.covariance[both]
         )
-        near = both & (off < GATE**2)
+        near = both & (off < GATE_SIGMAS**2)
         anew = agreed & ~near & (~known | (measured.views >= SURE_VIEWS))
         # Two views alone may agree on what is wrong.
         far = np.where(measured.views >= min(SURE_VIEWS, len(self._rig)), off, 0.0)[near]
@@ -183,7 +184,7 @@ class Reconstructor:
             np.where(on[..., None], off, 0),
         )
         far = (off * np.linalg.solve(safe, off[..., None])[..., 0]).sum(-1)
-        on &= far < GATE**2
+        on &= far < GATE_SIGMAS**2
         slope = np.where(on[..., None, None], slope, 0)
         across = (slope / noise[..., None, None]).swapaxes(-1, -2)
         information = (across @ slope).sum(0) + np.eye(3)  # a metre where nothing is seen

@@ -35,7 +35,7 @@ class SourceSettings:
     camera_size: str | None = None
     """Picture size to ask of a webcam, or that keypoints were found in, as WIDTHxHEIGHT."""
     camera_fps: float | None = None
-    """Frames a second to ask of a webcam, or that keypoints came at (30)."""
+    """Frames a second to ask of a webcam, or that keypoints (30) or pictures (1) came at."""
     give_up: float = 60.0
     """Seconds to wait for a camera that is lost, or of several not there; then it is left out."""
     loop: bool = False

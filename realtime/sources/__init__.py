@@ -29,6 +29,7 @@ from realtime.sources.video import VideoSource
 from realtime.sources.webcam import WebcamConnector, camera_indices
 from realtime.types.errors import Absent, SourceError
 from realtime.types.frames import Frame, Source
+from realtime.writing.redaction import redacted
 
 Clock = Callable[[], float]
 LOG = logging.getLogger(__name__)
@@ -70,10 +71,10 @@ def open_sources(
 def enter_sources(sources: Sequence[Source], stack: ExitStack) -> None:
     """Enter all sources, cameras at the same time, to be left with the stack.
 
-    Of several cameras those that are absent are waited for while the others go on; SourceError
-    where all are, or where a file cannot be read.
+    Cameras that are absent are waited for, of several while the others go on. SourceError where
+    all are absent and none can come by itself, or where a file cannot be read.
     """
-    if len(sources) == 1 or not sources[0].live:
+    if not sources[0].live:
         for source in sources:
             stack.enter_context(source)
         return
@@ -91,11 +92,12 @@ def enter_sources(sources: Sequence[Source], stack: ExitStack) -> None:
         for source in sources:
             stack.push(source)
             stages.start(f"open {source.name}", partial(enter, source))
-        absent = [str(one) for one in islice(outcomes, len(sources)) if one is not None]
-    if len(absent) == len(sources):
-        raise SourceError(" ".join(absent))
-    for sentence in absent:
-        LOG.warning("%s The others go on.", sentence)
+        absent = [one for one in islice(outcomes, len(sources)) if one is not None]
+    if len(absent) == len(sources) and not any(one.passing for one in absent):
+        raise SourceError(" ".join(map(str, absent)))
+    what = "The others go on." if len(absent) < len(sources) else "Waiting for it."
+    for error in absent:
+        LOG.warning("%s %s", error, what)
 
 
 def shifted(sources: Sequence[Source], offsets: Mapping[str, float]) -> list[Source]:
@@ -196,6 +198,9 @@ def _file(
 ) -> Source:
     path = os.path.expanduser(name)
 
+    def images(name: str, files: list[str]) -> Source:
+        return ImageSource(file_name(name), files, chosen, clock, settings.camera_fps)
+
     def keypoints(name: str, files: list[str]) -> Source:
         return KeypointSource(
             file_name(name),
@@ -209,19 +214,19 @@ def _file(
 
     if os.path.isfile(path):
         if is_image(path):
-            return ImageSource(file_name(Path(path).stem), [path], chosen, clock)
+            return images(Path(path).stem, [path])
         if path.lower().endswith(".json"):
             return keypoints(Path(path).stem.removesuffix("_keypoints"), [path])
         return VideoSource(path, chosen, clock)
     if os.path.isdir(path):
         folder = os.path.basename(os.path.abspath(path))
         try:
-            images = images_in(path)
+            paths = images_in(path)
         except SourceError:
             if files := keypoint_files(path):
                 return keypoints(folder, files)
             raise
-        return ImageSource(file_name(folder), images, chosen, clock)
+        return images(folder, paths)
     if os.path.exists(path):
         raise SourceError(f"{name} is neither a file nor a folder.")
     if any(sign in path for sign in "*?["):
@@ -229,6 +234,11 @@ def _file(
         folder = os.path.commonpath([os.path.dirname(os.path.abspath(one)) for one in found])
         if not is_image(found[0]):
             return keypoints(os.path.basename(folder), found)
-        return ImageSource(file_name(os.path.basename(folder)), found, chosen, clock)
+        return images(os.path.basename(folder), found)
+    if (shown := redacted(name)) != name:
+        raise SourceError(
+            f"{shown} is neither a file nor an address: a network camera's begins with rtsp:// or "
+            "http://."
+        )
     hint = f" For a camera, write webcam:{name}." if name.isdecimal() else nearest(path)
     raise SourceError(f"There is no file or folder {name!r}.{hint}")

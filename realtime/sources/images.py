@@ -14,6 +14,7 @@ import numpy as np
 
 from engines.types.arrays import Image
 from engines.types.skeleton import Skeleton
+from realtime.sources.av_image import read_still
 from realtime.sources.file_names import natural, unique_names
 from realtime.sources.opencv_log import hushed
 from realtime.sources.skip_unreadable import readable
@@ -71,6 +72,8 @@ def read_image(path: str) -> Image:
     Transparency is ignored. SourceError says why a file cannot be read.
     """
     name = os.path.basename(path)
+    if path.lower().endswith(".avif"):
+        return read_still(path)  # OpenCV leaves out how it is to be turned
     try:
         # cv2.imread fails on names beyond the code page of Windows, and never says why.
         data = np.fromfile(path, np.uint8)
@@ -81,7 +84,10 @@ def read_image(path: str) -> Image:
             whole = len(data) and not _overdrawn(data.tobytes())
             image = cv2.imdecode(data, cv2.IMREAD_COLOR) if whole else None
     except cv2.error as error:  # so many pixels that OpenCV refuses, or memory does
-        raise SourceError(f"{name} cannot be read: it is too large, or damaged.") from error
+        most = int(os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"]) // 10**6
+        raise SourceError(
+            f"{name} cannot be read: it has more than {most} million pixels, or is damaged."
+        ) from error
     if image is None:
         raise SourceError(f"{name} is not an image that can be read: damaged, or of another kind.")
     return np.asarray(image, np.uint8)
@@ -99,7 +105,9 @@ def _overdrawn(data: bytes) -> bool:
 
 
 class ImageSource:
-    """Images one after the other, each with its own name; a picture a second, as time goes.
+    """Images one after the other, each with its own name.
+
+    rate: pictures a second of a video taken apart; photos come at one a second.
 
     Broken images among good ones are passed over and reported in the notes. SourceError where
     every image is broken, or --start lies behind the last.
@@ -114,14 +122,16 @@ class ImageSource:
         paths: Sequence[str],
         chosen: range,
         clock: Callable[[], float] = time.monotonic,
+        rate: float | None = None,
     ) -> None:
         self.name = name
-        self.rate: float | None = 1.0
+        self.rate: float | None = rate or 1.0
         self._notes: list[str] = []
         self.notes: Sequence[str] = self._notes
         self._images = list(zip(paths, unique_names(paths), strict=True))
         self._chosen = range(len(paths))[chosen.start : chosen.stop : chosen.step]
         self._clock = clock
+        self._fps = rate or 1.0
         self.total: int | None = len(self._chosen)
         if not self._chosen:
             images = "1 image" if len(paths) == 1 else f"{len(paths)} images"
@@ -144,4 +154,4 @@ class ImageSource:
 
         for index, image in readable(self._chosen, read, "images", self._notes):
             name = self._images[index][1]
-            yield Frame(self.name, index, name, float(index), self._clock(), image)
+            yield Frame(self.name, index, name, index / self._fps, self._clock(), image)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import time
 from collections import deque
@@ -20,7 +19,8 @@ from realtime.runtime.clock import StreamClock
 from realtime.sources.av_image import Developer
 from realtime.sources.file_names import file_name
 from realtime.sources.reconnecting import Connection
-from realtime.types.errors import SourceError
+from realtime.types.errors import SourceError, Unreachable
+from realtime.writing.redaction import redacted
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 ANSWER = 5.0  # seconds that a camera may take to answer, the first time
@@ -29,17 +29,13 @@ SEGMENTS = 12.0  # the same for HLS, which comes in pieces of some seconds
 BLIND = 10.0  # seconds of data in which there is no picture
 LARGE = 1920 * 1088  # pixels of a frame that are worth several threads
 # RTSP says what it carries, so that there is next to nothing to look at; in MPEG-TS the tables and
-# the first key picture must be found.
-RTSP = {"rtsp_flags": "prefer_tcp", "fflags": "nobuffer", "probesize": "5000"}
+# the first key picture must be found. Never fflags=nobuffer: it throws away what was looked at, the
+# first key picture with it, and the next one may be ten seconds away (x264's usual 250 pictures).
+RTSP = {"rtsp_flags": "prefer_tcp", "probesize": "5000"}
 HTTP = {"fpsprobesize": "0", "probesize": "500000"}
 QUICK = {"analyzeduration": "100000"}
 CLOCKED = ("rtsp", "mpegts", "hls")  # formats whose timestamps are a clock, not a count
 PIECES = "hls"  # comes in bursts: shown at the pace of its timestamps
-
-
-def redacted(text: str) -> str:
-    """The text without what stands before the host of addresses: user and password."""
-    return re.sub(r"(?<=://)[^/\s]*@", "", text)
 
 
 def stream_name(address: str) -> str:
@@ -61,8 +57,8 @@ class StreamConnector:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._address = address
         self._parts = _parts(address)
+        self._address = self._parts.geturl()  # FFmpeg wants the scheme in small letters
         self._clock = clock
         self._sleep = sleep
         self._answer = ANSWER
@@ -82,7 +78,7 @@ class StreamConnector:
         except (av.FFmpegError, ValueError) as error:
             # Not chained: FFmpeg's errors name the whole address.
             late = self._clock() - began >= self._answer
-            raise SourceError(_refusal(error, parts, late)) from None
+            raise _refusal(error, parts, late) from None
         try:
             stream = _video_stream(container, parts)
         except SourceError:
@@ -124,7 +120,7 @@ class StreamConnection:
         self._packets = container.demux()
         self._waiting: deque[VideoFrame] = deque()
         self._arrived = clock()
-        self._developer = Developer()
+        self._developer = Developer(stream.sample_aspect_ratio)
         # Threads that work on several pictures at once would hold them back, and so would waiting
         # for pictures of another order where a camera does not say that it has none. One picture
         # stays behind all the same: FFmpeg sees the end of one in the beginning of the next.
@@ -187,6 +183,12 @@ def _parts(address: str) -> SplitResult:
         _ = parts.port
     except ValueError:
         parts = None
+    login = address.partition("//")[2].rpartition("@")[0]
+    if any(sign in login for sign in "/?#@"):
+        raise SourceError(
+            f"The address {redacted(address)} has an @ in the wrong place. In a user or a password "
+            "write / ? # @ : as %2F %3F %23 %40 %3A, and in a path write @ as %40."
+        )
     if parts is None or not parts.hostname or parts.scheme not in SCHEMES:
         kinds = ", ".join(f"{scheme}://" for scheme in SCHEMES)
         raise SourceError(
@@ -200,11 +202,34 @@ def _place(parts: SplitResult) -> str:
     return parts.netloc.rpartition("@")[2]
 
 
-def _refusal(error: av.FFmpegError | ValueError, parts: SplitResult, late: bool) -> str:
-    """Why there is no connection, in a sentence; late: it was waited for as long as allowed."""
+def _refusal(error: av.FFmpegError | ValueError, parts: SplitResult, late: bool) -> SourceError:
+    """Why there is no connection, in a sentence; late: it was waited for as long as allowed.
+
+    Unreachable where nobody has to change anything for it to come.
+    """
     place = _place(parts)
-    if late:
-        return f"{place} does not answer: are the host and port right, and the camera on?"
+    why = f"{place} does not answer: are the host and port right, and the camera on?"
+    match error:
+        case _ if late:
+            return Unreachable(why)
+        case av.error.ExitError() | av.error.TimeoutError():
+            return Unreachable(why)
+        case av.error.ConnectionRefusedError():
+            return Unreachable(
+                f"{place} refuses the connection: is the port right, and the camera on?"
+            )
+        case av.error.HTTPServerError():
+            return Unreachable(f"{place} answers that it has an error of its own (5xx).")
+    try:
+        socket.getaddrinfo(parts.hostname, parts.port)
+    except OSError:
+        return Unreachable(f"{place}: there is no such host.")
+    return SourceError(_fault(error, parts))
+
+
+def _fault(error: av.FFmpegError | ValueError, parts: SplitResult) -> str:
+    """What is wrong with an address or a camera that answers."""
+    place = _place(parts)
     match error:
         case av.error.HTTPUnauthorizedError() if parts.username:
             return f"{place} does not accept the user or the password."
@@ -217,16 +242,8 @@ def _refusal(error: av.FFmpegError | ValueError, parts: SplitResult, late: bool)
             return f"{place} forbids access to this stream."
         case av.error.HTTPNotFoundError():
             return f"{place} has no such stream: the path of the address is wrong."
-        case av.error.ConnectionRefusedError():
-            return f"{place} refuses the connection: is the port right, and the camera on?"
-        case av.error.ExitError() | av.error.TimeoutError():
-            return f"{place} does not answer: are the host and port right, and the camera on?"
         case av.error.InvalidDataError():
             return f"{place} sends nothing that can be decoded: it is no video, or too damaged."
-    try:
-        socket.getaddrinfo(parts.hostname, parts.port)
-    except OSError:
-        return f"{place}: there is no such host."
     why = getattr(error, "strerror", None) or "not understood"
     return f"{place} cannot be opened ({redacted(str(why))})."
 

@@ -8,6 +8,8 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,6 +30,12 @@ RATE = 30.0  # frames a second where nobody says
 PROBED = 100  # files, evenly chosen, that say how large the picture was
 USUAL = ((640, 480), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
 LARGEST = 8192  # pixels along a side
+FARTHEST = 1e5  # pixels: no picture is so large, so such a number means something else
+EDGE = 1.05  # normalised keypoints lie a little outside of their picture at most
+MOST_SCORE = 2.0  # networks' confidences exceed 1 a little
+PER_CENT = 100.0
+MOST_PEOPLE = 300  # of a frame: tracking so many takes 0.6 s, and OpenPose never finds as many
+MOST_BYTES = 16 * 2**20  # of a file: 300 people with hands and faces take 1.5 MB
 # What reading anything else as OpenPose JSON may raise.
 NOT_OPENPOSE = ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError
 
@@ -50,9 +58,15 @@ def read_people(path: str) -> list[Floats]:
     """
     name = os.path.basename(path)
     try:
+        if os.path.getsize(path) > MOST_BYTES:
+            raise SourceError(f"{name} is larger than {MOST_BYTES >> 20} MB: no frame's keypoints.")
         people = json.loads(Path(path).read_bytes())["people"]
+        if len(people) > MOST_PEOPLE:
+            raise SourceError(f"{name} has {len(people)} people; at most {MOST_PEOPLE} are read.")
         listed = [one.get("pose_keypoints_2d", one.get("pose_keypoints")) for one in people]
         return [_triples(numbers) for numbers in listed if numbers]
+    except SourceError:
+        raise
     except OSError as error:
         raise SourceError(f"{name} cannot be read: {error.strerror}.") from error
     except NOT_OPENPOSE as error:
@@ -70,9 +84,32 @@ def _triples(numbers: Any) -> Floats:
             raise ValueError("too large") from error
     if triples.ndim != 1 or np.isinf(triples).any():
         raise ValueError("not a list of finite numbers")
+    if (np.abs(triples) > FARTHEST).any():
+        raise ValueError("numbers that no picture has")
     triples = triples.reshape(-1, 3)
     triples[np.isnan(triples).any(1)] = 0
     return triples
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """What a folder's numbers mean.
+
+    least: of normalised coordinates, 0 or -1 at the left and upper edge (OpenPose's
+    --keypoint_scale 3 and 4, whose 1 is the centre of the last pixel); None = pixels.
+    full_score: 1, or 100 of programs that write per cent.
+    """
+
+    least: float | None
+    full_score: float
+
+    def of_pictures(self, triples: Floats, size: tuple[int, int]) -> Floats:
+        """(P, K, 3) as pixels of (width, height) pictures and scores of 0 to 1."""
+        triples[..., 2] /= self.full_score
+        if self.least is not None:
+            last = np.array(size, np.float32) - 1
+            triples[..., :2] = (triples[..., :2] - self.least) / (1 - self.least) * last
+        return triples
 
 
 class KeypointSource:
@@ -105,6 +142,7 @@ class KeypointSource:
         self.notes: Sequence[str] = self._notes
         self._clock = clock
         names = [re.sub(r"_keypoints$", "", stem) for stem in unique_names(paths)]
+        _check_one_camera(name, names)
         entries = zip(_indices(names), paths, names, strict=True)
         self._files = [entry for entry in entries if entry[0] in chosen]
         self.total: int | None = len(self._files)
@@ -116,6 +154,21 @@ class KeypointSource:
         found = [person for _, path, _ in probes for person in _people_or_none(path)]
         counts = {len(person) for person in found}
         self.skeleton: Skeleton | None = _skeleton(name, counts)
+        if rate is None:
+            self._notes.append(
+                f"{name}: OpenPose JSON does not say its frame rate; {RATE:g} fps is assumed "
+                "(--camera-fps sets it)."
+            )
+        self._units = _units(name, found)
+        if self._units.least is not None:
+            size = size or fitting
+            if size is None:
+                raise SourceError(
+                    f"{name} has normalised keypoints, as OpenPose writes with --keypoint_scale 3 "
+                    "or 4; say how large the pictures were: --camera-size WIDTHxHEIGHT."
+                )
+        if self._units.full_score != 1:
+            self._notes.append(f"{name}: scores go up to {self._units.full_score:g}; taken as 1.")
         width, height = size or fitting or _usual(*_extent(found))
         if size is None and fitting is not None:
             self._check_extent(found, fitting)
@@ -161,6 +214,8 @@ class KeypointSource:
                 f"{self.skeleton.name}, which the other files have."
             )
         triples = np.array(people, np.float32).reshape(-1, wanted, 3)
+        high, wide = self._black.shape[:2]
+        triples = self._units.of_pictures(triples, (wide, high))
         score = triples[..., 2].clip(0)
         xy = np.where(score[..., None] > 0, triples[..., :2], np.float32(np.nan))
         found = (score > 0).sum(1)
@@ -173,6 +228,21 @@ def _indices(names: Sequence[str]) -> Sequence[int]:
     indices = [int(number[0]) for number in numbers if number]
     ordered = indices == sorted(set(indices))
     return indices if ordered and len(indices) == len(names) else range(len(names))
+
+
+def _check_one_camera(folder: str, names: Sequence[str]) -> None:
+    """SourceError where the names are those of several cameras' frames: cam0_000, cam1_000, ..."""
+    numbers: dict[str, set[str]] = {}
+    for name in names:
+        if found := re.fullmatch(r"(.*?)([0-9]{3,15})", name):
+            numbers.setdefault(found[1], set()).add(found[2])
+    cameras = [prefix for prefix, seen in numbers.items() if len(seen) > 1]
+    for one, other in combinations(cameras, 2):
+        if 2 * len(numbers[one] & numbers[other]) > len(numbers[one]):
+            raise SourceError(
+                f"{folder} holds the frames of several cameras ({one}..., {other}...): give each "
+                f"camera's files as a pattern of their own, for example '{folder}/{one}*.json'."
+            )
 
 
 def _people_or_none(path: str) -> list[Floats]:
@@ -193,6 +263,19 @@ def _skeleton(name: str, counts: set[int]) -> Skeleton:
             f"all of a folder must have the same number, one of {known}."
         )
     return named_skeleton(SKELETONS[counts.pop()])
+
+
+def _units(name: str, people: Sequence[Floats]) -> Units:
+    """By the numbers of (K, 3) people; SourceError where no program writes such scores."""
+    found = np.concatenate([np.zeros((0, 3), np.float32), *people])
+    found = found[found[:, 2] > 0]
+    most = float(found[:, 2].max(initial=0))
+    if most > PER_CENT:
+        raise SourceError(f"{name} has scores of {most:.6g}: no confidence from 0 to 1.")
+    xy = found[:, :2]
+    normalised = len(xy) > 1 and bool((np.abs(xy) <= EDGE).all())
+    least = None if not normalised else -1.0 if bool((xy < 1 - EDGE).any()) else 0.0
+    return Units(least, PER_CENT if most > MOST_SCORE else 1.0)
 
 
 def _extent(people: Sequence[Floats]) -> tuple[float, float]:

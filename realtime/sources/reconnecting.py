@@ -11,7 +11,7 @@ from typing import Protocol, Self
 
 from engines.types.arrays import Image
 from engines.types.skeleton import Skeleton
-from realtime.types.errors import Absent, SourceError
+from realtime.types.errors import Absent, SourceError, Unreachable
 from realtime.types.frames import Frame
 
 STALE = 1.0  # seconds unread after which what a connection sent is too old
@@ -77,7 +77,8 @@ class LiveSource:
             self._connection = self._connect()
         except SourceError as error:
             self._gone = self._clock()
-            raise Absent(str(error)) from None
+            passing = isinstance(error, Unreachable) and self._give_up > 0
+            raise Absent(str(error), passing) from None
         self._connected = self._clock()
         self.name = self._connection.name
         self.rate = self._connection.rate

@@ -25,6 +25,8 @@ from realtime.types.frames import Frame
 # FFmpeg shows a text file as a film of a terminal; nobody means that.
 TEXT_CODECS = ("ansi", "bintext", "idf", "xbin")
 LARGE = 1920 * 1088  # pixels of a frame
+MOST_PIXELS = 64 * 10**6  # of a frame: 8K has 33 million
+HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")  # brands of photos
 # Seconds to wait for more of an HLS list that lacks its end (a recording that was broken off);
 # FFmpeg itself waits for ever. Files of other kinds may lie on disks that take their time.
 PATIENCE = 3.0
@@ -55,7 +57,7 @@ class VideoSource:
         self._chosen = chosen
         self._clock = clock
         self._opened: tuple[InputContainer, VideoStream] | None = None
-        self._developer = Developer()
+        self._developer = Developer()  # of this file's pixels once it is open
         self._time: float | None = None  # of the frame before
         self._lost = self._faulty = 0
         self._failure: str | None = None
@@ -63,6 +65,11 @@ class VideoSource:
     def __enter__(self) -> Self:
         if not os.access(self._path, os.R_OK):
             raise SourceError(f"{self._path} may not be read: permission denied.")
+        if _is_heif(self._path):
+            raise SourceError(
+                f"{self._path} is a HEIC photo, which cannot be read here: save it as JPEG "
+                "(iPhones take JPEG with Settings > Camera > Formats > Most Compatible)."
+            )
         try:
             # With "file:" a colon in the name is no protocol. Tags need not be UTF-8. The
             # timestamps that FFmpeg makes up (genpts) are wrong for AVI files with B-frames.
@@ -91,6 +98,7 @@ class VideoSource:
         # thread could hold up a fast network.
         large = stream.width * stream.height > LARGE
         stream.thread_type = "AUTO" if large else "NONE"
+        self._developer = Developer(stream.sample_aspect_ratio)
         rate = stream.average_rate or stream.guessed_rate
         self.rate = float(rate) if rate else None
         self.total = self._count(container, stream)
@@ -141,15 +149,22 @@ class VideoSource:
             raise SourceError(f"{self._path} cannot be played: no decoder for its codec is here.")
         if stream.codec_context.name in TEXT_CODECS:
             raise SourceError(f"{self._path} is a text, not a video.")
+        if stream.width * stream.height > MOST_PIXELS:
+            raise SourceError(
+                f"{self._path} says that its pictures have {stream.width}x{stream.height} pixels; "
+                f"at most {MOST_PIXELS // 10**6} million are read."
+            )
         return stream
 
     def _count(self, container: InputContainer, stream: VideoStream) -> int | None:
         """How many frames the file says it has, or its duration does, of those chosen."""
         frames = stream.frames
-        if not frames and self.rate:
+        if self.rate:
             if stream.duration is not None and stream.time_base is not None:
-                frames = round(float(stream.duration * stream.time_base) * self.rate)
-            elif container.duration is not None:
+                # Fewer than there are where an edit list shows a part of them.
+                lasting = round(float(stream.duration * stream.time_base) * self.rate)
+                frames = min(frames or lasting, lasting)
+            elif not frames and container.duration is not None:
                 frames = round(container.duration / av.time_base * self.rate)
         if not frames:
             return None
@@ -224,6 +239,16 @@ class VideoSource:
             raise SourceError(
                 f"{self._path} ends after {frames} ({why}); the results so far are kept."
             )
+
+
+def _is_heif(path: str) -> bool:
+    """Photos whose tiles FFmpeg would show one by one, as a film."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(12)
+    except OSError:
+        return False
+    return head[4:8] == b"ftyp" and head[8:12] in HEIF
 
 
 def _is_playlist(path: str) -> bool:

@@ -14,8 +14,19 @@ class SourceError(RealtimeError, OSError):
     """A source cannot be opened, or ends before its time."""
 
 
+class Unreachable(SourceError):
+    """A camera does not answer, or not now: it may be switched on later."""
+
+
 class Absent(SourceError):
-    """A camera is not there; its source may be iterated over all the same, and waits for it."""
+    """A camera is not there; its source may be iterated over all the same, and waits for it.
+
+    passing: whether it may come by itself, as after a power cut, without anything being changed.
+    """
+
+    def __init__(self, text: str, passing: bool = False) -> None:
+        super().__init__(text)
+        self.passing = passing
 
 
 class OutputError(RealtimeError, OSError):

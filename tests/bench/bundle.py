@@ -13,14 +13,15 @@ import numpy as np
 from scipy.optimize import least_squares
 from scipy.sparse import csr_array
 
-from calibration.geometry.bundle_adjustment import Scene, Sights, _linearise, _moved, adjust, held
+from calibration.geometry.bundle_adjustment import adjust
+from calibration.geometry.bundle_scene import Scene, Sights, free_poses, linearise, moved
 from engines.types.arrays import Doubles
 from tests.calibration.geometry.test_bundle_adjustment import disturbed, scene_of
 
 
 def by_scipy(start: Scene, sights: Sights) -> float:
     """The cost that scipy ends with."""
-    free = held(start.cameras)
+    free = free_poses(start.cameras)
     cameras, boards = int(free.sum()), len(start.translations)
     places = np.full(free.shape, -1)
     places[free] = np.arange(cameras)
@@ -29,19 +30,19 @@ def by_scipy(start: Scene, sights: Sights) -> float:
     columns = np.repeat(target[:, None], 2, axis=1).ravel()
     own = np.repeat(places[sights.camera, :6][:, None], 2, axis=1).ravel()
 
-    def moved(x: Doubles) -> Scene:
-        return _moved(start, free, x[:cameras], x[cameras:].reshape(-1, 6))[0]
+    def after(x: Doubles) -> Scene:
+        return moved(start, free, x[:cameras], x[cameras:].reshape(-1, 6))[0]
 
     def jacobian(x: Doubles) -> csr_array:
         # Steps of turns add up only where they are small, which is why scipy gets a near start.
-        _, by_camera, by_target = _linearise(moved(x), sights)
+        _, by_camera, by_target = linearise(after(x), sights)
         known = own >= 0
         values = np.concatenate([by_camera[:, :, :6].ravel()[known], by_target.ravel()])
         at = np.concatenate([rows[known], rows]), np.concatenate([own[known], columns])
         return csr_array((values, at), shape=(2 * len(sights), cameras + 6 * boards))
 
     found = least_squares(
-        lambda x: moved(x).residuals(sights).ravel(),
+        lambda x: after(x).residuals(sights).ravel(),
         np.zeros(cameras + 6 * boards),
         jac=jacobian,
         x_scale="jac",
@@ -62,7 +63,7 @@ def main() -> None:
         sights = replace(sights, xy=sights.xy + rng.normal(0, 0.3, sights.xy.shape))
         start = disturbed(truth, rng, 0.003)
         began = time.perf_counter()
-        ours = adjust(start, sights, held(start.cameras), huber=None).cost
+        ours = adjust(start, sights, free_poses(start.cameras), huber=None).cost
         middle = time.perf_counter()
         theirs = by_scipy(start, sights)
         end = time.perf_counter()

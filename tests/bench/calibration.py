@@ -55,12 +55,13 @@ def measure(
         f"RMS {found.rms:.1f} px; people {height(found.xyz, keypoints) * true / ours:.2f} m tall "
         f"by the true scale; {seconds:.0f} s of processor time"
     )
-    if found.doubt is not None:
+    if found.uncertainty is not None:
         off = found.rig.focals[:, 0] / truth.focals[:, 0] - 1
         print(
             f"  focal lengths within {np.abs(off).max():.1%}; said are "
-            f"{found.doubt.focal.max():.1%}, {np.degrees(found.doubt.turns.max()):.1f} degrees, "
-            f"{found.doubt.moves.max():.1%}"
+            f"{found.uncertainty.focal.max():.1%}, "
+            f"{np.degrees(found.uncertainty.turns.max()):.1f} degrees, "
+            f"{found.uncertainty.moves.max():.1%}"
         )
 
 

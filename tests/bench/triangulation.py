@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from scipy.optimize import least_squares
 
-from calibration.geometry.levenberg_marquardt import minimise
+from calibration.geometry.dense_least_squares import minimise
 from calibration.geometry.triangulation import triangulate
 from engines.types.arrays import Doubles, Indices
 from tests.calibration.cameras import cloud, ring

@@ -152,9 +152,9 @@ def their_rig(folder: Path) -> Rig:
 @pytest.mark.parametrize(
     ("table", "says"),
     [
-        ("a,b\n1,2\n", "is no table"),
+        ("a,b\n1,2\n", "is not a table"),
         ("sync_index,cam_id,frame_index\n0,7,0\n", "camera 7"),
-        ("sync_index,cam_id,frame_index\n0,0,0\n", "no row for camera 1"),
+        ("sync_index,cam_id,frame_index\n0,0,0\n", "no rows for camera 1"),
     ],
 )
 def test_bad_timestamps_are_explained(

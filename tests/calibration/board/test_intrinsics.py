@@ -11,11 +11,14 @@ import pytest
 
 from calibration.__main__ import main
 from calibration.board.detection import Sighting
-from calibration.board.intrinsics import calibrate, scene_of, verdict
+from calibration.board.intrinsics import calibrate
+from calibration.board.lens_fit import scene_of
 from calibration.files.rig_toml import read_rig
-from calibration.geometry.bundle_adjustment import FOCAL, LENS, adjust
+from calibration.geometry.bundle_adjustment import adjust
+from calibration.geometry.bundle_scene import FOCAL, LENS
 from calibration.geometry.camera import Camera, rotation_matrix
 from calibration.geometry.errors import CalibrationError, DegenerateError
+from calibration.reports.lens_verdict import verdict
 from tests.calibration.boards import CHARUCO, photograph, pose
 from tests.calibration.cameras import FISHEYE, LENSES, camera
 
@@ -160,7 +163,7 @@ def test_command_from_photos(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     (found,) = read_rig(tmp_path / "out" / "cam.toml").cameras
     assert np.allclose(np.diag(found.matrix)[:2], (450, 449), rtol=0.02)
     said = capsys.readouterr().out
-    assert "held out" in said
+    assert "held-out" in said
     assert "verdict" in said
     assert (tmp_path / "out" / "cam.png").is_file()
     assert main(words.split()) == 2

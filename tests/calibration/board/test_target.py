@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from calibration.__main__ import main
-from calibration.board.detection import Finder, better_board
+from calibration.board.detection import Finder
+from calibration.board.other_boards import better_board
 from calibration.board.printing import POINT, lay_out, pdf, picture, png
 from calibration.board.target import Board, board_toml, read_board
 from calibration.geometry.camera import Camera
@@ -111,12 +112,12 @@ def test_caliscope_board_files_are_read(data: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "needs kind, columns"),
-        ("kind = 3", "needs kind"),
+        ("", "must contain kind, columns"),
+        ("kind = 3", "must contain kind"),
         ('kind = "charuco"\ncolumns = 5\nrows = 4\nsquare = 0.05\nmarker = 0.06', "does not fit"),
-        ('kind = "chessboard"\ncolumns = 9\nrows = 6\nsquare = nan', "cannot be"),
+        ('kind = "chessboard"\ncolumns = 9\nrows = 6\nsquare = nan', "cannot be nan"),
         ('kind = "chessboard"\ncolumns = 900\nrows = 6\nsquare = 1', "between 2 and 100"),
-        ('kind = "dots"\ncolumns = 9\nrows = 6\nsquare = 1', "no board 'dots'"),
+        ('kind = "dots"\ncolumns = 9\nrows = 6\nsquare = 1', "'dots' is not a kind of board"),
         ("kind = [", "cannot be read"),
     ],
 )

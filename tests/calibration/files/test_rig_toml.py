@@ -56,8 +56,8 @@ GOOD = rig_toml(ring(1))
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "needs a table for each camera"),
-        ("cam_0 = 7", "needs a table for each camera"),
+        ("", "must have one table per camera"),
+        ("cam_0 = 7", "must have one table per camera"),
         ("[cam_0]\n", "needs at least a size and a matrix"),
         ("[cam_0", "cannot be read"),
         (GOOD.replace("[1280, 720]", "[1280]"), "size = "),
@@ -65,7 +65,7 @@ GOOD = rig_toml(ring(1))
         (GOOD.replace("[1280, 720]", '"large"'), "not made of numbers"),
         (GOOD.replace("910.0", "nan"), "not finite"),
         (GOOD.replace("910.0", "-910.0"), "above 0"),
-        (GOOD.replace("910.0", "1e200"), "beyond 1e"),
+        (GOOD.replace("910.0", "1e200"), "larger than 1e"),
         (GOOD.replace('"cam0"', "7"), "name in quotes"),
         (GOOD + GOOD.replace("[cam_0]", "[cam_1]"), "a name of its own"),
         (GOOD.replace("translation = [", "translation = [1, "), "translation of shape"),
@@ -86,7 +86,7 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) 
     check_free(tmp_path / "new" / "rig.toml", force=False, ending=".toml")
     for path, says in (
         (tmp_path / "rig.txt", "must end in .toml"),
-        (tmp_path / "file" / "rig.toml", "file cannot be written to"),
+        (tmp_path / "file" / "rig.toml", "file is not writable"),
         (tmp_path / "folder.toml", "it is a folder"),
     ):
         with pytest.raises(CalibrationError, match=says):

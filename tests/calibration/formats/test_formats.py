@@ -17,7 +17,7 @@ from calibration.files.rig_toml import read_offsets, read_rig, rig_toml, write_r
 from calibration.formats import read, write
 from calibration.formats.openpose_xml import openpose_xml
 from calibration.geometry.camera import Camera, Rig, rotation_matrix, rotation_vector
-from calibration.geometry.errors import LONGEST, CalibrationError, RigError
+from calibration.geometry.errors import MAX_MESSAGE_LENGTH, CalibrationError, RigError
 from tests.calibration.cameras import FISHEYE, LENSES, camera, ring
 
 EXHAUSTIVE = cv2.CALIB_CB_EXHAUSTIVE | cv2.CALIB_CB_ACCURACY
@@ -133,7 +133,7 @@ def test_openpose_does_not_say_how_large_pictures_are(tmp_path: Path) -> None:
         read(tmp_path)
     assert_same(read(tmp_path, (1280, 720)).rig, Rig((camera("one"),)))
     (tmp_path / "one.xml").write_text("\n".join(lines))
-    with pytest.raises(RigError, match="1280x720; --size is for files that do not"):
+    with pytest.raises(RigError, match="1280x720; --size is only for files"):
         read(tmp_path, (640, 480))
 
 
@@ -181,7 +181,7 @@ def test_the_command_converts_and_loses_nothing(
     assert main(there) == 0
     assert "cam0, cam1, cam2" in capsys.readouterr().out
     assert main(there) == 2
-    assert "camera files already (cam0.xml); choose another" in capsys.readouterr().err
+    assert "already has camera files (cam0.xml); choose another" in capsys.readouterr().err
     (tmp_path / "openpose" / "stray.xml").write_text("old")
     assert main([*there, "--force"]) == 0
     assert {file.name for file in (tmp_path / "openpose").iterdir()} == {
@@ -247,23 +247,23 @@ BOMB = '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "bb"><!ENTITY c "&b;&b;">]>
         ("a.xml", XML.replace("0.001", "0.001 7 7").replace("<rows>5", "<rows>7"), "no lens model"),
         ("a.xml", XML.replace(">1280<", ">wide<"), "width and a height"),
         ("a.xml", XML.replace(">1280<", ">-1<"), "above 0"),
-        ("a.xml", XML.replace("    0.", "    9.", 1), "a rotation that is none"),
+        ("a.xml", XML.replace("    0.", "    9.", 1), "not a rotation matrix"),
         ("a.yml", "camera_matrix: 7", "begins with %YAML"),
         ("a.yml", "%YAML:1.0\n---\ncamera_matrix: 7", "camera_matrix is no matrix"),
         ("a.yml", YAML + "   data: [ 1, 2, 3 ]\n", "is no matrix of numbers"),
         ("a.yml", YAML, "is no matrix of numbers"),
-        ("a.yml", "%YAML\xff", "no text"),
+        ("a.yml", "%YAML\xff", "not UTF-8 text"),
         ("a.qca.txt", "<calibration/>", "no active <camera>"),
         ("a.qca.txt", "7", "no XML"),
         ("a.qca.txt", BOMB, "has a DTD"),
         ("a.qca.txt", QCA.replace(' r33="1"', ""), "needs numbers for r11 .* in its <transform>"),
-        ("a.qca.txt", QCA.replace('r33="1"', 'r33="7"'), "a rotation that is none"),
+        ("a.qca.txt", QCA.replace('r33="1"', 'r33="7"'), "not a rotation matrix"),
         ("a.qca.txt", QCA.replace('"64000"', '"inf"'), "not finite"),
         ("a.qca.txt", QCA.replace('skew="0"', 'skew="0.1"'), "skew"),
         ("a.qca.txt", QCA.replace('"639"', '"1e300"'), "no size"),
         ("a.toml", "[cameras]\n", "at least a size and a matrix"),
         ("a.toml", "[cameras.0]\nsize = 7\n", "at least a size and a matrix"),
-        ("a.txt", "what", "no name of a camera file"),
+        ("a.txt", "what", "not the name of a camera file"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(tmp_path: Path, name: str, text: str, words: str) -> None:
@@ -292,15 +292,15 @@ def test_places_that_cannot_be_read_or_written(tmp_path: Path) -> None:
         read(tmp_path)
     (tmp_path / "a.xml").write_text(XML)
     (tmp_path / "a.yml").write_text(YAML)
-    with pytest.raises(RigError, match=r"several forms \(\.xml, \.yml\)"):
+    with pytest.raises(RigError, match=r"several formats \(\.xml, \.yml\)"):
         read(tmp_path)
     with (tmp_path / "large.yml").open("wb") as file:
         file.truncate(1 << 30)
-    with pytest.raises(RigError, match=r"large\.yml has more than 8 MiB"):
+    with pytest.raises(RigError, match=r"large\.yml is larger than 8 MiB"):
         read(tmp_path / "large.yml")
-    with pytest.raises(CalibrationError, match=r"these are 2; name a folder"):
+    with pytest.raises(CalibrationError, match=r"there are 2; give a folder"):
         write(ring(2), tmp_path / "new.xml")
-    with pytest.raises(CalibrationError, match=r"rig\.qca\.txt has no name of a form"):
+    with pytest.raises(CalibrationError, match=r"rig\.qca\.txt is not the name of a format"):
         write(ring(2), tmp_path / "rig.qca.txt")
     (tmp_path / "file").write_text("")
     with pytest.raises(CalibrationError, match="cannot be written: "):
@@ -310,19 +310,19 @@ def test_places_that_cannot_be_read_or_written(tmp_path: Path) -> None:
 
 
 def test_cameras_that_openpose_cannot_hold(tmp_path: Path) -> None:
-    with pytest.raises(CalibrationError, match="hold no fisheye such as wide"):
+    with pytest.raises(CalibrationError, match="cannot hold a fisheye lens such as wide"):
         write(Rig((camera("wide", FISHEYE, fisheye=True),)), tmp_path / "xml")
     for names in (("../up",), ("A", "a"), ("con:",), ("..",)):
-        with pytest.raises(CalibrationError, match="name of a file"):
+        with pytest.raises(CalibrationError, match="used as a file name"):
             write(Rig(tuple(camera(name) for name in names)), tmp_path / "xml")
     assert not (tmp_path / "xml").exists()
 
 
 def test_sentences_are_short_whatever_they_quote(capsys: pytest.CaptureFixture[str]) -> None:
     error = RigError("There is no " + "\x1b[31m\n" * 5000)
-    assert len(str(error)) <= LONGEST
+    assert len(str(error)) <= MAX_MESSAGE_LENGTH
     assert str(error).isprintable()
     assert main(["convert", "a.toml", "b.toml", "--size", "9" * 5000]) == 2
     said = capsys.readouterr().err
-    assert len(said) < LONGEST + 20
+    assert len(said) < MAX_MESSAGE_LENGTH + 20
     assert said.count("\n") == 1

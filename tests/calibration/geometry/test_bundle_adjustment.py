@@ -9,17 +9,18 @@ import pytest
 from scipy.optimize import least_squares
 
 from calibration.geometry.arrays import Doubles
-from calibration.geometry.bundle_adjustment import (
+from calibration.geometry.bundle_adjustment import adjust
+from calibration.geometry.bundle_scene import (
     FOCAL,
     LENS,
     Scene,
     Sights,
-    _linearise,
-    _moved,
-    adjust,
-    held,
+    free_poses,
+    linearise,
+    moved,
 )
 from calibration.geometry.camera import rotation_matrix
+from calibration.geometry.levenberg_marquardt import Stop
 from tests.calibration.boards import CHARUCO
 from tests.calibration.cameras import FISHEYE, LENSES, camera, cloud, ring
 
@@ -47,10 +48,10 @@ def scene_of(
 
 
 def disturbed(scene: Scene, rng: np.random.Generator, by: float = 0.01) -> Scene:
-    free = held(scene.cameras)
+    free = free_poses(scene.cameras)
     size = 3 if scene.rotations is None else 6
     step = rng.normal(0, by, (len(scene.translations), size))
-    return _moved(scene, free, rng.normal(0, by, free.sum()), step)[0]
+    return moved(scene, free, rng.normal(0, by, free.sum()), step)[0]
 
 
 @pytest.mark.parametrize("lens", [4, 5, 8, "fisheye"])
@@ -67,7 +68,7 @@ def test_jacobian_equals_finite_differences(lens: int | str, points: bool) -> No
         replace(one, distortion=bent.distortion, fisheye=bent.fisheye) for one in scene.cameras
     )
     scene = replace(scene, cameras=cameras)
-    _, by_camera, by_target = _linearise(scene, sights)
+    _, by_camera, by_target = linearise(scene, sights)
     views, params = len(cameras), by_camera.shape[-1]
     free = np.ones((views, params), bool)
     nothing = np.zeros_like(scene.translations if points else np.zeros((4, 6)))
@@ -75,7 +76,7 @@ def test_jacobian_equals_finite_differences(lens: int | str, points: bool) -> No
         step = np.zeros(free.shape)
         step[:, place] = 1e-6
         ends = [
-            _moved(scene, free, sign * step.ravel(), nothing)[0].residuals(sights)
+            moved(scene, free, sign * step.ravel(), nothing)[0].residuals(sights)
             for sign in (1, -1)
         ]
         numeric = (ends[0] - ends[1]) / 2e-6
@@ -84,7 +85,7 @@ def test_jacobian_equals_finite_differences(lens: int | str, points: bool) -> No
         step = nothing.copy()
         step[:, place] = 1e-6
         ends = [
-            _moved(scene, free, np.zeros(free.size), sign * step)[0].residuals(sights)
+            moved(scene, free, np.zeros(free.size), sign * step)[0].residuals(sights)
             for sign in (1, -1)
         ]
         numeric = (ends[0] - ends[1]) / 2e-6
@@ -102,14 +103,14 @@ def test_scipy_finds_nothing_better(points: bool, huber: float | None) -> None:
     noise[rng.random(len(noise)) < 0.1] *= 10
     sights = replace(sights, xy=sights.xy + noise)
     start = disturbed(truth, rng, 0.003)
-    free = held(start.cameras)
+    free = free_poses(start.cameras)
     done = adjust(start, sights, free, huber=huber)
     base = start if huber is None else done.scene
     size = 3 if points else 6
 
     def residuals(x: Doubles) -> Doubles:
         step = x[free.sum() :].reshape(-1, size)
-        out = _moved(base, free, x[: free.sum()], step)[0].residuals(sights)
+        out = moved(base, free, x[: free.sum()], step)[0].residuals(sights)
         length = np.linalg.norm(out, axis=1)
         if huber is None:
             return out.ravel()
@@ -119,7 +120,7 @@ def test_scipy_finds_nothing_better(points: bool, huber: float | None) -> None:
 
     x0 = np.zeros(free.sum() + size * len(start.translations))
     known = least_squares(residuals, x0, xtol=1e-12, ftol=1e-12, gtol=1e-12, max_nfev=30)
-    assert done.reason in ("converged", "no step lowers the cost any more")
+    assert done.stop in (Stop.CONVERGED, Stop.STALLED)
     # With points and without a known length the scale is free: only the cost can be compared.
     assert done.cost == pytest.approx(known.cost, rel=1e-6)
 
@@ -133,7 +134,7 @@ def test_rigs_are_recovered_within_the_bound(views: int) -> None:
         truth, sights = scene_of(views, 30, rng)
         kept = rng.random((views, 30)) < 0.7
         sights = sights[kept[sights.camera, sights.target]]
-        free = held(truth.cameras)
+        free = free_poses(truth.cameras)
         exact = replace(sights, weight=np.full(len(sights), 1 / 0.3))
         bound = adjust(truth, exact, free, huber=None, steps=1).deviations()[:, :FOCAL]
         noise = rng.normal(0, 0.3, sights.xy.shape)
@@ -160,7 +161,7 @@ def test_intrinsics_are_refined_too() -> None:
         replace(one, matrix=one.matrix * np.array([[1.02, 1, 1], [1, 1.02, 1], [1, 1, 1]]))
         for one in truth.cameras
     )
-    free = held(wrong)
+    free = free_poses(wrong)
     free[:, FOCAL:LENS] = True
     done = adjust(replace(truth, cameras=wrong), sights, free)
     for one, true in zip(done.scene.cameras, truth.cameras, strict=True):
@@ -172,10 +173,23 @@ def test_a_prior_holds_what_the_sights_do_not_tell() -> None:
     rng = np.random.default_rng(2)
     truth, sights = scene_of(2, 1, rng)
     noisy = replace(sights, xy=sights.xy + rng.normal(0, 0.3, sights.xy.shape))
-    free = held(truth.cameras)
+    free = free_poses(truth.cameras)
     free[:, FOCAL:LENS] = True
     prior = np.full(free.shape, np.inf)
     prior[:, FOCAL:LENS] = 1e-3
     done = adjust(truth, noisy, free, prior=prior)
     for one, true in zip(done.scene.cameras, truth.cameras, strict=True):
         assert np.allclose(one.matrix, true.matrix, atol=0.01)
+
+
+def test_it_says_why_it_stopped() -> None:
+    rng = np.random.default_rng(2)
+    truth, sights = scene_of(2, 4, rng)
+    sights = replace(sights, xy=sights.xy + rng.normal(0, 0.3, sights.xy.shape))
+    start, free = disturbed(truth, rng), free_poses(truth.cameras)
+    assert adjust(start, sights, free).stop is Stop.CONVERGED
+    assert adjust(start, sights, free, steps=1).stop is Stop.STEPS
+    behind = replace(start, translations=start.translations + np.array([0, 0, 1e4]))
+    lost = adjust(behind, sights, free)
+    assert lost.stop is Stop.INVALID
+    assert np.array_equal(lost.scene.translations, behind.translations)

@@ -112,7 +112,7 @@ def test_a_scaled_camera_sees_the_same_in_another_size() -> None:
     half = one.scaled((640, 360))
     np.testing.assert_allclose(half.project(POINTS), (one.project(POINTS) + 0.5) / 2 - 0.5)
     assert one.scaled(one.size) is one
-    with pytest.raises(RigError, match=r"1280x720 pictures, but 720x1280 have another shape"):
+    with pytest.raises(RigError, match=r"1280x720 pictures, but 720x1280 pictures have another"):
         one.scaled((720, 1280))
 
 
@@ -143,8 +143,8 @@ def test_pictures_of_nearly_the_shape_were_cut_off_not_drawn_out(
         ({"distortion": np.zeros(6)}, "no lens model"),
         ({"distortion": np.full(5, np.nan)}, "not finite"),
         ({"fisheye": True}, "no lens model"),
-        ({"rotation": np.diag([1.0, 1, -1])}, "rotation that is none"),
-        ({"rotation": 1.1 * np.eye(3)}, "rotation that is none"),
+        ({"rotation": np.diag([1.0, 1, -1])}, "not a rotation matrix"),
+        ({"rotation": 1.1 * np.eye(3)}, "not a rotation matrix"),
         ({"size": (0, 720)}, "above 0"),
     ],
 )

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from calibration.geometry.arrays import Doubles, Indices
-from calibration.geometry.levenberg_marquardt import Stop, minimise
+from calibration.geometry.dense_least_squares import minimise
+from calibration.geometry.levenberg_marquardt import Stop
 from tests.calibration.cameras import cloud, ring
 
 optimize = pytest.importorskip("scipy.optimize")
@@ -70,7 +71,7 @@ def test_it_stops_in_time_and_says_so() -> None:
     done = minimise(rosenbrock, start, deadline=6, clock=lambda: next(ticks))
     assert done.stop.tolist() == [Stop.TIME]
     assert 0 < done.cost[0] < done.start[0]
-    assert minimise(rosenbrock, start, most=3).stop.tolist() == [Stop.STEPS]
+    assert minimise(rosenbrock, start, max_evaluations=3).stop.tolist() == [Stop.STEPS]
 
 
 def test_what_is_not_finite_is_left_as_it_is() -> None:

@@ -24,7 +24,7 @@ from calibration.files.sightings_csv import read_boards, write_boards
 from calibration.geometry.arrays import Image
 from calibration.geometry.camera import Camera, Rig, rotation_matrix
 from calibration.geometry.errors import BoardError, CalibrationError
-from calibration.guidance.extrinsics_guide import BOARDS, LINK, Gathering
+from calibration.guidance.extrinsics_guide import MIN_LINK_BOARDS, WANTED_BOARDS, ExtrinsicsGuide
 from calibration.guidance.extrinsics_screen import gathering_picture
 from calibration.guidance.intrinsics_screen import GREEN, YELLOW
 from calibration.guidance.tiles import side_by_side
@@ -56,7 +56,9 @@ def sight(xy: tuple[float, float], blur: float = 2.0) -> Sighting:
     return Sighting(np.arange(12), grid + xy, (480, 360), blur)
 
 
-def hold(found: Gathering, which: tuple[int, ...], at: tuple[float, float], now: float) -> str:
+def hold(
+    found: ExtrinsicsGuide, which: tuple[int, ...], at: tuple[float, float], now: float
+) -> str:
     """Held still there for a second; the last words."""
     words = ""
     for step in range(6):
@@ -66,24 +68,24 @@ def hold(found: Gathering, which: tuple[int, ...], at: tuple[float, float], now:
 
 
 def test_words_say_which_cameras_want_the_board() -> None:
-    found = Gathering(NAMES, hold=0.5)
+    found = ExtrinsicsGuide(NAMES, hold=0.5)
     assert found.look([None] * 3).words.startswith("show the board to")
     assert "only left sees the board" in found.look([(0.0, sight((9, 9))), None, None]).words
     places = [(float(x), float(y)) for y in range(20, 300, 40) for x in range(20, 380, 40)]
-    for n in range(LINK - 1):
+    for n in range(MIN_LINK_BOARDS - 1):
         hold(found, (0, 1), places[n], 10.0 * n)
-    assert len(found.taken) == LINK - 1
+    assert len(found.taken) == MIN_LINK_BOARDS - 1
     assert "show it to left and middle at once (7 of 8 boards)" in found.todo
-    assert "seen like this already" in hold(found, (0, 1), places[0], 90)
+    assert "already seen like this" in hold(found, (0, 1), places[0], 90)
     hold(found, (0, 1), places[20], 100)
     assert found.groups == [[0, 1], [2]]
     assert "show it to right and another camera at once" in found.todo
-    for n in range(LINK):
+    for n in range(MIN_LINK_BOARDS):
         hold(found, (1, 2), places[n], 110 + 10.0 * n)
     assert found.groups == [[0, 1, 2]]
     assert not found.done
-    assert f"{BOARDS - 2 * LINK} more boards" in found.todo
-    for n in range(BOARDS - 2 * LINK):
+    assert f"{WANTED_BOARDS - 2 * MIN_LINK_BOARDS} more boards" in found.todo
+    for n in range(WANTED_BOARDS - 2 * MIN_LINK_BOARDS):
         hold(found, (0, 1, 2), places[30 + n], 300 + 10.0 * n)
     assert found.done
     assert found.shared.diagonal().tolist() == [12, 20, 12]
@@ -91,7 +93,7 @@ def test_words_say_which_cameras_want_the_board() -> None:
 
 
 def test_a_board_in_motion_or_blurred_is_not_taken_unless_asked() -> None:
-    found, triggered = Gathering(NAMES, hold=0.5), Gathering(NAMES, hold=0)
+    found, triggered = ExtrinsicsGuide(NAMES, hold=0.5), ExtrinsicsGuide(NAMES, hold=0)
     for n in range(20):
         seen = [(0.1 * n, sight((20.0 * n, 50))) for _ in NAMES]
         assert found.look(seen).words == "hold it still"
@@ -100,20 +102,22 @@ def test_a_board_in_motion_or_blurred_is_not_taken_unless_asked() -> None:
     assert found.take().took
     found.look([(9.0, sight((100, 100), blur=15)) for _ in NAMES])
     assert not found.take().took
-    assert found.drop().words == "the last board is dropped"
-    assert found.drop().words == "no board was taken yet"
+    assert found.drop().words == "last board removed"
+    assert found.drop().words == "no board taken yet"
 
 
 def test_the_picture_shows_who_is_joined() -> None:
     pictures = [np.full((360, 480, 3), 90, np.uint8), None, np.full((640, 360, 3), 90, np.uint8)]
-    found = Gathering(NAMES, hold=0.5, taken=[{0: sight((9, 9)), 1: sight((9, 9))}] * LINK)
+    found = ExtrinsicsGuide(
+        NAMES, hold=0.5, taken=[{0: sight((9, 9)), 1: sight((9, 9))}] * MIN_LINK_BOARDS
+    )
     advice = found.look([(0.0, sight((9, 9))), None, None])
     page = gathering_picture(pictures, found, advice)
     assert (page == YELLOW).all(-1).sum() > 100  # corners of now, and names of the unjoined
     assert (page[:, 960:] == GREEN).all(-1).sum() > 1000  # the square of left and middle
     assert (pictures[0] == 90).all()
     many = gathering_picture(
-        [pictures[0]] * 16, Gathering([f"a{n}" * 9 for n in range(16)]), advice
+        [pictures[0]] * 16, ExtrinsicsGuide([f"a{n}" * 9 for n in range(16)]), advice
     )
     assert many.shape[1] <= 1280
 
@@ -137,13 +141,13 @@ def test_kept_boards_come_back_and_foreign_ones_are_refused(tmp_path: Path) -> N
     assert back[0][2].size == (480, 360)
     with pytest.raises(CalibrationError, match="has a camera right"):
         read_boards(path, NAMES[:2], CHARUCO)
-    with pytest.raises(BoardError, match="is it that board"):
+    with pytest.raises(BoardError, match="the same board"):
         read_boards(path, NAMES, replace(CHARUCO, columns=3, rows=3))
     path.write_text(path.read_text().replace("30.0000", "nan"))
     with pytest.raises(CalibrationError, match="damaged at line 14"):
         read_boards(path, NAMES, CHARUCO)
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(CalibrationError, match="no table of"):
+    with pytest.raises(CalibrationError, match="not a table with the columns"):
         read_boards(path, NAMES, CHARUCO)
 
 
@@ -233,9 +237,9 @@ def test_boards_outlive_a_calibration_that_ends_too_early(
     ("more", "says"),
     [
         (("--source", "webcam:0", "--source", "a.mp4", "--source", "b.mp4"), "no file or folder"),
-        (("--source", "webcam:0"), "1 sources need as many cameras"),
-        ((), "two cameras at least"),
-        (("--boards", "none.csv"), "no file of boards none.csv"),
+        (("--source", "webcam:0"), "of sources (1) and of cameras"),
+        ((), "at least two cameras"),
+        (("--boards", "none.csv"), "no boards file none.csv"),
         ((*webcams(), "--sync", "board"), "leave out --timestamps and --sync"),
         ((*webcams(), "--hold", "-1"), "--hold -1.0"),
         ((*webcams(), "--seconds", "0"), "--seconds 0"),

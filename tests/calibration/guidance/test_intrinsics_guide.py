@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from calibration.board.detection import Sighting
-from calibration.board.intrinsics import calibrate, told
-from calibration.guidance.intrinsics_guide import ENOUGH, Advice, Guide
+from calibration.board.intrinsics import calibrate
+from calibration.board.view_selection import view_information
+from calibration.guidance.intrinsics_guide import WANTED_VIEWS, Advice, Guide
 from calibration.guidance.intrinsics_screen import preview
 from tests.calibration.boards import CHARUCO, pose
 from tests.calibration.cameras import LENSES, camera
@@ -112,7 +113,7 @@ def test_words_name_what_is_missing() -> None:
     held(guide, ((0.2, 0, 0), (0, 0, 1.2)), time, 0.4)
     assert "more view" in guide.todo
     assert not guide.done
-    while len(guide.taken) < ENOUGH:
+    while len(guide.taken) < WANTED_VIEWS:
         guide.take()
         guide.look(sight(STRAIGHT), 999.0)
     assert guide.done
@@ -143,11 +144,13 @@ def test_views_are_chosen_for_what_they_tell() -> None:
         if guide.done:
             break
     assert guide.done
-    assert ENOUGH <= len(guide.taken) <= 40
+    assert WANTED_VIEWS <= len(guide.taken) <= 40
     first = seen[: len(guide.taken)]
 
     def known(views: list[Sighting]) -> float:
-        return float(np.linalg.slogdet(sum(told(LENS, one, CHARUCO.points) for one in views))[1])
+        return float(
+            np.linalg.slogdet(sum(view_information(LENS, one, CHARUCO.points) for one in views))[1]
+        )
 
     assert known(guide.taken) > known(first) + 1
     found = calibrate(guide.taken, CHARUCO, "cam", fisheye=False)

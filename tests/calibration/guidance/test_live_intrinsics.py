@@ -77,7 +77,7 @@ def test_a_webcam_is_calibrated_in_words_where_there_is_no_display(
     words += [*BOARD, "--lens", "pinhole", "--output", f"{tmp_path}/cam.toml"]
     assert main(words) == 0
     said = capsys.readouterr()
-    assert "in words" in said.err
+    assert "guidance is printed here" in said.err
     assert "4/15 views; taken: cover the" in said.err
     assert "verdict" in said.out
     (found,) = read_rig(tmp_path / "cam.toml").cameras
@@ -165,7 +165,7 @@ def test_enter_in_the_terminal_ends_it(
     with os.fdopen(terminal) as stdin, os.fdopen(keyboard, "w") as fingers:
         monkeypatch.setattr(sys, "stdin", stdin)
         words = open_screen("cam", "view", show=False)
-        assert "Enter ends it" in capsys.readouterr().err
+        assert "press Enter to finish" in capsys.readouterr().err
         assert words.key() == ""
         fingers.write("\n")
         fingers.flush()

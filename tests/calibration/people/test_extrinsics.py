@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from calibration.__main__ import main
-from calibration.commands.people import verdict
 from calibration.files.rig_toml import read_rig, write_rig
 from calibration.geometry.camera import Rig
 from calibration.geometry.errors import CalibrationError, DegenerateError
 from calibration.people.extrinsics import locate_lenses, locate_people
 from calibration.people.observations import Crowd
 from calibration.people.scale_and_floor import height, scaled, stood
+from calibration.reports.people_rig import verdict
 from tests.bodies import BODY25
 from tests.calibration.cameras import ring
 from tests.calibration.walking import Walk, aligned, angles, hidden
@@ -68,7 +68,7 @@ def test_cameras_on_their_own_are_named() -> None:
     truth = ring(3, radius=5.0)
     crowds = Walk(instants=60).crowds(truth)
     late = [*crowds[:2], replace(crowds[2], instant=crowds[2].instant + 1000)]
-    with pytest.raises(CalibrationError, match=r"cam2 saw people at 60 .* at most 0"):
+    with pytest.raises(CalibrationError, match=r"cam2 saw people in 60 .* at most 0"):
         locate_people(hidden(truth), late)
     nobody = crowds[2][np.zeros(len(crowds[2]), bool)]
     with pytest.raises(CalibrationError, match="cam2 saw nobody"):
@@ -179,14 +179,14 @@ def test_the_command_writes_a_rig_in_metres(
     [
         ([], "--height-of"),
         (["--height-of", "1.8", "--distance", "0", "1", "3"], "either --height-of"),
-        (["--height-of", "180"], "no height"),
-        (["--height-of", "nan"], "no height"),
+        (["--height-of", "180"], "not a plausible height"),
+        (["--height-of", "nan"], "not a plausible height"),
         (["--distance", "0", "0", "3"], "two different cameras"),
         (["--distance", "0", "cam9", "3"], "cam9"),
-        (["--distance", "0", "1", "-3"], "no distance"),
-        (["--height-of", "1.8", "--end", "5"], "at 5 instants"),
-        (["--height-of", "1.8", "--intrinsics", "{room}/lenses.toml"], "3 sources"),
-        (["--height-of", "1.8", "--source", "{room}/cam0"], "4 sources"),
+        (["--distance", "0", "1", "-3"], "positive number of metres"),
+        (["--height-of", "1.8", "--end", "5"], "in 5 frames"),
+        (["--height-of", "1.8", "--intrinsics", "{room}/lenses.toml"], "sources (3)"),
+        (["--height-of", "1.8", "--source", "{room}/cam0"], "sources (4)"),
     ],
 )
 def test_what_cannot_work_is_said(
@@ -231,7 +231,7 @@ def test_lenses_are_guessed_and_what_that_is_worth_is_said(
     at = line.index("--intrinsics")
     assert main(line[:at] + line[at + 2 :]) == 0
     said = capsys.readouterr().out
-    assert "lenses         guessed from people" in said
+    assert "lenses         estimated from people" in said
     rig = read_rig(tmp_path / "rig.toml")
     known = [float(one) / 100 for one in re.findall(r"focal length \d+ px \+- ([\d.]+)%", said)]
     off = rig.focals[:, 0] / truth.focals[:, 0] - 1
@@ -246,7 +246,7 @@ def test_lenses_are_guessed_and_what_that_is_worth_is_said(
 
 def test_two_cameras_cannot_tell_their_lenses() -> None:
     truth = Rig(ring(5, radius=5.0).cameras[:2])
-    with pytest.raises(DegenerateError, match="lenses cannot be told"):
+    with pytest.raises(DegenerateError, match="do not determine the lenses"):
         locate_lenses(hidden(truth), Walk(instants=60, people=2).crowds(truth))
 
 

@@ -19,8 +19,9 @@ from calibration.files.corners_csv import Corners
 from calibration.files.rig_toml import write_rig
 from calibration.geometry.arrays import Image
 from calibration.geometry.camera import Camera, Rig
+from calibration.plots.lettering import camera_colour
 from calibration.plots.rig_overlay import CROSS, Placed, draw_view, draw_views, place, straight
-from calibration.plots.rig_plan import AXES, camera_colour
+from calibration.plots.rig_plan import AXES
 from tests.browser import CHROMIUM, browser
 from tests.calibration.boards import CHARUCO, photograph, pose
 from tests.calibration.cameras import FISHEYE, LENSES, ring
@@ -150,7 +151,7 @@ def test_the_command_draws_into_videos(tmp_path: Path, capsys: pytest.CaptureFix
         for more, says in (
             (["--start", "-1"], "--start must be 0"),
             (["--start", "99"], "leaves nothing"),
-            (["--source", "webcam"], "3 cameras, and there are 4 sources"),
+            (["--source", "webcam"], "(3) and of sources (4) differ"),
             (
                 ["--board", "chessboard", "--columns", "4", "--rows", "3", "--square", "1"],
                 "no chess",
@@ -159,7 +160,7 @@ def test_the_command_draws_into_videos(tmp_path: Path, capsys: pytest.CaptureFix
             assert main([*words, *more, "--force"]) == 2
             assert says in capsys.readouterr().err
         assert main(["show", str(tmp_path / "rig.toml"), "--force", *BOARD]) == 2
-        assert "give one for each camera" in capsys.readouterr().err
+        assert "give one per camera" in capsys.readouterr().err
         if CHROMIUM is not None:
             asyncio.run(visit(tmp_path / "rig.html"))
 

@@ -26,7 +26,8 @@ from calibration.files.corners_csv import Corners, board_corners, read_corners, 
 from calibration.files.rig_toml import rig_toml, write_rig
 from calibration.geometry.camera import Rig
 from calibration.geometry.errors import RigError
-from calibration.plots.rig_plan import camera_colour, draw_rig, residual_colour
+from calibration.plots.lettering import camera_colour, residual_colour
+from calibration.plots.rig_plan import draw_rig
 from calibration.plots.viewpoint import grid_step, worst
 from realtime.web.space_json import still_page
 from tests.browser import CHROMIUM, browser

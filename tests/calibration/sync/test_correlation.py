@@ -18,7 +18,10 @@ from calibration.files.rig_toml import read_rig, write_rig
 from calibration.geometry.camera import Rig, rotation_matrix
 from calibration.geometry.errors import DegenerateError
 from calibration.sync.board_motion import board_motion, in_step
-from calibration.sync.correlation import Lag, along, between, join, lag_of, sound_lag
+from calibration.sync.joining_lags import along, join
+from calibration.sync.motion_lag import Lag, lag_of
+from calibration.sync.place_agreement import between
+from calibration.sync.sound_lag import sound_lag
 from realtime.settings.all import SourceSettings
 from realtime.sources import open_source
 from realtime.sources.audio import listen
@@ -139,7 +142,7 @@ def test_a_still_board_and_different_boards_tell_nothing() -> None:
         board_motion(camera, own, clock, CHARUCO)
         for camera, own, clock in zip(alone(rig), noisy, times, strict=True)
     ]
-    with pytest.raises(DegenerateError, match="b cannot be brought in step with a"):
+    with pytest.raises(DegenerateError, match="b cannot be synchronised with a"):
         join(motions, ["a", "b"], "the board's motion")
     few = board_motion(rig.cameras[0], {0: seen[0][min(seen[0])]}, {0: 0.0}, CHARUCO)
     assert lag_of(few, few) is None
@@ -233,14 +236,14 @@ def test_real_recordings_that_are_not_in_step(
     assert main(words) == 2
     said = capsys.readouterr().err
     assert ahead(said) == pytest.approx(5.15, abs=0.1)
-    assert "ahead of a: they are not synchronised; say --sync board" in said
+    assert "ahead of a: they are not synchronised; use --sync board" in said
     assert not (tmp_path / "rig.toml").exists()
     assert main([*words, "--sync", "audio"]) == 2
     assert "has no sound" in capsys.readouterr().err
     assert main([*words, "--sync", "board"]) == 0
     said = capsys.readouterr().out
     assert ahead(said) == pytest.approx(5.15, abs=0.1)
-    rms = float(said.partition("\nRMS")[2].split()[0])
+    rms = float(said.partition("reprojection error")[2].split()[0])
     assert rms < 0.8
     tables = tomllib.loads((tmp_path / "rig.toml").read_text())
     assert tables["cam_0"]["time_offset"] == 0
@@ -253,7 +256,7 @@ def test_real_recordings_that_are_not_in_step(
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        (["--source", "a", "--source", "b", "--sync", "timestamps"], "give --timestamps FILE"),
+        (["--source", "a", "--source", "b", "--sync", "timestamps"], "add --timestamps FILE"),
         (["--source", "a", "--source", "b", "--sync", "audio", "--timestamps", "t"], "leave one"),
     ],
 )

@@ -17,9 +17,10 @@ from calibration.files.rig_toml import read_offsets, read_rig, write_rig
 from calibration.geometry.arrays import Doubles
 from calibration.geometry.camera import Rig
 from calibration.geometry.errors import DegenerateError
-from calibration.sync.people_lags import Agreed, consistent, in_time, proposed
-from calibration.sync.resampling import Recording, together
-from realtime.footage.board_footage import Film
+from calibration.sync.pair_lag import proposed
+from calibration.sync.people_lags import PairLag, consistent, in_time
+from calibration.sync.resampling import PeopleRecording, together
+from realtime.footage.board_footage import BoardFootage
 from realtime.footage.people_footage import FootageOptions, record
 from tests.bodies import BODY25, body
 from tests.calibration.board.test_extrinsics import in_first
@@ -53,13 +54,13 @@ def strolling(seed: int, *, count: int = 150, people: int = 2) -> Doubles:
     return np.array(out).swapaxes(0, 1)
 
 
-def recorded(rig: Rig, bodies: Doubles, late: float) -> list[Recording]:
+def recorded(rig: Rig, bodies: Doubles, late: float) -> list[PeopleRecording]:
     """The second camera began `late` frames after the first, each by a clock of its own."""
     seen = Walk(instants=len(bodies), people=bodies.shape[1]).crowds(rig, bodies)
     clock = np.arange(len(bodies)) / RATE
     moments = np.arange(late, len(bodies) - 1.01) / RATE
-    other = Recording(Recording(seen[1], clock).at(moments), clock[: len(moments)])
-    return [Recording(seen[0], clock), other]
+    other = PeopleRecording(PeopleRecording(seen[1], clock).at(moments), clock[: len(moments)])
+    return [PeopleRecording(seen[0], clock), other]
 
 
 def test_the_lag_of_two_cameras_is_found_between_frames() -> None:
@@ -86,10 +87,10 @@ def test_at_the_lag_people_are_where_they_were() -> None:
 
 def test_people_who_stand_still_and_other_people_tell_nothing() -> None:
     still = np.repeat(strolling(0)[:1], 60, axis=0)
-    with pytest.raises(DegenerateError, match="cam1 cannot be brought in step with cam0"):
+    with pytest.raises(DegenerateError, match="cam1 cannot be synchronised with cam0"):
         in_time(hidden(TWO), recorded(TWO, still, 5))
     ours, theirs = (recorded(TWO, strolling(seed, count=90), 0) for seed in (0, 7))
-    with pytest.raises(DegenerateError, match="does not tell for sure"):
+    with pytest.raises(DegenerateError, match="does not determine the offset"):
         in_time(hidden(TWO), [ours[0], theirs[1]])
 
 
@@ -107,7 +108,7 @@ def test_people_bring_recordings_of_a_board_in_step(
             corners = waved((n + begin) / RATE)
             xy = camera.project(3 * (corners - corners.mean(0)) + corners.mean(0))
             seen[n] = Sighting(np.arange(len(xy)), xy, camera.size, 2.0)
-        films.append(Film(camera.name, seen, dict(enumerate(own.times.tolist()))))
+        films.append(BoardFootage(camera.name, seen, dict(enumerate(own.times.tolist()))))
     monkeypatch.setattr(extrinsics, "open_sources", lambda _: [SimpleNamespace(live=False)])
     monkeypatch.setattr(extrinsics, "film", lambda *_: films.pop(0))
     monkeypatch.setattr(extrinsics, "record", lambda *_: (BODY25.keypoints, recordings))
@@ -125,8 +126,8 @@ def test_people_bring_recordings_of_a_board_in_step(
 
 
 def test_who_contradicts_by_way_of_a_third_is_dropped() -> None:
-    def said(first: int, second: int, seconds: float, *, doubly: bool = True) -> Agreed:
-        return Agreed(first, second, seconds, 0.005, doubly)
+    def said(first: int, second: int, seconds: float, *, doubly: bool = True) -> PairLag:
+        return PairLag(first, second, seconds, 0.005, doubly)
 
     right = [said(0, 1, 0.2), said(1, 2, 0.3), said(0, 2, 0.5), said(1, 3, 0.1), said(0, 3, 0.3)]
     wrong = said(2, 3, 0.4)  # by way of the others it is -0.2
@@ -161,7 +162,7 @@ def test_real_people(data: Path) -> None:
     _, seen = record(folders, cameras, FootageOptions(camera_fps=RATE))
     late = 12.5
     moments = np.arange(late, len(seen[1].times) - 1.01) / RATE
-    other = Recording(seen[1].at(moments), seen[1].times[: len(moments)])
+    other = PeopleRecording(seen[1].at(moments), seen[1].times[: len(moments)])
     alone = [replace(one, rotation=np.eye(3), translation=np.zeros(3)) for one in cameras]
     behind, _ = in_time(alone, [seen[0], other])
     assert behind[1] * RATE == pytest.approx(-late, abs=0.5)

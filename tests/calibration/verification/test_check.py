@@ -11,13 +11,13 @@ import pytest
 from scipy.stats import f as fisher
 
 from calibration.__main__ import BUMPED, main
-from calibration.commands.check import verdict
 from calibration.files.rig_toml import read_rig, write_rig
 from calibration.geometry.camera import Camera, Rig, rotation_matrix
 from calibration.geometry.errors import BoardError, CalibrationError
 from calibration.people.shift_test import beyond
+from calibration.reports.rig_check import verdict
 from calibration.verification.check import check_board, check_people
-from calibration.verification.readjust import mended
+from calibration.verification.readjust import readjust
 from tests.calibration.board.test_extrinsics import waved
 from tests.calibration.boards import CHARUCO, CHESS
 from tests.calibration.cameras import ring
@@ -43,7 +43,7 @@ def bumped(rig: Rig, number: int, degrees: float) -> Rig:
 def test_a_good_rig_is_good() -> None:
     truth = ring(4, radius=5.0)
     found = check_people(truth, WALK.crowds(truth))
-    assert not found.bumps
+    assert not found.moved
     assert found.error.max() < 8
     assert np.nanmax(found.pairs) < 5
     assert np.isfinite(found.pairs[np.triu_indices(4, 1)]).all()
@@ -54,10 +54,10 @@ def test_a_good_rig_is_good() -> None:
 def test_a_bumped_camera_is_named(number: int, degrees: float) -> None:
     truth = ring(4, radius=5.0)
     found = check_people(bumped(truth, number, degrees), WALK.crowds(truth))
-    assert [one.camera for one in found.bumps] == [number]
-    assert found.bumps[0].degrees == pytest.approx(degrees, abs=0.4)
-    assert found.bumps[0].metres < 0.05
-    assert angles([found.bumps[0].now.rotation], [truth.rotations[number]])[0] < 0.4
+    assert [one.camera for one in found.moved] == [number]
+    assert found.moved[0].degrees == pytest.approx(degrees, abs=0.4)
+    assert found.moved[0].metres < 0.05
+    assert angles([found.moved[0].now.rotation], [truth.rotations[number]])[0] < 0.4
     assert found.rest < 5
     assert f"{NAMES[number]} was bumped" in verdict(found, NAMES)[0]
 
@@ -68,8 +68,8 @@ def test_a_camera_that_was_moved_is_named() -> None:
     centre = cameras[1].centre + np.array([0.0, 0.0, 0.3])
     cameras[1] = replace(cameras[1], translation=-cameras[1].rotation @ centre)
     found = check_people(Rig(tuple(cameras)), WALK.crowds(truth))
-    assert [one.camera for one in found.bumps] == [1]
-    assert found.bumps[0].metres == pytest.approx(0.3, abs=0.05)
+    assert [one.camera for one in found.moved] == [1]
+    assert found.moved[0].metres == pytest.approx(0.3, abs=0.05)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -80,16 +80,16 @@ def test_biased_keypoints_of_people_who_stand_are_no_bump(seed: int) -> None:
     rng = np.random.default_rng(seed)
     crowds = []
     for crowd in walk.crowds(truth):
-        size = 0.5 * np.median(crowd.spread)
+        size = 0.5 * np.median(crowd.sigma)
         bias = {n: rng.normal(0, size, 2) for n in np.unique(crowd.track).tolist()}
         off = np.array([bias[n] for n in crowd.track.tolist()])
         crowds.append(replace(crowd, xy=crowd.xy + off[:, None]))
     found = check_people(truth, crowds)
-    assert not found.bumps
+    assert not found.moved
     assert found.places.max() <= 3
     assert verdict(found, NAMES)[0].startswith("cannot tell")
     # What is beyond all bias is found by people in two places too, but not whose fault it is.
-    assert found.least.max() < 5
+    assert found.detectable.max() < 5
     said = verdict(check_people(bumped(truth, 2, 10.0), crowds), NAMES)
     assert said[0].startswith("bad: the cameras do not agree")
     assert "cannot tell which" in said[0]
@@ -101,7 +101,7 @@ def test_what_it_says_would_be_noticed_is() -> None:
     least = check_people(truth, crowds).least
     assert least.max() < 2
     found = check_people(bumped(truth, 1, 1.2 * float(least[1])), crowds)
-    assert [one.camera for one in found.bumps] == [1]
+    assert [one.camera for one in found.moved] == [1]
 
 
 @pytest.mark.parametrize(("one", "other"), [(2, 10), (4, 12), (6, 20), (6, 60)])
@@ -112,24 +112,24 @@ def test_chance_is_that_of_fisher(one: int, other: int) -> None:
 def test_two_of_five_cameras() -> None:
     truth = ring(5, radius=5.0)
     found = check_people(bumped(bumped(truth, 0, 2.5), 3, 4.0), WALK.crowds(truth))
-    assert {one.camera for one in found.bumps} == {0, 3}
+    assert {one.camera for one in found.moved} == {0, 3}
 
 
 def test_of_two_cameras_nobody_can_tell_which() -> None:
     truth = Rig(ring(5, radius=5.0).cameras[:2])
-    assert not check_people(truth, WALK.crowds(truth)).bumps
+    assert not check_people(truth, WALK.crowds(truth)).moved
     found = check_people(bumped(truth, 1, 3.0), WALK.crowds(truth))
-    assert len(found.bumps) == 1
+    assert len(found.moved) == 1
     assert "cannot tell which" in verdict(found, NAMES[:2])[0]
 
 
 def test_by_a_board() -> None:
     truth = ring(4, radius=2.0)
     seen = waved(truth, 40)
-    assert not check_board(truth, seen, CHARUCO).bumps
+    assert not check_board(truth, seen, CHARUCO).moved
     found = check_board(bumped(truth, 2, 0.5), seen, CHARUCO)
-    assert [one.camera for one in found.bumps] == [2]
-    assert found.bumps[0].degrees == pytest.approx(0.5, abs=0.1)
+    assert [one.camera for one in found.moved] == [2]
+    assert found.moved[0].degrees == pytest.approx(0.5, abs=0.1)
     assert found.rest < 1
 
 
@@ -137,7 +137,7 @@ def test_what_tells_nothing_is_refused() -> None:
     truth = ring(3, radius=5.0)
     crowds = WALK.crowds(truth)
     late = [*crowds[:2], replace(crowds[2], instant=crowds[2].instant + 1000)]
-    with pytest.raises(CalibrationError, match="cam2 saw people at 60"):
+    with pytest.raises(CalibrationError, match="cam2 saw people in 60"):
         check_people(truth, late)
     board = waved(truth, 20)
     with pytest.raises(CalibrationError, match=r"cam1 saw the board 0 times together"):
@@ -156,7 +156,7 @@ def shaken(rig: Rig, degrees: float) -> Rig:
 def test_a_rig_that_is_off_a_little_is_put_right_by_people() -> None:
     truth = ring(4, radius=5.0)
     wrong = shaken(truth, 0.8)
-    found = mended(wrong, replace(WALK, instants=30).crowds(truth))
+    found = readjust(wrong, replace(WALK, instants=30).crowds(truth))
     assert found.after.mean() < 0.8 * found.before.mean()
     # Nothing tells a turn of all cameras together: it is how they stand to each other that counts.
     for a, b in ((0, 1), (1, 2), (0, 3)):
@@ -170,7 +170,7 @@ def test_a_rig_that_is_off_a_little_is_put_right_by_people() -> None:
 
 def test_a_good_rig_does_not_get_better() -> None:
     truth = ring(4, radius=5.0)
-    found = mended(truth, replace(WALK, instants=30).crowds(truth))
+    found = readjust(truth, replace(WALK, instants=30).crowds(truth))
     assert found.after.mean() > 0.9 * found.before.mean()
 
 
@@ -210,7 +210,7 @@ def test_bad_input_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     rig = str(tmp_path / "rig.toml")
     for words, says in (
         ([rig, "--source", "a"], "two cameras"),
-        ([rig, "--source", "a", "--source", "b"], "2 sources need as many cameras"),
+        ([rig, "--source", "a", "--source", "b"], "of sources (2) and of cameras"),
         ([rig, "--source", "a", "--source", "b", "--source", "a"], "given twice"),
         ([rig, "--source", "a", "--source", "b", "--source", "c"], "no file or folder"),
         (

@@ -105,10 +105,40 @@ def test_channels_of_one_host_are_told_apart(caplog: pytest.LogCaptureFixture) -
     assert "127.0.0.1_2 is gone: " in caplog.text
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_cameras_that_are_not_there_yet_at_the_start_are_waited_for(
+    count: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After a power cut the computer is often up before its cameras."""
+    cameras = [NetworkCamera() for _ in range(count)]
+    for camera in cameras:
+        camera.port = free_port()
+    with ExitStack() as stack:
+        sources = entered(stack, *(camera.url() for camera in cameras))
+        assert [message.split(": ")[-1] for message in caplog.messages] == [
+            "is the port right, and the camera on? Waiting for it."
+        ] * count
+        for camera in cameras:
+            stack.enter_context(camera)
+        result = next(iter(Pipeline(sources, Slow)))  # type: ignore[arg-type]
+        assert any(view is not None for view in result.views)
+
+
+def test_a_wrong_password_is_told_at_once() -> None:
+    told = "does not accept the user or the password"
+    with (
+        NetworkCamera(user="user:right") as camera,
+        ExitStack() as stack,
+        pytest.raises(SourceError, match=told),
+    ):
+        entered(stack, camera.url("user:wrong"))
+
+
 def test_where_none_is_there_the_run_ends() -> None:
     ports = [free_port(), free_port()]
+    addresses = [f"rtsp://user:secret@127.0.0.1:{port}/live" for port in ports]
     with ExitStack() as stack, pytest.raises(SourceError) as caught:
-        entered(stack, *(f"rtsp://user:secret@127.0.0.1:{port}/live" for port in ports))
+        entered(stack, *addresses, give_up=0)
     for port in ports:
         assert f"127.0.0.1:{port} refuses the connection" in str(caught.value)
     assert "secret" not in str(caught.value)

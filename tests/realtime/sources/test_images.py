@@ -231,7 +231,7 @@ def test_a_picture_of_monstrous_size_is_passed_over(tmp_path: Path) -> None:
     with open_source(SourceSettings(str(tmp_path))) as source:
         assert [frame.name for frame in source] == ["a"]
     assert "2 of 3" in source.notes[0]
-    assert "bomb.png cannot be read: it is too large" in source.notes[0]
+    assert "bomb.png cannot be read: it has more than 250 million pixels" in source.notes[0]
 
 
 def test_a_png_whose_chunk_says_4_gb_is_refused_before_they_are_filled(tmp_path: Path) -> None:
@@ -281,3 +281,19 @@ def test_real_photos_keep_their_names_and_order(data: Path) -> None:
     got = names(folder, step=20)
     expected = sorted((path.stem for path in folder.iterdir()), key=int)[::20]
     assert got == expected
+
+
+def test_pictures_of_a_video_come_at_the_rate_that_is_given(tmp_path: Path) -> None:
+    for n in range(3):
+        save(tmp_path / f"{n}.png", photo(n))
+    assert [frame.time for frame in frames(tmp_path, camera_fps=25)] == [0, 0.04, 0.08]
+
+
+@pytest.mark.parametrize("orientation", [1, 2, 6])
+def test_avif_is_turned_as_the_file_says(data: Path, orientation: int) -> None:
+    """By irot and imir, in all the same picture."""
+    folder = data / "reports" / "avif-orientation"
+    upright = frames(folder / "exif1.avif")[0].image
+    got = frames(folder / f"exif{orientation}.avif")[0].image
+    assert got.shape == upright.shape == (480, 640, 3)
+    assert np.abs(got.astype(int) - upright).mean() < 6

@@ -136,7 +136,8 @@ def test_damaged_files_are_one_sentence_and_good_ones_go_on(tmp_path: Path, text
     (tmp_path / "1.json").write_text(text)
     assert error(tmp_path) == "1.json is not OpenPose JSON: damaged, or of another kind."
     write(tmp_path / "2.json", person())
-    with open_source(SourceSettings(str(tmp_path), camera_size="640x480")) as source:
+    wanted = SourceSettings(str(tmp_path), camera_size="640x480", camera_fps=30)
+    with open_source(wanted) as source:
         assert [frame.index for frame in source] == [2]
         (note,) = source.notes
     assert note.startswith("Passed over 1 of 2 files: 1.json is not")
@@ -221,3 +222,53 @@ def test_shelf_comes_back_as_it_went_in(data: Path, tmp_path: Path) -> None:
             was = np.reshape(one["pose_keypoints_2d"], (-1, 3))
             now = np.reshape(other["pose_keypoints_2d"], (-1, 3))
             np.testing.assert_allclose(now, np.where(was[:, 2:] > 0, was, 0), atol=2e-3)
+
+
+@pytest.mark.parametrize(("least", "options"), [(0, "3"), (-1, "4")])
+def test_normalised_keypoints_become_pixels(tmp_path: Path, least: int, options: str) -> None:
+    """OpenPose's --keypoint_scale 3 (0 to 1) and 4 (-1 to 1): 1 is the last pixel's centre."""
+    there = [[0.25, 0.5, 0.9], [1, 1, 0.8], [0, 0, 0.7], *[[0.1, 0.2, 0.5]] * 14]
+    scaled = [[least + (1 - least) * x, least + (1 - least) * y, s] for x, y, s in there]
+    write(tmp_path / "1.json", scaled)
+    assert "--camera-size" in error(tmp_path)
+    assert "normalised" in error(tmp_path)
+    (frame,) = frames(tmp_path, camera_size="641x481")
+    assert frame.poses is not None
+    np.testing.assert_allclose(frame.poses.xy[0, :3], [(160, 240), (640, 480), (0, 0)], atol=1e-3)
+    np.testing.assert_allclose(frame.poses.score[0, :3], [0.9, 0.8, 0.7])
+
+
+def test_scores_per_cent_are_told_and_taken_as_0_to_1(tmp_path: Path) -> None:
+    write(tmp_path / "1.json", [[x, y, 87.5] for x, y, _ in person()])
+    with open_source(SourceSettings(str(tmp_path))) as source:
+        (frame,) = source
+        assert any("scores go up to 100" in note for note in source.notes)
+    assert frame.poses is not None
+    assert frame.poses.score.max() == pytest.approx(0.875)
+    write(tmp_path / "1.json", [[x, y, 3000.0] for x, y, _ in person()])
+    assert "scores of 3000" in error(tmp_path)
+
+
+def test_two_cameras_in_one_folder_are_told(tmp_path: Path) -> None:
+    for camera in ("cam0", "cam1"):
+        for index in range(5):
+            write(tmp_path / "mixed" / f"{camera}_{index:012d}_keypoints.json", person())
+    assert "several cameras (cam0_..., cam1_...)" in error(tmp_path / "mixed")
+    assert len(frames(tmp_path / "mixed" / "cam1_*.json")) == 5
+
+
+def test_what_no_frame_holds_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "1.json", *[person()] * 301)
+    assert error(tmp_path) == "1.json has 301 people; at most 300 are read."
+    write(tmp_path / "1.json", [[3e38, 1, 0.5], *person()[1:]])
+    assert "not OpenPose JSON" in error(tmp_path)
+    (tmp_path / "1.json").write_text("[" * 200_000)
+    assert "not OpenPose JSON" in error(tmp_path)
+    (tmp_path / "1.json").write_bytes(b" " * (17 * 2**20))
+    assert "larger than 16 MB" in error(tmp_path)
+
+
+def test_the_rate_that_nobody_says_is_told(tmp_path: Path) -> None:
+    write(tmp_path / "1.json", person())
+    with open_source(SourceSettings(str(tmp_path), camera_size="640x480")) as source:
+        assert "30 fps is assumed (--camera-fps sets it)" in source.notes[0]

@@ -1,3 +1,4 @@
+import gc
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ from engines.types.arrays import Image
 from realtime.settings.all import SourceSettings
 from realtime.sources import open_source
 from realtime.sources.av_image import Developer
+from realtime.types.errors import SourceError
 from tests.realtime.clips import (
     B_FRAMES,
     CLIPS,
@@ -203,6 +205,41 @@ def test_side_data_that_pyav_does_not_know_is_no_hindrance(tmp_path: Path) -> No
     got = frames(path)
     assert len(got) == 3
     assert np.abs(got[2].image.astype(int) - np.rot90(corner(), -1)).mean() < 8
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+@pytest.mark.parametrize(("aspect", "size"), [("2/1", (192, 64)), ("1/2", (96, 128))])
+def test_pixels_that_are_not_square_are_made_so(
+    tmp_path: Path, aspect: str, size: tuple[int, int]
+) -> None:
+    square = write(tmp_path / "square.mkv", [coded(n) for n in range(3)], "ffv1", "bgr0")
+    path = tmp_path / "wide.mkv"
+    words = ["-i", str(square), "-vf", f"setsar={aspect}", "-c:v", "ffv1", str(path)]
+    subprocess.run(["ffmpeg", "-v", "error", *words], check=True, timeout=60)
+    got = frames(path)
+    assert [frame.size for frame in got] == [size] * 3
+    assert [shown(frame.image) for frame in got] == [0, 1, 2]
+
+
+def test_pictures_do_not_pile_up(tmp_path: Path) -> None:
+    """No reference cycle a frame: they would wait for a collection, which seldom comes."""
+    path = write(tmp_path / "a.mp4", [coded(n) for n in range(60)])
+    with open_source(SourceSettings(str(path))) as source:
+        frames_of = iter(source)
+        next(frames_of)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in frames_of:
+                pass
+            assert gc.collect() < 20  # what ends with the file; a frame each were 59 at least
+        finally:
+            gc.enable()
+
+
+def test_a_heic_photo_is_refused(data: Path) -> None:
+    with pytest.raises(SourceError, match="HEIC"):
+        frames(data / "reports" / "heic-grid" / "grid.heic")
 
 
 # --- bad input -------------------------------------------------------------------------------
