@@ -22,7 +22,7 @@ def main() -> int:
     """Run the job that the command line names; the exit code says how it went."""
     try:
         from engines.console.arguments import parse
-        from realtime.pipeline import run
+        from realtime.assembly import run
         from realtime.settings.all import Settings
         from realtime.types.errors import RealtimeError
     except ImportError as error:
@@ -34,7 +34,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         settings = parse(Settings, "run.py", __doc__)
-        if settings.outputs.quiet:
+        if settings.window.quiet:
             logging.getLogger("realtime").setLevel(logging.ERROR)
         run(settings)
     except (EngineError, RealtimeError) as error:

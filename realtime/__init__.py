@@ -14,7 +14,7 @@ import cv2 as cv2
 def __getattr__(name: str) -> object:
     """`from realtime import stream`: loaded when it is asked for, for it loads all the rest."""
     if name == "stream":
-        from realtime.pipeline import stream
+        from realtime.assembly import stream
 
         return stream
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -115,7 +115,7 @@ def test_no_module_is_long(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["realtime.sources.video", "realtime.sinks.files.video_file", "realtime.pipeline"]
+    "module", ["realtime.sources.video", "realtime.sinks.files.video_file", "realtime.assembly"]
 )
 def test_opencv_is_loaded_before_av(module: str) -> None:
     """The other way round a window hangs for ever."""
@@ -131,7 +131,7 @@ def test_opencv_is_loaded_before_av(module: str) -> None:
 def test_runtimes_are_imported_only_when_used() -> None:
     """A machine without a runtime never pays for it."""
     code = (
-        "import sys, realtime.pipeline\n"
+        "import sys, realtime.assembly\n"
         f"loaded = { {*ROOMS, 'aiohttp'} - {'av'} } & set(sys.modules)\n"
         "assert not loaded, loaded"
     )

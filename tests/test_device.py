@@ -125,7 +125,7 @@ def test_a_runtime_that_fails_when_it_opens_leaves_the_job_to_the_cpu(
     """Everything seems to be there, and then the GPU is full, say."""
     from engines import opening
     from engines.models.card import load_card
-    from realtime.settings.all import ModelSettings
+    from realtime.settings.model import ModelSettings
 
     card = load_card(str(synth.write_tiny_network(tmp_path, SIZE[1])))
     monkeypatch.setattr(opening, "choose", lambda wanted: "cuda")
@@ -155,8 +155,8 @@ def test_the_usual_model_is_looked_for_where_it_will_run(
     """On a machine without a network and with a GPU: asked for once, with weights that it runs."""
     from engines import opening
     from engines.models import card as cards
-    from realtime import pipeline
-    from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
+    from realtime import assembly
+    from tests.realtime.wanted import settings
 
     own = synth.write_tiny_network(tmp_path / "cards", SIZE[1])
     usual = cards.FOLDER / "human-pose-estimation-0001.toml"
@@ -166,7 +166,7 @@ def test_the_usual_model_is_looked_for_where_it_will_run(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("POSE_WEIGHTS", raising=False)
     asked, opened = [], []
-    monkeypatch.setattr(pipeline, "choose", lambda wanted: asked.append(wanted) or "cuda")
+    monkeypatch.setattr(assembly, "choose", lambda wanted: asked.append(wanted) or "cuda")
     real = opening.open_estimator
 
     def seen(card: Any, located: Any, *, device: str, **options: Any) -> Any:
@@ -176,9 +176,7 @@ def test_the_usual_model_is_looked_for_where_it_will_run(
     monkeypatch.setattr(opening, "open_estimator", seen)
     scene = synth.scene([synth.person((128, 96), 130)], SIZE)
     picture = synth.write_picture(tmp_path / "one.png", scene)
-    quiet = OutputSettings(show=False, quiet=True)
-    settings = Settings(SourceSettings((str(picture),)), ModelSettings(), outputs=quiet)
-    (result,) = pipeline.stream(settings)
+    (result,) = assembly.stream(settings(str(picture)))
     assert len(result.views[0].tracks.poses) == 1
     assert asked == ["auto"]
     assert opened == [(own.stem, "fp16", "cuda")]

@@ -22,7 +22,7 @@ from calibration.verification.readjust import Readjusted, readjust
 from engines.console.status_line import working
 from realtime.footage.board_footage import film
 from realtime.footage.people_footage import FootageOptions, check_sources, chosen, watch
-from realtime.settings.all import SourceSettings
+from realtime.settings.sources import SourceSettings
 
 # Of the error before that must be left at most for a readjusted rig to be written.
 MAX_ERROR_RATIO = 0.9

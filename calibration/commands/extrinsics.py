@@ -27,7 +27,8 @@ from realtime.footage.board_footage import film
 from realtime.footage.live_extrinsics import LiveOptions, gathered
 from realtime.footage.people_footage import FootageOptions, record
 from realtime.footage.recording_lags import Sync, by_board, by_sound, check_in_step, words
-from realtime.settings.all import ModelSettings, SourceSettings
+from realtime.settings.model import ModelSettings
+from realtime.settings.sources import SourceSettings
 from realtime.sources import open_sources
 from realtime.types.frames import Source
 

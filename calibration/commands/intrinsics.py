@@ -21,7 +21,7 @@ from engines.console.status_line import working
 from realtime.footage.board_footage import sightings
 from realtime.footage.live_intrinsics import guided
 from realtime.runtime.display import has_display
-from realtime.settings.all import SourceSettings
+from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from engines.types.arrays import Image
 from realtime.drawing.captions import write_caption
 from realtime.drawing.heatmaps import draw_look
-from realtime.drawing.overlay import Overlay
+from realtime.drawing.overlay import Overlay, Picture
 from realtime.drawing.reprojection import Reprojection
 from realtime.drawing.skeletons import draw_angles
 from realtime.types.results import Poses3D, Result, Tracks, View
@@ -44,16 +44,16 @@ class Mosaic(Overlay):
         self._bodies = bodies
         self._cell: tuple[int, int] | None = None
         self._columns = 1
-        self._whole: tuple[State, list[tuple[View, Image]]] | None = None
+        self._whole: tuple[State, list[Picture]] | None = None
 
-    def pictures(self, result: Result) -> list[tuple[View, Image]]:
-        """The one picture, read-only, as that of a camera named mosaic."""
+    def pictures(self, result: Result) -> list[Picture]:
+        """The one picture, none where all cameras are out."""
         now = result, self.shown.look, self.shown.threshold
         if self._whole is None or self._whole[0] != now:
             self._whole = now, self._draw(result)
         return self._whole[1]
 
-    def _draw(self, result: Result) -> list[tuple[View, Image]]:
+    def _draw(self, result: Result) -> list[Picture]:
         views = [view for view in result.views if view]
         if not views:
             return []
@@ -79,15 +79,8 @@ class Mosaic(Overlay):
         for column in range(1, self._columns):
             canvas[:, column * wide : column * wide + LINE] = GREY
         canvas.flags.writeable = False
-        frame = replace(
-            first.frame,
-            camera="mosaic",
-            name=f"mosaic_{first.frame.index:012d}",
-            image=canvas,
-            poses=None,
-        )
-        nobody = Tracks.untracked(first.tracks.poses.some(np.zeros(0, int)))
-        return [(View(frame, nobody, first.evidence), canvas)]
+        name = f"mosaic_{first.frame.index:012d}"
+        return [Picture("mosaic", name, first.frame.time, canvas, first.maps is not None)]
 
     def _view(self, number: int, view: View, poses: Poses3D | None) -> Image:
         """The view's picture scaled into a cell, then drawn upon: that is cheaper, and finer."""

@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from engines.types.arrays import Image
 from realtime.drawing.heatmaps import draw_look
 from realtime.drawing.skeletons import draw_angles
 from realtime.types.results import Result, View
 from realtime.types.view_mode import Look, Shown
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """What pictures of a result show, drawn.
+
+    camera: its name, or that of the whole. name: what files call it. time: seconds. image: (H, W,
+    3) uint8 BGR, read-only. maps: whether there were maps of the network to draw.
+    """
+
+    camera: str
+    name: str
+    time: float
+    image: Image
+    maps: bool
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.image.shape[1], self.image.shape[0]
+
 
 State = tuple[View, Look, float]
 
@@ -19,9 +42,19 @@ class Overlay:
         self._angles = angles
         self._latest: dict[str, tuple[State, Image]] = {}
 
-    def pictures(self, result: Result) -> list[tuple[View, Image]]:
-        """The views of the result with their pictures, read-only; a camera that is out has none."""
-        return [(view, self._drawn(view)) for view in result.views if view]
+    def pictures(self, result: Result) -> list[Picture]:
+        """The pictures of the views; a camera that is out has none."""
+        return [
+            Picture(
+                view.frame.camera,
+                view.frame.name,
+                view.frame.time,
+                self._drawn(view),
+                view.maps is not None,
+            )
+            for view in result.views
+            if view
+        ]
 
     def _drawn(self, view: View) -> Image:
         camera, now = view.frame.camera, (view, self.shown.look, self.shown.threshold)

@@ -15,7 +15,7 @@ from calibration.board.target import Board
 from calibration.geometry.errors import BoardError
 from engines.console.status_line import working
 from engines.types.arrays import Image
-from realtime.settings.all import SourceSettings
+from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source
 
 MAX_SAMPLE_PICTURES = 6  # pictures to try other boards on, where this one is not seen

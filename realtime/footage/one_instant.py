@@ -15,7 +15,7 @@ from engines.types.arrays import Image
 from realtime.footage.board_footage import BoardSearch
 from realtime.footage.paired_frames import paired
 from realtime.runtime.synchronizer import FrameSet, merge
-from realtime.settings.all import OutputSettings, Settings, SourceSettings
+from realtime.settings.sources import SourceSettings
 from realtime.sources.rig_sources import open_fitting
 from realtime.types.frames import Source
 
@@ -45,11 +45,8 @@ def pictures_of(
     minute from there on at which most cameras see it. CalibrationError where there is none.
     size: to ask of webcams.
     """
-    settings = Settings(
-        SourceSettings(given, start=start, camera_size=size and "{}x{}".format(*size)),
-        outputs=OutputSettings(show=False, quiet=True, rig=path),
-    )
-    sources, rig = open_fitting(settings)
+    wanted = SourceSettings(given, start=start, camera_size=size and "{}x{}".format(*size))
+    sources, rig = open_fitting(wanted, path)
     assert rig is not None
     searches = [BoardSearch(board, quick=True) for _ in sources] if board is not None else []
     best: tuple[int, RigPictures] | None = None

@@ -17,8 +17,11 @@ from calibration.sync.resampling import PeopleRecording
 from engines.console.status_line import working
 from engines.types.arrays import Doubles
 from engines.types.oks import areas
-from realtime.pipeline import stream
-from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
+from realtime.assembly import stream
+from realtime.settings.all import Settings
+from realtime.settings.model import ModelSettings
+from realtime.settings.sources import SourceSettings
+from realtime.settings.window import UNSEEN
 from realtime.sources import open_source
 from realtime.types.results import View
 from realtime.types.sightings import keypoints_seen
@@ -80,7 +83,7 @@ def watch(
             camera_fps=options.camera_fps,
         ),
         options.models,
-        OutputSettings(show=False, quiet=True),
+        window=UNSEEN,
     )
     parts: list[list[Crowd]] = [[] for _ in cameras]
     keypoints: tuple[str, ...] = ()

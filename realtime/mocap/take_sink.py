@@ -40,6 +40,10 @@ class TakeSink:
         for output in outputs:
             check_file(output.path, output.option, sources)
         self._outputs = outputs
+        self.written = ", ".join(
+            str(one.path if one.ending is None else of_person(one.path, "*", one.ending))
+            for one in outputs
+        )
         self._recording = recording
         self._sources = sources
         self._any = False  # instants

@@ -1,11 +1,11 @@
-"""Sources and the cameras of a rig together: people in space, with their ids in each view."""
+"""Sources and the cameras of a rig together: people in space."""
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from time import monotonic
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class Space:
         skeleton: Skeleton,
         names: Sequence[str] = (),
         budget: float = np.inf,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
         ground: Wanted = "auto",
     ) -> None:
         self._rig = rig
@@ -46,10 +46,8 @@ class Space:
         self._clock = clock
         self._instants = self._unrefined = 0
 
-    def place(
-        self, moment: float, views: Sequence[View | None]
-    ) -> tuple[tuple[View | None, ...], Poses3D]:
-        """The views with the ids of the people in space (-1 = not in space), and those people.
+    def update(self, time: float, views: Sequence[View | None]) -> Poses3D:
+        """The people in space at the next instant, see `realtime.types.protocols.Reconstructor`.
 
         SourceError where pictures are of another shape than their camera's, or two are the same.
         """
@@ -57,20 +55,12 @@ class Space:
         for number, view in enumerate(views):
             if view is not None:
                 self._check(number, view)
-        poses = self._reconstructor.update(moment, views, deadline)
+        poses = self._reconstructor.update(time, views, deadline)
         poses = replace(poses, ground=self._ground.update(poses))
-        self._watch.look(moment, views, poses, self._reconstructor.timing)
+        self._watch.look(time, views, poses, self._reconstructor.timing)
         self._instants += 1
         self._unrefined += not poses.refined
-        named = []
-        for number, view in enumerate(views):
-            if view is not None:
-                own = np.full(len(view.tracks), -1, np.int64)
-                there = poses.detections[:, number] >= 0
-                own[poses.detections[there, number]] = poses.id[there]
-                view = replace(view, tracks=replace(view.tracks, id=own))
-            named.append(view)
-        return tuple(named), poses
+        return poses
 
     def close(self) -> None:
         """Say what there is to say of the whole run."""

@@ -1,1 +1,1 @@
-"""What the user may choose."""
+"""What the user may choose: names, defaults and help texts, one module a room."""

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from itertools import islice, repeat
+from itertools import islice
 from pathlib import Path
 
 from realtime.runtime.channel import Channel
 from realtime.runtime.stages import Stages
-from realtime.settings.all import SourceSettings
+from realtime.settings.sources import SourceSettings
 from realtime.sources.file_names import file_name, nearest, unused
 from realtime.sources.images import ImageSource, glob_images, images_in, is_image
 from realtime.sources.mapped import Changed
@@ -32,22 +32,24 @@ from realtime.types.frames import Frame, Source
 from realtime.writing.redaction import redacted
 
 Clock = Callable[[], float]
+Size = tuple[int, int]
 LOG = logging.getLogger(__name__)
 
 
 def open_sources(
     settings: SourceSettings,
     clock: Clock = time.monotonic,
-    sizes: Sequence[tuple[int, int] | None] | None = None,
+    sizes: Sequence[Size | None] | None = None,
 ) -> list[Source]:
     """All sources that the settings name, to be entered; SourceError where they do not mix.
 
-    sizes: (width, height) that each has where it does not say, and the user does not either.
+    sizes: (width, height) that each has where it does not say, and the user does not either; they
+    may be put there until the sources are entered.
     """
-    sources = [
-        open_source(replace(settings, source=(one,)), clock, size)
-        for one, size in zip(settings.source, sizes or repeat(None), strict=False)
-    ]
+    sources = []
+    for n, one in enumerate(settings.source):
+        fitting = partial(sizes.__getitem__, n) if sizes else None
+        sources.append(open_source(replace(settings, source=(one,)), clock, fitting))
     if len({source.live for source in sources}) > 1:
         raise SourceError(
             "Cameras and files cannot run together: give either live sources or recorded ones."
@@ -129,11 +131,12 @@ def _renamed(frame: Frame, name: str) -> Frame:
 def open_source(
     settings: SourceSettings,
     clock: Clock = time.monotonic,
-    size: tuple[int, int] | None = None,
+    fitting: Callable[[], Size | None] | None = None,
 ) -> Source:
     """The first source that the settings name, ready to be entered.
 
-    size: (width, height) of its frames where neither it nor the user says.
+    fitting: asked, when it is entered, for the (width, height) of its frames where neither it nor
+    the user says.
     Its name, total and rate are final once it is entered. SourceError where there is nothing to
     open; whether a video or camera can be read shows when it is entered.
     """
@@ -151,11 +154,11 @@ def open_source(
             stream_name(spec), connect, chosen, give_up=settings.give_up, clock=clock
         )
     else:
-        if size and settings.rotate in (90, 270):
-            size = size[::-1]
-        source = _file(spec, chosen, settings, clock, size)
+        if fitting and settings.rotate in (90, 270):
+            fitting = partial(_turned, fitting)
+        source = _file(spec, chosen, settings, clock, fitting)
         if settings.loop:
-            source = Looped(lambda: _file(spec, chosen, settings, clock, size))
+            source = Looped(lambda: _file(spec, chosen, settings, clock, fitting))
         if settings.realtime:
             source = Paced(source, clock)
     if isinstance(source, LiveSource) and (settings.loop or settings.realtime):
@@ -165,6 +168,11 @@ def open_source(
         matrix = matrix_of(settings.flip, settings.rotate)
         source = Changed(source, partial(turned, matrix=matrix))
     return source
+
+
+def _turned(fitting: Callable[[], Size | None]) -> Size | None:
+    size = fitting()
+    return size and size[::-1]
 
 
 def _camera(settings: SourceSettings, chosen: range, clock: Clock) -> LiveSource:
@@ -181,7 +189,7 @@ def _camera(settings: SourceSettings, chosen: range, clock: Clock) -> LiveSource
     return LiveSource(connect.name, connect, chosen, give_up=settings.give_up, clock=clock)
 
 
-def _size(settings: SourceSettings) -> tuple[int, int] | None:
+def _size(settings: SourceSettings) -> Size | None:
     """--camera-size as (width, height)."""
     if settings.camera_size is None:
         return None
@@ -194,7 +202,7 @@ def _file(
     chosen: range,
     settings: SourceSettings,
     clock: Clock,
-    fitting: tuple[int, int] | None = None,
+    fitting: Callable[[], Size | None] | None = None,
 ) -> Source:
     path = os.path.expanduser(name)
 

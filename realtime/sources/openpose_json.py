@@ -117,9 +117,9 @@ class KeypointSource:
 
     The last number in a file's name is its frame's index where all have one of their own, its
     place in the folder otherwise. size: (width, height) of the pictures that the keypoints were
-    found in; without it `fitting`, that of a calibrated camera, or the smallest usual one that
-    holds them, as the files do not say. rate: frames a second. Broken files among good ones are
-    passed over and reported in the notes.
+    found in; without it what `fitting` says when the source is entered, that of a calibrated
+    camera, or the smallest usual one that holds them, as the files do not say. rate: frames a
+    second. Broken files among good ones are passed over and reported in the notes.
     """
 
     live = False
@@ -131,7 +131,7 @@ class KeypointSource:
         chosen: range,
         *,
         size: tuple[int, int] | None = None,
-        fitting: tuple[int, int] | None = None,
+        fitting: Callable[[], tuple[int, int] | None] | None = None,
         rate: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -152,35 +152,44 @@ class KeypointSource:
             )
         probes = self._files[:: -(-len(self._files) // PROBED)]
         found = [person for _, path, _ in probes for person in _people_or_none(path)]
-        counts = {len(person) for person in found}
-        self.skeleton: Skeleton | None = _skeleton(name, counts)
+        self.skeleton: Skeleton | None = _skeleton(name, {len(person) for person in found})
         if rate is None:
             self._notes.append(
                 f"{name}: OpenPose JSON does not say its frame rate; {RATE:g} fps is assumed "
                 "(--camera-fps sets it)."
             )
         self._units = _units(name, found)
-        if self._units.least is not None:
-            size = size or fitting
-            if size is None:
-                raise SourceError(
-                    f"{name} has normalised keypoints, as OpenPose writes with --keypoint_scale 3 "
-                    "or 4; say how large the pictures were: --camera-size WIDTHxHEIGHT."
-                )
         if self._units.full_score != 1:
             self._notes.append(f"{name}: scores go up to {self._units.full_score:g}; taken as 1.")
-        width, height = size or fitting or _usual(*_extent(found))
-        if size is None and fitting is not None:
-            self._check_extent(found, fitting)
-        elif size is None:
-            self._notes.append(
-                f"{name}: keypoints do not say how large their picture was; "
-                f"{width}x{height} was assumed (--camera-size WIDTHxHEIGHT sets it)."
-            )
-        self._black: Image = np.zeros((height, width, 3), np.uint8)
+        self._size = size
+        self._fitting = fitting
+        self._extent = _extent(found)
+        self._black: Image = np.zeros((0, 0, 3), np.uint8)
 
-    def _check_extent(self, found: Sequence[Floats], size: tuple[int, int]) -> None:
-        if any(most > limit for most, limit in zip(_extent(found), size, strict=True)):
+    def _find_size(self) -> tuple[int, int]:
+        """(width, height) of the pictures, by what was asked, the rig, or the keypoints."""
+        fitting = self._fitting() if self._fitting and not self._size else None
+        size = self._size or fitting
+        if self._units.least is not None:
+            if size is None:
+                raise SourceError(
+                    f"{self.name} has normalised keypoints, as OpenPose writes with "
+                    "--keypoint_scale 3 or 4; say how large the pictures were: --camera-size "
+                    "WIDTHxHEIGHT."
+                )
+            return size
+        if fitting is not None:
+            self._check_extent(fitting)
+        if size is None:
+            size = _usual(*self._extent)
+            self._notes.append(
+                f"{self.name}: keypoints do not say how large their picture was; "
+                f"{size[0]}x{size[1]} was assumed (--camera-size WIDTHxHEIGHT sets it)."
+            )
+        return size
+
+    def _check_extent(self, size: tuple[int, int]) -> None:
+        if any(most > limit for most, limit in zip(self._extent, size, strict=True)):
             raise SourceError(
                 f"{self.name} has keypoints beyond the {size[0]}x{size[1]} pictures that its "
                 "camera in the rig was calibrated for; if they were found in pictures of another "
@@ -188,6 +197,8 @@ class KeypointSource:
             )
 
     def __enter__(self) -> Self:
+        width, height = self._find_size()
+        self._black = np.zeros((height, width, 3), np.uint8)
         return self
 
     def __exit__(

@@ -15,7 +15,7 @@ import numpy as np
 from calibration.files.rig_toml import read_offsets, read_rig
 from calibration.geometry.camera import Rig
 from calibration.geometry.errors import CalibrationError
-from realtime.settings.all import Settings
+from realtime.settings.sources import SourceSettings
 from realtime.sources import open_sources, shifted
 from realtime.types.errors import SettingsError
 from realtime.types.frames import Source
@@ -35,17 +35,21 @@ class Fitted:
     offsets: Mapping[str, float]
 
 
-def open_fitting(settings: Settings) -> tuple[list[Source], Rig | None]:
-    """The sources, to be entered, with their times shifted; their cameras where there is a rig."""
-    wanted, path = settings.sources, settings.outputs.rig
-    sources = open_sources(wanted)
+def open_fitting(
+    wanted: SourceSettings, path: Path | None = None, *, announce: bool = False
+) -> tuple[list[Source], Rig | None]:
+    """The sources, to be entered, with their times shifted; their cameras where there is a rig.
+
+    path: of the rig file. announce: say which source is which camera.
+    """
+    sizes: list[tuple[int, int] | None] = [None] * len(wanted.source)
+    sources = open_sources(wanted, sizes=sizes)
     names = [source.name for source in sources]
     offsets, rig = wanted.shifts(), None
     if path is not None:
-        fitted = open_rig(path, names, wanted.source, announce=not settings.outputs.quiet)
+        fitted = open_rig(path, names, wanted.source, announce=announce)
         rig = fitted.rig
-        if sources[0].skeleton is not None and wanted.camera_size is None:
-            sources = open_sources(wanted, sizes=[camera.size for camera in rig.cameras])
+        sizes[:] = [camera.size for camera in rig.cameras]  # which sources ask for when entered
         if not sources[0].live:
             offsets = {**fitted.offsets, **offsets}
     if offsets and sources[0].live:

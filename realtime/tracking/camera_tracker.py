@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
-from realtime.settings.all import TrackSettings
+from realtime.settings.tracking import TrackSettings
 from realtime.tracking.one_euro import OneEuro
 from realtime.tracking.tracker import PoseTracker
 from realtime.types.frames import Frame
 from realtime.types.results import Tracks
 
 
-class People:
+class CameraTracker:
     """The people of one camera.
 
     max_people: how many of them to give on; those with the oldest ids.
@@ -28,7 +28,7 @@ class People:
         self._smoother = OneEuro() if settings.smooth == "one-euro" else None
         self._max_people = max_people
 
-    def meet(self, frame: Frame, poses: Poses | None) -> Tracks:
+    def update(self, frame: Frame, poses: Poses | None) -> Tracks:
         """The people of the next frame; poses None = the network did not look at this one."""
         if self._tracker is not None:
             tracks = self._tracker.update(frame, poses)

@@ -110,6 +110,18 @@ class Poses3D:
         """(P, K) whether a keypoint is known."""
         return ~np.isnan(self.xyz[..., 0])
 
+    def some(self, which: NDArray[np.int_]) -> Self:
+        """The people in these rows."""
+        return replace(
+            self,
+            id=self.id[which],
+            xyz=self.xyz[which],
+            error=self.error[which],
+            views=self.views[which],
+            filled=self.filled[which],
+            detections=self.detections[which],
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:

@@ -35,7 +35,6 @@ from realtime.web.metrics import Figures
 from realtime.web.replay import OVER, Replay
 from realtime.web.space_json import space_line
 from realtime.web.view_jpeg import jpeg
-from realtime.writing.json_text import result_lines
 
 WAITING = 8  # results on their way to the loop
 LINES = 64  # lines that wait for a client; a slower one misses the oldest
@@ -78,7 +77,7 @@ class Server:
         )
         self._loop = asyncio.new_event_loop()
         self._lock = Lock()
-        self._waiting: deque[tuple[Result, float]] = deque(maxlen=WAITING)
+        self._waiting: deque[tuple[Result, Sequence[bytes], float]] = deque(maxlen=WAITING)
         # From here on for the loop alone.
         self._stopping = asyncio.Event()
         self._fresh = asyncio.Event()
@@ -89,11 +88,16 @@ class Server:
         self._watchers: list[dict[Look | None, set[Mailbox]]] = [{} for _ in sources]
         self._pages: dict[Look | None, set[Mailbox]] = {}
 
-    def put(self, result: Result) -> None:
-        """Hand a result over; it never waits."""
+    @property
+    def read(self) -> bool:
+        """Whether somebody reads the lines of results."""
+        return bool(self._readers)
+
+    def put(self, result: Result, lines: Sequence[bytes] = ()) -> None:
+        """Hand a result over, with its lines of JSON where they are `read`; it never waits."""
         with self._lock:
             wake = not self._waiting
-            self._waiting.append((result, self._clock()))
+            self._waiting.append((result, lines, self._clock()))
         if wake:
             self._call(self._take)
 
@@ -168,15 +172,14 @@ class Server:
         with self._lock:
             waiting = list(self._waiting)
             self._waiting.clear()
-        for result, now in waiting:
+        for result, lines, now in waiting:
             self._figures.add(result, now)
             self._newest = result
-            if self._readers:
-                for line in [line.encode() for line in result_lines(result)]:
-                    packed = text_frame(line)
-                    for box in self._readers:
-                        if not box.pass_on(packed):
-                            box.put(line)
+            for line in lines if self._readers else ():
+                packed = text_frame(line)
+                for box in self._readers:
+                    if not box.pass_on(packed):
+                        box.put(line)
             if (self._onlookers or self._replay) and result.poses3d is not None:
                 people = space_line(result).encode()
                 if self._replay is not None:

@@ -56,6 +56,23 @@ def result_lines(result: Result, *, angles: bool = False) -> list[str]:
     return lines
 
 
+class ResultLines:
+    """The lines of a result as UTF-8, made once, at the first output that asks, for however many
+    ask. For one thread.
+    """
+
+    def __init__(self, *, angles: bool = False) -> None:
+        self._angles = angles
+        self._latest: tuple[Result, list[bytes]] | None = None
+
+    def of(self, result: Result) -> list[bytes]:
+        """See `result_lines`."""
+        if self._latest is None or self._latest[0] is not result:
+            lines = result_lines(result, angles=self._angles)
+            self._latest = result, [line.encode() for line in lines]
+        return self._latest[1]
+
+
 def space_people(poses: Poses3D) -> str:
     """People in space: id, and for each keypoint xyz (metres), error (pixels), views, filled."""
     people = [

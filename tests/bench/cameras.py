@@ -23,11 +23,11 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from realtime.pipeline import stream
-from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
+from realtime.assembly import stream
 from realtime.types.results import Result
 from tests.cameras import COUNT, RtspCamera, number_of
 from tests.conftest import DATA
+from tests.realtime.wanted import settings
 
 FPS = 30
 SETTLE = 15  # results that wait for the network to be compiled, and for the clocks to be learnt
@@ -61,12 +61,8 @@ def measure(cameras: Sequence[tuple[str, float]], seconds: float, precision: str
     used = resource.getrusage(resource.RUSAGE_SELF)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        settings = Settings(
-            SourceSettings(tuple(url for url, _ in cameras)),
-            ModelSettings(precision=precision),  # type: ignore[arg-type]
-            OutputSettings(show=False, quiet=True, json=folder / "json", stats=folder / "s.json"),
-        )
-        results = stream(settings)
+        files = {"json": folder / "json", "stats": folder / "s.json"}
+        results = stream(settings(*(url for url, _ in cameras), precision=precision, **files))
         end = time.monotonic() + seconds
         for n, result in enumerate(results):
             now = time.monotonic()

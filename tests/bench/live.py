@@ -23,7 +23,8 @@ from engines.opening import engine_opener
 from engines.types.arrays import Image
 from realtime.default_model import DEFAULT
 from realtime.pipeline import Pipeline
-from realtime.settings.all import ModelSettings, SourceSettings
+from realtime.settings.model import ModelSettings
+from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source
 from realtime.types.frames import Frame
 from tests.conftest import DATA

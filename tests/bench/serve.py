@@ -23,7 +23,7 @@ from contextlib import suppress
 from engines.models.card import load_card
 from engines.opening import engine_opener
 from realtime.pipeline import Pipeline
-from realtime.settings.all import ModelSettings
+from realtime.settings.model import ModelSettings
 from realtime.sinks.screens.web_sink import WebSink
 from realtime.web.address import Address
 from tests.bench.throughput import CLIP, MODEL, Looped

@@ -20,14 +20,14 @@ from calibration.files.rig_toml import read_rig
 from calibration.geometry.camera import Rig
 from engines.types.arrays import Doubles
 from engines.types.skeleton import Skeleton
+from realtime.assembly import stream
 from realtime.multiview.bone_lengths import Bones
 from realtime.multiview.stage import Space
-from realtime.pipeline import stream
-from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.types.results import Result, View
 from tests.bodies import BODY25, body, sightings
 from tests.calibration.cameras import ring
 from tests.conftest import DATA
+from tests.realtime.wanted import settings
 
 PARTS = {"shoulder", "elbow", "wrist", "hip", "knee", "ankle"}
 
@@ -35,12 +35,8 @@ PARTS = {"shoulder", "elbow", "wrist", "hip", "knee", "ankle"}
 def results(clip: str, sources: Sequence[str], height: int | None = None) -> list[Result]:
     """Those of a run without outputs."""
     folder = DATA / clip
-    settings = Settings(
-        SourceSettings(tuple(str(folder / name) for name in sources)),
-        ModelSettings(height=height),
-        OutputSettings(show=False, quiet=True, rig=folder / "rig.toml"),
-    )
-    return list(stream(settings))
+    paths = [str(folder / name) for name in sources]
+    return list(stream(settings(*paths, height=height, rig=folder / "rig.toml")))
 
 
 def residuals(rig: Rig, result: Result, row: int) -> Doubles:
@@ -105,7 +101,7 @@ def timed(space: Space, instants: Sequence[tuple[float, Sequence[View | None]]])
     seconds = []
     for moment, views in instants:
         began = time.process_time()
-        space.place(moment, views)
+        space.update(moment, views)
         seconds.append(1e3 * (time.process_time() - began))
     late = seconds[5:]
     print(

@@ -21,7 +21,8 @@ from engines.models.card import load_card
 from engines.opening import engine_opener
 from realtime.default_model import DEFAULT
 from realtime.pipeline import Pipeline
-from realtime.settings.all import ModelSettings, SourceSettings
+from realtime.settings.model import ModelSettings
+from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source
 from realtime.types.frames import Source, Stoppable
 from tests.bench.live import resident

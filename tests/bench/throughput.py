@@ -25,11 +25,14 @@ from engines.opening import engine_opener
 from engines.runtimes.openvino_cpu import OpenVino
 from engines.types.letterbox import Letterbox
 from realtime.pipeline import Pipeline
-from realtime.settings.all import ModelSettings, OutputSettings, SourceSettings
-from realtime.sinks import Together, open_sinks
+from realtime.settings.model import ModelSettings
+from realtime.settings.sources import SourceSettings
+from realtime.sinks.opening import open_sinks
+from realtime.sinks.together import Together
 from realtime.sources import open_source
 from realtime.types.frames import Frame, Source
 from tests.conftest import DATA
+from tests.realtime.wanted import settings
 
 MODEL = "human-pose-estimation-0001"
 CLIP = DATA / "video" / "street.avi"
@@ -70,12 +73,13 @@ class Looped:
                     index += 1
 
 
-def pipeline(source: Source, outputs: OutputSettings, precision: Precision) -> float:
+def pipeline(source: Source, precision: Precision, **outputs: Path) -> float:
     """Seconds a frame of the whole program, from the second frame on."""
     models = ModelSettings(MODEL, precision=precision)
-    open_engine = engine_opener(load_card(MODEL), models, live=False)
+    card = load_card(MODEL)
+    open_engine = engine_opener(card, models, live=False)
     count, began = 0, 0.0
-    with Together(open_sinks(outputs, [source])) as sinks:
+    with Together(open_sinks(settings(str(CLIP), **outputs), [source], card)) as sinks:
         for result in Pipeline([source], open_engine):
             sinks.write(result)
             count += 1
@@ -121,23 +125,11 @@ def main() -> None:
             source = Looped(CLIP, args.frames)
             before = alone(args.frames // 2, args.precision)
             used = resource.getrusage(resource.RUSAGE_SELF)
-            with_json = pipeline(
-                source,
-                OutputSettings(show=False, json=folder / f"j{turn}", quiet=True),
-                args.precision,
-            )
+            with_json = pipeline(source, args.precision, json=folder / f"j{turn}")
             spent = resource.getrusage(resource.RUSAGE_SELF)
             processor = spent.ru_utime + spent.ru_stime - used.ru_utime - used.ru_stime
-            with_video = pipeline(
-                source,
-                OutputSettings(
-                    show=False,
-                    json=folder / f"v{turn}",
-                    output=folder / f"{turn}.mp4",
-                    quiet=True,
-                ),
-                args.precision,
-            )
+            video = folder / f"{turn}.mp4"
+            with_video = pipeline(source, args.precision, json=folder / f"v{turn}", output=video)
             after = alone(args.frames // 2, args.precision)
             bare = (before + after) / 2
             json_ratios.append(bare / with_json)

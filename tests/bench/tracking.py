@@ -27,22 +27,18 @@ from engines.types.arrays import Floats, Image
 from engines.types.oks import areas, boxes, oks
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton, named_skeleton
-from realtime.pipeline import stream
-from realtime.settings.all import (
-    ModelSettings,
-    OutputSettings,
-    Settings,
-    SourceSettings,
-    TrackSettings,
-)
+from realtime.assembly import stream
+from realtime.settings.sources import SourceSettings
+from realtime.settings.tracking import TrackSettings
 from realtime.sinks.files.mot_challenge import person_boxes
 from realtime.sources import open_source
-from realtime.tracking.camera_tracker import People
+from realtime.tracking.camera_tracker import CameraTracker
 from realtime.tracking.matching import assign, iou
 from realtime.tracking.tracker import PoseTracker, TrackerSettings
 from realtime.types.frames import Frame
 from realtime.types.results import Tracks
 from tests.conftest import DATA
+from tests.realtime.wanted import settings as wish
 from tests.scenes import Step, apart, crowd, scenes
 from tests.synth import SKELETON
 
@@ -236,13 +232,8 @@ def bench_campus() -> None:
 
 
 def campus_poses(folder: Path, height: int | None) -> list[tuple[Frame, Poses]]:
-    settings = Settings(
-        SourceSettings((str(folder / "TUD-Campus.mp4"),)),
-        ModelSettings(height=height),
-        OutputSettings(show=False, quiet=True),
-        TrackSettings(track=False),
-    )
-    views = [view for result in stream(settings) for view in result.views if view]
+    wanted = wish(str(folder / "TUD-Campus.mp4"), height=height, track=False)
+    views = [view for result in stream(wanted) for view in result.views if view]
     return [(view.frame, view.tracks.poses) for view in views]
 
 
@@ -255,10 +246,10 @@ def bench_time() -> None:
         frames = [frame_of(step.image, n, step.time) for n, step in enumerate(steps)]
         for every in (1, 3):
             spent = []
-            people = People(SKELETON, TrackSettings(smooth="one-euro"))
+            people = CameraTracker(SKELETON, TrackSettings(smooth="one-euro"))
             for n, (frame, poses) in enumerate(zip(frames, found, strict=True)):
                 began = time.process_time()
-                people.meet(frame, poses if n % every == 0 else None)
+                people.update(frame, poses if n % every == 0 else None)
                 spent.append(time.process_time() - began)
             middle, slow = np.percentile(np.array(spent[5:]) * 1000, (50, 95))
             print(
@@ -298,14 +289,10 @@ def bench_every() -> None:
 
 def carried(path: Path, end: int | None, every: int) -> tuple[list[Tracks], float]:
     """The people of each frame, and frames a second from the second frame on."""
-    settings = Settings(
-        SourceSettings((str(path),), end=end),
-        ModelSettings("human-pose-estimation-0001", precision="fp32"),
-        OutputSettings(show=False, quiet=True),
-        TrackSettings(detect_every=every),
-    )
+    model = "human-pose-estimation-0001"
+    wanted = wish(str(path), end=end, model=model, precision="fp32", detect_every=every)
     began, tracks = 0.0, []
-    for result in stream(settings):
+    for result in stream(wanted):
         began = began or time.perf_counter()
         tracks += [known(view.tracks) for view in result.views if view]
     return tracks, (len(tracks) - 1) / (time.perf_counter() - began)

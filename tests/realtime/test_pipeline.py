@@ -23,7 +23,7 @@ from realtime.runtime.synchronizer import FrameSet
 from realtime.sinks.files.recorder import Recorder
 from realtime.types.errors import OutputError, SourceError, Stopped
 from realtime.types.frames import Frame
-from realtime.types.results import Result
+from realtime.types.results import Poses3D, Result, Tracks, View
 
 pytestmark = pytest.mark.timeout(30)
 NONE = Candidates(np.zeros((0, 4), np.float32), np.zeros((0, 4), np.float32))
@@ -271,6 +271,63 @@ def test_cameras_are_paired_and_one_that_ends_is_left_out() -> None:
     assert alone > 10
     assert pipeline.dropped > 20
     assert not threads()
+
+
+class Numbering:
+    """A tracker of a single line: the one person of frame n has the id 100 n + its camera's."""
+
+    def __init__(self, camera: int) -> None:
+        self.camera = camera
+        self.asked: list[bool] = []
+
+    def update(self, frame: Frame, poses: Poses | None) -> Tracks:
+        self.asked.append(poses is not None)
+        one = np.full((1, 18, 2), frame.index, np.float32)
+        score = np.ones((1, 18), np.float32)
+        person = Poses(named_skeleton("coco18"), one, score, np.ones(1, np.float32))
+        number = np.array([100 * frame.index + self.camera])
+        return Tracks(number, person, np.zeros((1, 18), bool))
+
+
+class Averaging:
+    """A reconstructor of a single line: one person, where the views' ids say on the average."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[float, list[list[int] | None]]] = []
+
+    def update(self, time: float, views: Sequence[View | None]) -> Poses3D:
+        ids = [view and view.tracks.id.tolist() for view in views]
+        self.seen.append((time, ids))
+        there = [row[0] for row in ids if row]
+        shape = 1, 18
+        return Poses3D(
+            *(named_skeleton("coco18"), np.array([7])),
+            np.full((*shape, 3), np.mean(there), np.float32),
+            *(np.zeros(shape, np.float32), np.full(shape, len(there)), np.zeros(shape, bool)),
+            np.array([[0 if row else -1 for row in ids]]),
+        )
+
+
+def test_any_tracker_and_any_reconstructor_will_do() -> None:
+    """Every frame of a camera goes to its tracker, every instant to the reconstructor, and the ids
+    of 3D are those of the views.
+    """
+    trackers, reconstructor = [Numbering(1), Numbering(3)], Averaging()
+    pipeline = Pipeline(
+        [Clip(4), Clip(3)], Slow, trackers=trackers, every=2, reconstructor=reconstructor
+    )
+    results = list(pipeline)
+    assert [one.asked for one in trackers] == [[True, False, True, False], [True, False, True]]
+    assert reconstructor.seen == [
+        (0.0, [[1], [3]]),
+        (0.1, [[101], [103]]),
+        (0.2, [[201], [203]]),
+        (0.3, [[301], None]),
+    ]
+    means = [one.poses3d and float(one.poses3d.xyz[0, 0, 0]) for one in results]
+    assert means == [2, 102, 202, 301]
+    ids = [[view and view.tracks.id.tolist() for view in one.views] for one in results]
+    assert ids == [[[7], [7]]] * 3 + [[[7], None]]
 
 
 def test_the_recorder_gets_what_the_network_has_no_time_for(tmp_path: Path) -> None:

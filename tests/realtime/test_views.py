@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from realtime.pipeline import run, stream
-from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
+from realtime.assembly import run, stream
 from realtime.types.errors import OutputError, SettingsError
 from realtime.types.view_mode import Look
+from tests.realtime.wanted import settings
 from tests.synth import SKELETON, Points, person, scene, write_picture, write_tiny_network
 
 pytestmark = pytest.mark.timeout(60)
@@ -30,15 +30,10 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(write_picture(tmp_path_factory.mktemp("photo") / "two.png", scene(PEOPLE, SIZE)))
 
 
-def settings(card: str, photo: str, **outputs: object) -> Settings:
-    quiet = OutputSettings(show=False, quiet=True, **outputs)  # type: ignore[arg-type]
-    return Settings(SourceSettings((photo,)), ModelSettings(card), quiet)
-
-
 def test_the_written_picture_shows_the_view(card: str, photo: str, tmp_path: Path) -> None:
     """Where the right wrists are it is hot; nothing else changes."""
     out = tmp_path / "wrists.png"
-    run(settings(card, photo, output=out, view="part:right_wrist"))
+    run(settings(photo, model=card, output=out, view="part:right_wrist"))
     before, after = cv2.imread(photo), cv2.imread(str(out))
     assert before is not None
     assert after is not None
@@ -52,7 +47,7 @@ def test_the_written_picture_shows_the_view(card: str, photo: str, tmp_path: Pat
 
 def test_maps_are_kept_for_a_view_of_them_alone(card: str, photo: str) -> None:
     for view, kept in (("skeleton", False), ("pafs", True)):
-        [result] = stream(settings(card, photo, view=view))
+        [result] = stream(settings(photo, model=card, view=view))
         [seen] = filter(None, result.views)
         assert (seen.maps is not None) == kept
         assert seen.evidence is not None
@@ -86,7 +81,7 @@ def test_heat_maps_and_part_candidates_are_openposes(card: str, photo: str, tmp_
 
 
 def test_keypoints_without_a_network_have_no_maps(card: str, photo: str, tmp_path: Path) -> None:
-    run(settings(card, photo, json=tmp_path / "in"))
+    run(settings(photo, model=card, json=tmp_path / "in"))
     for more in (
         {"view": "heatmaps"},
         {"heatmaps": tmp_path / "maps"},
@@ -98,11 +93,13 @@ def test_keypoints_without_a_network_have_no_maps(card: str, photo: str, tmp_pat
 
 def test_settings_that_mean_nothing_are_refused(card: str, photo: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="--part-candidates adds"):
-        settings(card, photo, part_candidates=True)
+        settings(photo, model=card, part_candidates=True)
     with pytest.raises(SettingsError, match="leave --json-skeleton away"):
-        settings(card, photo, part_candidates=True, json=tmp_path, json_skeleton="body25")
+        settings(photo, model=card, part_candidates=True, json=tmp_path, json_skeleton="body25")
     with pytest.raises(SettingsError, match="parts, the background or the PAFs"):
-        settings(card, photo, heatmaps_parts=False, heatmaps_background=False, heatmaps_pafs=False)
+        settings(
+            photo, model=card, heatmaps_parts=False, heatmaps_background=False, heatmaps_pafs=False
+        )
     with pytest.raises(SettingsError, match="There is no view 'skull'"):
-        run(settings(card, photo, view="skull"))
+        run(settings(photo, model=card, view="skull"))
     assert Look().of_maps is False

@@ -45,6 +45,7 @@ class BootstrapSink:
         except CardError as error:
             raise OutputError(f"--bootstrap cannot be written: {error}") from error
         self._folder = folder
+        self.written = str(folder)
         self._labeller = Labeller(rig, skeleton)
         self._window: int | None = None
         self._best: tuple[Result, Labels] | None = None

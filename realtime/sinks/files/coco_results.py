@@ -34,6 +34,7 @@ class CocoSink:
         if skeleton is not None:
             coco_order(skeleton)
         self._path = path
+        self.written = str(path)
         self._file: FileIO | None = None
         self._end = 0  # where the entries end and END begins
         self._between = b"\n"

@@ -23,6 +23,7 @@ class Csv3DSink:
 
     def __init__(self, path: Path, sources: list[Path], skeleton: Skeleton) -> None:
         self._file = LineFile(path, "--csv", sources)
+        self.written = str(path)
         what = ("x", "y", "z", "error", "views", "filled")
         names = [f"{name}_{one}" for name in skeleton.keypoints for one in what]
         self._head = ["instant", "time", "id", *names]

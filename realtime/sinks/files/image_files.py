@@ -24,6 +24,7 @@ class ImagesSink:
     def __init__(self, folder: Path, sources: list[Path], overlay: Overlay) -> None:
         check_folder(folder, "--output")
         self._folder = folder.resolve()
+        self.written = str(folder)
         taken = {self._path(file.stem) for file in sources}.intersection(sources)
         if taken:
             raise OutputError(
@@ -40,8 +41,8 @@ class ImagesSink:
 
     def write(self, result: Result) -> None:
         """One file a view."""
-        for view, picture in self._overlay.pictures(result):
-            write_image(self._path(view.frame.name), picture)
+        for picture in self._overlay.pictures(result):
+            write_image(self._path(picture.name), picture.image)
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.jpg"
@@ -58,6 +59,7 @@ class ImageSink:
             )
         check_file(path, "--output", sources)
         self._path = path
+        self.written = str(path)
         self._overlay = overlay
 
     def __enter__(self) -> Self:
@@ -68,8 +70,8 @@ class ImageSink:
 
     def write(self, result: Result) -> None:
         """The picture of the first view."""
-        for _, picture in self._overlay.pictures(result)[:1]:
-            write_image(self._path, picture)
+        for picture in self._overlay.pictures(result)[:1]:
+            write_image(self._path, picture.image)
 
 
 def write_image(path: Path, picture: Image) -> None:

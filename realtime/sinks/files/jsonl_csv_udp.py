@@ -17,7 +17,7 @@ import numpy as np
 from engines.types.skeleton import Skeleton
 from realtime.types.errors import OutputError
 from realtime.types.results import Result, View
-from realtime.writing.json_text import keypoint_triples, result_lines
+from realtime.writing.json_text import ResultLines, keypoint_triples
 from realtime.writing.whole_files import broken, check_file, write_all
 
 DATAGRAM = 65_507  # bytes that UDP over IPv4 can carry at most
@@ -39,12 +39,13 @@ class LineFile:
             raise broken(self._path, error) from error
         self.append(head)
 
-    def append(self, lines: str) -> None:
+    def append(self, lines: str | bytes) -> None:
         """Write whole lines at once; OutputError where that fails."""
+        data = lines.encode() if isinstance(lines, str) else lines
         assert self._file is not None, "write outside of the with"
         end = self._file.tell()
         try:
-            write_all(self._file.fileno(), lines.encode())
+            write_all(self._file.fileno(), data)
         except OSError as error:
             with suppress(OSError):
                 os.ftruncate(self._file.fileno(), end)
@@ -59,11 +60,12 @@ class JsonLinesSink:
     """Writes a header line, then each frame of each source as a line of JSON."""
 
     def __init__(
-        self, path: Path, sources: list[Path], header: str, *, angles: bool = False
+        self, path: Path, sources: list[Path], header: str, lines: ResultLines | None = None
     ) -> None:
         self._file = LineFile(path, "--jsonl", sources)
+        self.written = str(path)
         self._header = header
-        self._angles = angles
+        self._lines = lines or ResultLines()
 
     def __enter__(self) -> Self:
         self._file.open(f"{self._header}\n")
@@ -74,8 +76,7 @@ class JsonLinesSink:
 
     def write(self, result: Result) -> None:
         """One line a view."""
-        lines = result_lines(result, angles=self._angles)
-        self._file.append("".join(f"{line}\n" for line in lines))
+        self._file.append(b"".join(line + b"\n" for line in self._lines.of(result)))
 
 
 class CsvSink:
@@ -87,6 +88,7 @@ class CsvSink:
 
     def __init__(self, path: Path, sources: list[Path], skeleton: Skeleton) -> None:
         self._file = LineFile(path, "--csv", sources)
+        self.written = str(path)
         names = [f"{name}_{what}" for name in skeleton.keypoints for what in ("x", "y", "score")]
         self._head = ["source", "index", "time", "id", "score", *names]
 
@@ -111,8 +113,8 @@ class UdpSink:
     bytes (some 100 people) does not fit and is left out.
     """
 
-    def __init__(self, address: str, *, angles: bool = False) -> None:
-        self._angles = angles
+    def __init__(self, address: str, lines: ResultLines | None = None) -> None:
+        self._lines = lines or ResultLines()
         host, _, port = address.rpartition(":")
         try:
             found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM)
@@ -134,11 +136,10 @@ class UdpSink:
 
     def write(self, result: Result) -> None:
         """One datagram a view."""
-        for line in result_lines(result, angles=self._angles):
-            data = line.encode()
-            if len(data) <= DATAGRAM:
+        for line in self._lines.of(result):
+            if len(line) <= DATAGRAM:
                 with suppress(OSError):  # a full buffer, or nobody there: the next one is newer
-                    self._socket.sendto(data, self._target)
+                    self._socket.sendto(line, self._target)
 
 
 def _people(view: View) -> list[Sequence[object]]:

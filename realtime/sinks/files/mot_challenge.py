@@ -26,6 +26,7 @@ class MotSink:
 
     def __init__(self, path: Path, sources: list[Path]) -> None:
         self._file = LineFile(path, "--mot", sources)
+        self.written = str(path)
 
     def __enter__(self) -> Self:
         self._file.open("")

@@ -30,6 +30,7 @@ class HeatmapsSink:
     ) -> None:
         check_folder(folder, "--heatmaps")
         self._folder = folder
+        self.written = str(folder)
         self._form = form
         self._wanted = wanted
         self._shown = shown

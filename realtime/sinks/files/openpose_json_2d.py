@@ -48,6 +48,7 @@ class JsonSink:
         if any(file.parent == folder.resolve() and file.suffix == ".json" for file in sources):
             raise OutputError(f"--json {folder} holds the source itself; choose another folder.")
         self._folder = folder
+        self.written = str(folder)
         self._skeleton = skeleton
         self._candidates = candidates
 

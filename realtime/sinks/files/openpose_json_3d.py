@@ -22,6 +22,7 @@ class Json3DSink:
     def __init__(self, folder: Path, rig: str, skeleton: Skeleton | None = None) -> None:
         check_folder(folder, "--json3d")
         self._folder = folder
+        self.written = str(folder)
         self._rig = rig
         self._skeleton = skeleton
         self._count = 0

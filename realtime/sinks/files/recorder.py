@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Self, TextIO
@@ -13,6 +14,7 @@ from realtime.types.errors import OutputError
 from realtime.types.frames import Source
 from realtime.writing.whole_files import broken, check_folder
 
+LOG = logging.getLogger(__name__)
 CLEAR = 18  # H.264's CRF at which hardly anybody sees a loss
 
 
@@ -56,6 +58,18 @@ class Recorder:
         finally:
             if self._table is not None:
                 self._table.close()
+
+    def write_all(self, tape: Iterable[FrameSet]) -> OutputError | None:
+        """Append all instants; what went wrong is logged at once and given back at the end."""
+        failed: OutputError | None = None
+        for frames in tape:
+            try:
+                if failed is None:
+                    self.write(frames)
+            except OutputError as error:
+                failed = error
+                LOG.error("%s", error)
+        return failed
 
     def write(self, frames: FrameSet) -> None:
         """Append the frames of one instant."""

@@ -41,6 +41,8 @@ class StatsSink:
     the frames chosen.
     """
 
+    of_the_run = True
+
     def __init__(
         self,
         path: Path,

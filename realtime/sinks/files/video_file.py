@@ -20,7 +20,6 @@ from av.video.stream import VideoStream
 from engines.types.arrays import Image
 from realtime.drawing.overlay import Overlay
 from realtime.sinks.files.audio_track import Sound
-from realtime.types.frames import Source
 from realtime.types.results import Result
 from realtime.writing.whole_files import broken, check_file, write_all
 
@@ -49,17 +48,18 @@ LONGEST_GAP = 60_000  # of frames, that an .avi can hold
 
 
 class VideoSink:
-    """Writes the first camera's pictures, each shown at its own time, the first at 0.
+    """Writes the first picture of each result, shown at its own time, the first at 0.
 
     All have the size of the first; a picture of another size is scaled to fit. Two frames with the
     same time (or one that goes back) are put a tick apart: no frame is lost. A tick of an .avi,
-    which has one rate for all, is the source's usual time between frames. sound: to go with it.
+    which has one rate for all, is the usual time between frames. rate: frames a second where they
+    are known. sound: to go with the pictures.
     """
 
     def __init__(
         self,
         path: Path,
-        source: Source,
+        rate: float | None,
         sources: list[Path],
         overlay: Overlay,
         sound: Sound | None = None,
@@ -67,7 +67,8 @@ class VideoSink:
         check_file(path, "--output", sources)
         self._sound = sound
         self._path = path
-        self._rate = Fraction(source.rate or 30).limit_denominator(1001)
+        self.written = str(path)
+        self._rate = Fraction(rate or 30).limit_denominator(1001)
         self._overlay = overlay
         self._recording: Recording | None = None
 
@@ -84,12 +85,10 @@ class VideoSink:
 
     def write(self, result: Result) -> None:
         """Encode the picture of the first view; OutputError where the disk is full."""
-        for view, picture in self._overlay.pictures(result)[:1]:
+        for picture in self._overlay.pictures(result)[:1]:
             if self._recording is None:
-                self._recording = Recording(
-                    self._path, view.frame.size, self._rate, sound=self._sound
-                )
-            self._recording.write(picture, view.frame.time)
+                self._recording = Recording(self._path, picture.size, self._rate, sound=self._sound)
+            self._recording.write(picture.image, picture.time)
 
 
 class Recording:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Self
 
 from rich.console import Console
@@ -36,10 +35,12 @@ class ProgressSink:
     run without an error, on a terminal or not.
     """
 
+    of_the_run = True
+
     def __init__(
         self,
         sources: Sequence[Source],
-        written: Sequence[Path] = (),
+        written: Sequence[str] = (),
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -124,7 +125,7 @@ class ProgressSink:
         if self._dropped:
             parts.append(f"{self._dropped} dropped")
         if self._written:
-            parts.append("written to " + ", ".join(str(path) for path in self._written))
+            parts.append("written to " + ", ".join(self._written))
         return "; ".join(parts)
 
 

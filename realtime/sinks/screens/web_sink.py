@@ -18,7 +18,7 @@ from realtime.web.address import Address, listen
 from realtime.web.replay import Replay
 from realtime.web.server import Server
 from realtime.web.space_json import space_header
-from realtime.writing.json_text import header_line
+from realtime.writing.json_text import ResultLines, header_line
 
 
 class WebSink:
@@ -38,6 +38,7 @@ class WebSink:
         skeleton: Skeleton,
         sources: Sequence[str],
         shown: Shown | None = None,
+        lines: ResultLines | None = None,
         *,
         announce: bool = True,
         rig: Rig | None = None,
@@ -50,6 +51,7 @@ class WebSink:
         self._space = space_header(rig, skeleton) if rig is not None else None
         self._bodies = Reprojection(rig) if rig is not None else None
         self._sources = sources
+        self._lines = lines or ResultLines()
         self._shown = shown or Shown(keypoints=skeleton.keypoints)
         self._announce = announce
         self._stay = stay if self._space else None
@@ -83,7 +85,7 @@ class WebSink:
     def write(self, result: Result) -> None:
         """Hand the result over, whatever clients do."""
         assert self._server is not None, "write outside of the with"
-        self._server.put(result)
+        self._server.put(result, self._lines.of(result) if self._server.read else ())
 
     def _remain(self, server: Server) -> None:
         """Where it is wanted until somebody has seen enough."""

@@ -13,11 +13,11 @@ import cv2
 
 from engines.types.arrays import Image
 from realtime.drawing.captions import write_caption, write_help
-from realtime.drawing.overlay import Overlay
+from realtime.drawing.overlay import Overlay, Picture
 from realtime.runtime.display import check_display
 from realtime.sinks.files.image_files import write_image
 from realtime.types.errors import OutputError, Stopped
-from realtime.types.results import Result, View
+from realtime.types.results import Result
 
 FLAGS = cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL
 LARGEST = (1280, 720)  # of a window as it opens; the user may drag it to any size
@@ -159,40 +159,41 @@ class WindowSink:
         if self._result is None:
             return
         self._drawn = self._clock()
-        for view, picture in self._overlay.pictures(self._result):
-            name = f"posestream - {view.frame.camera}"
+        for picture in self._overlay.pictures(self._result):
+            name = f"posestream - {picture.camera}"
             if name not in self._names:
-                width, height = view.frame.size
+                width, height = picture.size
                 scale = min(1.0, LARGEST[0] / width, LARGEST[1] / height)
                 cv2.namedWindow(name, FLAGS)
                 self._names.append(name)
                 cv2.resizeWindow(name, max(1, round(width * scale)), max(1, round(height * scale)))
-            cv2.imshow(name, self._labelled(view, picture))
+            cv2.imshow(name, self._labelled(picture))
 
-    def _labelled(self, view: View, picture: Image) -> Image:
+    def _labelled(self, picture: Picture) -> Image:
         """With the help and what is not as usual written over it."""
+        image = picture.image
         shown = self._overlay.shown
         words = ["paused"] if self._paused else []
         if shown.look.of_maps:
-            words.append(shown.name + (": no maps of this frame" if view.maps is None else ""))
+            words.append(shown.name + ("" if picture.maps else ": no maps of this frame"))
         if shown.threshold > 0:
             words.append(f"threshold {shown.threshold:.2f}")
         if self._message and self._message not in words:
             words.append(self._message)
         if words:
-            picture = write_caption(picture, "   ".join(words))
-        return write_help(picture, HELP) if self._help else picture
+            image = write_caption(image, "   ".join(words))
+        return write_help(image, HELP) if self._help else image
 
     def _snapshot(self) -> None:
         """What the pictures show, as `<frame name>_<view>.png`; nothing is written over."""
         if self._result is None:
             return
-        for view, picture in self._overlay.pictures(self._result):
-            name = f"{view.frame.name}_{self._overlay.shown.name.replace(':', '_')}"
+        for picture in self._overlay.pictures(self._result):
+            name = f"{picture.name}_{self._overlay.shown.name.replace(':', '_')}"
             paths = (self._folder / f"{name}{f'_{n}' if n > 1 else ''}.png" for n in count(1))
             path = next(path for path in paths if not path.exists())
             try:
-                write_image(path, picture)
+                write_image(path, picture.image)
                 self._say(f"wrote {path.name}")
                 sentence = f"snapshot written to {path}"
             except OutputError as error:

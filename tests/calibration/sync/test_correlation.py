@@ -22,7 +22,7 @@ from calibration.sync.joining_lags import along, join
 from calibration.sync.motion_lag import Lag, lag_of
 from calibration.sync.place_agreement import between
 from calibration.sync.sound_lag import sound_lag
-from realtime.settings.all import SourceSettings
+from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source
 from realtime.sources.audio import listen
 from realtime.types.errors import SourceError

@@ -136,7 +136,7 @@ def test_the_real_model_finds_the_person_at_the_webcam(
     data: Path, monkeypatch: pytest.MonkeyPatch, precision: str, height: int
 ) -> None:
     """One person, head and shoulders in the middle of the picture."""
-    from realtime.settings.all import SourceSettings
+    from realtime.settings.sources import SourceSettings
     from realtime.sources import open_source
 
     monkeypatch.setenv("POSE_WEIGHTS", str(data / "models"))

@@ -9,20 +9,20 @@ from random import Random
 from unittest import mock
 
 import run
-from realtime import pipeline
-from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
-from realtime.sinks import Keypoints, open_sinks
+from realtime import assembly
+from realtime.settings.all import Settings
+from realtime.sinks.opening import open_sinks
 from realtime.sources import open_sources
+from realtime.types.model import Keypoints
 from tests.fuzz.kinds.settings import ADDRESSES, PATHS, SOURCES
 from tests.fuzz.kinds.settings import Kind as Prepared
 from tests.fuzz.mutate import NUMBERS, TEXTS, scramble
 from tests.fuzz.worker import Finding, check_sentence
+from tests.realtime.wanted import GROUPS
 from tests.synth import SKELETON
 
 OPTIONS = [
-    f"--{field.name.replace('_', '-')}"
-    for kind in (SourceSettings, ModelSettings, OutputSettings)
-    for field in fields(kind)
+    f"--{field.name.replace('_', '-')}" for kind in GROUPS.values() for field in fields(kind)
 ]
 VALUES = (*SOURCES, *ADDRESSES, *PATHS, *TEXTS, "0", "1", "90", "640x480", "fp32", "None")
 SHORT = [str(number) for number in NUMBERS if abs(number) < 1e300]
@@ -52,7 +52,7 @@ class Kind(Prepared):
         said: list[str] = []
         with (
             mock.patch.object(sys, "argv", ["run.py", *words]),
-            mock.patch.object(pipeline, "run", _prepare),
+            mock.patch.object(assembly, "run", _prepare),
             mock.patch.object(run, "_fail", lambda sentence: said.append(sentence) or 2),
         ):
             try:
@@ -69,4 +69,4 @@ class Kind(Prepared):
 def _prepare(settings: Settings) -> None:
     """In place of the run: what it does before anything is entered."""
     opened = open_sources(settings.sources)
-    open_sinks(settings.outputs, opened, settings.sources.source, Keypoints("tiny", SKELETON))
+    open_sinks(settings, opened, Keypoints("tiny", SKELETON))

@@ -9,7 +9,7 @@ from random import Random
 import cv2
 import numpy as np
 
-from realtime.settings.all import SourceSettings
+from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source
 from tests.fuzz.mutate import damage
 from tests.fuzz.worker import check_sentence

@@ -10,10 +10,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from realtime.pipeline import stream
-from realtime.settings.all import OutputSettings, Settings, SourceSettings
+from realtime.assembly import stream
 from tests.fuzz.mutate import damage, scalar, scramble, spoil, value
 from tests.fuzz.worker import Finding
+from tests.realtime.wanted import settings
 
 STEMS = ("cam_{:012d}_keypoints", "{}", "a", "9" * 20 + "_{}", "é {}", "{}_x")
 COUNTS = (25, 25, 25, 25, 18, 17, 1)
@@ -40,21 +40,19 @@ class Kind:
         size = rng.choice((None, None, None, "640x480", "1x1"))
         rate = rng.choice((None, None, 25.0, 0.01, 1e4, 1e-320, 1e39, math.nan))
         out = self._folder / "out"
-        outputs = OutputSettings(
-            show=False,
-            quiet=True,
-            json=out / "json" if rng.random() < 0.5 else None,
-            json_skeleton=rng.choice((None, None, "coco17", "coco18", "body25")),
-            jsonl=out / "all.jsonl" if rng.random() < 0.5 else None,
-            csv=out / "all.csv" if rng.random() < 0.5 else None,
-            stats=out / "stats.json" if rng.random() < 0.3 else None,
-            coco=out / "coco.json" if rng.random() < 0.5 else None,
-            output=out / rng.choice(("pictures", "a.mp4")) if rng.random() < 0.1 else None,
-        )
-        wanted = SourceSettings(str(source), camera_size=size, camera_fps=rate)
+        outputs: dict[str, Any] = {
+            "json": out / "json" if rng.random() < 0.5 else None,
+            "json_skeleton": rng.choice((None, None, "coco17", "coco18", "body25")),
+            "jsonl": out / "all.jsonl" if rng.random() < 0.5 else None,
+            "csv": out / "all.csv" if rng.random() < 0.5 else None,
+            "stats": out / "stats.json" if rng.random() < 0.3 else None,
+            "coco": out / "coco.json" if rng.random() < 0.5 else None,
+            "output": out / rng.choice(("pictures", "a.mp4")) if rng.random() < 0.1 else None,
+        }
+        outputs |= {"camera_size": size, "camera_fps": rate}
         accepted = 0
         try:
-            for _ in stream(Settings(wanted, outputs=outputs)):
+            for _ in stream(settings(str(source), **outputs)):
                 accepted += 1
         finally:
             for file in out.rglob("*"):

@@ -10,10 +10,12 @@ from typing import Any, get_type_hints
 import cv2
 import numpy as np
 
-from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
-from realtime.sinks import Keypoints, open_sinks
+from realtime.settings.all import Settings
+from realtime.sinks.opening import open_sinks
 from realtime.sources import open_sources
+from realtime.types.model import Keypoints
 from tests.fuzz.mutate import NUMBERS, TEXTS, scalar, scramble
+from tests.realtime.wanted import GROUPS
 from tests.synth import SKELETON
 
 SOURCES = (
@@ -43,14 +45,16 @@ class Kind:
 
     def case(self, rng: Random) -> bool:
         sources = tuple(_word(rng, SOURCES) for _ in range(rng.choice((1, 1, 1, 2, 3))))
+        own: dict[str, dict[str, Any]] = {"sources": {"source": sources}, "window": {"show": False}}
         settings = Settings(
-            SourceSettings(**_values(rng, SourceSettings, source=sources)),
-            ModelSettings(**_values(rng, ModelSettings)),
-            OutputSettings(**_values(rng, OutputSettings, show=False)),
+            **{
+                name: kind(**_values(rng, kind, **own.get(name, {})))
+                for name, kind in GROUPS.items()
+            }
         )
         opened = open_sources(settings.sources)
         model = Keypoints("tiny", SKELETON)
-        open_sinks(settings.outputs, opened, settings.sources.source, model)
+        open_sinks(settings, opened, model)
         return True
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from random import Random
 
 import cv2  # noqa: F401 - before av
 
-from realtime.settings.all import SourceSettings
+from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source
 from realtime.types.errors import SourceError
 from tests.cameras import h264, jpegs, mpegts, packets

@@ -11,14 +11,20 @@ from typing import Any
 import cv2  # noqa: F401 - before av
 import numpy as np
 
-from realtime.settings.all import VIDEO_ENDINGS, OutputSettings, SourceSettings
-from realtime.sinks import Sink, Together, open_sinks
+from realtime.settings.files import VIDEO_ENDINGS
+from realtime.settings.sources import SourceSettings
+from realtime.sinks.opening import open_sinks
+from realtime.sinks.protocol import Sink
+from realtime.sinks.together import Together
 from realtime.sources import open_source
+from realtime.types.model import Keypoints
 from realtime.types.results import Result, View
 from tests.fuzz.mutate import damage
 from tests.fuzz.worker import Finding, check_sentence
 from tests.realtime.clips import CLIPS, coded, write
 from tests.realtime.results import tracks
+from tests.realtime.wanted import settings as wanted
+from tests.synth import SKELETON
 
 FRAMES = 8
 MOST = 100  # frames that are looked at: some damage makes a file longer
@@ -69,13 +75,10 @@ class Kind:
             sinks: list[Sink] = []
             if rng.random() < 0.1:
                 ending = rng.choice(VIDEO_ENDINGS)
-                out = OutputSettings(
-                    show=False,
-                    quiet=True,
-                    output=self._folder / f"out{ending}",
-                    audio=rng.random() < 0.5,
+                out = wanted(
+                    str(path), output=self._folder / f"out{ending}", audio=rng.random() < 0.5
                 )
-                sinks = open_sinks(out, [source])
+                sinks = open_sinks(out, [source], Keypoints("tiny", SKELETON))
                 stack.enter_context(Together(sinks))
             for frame in islice(source, 2 * (settings.end or FRAMES) if settings.loop else MOST):
                 if not np.isfinite(frame.time) or frame.index <= index:

@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 
 from calibration.files.rig_toml import write_rig
+from realtime.assembly import stream
 from realtime.drawing.mosaic import Mosaic, grid
 from realtime.drawing.reprojection import Reprojection
 from realtime.drawing.skeletons import id_colour
+from realtime.multiview.identity import share_ids
 from realtime.multiview.stage import Space
-from realtime.pipeline import stream
-from realtime.settings.all import OutputSettings, Settings, SourceSettings
 from realtime.sinks.files.openpose_json_2d import openpose_json
 from realtime.types.errors import SettingsError
 from realtime.types.results import Result
 from tests.bodies import BODY25, body, sightings
 from tests.calibration.cameras import ring
+from tests.realtime.wanted import settings
 
 RIG = ring(4, radius=5)
 PEOPLE = [body((-0.5, 0.2)), body((0.8, -0.4), heading=1)]
@@ -28,15 +29,17 @@ NAMES = [camera.name for camera in RIG.cameras]
 
 
 def seen() -> Result:
-    views, poses = Space(RIG, BODY25).place(0.0, sightings(RIG, PEOPLE))
+    views = sightings(RIG, PEOPLE)
+    views, poses = share_ids(views, Space(RIG, BODY25).update(0.0, views))
     return Result(0, views, {}, poses3d=poses)
 
 
 def test_everybody_is_drawn_where_each_camera_sees_them() -> None:
     result = seen()
     assert result.poses3d is not None
-    ((view, picture),) = Mosaic(NAMES, bodies=Reprojection(RIG)).pictures(result)
-    assert view.frame.size == picture.shape[1::-1] == (1920, 1080)  # 2 x 2 of 1280 x 720
+    (drawn,) = Mosaic(NAMES, bodies=Reprojection(RIG)).pictures(result)
+    assert drawn.size == (1920, 1080)  # 2 x 2 of 1280 x 720
+    picture = drawn.image
     start, end = BODY25.keypoints.index("mid_hip"), BODY25.keypoints.index("neck")
     for number, camera in enumerate(RIG.cameras):
         row, column = divmod(number, 2)
@@ -48,14 +51,14 @@ def test_everybody_is_drawn_where_each_camera_sees_them() -> None:
             off = np.abs(spot.astype(int) - id_colour(int(identity))).max(-1).min()
             hits += int(off < 12)
         assert hits >= 1  # one may stand behind the other
-    plain = Mosaic(NAMES).pictures(result)[0][1]
+    plain = Mosaic(NAMES).pictures(result)[0].image
     assert (plain != picture).any()
 
 
 def test_views_are_told_apart_where_all_is_black() -> None:
     result = seen()
     gone = replace(result, views=(None, *result.views[1:3], None))
-    picture = Mosaic(NAMES).pictures(gone)[0][1]
+    picture = Mosaic(NAMES).pictures(gone)[0].image
     assert (picture[200:500, 958:962].max(0) > 90).any()
     assert (picture[538:542, 1200:].max(1) > 90).any()
     assert not picture[700:1000, 1000:].any()
@@ -65,7 +68,7 @@ def test_a_camera_that_is_out_leaves_its_cell_black() -> None:
     result = seen()
     gone = replace(result, views=(None, *result.views[1:]))
     mosaic = Mosaic(NAMES, bodies=Reprojection(RIG))
-    whole, rest = (mosaic.pictures(one)[0][1] for one in (result, gone))
+    whole, rest = (mosaic.pictures(one)[0].image for one in (result, gone))
     assert rest.shape == whole.shape
     assert (rest[540:] == whole[540:]).all()
     assert whole[100:450, :960].any()
@@ -98,11 +101,11 @@ def test_one_video_of_all_sources(tmp_path: Path) -> None:
         for n in range(3):
             file = tmp_path / view.frame.camera / f"{n}_keypoints.json"
             file.write_text(openpose_json(view.tracks))
-    sources = SourceSettings(tuple(str(tmp_path / n) for n in NAMES), camera_size="1280x720")
+    sources = [str(tmp_path / n) for n in NAMES]
     video, rig = tmp_path / "all.mp4", tmp_path / "rig.toml"
     for given in (rig, None):
-        outputs = OutputSettings(show=False, quiet=True, rig=given, mosaic=True, output=video)
-        assert len(list(stream(Settings(sources, outputs=outputs)))) == 3
+        wanted = settings(*sources, camera_size="1280x720", rig=given, mosaic=True, output=video)
+        assert len(list(stream(wanted))) == 3
         capture = cv2.VideoCapture(str(video))
         frames = 0
         while (read := capture.read())[0]:
@@ -112,4 +115,4 @@ def test_one_video_of_all_sources(tmp_path: Path) -> None:
         assert frames == 3
     assert not list(tmp_path.glob("all_*"))
     with pytest.raises(SettingsError, match="--mosaic needs several sources"):
-        Settings(SourceSettings(("a.mp4",)), outputs=OutputSettings(mosaic=True))
+        settings("a.mp4", mosaic=True)

@@ -20,12 +20,13 @@ from realtime.mocap.take import Recording
 from realtime.mocap.take_sink import TakeFile, TakeSink
 from realtime.mocap.trc import trc_files
 from realtime.mocap.up_axis import turned_up
-from realtime.settings.all import OutputSettings
+from realtime.settings.files import FileSettings
 from realtime.types.errors import OutputError, SettingsError
 from tests.bodies import BODY25, body
 from tests.calibration.cameras import ring
 from tests.realtime.instants import instant
 from tests.realtime.results import files_at_most
+from tests.realtime.wanted import settings
 
 RIG = ring(4, radius=5)
 TURN = turned_up(upwards(RIG), 1)
@@ -291,13 +292,13 @@ def test_nobody_is_a_sentence_and_no_file(tmp_path: Path, caplog: pytest.LogCapt
 @pytest.mark.parametrize("option", ["trc", "c3d", "bvh", "json3d"])
 def test_space_needs_a_rig(option: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=f"--{option} needs the calibrated cameras: --rig"):
-        OutputSettings(show=False, **{option: tmp_path / "walk"})  # type: ignore[arg-type]
+        settings("a", "b", **{option: tmp_path / f"walk.{option}"})
 
 
 @pytest.mark.parametrize(("option", "name"), [("trc", "a.txt"), ("c3d", "a.trc"), ("bvh", "a")])
 def test_a_name_of_another_kind_of_file_is_refused(option: str, name: str) -> None:
     with pytest.raises(SettingsError, match=rf"--{option} {name}: .* must end in \.{option}"):
-        OutputSettings(show=False, rig=Path("rig.toml"), **{option: Path(name)})  # type: ignore[arg-type]
+        FileSettings(**{option: Path(name)})  # type: ignore[arg-type]
 
 
 def test_c3d_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,13 +15,14 @@ from pycocotools.coco import COCO
 
 from engines.types.arrays import Doubles
 from engines.types.skeleton import named_skeleton
+from realtime.multiview.identity import share_ids
 from realtime.multiview.stage import Space
-from realtime.settings.all import OutputSettings
 from realtime.sinks.files.bootstrap import WINDOW, BootstrapSink
 from realtime.types.errors import OutputError, SettingsError
 from realtime.types.results import Result, View
 from tests.bodies import body, sightings
 from tests.calibration.cameras import ring
+from tests.realtime.wanted import settings
 
 COCO18 = named_skeleton("coco18")
 COCO17 = named_skeleton("coco17")
@@ -68,7 +69,7 @@ def run(folder: Path, confidence: Sequence[float], *, wrong: int | None = None) 
                 )
                 views.append(View(frame, replace(view.tracks, poses=poses)))
             views = hidden(views, 0, 0, slice(2, 5))
-            named, poses3d = space.place(n / RATE, views)
+            named, poses3d = share_ids(views, space.update(n / RATE, views))
             sink.write(Result(n / RATE, named, {}, 0, poses3d))
 
 
@@ -135,7 +136,7 @@ def test_whom_one_view_alone_sees_is_a_box_without_keypoints(tmp_path: Path) -> 
     for v in range(1, 5):
         views = hidden(views, v, 2, slice(None))
     with BootstrapSink(tmp_path, RIG, COCO18) as sink:
-        named, poses3d = space.place(0.0, views)
+        named, poses3d = share_ids(views, space.update(0.0, views))
         sink.write(Result(0.0, named, {}, 0, poses3d))
     data = read(tmp_path)
     first = next(image["id"] for image in data["images"] if image["camera"] == "cam0")
@@ -145,7 +146,7 @@ def test_whom_one_view_alone_sees_is_a_box_without_keypoints(tmp_path: Path) -> 
 
 def test_what_cannot_be_labelled_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="--bootstrap needs the calibrated cameras"):
-        OutputSettings(bootstrap=tmp_path)
+        settings("a", "b", bootstrap=tmp_path)
     with pytest.raises(OutputError, match="three cameras or more"):
         BootstrapSink(tmp_path, ring(2), COCO18)
     (tmp_path / "file").write_text("")
@@ -156,7 +157,8 @@ def test_what_cannot_be_labelled_is_refused(tmp_path: Path) -> None:
 def test_nobody_is_no_label(tmp_path: Path) -> None:
     space = Space(RIG, COCO18)
     with BootstrapSink(tmp_path, RIG, COCO18) as sink:
-        named, poses3d = space.place(0.0, sightings(RIG, [], skeleton=COCO18))
+        views = sightings(RIG, [], skeleton=COCO18)
+        named, poses3d = share_ids(views, space.update(0.0, views))
         sink.write(Result(0.0, named, {}, 0, poses3d))
     assert read(tmp_path)["images"] == []
     assert list((tmp_path / "pictures").iterdir()) == []

@@ -70,5 +70,5 @@ def test_space_tells_the_floor() -> None:
     space = Space(RIG, BODY25)
     for n in range(20):
         people = [body((0.0, 0.0)) + 0.5 * UP]
-        _, found = space.place(n / 30, sightings(RIG, people, n / 30))
+        found = space.update(n / 30, sightings(RIG, people, n / 30))
     assert found.ground == pytest.approx(0.5, abs=0.06)

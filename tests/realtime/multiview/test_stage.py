@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from calibration.files.rig_toml import write_rig
+from realtime.assembly import run, stream
 from realtime.multiview.stage import Space
-from realtime.pipeline import run, stream
-from realtime.settings.all import OutputSettings, Settings, SourceSettings
+from realtime.settings.all import Settings
 from realtime.sinks.files.openpose_json_2d import openpose_json
 from realtime.sources.rig_sources import open_rig
 from realtime.types.errors import SettingsError, SourceError
 from tests.bodies import BODY25, body, sightings
 from tests.calibration.cameras import ring
+from tests.realtime.wanted import settings
 
 RIG = ring(4, radius=5)
 PEOPLE = [body((-0.5, 0.2)), body((0.8, -0.4), heading=1)]
 
 
-def recorded(folder: Path) -> Settings:
+def recorded(folder: Path, **options: Any) -> Settings:
     """Three instants of the people as folders of keypoints beside the rig, to be run."""
     write_rig(RIG, folder / "rig.toml")
     for n in range(3):
@@ -34,14 +35,12 @@ def recorded(folder: Path) -> Settings:
             file = folder / view.frame.camera / f"{n:03d}_keypoints.json"
             file.write_text(openpose_json(view.tracks))
     sources = tuple(str(folder / f"cam{n}") for n in (2, 0, 3, 1))  # matched by name
-    outputs = OutputSettings(show=False, quiet=True, rig=folder / "rig.toml")
-    return Settings(SourceSettings(sources, camera_size="1280x720"), outputs=outputs)
+    return settings(*sources, camera_size="1280x720", rig=folder / "rig.toml", **options)
 
 
 def test_folders_of_keypoints_become_people_in_space(tmp_path: Path) -> None:
-    settings, out = recorded(tmp_path), tmp_path / "out"
-    settings = replace(settings, outputs=replace(settings.outputs, json3d=out))
-    results = list(stream(settings))
+    out = tmp_path / "out"
+    results = list(stream(recorded(tmp_path, json3d=out)))
     names = [f"rig_{n:012d}_keypoints.json" for n in range(3)]
     assert sorted(file.name for file in out.iterdir()) == names
     for name, result in zip(names, results, strict=True):
@@ -59,10 +58,10 @@ def test_folders_of_keypoints_become_people_in_space(tmp_path: Path) -> None:
 
 def test_all_files_of_people_in_space_agree(tmp_path: Path) -> None:
     """One run, every output: the same people with the same ids, in the worlds that each says."""
-    settings, out = recorded(tmp_path), tmp_path / "out"
+    out = tmp_path / "out"
     files = {"json": out / "2d", "json3d": out / "3d", "jsonl": out / "p.jsonl"}
     files |= {"csv": out / "p.csv", "trc": out / "p.trc", "bvh": out / "p.bvh"}
-    run(replace(settings, outputs=replace(settings.outputs, json_skeleton="coco18", **files)))
+    run(recorded(tmp_path, json_skeleton="coco18", **files))
     names = ["2d", "3d", "p.csv", "p.jsonl", "p_3d.csv"]
     names += [f"p_person{n}.{ending}" for n in (0, 1) for ending in ("bvh", "trc")]
     assert sorted(file.name for file in out.iterdir()) == sorted(names)
@@ -110,10 +109,10 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="There is no rig file"):
         open_rig(tmp_path / "none.toml", ["cam0", "cam1"])
     with pytest.raises(SettingsError, match="--json3d needs"):
-        OutputSettings(json3d=tmp_path)
+        settings("a", "b", json3d=tmp_path)
     other = ring(4, radius=5)
     views = sightings(other, PEOPLE)
     upright = other.cameras[0].__class__("cam0", (720, 1280), other.cameras[0].matrix)
     wrong = type(other)((upright, *other.cameras[1:]))
     with pytest.raises(SourceError, match="does not fit the rig"):
-        Space(wrong, BODY25).place(0, views)
+        Space(wrong, BODY25).update(0, views)

@@ -14,15 +14,15 @@ import cv2
 import numpy as np
 import pytest
 
-from realtime.pipeline import stream
+from realtime.assembly import stream
 from realtime.runtime.run_figures import Spread, Stats
-from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
 from realtime.sinks.files.stats_json import StatsSink
 from realtime.types.errors import OutputError, Stopped
 from realtime.types.frames import Frame
 from realtime.types.results import Result, View
 from tests.realtime.instants import instant
 from tests.realtime.results import Origin, files_at_most, grey, tracks
+from tests.realtime.wanted import settings
 from tests.synth import person, scene, write_tiny_network, write_video
 
 pytestmark = pytest.mark.timeout(60)
@@ -165,12 +165,10 @@ def test_a_whole_run_and_one_that_its_caller_ends(tmp_path: Path) -> None:
     clip = write_video(tmp_path / "clip.mkv", pictures, [n / 30 for n in range(12)])
 
     def figures(count: int | None) -> dict[str, Any]:
-        settings = Settings(
-            SourceSettings((str(clip),), step=2),
-            ModelSettings(str(card), precision="fp32"),
-            OutputSettings(show=False, quiet=True, stats=tmp_path / "stats.json"),
+        stats = tmp_path / "stats.json"
+        results = stream(
+            settings(str(clip), step=2, model=str(card), precision="fp32", stats=stats)
         )
-        results = stream(settings)
         began = time.monotonic()
         for _ in islice(results, count):
             pass

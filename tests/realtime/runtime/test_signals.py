@@ -9,7 +9,7 @@ from typing import Any, Self
 import pytest
 
 from realtime.runtime.signals import SIGNALS, held
-from realtime.sinks import Together
+from realtime.sinks.together import Together
 from realtime.types.results import Result
 
 

@@ -12,15 +12,20 @@ import av
 import numpy as np
 import pytest
 
-from realtime.settings.all import OutputSettings, Settings, SourceSettings
-from realtime.sinks import Together, open_sinks
+from realtime.settings.files import FileSettings
+from realtime.settings.sources import SourceSettings
+from realtime.sinks.opening import open_sinks
+from realtime.sinks.together import Together
 from realtime.sources import open_source
 from realtime.types.errors import OutputError, SettingsError
+from realtime.types.model import Keypoints
 from realtime.types.results import Result, View
 from tests.realtime.clips import frames
 from tests.realtime.results import Origin, files_at_most, grey, tracks
-from tests.synth import write_picture
+from tests.realtime.wanted import settings
+from tests.synth import SKELETON, write_picture
 
+MODEL = Keypoints("tiny", SKELETON)
 pytestmark = [
     pytest.mark.timeout(60),
     pytest.mark.skipif(
@@ -50,9 +55,9 @@ def clip(path: Path, *codec: str, offset: float = 0, seconds: float = LENGTH) ->
 
 def copy(source: Path, out: Path, **chosen: Any) -> Path:
     """What --output and --audio make of a clip."""
-    settings = OutputSettings(show=False, quiet=True, output=out, audio=True)
+    wanted = settings(str(source), output=out, audio=True)
     with open_source(SourceSettings((str(source),), **chosen)) as opened:
-        sinks = open_sinks(settings, [opened], [str(source)])
+        sinks = open_sinks(wanted, [opened], MODEL)
         with Together(sinks) as together:
             for frame in opened:
                 together.write(Result(frame.time, (View(frame, tracks()),), {}))
@@ -182,18 +187,15 @@ def test_what_has_no_sound_is_refused(tmp_path: Path) -> None:
         (str(tmp_path / "photos"), False, "clip is a series of pictures"),
         (str(tmp_path / "photos" / "a.png"), False, "clip is a series of pictures"),
     ):
-        settings = OutputSettings(show=False, output=tmp_path / "out.mp4", audio=True)
+        wanted = settings(origin, output=tmp_path / "out.mp4", audio=True)
         with pytest.raises(OutputError, match=f"--audio copies the sound .* but {says}"):
-            open_sinks(settings, [Origin(live=live)], [origin])
+            open_sinks(wanted, [Origin(live=live)], MODEL)
     assert not (tmp_path / "out.mp4").exists()
 
 
 def test_settings_that_leave_sound_no_place_are_refused(tmp_path: Path) -> None:
     for output in (None, tmp_path, Path("a.jpg")):
         with pytest.raises(SettingsError, match="--audio needs a video to go into"):
-            OutputSettings(show=False, output=output, audio=True)
+            FileSettings(output=output, audio=True)
     with pytest.raises(SettingsError, match="--audio does not go with --loop"):
-        Settings(
-            SourceSettings(("a.mp4",), loop=True),
-            outputs=OutputSettings(show=False, output=Path("b.mp4"), audio=True),
-        )
+        settings("a.mp4", loop=True, output=Path("b.mp4"), audio=True)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.types.poses import Poses
-from realtime.settings.all import SourceSettings
+from realtime.settings.sources import SourceSettings
 from realtime.sinks.files.jsonl_csv_udp import CsvSink, JsonLinesSink, UdpSink
 from realtime.sinks.files.openpose_json_2d import openpose_json
 from realtime.sources import open_source

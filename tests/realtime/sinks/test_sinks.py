@@ -15,13 +15,16 @@ from rich.console import Console
 
 from engines.models.card import load_card
 from engines.types.skeleton import Skeleton
-from realtime.settings.all import OutputSettings
-from realtime.sinks import Sink, Together, files, open_sinks
 from realtime.sinks.files.stats_json import StatsSink
+from realtime.sinks.opening import open_sinks
+from realtime.sinks.protocol import Sink
 from realtime.sinks.screens.progress import ProgressSink
+from realtime.sinks.together import Together
 from realtime.types.errors import OutputError, Stopped
 from realtime.types.results import Result
+from realtime.writing import whole_files
 from tests.realtime.results import Origin, grey, result, tracks
+from tests.realtime.wanted import settings
 from tests.synth import person
 
 CARD = load_card("human-pose-estimation-0001")
@@ -29,8 +32,7 @@ CARD = load_card("human-pose-estimation-0001")
 
 def kinds(source: Origin, origin: str = "", **wanted: object) -> list[str]:
     """The classes of the outputs for these settings."""
-    settings = OutputSettings(**{"show": False, "quiet": True, **wanted})  # type: ignore[arg-type]
-    return [type(sink).__name__ for sink in open_sinks(settings, [source], [origin])]
+    return [type(sink).__name__ for sink in open_sinks(settings(origin, **wanted), [source], CARD)]
 
 
 def test_each_setting_opens_its_output(tmp_path: Path) -> None:
@@ -50,9 +52,9 @@ def test_outputs_that_cannot_be_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"is a single picture, but clip has more"):
         kinds(Origin(total=3), output=tmp_path / "a.jpg")
     hand = Skeleton("hand", ("wrist",), (), frozenset(), (0.1,), ((0, 0, 0),))
-    settings = OutputSettings(show=False, coco=tmp_path / "r.json")
+    wanted = settings("clip", coco=tmp_path / "r.json")
     with pytest.raises(OutputError, match=r"Skeleton hand has no nose"):
-        open_sinks(settings, [Origin()], [], replace(CARD, skeleton=hand))
+        open_sinks(wanted, [Origin()], replace(CARD, skeleton=hand))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -78,14 +80,10 @@ def test_no_output_may_be_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_all_outputs_of_one_picture(tmp_path: Path) -> None:
     seen = tracks([person((160, 120), 200)])
-    settings = OutputSettings(
-        show=False,
-        output=tmp_path / "one.png",
-        json=tmp_path / "json",
-        coco=tmp_path / "r.json",
-        quiet=True,
+    wanted = settings(
+        "one.jpg", output=tmp_path / "one.png", json=tmp_path / "json", coco=tmp_path / "r.json"
     )
-    with Together(open_sinks(settings, [Origin(total=1)])) as sinks:
+    with Together(open_sinks(wanted, [Origin(total=1)], CARD)) as sinks:
         sinks.write(result(seen, name="one"))
     drawn = cv2.imread(str(tmp_path / "one.png"))
     assert (drawn != grey()).any()
@@ -206,23 +204,22 @@ def test_a_server_without_its_package_is_one_sentence(monkeypatch: pytest.Monkey
         if name.startswith(("aiohttp", "realtime.web.server", "realtime.sinks.screens.web_sink")):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "aiohttp", None)
-    settings = OutputSettings(show=False, serve="0")
+    wanted = settings("clip", serve="0")
     with pytest.raises(OutputError, match=r"--serve does not work: The package aiohttp is not"):
-        open_sinks(settings, [Origin()], [], CARD)
+        open_sinks(wanted, [Origin()], CARD)
 
 
 @pytest.mark.parametrize("name", ["a" * 300, "a\0b"])
 @pytest.mark.parametrize("option", ["output", "json", "coco", "jsonl", "csv"])
 def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, option: str, name: str) -> None:
     wanted = {option: tmp_path / (name + {"output": ".mp4"}.get(option, ".json"))}
-    settings = OutputSettings(show=False, quiet=True, **wanted)  # type: ignore[arg-type]
     source = tmp_path / "people.json"
     source.write_text("{}")
     with pytest.raises(OutputError, match="cannot be written: ") as caught:
-        open_sinks(settings, [Origin()], [str(source)], CARD)
+        open_sinks(settings(str(source), **wanted), [Origin()], CARD)
     assert str(caught.value).isprintable()
     with pytest.raises(OutputError, match="cannot be written: "):
-        open_sinks(settings, [Origin("a"), Origin("b")], ["clip", "clap"], CARD)
+        open_sinks(settings("clip", "clap", **wanted), [Origin("a"), Origin("b")], CARD)
 
 
 def test_an_address_longer_than_any_name_of_a_file_is_no_hindrance(tmp_path: Path) -> None:
@@ -237,7 +234,7 @@ def test_ctrl_c_while_a_file_is_made_leaves_no_empty_one(
         path.touch()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(files, "FileIO", made_but_not_returned)
+    monkeypatch.setattr(whole_files, "FileIO", made_but_not_returned)
     with pytest.raises(KeyboardInterrupt):
-        files.write_whole(tmp_path / "frame_keypoints.json", b"{}")
+        whole_files.write_whole(tmp_path / "frame_keypoints.json", b"{}")
     assert list(tmp_path.iterdir()) == []

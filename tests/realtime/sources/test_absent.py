@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from realtime.pipeline import Pipeline
-from realtime.settings.all import SourceSettings
+from realtime.settings.sources import SourceSettings
 from realtime.sources import enter_sources, open_sources
 from realtime.types.errors import SourceError
 from tests.cameras import NetworkCamera, RtspCamera, number_of

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from realtime.settings.all import SourceSettings
+from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source, video
 from realtime.types.errors import SourceError
 from realtime.types.frames import Frame

@@ -7,7 +7,7 @@ from itertools import islice, pairwise
 
 import pytest
 
-from realtime.settings.all import SourceSettings
+from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source
 from realtime.sources.reconnecting import LiveSource
 from realtime.types.errors import SourceError

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engines.types.arrays import Image
-from realtime.settings.all import SourceSettings
+from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source
 from realtime.types.errors import SourceError
 from realtime.types.frames import Frame

@@ -24,7 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.runtime.clock import DRIFT, StreamClock
-from realtime.settings.all import SourceSettings
+from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source
 from realtime.sources.network_camera import stream_name
 from realtime.sources.reconnecting import LiveSource

@@ -10,17 +10,12 @@ import numpy as np
 import pytest
 
 from engines.types.skeleton import named_skeleton
-from realtime.pipeline import stream
-from realtime.settings.all import (
-    ModelSettings,
-    OutputSettings,
-    Settings,
-    SourceSettings,
-    TrackSettings,
-)
+from realtime.assembly import stream
+from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source, open_sources
 from realtime.types.errors import OutputError, SourceError
 from realtime.types.frames import Frame
+from tests.realtime.wanted import settings
 
 
 def person(keypoints: int = 25, at: float = 100.0) -> list[list[float]]:
@@ -189,10 +184,9 @@ def test_a_run_over_several_folders_needs_no_network(tmp_path: Path) -> None:
     for camera in ("a", "b"):
         for index in range(3):
             write(tmp_path / camera / f"{index:012d}_keypoints.json", person(), person(at=300))
-    sources = SourceSettings((str(tmp_path / "a"), str(tmp_path / "b")))
-    outputs = OutputSettings(show=False, quiet=True, json=tmp_path / "json", json_skeleton="coco17")
+    sources = str(tmp_path / "a"), str(tmp_path / "b")
     # A card without any weights: nobody may ask for them.
-    results = list(stream(Settings(sources, ModelSettings(), outputs)))
+    results = list(stream(settings(*sources, json=tmp_path / "json", json_skeleton="coco17")))
     assert [[len(view.tracks) if view else 0 for view in one.views] for one in results] == [
         [2, 2]
     ] * 3
@@ -203,17 +197,14 @@ def test_a_run_over_several_folders_needs_no_network(tmp_path: Path) -> None:
 def test_the_source_is_not_overwritten(tmp_path: Path) -> None:
     path = write(tmp_path / "in" / "0_keypoints.json", person())
     before = path.read_bytes()
-    outputs = OutputSettings(show=False, quiet=True, json=path.parent)
     with pytest.raises(OutputError, match=r"holds the source itself; choose another folder"):
-        list(stream(Settings(SourceSettings((str(path.parent),)), outputs=outputs)))
+        list(stream(settings(str(path.parent), json=path.parent)))
     assert path.read_bytes() == before
 
 
 def test_shelf_comes_back_as_it_went_in(data: Path, tmp_path: Path) -> None:
     folder = data / "shelf-dev" / "cam0"
-    outputs = OutputSettings(show=False, quiet=True, json=tmp_path)
-    plain = TrackSettings(track=False)
-    for _ in stream(Settings(SourceSettings((str(folder),)), outputs=outputs, tracks=plain)):
+    for _ in stream(settings(str(folder), json=tmp_path, track=False)):
         pass
     for path in folder.glob("*.json"):
         before, after = (json.loads((one / path.name).read_text()) for one in (folder, tmp_path))

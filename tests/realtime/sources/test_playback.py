@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from realtime.settings.all import SourceSettings
+from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source
 from realtime.sources.playback import Paced
 from realtime.types.errors import SourceError

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.types.arrays import Image
-from realtime.settings.all import SourceSettings
+from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source
 from realtime.sources.file_names import file_name, natural, unique_names
 from realtime.sources.orientation import matrix_of, turn

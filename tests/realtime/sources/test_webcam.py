@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engines.types.arrays import Image
-from realtime.settings.all import SourceSettings
+from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source
 from realtime.sources.reconnecting import LiveSource
 from realtime.sources.webcam import PATIENCE, WebcamConnector, camera_indices, no_camera

@@ -5,26 +5,22 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from realtime import stream
 from realtime.drawing.skeletons import draw_angles
-from realtime.settings.all import (
-    ModelSettings,
-    OutputSettings,
-    Settings,
-    SourceSettings,
-    TrackSettings,
-)
+from realtime.settings.tracking import TrackSettings
 from realtime.sinks.files.mot_challenge import MotSink, person_boxes
-from realtime.tracking.camera_tracker import People
+from realtime.tracking.camera_tracker import CameraTracker
 from realtime.types.errors import SettingsError
 from realtime.types.joint_angles import joint_angles, joints
 from realtime.types.results import Tracks
 from tests.realtime.results import grey, result, tracks
 from tests.realtime.tracked import found, frame, walk
+from tests.realtime.wanted import settings
 from tests.synth import SKELETON, hide, person, scene, write_tiny_network, write_video
 
 SIZE = 320, 256
@@ -43,34 +39,21 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return path, write_tiny_network(folder)
 
 
-def run(
-    clip: tuple[Path, Path],
-    *,
-    outputs: OutputSettings | None = None,
-    tracking: TrackSettings | None = None,
-    max_people: int | None = None,
-) -> list[Tracks]:
+def run(clip: tuple[Path, Path], **options: Any) -> list[Tracks]:
     path, card = clip
-    settings = Settings(
-        SourceSettings((str(path),)),
-        ModelSettings(str(card), max_people=max_people),
-        outputs or OutputSettings(show=False, quiet=True),
-        tracking or TrackSettings(),
-    )
-    return [view.tracks for one in stream(settings) for view in one.views if view]
+    wanted = settings(str(path), model=str(card), **options)
+    return [view.tracks for one in stream(wanted) for view in one.views if view]
 
 
 def test_ids_reach_every_file(clip: tuple[Path, Path], tmp_path: Path) -> None:
-    outputs = OutputSettings(
-        show=False,
-        quiet=True,
+    seen = run(
+        clip,
         json=tmp_path / "json",
         jsonl=tmp_path / "poses.jsonl",
         csv=tmp_path / "poses.csv",
         mot=tmp_path / "mot.txt",
         angles=True,
     )
-    seen = run(clip, outputs=outputs)
     assert [sorted(one.id.tolist()) for one in seen] == [[1, 2]] * FRAMES
     files = sorted((tmp_path / "json").iterdir())
     people = [json.loads(file.read_text())["people"] for file in files]
@@ -90,12 +73,12 @@ def test_ids_reach_every_file(clip: tuple[Path, Path], tmp_path: Path) -> None:
 
 
 def test_without_track_nobody_has_an_id(clip: tuple[Path, Path]) -> None:
-    seen = run(clip, tracking=TrackSettings(track=False))
+    seen = run(clip, track=False)
     assert all(one.id.tolist() == [-1, -1] and not one.filled.any() for one in seen)
 
 
 def test_the_network_looks_at_every_third_frame_only(clip: tuple[Path, Path]) -> None:
-    seen = run(clip, tracking=TrackSettings(detect_every=3))
+    seen = run(clip, detect_every=3)
     assert len(seen) == FRAMES
     looked = [not one.filled.all() for one in seen]
     assert looked == [n % 3 == 0 for n in range(FRAMES)]
@@ -103,10 +86,10 @@ def test_the_network_looks_at_every_third_frame_only(clip: tuple[Path, Path]) ->
 
 
 def test_at_most_so_many_people_and_the_oldest_ids() -> None:
-    people = People(SKELETON, TrackSettings(), max_people=1)
+    people = CameraTracker(SKELETON, TrackSettings(), max_people=1)
     for n in range(20):
         here = [walk(450, 0, 0)] if n < 5 else [walk(150, 0, 0), walk(450, 0, 0)]
-        tracks = people.meet(frame(n / 25), found(here))
+        tracks = people.update(frame(n / 25), found(here))
         assert tracks.id.tolist() == [1]
         np.testing.assert_allclose(tracks.poses.xy[0], walk(450, 0, 0), atol=1e-3)
 
@@ -121,9 +104,9 @@ def test_smoothing_is_an_option() -> None:
     rng = np.random.default_rng(0)
     spread = {}
     for smooth in ("off", "one-euro"):
-        people = People(SKELETON, TrackSettings(smooth=smooth))  # type: ignore[arg-type]
+        people = CameraTracker(SKELETON, TrackSettings(smooth=smooth))  # type: ignore[arg-type]
         xs = [
-            people.meet(
+            people.update(
                 frame(n / 25), found([walk(300, 0, 0) + rng.normal(0, 2, (18, 2))])
             ).poses.xy[0, 1, 0]
             for n in range(40)
@@ -146,19 +129,10 @@ def test_options_that_do_not_go_together(options: dict[str, object], sentence: s
 
 
 def test_outputs_that_need_more() -> None:
-    source = SourceSettings(("clip.mp4",))
     with pytest.raises(SettingsError, match="--mot needs ids"):
-        Settings(
-            source,
-            outputs=OutputSettings(show=False, mot=Path("a.txt")),
-            tracks=TrackSettings(track=False),
-        )
+        settings("clip.mp4", mot=Path("a.txt"), track=False)
     with pytest.raises(SettingsError, match="leave out --detect-every"):
-        Settings(
-            source,
-            outputs=OutputSettings(show=False, heatmaps=Path("maps")),
-            tracks=TrackSettings(detect_every=2),
-        )
+        settings("clip.mp4", heatmaps=Path("maps"), detect_every=2)
 
 
 def test_angles_are_those_of_the_joints() -> None:

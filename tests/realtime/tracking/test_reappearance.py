@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from engines.types.arrays import Image
-from realtime.pipeline import stream
-from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
+from realtime.assembly import stream
 from realtime.tracking.tracker import LOST, PoseTracker, TrackerSettings
 from realtime.types.results import Tracks
 from tests.realtime.tracked import BLACK, found, frame, texture
+from tests.realtime.wanted import settings
 from tests.synth import SKELETON, Points, person
 
 RATE = 12.5
@@ -139,12 +139,9 @@ def test_who_comes_in_fast_and_half_seen_is_one_person(
     """A real clip: the fourth comes in from below, a few keypoints first and more in each frame."""
     monkeypatch.setenv("POSE_WEIGHTS", str(data / "models"))
     clip = str(data / "video" / "one-by-one.mp4")
-    settings = Settings(
-        SourceSettings((clip,), start=740, end=780),
-        ModelSettings("human-pose-estimation-0001", precision="int8"),
-        OutputSettings(show=False, quiet=True),
-    )
-    ids = [view.tracks.id for result in stream(settings) for view in result.views if view]
+    model = "human-pose-estimation-0001"
+    wanted = settings(clip, start=740, end=780, model=model, precision="int8")
+    ids = [view.tracks.id for result in stream(wanted) for view in result.views if view]
     known = np.concatenate(ids)
     assert set(known[known > 0].tolist()) == {1}
     assert (known > 0).sum() > 25

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from realtime.settings.all import OutputSettings
+from realtime.settings.web import WebSettings
 from realtime.sinks.screens.web_sink import WebSink
 from realtime.types.errors import OutputError, SettingsError
 from realtime.web import address
@@ -36,7 +36,7 @@ def test_addresses(text: str, host: str, port: int) -> None:
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match=r"is not \[HOST:\]PORT"):
-        OutputSettings(show=False, serve=text)
+        WebSettings(serve=text)
 
 
 @pytest.mark.parametrize(
@@ -44,19 +44,19 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 )
 def test_others_need_a_token_that_is_not_short(text: str) -> None:
     with pytest.raises(SettingsError, match=r"--serve-token .{16};") as refused:
-        OutputSettings(show=False, serve=text)
+        WebSettings(serve=text)
     with pytest.raises(SettingsError, match="8 characters"):
-        OutputSettings(show=False, serve=text, serve_token="short")
+        WebSettings(serve=text, serve_token="short")
     proposed = str(refused.value).split("--serve-token ")[1].split(";")[0]
-    assert OutputSettings(show=False, serve=text, serve_token=proposed).serve_token == proposed
+    assert WebSettings(serve=text, serve_token=proposed).serve_token == proposed
     with pytest.raises(SettingsError) as another:
-        OutputSettings(show=False, serve=text)
+        WebSettings(serve=text)
     assert proposed not in str(another.value)
 
 
 def test_a_token_without_a_server_is_refused() -> None:
     with pytest.raises(SettingsError, match="--serve-token does nothing without --serve"):
-        OutputSettings(show=False, serve_token=TOKEN)
+        WebSettings(serve_token=TOKEN)
 
 
 def test_a_port_in_use_is_one_sentence() -> None:

@@ -19,8 +19,9 @@ import pytest
 from calibration.plots.viewpoint import sight, upwards
 from engines.types.skeleton import named_skeleton
 from realtime.drawing.skeletons import id_colour
+from realtime.multiview.identity import share_ids
 from realtime.multiview.stage import Space
-from realtime.settings.all import OutputSettings
+from realtime.settings.web import WebSettings
 from realtime.sinks.files.openpose_json_3d import openpose_json3d
 from realtime.sinks.screens.web_sink import WebSink
 from realtime.types.errors import SettingsError
@@ -32,6 +33,7 @@ from tests.bodies import BODY25, body, sightings
 from tests.browser import CHROMIUM, browser
 from tests.calibration.cameras import ring
 from tests.realtime.serving import TOKEN, play
+from tests.realtime.wanted import settings
 
 pytestmark = pytest.mark.timeout(60)
 RIG = ring(4, radius=5)
@@ -47,7 +49,8 @@ FIRST, SECOND = "255,102,102", "102,147,255"  # HSL 0 and 222.5 degrees, 100 %, 
 
 
 def seen() -> Result:
-    views, poses = Space(RIG, BODY25).place(0.0, sightings(RIG, PEOPLE))
+    views = sightings(RIG, PEOPLE)
+    views, poses = share_ids(views, Space(RIG, BODY25).update(0.0, views))
     return Result(1.5, views, {}, poses3d=poses)
 
 
@@ -144,8 +147,8 @@ def test_only_those_who_may_get_the_people_of_a_rig() -> None:
     play(without_rig)
     play(without_token, TOKEN)
     with pytest.raises(SettingsError, match="--show3d needs the calibrated cameras"):
-        OutputSettings(show3d=True)
-    assert OutputSettings(show3d=True, rig=Path("rig.toml")).serve == "8080"
+        settings("a", "b", show3d=True)
+    assert WebSettings(show3d=True).serve == "8080"
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")

@@ -1,0 +1,78 @@
+"""Where the pictures come from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from math import inf
+from typing import Literal
+
+from realtime.types.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """Where the pictures come from."""
+
+    source: tuple[str, ...]
+    """A video, image, folder (of images or OpenPose JSON), quoted glob, webcam[:N], or a camera
+    at rtsp:// or http://."""
+    start: int = 0
+    """First frame to use, counted from 0."""
+    end: int | None = None
+    """Stop before this frame."""
+    step: int = 1
+    """Use every STEP-th frame."""
+    flip: bool = False
+    """Mirror the picture left to right."""
+    rotate: Literal[0, 90, 180, 270] = 0
+    """Turn the picture clockwise by so many degrees, after --flip."""
+    camera_size: str | None = None
+    """Picture size to ask of a webcam, or that keypoints were found in, as WIDTHxHEIGHT."""
+    camera_fps: float | None = None
+    """Frames a second to ask of a webcam, or that keypoints (30) or pictures (1) came at."""
+    give_up: float = 60.0
+    """Seconds to wait for a camera that is lost, or of several not there; then it is left out."""
+    loop: bool = False
+    """Play files again and again."""
+    realtime: bool = False
+    """Play a file at its own pace, as a camera would; frames are dropped where it is too fast."""
+    offsets: str | None = None
+    """Seconds to add to the times of some files before they are paired: cam1=0.12,cam2=-0.05."""
+
+    def __post_init__(self) -> None:
+        given: object = self.source
+        if isinstance(given, str):  # one source, as one writes it in Python
+            object.__setattr__(self, "source", (given,))
+        if not self.source:
+            raise SettingsError("--source is missing: name a video, a folder, or webcam.")
+        if self.start < 0 or self.step < 1:
+            raise SettingsError("--start must be 0 or more and --step 1 or more.")
+        if self.end is not None and self.end <= self.start:
+            raise SettingsError(f"--end {self.end} leaves nothing after --start {self.start}.")
+        size = self.camera_size
+        if size is not None and not re.fullmatch(r"[1-9][0-9]{0,3}x[1-9][0-9]{0,3}", size):
+            raise SettingsError(
+                f"--camera-size {size!r} is not WIDTHxHEIGHT, for example 1280x720."
+            )
+        if self.camera_fps is not None and not 0.01 <= self.camera_fps <= 10_000:
+            raise SettingsError("--camera-fps must be from 0.01 to 10000.")
+        if not self.give_up >= 0:
+            raise SettingsError("--give-up must be 0 or more seconds.")
+        self.shifts()
+
+    def shifts(self) -> dict[str, float]:
+        """--offsets as seconds by the names of sources."""
+        shifts = {}
+        for one in self.offsets.split(",") if self.offsets is not None else ():
+            name, _, seconds = one.strip().rpartition("=")
+            try:
+                shifts[name] = float(seconds)
+            except ValueError:
+                name = ""
+            if not name or not abs(shifts[name]) < inf:
+                raise SettingsError(
+                    f"--offsets {self.offsets!r} is not NAME=SECONDS,NAME=SECONDS, for example "
+                    "cam1=0.12,cam2=-0.05."
+                )
+        return shifts

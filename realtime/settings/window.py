@@ -1,0 +1,20 @@
+"""What the user of this computer sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from realtime.runtime.display import has_display
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSettings:
+    """The window and the terminal."""
+
+    show: bool = field(default_factory=has_display)
+    """Show the poses in a window; q or Esc quits. The default is whether there is a display."""
+    quiet: bool = False
+    """No status line, no notices, no summary; errors only."""
+
+
+UNSEEN = WindowSettings(show=False, quiet=True)  # of runs that serve another program

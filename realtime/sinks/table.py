@@ -1,0 +1,172 @@
+"""The outputs in files, a line each: the option, what opens it, and whose path it is.
+
+The option is a field of FileSettings. A sink is given what it needs, never the settings.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from calibration.geometry.camera import Rig
+from calibration.plots.viewpoint import upwards
+from engines.types.skeleton import Skeleton, named_skeleton
+from realtime.drawing.overlay import Overlay
+from realtime.mocap.bvh import bvh_files
+from realtime.mocap.c3d import c3d_files, check_ezc3d
+from realtime.mocap.take import Recording
+from realtime.mocap.take_sink import TakeFile, TakeSink
+from realtime.mocap.trc import trc_files
+from realtime.mocap.up_axis import turned_up
+from realtime.settings.files import VIDEO_ENDINGS, FileSettings
+from realtime.sinks.files import image_files as images
+from realtime.sinks.files.audio_track import open_sound
+from realtime.sinks.files.bootstrap import BootstrapSink
+from realtime.sinks.files.coco_results import CocoSink
+from realtime.sinks.files.csv_3d import Csv3DSink, csv3d_path
+from realtime.sinks.files.image_files import ImageSink, ImagesSink
+from realtime.sinks.files.jsonl_csv_udp import CsvSink, JsonLinesSink
+from realtime.sinks.files.mot_challenge import MotSink
+from realtime.sinks.files.openpose_heatmaps import HeatmapsSink, Kind
+from realtime.sinks.files.openpose_json_2d import JsonSink
+from realtime.sinks.files.openpose_json_3d import Json3DSink
+from realtime.sinks.files.video_file import VideoSink
+from realtime.sinks.protocol import Sink
+from realtime.types.errors import OutputError
+from realtime.types.frames import Source
+from realtime.types.model import Model
+from realtime.writing.json_text import ResultLines
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opening:
+    """What there is to open an output with.
+
+    source: whose pictures, sound or rate it takes; origin: what --source calls it. taken: files
+    that no output may overwrite. overlay, lines: what several outputs share. header: what comes
+    before the lines.
+    """
+
+    files: FileSettings
+    source: Source
+    origin: str
+    taken: list[Path]
+    overlay: Overlay
+    lines: ResultLines
+    header: str
+    model: Model
+
+    @property
+    def skeleton(self) -> Skeleton:
+        return self.model.skeleton
+
+    @property
+    def target(self) -> Skeleton | None:
+        """Whose keypoints OpenPose's JSON has, None = the model's."""
+        wanted = self.files.json_skeleton
+        return named_skeleton(wanted) if wanted else None
+
+
+def within(path: Path, name: str) -> Path:
+    """One source's folder in a folder."""
+    return path / name
+
+
+def beside(path: Path, name: str) -> Path:
+    """One source's file: `poses_cam1.mp4` of `poses.mp4`; of a folder its folder."""
+    if os.path.isdir(path) or not path.suffix:
+        return path / name
+    return path.with_name(f"{path.stem}_{name}{path.suffix}")
+
+
+def _pictures(path: Path, of: Opening) -> Sink:
+    ending = path.suffix.lower()
+    if os.path.isdir(path) or not ending:
+        return ImagesSink(path, of.taken, of.overlay)
+    if ending in VIDEO_ENDINGS:
+        sound = open_sound(of.source, of.origin) if of.files.audio else None
+        return VideoSink(path, of.source.rate, of.taken, of.overlay, sound)
+    if ending in images.ENDINGS:
+        return ImageSink(path, of.source, of.taken, of.overlay)
+    raise OutputError(
+        f"--output {path}: {ending} is not an ending that can be written; choose "
+        f"{', '.join(VIDEO_ENDINGS)}, {', '.join(images.ENDINGS)} or a folder."
+    )
+
+
+def _heatmaps(path: Path, of: Opening) -> Sink:
+    kinds: dict[Kind, bool] = {
+        "parts": of.files.heatmaps_parts,
+        "background": of.files.heatmaps_background,
+        "pafs": of.files.heatmaps_pafs,
+    }
+    wanted = frozenset(kind for kind, given in kinds.items() if given)
+    return HeatmapsSink(path, of.files.heatmaps_format, wanted, of.overlay.shown)
+
+
+class Output(NamedTuple):
+    """An output. own: the path of one source of several."""
+
+    option: str
+    open: Callable[[Path, Opening], Sink]
+    own: Callable[[Path, str], Path]
+
+
+class SharedOutput(NamedTuple):
+    """An output that names the source in every line, so that one serves all sources."""
+
+    option: str
+    open: Callable[[Path, Opening], Sink]
+
+
+class Output3D(NamedTuple):
+    """An output of people in space."""
+
+    option: str
+    open: Callable[[Path, Opening, Rig, str], Sink]
+
+
+# In the order in which the summary names them.
+OF_EACH_SOURCE = (
+    Output("output", _pictures, beside),
+    Output(
+        "json",
+        lambda path, of: JsonSink(path, of.target, of.taken, candidates=of.files.part_candidates),
+        within,
+    ),
+    Output("coco", lambda path, of: CocoSink(path, of.taken, of.skeleton), beside),
+    Output("heatmaps", _heatmaps, within),
+    Output("mot", lambda path, of: MotSink(path, of.taken), beside),
+)
+OF_ALL_SOURCES = (
+    SharedOutput("jsonl", lambda path, of: JsonLinesSink(path, of.taken, of.header, of.lines)),
+    SharedOutput("csv", lambda path, of: CsvSink(path, of.taken, of.skeleton)),
+)
+OF_3D = (
+    Output3D("json3d", lambda path, of, rig, name: Json3DSink(path, name, of.target)),
+    Output3D("bootstrap", lambda path, of, rig, _: BootstrapSink(path, rig, of.skeleton)),
+    Output3D("csv", lambda path, of, *_: Csv3DSink(csv3d_path(path), of.taken, of.skeleton)),
+)
+
+
+def open_takes(of: Opening, rig: Rig) -> Iterator[TakeSink]:
+    """The files that need the whole run, which they share in memory."""
+    turn = turned_up(upwards(rig), 1)
+    kinds: Sequence[tuple[str, Callable[..., Iterator[tuple[Path, bytes]]], str | None]] = (
+        ("trc", partial(trc_files, turn=turn), ".trc"),
+        ("c3d", partial(c3d_files, rig=rig), None),
+        ("bvh", partial(bvh_files, turn=turn), ".bvh"),
+    )
+    takes = [
+        TakeFile(f"--{option}", path, files, ending)
+        for option, files, ending in kinds
+        if (path := getattr(of.files, option)) is not None
+    ]
+    if of.files.c3d is not None:
+        check_ezc3d()
+    if takes:
+        yield TakeSink(takes, Recording(of.skeleton, of.source.rate), of.taken)
