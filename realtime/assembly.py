@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from math import inf
+from typing import Literal
 
 from calibration.geometry.camera import Rig
 from engines.decoders.decoder import Showable, check_showable
@@ -12,6 +13,7 @@ from engines.models.card import load_card
 from engines.models.weights import Device
 from engines.nvidia.open import choose
 from engines.opening import EngineOpener, engine_opener
+from engines.refining import SecondLookOpener, second_look_opener
 from engines.types.skeleton import Skeleton
 from realtime.default_model import DEFAULT, usual_model
 from realtime.multiview.stage import Space
@@ -34,6 +36,7 @@ from realtime.types.results import Result
 from realtime.types.view_mode import Look, Shown, parse_look
 
 BUDGET = 0.01  # seconds for people in space at an instant of live cameras
+REFINE_BUDGET = 0.05  # seconds for second looks at people at an instant of live cameras
 
 
 def run(settings: Settings) -> None:
@@ -59,6 +62,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         enter_sources(sources, stack)
         model: Model = card
         open_engine: EngineOpener | None = None
+        open_second: SecondLookOpener | None = None
         device: Device | None = None
         if (skeleton := sources[0].skeleton) is not None:
             model = Keypoints("OpenPose JSON", skeleton)
@@ -80,6 +84,12 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             open_engine = engine_opener(
                 card, models, live=sources[0].live, keep_maps=shown.wants_maps, device=device
             )
+            open_second = second_look_opener(
+                models.refine,
+                card,
+                max_people=models.refine_people,
+                budget=REFINE_BUDGET if sources[0].live else None,
+            )
         if files.stats is not None:  # entered first, it sees how all ends
             taken = files_of(settings.sources.source)
             step = settings.sources.step
@@ -95,14 +105,20 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             open_engine,
             recorder,
             [CameraTracker(model.skeleton, tracks, own) for _ in sources],
-            tracks.detect_every,
+            _every(tracks.detect_every, open_second),
             idle=sinks.idle,
             reconstructor=space,
             max_people=most,
+            open_second=open_second,
         )
         for result in stack.enter_context(closing(iter(pipeline))):
             sinks.write(result)
             yield result
+
+
+def _every(asked: int | Literal["auto"], second: SecondLookOpener | None) -> int | Literal["auto"]:
+    """Without a network that follows people, every frame is looked at."""
+    return 1 if asked == "auto" and second is None else asked
 
 
 def _open_space(

@@ -24,6 +24,11 @@ class ModelSettings:
     height: int | None = None
     """Rows of the network's input: more find smaller people, fewer run faster (model's default;
     of upright pictures so many more that the network costs as much as with wide ones)."""
+    refine: str = "off"
+    """Look again at each person with a crop network: its name or card (movenet-lightning,
+    movenet-thunder); auto takes one that is here or can be fetched; off."""
+    refine_people: int | None = None
+    """Look again at so many people of a frame at most, the largest first."""
     peak_threshold: float | None = None
     """Least confidence of a keypoint (model's default)."""
     limb_threshold: float | None = None
@@ -38,7 +43,7 @@ class ModelSettings:
     def __post_init__(self) -> None:
         if self.height is not None and not 32 <= self.height <= 4096:
             raise SettingsError(f"--height {self.height} is not between 32 and 4096.")
-        for name in ("min_keypoints", "max_people"):
+        for name in ("min_keypoints", "max_people", "refine_people"):
             if (count := getattr(self, name)) is not None and count < 1:
                 raise SettingsError(f"--{name.replace('_', '-')} {count} is not 1 or more.")
         for name in ("peak_threshold", "limb_threshold", "min_score"):

@@ -81,7 +81,8 @@ class PoseTracker:
         Before `update` or `follow` of this frame; nobody where another scene begins. most: how many
         of them, those who were not looked at for the longest, then the largest.
         """
-        self._begin(frame)
+        if self._begun is not frame:
+            self._begin(frame)
         people = self._people
         rows = np.flatnonzero(~people.missing)
         if most is not None and len(rows) > most:

@@ -7,8 +7,8 @@ import numpy as np
 
 from engines.crops.fusion import FusionSettings
 from engines.crops.rule import CropRule
-from engines.crops.second_look import SecondLook
 from engines.decoders.regression import Regression, RegressionDecoder
+from engines.runtimes.second_look import SecondLook
 from engines.types.arrays import Arrays, Floats, Image
 from engines.types.poses import Poses
 from engines.types.skeleton import named_skeleton

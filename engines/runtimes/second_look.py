@@ -74,6 +74,11 @@ class SecondLook:
         self._budget = budget
         self._pace: float | None = None
 
+    @property
+    def most(self) -> int:
+        """How many people of a frame are worth following by crops."""
+        return self._rule.follow
+
     def refine(
         self,
         images: Sequence[Image],
