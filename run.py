@@ -1,8 +1,8 @@
-"""posestream: people's poses from a webcam, a video or pictures, as they come.
+"""Find the poses of people in webcams, videos and pictures, live.
 
-python run.py --source webcam
+Example: python run.py --source webcam
 
-python run.py --source video.mp4 --output poses.mp4 --json poses/
+Example: python run.py --source video.mp4 --output poses.mp4 --json poses/
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ def main() -> int:
         from engines.console.arguments import parse
         from realtime.assembly import run
         from realtime.settings.all import Settings
+        from realtime.settings.openpose_flags import HINTS
         from realtime.types.errors import RealtimeError
     except ImportError as error:
         sentence = explain_import_error(error)
@@ -33,7 +34,7 @@ def main() -> int:
     # A service manager's or container's way to say Ctrl-C: outputs are finished all the same.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        settings = parse(Settings, "run.py", __doc__)
+        settings = parse(Settings, "python run.py", __doc__, foreign=HINTS)
         if settings.window.quiet:
             logging.getLogger("realtime").setLevel(logging.ERROR)
         run(settings)

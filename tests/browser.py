@@ -13,6 +13,8 @@ from typing import Any
 
 import aiohttp
 
+from tests.waiting import PATIENCE
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 OPTIONS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -33,7 +35,7 @@ class Page:
         self._count += 1
         await self._ws.send_json({"id": self._count, "method": method, "params": given})
         while True:
-            answer: dict[str, Any] = await self._ws.receive_json(timeout=20)
+            answer: dict[str, Any] = await self._ws.receive_json(timeout=PATIENCE)
             if answer.get("id") == self._count:
                 assert "error" not in answer, answer
                 result: dict[str, Any] = answer["result"]
@@ -45,11 +47,11 @@ class Page:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
-    async def until(self, script: str, seconds: float = 20) -> Any:
+    async def until(self, script: str) -> Any:
         """The expression's value as soon as it is true; what it needs may not be there yet."""
         answer: dict[str, Any] = {}
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(PATIENCE):
                 while "exceptionDetails" in answer or not answer.get("result", {}).get("value"):
                     await asyncio.sleep(0.05)
                     answer = await self.call(
@@ -99,7 +101,7 @@ async def browser(
 
 
 async def _port(path: Path) -> int:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not (path.exists() and path.read_text().strip()):
             await asyncio.sleep(0.05)
     return int(path.read_text().split()[0])

@@ -19,6 +19,7 @@ import numpy as np
 
 import av  # isort: skip
 from engines.types.arrays import Image
+from tests.waiting import PATIENCE
 
 BITS = 8  # stripes of a picture: it shows its own number, black and white
 COUNT = 1 << BITS
@@ -100,7 +101,8 @@ class NetworkCamera(socketserver.ThreadingTCPServer):
     ) -> None:
         self.fps, self.user = fps, user
         self.pictures = type(self).encode(size)
-        self.sent: dict[int, float] = {}
+        self.due: dict[int, float] = {}  # by count, when its picture is taken
+        self.sent: dict[int, float] = {}  # and when it had been sent
         self.clients: set[socket.socket] = set()
         self.served = 0
         self.thawed = threading.Event()
@@ -131,7 +133,7 @@ class NetworkCamera(socketserver.ThreadingTCPServer):
         if self.thread is None:
             return
         self.shutdown()
-        self.thread.join(10)
+        self.thread.join(PATIENCE)
         self.thread = None
         self.server_close()
         for client in list(self.clients):
@@ -150,10 +152,15 @@ class NetworkCamera(socketserver.ThreadingTCPServer):
         """Counts and pictures as they are taken, from a key picture on."""
         first = -(-int((time.monotonic() - self.began) * self.fps) // GOP) * GOP
         for count in itertools.count(first):
-            time.sleep(max(0.0, self.began + count / self.fps - time.monotonic()))
-            self.thawed.wait(60)
+            self.due[count] = self.began + count / self.fps
+            time.sleep(max(0.0, self.due[count] - time.monotonic()))
+            self.thawed.wait(PATIENCE)
             yield count, self.pictures[count % COUNT]
             self.sent[count] = time.monotonic()
+
+    def newest(self, number: int) -> int:
+        """The count of the latest picture that shows this number."""
+        return max(count for count in list(self.due) if count % COUNT == number)
 
     def welcome(self, header: str | None) -> bool:
         if self.user is None:
@@ -185,7 +192,7 @@ class NetworkCamera(socketserver.ThreadingTCPServer):
             while field := self.rfile.readline().decode().strip():
                 key, _, value = field.partition(":")
                 fields[key.lower()] = value.strip()
-            self.server.thawed.wait(60)
+            self.server.thawed.wait(PATIENCE)
             return line[0], line[1], fields
 
         def send(self, data: bytes) -> None:
@@ -224,8 +231,9 @@ class TransportCamera(NetworkCamera):
             self.send(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\n\r\n")
             began = time.monotonic()
             for count, piece in enumerate(self.server.pictures):
-                time.sleep(max(0.0, began + count / self.server.fps - time.monotonic()))
-                self.server.thawed.wait(60)
+                self.server.due[count] = began + count / self.server.fps
+                time.sleep(max(0.0, self.server.due[count] - time.monotonic()))
+                self.server.thawed.wait(PATIENCE)
                 self.send(piece)
                 self.server.sent[count] = time.monotonic()
 

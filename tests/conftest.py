@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -12,6 +13,13 @@ DATA = Path(os.environ.get("POSE_TEST_DATA", ROOT.parent / "shared" / "data")).r
 def with_weights() -> dict[str, str]:
     """The environment of a child process that finds the test data's weights."""
     return {**os.environ, "POSE_WEIGHTS": os.environ.get("POSE_WEIGHTS", str(DATA / "models"))}
+
+
+def without_cuda(reason: str) -> NoReturn:
+    """Skip a test for lack of a GPU or what it needs; fail it where POSE_REQUIRE_CUDA is set."""
+    if os.environ.get("POSE_REQUIRE_CUDA", "0") not in ("", "0"):
+        pytest.fail(f"POSE_REQUIRE_CUDA is set, but: {reason}", pytrace=False)
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ def installed() -> bool:
         "assert all(map(Gst.ElementFactory.find, ('x264enc', 'x265enc', 'rtph264pay', 'jpegenc')))"
     )
     try:
-        run = subprocess.run([PYTHON, "-c", code], capture_output=True, timeout=60, check=False)
+        run = subprocess.run([PYTHON, "-c", code], capture_output=True, check=False)
     except OSError:
         return False
     return run.returncode == 0

@@ -46,7 +46,6 @@ def run(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=100,
         check=False,
     )
 

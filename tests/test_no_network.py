@@ -13,7 +13,6 @@ import pytest
 from tests.conftest import ROOT
 from tests.synth import crowd, scene, write_picture, write_tiny_network
 
-pytestmark = pytest.mark.timeout(90)
 SIZE = (320, 256)
 USUAL = "human-pose-estimation-0001"
 # The package's cards are the usual one and a tiny network that the photo was made for.
@@ -40,7 +39,6 @@ def posestream(cards: Path, *words: object) -> subprocess.CompletedProcess[str]:
         env={**kept, **nowhere},
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
 

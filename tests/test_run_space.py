@@ -27,7 +27,6 @@ from tests.calibration.cameras import ring
 from tests.synth import write_tiny_network, write_video
 from tests.test_run import posestream
 
-pytestmark = pytest.mark.timeout(90)
 RIG = ring(4, radius=5)
 RATE = 30.0
 
@@ -80,7 +79,7 @@ def run(
         caplog.clear()
         try:
             code = program.main()
-        except SystemExit as stop:  # tyro's, of options that cannot be
+        except SystemExit as stop:  # after help
             code = int(str(stop.code))
         finally:
             signal.signal(signal.SIGTERM, before)

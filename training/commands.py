@@ -3,39 +3,41 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
-import tyro
-
-from engines.console.arguments import refusing
+from engines.console.arguments import parse
+from engines.console.standard_output import abandon_output
+from engines.console.subcommands import choose
 from engines.types.errors import EngineError
 from training.data.errors import TrainingError
 from training.learning.train import TrainSettings, train
 from training.shipping.evaluate import EvaluateSettings, evaluate
 from training.shipping.export import ExportSettings, export
 
+PROG = "python -m training"
 USER_ERROR = 2
 INTERRUPTED = 130
+COMMANDS: dict[str, tuple[type, Any]] = {
+    "train": (TrainSettings, train),
+    "evaluate": (EvaluateSettings, evaluate),
+    "export": (ExportSettings, export),
+}
 
 
 def main() -> int:
     """Run the command that the arguments name; the exit code says how it went."""
     try:
-        with refusing(TrainSettings, EvaluateSettings, ExportSettings):
-            settings = tyro.extras.subcommand_cli_from_dict(
-                {"train": TrainSettings, "evaluate": EvaluateSettings, "export": ExportSettings},
-                prog="python -m training",
-                description=__doc__,
-            )
-        match settings:
-            case TrainSettings():
-                train(settings)
-            case EvaluateSettings():
-                evaluate(settings)
-            case ExportSettings():
-                sys.stdout.write(f"{export(settings)}\n")
+        about = {name: settings.__doc__ or "" for name, (settings, _) in COMMANDS.items()}
+        name, words = choose(sys.argv[1:], about, PROG, __doc__ or "")
+        settings, job = COMMANDS[name]
+        said = job(parse(settings, f"{PROG} {name}", words=words))
+        if said is not None:
+            sys.stdout.write(f"{said}\n")
     except (EngineError, TrainingError) as error:
         sys.stderr.write(f"training: {error}\n")
         return USER_ERROR
+    except BrokenPipeError:
+        abandon_output()
     except KeyboardInterrupt:
         return INTERRUPTED
     return 0

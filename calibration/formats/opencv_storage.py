@@ -7,11 +7,13 @@ download must not.
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 import numpy as np
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import ParseError, fromstring
 
 from calibration.files.atomic import read_bytes, read_text
 from calibration.geometry.arrays import Doubles
@@ -50,11 +52,11 @@ def read_storage(path: Path, size: tuple[int, int] | None = None) -> tuple[Camer
 def _camera(name: str, values: Mapping[str, Value], given: tuple[int, int] | None) -> Camera:
     matrix = _matrix(values, MATRIX)
     if matrix is None:
-        raise RigError(f"no {' or '.join(MATRIX[:2])} is in it; is it a camera's?")
+        raise RigError(f"it contains no {' or '.join(MATRIX[:2])}, so it is not a camera file.")
     pose = _matrix(values, POSE)
     pose = np.eye(3, 4) if pose is None else pose
     if pose.shape != (3, 4):
-        raise RigError(f"its CameraMatrix has the shape {pose.shape}, not (3, 4).")
+        raise RigError(f"its CameraMatrix has shape {pose.shape}; it must be (3, 4).")
     distortion = _matrix(values, DISTORTION)
     return Camera(
         name=name,
@@ -71,14 +73,16 @@ def _size(values: Mapping[str, Value], given: tuple[int, int] | None) -> tuple[i
     words = _first(values, WIDTH), _first(values, HEIGHT)
     if words == (None, None):
         if given is None:
-            raise RigError("it does not say the size of its pictures; add --size 1280x720 or so.")
+            raise RigError("it does not contain the picture size; add it, such as --size 1280x720.")
         return given
     try:
         wide, high = (int(word) for word in words if isinstance(word, str))
     except ValueError as error:
-        raise RigError("its pictures need a width and a height in pixels.") from error
+        raise RigError("its picture width and height must be whole numbers of pixels.") from error
     if given not in (None, (wide, high)):
-        raise RigError(f"its pictures are {wide}x{high}; --size is for files that do not say it.")
+        raise RigError(
+            f"its pictures are {wide}x{high}; --size is only for files without a picture size."
+        )
     return wide, high
 
 
@@ -108,14 +112,15 @@ def _xml(content: bytes) -> dict[str, Value]:
     return values
 
 
-def parse_xml(content: bytes) -> ET.Element:
+def parse_xml(content: bytes) -> Element:
     """The root of an XML document without a DTD: files of cameras have none, bombs do."""
-    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-        raise RigError("it has a DTD, which no camera file has; it is not read.")
     try:
-        return ET.fromstring(content)
-    except (ET.ParseError, LookupError, ValueError) as error:
+        root: Element = fromstring(content, forbid_dtd=True)
+    except DefusedXmlException as error:
+        raise RigError("it has a DTD, which no camera file has; it is not read.") from error
+    except (ParseError, LookupError, ValueError) as error:
         raise RigError(f"this is no XML: {error}.") from error
+    return root
 
 
 def _yaml(text: str) -> dict[str, Value]:

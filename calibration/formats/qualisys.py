@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def read_qualisys(path: Path) -> Rig:
         raise RigError(f"Qualisys file {path.name}: {error}") from error
 
 
-def _camera(element: ET.Element) -> Camera:
+def _camera(element: Element) -> Camera:
     name = element.get("serial", "")
     if not name:
         raise RigError("a camera has no serial.")
@@ -48,7 +48,7 @@ def _camera(element: ET.Element) -> Camera:
         )
     )
     if lens[9]:
-        raise RigError(f"camera {name} has a skew, which is not supported.")
+        raise RigError(f"camera {name} has skew, which is not supported.")
     left, right, top, bottom = window
     if np.abs(window).max() > 1e6:
         raise RigError(f"camera {name} has no size that a picture has.")
@@ -65,7 +65,7 @@ def _camera(element: ET.Element) -> Camera:
     )
 
 
-def _numbers(element: ET.Element, part: str, keys: str) -> Doubles:
+def _numbers(element: Element, part: str, keys: str) -> Doubles:
     inner = element.find(part)
     given = {} if inner is None else inner.attrib
     try:

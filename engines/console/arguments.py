@@ -1,106 +1,188 @@
-"""Command lines: what cannot be understood is told in one sentence."""
+"""Command lines: argparse, made from settings dataclasses, with mistakes told in one sentence."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import fields, is_dataclass
+import sys
+from argparse import (
+    SUPPRESS,
+    Action,
+    ArgumentError,
+    ArgumentParser,
+    BooleanOptionalAction,
+    Namespace,
+)
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, TypeVar, get_type_hints
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
 
-import tyro
-
-# Not public, but tyro is pinned: its public way of telling errors is to draw boxes, and it breaks
-# the lines of help where the source does.
-from tyro import _docstrings, _errors
-
+from engines.console.help_page import help_page
+from engines.console.options import Option, build, options_of
+from engines.console.standard_output import write_help
 from engines.types.errors import UsageError
 
 T = TypeVar("T")
-_help_of = _docstrings.parse_docstring_from_object
-# What Python says of a word that is no number.
-WORDS = (
-    (r"invalid literal for int\(\) with base 10: (.*)", r"\1 is no whole number"),
-    (r"could not convert string to float: (.*)", r"\1 is no number"),
-)
-
-
-def _flowing_help_of(settings: object) -> dict[str, str]:
-    return {name: " ".join(text.split()) for name, text in _help_of(settings).items()}
-
-
-_docstrings.parse_docstring_from_object = _flowing_help_of  # type: ignore[assignment]
+HELP = ("-h", "--help")
+NEAR, LIKE = 3, 0.75  # names that are proposed for one that is not known, and how like it
+_NEGATIVE = re.compile(r"-\.?\d")
+_NUMBERS = {int: "a whole number", float: "a number"}
 
 
 def parse(
-    settings: type[T], prog: str, description: str | None = None, words: Sequence[str] | None = None
+    settings: type[T],
+    prog: str,
+    description: str | None = None,
+    words: Sequence[str] | None = None,
+    foreign: Mapping[str, str] | None = None,
 ) -> T:
-    """The settings that a command line says; UsageError where it says none."""
-    with refusing(settings):
-        return tyro.cli(
-            settings,
-            prog=prog,
-            description=description,
-            args=words,
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.UseAppendAction),
+    """The settings that a command line says; UsageError where it says none, SystemExit after help.
+
+    description: of help, else the docstring of the settings. foreign: options of other programs,
+    by name without dashes and with underscores, and a sentence about each.
+    """
+    options = list(options_of(settings))
+    parser = _Parser(prog, settings, description or settings.__doc__ or "", options)
+    known = {name: action for action in parser.actions for name in action.option_strings}
+    given = Namespace()
+    words = sys.argv[1:] if words is None else words
+    try:
+        _, extra = parser.parse_known_args(list(_known(words, known, prog, foreign or {})), given)
+    except ArgumentError as error:
+        if error.argument_name is not None:  # else a positional is missing, which is told below
+            raise UsageError(_wants(options, error.argument_name, prog)) from error
+        extra = []
+    if extra := [word for word in extra if word != "--"]:
+        needed = [one.name for one in options if one.required and not one.positional]
+        hint = f"did you mean {needed[0]} {extra[0]}?" if len(needed) == 1 else _more(prog)
+        raise UsageError(f"{extra[0]!r} follows no option; {hint}")
+    found = vars(given)
+    values = {one.path: _value(one, found[_dest(one)]) for one in options if _dest(one) in found}
+    if missing := [one.name for one in options if one.required and one.path not in values]:
+        are = "are" if len(missing) > 1 else "is"
+        raise UsageError(f"{' and '.join(missing)} {are} required; {_more(prog)}")
+    result: T = build(settings, values)
+    return result
+
+
+def did_you_mean(word: str, known: Iterable[str], more: str) -> str:
+    """The end of a sentence about a name that is not known; `more` where none is like it."""
+    names = {name.lstrip("-"): name for name in known}
+    word = word.lstrip("-")
+    near = (
+        get_close_matches(word, names, NEAR, LIKE)
+        or [name for name in names if word in name.split("-")][:NEAR]
+        or get_close_matches(word, names, 1)
+    )
+    return f"did you mean {_either([names[one] for one in near])}?" if near else more
+
+
+class _Parser(ArgumentParser):
+    """Nothing is required, no value converted and no default filled in here."""
+
+    def __init__(
+        self, prog: str, settings: type, description: str, options: Sequence[Option]
+    ) -> None:
+        super().__init__(
+            prog, argument_default=SUPPRESS, allow_abbrev=False, exit_on_error=False, add_help=False
         )
+        self._page = settings, description, options
+        self.actions = [self.add_argument(*HELP, action="help"), *map(self._add, options)]
+
+    def _add(self, option: Option) -> Action:
+        if option.positional:
+            return self.add_argument(_dest(option))
+        if option.flag:
+            return self.add_argument(
+                option.name, dest=_dest(option), action=BooleanOptionalAction, default=SUPPRESS
+            )
+        nargs = "+" if option.hints.get("values") else len(option.types)
+        action = "extend" if option.repeats else "store"
+        return self.add_argument(option.name, dest=_dest(option), nargs=nargs, action=action)
+
+    def print_help(self, file: object = None) -> None:
+        settings, description, options = self._page
+        write_help(help_page(self.prog, settings, description, options))
+
+    def error(self, message: str) -> NoReturn:
+        raise ArgumentError(None, message)
 
 
-@contextmanager
-def refusing(*settings: type) -> Iterator[None]:
-    """Inside, what tyro cannot parse is a UsageError. settings: whose options there are."""
-
-    def refuse(event: _errors.ParseErrorEvent) -> None:
-        if what := _told(event, settings):
-            raise UsageError(what)
-
-    with _errors.on_parse_error(refuse):
-        yield
-
-
-def _told(event: _errors.ParseErrorEvent, settings: Sequence[type]) -> str | None:
-    """A sentence; None for what a command line of this program cannot do wrong."""
-    more = f"{event.prog} --help lists all options."
-    if isinstance(event, _errors.InstantiationFailure):
-        message = event.message
-        for wrong, words in WORDS:
-            message = re.sub(wrong, words, message)
-        if event.argument is None:
-            return message
-        return f"{_name(event.argument)}: {message.rstrip('.')}; {more}"
-    strange: list[str] = []
-    if isinstance(event, _errors.UnrecognizedArgs):
-        strange = event.tokens
-    elif isinstance(event, _errors.MissingArgs):
-        strange = event.unrecognized_tokens
-        if not strange:
-            names = [_name(one.arg) for one in event.missing_arguments]
-            return f"{' and '.join(names)} must be given; {more}"
-    if strange:
-        known = [f"--{name}" for one in settings for name in _options(one)]
-        near = get_close_matches(strange[0].partition("=")[0], known, 1)
-        hint = f"did you mean {near[0]}?" if near else more
-        return f"{strange[0]!r} is not understood; {hint}"
-    if isinstance(event, _errors.InvalidChoice):
-        choices = ", ".join(event.choices)
-        return f"{_name(event.argument)} {event.value!r} cannot be; there are {choices}."
-    if isinstance(event, _errors.BadValue):
-        return f"{_name(event.argument)} needs a value; {more}"
-    return None
-
-
-def _name(argument: Any) -> str:
-    if argument.is_positional():
-        return str(argument.field.intern_name).upper()
-    return str(argument.lowered.name_or_flags[0])
-
-
-def _options(settings: type) -> Iterator[str]:
-    """The names of all options of nested settings."""
-    hints = get_type_hints(settings)
-    for one in fields(settings):
-        if is_dataclass(hints[one.name]):
-            yield from _options(hints[one.name])
+def _known(
+    words: Sequence[str], known: Mapping[str, Action], prog: str, foreign: Mapping[str, str]
+) -> Iterator[str]:
+    """The words with - for _ in names of options; UsageError for a name that is not known."""
+    waits = ""  # an option before its value
+    for n, word in enumerate(words):
+        if word == "--":
+            yield from filter(None, (waits, *words[n:]))
+            return
+        name, equals, value = word.partition("=")
+        negative = _NEGATIVE.match(word)
+        if waits:
+            # argparse takes -1 for a value, but -1e-3 for an option before Python 3.14.
+            yield f"{waits}={word}" if negative else waits
+            waits = ""
+            if negative:
+                continue
+        if not word.startswith("-") or word == "-" or negative or " " in name:
+            yield word
+            continue
+        name = name.replace("_", "-")
+        action = known.get(name)
+        if action is None:
+            if sentence := foreign.get(name.strip("-").replace("-", "_")):
+                raise UsageError(sentence)
+            hint = did_you_mean(name, known, _more(prog))
+            raise UsageError(f"There is no option {word.partition('=')[0]}; {hint}")
+        if not equals and action.nargs in (1, "+"):
+            waits = name
         else:
-            yield one.name.replace("_", "-")
+            yield f"{name}{equals}{value}"
+    if waits:
+        yield waits
+
+
+def _value(option: Option, given: Any) -> object:
+    """As the field has it; `given` are one word, several, or a flag's state."""
+    if option.flag:
+        return given
+    texts = [given] if isinstance(given, str) else given
+    types = option.types * len(texts) if option.repeats else option.types
+    values = tuple(_converted(option, *one) for one in zip(types, texts, strict=True))
+    return values if option.repeats or len(option.types) > 1 else values[0]
+
+
+def _converted(option: Option, kind: Any, text: str) -> object:
+    if option.choices:
+        for choice in option.choices:
+            if str(choice) == text:
+                return choice
+        raise UsageError(f"{option.name} must be {_either(option.choices)}, not {text!r}.")
+    assert kind in (str, Path, *_NUMBERS), f"{option.name} has a type that words are not made into"
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise UsageError(f"{option.name} must be {_NUMBERS[kind]}, not {text!r}.") from error
+
+
+def _wants(options: Sequence[Option], named: str, prog: str) -> str:
+    """About an option that argparse found to have too many values or too few."""
+    (option,) = (one for one in options if one.name in named.split("/"))
+    if option.flag:
+        return f"{option.name} takes no value; its opposite is --no-{option.name[2:]}."
+    count = len(option.types)
+    return f"{option.name} needs {'a value' if count == 1 else f'{count} values'}; {_more(prog)}"
+
+
+def _dest(option: Option) -> str:
+    return ".".join(option.path)
+
+
+def _more(prog: str) -> str:
+    return f"{prog} --help lists all options."
+
+
+def _either(names: Sequence[object]) -> str:
+    *most, last = map(str, names)
+    return f"{', '.join(most)} or {last}" if most else last

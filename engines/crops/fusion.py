@@ -88,13 +88,12 @@ def fuse(
 
 
 def agreement(first: Poses, seen: Poses) -> Floats:
-    """(P,) OKS between two opinions of each person, over the keypoints that both have."""
-    corners = boxes(first.xy)
-    side = corners[:, 2:] - corners[:, :2]
-    area = np.fmax(AROUND * BODY * side[:, 0] * side[:, 1], 1)
-    apart = ((first.xy - seen.xy) ** 2).sum(axis=-1)
+    """(P,) OKS between two opinions of each body, over the keypoints that both have."""
+    body = np.array(first.skeleton.body)
+    area = _areas(first.xy[:, body])
+    apart = ((first.xy - seen.xy)[:, body] ** 2).sum(axis=-1)
     common = ~np.isnan(apart)
-    wide = 2 * (2 * np.array(first.skeleton.sigmas, np.float32)) ** 2
+    wide = 2 * (2 * np.array(first.skeleton.sigmas, np.float32)[body]) ** 2
     alike = np.exp(-np.where(common, apart, 0) / (wide * area[:, None])) * common
     mean: Floats = alike.sum(axis=1) / np.maximum(common.sum(axis=1), 1)
     return mean
@@ -119,13 +118,20 @@ def distinct(poses: Poses, same: float) -> NDArray[np.intp]:
     order = np.argsort(-poses.person_score, kind="stable")
     if len(order) < 2:
         return order
-    corners = boxes(poses.xy)
-    side = corners[:, 2:] - corners[:, :2]
-    area = np.fmax(AROUND * BODY * side.prod(axis=1), 1)
-    alike, _ = oks(poses.xy, poses.xy, area[:, None], np.array(poses.skeleton.sigmas, np.float32))
+    body = np.array(poses.skeleton.body)
+    xy, sigmas = poses.xy[:, body], np.array(poses.skeleton.sigmas, np.float32)[body]
+    alike, _ = oks(xy, xy, _areas(xy)[:, None], sigmas)
     upon = np.maximum(alike, alike.T) > same
     kept: list[int] = []
     for row in order.tolist():
         if not upon[row, kept].any():
             kept.append(row)
     return np.array(kept, np.intp)
+
+
+def _areas(xy: Floats) -> Floats:
+    """(P,) area of the people whose keypoints these are, as COCO has it."""
+    corners = boxes(xy)
+    side = corners[:, 2:] - corners[:, :2]
+    area: Floats = np.fmax(AROUND * BODY * side[:, 0] * side[:, 1], 1)
+    return area

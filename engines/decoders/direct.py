@@ -149,7 +149,7 @@ def _movenet(arrays: Arrays, letterbox: Letterbox) -> Found:
     size = np.array([wide, high], np.float32)
     xy = points[..., 1::-1] * size - np.float32(0.5)
     boxes = people[:, 3 * MOVENET_KEYPOINTS :][:, [1, 0, 3, 2]] * np.tile(size, 2)
-    return np.asarray(boxes, np.float32), people[:, -1], xy, points[..., 2]
+    return boxes.astype(np.float32), people[:, -1], xy.astype(np.float32), points[..., 2]
 
 
 def _rtmo(arrays: Arrays, letterbox: Letterbox) -> Found:
@@ -162,8 +162,8 @@ def _yolo_pose(arrays: Arrays, letterbox: Letterbox) -> Found:
     people = np.asarray(arrays["people"], np.float32).T
     half = people[:, 2:4] / 2
     boxes = np.hstack([people[:, :2] - half, people[:, :2] + half])
-    points = people[:, BOX:].reshape(len(people), -1, 3)
-    return boxes, people[:, 4], points[..., :2], points[..., 2]
+    points = people[:, BOX:].reshape(len(people), (people.shape[1] - BOX) // 3, 3)
+    return np.asarray(boxes, np.float32), people[:, 4], points[..., :2], points[..., 2]
 
 
 MOVENET_KEYPOINTS = 17

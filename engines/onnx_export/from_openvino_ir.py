@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import ParseError
+from defusedxml.ElementTree import parse as parse_xml
 from numpy.typing import NDArray
 
 from engines.types.errors import WeightsError
@@ -57,10 +59,14 @@ def convert_ir(graph: Path, weights: Path, *, quantised: bool = False) -> Any:
             f"pip install -r requirements-gpu.txt"
         ) from error
     try:
-        root = ElementTree.parse(graph).getroot()
+        root = parse_xml(graph, forbid_dtd=True).getroot()
         blob = weights.read_bytes()
         return _Conversion(onnx, root, blob, quantised).model()
-    except (ElementTree.ParseError, OSError, ValueError, KeyError, AttributeError) as error:
+    except DefusedXmlException as error:
+        raise WeightsError(
+            f"{graph} has a DTD, which no OpenVINO IR has; it is not read."
+        ) from error
+    except (ParseError, OSError, LookupError, ValueError, AttributeError) as error:
         raise WeightsError(f"{graph} cannot be converted to ONNX: {error}") from error
 
 

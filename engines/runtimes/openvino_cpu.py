@@ -11,6 +11,7 @@ import numpy as np
 from engines.decoders.decoder import Decoder, check_outputs
 from engines.models.card import Card
 from engines.models.weights import Located
+from engines.runtimes.openvino_package import load_openvino
 from engines.types.arrays import Arrays, Image
 from engines.types.errors import CardError, DeviceError
 from engines.types.network_input import CHANNELS
@@ -183,18 +184,6 @@ class OpenVino:
 
     def _streams(self) -> int:
         return int(self._core.get_property("CPU", "RANGE_FOR_STREAMS")[1])
-
-
-def load_openvino() -> Any:
-    """The package openvino, loaded when it is needed; DeviceError where it is not installed."""
-    try:
-        import openvino
-        import openvino.passes
-    except ImportError as error:
-        raise DeviceError(
-            f"OpenVINO cannot be imported ({error}); run pip install -r requirements.txt."
-        ) from error
-    return openvino
 
 
 def _first_line(error: RuntimeError) -> str:

@@ -56,10 +56,12 @@ def oks(
 def oks_both_ways(
     one: Floats, other: Floats, area: Floats, skeleton: Skeleton, spread: Floats | None = None
 ) -> Iterator[tuple[Floats, NDArray[np.int_]]]:
-    """What oks() says, then what it says with left and right of the others exchanged.
+    """What oks() says of their bodies, then with left and right of the others exchanged.
 
-    A network takes a back for a front now and then; it is the same body.
+    A network takes a back for a front now and then; it is the same body. area: of the bodies.
     """
-    sigmas = np.array(skeleton.sigmas, np.float32)
-    for way in (slice(None), list(skeleton.mirror)):
+    body = np.array(skeleton.body)
+    sigmas = np.array(skeleton.sigmas, np.float32)[body]
+    one = one[:, body]
+    for way in (body, np.array(skeleton.mirror)[body]):
         yield oks(one, other[:, way], area, sigmas, spread)

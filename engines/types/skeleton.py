@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,25 @@ from engines.types.errors import CardError
 from engines.types.toml_tables import build, check_keys, table, tables
 
 FOLDER = Path(__file__).parents[1] / "skeletons"
+FOLLOWERS = ("feet", "left_hand", "right_hand", "face")  # groups beside the body
+MOST_KEYPOINTS = 135  # OpenPose's BODY_135
 
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:
     """Keypoint names, limbs and what is known of each.
 
+    At most 135 keypoints (OpenPose's BODY_135), one skeleton a run.
+
     keypoints: K names; `left_` and `right_` begin the names of paired ones.
     limbs: L index pairs in the order of assembly (OpenPose, CVPR'17, section 2.4).
     redundant: indices into `limbs` that may merge people but never start one, and are not drawn.
     sigmas: K standard deviations of the OKS (COCO keypoint evaluation), relative to sqrt(area).
     colours: K BGR triples.
+    feet, left_hand, right_hand, face: indices of the keypoints of these groups; they follow the
+        body and never decide who is who.
+    body: indices of all others, the core that tracking, similarity, scores and association go by.
+        What has no body (a single hand, a face, a car) is a body altogether.
     """
 
     name: str
@@ -31,6 +39,22 @@ class Skeleton:
     redundant: frozenset[int]
     sigmas: tuple[float, ...]
     colours: tuple[tuple[int, int, int], ...]
+    feet: tuple[int, ...] = ()
+    left_hand: tuple[int, ...] = ()
+    right_hand: tuple[int, ...] = ()
+    face: tuple[int, ...] = ()
+    body: tuple[int, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        followers = {*self.feet, *self.left_hand, *self.right_hand, *self.face}
+        every = range(len(self.keypoints))
+        body = tuple(n for n in every if n not in followers) or tuple(every)
+        object.__setattr__(self, "body", body)
+
+    @property
+    def groups(self) -> dict[str, tuple[int, ...]]:
+        """The indices of each group by its name, `body` first; () where it has none."""
+        return {name: getattr(self, name) for name in ("body", *FOLLOWERS)}
 
     @property
     def drawn(self) -> tuple[tuple[int, int], ...]:
@@ -80,7 +104,7 @@ def parse_skeleton(name: str, data: Any) -> Skeleton:
     """A skeleton from its TOML table (see skeletons/coco18.toml); CardError says what is wrong."""
     data = table(f"skeleton {name}", data)
     needed = ("keypoints", "limbs")
-    check_keys(f"skeleton {name}", data, (*needed, "redundant"), needed)
+    check_keys(f"skeleton {name}", data, (*needed, "redundant", "groups"), needed)
     points = [build(Keypoint, "keypoints", one) for one in tables("keypoints", data["keypoints"])]
     names = tuple(point.name for point in points)
     if len(set(names)) < len(names):
@@ -89,6 +113,10 @@ def parse_skeleton(name: str, data: Any) -> Skeleton:
     redundant = _limbs("redundant", data.get("redundant", []), names)
     if not tree:
         raise CardError(f"skeleton {name} needs at least one limb.")
+    if len(names) > MOST_KEYPOINTS:
+        raise CardError(
+            f"skeleton {name} has more than {MOST_KEYPOINTS} keypoints; leave some out."
+        )
     return Skeleton(
         name=name,
         keypoints=names,
@@ -96,7 +124,21 @@ def parse_skeleton(name: str, data: Any) -> Skeleton:
         redundant=frozenset(range(len(tree), len(tree) + len(redundant))),
         sigmas=tuple(point.sigma for point in points),
         colours=tuple((p.colour[2], p.colour[1], p.colour[0]) for p in points),
+        **_groups(data.get("groups", {}), names),
     )
+
+
+def _groups(data: Any, names: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    """The groups beside the body, lists of keypoint names, as indices."""
+    data = table("groups", data)
+    check_keys("groups", data, FOLLOWERS, ())
+    members = [name for group in data.values() if isinstance(group, list) for name in group]
+    for group, listed in data.items():
+        if not isinstance(listed, list) or any(name not in names for name in listed):
+            raise CardError(f"groups.{group} must be a list of names of keypoints.")
+    if len(set(members)) < len(members):
+        raise CardError("groups has a keypoint twice; each belongs to one group at most.")
+    return {group: tuple(map(names.index, listed)) for group, listed in data.items()}
 
 
 def _limbs(where: str, pairs: Any, names: tuple[str, ...]) -> tuple[tuple[int, int], ...]:

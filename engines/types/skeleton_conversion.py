@@ -4,18 +4,40 @@ from __future__ import annotations
 
 import numpy as np
 
+from engines.types.errors import CardError
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
 
-# Keypoints that lie between two others: OpenPose trained them that way (TPAMI'19, section 4).
-BETWEEN = {"neck": ("left_shoulder", "right_shoulder"), "mid_hip": ("left_hip", "right_hip")}
+SIDES = "left", "right"
+SHOULDERS, HIPS = ("left_shoulder", "right_shoulder"), ("left_hip", "right_hip")
+EYE = (
+    *("eye_outer", "upper_lid_outer", "upper_lid_inner"),
+    *("eye_inner", "lower_lid_inner", "lower_lid_outer"),
+)
+# Keypoints whose middle stands for one that is not there. OpenPose trained neck and hips that way
+# (TPAMI'19, section 4), and MPI's chest. A pupil is taken for the middle of its eye's outline; a
+# hand's wrist is the arm's, a foot's tip its big toe, BlazePose's fingers are their knuckles.
+MIDDLES = {"neck": SHOULDERS, "mid_hip": HIPS, "chest": SHOULDERS + HIPS}
+MIDDLES |= {f"{side}_pupil": tuple(f"{side}_{part}" for part in EYE) for side in SIDES}
+MIDDLES |= {
+    f"{side}_{name}": (f"{side}_{other}",)
+    for side in SIDES
+    for name, other in (
+        ("hand_wrist", "wrist"),
+        ("foot_index", "big_toe"),
+        ("big_toe", "foot_index"),
+        ("pinky", "pinky_1"),
+        ("index", "index_1"),
+        ("thumb", "thumb_2"),
+    )
+}
 
 
 def converted(poses: Poses, target: Skeleton) -> Poses:
     """The same people with the target's keypoints, matched by name.
 
-    A neck or a point between the hips that the poses do not have is the middle of its pair, with
-    the lower of the two scores; what they have no counterpart for is not found.
+    A keypoint that the poses do not have is the middle of those that stand for it (MIDDLES), with
+    the lowest of their scores; what they have no counterpart for is not found.
     """
     if poses.skeleton is target:
         return poses
@@ -35,6 +57,16 @@ def origins(source: Skeleton, target: Skeleton) -> list[list[int]]:
 
 def origins_of(name: str, source: Skeleton) -> list[int]:
     """The keypoints of a skeleton whose middle the keypoint of this name is; [] = none."""
-    names = (name,) if name in source.keypoints else BETWEEN.get(name, ("",))
+    names = (name,) if name in source.keypoints else MIDDLES.get(name, ("",))
     known = all(one in source.keypoints for one in names)
     return [source.keypoints.index(one) for one in names] if known else []
+
+
+def check_conversion(source: Skeleton, target: Skeleton) -> None:
+    """CardError where none of the target's body can be had from the source."""
+    sources = origins(source, target)
+    if not any(sources[n] for n in target.body):
+        raise CardError(
+            f"Keypoints of {source.name} cannot be written as {target.name}: they have nothing in "
+            "common; choose another skeleton."
+        )

@@ -38,7 +38,7 @@ class FootageOptions:
     """The footage of people."""
 
     step: int = 1
-    """Use every STEP-th frame."""
+    """Use every N-th frame."""
     start: int = 0
     """First frame to use, counted from 0."""
     end: int | None = None

@@ -16,10 +16,10 @@ from calibration.guidance.intrinsics_guide import Advice
 from engines.types.arrays import Image
 from realtime.runtime.channel import Channel
 from realtime.runtime.display import check_display
-from realtime.sinks.screens.window import FLAGS, LARGEST
-from realtime.sinks.screens.window import QUIT as ENDS
+from realtime.sinks.screens.window import FLAGS, MAX_OPENING_SIZE
+from realtime.sinks.screens.window import QUIT_KEYS as ENDS
 
-QUIT = {*ENDS, "\r", "\n"}
+QUIT_KEYS = {*ENDS, "\r", "\n"}
 KEYS = " u"
 PAGE_INTERVAL_S = 0.06  # seconds from one picture in a browser to the next
 MESSAGE_S = 1.0  # seconds that words stand at least, so that they can be read
@@ -62,7 +62,7 @@ class Window:
         if not self._open:
             self._open = True
             high, wide = picture.shape[:2]
-            scale = min(1.0, LARGEST[0] / wide, LARGEST[1] / high)
+            scale = min(1.0, MAX_OPENING_SIZE[0] / wide, MAX_OPENING_SIZE[1] / high)
             cv2.namedWindow(self._name, FLAGS)
             cv2.resizeWindow(self._name, round(wide * scale), round(high * scale))
         cv2.imshow(self._name, picture)
@@ -155,14 +155,14 @@ def follow(
     def listen() -> None:
         if key := screen.key():
             keys.append(key)
-        if over() or any(key in QUIT for key in keys):
+        if over() or any(key in QUIT_KEYS for key in keys):
             entrance.close()
 
     for item in entrance.items(listen):
         advice, time = session.look(item), session.time(item)
         listen()
         for key in keys:
-            if key in QUIT:
+            if key in QUIT_KEYS:
                 return
             if key in KEYS:
                 advice = session.take() if key == " " else session.drop()

@@ -12,7 +12,7 @@ import numpy as np
 from calibration.geometry.camera import Rig
 from calibration.plots.viewpoint import upwards
 from engines.types.arrays import Doubles
-from realtime.mocap.take import Motion, Take
+from realtime.mocap.take import PersonMotion, Take
 from realtime.mocap.up_axis import turned_up
 from realtime.types.errors import OutputError
 from realtime.writing.whole_files import broken
@@ -48,7 +48,7 @@ def c3d_files(path: Path, take: Take, rig: Rig) -> Iterator[tuple[Path, bytes]]:
         start += count
 
 
-def _part(take: Take, start: int) -> tuple[list[Motion], int]:
+def _part(take: Take, start: int) -> tuple[list[PersonMotion], int]:
     """The people from that frame on for as many frames as go into one file."""
     count = min(len(take) - start, LONGEST)
     while True:
@@ -60,7 +60,9 @@ def _part(take: Take, start: int) -> tuple[list[Motion], int]:
         count = (count + 1) // 2
 
 
-def c3d_bytes(path: Path, take: Take, people: Sequence[Motion], frames: range, rig: Rig) -> bytes:
+def c3d_bytes(
+    path: Path, take: Take, people: Sequence[PersonMotion], frames: range, rig: Rig
+) -> bytes:
     """Points `person3:left_knee` in millimetres, Z up.
 
     A residual is how far off the cameras' pixels are at the point's distance, in whole millimetres

@@ -21,7 +21,7 @@ USUAL_RATE = 30.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Motion:
+class PersonMotion:
     """A person from the first to the last frame in which they were seen.
 
     first: that frame's number, counted from 0. xyz: (T, K, 3) metres, error: (T, K) pixels, NaN =
@@ -44,14 +44,14 @@ class Take:
 
     skeleton: Skeleton
     rate: float
-    people: tuple[Motion, ...]
+    people: tuple[PersonMotion, ...]
 
     def __len__(self) -> int:
         """How many frames there are up to the last person's last."""
         return max((motion.first + len(motion) for motion in self.people), default=0)
 
 
-class Recording:
+class TakeRecorder:
     """Keeps all instants, some 500 bytes for each person of 25 keypoints in each.
 
     rate: frames a second as the sources say it.
@@ -85,7 +85,7 @@ class Recording:
         people = tuple(self._motions(times, rate)) if len(times) else ()
         return Take(self._skeleton, rate, people)
 
-    def _motions(self, times: Doubles, rate: float) -> Iterator[Motion]:
+    def _motions(self, times: Doubles, rate: float) -> Iterator[PersonMotion]:
         ids, points = np.concatenate(self._ids), np.concatenate(self._points)
         instants = np.repeat(np.arange(len(times)), [len(one) for one in self._ids])
         for identity in np.unique(ids[ids >= 0]).tolist():
@@ -96,7 +96,7 @@ class Recording:
             first, even = _evenly(times[at[0] : at[-1] + 1], seen, rate)
             if len(even):
                 xyz, error, filled = even[..., :3], even[..., 3], even[..., 4] > 0
-                yield Motion(identity, first, xyz, error, filled)
+                yield PersonMotion(identity, first, xyz, error, filled)
 
 
 def _rate(times: Doubles, named: float | None) -> float:

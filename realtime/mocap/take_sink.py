@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from realtime.mocap.take import Recording, Take
+from realtime.mocap.take import Take, TakeRecorder
 from realtime.types.errors import OutputError
 from realtime.types.results import Result
 from realtime.writing.whole_files import broken, check_file, write_whole
@@ -35,7 +35,7 @@ class TakeSink:
     """
 
     def __init__(
-        self, outputs: Sequence[TakeFile], recording: Recording, sources: list[Path]
+        self, outputs: Sequence[TakeFile], recording: TakeRecorder, sources: list[Path]
     ) -> None:
         for output in outputs:
             check_file(output.path, output.option, sources)

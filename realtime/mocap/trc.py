@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.types.arrays import Doubles
-from realtime.mocap.take import Motion, Take
+from realtime.mocap.take import PersonMotion, Take
 from realtime.mocap.take_sink import of_person
 
 HEAD = (
@@ -24,7 +24,7 @@ def trc_files(path: Path, take: Take, turn: Doubles) -> Iterator[tuple[Path, byt
         yield name, trc_text(name.name, take, motion, turn).encode()
 
 
-def trc_text(name: str, take: Take, motion: Motion, turn: Doubles) -> str:
+def trc_text(name: str, take: Take, motion: PersonMotion, turn: Doubles) -> str:
     """The frames in which the person was seen, numbered from 1 by the run; times too are the run's.
 
     Metres; what is not known is nan, as OpenSim itself writes it: it refuses a row that ends with

@@ -70,10 +70,14 @@ class Sightings:
 
 
 class Association:
-    """Compares bodies in space with detections, for one rig and skeleton."""
+    """Compares people in space with detections by their bodies, for one rig and skeleton.
+
+    body: (B,) the keypoints that count.
+    """
 
     def __init__(self, rig: Rig, skeleton: Skeleton) -> None:
         self._rig = rig
+        self.body = np.array(skeleton.body)
         self._sigmas = np.array(skeleton.sigmas)
         heights = np.array([camera.size[1] for camera in rig.cameras])
         self._raster = RASTER * heights / rig.focals.mean(1)  # of undistorted coordinates
@@ -90,15 +94,15 @@ class Association:
 
     def depths(self, xyz: Doubles) -> Doubles:
         """(P, K, 3) bodies to (V, P) depths of their middles."""
-        middle = middles(xyz)
+        middle = middles(xyz[:, self.body])
         depth: Doubles = self._rig.rotations[:, 2] @ middle.T + self._rig.translations[:, 2:]
         return depth
 
     def similarity(self, xyz: Doubles, seen: Sightings) -> Doubles:
-        """(V, P, D) OKS of bodies (P, K, 3) and detections; 0 with too little in common."""
-        flat = self.flattened(xyz)[:, :, None]
-        off = ((flat - seen.flat[:, None]) ** 2).sum(-1)
-        width = 2 * self.spread(self.depths(xyz))[:, :, None]
+        """(V, P, D) OKS of people (P, K, 3) and detections; 0 with too little in common."""
+        flat = self.flattened(xyz[:, self.body])[:, :, None]
+        off = ((flat - seen.flat[:, None, :, self.body]) ** 2).sum(-1)
+        width = 2 * self.spread(self.depths(xyz))[:, :, None, self.body]
         known = np.isfinite(off)
         alike = np.where(known, np.exp(-0.5 * np.where(known, off, 0) / width**2), 0)
         common = known.sum(-1)
@@ -166,7 +170,7 @@ class Association:
         """(V, D, V, D) OKS of detections by the gaps between their rays, 0 below JOIN."""
         view, place = np.nonzero(free)
         one, other = np.nonzero(view[:, None] < view[None])
-        flat = seen.flat[view, place]
+        flat = seen.flat[view, place][:, self.body]
         rays = np.concatenate([flat, np.ones_like(flat[..., :1])], -1) @ self._rig.rotations[view]
         base = (self._rig.centres[view[other]] - self._rig.centres[view[one]])[:, None]
         a, b = rays[one], rays[other]
@@ -177,7 +181,8 @@ class Association:
             depth = (cross(base, b) * normal).sum(-1) / size
             beyond = (cross(base, a) * normal).sum(-1) / size
             gap = (base * normal).sum(-1) ** 2 / size
-            width = 2 * BODY * self._sigmas * np.sqrt(2) + self._raster.max() * np.abs(depth)
+            annotators = 2 * BODY * self._sigmas[self.body] * np.sqrt(2)
+            width = annotators + self._raster.max() * np.abs(depth)
             fits = np.where((depth > 0) & (beyond > 0), np.exp(-0.5 * gap / width**2), 0)
         known = np.isfinite(gap)
         common = known.sum(-1)
@@ -189,18 +194,21 @@ class Association:
         return alike
 
     def _bodies(self, seen: Sightings, pairs: Indices) -> Doubles:
-        """(H, K, 3) what each pair alone sees."""
+        """(H, K, 3) what each pair alone sees of the body."""
         count, keypoints = len(pairs), seen.score.shape[2]
-        flat = np.full((len(self._rig), count, keypoints, 2), np.nan)
+        flat = np.full((len(self._rig), count, len(self.body), 2), np.nan)
         rows = np.arange(count)
         for view, place in ((0, 1), (2, 3)):
-            flat[pairs[:, view], rows] = seen.flat[pairs[:, view], pairs[:, place]]
+            both = seen.flat[pairs[:, view], pairs[:, place]]
+            flat[pairs[:, view], rows] = both[:, self.body]
         rays = flat.reshape(len(self._rig), -1, 2)
         found = np.isfinite(rays[..., 0])
         lines = Lines(self._rig, rays, found.astype(float), np.ones(found.shape), found)
         xyz = lines.solve(found, np.arange(found.shape[1]))
         xyz[found.sum(0) < 2] = np.nan
-        return xyz.reshape(count, keypoints, 3)
+        whole = np.full((count, keypoints, 3), np.nan)
+        whole[:, self.body] = xyz.reshape(count, -1, 3)
+        return whole
 
 
 def _pairs(alike: Doubles, free: Mask) -> Indices:

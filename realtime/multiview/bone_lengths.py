@@ -7,23 +7,20 @@ from numpy.typing import NDArray
 
 from engines.types.arrays import Doubles
 from engines.types.skeleton import Skeleton
+from realtime.types.mirrored_parts import mirrored_parts
 
 RIGID = {"shoulder", "elbow"}, {"elbow", "wrist"}, {"hip", "knee"}, {"knee", "ankle"}
 LEARNING = 60  # measurements over which a length is averaged in the end
 PLAUSIBLE = 0.8  # metres that no limb is longer than
 STRETCH = 0.15  # by how much a bone may differ from its person's usual length
-PARTS = (
-    ("shoulder", "elbow", "wrist"),
-    ("hip", "knee", "ankle", "big_toe", "small_toe", "heel"),
-    ("eye", "ear"),
-)
 
 
 class Bones:
     """The limbs of a skeleton, from the trunk outwards.
 
-    rigid: (L,) those that are a bone; necks, backs and shoulders bend. Lengths are (P, L), NaN =
-    not known yet; left and right share what they learn.
+    rigid: (L,) those that are a bone; necks, backs and shoulders bend. body: (L,) those whose both
+    ends are of the body. Lengths are (P, L), NaN = not known yet; left and right share what they
+    learn.
     """
 
     def __init__(self, skeleton: Skeleton) -> None:
@@ -41,11 +38,9 @@ class Bones:
         self.mirror = np.array(mirror)
         names = [name.partition("_")[2] for name in skeleton.keypoints]
         self.rigid = np.array([{names[a], names[b]} in RIGID for a, b in self.limbs.tolist()], bool)
-        paired = self.mirror != np.arange(len(names))
-        self.parts = [
-            np.array([n for n, name in enumerate(names) if name in part and paired[n]], np.int64)
-            for part in PARTS
-        ]
+        body = set(skeleton.body)
+        self.body = np.array([body.issuperset(limb) for limb in self.limbs.tolist()], bool)
+        self.parts = mirrored_parts(skeleton)
 
     def measured(self, xyz: Doubles) -> Doubles:
         """(P, L) lengths of bodies (P, K, 3)."""
@@ -59,7 +54,8 @@ class Bones:
     ) -> tuple[Doubles, NDArray[np.int64]]:
         """The lengths with those of bodies whose keypoints are sure, NaN otherwise."""
         now = self.measured(xyz)
-        now = np.fmin(now, 4 * np.where(np.isnan(lengths), now, lengths))
+        # A bone that is not measured stays unknown: minimum, unlike fmin, keeps its NaN.
+        now = np.minimum(now, 4 * np.where(np.isnan(lengths), now, lengths))
         known = np.isfinite(now)
         counts = counts + known
         first = known & np.isnan(lengths)

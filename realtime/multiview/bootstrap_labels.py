@@ -76,7 +76,8 @@ class Labeller:
         used = found.used.reshape(shape)
         sure = used.sum(0) >= INLIERS
         points = np.where(sure[..., None], found.xyz.reshape(*sure.shape, 3), np.nan)
-        good = (sure.sum(1) >= KEYPOINTS) & self._plausible(points)
+        known = sure[:, self._association.body].sum(1)
+        good = (known >= KEYPOINTS) & self._plausible(points)
         if not good.any():
             return None
         points, used, sure, sigma = points[good], used[:, good], sure[good], sigma[:, good]
@@ -101,4 +102,4 @@ class Labeller:
         ratio = lengths / lengths[:, self._bones.twins]
         with np.errstate(invalid="ignore"):
             wrong = (lengths > PLAUSIBLE) | ((ratio > UNEVEN) & self._bones.rigid)
-        return np.asarray(~wrong.any(1), bool)
+        return np.asarray(~wrong[:, self._bones.body].any(1), bool)

@@ -16,7 +16,7 @@ HIDDEN = 3  # times a keypoint's standard deviation that a swap of sides must ex
 
 
 class Sides:
-    """Turns arms, legs or faces round in views of one rig."""
+    """Turns arms, legs or heads round in views of one rig, by the body."""
 
     def __init__(self, rig: Rig, association: Association, bones: Bones) -> None:
         self._rig = rig
@@ -40,10 +40,10 @@ class Sides:
         gain = np.where(both, straight - swapped, 0)
         order = np.broadcast_to(np.arange(len(mirror)), gain.shape).copy()
         for part in self._bones.parts:
-            wrong = gain[..., part].sum(-1, keepdims=True) > HIDDEN**2
+            wrong = gain[..., part.body].sum(-1, keepdims=True) > HIDDEN**2
             # Where most views are of one mind, it is the expectation that has the sides wrong.
-            wrong &= 2 * wrong.sum(0) <= both[..., part].any(-1, keepdims=True).sum(0)
-            order[..., part] = np.where(wrong, mirror[part], order[..., part])
+            wrong &= 2 * wrong.sum(0) <= both[..., part.body].any(-1, keepdims=True).sum(0)
+            order[..., part.whole] = np.where(wrong, mirror[part.whole], order[..., part.whole])
         view, person = np.ogrid[: gain.shape[0], : gain.shape[1]]
         turned = bodies.at((view[..., None], person[..., None], order))
         return self._agreeing(bodies, turned, order != np.arange(len(mirror)), width, deadline)
@@ -74,9 +74,9 @@ class Sides:
         gain = loss[: len(person)] - loss[len(person) :]
         better = np.zeros(changed.shape[1:], bool)
         for part in self._bones.parts:
-            of = (keypoint[:, None] == part).any(1)
+            of = (keypoint[:, None] == part.body).any(1)
             total = np.bincount(person[of], gain[of], changed.shape[1])
-            better[:, part] = (total > 0)[:, None]
+            better[:, part.whole] = (total > 0)[:, None]
         return Bodies(
             np.where(better[..., None], turned.xy, bodies.xy),
             np.where(better[..., None], turned.flat, bodies.flat),

@@ -34,13 +34,14 @@ LEARNT = 5  # sightings of a bone from where on its length is something to go by
 LENGTHS = 0.03  # of a rigid bone, by which the keypoints at its ends wander along it
 
 
-class Reconstructor:
-    """Follows the people of one rig. The views come in the order of its cameras."""
+class MultiViewReconstructor:
+    """Follows the people of one rig by their bodies. The views come in the order of its cameras."""
 
     def __init__(self, rig: Rig, skeleton: Skeleton) -> None:
         self._rig = rig
         self._skeleton = skeleton
         self._association = Association(rig, skeleton)
+        self._body = self._association.body
         self._bones = Bones(skeleton)
         self._sides = Sides(rig, self._association, self._bones)
         self._people = self._nobody(0)
@@ -200,17 +201,17 @@ class Reconstructor:
         for v in range(len(self._rig)):
             there = chosen[:, v] >= 0
             people.memory[there, v] = seen.id[v, chosen[there, v]]
-        met = (measured.views >= 2).sum(1) >= LEAST
+        met = (measured.views[:, self._body] >= 2).sum(1) >= LEAST
         people.met[met] = self._now
         people.sightings[met] += 1
-        most = np.where(met, measured.views.max(1, initial=0), 0)
+        most = np.where(met, measured.views[:, self._body].max(1, initial=0), 0)
         people.real |= (people.sightings >= SIGHTINGS) | (most >= SURE_VIEWS)
 
     def _welcome(
         self, seen: Sightings, chosen: Indices, views: Indices, error: Doubles
     ) -> tuple[Indices, Indices, Doubles]:
         """New people of the detections that are left, or those who were lost."""
-        free = seen.found.sum(-1) >= LEAST
+        free = seen.found[..., self._body].sum(-1) >= LEAST
         for v in range(len(self._rig)):
             free[v, chosen[chosen[:, v] >= 0, v]] = False
         clusters = self._association.cluster(seen, free)
@@ -220,8 +221,8 @@ class Reconstructor:
         rough = self._measure(bodies, np.full(bodies.score.shape[:2], USUAL_DEPTH))
         bodies = self._sides.mended(rough.xyz, bodies, self._deadline)
         measured = self._measure(bodies, self._association.depths(rough.xyz))
-        limbs = self._bones.measured(measured.xyz)
-        good = (measured.views >= 2).sum(1) >= LEAST
+        limbs = self._bones.measured(measured.xyz)[:, self._bones.body]
+        good = (measured.views[:, self._body] >= 2).sum(1) >= LEAST
         good &= (limbs > PLAUSIBLE).sum(1) <= 0.25 * np.isfinite(limbs).sum(1)
         good &= ~self._is_there(measured.xyz)
         for n in np.flatnonzero(good):
@@ -249,22 +250,22 @@ class Reconstructor:
         people.sure[row] = np.where(on, self._now, -np.inf)
         people.met[row] = self._now
         people.sightings[row] += 1
-        people.real[row] |= one.views.max() >= SURE_VIEWS
+        people.real[row] |= one.views[:, self._body].max() >= SURE_VIEWS
         for v in np.flatnonzero(cluster >= 0):
             people.memory[row, v] = seen.id[v, cluster[v]]
 
     def _is_there(self, xyz: Doubles) -> Mask:
         """(C,) whether a body is somebody who is followed and was just seen."""
         now = self._now - self._people.met <= FILL
-        alike = _alike(xyz, self._expected()[now], np.array(self._skeleton.sigmas))
+        alike = self._alike(xyz, self._expected()[now])
         return np.asarray(alike.max(1, initial=0) > 0.3, bool)
 
     def _returned(self, xyz: Doubles) -> int | None:
         """The row of the person, lost a while ago, who most likely is this body."""
         people = self._people
         away = self._now - people.met
-        middle = middles(xyz[None])[0]
-        expected = people.state[..., :3]
+        middle = middles(xyz[None, self._body])[0]
+        expected = people.state[:, self._body, :3]
         best: tuple[float, int] | None = None
         for row in np.flatnonzero((away > 0) & (away <= LOST)):
             if not np.isfinite(expected[row]).any():
@@ -325,7 +326,7 @@ class Reconstructor:
         shown = people.real & ((away[keep] <= FILL) | (chosen >= 0).any(1))
         stale = self._now - people.sure > FILL
         xyz = np.where(stale[..., None], np.nan, self._whole())
-        shown &= np.isfinite(xyz[..., 0]).sum(1) >= LEAST
+        shown &= np.isfinite(xyz[:, self._body, 0]).sum(1) >= LEAST
         return Poses3D(
             self._skeleton,
             people.id[shown],
@@ -340,9 +341,13 @@ class Reconstructor:
     def _doubles(self) -> Mask:
         """(P,) people who are somebody else who has been there for longer."""
         expected = self._expected()
-        alike = _alike(expected, expected, np.array(self._skeleton.sigmas))
+        alike = self._alike(expected, expected)
         older = np.tril(np.ones(alike.shape, bool), -1)
         return np.asarray(((alike > SAME) & older).any(1), bool)
+
+    def _alike(self, one: Doubles, other: Doubles) -> Doubles:
+        sigmas = np.array(self._skeleton.sigmas)[self._body]
+        return _alike(one[:, self._body], other[:, self._body], sigmas)
 
 
 FIELDS = [field.name for field in fields(Measured)]

@@ -34,7 +34,7 @@ STEPS = (
 )
 
 
-class Watch:
+class RigMonitor:
     """Says each thing once. names: of the sources, in the order of the cameras."""
 
     def __init__(self, rig: Rig, names: Sequence[str]) -> None:
@@ -144,12 +144,13 @@ class Watch:
         self._agreed += len(poses) > 0
         self._disagreed += seeing >= 2 and not len(poses)
         xy = self._rig.project(poses.xyz.astype(float))
+        body = np.array(poses.skeleton.body)
         for v, view in enumerate(views):
             if view is None:
                 continue
             inside = ((xy[v] >= 0) & (xy[v] < self._rig.cameras[v].size)).all(-1)
             others = (np.delete(poses.detections, v, 1) >= 0).sum(1) >= 2
-            looking = inside.sum(1) > 0.5 * poses.found.sum(1)
+            looking = inside[:, body].sum(1) > 0.5 * poses.found[:, body].sum(1)
             self._looking += int(looking.sum())
             self._seeing += int((looking & (poses.detections[:, v] >= 0)).sum())
             expected = others & looking

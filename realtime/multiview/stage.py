@@ -13,8 +13,8 @@ from calibration.geometry.camera import Rig
 from calibration.geometry.errors import CalibrationError
 from engines.types.skeleton import Skeleton
 from realtime.multiview.floor import Ground, Wanted
-from realtime.multiview.reconstructor import Reconstructor
-from realtime.multiview.rig_monitor import Watch
+from realtime.multiview.reconstructor import MultiViewReconstructor
+from realtime.multiview.rig_monitor import RigMonitor
 from realtime.types.errors import SourceError
 from realtime.types.results import Poses3D, View
 
@@ -38,9 +38,9 @@ class Space:
         ground: Wanted = "auto",
     ) -> None:
         self._rig = rig
-        self._reconstructor = Reconstructor(rig, skeleton)
+        self._reconstructor = MultiViewReconstructor(rig, skeleton)
         self._ground = Ground(rig, skeleton, ground)
-        self._watch = Watch(rig, names or [camera.name for camera in rig.cameras])
+        self._watch = RigMonitor(rig, names or [camera.name for camera in rig.cameras])
         self._sizes: dict[str, tuple[int, int]] = {}
         self._budget = budget
         self._clock = clock

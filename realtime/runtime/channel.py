@@ -10,8 +10,8 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 # A wait without end cannot be interrupted by Ctrl-C on Windows.
-PATIENCE = 0.5
-IDLE = 0.03  # seconds of waiting after which a reader may do something else
+WAIT_SECONDS = 0.5
+IDLE_SECONDS = 0.03  # seconds of waiting after which a reader may do something else
 
 
 class Aborted(Exception):
@@ -40,7 +40,7 @@ class Channel(Generic[T]):
                 self._items.popleft()
                 self.dropped += 1
             while len(self._items) >= self._capacity and not self._aborted:
-                self._changed.wait(PATIENCE)
+                self._changed.wait(WAIT_SECONDS)
             if self._aborted:
                 raise Aborted
             self._items.append(item)
@@ -55,9 +55,9 @@ class Channel(Generic[T]):
         while True:
             with self._changed:
                 while not self._ready() and idle is None:
-                    self._changed.wait(PATIENCE)
+                    self._changed.wait(WAIT_SECONDS)
                 if not self._ready():
-                    self._changed.wait(IDLE)
+                    self._changed.wait(IDLE_SECONDS)
                 if self._aborted:
                     raise Aborted
                 if self._closed and not self._items:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-DRIFT = 5e-4  # seconds that the two clocks may part in a second; crystals stay well below
-JUMP = 5.0  # seconds: beyond, the camera has set its clock, or was stopped
+MAX_DRIFT = 5e-4  # seconds that the two clocks may part in a second; crystals stay well below
+MAX_JUMP = 5.0  # seconds: beyond, the camera has set its clock, or was stopped
 
 
 class StreamClock:
@@ -25,7 +25,7 @@ class StreamClock:
         offset = arrived - stamp
         passed = None if self._stamp is None else stamp - self._stamp
         self._stamp = stamp
-        if passed is not None and 0 <= passed <= JUMP and offset - self._offset <= JUMP:
-            offset = min(offset, self._offset + DRIFT * passed)
+        if passed is not None and 0 <= passed <= MAX_JUMP and offset - self._offset <= MAX_JUMP:
+            offset = min(offset, self._offset + MAX_DRIFT * passed)
         self._offset = offset
         return min(stamp + offset, arrived)

@@ -12,11 +12,11 @@ from typing import Any
 from realtime.types.frames import Source
 from realtime.types.results import Result, View
 
-GROWTH = math.log(1.01)  # of a bin over the one below
-LEAST = 1e-6  # seconds; what is shorter counts as that
+BIN_GROWTH = math.log(1.01)  # of a bin over the one below
+MIN_SECONDS = 1e-6  # seconds; what is shorter counts as that
 
 
-class Spread:
+class DurationHistogram:
     """Median, 95th percentile and mean of durations: the mean exact, the others within 0.5 %.
 
     Durations are counted in bins, each one per cent wider than the one below: some 2200 from a
@@ -30,7 +30,7 @@ class Spread:
 
     def add(self, seconds: float) -> None:
         """Count a duration."""
-        self._bins[round(math.log(max(seconds / LEAST, 1)) / GROWTH)] += 1
+        self._bins[round(math.log(max(seconds / MIN_SECONDS, 1)) / BIN_GROWTH)] += 1
         self._count += 1
         self._sum += seconds
 
@@ -49,10 +49,10 @@ class Spread:
         places = sorted(self._bins)
         counts = accumulate(self._bins[place] for place in places)
         place = places[bisect_left([*counts], share * self._count)]
-        return LEAST * math.exp(place * GROWTH)
+        return MIN_SECONDS * math.exp(place * BIN_GROWTH)
 
 
-class Tally:
+class SourceFigures:
     """What one source gave."""
 
     def __init__(self, name: str, step: int) -> None:
@@ -85,7 +85,7 @@ class Tally:
         }
 
 
-class Stats:
+class RunFigures:
     """Counts results, each with the moment it came (seconds on the monotonic clock).
 
     step: of the frames chosen. A source's dropped frames are the gaps in its numbers from its first
@@ -94,9 +94,9 @@ class Stats:
 
     def __init__(self, sources: Sequence[Source], step: int = 1) -> None:
         self._live = sources[0].live
-        self._tallies = [Tally(source.name, step) for source in sources]
-        self._stages: defaultdict[str, Spread] = defaultdict(Spread)
-        self._age = Spread()
+        self._tallies = [SourceFigures(source.name, step) for source in sources]
+        self._stages: defaultdict[str, DurationHistogram] = defaultdict(DurationHistogram)
+        self._age = DurationHistogram()
         self._results = self._dropped = self._people = 0
         self._refined: int | None = None  # instants in space
         self._ids: set[int] = set()  # of people there

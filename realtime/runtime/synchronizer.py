@@ -10,9 +10,9 @@ from realtime.types.frames import Frame
 
 FrameSet = tuple[Frame | None, ...]  # one a camera, None = that camera is out
 
-USUAL_PERIOD = 1 / 30  # seconds between frames, until cameras have shown theirs
-SILENCE = 0.5  # seconds after which a camera that says nothing is left out
-KEPT = 8  # frames of each camera that wait for their partners
+DEFAULT_PERIOD = 1 / 30  # seconds between frames, until cameras have shown theirs
+SILENCE_SECONDS = 0.5  # seconds after which a camera that says nothing is left out
+MAX_WAITING = 8  # frames of each camera that wait for their partners
 
 
 def merge(sources: Sequence[Iterator[Frame]]) -> Iterator[FrameSet]:
@@ -22,7 +22,7 @@ def merge(sources: Sequence[Iterator[Frame]]) -> Iterator[FrameSet]:
     has none there (it is slower, shorter or has a gap) is None in that set.
     """
     heads = [next(source, None) for source in sources]
-    periods = [USUAL_PERIOD] * len(heads)
+    periods = [DEFAULT_PERIOD] * len(heads)
     while waiting := [head for head in heads if head is not None]:
         now = min(head.time for head in waiting)
         near = now + min(periods) / 2 + 1e-9
@@ -43,16 +43,16 @@ class Pairer:
     """
 
     def __init__(self, cameras: int) -> None:
-        self._waiting: list[deque[Frame]] = [deque(maxlen=KEPT) for _ in range(cameras)]
+        self._waiting: list[deque[Frame]] = [deque(maxlen=MAX_WAITING) for _ in range(cameras)]
         self._seen: list[float | None] = [None] * cameras
-        self._period = [USUAL_PERIOD] * cameras
+        self._period = [DEFAULT_PERIOD] * cameras
         self._began: float | None = None
 
     def put(self, camera: int, frame: Frame) -> FrameSet | None:
         """Take a camera's next frame; the set that it completes, if it does."""
         now = frame.time
         last = self._seen[camera]
-        if last is not None and 0 < now - last < SILENCE:
+        if last is not None and 0 < now - last < SILENCE_SECONDS:
             self._period[camera] += 0.1 * (now - last - self._period[camera])
         self._began = now if self._began is None else self._began
         self._seen[camera] = now
@@ -83,7 +83,7 @@ class Pairer:
         last = self._seen[camera]
         if last is None:
             last = now if self._began is None else self._began
-        return now - last <= SILENCE
+        return now - last <= SILENCE_SECONDS
 
 
 def _spread(frames: Mapping[int, Frame]) -> float:

@@ -9,6 +9,19 @@ from typing import Literal
 from realtime.types.errors import SettingsError
 
 VIDEO_ENDINGS = (".mp4", ".mkv", ".avi")
+JsonSkeleton = Literal[
+    "coco17",
+    "coco18",
+    "body25",
+    "halpe26",
+    "mpi15",
+    "blaze33",
+    "coco133",
+    "body135",
+    "hand21",
+    "face70",
+    "car12",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,50 +29,52 @@ class FileSettings:
     """Files to write."""
 
     output: Path | None = None
-    """Write the pictures with the poses: .mp4, .mkv, .avi, a folder (a .jpg each), or one image."""
+    """Write the pictures with the poses drawn: a video (.mp4, .mkv, .avi), a folder of .jpg files,
+    or one image."""
     audio: bool = False
-    """Copy the sound of the source, in step, into the video of --output."""
+    """Copy the sound of the source into the video of --output, in sync."""
     json: Path | None = None
-    """Write OpenPose JSON files, one a frame, into this folder."""
-    json_skeleton: Literal["coco17", "coco18", "body25"] | None = None
-    """Keypoints of the --json and --json3d files (the model's own): COCO's 17, or OpenPose's 18 or
-    25."""
+    """Write OpenPose JSON into this folder, one file for each frame."""
+    json_skeleton: JsonSkeleton | None = None
+    """Skeleton of the --json and --json3d files, matched by keypoint names; the model's own by
+    default."""
     part_candidates: bool = False
-    """Add OpenPose's part_candidates to --json: every keypoint found, whoever's it is."""
+    """Add OpenPose's part_candidates to --json: all keypoints found, also those of nobody."""
     heatmaps: Path | None = None
-    """Write OpenPose's heat map files, one a frame, into this folder."""
+    """Write OpenPose heat maps into this folder, one file for each frame."""
     heatmaps_format: Literal["png", "float"] = "png"
-    """png: the maps side by side, 0 to 255; float: the network's own values, raw."""
+    """png: maps side by side, scaled to 0-255; float: raw network values."""
     heatmaps_parts: bool = True
-    """Keypoints' confidence in --heatmaps (OpenPose's heatmaps_add_parts)."""
+    """Include the keypoints' confidence maps in --heatmaps."""
     heatmaps_background: bool = True
-    """The background's confidence in --heatmaps (OpenPose's heatmaps_add_bkg)."""
+    """Include the background map in --heatmaps."""
     heatmaps_pafs: bool = True
-    """Part affinity fields in --heatmaps (OpenPose's heatmaps_add_PAFs)."""
+    """Include the part affinity fields in --heatmaps."""
     coco: Path | None = None
-    """Write COCO keypoint results to this file."""
+    """Write COCO keypoint results to this JSON file."""
     jsonl: Path | None = None
-    """Write a line of JSON for each frame to this file, after a header line."""
+    """Write one line of JSON for each frame to this file, after a header line."""
     csv: Path | None = None
-    """Write a table with a row for each person of each frame to this file, with --rig people in
-    space to another (poses_3d.csv beside poses.csv)."""
+    """Write a table to this file, one row for each person and frame. With --rig, 3D people go to a
+    second file (poses_3d.csv beside poses.csv)."""
     mot: Path | None = None
-    """Write boxes with ids as MOTChallenge text to this file."""
+    """Write boxes with ids to this file, in MOTChallenge format."""
     record: Path | None = None
-    """Record every camera's own pictures, and timestamps.csv with their times, into this folder."""
+    """Record the original pictures of every camera into this folder, with their times in
+    timestamps.csv."""
     stats: Path | None = None
-    """Write the figures of the run (times, drops, versions, machine) as JSON at its end."""
+    """Write statistics of the run (times, drops, versions, machine) to this JSON file."""
     json3d: Path | None = None
-    """Write the people in space as OpenPose JSON, one file an instant, into this folder."""
+    """Write 3D people as OpenPose JSON into this folder, one file for each frame."""
     trc: Path | None = None
-    """Write each person in space as markers for OpenSim: walk_person3.trc of walk.trc."""
+    """Write each 3D person as markers for OpenSim: walk.trc gives walk_person3.trc etc."""
     c3d: Path | None = None
-    """Write the people in space to a C3D file (needs the package ezc3d)."""
+    """Write 3D people to this C3D file; needs the package ezc3d."""
     bvh: Path | None = None
-    """Write each person in space as joint angles for Blender: walk_person3.bvh of walk.bvh."""
+    """Write each 3D person as joint angles for Blender: walk.bvh gives walk_person3.bvh etc."""
     bootstrap: Path | None = None
-    """Write pictures of the instants on which three views and more agree best, with the people in
-    space as COCO keypoint labels of each, ready for training, into this folder."""
+    """Write training data into this folder: frames on which three or more views agree best, with
+    the reprojected 3D people as COCO keypoint labels."""
 
     def __post_init__(self) -> None:
         for name in ("trc", "c3d", "bvh"):

@@ -11,34 +11,36 @@ from realtime.types.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """What finds the people."""
+    """The model that finds the people."""
 
     model: str | None = None
-    """A model's name (`python -m engines list`) or a model card of your own (a .toml file);
-    human-pose-estimation-0001, or where that cannot be fetched, what comes with the program."""
+    """A model's name, as `python -m engines list` shows it, or your own model card (a .toml file).
+    The default is human-pose-estimation-0001, or the bundled model if that cannot be downloaded."""
     device: Literal["auto", "cuda", "cpu"] = "auto"
-    """Where the network runs; auto takes an NVIDIA GPU that has all it needs, else the CPU."""
+    """Where the network runs; auto picks an NVIDIA GPU if one is ready, else the CPU."""
     precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
-    """Arithmetic of the network; auto takes the fastest that there are weights for. fp16 is for
-    GPUs; CPUs take bf16 in its place."""
+    """Arithmetic of the network; auto picks the fastest that has weights. fp16 is for GPUs; CPUs
+    use bf16 instead."""
     height: int | None = None
-    """Rows of the network's input: more find smaller people, fewer run faster (model's default;
-    of upright pictures so many more that the network costs as much as with wide ones)."""
+    """Rows of the network's input, or pixels of its longer side where the card says so: more
+    find smaller people, fewer run faster. By default the model's own for wide pictures, and more
+    for upright ones at the same cost."""
     refine: str = "off"
     """Look again at each person with a crop network: its name or card (movenet-lightning,
     movenet-thunder); auto takes one that is here or can be fetched; off."""
     refine_people: int | None = None
     """Look again at so many people of a frame at most, the largest first."""
     peak_threshold: float | None = None
-    """Least confidence of a keypoint (model's default)."""
+    """Minimum confidence of a keypoint; the model's own by default."""
     limb_threshold: float | None = None
-    """Least affinity along a limb (model's default)."""
+    """Minimum affinity along a limb; the model's own by default."""
     min_keypoints: int | None = None
-    """Drop people with fewer keypoints (model's default)."""
+    """Drop people with fewer keypoints; the model's own by default."""
     min_score: float | None = None
-    """Drop people with a lower score per keypoint (model's default)."""
+    """Drop people with a lower score per keypoint; the model's own by default."""
     max_people: int | None = None
-    """Keep only so many people of a frame: those with the oldest ids, or the best untracked."""
+    """Keep at most this many people in a frame: those with the oldest ids, or with --no-track those
+    with the best scores."""
 
     def __post_init__(self) -> None:
         if self.height is not None and not 32 <= self.height <= 4096:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PictureSettings:
-    """What all pictures show: those of the window, of files and of web pages."""
+    """What all pictures show, in the window, in files and on web pages."""
 
     view: str = "skeleton"
-    """What all pictures show: skeleton, heatmaps, pafs, or part:NAME (a keypoint's heat map)."""
+    """What to draw: skeleton, heatmaps, pafs, or part:NAME (the heat map of one keypoint)."""
     mosaic: bool = False
-    """Put the pictures of all sources into one, with --rig the people in space over them."""
+    """Combine the pictures of all sources into one; with --rig, draw the 3D people over them."""
     angles: bool = False
-    """Add each person's joint angles and speed to --jsonl, --udp and the pictures."""
+    """Add joint angles and speed of each person to --jsonl, --udp and the pictures."""

@@ -15,30 +15,33 @@ class SourceSettings:
     """Where the pictures come from."""
 
     source: tuple[str, ...]
-    """A video, image, folder (of images or OpenPose JSON), quoted glob, webcam[:N], or a camera
-    at rtsp:// or http://."""
+    """A video, image, folder of images or OpenPose JSON, quoted glob, webcam[:N], or network camera
+    (rtsp://, http://)."""
     start: int = 0
     """First frame to use, counted from 0."""
     end: int | None = None
     """Stop before this frame."""
     step: int = 1
-    """Use every STEP-th frame."""
+    """Use every N-th frame."""
     flip: bool = False
     """Mirror the picture left to right."""
     rotate: Literal[0, 90, 180, 270] = 0
-    """Turn the picture clockwise by so many degrees, after --flip."""
+    """Rotate the picture clockwise by this many degrees, after --flip."""
     camera_size: str | None = None
-    """Picture size to ask of a webcam, or that keypoints were found in, as WIDTHxHEIGHT."""
+    """Picture size to request from a webcam, or behind OpenPose JSON, as WIDTHxHEIGHT."""
     camera_fps: float | None = None
-    """Frames a second to ask of a webcam, or that keypoints (30) or pictures (1) came at."""
+    """Frame rate (fps) to request from a webcam, or of OpenPose JSON (30 by default) or a folder of
+    images (1 by default)."""
     give_up: float = 60.0
-    """Seconds to wait for a camera that is lost, or of several not there; then it is left out."""
+    """Seconds to wait for a camera that is lost or, among several, missing; then the run goes on
+    without it."""
     loop: bool = False
-    """Play files again and again."""
+    """Play files in an endless loop."""
     realtime: bool = False
-    """Play a file at its own pace, as a camera would; frames are dropped where it is too fast."""
+    """Play a file at its own speed, as a camera would; frames are dropped if that is too fast."""
     offsets: str | None = None
-    """Seconds to add to the times of some files before they are paired: cam1=0.12,cam2=-0.05."""
+    """Seconds to add to the times of some sources before frames are paired, for example
+    cam1=0.12,cam2=-0.05."""
 
     def __post_init__(self) -> None:
         given: object = self.source

@@ -12,7 +12,7 @@ class SpaceSettings:
     """Live 3D with the calibrated cameras of a rig."""
 
     rig: Path | None = None
-    """The calibrated cameras of the sources (a .toml): people are found in space, in metres."""
+    """Calibration of the sources' cameras, a .toml; gives 3D people, in metres."""
     ground: Literal["auto", "rig", "off"] = "auto"
-    """The floor of --show3d: z = 0 of the rig where people stand on it, else where they do stand
-    (auto); the rig's; or none."""
+    """Floor of --show3d: auto is z = 0 of the rig if people stand on it, else the plane they stand
+    on; rig is always z = 0; off draws none."""

@@ -10,15 +10,15 @@ from realtime.types.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class TrackSettings:
-    """Who is who from frame to frame."""
+    """Tracking people from frame to frame."""
 
     track: bool = True
-    """Give every person an id that stays, and carry them through short misses."""
+    """Give every person a lasting id, and bridge short gaps in their detection."""
     detect_every: int | Literal["auto"] = 1
-    """Run the network on every so many-th frame only; people are followed in between. auto: as
-    often as people come and go, with --refine, whose network follows them."""
+    """Run the network on every N-th frame only; optical flow follows people in between, or with
+    --refine its network. auto: as often as people come and go; that needs --refine."""
     smooth: Literal["off", "one-euro"] = "off"
-    """Calm trembling keypoints."""
+    """Smooth jittering keypoints."""
 
     def __post_init__(self) -> None:
         if self.detect_every != "auto" and self.detect_every < 1:

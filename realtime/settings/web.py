@@ -10,19 +10,20 @@ from realtime.web.address import check_access
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """Results over the network, live."""
+    """Live results over the network."""
 
-    serve: str | None = None
-    """Show everything live to browsers and programs, at [HOST:]PORT (this computer only)."""
+    serve: str | None = field(default=None, metadata={"metavar": "[HOST:]PORT"})
+    """Serve live pictures and poses to browsers and programs at this address; HOST is this computer
+    by default."""
     serve_token: str | None = None
-    """What others must know to be let in by --serve; needed unless HOST is this computer."""
+    """Password for --serve; required if other computers can connect."""
     show3d: bool = False
-    """Show the people in space live in a browser: /space of --serve (at 8080 without it)."""
+    """Show the 3D people live in a browser: page /space of --serve, which is 8080 if not given."""
     stay: bool = field(default_factory=has_terminal)
-    """When files have ended keep the page of --show3d, which plays them again, until Ctrl-C. The
-    default is whether there is a terminal."""
-    udp: str | None = None
-    """Send each frame's line of JSON as a datagram to HOST:PORT."""
+    """Keep the page of --show3d after files have ended, to replay them, until Ctrl-C. On by default
+    in a terminal."""
+    udp: str | None = field(default=None, metadata={"metavar": "HOST:PORT"})
+    """Send one line of JSON for each frame to this address, as a UDP datagram."""
 
     def __post_init__(self) -> None:
         if self.show3d and self.serve is None:

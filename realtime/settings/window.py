@@ -12,9 +12,9 @@ class WindowSettings:
     """The window and the terminal."""
 
     show: bool = field(default_factory=has_display)
-    """Show the poses in a window; q or Esc quits. The default is whether there is a display."""
+    """Show the poses in a window; q or Esc quits. On by default if there is a display."""
     quiet: bool = False
-    """No status line, no notices, no summary; errors only."""
+    """Print errors only: no status line, notices or summary."""
 
 
 UNSEEN = WindowSettings(show=False, quiet=True)  # of runs that serve another program

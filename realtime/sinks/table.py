@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from calibration.geometry.camera import Rig
 from calibration.plots.viewpoint import upwards
-from engines.types.skeleton import Skeleton, named_skeleton
+from engines.types.skeleton import Skeleton
 from realtime.drawing.overlay import Overlay
 from realtime.mocap.bvh import bvh_files
 from realtime.mocap.c3d import c3d_files, check_ezc3d
-from realtime.mocap.take import Recording
+from realtime.mocap.take import TakeRecorder
 from realtime.mocap.take_sink import TakeFile, TakeSink
 from realtime.mocap.trc import trc_files
 from realtime.mocap.up_axis import turned_up
@@ -32,7 +32,7 @@ from realtime.sinks.files.image_files import ImageSink, ImagesSink
 from realtime.sinks.files.jsonl_csv_udp import CsvSink, JsonLinesSink
 from realtime.sinks.files.mot_challenge import MotSink
 from realtime.sinks.files.openpose_heatmaps import HeatmapsSink, Kind
-from realtime.sinks.files.openpose_json_2d import JsonSink
+from realtime.sinks.files.openpose_json_2d import JsonSink, json_skeleton
 from realtime.sinks.files.openpose_json_3d import Json3DSink
 from realtime.sinks.files.video_file import VideoSink
 from realtime.sinks.protocol import Sink
@@ -66,9 +66,10 @@ class Opening:
 
     @property
     def target(self) -> Skeleton | None:
-        """Whose keypoints OpenPose's JSON has, None = the model's."""
-        wanted = self.files.json_skeleton
-        return named_skeleton(wanted) if wanted else None
+        """Whose keypoints OpenPose's JSON has, None = the model's; OutputError where it has none
+        of them.
+        """
+        return json_skeleton(self.files.json_skeleton, self.skeleton)
 
 
 def within(path: Path, name: str) -> Path:
@@ -169,4 +170,4 @@ def open_takes(of: Opening, rig: Rig) -> Iterator[TakeSink]:
     if of.files.c3d is not None:
         check_ezc3d()
     if takes:
-        yield TakeSink(takes, Recording(of.skeleton, of.source.rate), of.taken)
+        yield TakeSink(takes, TakeRecorder(of.skeleton, of.source.rate), of.taken)

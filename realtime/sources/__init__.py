@@ -19,7 +19,7 @@ from realtime.runtime.stages import Stages
 from realtime.settings.sources import SourceSettings
 from realtime.sources.file_names import file_name, nearest, unused
 from realtime.sources.images import ImageSource, glob_images, images_in, is_image
-from realtime.sources.mapped import Changed
+from realtime.sources.mapped import MappedSource
 from realtime.sources.network_camera import StreamConnector, stream_name
 from realtime.sources.openpose_json import KeypointSource, glob_keypoints, keypoint_files
 from realtime.sources.orientation import matrix_of, turned
@@ -66,7 +66,7 @@ def open_sources(
         taken.add(name)
         if name != source.name:
             _call(source, name)
-            sources[n] = Changed(source, partial(_renamed, name=name), name)
+            sources[n] = MappedSource(source, partial(_renamed, name=name), name)
     return sources
 
 
@@ -109,7 +109,7 @@ def shifted(sources: Sequence[Source], offsets: Mapping[str, float]) -> list[Sou
         return replace(frame, time=frame.time + seconds)
 
     return [
-        Changed(source, partial(later, seconds=offsets[source.name]), source.name)
+        MappedSource(source, partial(later, seconds=offsets[source.name]), source.name)
         if offsets.get(source.name)
         else source
         for source in sources
@@ -118,7 +118,7 @@ def shifted(sources: Sequence[Source], offsets: Mapping[str, float]) -> list[Sou
 
 def _call(source: Source, name: str) -> None:
     """Let a camera be called so in the log: several may be channels of one host."""
-    while isinstance(source, Changed):
+    while isinstance(source, MappedSource):
         source = source.source
     if isinstance(source, LiveSource):
         source.called = name
@@ -166,7 +166,7 @@ def open_source(
         raise SourceError(f"{option} is for files; {source.name} is live.")
     if settings.flip or settings.rotate:
         matrix = matrix_of(settings.flip, settings.rotate)
-        source = Changed(source, partial(turned, matrix=matrix))
+        source = MappedSource(source, partial(turned, matrix=matrix))
     return source
 
 

@@ -10,7 +10,7 @@ from engines.types.skeleton import Skeleton
 from realtime.types.frames import Frame, Source, Stoppable
 
 
-class Changed:
+class MappedSource:
     """The frames of a source, each passed through `change`; all else is the source's own.
 
     name: in place of the source's.

@@ -26,16 +26,16 @@ from realtime.types.frames import Frame
 
 # BODY_25B has as many keypoints as BODY_25 and cannot be told from it; hardly anybody has it.
 SKELETONS = {17: "coco17", 18: "coco18", 25: "body25"}
-RATE = 30.0  # frames a second where nobody says
+DEFAULT_FPS = 30.0  # frames a second where nobody says
 PROBED = 100  # files, evenly chosen, that say how large the picture was
-USUAL = ((640, 480), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
-LARGEST = 8192  # pixels along a side
-FARTHEST = 1e5  # pixels: no picture is so large, so such a number means something else
+COMMON_SIZES = ((640, 480), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
+MAX_SIDE_PX = 8192  # pixels along a side
+MAX_COORDINATE_PX = 1e5  # pixels: no picture is so large, so such a number means something else
 EDGE = 1.05  # normalised keypoints lie a little outside of their picture at most
-MOST_SCORE = 2.0  # networks' confidences exceed 1 a little
+MAX_SCORE = 2.0  # networks' confidences exceed 1 a little
 PER_CENT = 100.0
-MOST_PEOPLE = 300  # of a frame: tracking so many takes 0.6 s, and OpenPose never finds as many
-MOST_BYTES = 16 * 2**20  # of a file: 300 people with hands and faces take 1.5 MB
+MAX_PEOPLE = 300  # of a frame: tracking so many takes 0.6 s, and OpenPose never finds as many
+MAX_BYTES = 16 * 2**20  # of a file: 300 people with hands and faces take 1.5 MB
 # What reading anything else as OpenPose JSON may raise.
 NOT_OPENPOSE = ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError
 
@@ -58,11 +58,11 @@ def read_people(path: str) -> list[Floats]:
     """
     name = os.path.basename(path)
     try:
-        if os.path.getsize(path) > MOST_BYTES:
-            raise SourceError(f"{name} is larger than {MOST_BYTES >> 20} MB: no frame's keypoints.")
+        if os.path.getsize(path) > MAX_BYTES:
+            raise SourceError(f"{name} is larger than {MAX_BYTES >> 20} MB: no frame's keypoints.")
         people = json.loads(Path(path).read_bytes())["people"]
-        if len(people) > MOST_PEOPLE:
-            raise SourceError(f"{name} has {len(people)} people; at most {MOST_PEOPLE} are read.")
+        if len(people) > MAX_PEOPLE:
+            raise SourceError(f"{name} has {len(people)} people; at most {MAX_PEOPLE} are read.")
         listed = [one.get("pose_keypoints_2d", one.get("pose_keypoints")) for one in people]
         return [_triples(numbers) for numbers in listed if numbers]
     except SourceError:
@@ -84,7 +84,7 @@ def _triples(numbers: Any) -> Floats:
             raise ValueError("too large") from error
     if triples.ndim != 1 or np.isinf(triples).any():
         raise ValueError("not a list of finite numbers")
-    if (np.abs(triples) > FARTHEST).any():
+    if (np.abs(triples) > MAX_COORDINATE_PX).any():
         raise ValueError("numbers that no picture has")
     triples = triples.reshape(-1, 3)
     triples[np.isnan(triples).any(1)] = 0
@@ -136,8 +136,8 @@ class KeypointSource:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
-        self.rate: float | None = rate or RATE
-        self._seconds = 1 / (rate or RATE)
+        self.rate: float | None = rate or DEFAULT_FPS
+        self._seconds = 1 / (rate or DEFAULT_FPS)
         self._notes: list[str] = []
         self.notes: Sequence[str] = self._notes
         self._clock = clock
@@ -155,8 +155,8 @@ class KeypointSource:
         self.skeleton: Skeleton | None = _skeleton(name, {len(person) for person in found})
         if rate is None:
             self._notes.append(
-                f"{name}: OpenPose JSON does not say its frame rate; {RATE:g} fps is assumed "
-                "(--camera-fps sets it)."
+                f"{name}: OpenPose JSON does not say its frame rate; {DEFAULT_FPS:g} fps is "
+                "assumed (--camera-fps sets it)."
             )
         self._units = _units(name, found)
         if self._units.full_score != 1:
@@ -229,8 +229,9 @@ class KeypointSource:
         triples = self._units.of_pictures(triples, (wide, high))
         score = triples[..., 2].clip(0)
         xy = np.where(score[..., None] > 0, triples[..., :2], np.float32(np.nan))
-        found = (score > 0).sum(1)
-        return Poses(self.skeleton, xy, score, score.sum(1) / np.maximum(found, 1))
+        body = score[:, np.array(self.skeleton.body)]
+        found = (body > 0).sum(1)
+        return Poses(self.skeleton, xy, score, body.sum(1) / np.maximum(found, 1))
 
 
 def _indices(names: Sequence[str]) -> Sequence[int]:
@@ -286,7 +287,7 @@ def _units(name: str, people: Sequence[Floats]) -> Units:
     xy = found[:, :2]
     normalised = len(xy) > 1 and bool((np.abs(xy) <= EDGE).all())
     least = None if not normalised else -1.0 if bool((xy < 1 - EDGE).any()) else 0.0
-    return Units(least, PER_CENT if most > MOST_SCORE else 1.0)
+    return Units(least, PER_CENT if most > MAX_SCORE else 1.0)
 
 
 def _extent(people: Sequence[Floats]) -> tuple[float, float]:
@@ -298,8 +299,8 @@ def _extent(people: Sequence[Floats]) -> tuple[float, float]:
 
 def _usual(wide: float, high: float) -> tuple[int, int]:
     """The smallest usual picture, upright or not, that is as large."""
-    for long, short in USUAL:
+    for long, short in COMMON_SIZES:
         for width, height in ((long, short), (short, long)):
             if wide <= width and high <= height:
                 return width, height
-    return min(LARGEST, int(-(-wide // 16) * 16)), min(LARGEST, int(-(-high // 16) * 16))
+    return min(MAX_SIDE_PX, int(-(-wide // 16) * 16)), min(MAX_SIDE_PX, int(-(-high // 16) * 16))

@@ -11,8 +11,8 @@ from typing import Self
 
 from realtime.types.frames import Frame, Source
 
-LONGEST = 3600.0  # seconds to wait for a frame; a time beyond is damaged, and begins anew
-RATE = 25.0  # frames a second from one lap to the next, where the source knows none
+MAX_WAIT_SECONDS = 3600.0  # seconds to wait for a frame; a time beyond is damaged, and begins anew
+DEFAULT_FPS = 25.0  # frames a second from one lap to the next, where the source knows none
 
 
 class Looped:
@@ -61,7 +61,7 @@ class Looped:
                 for frame in source:
                     first = first or frame
                     index = end.index + 1 + frame.index - first.index
-                    moment = end.time + 1 / (source.rate or RATE) + frame.time - first.time
+                    moment = end.time + 1 / (source.rate or DEFAULT_FPS) + frame.time - first.time
                     name = f"{frame.camera}_{index:012d}"
                     last = replace(frame, index=index, name=name, time=moment)
                     yield last
@@ -114,7 +114,7 @@ class Paced:
             if began is None:
                 began = now - frame.time
             due = began + frame.time
-            if due - now > LONGEST:
+            if due - now > MAX_WAIT_SECONDS:
                 began, due = now - frame.time, now
             if self._over.wait(max(0.0, due - now)):
                 return

@@ -14,9 +14,9 @@ from engines.types.skeleton import Skeleton
 from realtime.types.errors import Absent, SourceError, Unreachable
 from realtime.types.frames import Frame
 
-STALE = 1.0  # seconds unread after which what a connection sent is too old
-DELAYS = (0.1, 0.2, 0.5, 1.0)  # seconds before each try to connect again; the last from then on
-GIVE_UP = 60.0
+STALE_SECONDS = 1.0  # seconds unread after which what a connection sent is too old
+RECONNECT_DELAYS = (0.1, 0.2, 0.5, 1.0)  # seconds before each new try; the last from then on
+GIVE_UP_SECONDS = 60.0
 LOG = logging.getLogger(__name__)
 
 
@@ -55,7 +55,7 @@ class LiveSource:
         connect: Callable[[], Connection],
         chosen: range,
         *,
-        give_up: float = GIVE_UP,
+        give_up: float = GIVE_UP_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
@@ -105,7 +105,7 @@ class LiveSource:
     def __iter__(self) -> Iterator[Frame]:
         if self._connection is None and self._gone is None:
             raise RuntimeError("enter the source before iterating over it")
-        if self._connection is not None and self._clock() - self._connected > STALE:
+        if self._connection is not None and self._clock() - self._connected > STALE_SECONDS:
             self._drop()
         index = tries = 0
         last = -1.0  # the time of the frame before
@@ -125,7 +125,7 @@ class LiveSource:
                 left = gone + self._give_up - now
                 if left <= 0:
                     raise SourceError(self._farewell(index, str(error))) from error
-                self._over.wait(min(left, DELAYS[min(tries, len(DELAYS) - 1)]))
+                self._over.wait(min(left, RECONNECT_DELAYS[min(tries, len(RECONNECT_DELAYS) - 1)]))
                 tries += 1
                 continue
             if gone is not None:

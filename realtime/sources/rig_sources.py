@@ -21,7 +21,7 @@ from realtime.types.errors import SettingsError
 from realtime.types.frames import Source
 
 LOG = logging.getLogger(__name__)
-APART = 0.01  # metres between two cameras below which they have no depth in common
+MIN_BASELINE_M = 0.01  # metres between two cameras below which they have no depth in common
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,7 +125,7 @@ def _check_places(rig: Rig, name: str) -> None:
     close = [
         (one, other)
         for one, other in combinations(range(len(rig)), 2)
-        if np.linalg.norm(rig.centres[one] - rig.centres[other]) < APART
+        if np.linalg.norm(rig.centres[one] - rig.centres[other]) < MIN_BASELINE_M
     ]
     if len(close) == len(rig) * (len(rig) - 1) // 2:
         raise SettingsError(

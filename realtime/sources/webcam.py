@@ -25,13 +25,13 @@ BACKENDS = {
     "darwin": cv2.CAP_AVFOUNDATION,
     "win32": cv2.CAP_DSHOW,
 }
-MOST = 10  # cameras looked for where the system cannot list them
+MAX_CAMERAS = 10  # cameras looked for where the system cannot list them
 WARM_UP = 10  # grabs that may fail before a camera's first picture
-PATIENCE = 5  # failed grabs in a row after which it is lost
+MAX_FAILED_GRABS = 5  # failed grabs in a row after which it is lost
 FREEZE = 3.0  # seconds after which one failure is enough: the driver itself waits long in each
 
 
-class Camera(Protocol):
+class CaptureDevice(Protocol):
     """What is used of cv2.VideoCapture."""
 
     def isOpened(self) -> bool: ...
@@ -42,7 +42,7 @@ class Camera(Protocol):
     def release(self) -> None: ...
 
 
-def open_camera(index: int) -> Camera:
+def open_camera(index: int) -> CaptureDevice:
     """The camera of that number through the system's own interface."""
     return cv2.VideoCapture(index, BACKENDS.get(sys.platform, cv2.CAP_ANY))
 
@@ -50,7 +50,7 @@ def open_camera(index: int) -> Camera:
 def camera_indices(devices: Path = Path("/dev")) -> list[int]:
     """Numbers of the cameras that may be there; on Linux those of /dev/video*."""
     if sys.platform != "linux":
-        return list(range(MOST))
+        return list(range(MAX_CAMERAS))
     found = (re.fullmatch(r"video([0-9]+)", path.name) for path in devices.glob("video*"))
     return sorted(int(match[1]) for match in found if match)
 
@@ -70,7 +70,7 @@ class WebcamConnector:
         size: tuple[int, int] | None = None,
         fps: float | None = None,
         clock: Callable[[], float] = time.monotonic,
-        open_camera: Callable[[int], Camera] = open_camera,
+        open_camera: Callable[[int], CaptureDevice] = open_camera,
     ) -> None:
         self.name = f"webcam{indices[0]}" if len(indices) == 1 else "webcam"
         self._indices = indices
@@ -96,7 +96,7 @@ class WebcamConnector:
             return WebcamConnection(f"webcam{index}", camera, notes, self._clock)
         raise SourceError(no_camera(self._indices))
 
-    def _first_image(self, camera: Camera) -> Image | None:
+    def _first_image(self, camera: CaptureDevice) -> Image | None:
         """Set the camera up; None unless it delivers."""
         if not camera.isOpened():
             return None
@@ -119,7 +119,7 @@ class WebcamConnection:
     """A camera that works; its pictures are stamped right after the grab."""
 
     def __init__(
-        self, name: str, camera: Camera, notes: Sequence[str], clock: Callable[[], float]
+        self, name: str, camera: CaptureDevice, notes: Sequence[str], clock: Callable[[], float]
     ) -> None:
         self.name = name
         rate = camera.get(cv2.CAP_PROP_FPS)
@@ -131,7 +131,7 @@ class WebcamConnection:
 
     def read(self, wanted: bool) -> tuple[float, Image | None]:
         """The next picture; only those that are wanted are decoded."""
-        for _ in range(PATIENCE):
+        for _ in range(MAX_FAILED_GRABS):
             grabbed = self._camera.grab()
             captured = self._clock()
             image = _retrieve(self._camera) if grabbed and wanted else None
@@ -147,7 +147,7 @@ class WebcamConnection:
         self._camera.release()
 
 
-def _retrieve(camera: Camera) -> Image | None:
+def _retrieve(camera: CaptureDevice) -> Image | None:
     """The grabbed picture in memory of its own, None where it is broken."""
     try:
         delivered, image = camera.retrieve()

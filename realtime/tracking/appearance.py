@@ -76,8 +76,10 @@ def colours_alike(one: Floats, other: Floats) -> Floats:
 
 
 def bones(xy: Floats, skeleton: Skeleton) -> Floats:
-    """(P, K, 2) poses -> (P, L) logarithms of the lengths of limbs; NaN where unknown."""
-    start, end = np.array(skeleton.drawn, int).reshape(-1, 2).T
+    """(P, K, 2) poses -> (P, L) logarithms of the lengths of the body's limbs; NaN = unknown."""
+    body = set(skeleton.body)
+    limbs = [limb for limb in skeleton.drawn if body.issuperset(limb)]
+    start, end = np.array(limbs, int).reshape(-1, 2).T
     length = np.linalg.norm(xy[:, start] - xy[:, end], axis=-1)
     logs: Floats = np.log(np.fmax(length, 1)).astype(np.float32)
     return np.where(np.isnan(length), np.nan, logs)

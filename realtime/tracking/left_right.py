@@ -7,30 +7,26 @@ from numpy.typing import NDArray
 
 from engines.types.arrays import Floats
 from engines.types.skeleton import Skeleton
+from realtime.types.mirrored_parts import mirrored_parts
 
-PARTS = {  # what flips together
-    "arm": ("shoulder", "elbow", "wrist"),
-    "leg": ("hip", "knee", "ankle", "big_toe", "small_toe", "heel"),
-    "face": ("eye", "ear"),
-}
 BETTER = 0.5  # most of the direct way that the mirrored way may be
 APART = 0.15  # least way, in sides of the person's area, that is worth a second thought
 PATIENCE = 0.3  # seconds after which a person has turned, and the network is right
 
 
 class Flips:
-    """Which keypoints of a skeleton swap with which, in groups: arms, legs, the face."""
+    """Which keypoints of a skeleton swap with which, in groups: arms, legs, the head.
+
+    The body tells that a group is mirrored; hands, feet and what is in the face go with it.
+    """
 
     def __init__(self, skeleton: Skeleton) -> None:
-        names = skeleton.keypoints
+        parts = mirrored_parts(skeleton)
         self._mirror = np.array(skeleton.mirror)
-        members = [
-            [n for n, name in enumerate(names) if name.partition("_")[2] in parts]
-            for parts in PARTS.values()
-        ]
-        self._groups = np.zeros((len(PARTS), len(names)), bool)
-        for group, found in enumerate(members):
-            self._groups[group, found] = True
+        self._body, self._groups = np.zeros((2, len(parts), len(skeleton.keypoints)), bool)
+        for group, part in enumerate(parts):
+            self._body[group, part.body] = True
+            self._groups[group, part.whole] = True
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -54,7 +50,7 @@ class Flips:
         crossed = np.linalg.norm(other - expected, axis=-1)
         both = ~np.isnan(direct) & ~np.isnan(crossed)
         ways = [
-            np.where(both, way, 0) @ self._groups.T.astype(np.float32) for way in (direct, crossed)
+            np.where(both, way, 0) @ self._body.T.astype(np.float32) for way in (direct, crossed)
         ]
         least = APART * np.sqrt(area)[:, None]
         mirrored = np.asarray((ways[1] < BETTER * ways[0]) & (ways[0] > 2 * least), bool)

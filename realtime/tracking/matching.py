@@ -35,7 +35,8 @@ BRIEF = 0.3  # seconds that somebody may be missing and still counts as just see
 class Found:
     """The poses of a frame with what matching needs of them.
 
-    clear: (P,) 0..1 what share of each one's box no other box covers.
+    area, bones, strong: of their bodies. clear: (P,) 0..1 what share of each one's box no other box
+    covers.
     """
 
     xy: Floats
@@ -111,7 +112,8 @@ def _nearness(
 ) -> Floats:
     """(N, P) OKS, less where it rests on few keypoints; or the IoU of the boxes."""
     if cue == "iou":
-        return iou(boxes(expected), boxes(found.xy))
+        body = np.array(skeleton.body)
+        return iou(boxes(expected[:, body]), boxes(found.xy[:, body]))
     area = np.maximum(people.area[:, None], found.area[None])
     unsure = None if spread is None else spread[:, None].astype(np.float32)
     # Who is lost may be so far off that sides make no difference.

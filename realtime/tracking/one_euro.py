@@ -40,7 +40,7 @@ class OneEuro:
         age = age + seconds
         found = ~np.isnan(raw[..., 0])
         going = found & (age <= GAP) & ~np.isnan(last[..., 0])
-        side = np.sqrt(areas(raw))[:, None]
+        side = np.sqrt(areas(raw[:, np.array(tracks.poses.skeleton.body)]))[:, None]
         past = np.where(going, age, seconds)[..., None]
         with np.errstate(invalid="ignore"):
             now = (raw - last) / past

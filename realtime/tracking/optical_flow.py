@@ -6,6 +6,7 @@ to where it began (forward-backward check, Kalal et al., ICPR'10).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,9 +48,14 @@ class Motion:
 
 
 class Flow:
-    """Follows points from each picture to the next; all coordinates are the picture's own."""
+    """Follows points from each picture to the next; all coordinates are the picture's own.
 
-    def __init__(self) -> None:
+    body: which keypoints tell, beside the background, whether a scene is still the same; None =
+    all.
+    """
+
+    def __init__(self, body: Sequence[int] | None = None) -> None:
+        self._body = slice(None) if body is None else np.array(body)
         self._now: _Picture | None = None
         self._before: _Picture | None = None
         self._size = (0, 0)
@@ -67,7 +73,7 @@ class Flow:
         if resized:
             self._now = None
             self._size = picture.size
-            self._scale = np.array(picture.grey_size, np.float32) / self._size
+            self._scale = np.array(np.divide(picture.grey_size, picture.size), np.float32)
         self._before, self._now = self._now, None
         thumb = _thumb(image)
         if thumb.std() < BLANK:
@@ -100,7 +106,8 @@ class Flow:
         still = good[-len(grid) :] & ~_within_people(grid, xy)
         if still.sum() >= AGREED:
             camera = np.median((now[-len(grid) :] - grid)[still], axis=0)
-        lost = self._unlike and good.mean() < FOUND_AGAIN
+        again = np.concatenate([sure[:, self._body][there[:, self._body]], good[-len(grid) :]])
+        lost = self._unlike and again.mean() < FOUND_AGAIN
         return Motion(moved, sure, camera, bool(lost))
 
     def _grid(self) -> Floats:

@@ -18,21 +18,21 @@ NOTHING = 1e-3  # share that a keypoint may have there and still count as lying 
 
 
 def without_duplicates(poses: Poses) -> Poses:
-    """Poses of a frame; of two that show one person the better one, filled up from the other.
+    """Poses of a frame; of two that show one body the better one, filled up from the other.
 
     Of somebody seen from behind a network may find pieces of the front as well, so a keypoint may
     lie upon its other side, here or there; with such a one nothing is filled up.
     """
     if len(poses) < 2:
         return poses
-    mirror = np.array(poses.skeleton.mirror)
+    mirror, body = np.array(poses.skeleton.mirror), np.array(poses.skeleton.body)
     direct = _agreement(poses, np.arange(len(mirror)))
     crossed = _agreement(poses, mirror)[..., mirror]  # by the keypoints of the other pose as well
-    twins = np.maximum(direct, crossed).sum(axis=-1) > SAME
+    twins = np.maximum(direct, crossed)[..., body].sum(axis=-1) > SAME
     np.fill_diagonal(twins, False)
     if not twins.any():
         return poses
-    order = np.argsort(-poses.score.sum(axis=1), kind="stable")
+    order = np.argsort(-poses.score[:, body].sum(axis=1), kind="stable")
     xy, score = poses.xy.copy(), poses.score.copy()
     kept = np.ones(len(poses), bool)
     for rank, best in enumerate(order.tolist()):
@@ -47,13 +47,14 @@ def without_duplicates(poses: Poses) -> Poses:
 
 
 def _agreement(poses: Poses, way: NDArray[np.int_]) -> Floats:
-    """(P, P, K) what each keypoint adds to how alike two poses are, 0..1 in all.
+    """(P, P, K) what each keypoint adds to how alike two poses are, 0..1 in all of a body.
 
     Soft matching of scores within a box, plus closeness, as in equations 8-10, in shares of what
     the pose with less evidence could reach, so that a fragment is a duplicate. way: the keypoints
     of the other pose, in the order in which they are compared.
     """
-    side = np.sqrt(areas(poses.xy))
+    body = np.array(poses.skeleton.body)
+    side = np.sqrt(areas(poses.xy[:, body]))
     unit = np.maximum(side[:, None], side[None])[..., None]
     apart = np.abs(poses.xy[:, None] - poses.xy[None, :, way]) / unit[..., None]
     within: NDArray[np.bool_] = (apart <= REACH).all(axis=-1)  # False for NaN
@@ -61,7 +62,7 @@ def _agreement(poses: Poses, way: NDArray[np.int_]) -> Floats:
     scores = np.where(within, say[:, None] * say[None, :, way], 0)
     distance = np.nan_to_num((apart**2).sum(axis=-1), nan=np.inf)
     near = np.exp(-distance / (2 * NEAR**2))
-    most = (say**2).sum(axis=1) + WEIGHT * poses.found.sum(axis=1)
+    most = (say[:, body] ** 2).sum(axis=1) + WEIGHT * poses.found[:, body].sum(axis=1)
     least = np.maximum(np.minimum(most[:, None], most[None]), 1e-6)
     agreement: Floats = (scores + WEIGHT * near) / least[..., None]
     return agreement

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.types.arrays import Floats
+from engines.types.arrays import Floats, Indices
 from realtime.tracking.optical_flow import Motion
 from realtime.tracking.track_table import Living
 
@@ -34,12 +34,15 @@ class Prediction:
     blind: bool = False
 
 
-def predict(people: Living, motion: Motion | None, now: float, seconds: float) -> Prediction:
+def predict(
+    people: Living, motion: Motion | None, now: float, seconds: float, body: Indices
+) -> Prediction:
     """Where everybody is `now`, `seconds` after the last frame.
 
     motion: what flow made of `people.xy`; None = there was nothing to see. What the network did
     not find when it looked last may be hidden, and flow then follows what hides it: it has to
-    agree with the person's own motion, and is asked for a moment only.
+    agree with the person's own motion, and is asked for a moment only. body: the keypoints that
+    speak for a person; others go along.
     """
     step = people.velocity * np.float32(seconds)
     if motion is None:
@@ -53,23 +56,25 @@ def predict(people: Living, motion: Motion | None, now: float, seconds: float) -
     with np.errstate(invalid="ignore"):
         agrees = np.linalg.norm(shift - step[:, None], axis=-1) <= stray[:, None]
     if doubtful.any():
-        likely = motion.sure & agrees & ~_behind(people, doubtful) & (now - people.seen <= BRIEF)
+        behind = _behind(people, doubtful, body)
+        likely = motion.sure & agrees & ~behind & (now - people.seen <= BRIEF)
         people.held &= ~doubtful | likely
     sure = motion.sure & people.held
-    most = sure.sum(axis=1) >= MOST * people.held.sum(axis=1)
+    held = people.held[:, body].sum(axis=1)
+    most = sure[:, body].sum(axis=1) >= MOST * held
     sure &= most[:, None] | agrees
     # Those that were found speak for the body, where there are enough of them.
-    first = sure & ~doubtful
-    body = np.where(
-        (first.sum(axis=1) >= FEWEST)[:, None], _median(shift, first), _median(shift, sure)
+    first, speaking, shifts = (sure & ~doubtful)[:, body], sure[:, body], shift[:, body]
+    way = np.where(
+        (first.sum(axis=1) >= FEWEST)[:, None], _median(shifts, first), _median(shifts, speaking)
     )
-    count = sure.sum(axis=1)
-    follows = (count >= FEWEST) & (count >= SHARE * people.held.sum(axis=1))
-    body = np.where(follows[:, None], body, step)
+    count = speaking.sum(axis=1)
+    follows = (count >= FEWEST) & (count >= SHARE * held)
+    way = np.where(follows[:, None], way, step)
     with np.errstate(invalid="ignore"):
-        apart = np.linalg.norm(shift - body[:, None], axis=-1) <= LIMB * side[:, None]
+        apart = np.linalg.norm(shift - way[:, None], axis=-1) <= LIMB * side[:, None]
     sure &= apart & follows[:, None]
-    moved = people.xy + np.where(sure[..., None], shift, body[:, None])
+    moved = people.xy + np.where(sure[..., None], shift, way[:, None])
     return Prediction(moved, sure, follows)
 
 
@@ -81,7 +86,7 @@ def speed_up(
     camera: Floats,
     seconds: float,
 ) -> None:
-    """Draw the velocities of some towards what they did: (M, K, 2) before and now."""
+    """Draw the velocities of some towards what their bodies did: (M, B, 2) before and now."""
     shift = now - before
     both = ~np.isnan(shift[..., 0])
     usable = both.sum(axis=1) >= FEWEST
@@ -96,14 +101,14 @@ def speed_up(
     people.velocity[which] = np.where(usable[:, None], drawn, people.velocity[which])
 
 
-def _behind(people: Living, which: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _behind(people: Living, which: NDArray[np.bool_], body: Indices) -> NDArray[np.bool_]:
     """(N, K) whether a keypoint, of `which`, lies within the middle of somebody who is seen."""
     behind = np.zeros(people.held.shape, bool)
     seen = np.flatnonzero(~people.missing)
     if not len(seen):
         return behind
     # Most keypoints lie between these shares of each axis: those of the trunk. NaN sorts last.
-    ordered = np.sort(people.xy[seen], axis=1)
+    ordered = np.sort(people.xy[seen[:, None], body], axis=1)
     last = (~np.isnan(ordered[..., 0])).sum(axis=1) - 1
     rows = np.arange(len(seen))
     low, high = (ordered[rows, np.intp(share * last)] for share in (0.2, 0.8))

@@ -24,7 +24,7 @@ from realtime.tracking.track_table import NOBODY, Living
 from realtime.types.frames import Frame
 from realtime.types.results import Tracks
 
-STRONG = 0.12  # least score, over all keypoints of the skeleton, of a confident pose,
+STRONG = 0.12  # least score, over all keypoints of the body, of a confident pose,
 PARTS = 0.25  # and least share of the keypoints that it has
 TWIN = 0.5  # least OKS at which a new person is one who is there already
 CONFIRM = 0.1  # seconds for which somebody must be seen,
@@ -51,7 +51,7 @@ class TrackerSettings:
 
 
 class PoseTracker:
-    """Follows the people of one camera.
+    """Follows the people of one camera by their bodies; hands, feet and faces go along.
 
     All times are seconds of its own clock, which takes the frames' but never stands or runs
     back: neither does it for files played again nor for cameras that repeat a timestamp.
@@ -59,8 +59,9 @@ class PoseTracker:
 
     def __init__(self, skeleton: Skeleton, settings: TrackerSettings | None = None) -> None:
         self._skeleton = skeleton
+        self._body = np.array(skeleton.body)
         self._settings = settings or TrackerSettings()
-        self._flow = Flow()
+        self._flow = Flow(skeleton.body)
         self._flips = Flips(skeleton)
         self._clothing = Clothing(skeleton)
         self._next = 1
@@ -110,7 +111,7 @@ class PoseTracker:
         motion = None
         if rest.any() and self._settings.flow:
             motion = self._flow.follow(people.xy)
-        expected = predict(people, motion, now, seconds)
+        expected = predict(people, motion, now, seconds, self._body)
         before, people.xy = people.xy, expected.xy
         camera = np.zeros(2, np.float32) if motion is None else motion.camera
         if motion is not None:
@@ -135,7 +136,7 @@ class PoseTracker:
         if motion is not None and motion.lost:
             self._begin_anew()
             motion = None
-        expected = predict(people, motion, self._now, seconds)
+        expected = predict(people, motion, self._now, seconds, self._body)
         before, people.xy = people.xy, expected.xy
         if poses is None:
             return self._carry(before, expected, motion)
@@ -198,8 +199,9 @@ class PoseTracker:
     ) -> None:
         """Velocities of those whom flow alone has followed."""
         if len(rows) and self._seconds > 0:
-            now = np.where(expected.sure[rows][..., None], expected.xy[rows], np.nan)
-            speed_up(self._people, rows, before[rows], now, motion.camera, self._seconds)
+            bodies = np.ix_(rows, self._body)
+            now = np.where(expected.sure[bodies][..., None], expected.xy[bodies], np.nan)
+            speed_up(self._people, rows, before[bodies], now, motion.camera, self._seconds)
 
     def _meet(
         self,
@@ -238,9 +240,9 @@ class PoseTracker:
         return tracks
 
     def _describe(self, image: Image, poses: Poses) -> Found:
-        parts = len(self._skeleton.keypoints)
-        strong = (poses.score.sum(axis=1) >= STRONG * parts) & (
-            poses.found.sum(axis=1) >= PARTS * parts
+        body, parts = poses.xy[:, self._body], len(self._body)
+        strong = (poses.score[:, self._body].sum(axis=1) >= STRONG * parts) & (
+            poses.found[:, self._body].sum(axis=1) >= PARTS * parts
         )
         colours = self._clothing.look(image, poses.xy)
         lengths = bones(poses.xy, self._skeleton)
@@ -248,7 +250,7 @@ class PoseTracker:
             colours = np.full_like(colours, np.nan)
         if not self._settings.bones:
             lengths = np.full_like(lengths, np.nan)
-        return Found(poses.xy, areas(poses.xy), lengths, colours, strong, clear(poses.xy))
+        return Found(poses.xy, areas(body), lengths, colours, strong, clear(body))
 
     def _repair(self, poses: Poses, rows: Indices, columns: Indices, now: float) -> Poses:
         people = self._people
@@ -284,8 +286,8 @@ class PoseTracker:
         if seconds > 0:
             some = rows[just]
             filled = people.seen[some] < people.last[some, None]
-            past = np.where(filled[..., None], np.nan, before[some])
-            speed_up(people, some, past, xy[just], camera, seconds)
+            past = np.where(filled[..., None], np.nan, before[some])[:, self._body]
+            speed_up(people, some, past, xy[just][:, self._body], camera, seconds)
         people.held[rows] = here | (people.held[rows] & (now - people.seen[rows] < STALE))
         people.seen[rows] = np.where(here, now, people.seen[rows])
         people.xy[rows] = np.where(here[..., None], xy, people.xy[rows])
@@ -297,12 +299,13 @@ class PoseTracker:
         people.missing[rows] = False
         people.person_score[rows] = poses.person_score[columns]
         rate = 1 - np.exp(-max(seconds, 1e-3) / LOOKS)
-        people.area[rows] = blend(people.area[rows], areas(people.xy[rows]), rate)
+        area = areas(people.xy[rows[:, None], self._body])
+        people.area[rows] = blend(people.area[rows], area, rate)
         if found is None:
             return
         people.bones[rows] = blend(people.bones[rows], found.bones[columns], rate)
         # Next to nothing is learned of the colours of two who stand before each other.
-        learn = rate * found.clear[columns] * here.mean(axis=1)
+        learn = rate * found.clear[columns] * here[:, self._body].mean(axis=1)
         people.colours[rows] = blend(
             people.colours[rows], found.colours[columns], learn[:, None, None]
         )
@@ -336,7 +339,7 @@ class PoseTracker:
 
     def _within(self) -> NDArray[np.bool_]:
         """(N,) whether half of somebody's keypoints or more lie in the picture."""
-        xy = self._people.xy
+        xy = self._people.xy[:, self._body]
         inside = np.all((xy >= 0) & (xy <= np.subtract(self._size or (0, 0), 1)), axis=-1)
         known = ~np.isnan(xy[..., 0])
         return np.asarray(2 * inside.sum(axis=1) >= known.sum(axis=1), bool)

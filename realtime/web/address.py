@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from realtime.types.errors import OutputError, SettingsError
 
-SHORTEST = 8  # characters of a token
+MIN_TOKEN_LENGTH = 8  # characters of a token
 # What the system holds for a client that does not read: more of it would only be older.
 SEND_BUFFER = 256 * 1024
 
@@ -60,9 +60,9 @@ def check_access(serve: str | None, token: str | None) -> None:
             f"--serve {address} lets others in, so it needs a token of your choice, for example "
             f"--serve-token {secrets.token_urlsafe(12)}; they add it as ?token=... to the address."
         )
-    if token is not None and not re.fullmatch(rf"[!-~]{{{SHORTEST},}}", token):
+    if token is not None and not re.fullmatch(rf"[!-~]{{{MIN_TOKEN_LENGTH},}}", token):
         raise SettingsError(
-            f"--serve-token must have at least {SHORTEST} characters, ASCII without blanks."
+            f"--serve-token must have at least {MIN_TOKEN_LENGTH} characters, ASCII without blanks."
         )
 
 

@@ -22,7 +22,7 @@ HEADERS = {
 }
 
 
-class Guard:
+class Authentication:
     """Refuses requests without the token. Where none is set, only this computer can connect.
 
     Even so a page from elsewhere that is open in its browser could: under a name that leads here

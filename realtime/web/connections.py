@@ -12,18 +12,18 @@ from aiohttp.log import ws_logger
 from realtime.web.auth import HEADERS
 from realtime.web.mailbox import Mailbox
 
-GRACE = 0.5  # seconds for clients to take the last lines and to say good-bye
-MOST = 200  # connections at a time, lest strangers use up the files that the run may open
+CLOSING_SECONDS = 0.5  # for clients to take the last lines and to say good-bye
+MAX_CONNECTIONS = 200  # at a time, lest strangers use up the files that the run may open
 
 
-class Door(asyncio.Protocol):
-    """Hands a new connection to the server, or ends it where there are MOST already."""
+class ConnectionLimit(asyncio.Protocol):
+    """Hands a new connection to the server; ends it where there are MAX_CONNECTIONS already."""
 
     def __init__(self, server: web.Server) -> None:
         self._server = server
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if len(self._server.connections) >= MOST:
+        if len(self._server.connections) >= MAX_CONNECTIONS:
             transport.close()
             return
         handler = self._server()
@@ -37,22 +37,13 @@ def transport_of(request: web.Request) -> asyncio.Transport:
     return request.transport
 
 
-def text_frame(text: bytes) -> bytes:
-    """A WebSocket message of a server as it goes over the wire (RFC 6455, section 5.2)."""
-    if len(text) < 126:
-        return bytes([0x81, len(text)]) + text
-    if len(text) < 1 << 16:
-        return bytes([0x81, 126]) + len(text).to_bytes(2, "big") + text
-    return bytes([0x81, 127]) + len(text).to_bytes(8, "big") + text
-
-
 async def send_all(
     ws: web.WebSocketResponse, box: Mailbox, kind: WSMsgType, transport: asyncio.Transport
 ) -> None:
     try:
         async for item in box:
             await ws.send_frame(item, kind)  # the heartbeat ends a wait without end
-        async with asyncio.timeout(GRACE):
+        async with asyncio.timeout(CLOSING_SECONDS):
             await ws.close(code=1001, message=b"the run has ended")
     except (ConnectionError, TimeoutError):
         transport.abort()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import Event, Transport
+from asyncio import Event
 from collections import deque
 from collections.abc import AsyncIterator
 
@@ -10,12 +10,11 @@ from collections.abc import AsyncIterator
 class Mailbox:
     """Holds the newest few items for one reader; older ones are dropped. For one event loop.
 
-    `close` ends it after what it holds. transport: the reader's connection.
+    `close` ends it after what it holds.
     """
 
-    def __init__(self, capacity: int, transport: Transport) -> None:
+    def __init__(self, capacity: int) -> None:
         self._items: deque[bytes] = deque(maxlen=capacity)
-        self._transport = transport
         self._changed = Event()
         self._closed = False
 
@@ -23,18 +22,6 @@ class Mailbox:
         """Add an item."""
         self._items.append(item)
         self._changed.set()
-
-    def pass_on(self, packed: bytes) -> bool:
-        """Send an item now, as it goes over the wire; False where others wait before it.
-
-        Most readers are as fast as the run: waking a task for each of them costs more than to send.
-        """
-        if self._items or self._closed or self._transport.is_closing():
-            return False
-        if self._transport.get_write_buffer_size():
-            return False
-        self._transport.write(packed)
-        return True
 
     def close(self) -> None:
         """No more items will come."""

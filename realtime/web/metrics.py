@@ -9,12 +9,12 @@ from typing import Any
 
 from realtime.types.results import Result, View
 
-WINDOW = 2.0  # seconds over which the rate is taken
-SILENCE = 10.0  # seconds without a result after which something is wrong
-SMOOTH = 0.2  # share of the newest value in a smoothed one
+RATE_SECONDS = 2.0  # seconds over which the rate is taken
+MAX_SILENCE_SECONDS = 10.0  # seconds without a result after which something is wrong
+NEWEST_SHARE = 0.2  # share of the newest value in a smoothed one
 
 
-class Figures:
+class Metrics:
     """Counts results, each with the moment it arrived (seconds on the monotonic clock)."""
 
     def __init__(self, model: str, sources: Sequence[str]) -> None:
@@ -30,22 +30,22 @@ class Figures:
         """Count a result."""
         first = not self._arrivals
         self._arrivals.append(now)
-        while self._arrivals[0] < now - WINDOW and len(self._arrivals) > 2:
+        while self._arrivals[0] < now - RATE_SECONDS and len(self._arrivals) > 2:
             self._arrivals.popleft()
         for view in filter(None, result.views):
             camera = view.frame.camera
             self._frames[camera] = self._frames.get(camera, 0) + 1
             self._latest[camera] = view
             age = now - view.frame.captured
-            self._age = age if first else self._age + SMOOTH * (age - self._age)
+            self._age = age if first else self._age + NEWEST_SHARE * (age - self._age)
         for stage, seconds in result.seconds.items():
             before = self._stages.get(stage, seconds)
-            self._stages[stage] = before + SMOOTH * (seconds - before)
+            self._stages[stage] = before + NEWEST_SHARE * (seconds - before)
         self._dropped = result.dropped
 
     def rate(self, now: float) -> float:
         """Results a second; 0 after a while without any."""
-        if len(self._arrivals) < 2 or self.silence(now) > WINDOW:
+        if len(self._arrivals) < 2 or self.silence(now) > RATE_SECONDS:
             return 0.0
         return (len(self._arrivals) - 1) / max(self._arrivals[-1] - self._arrivals[0], 1e-9)
 
@@ -58,7 +58,7 @@ class Figures:
         if not self._arrivals:
             return "no result yet"
         silence = self.silence(now)
-        return f"no result for {silence:.0f} s" if silence > SILENCE else None
+        return f"no result for {silence:.0f} s" if silence > MAX_SILENCE_SECONDS else None
 
     def page(self, now: float) -> str:
         """All that the page shows, as JSON; times in seconds."""

@@ -12,12 +12,18 @@ from aiohttp.typedefs import Handler
 
 from realtime.runtime.stages import Stages
 from realtime.web.address import Address, listen
-from realtime.web.auth import Guard
-from realtime.web.connections import GRACE, add_headers, quiet_logger, send_all, transport_of
+from realtime.web.auth import Authentication
+from realtime.web.connections import (
+    CLOSING_SECONDS,
+    add_headers,
+    quiet_logger,
+    send_all,
+    transport_of,
+)
 from realtime.web.mailbox import Mailbox
 
-DEAD = 10.0  # seconds in which a browser answers nothing until it is let go
-KEYS = 16  # that wait
+HEARTBEAT_SECONDS = 10.0  # seconds in which a browser answers nothing until it is let go
+MAX_KEYS = 16  # that wait
 
 
 class LivePage:
@@ -31,8 +37,8 @@ class LivePage:
         self._listener = listen(Address("127.0.0.1", port), f"--port {port}")
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
         self._page = (files("realtime.web") / "live.html").read_text(encoding="utf-8")
-        self._guard = Guard(None)
-        self._keys: deque[str] = deque(maxlen=KEYS)
+        self._guard = Authentication(None)
+        self._keys: deque[str] = deque(maxlen=MAX_KEYS)
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
         self._boxes: set[Mailbox] = set()  # for the loop alone
@@ -76,7 +82,9 @@ class LivePage:
         app.on_response_prepare.append(add_headers)
         app.router.add_get("/", self._get)
         app.router.add_get("/ws", self._talk)
-        runner = web.AppRunner(app, access_log=None, logger=quiet_logger(), shutdown_timeout=GRACE)
+        runner = web.AppRunner(
+            app, access_log=None, logger=quiet_logger(), shutdown_timeout=CLOSING_SECONDS
+        )
         await runner.setup()
         try:
             await web.SockSite(runner, self._listener).start()
@@ -96,13 +104,15 @@ class LivePage:
 
     async def _talk(self, request: web.Request) -> web.WebSocketResponse:
         """Pictures go out, keys come in."""
-        ws = web.WebSocketResponse(timeout=GRACE, heartbeat=DEAD, compress=False, max_msg_size=64)
+        ws = web.WebSocketResponse(
+            timeout=CLOSING_SECONDS, heartbeat=HEARTBEAT_SECONDS, compress=False, max_msg_size=64
+        )
         try:
             await ws.prepare(request)
         except ValueError as error:  # aiohttp's of a Sec-WebSocket-Key that is not ASCII
             raise web.HTTPBadRequest(text="This is not a WebSocket handshake.\n") from error
         transport = transport_of(request)
-        box = Mailbox(1, transport)
+        box = Mailbox(1)
         self._boxes.add(box)
         sending = asyncio.create_task(send_all(ws, box, WSMsgType.BINARY, transport))
         try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
-MOST = 64 << 20  # bytes of lines, an hour of four people
-OVER = b'{"over":true}'  # what pages are told when no more will come
+MAX_BYTES = 64 << 20  # bytes of lines, an hour of four people
+RUN_OVER = b'{"over":true}'  # what pages are told when no more will come
 
 
 class Replay:
@@ -20,7 +20,7 @@ class Replay:
         """Keep a line, and let the oldest go where there are too many."""
         self._lines.append(line)
         self._size += len(line)
-        while self._size > MOST:
+        while self._size > MAX_BYTES:
             self._size -= len(self._lines.popleft())
 
     def lines(self) -> bytes:

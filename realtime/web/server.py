@@ -20,27 +20,26 @@ from realtime.drawing.reprojection import Reprojection
 from realtime.types.errors import SettingsError
 from realtime.types.results import Result
 from realtime.types.view_mode import Look, Shown, looks
-from realtime.web.auth import Guard
+from realtime.web.auth import Authentication
 from realtime.web.connections import (
-    GRACE,
-    Door,
+    CLOSING_SECONDS,
+    ConnectionLimit,
     add_headers,
     quiet_logger,
     send_all,
-    text_frame,
     transport_of,
 )
 from realtime.web.mailbox import Mailbox
-from realtime.web.metrics import Figures
-from realtime.web.replay import OVER, Replay
+from realtime.web.metrics import Metrics
+from realtime.web.replay import RUN_OVER, Replay
 from realtime.web.space_json import space_line
 from realtime.web.view_jpeg import jpeg
 
-WAITING = 8  # results on their way to the loop
-LINES = 64  # lines that wait for a client; a slower one misses the oldest
-RATE = 30  # pictures a second, at most
-DEAD = 10.0  # seconds in which a client takes nothing until it is let go
-CLOSING = b"\r\n--frame\r\n"  # browsers show a picture when they see where the next one begins
+MAX_RESULTS = 8  # results on their way to the loop
+MAX_LINES = 64  # lines that wait for a client; a slower one misses the oldest
+MAX_PICTURE_FPS = 30  # pictures a second, at most
+HEARTBEAT_SECONDS = 10.0  # seconds in which a client takes nothing until it is let go
+NEXT_PART = b"\r\n--frame\r\n"  # browsers show a picture when they see where the next one begins
 
 
 class Server:
@@ -64,20 +63,20 @@ class Server:
         bodies: Reprojection | None = None,
     ) -> None:
         self._listener = listener
-        self._guard = Guard(token)
+        self._guard = Authentication(token)
         self._header = header.encode()
         self._space = space.encode() if space else None
         self._replay = replay
         self._shown, self._bodies = shown, bodies
         self._clock = clock
-        self._figures = Figures(model, sources)
+        self._figures = Metrics(model, sources)
         self._page, self._space_page = (
             (files("realtime.web") / name).read_text(encoding="utf-8")
             for name in ("page.html", "space.html")
         )
         self._loop = asyncio.new_event_loop()
         self._lock = Lock()
-        self._waiting: deque[tuple[Result, Sequence[bytes], float]] = deque(maxlen=WAITING)
+        self._waiting: deque[tuple[Result, Sequence[bytes], float]] = deque(maxlen=MAX_RESULTS)
         # From here on for the loop alone.
         self._stopping = asyncio.Event()
         self._fresh = asyncio.Event()
@@ -114,7 +113,7 @@ class Server:
         if self._replay is not None:
             self._replay.over = True
             for box in self._onlookers:
-                box.put(OVER)
+                box.put(RUN_OVER)
 
     def run(self) -> None:
         """Serve; everything is closed when it returns."""
@@ -145,14 +144,14 @@ class Server:
             access_log=None,
             logger=quiet_logger(),
             handler_cancellation=True,
-            shutdown_timeout=GRACE,
-            keepalive_timeout=DEAD,
+            shutdown_timeout=CLOSING_SECONDS,
+            keepalive_timeout=HEARTBEAT_SECONDS,
         )
         await runner.setup()
         painting = asyncio.create_task(self._paint())
         stopping = asyncio.create_task(self._stopping.wait())
         assert runner.server is not None
-        door = partial(Door, runner.server)
+        door = partial(ConnectionLimit, runner.server)
         server = await self._loop.create_server(door, sock=self._listener)
         try:
             await asyncio.wait([painting, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -176,10 +175,8 @@ class Server:
             self._figures.add(result, now)
             self._newest = result
             for line in lines if self._readers else ():
-                packed = text_frame(line)
                 for box in self._readers:
-                    if not box.pass_on(packed):
-                        box.put(line)
+                    box.put(line)
             if (self._onlookers or self._replay) and result.poses3d is not None:
                 people = space_line(result).encode()
                 if self._replay is not None:
@@ -210,10 +207,10 @@ class Server:
                         box.put(n.to_bytes(2, "big") + picture)
                     kind = f"Content-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
                     for box in watchers:
-                        box.put(kind.encode() + picture + CLOSING)
+                        box.put(kind.encode() + picture + NEXT_PART)
             # Half of one core at most, however many views there are to paint.
             took = self._clock() - began
-            await asyncio.sleep(max(took, 1 / RATE - took))
+            await asyncio.sleep(max(took, 1 / MAX_PICTURE_FPS - took))
 
     def _clients(self) -> list[Mailbox]:
         return [
@@ -229,7 +226,7 @@ class Server:
         self, group: set[Mailbox], capacity: int, transport: asyncio.Transport
     ) -> Iterator[Mailbox]:
         """A mailbox while a client is there."""
-        box = Mailbox(capacity, transport)
+        box = Mailbox(capacity)
         group.add(box)
         try:
             yield box
@@ -274,9 +271,9 @@ class Server:
         """The cameras and the skeleton, then a line an instant: the people in space."""
         if self._space is None:
             raise web.HTTPNotFound(text="Nobody is found in space without --rig.\n")
-        over = [OVER] if self._replay is not None and self._replay.over else []
+        over = [RUN_OVER] if self._replay is not None and self._replay.over else []
         first = self._space, *over
-        return await self._follow(request, self._onlookers, LINES, WSMsgType.TEXT, *first)
+        return await self._follow(request, self._onlookers, MAX_LINES, WSMsgType.TEXT, *first)
 
     async def _get_recording(self, _: web.Request) -> web.Response:
         """All lines of the people in space, when the run is over."""
@@ -325,15 +322,15 @@ class Server:
             self._joined(self._watchers[view].setdefault(look, set()), 1, transport) as box,
         ):
             self._fresh.set()
-            await response.write(CLOSING[2:])
+            await response.write(NEXT_PART[2:])
             async for picture in box:
-                async with asyncio.timeout(DEAD):
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
                     await response.write(picture)
         return response
 
     async def _get_lines(self, request: web.Request) -> web.WebSocketResponse:
         """The header, then a line a frame."""
-        return await self._follow(request, self._readers, LINES, WSMsgType.TEXT, self._header)
+        return await self._follow(request, self._readers, MAX_LINES, WSMsgType.TEXT, self._header)
 
     async def _get_pictures(self, request: web.Request) -> web.WebSocketResponse:
         """Pictures of all views on one connection, of which browsers allow but six: two bytes that
@@ -354,7 +351,9 @@ class Server:
     ) -> web.WebSocketResponse:
         """Send what comes for the group; what the client says is not listened to."""
         transport = transport_of(request)
-        ws = web.WebSocketResponse(timeout=GRACE, heartbeat=DEAD, compress=False, max_msg_size=4096)
+        ws = web.WebSocketResponse(
+            timeout=CLOSING_SECONDS, heartbeat=HEARTBEAT_SECONDS, compress=False, max_msg_size=4096
+        )
         try:
             await ws.prepare(request)
         except ValueError as error:  # aiohttp's of a Sec-WebSocket-Key that is not ASCII

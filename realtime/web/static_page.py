@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from realtime.web.address import Address, listen
-from realtime.web.auth import Guard
+from realtime.web.auth import Authentication
 from realtime.web.connections import add_headers, quiet_logger
 
 
@@ -19,7 +19,7 @@ def serve_page(page: str, port: int, ready: Callable[[str], None]) -> None:
     ready: told the address once it can be opened. OutputError where the port cannot be had.
     """
     listener = listen(Address("127.0.0.1", port), f"--port {port}")
-    guard = Guard(None)
+    guard = Authentication(None)
 
     @web.middleware
     async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -10,23 +10,23 @@ from realtime.drawing.reprojection import Reprojection
 from realtime.types.results import Result
 from realtime.types.view_mode import Look
 
-LONGEST = 1280  # pixels of a picture's longer side: enough for a page, and cheap
-QUALITY = 80
+MAX_SIDE_PX = 1280  # pixels of a picture's longer side: enough for a page, and cheap
+JPEG_QUALITY = 80
 
 
 def jpeg(
     result: Result, number: int, look: Look, threshold: float, bodies: Reprojection | None = None
 ) -> bytes:
-    """A view's picture with what is shown drawn, at most LONGEST wide and high.
+    """A view's picture with what is shown drawn, at most MAX_SIDE_PX wide and high.
 
     bodies: draws the people in space over it. ValueError where the camera is out.
     """
     view = result.views[number]
     if view is None:
         raise ValueError(f"View {number} has no picture.")
-    image, tracks = shrunk(view, LONGEST / max(view.frame.size))
+    image, tracks = shrunk(view, MAX_SIDE_PX / max(view.frame.size))
     picture = draw_look(image, tracks, view.maps, look, threshold)
     if bodies is not None and result.poses3d is not None:
         bodies.draw(picture, number, view, result.poses3d)
-    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return data.tobytes()

@@ -37,7 +37,6 @@ def compile_kernels(folder: Path) -> ctypes.CDLL:
             *("-shared", "-fPIC", "-I", str(KERNELS), "-o", str(library), str(source)),
         ],
         check=True,
-        timeout=100,
     )
     return ctypes.CDLL(str(library))
 

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.waiting import PATIENCE
+
 
 @dataclass
 class Site:
@@ -74,7 +76,7 @@ def serving() -> Iterator[Site]:
             self.wfile.flush()
             if cut is not None and site.stall:
                 site.stalled.set()
-                site.go_on.wait(30)
+                site.go_on.wait(PATIENCE)
 
         def log_message(self, *words: object) -> None:
             pass

@@ -14,11 +14,13 @@ from tests.fuzz.worker import draw_case
 SLICE = {"streams": 8, "commands": 20, "videos": 80}
 COUNT = 50  # of every other kind
 SEED = 2026
+PATIENCE = 20.0
 
 
+@pytest.mark.slow
 def test_a_slice_of_every_kind_finds_nothing() -> None:
     jobs = [(module(kind), range(SLICE.get(kind, COUNT))) for kind in KINDS]
-    tallies = hunt(jobs, SEED)
+    tallies = hunt(jobs, SEED, patience=PATIENCE)
     found = [
         f"--seed {SEED} --only {tally.kind} --case {case}: {what}"
         for tally in tallies.values()
@@ -37,7 +39,8 @@ def test_a_case_is_the_same_whenever_it_is_run() -> None:
 
 def toys(monkeypatch: pytest.MonkeyPatch, plan: str, count: int) -> Tally:
     monkeypatch.setenv("TOYS", plan)
-    (tally,) = hunt([("tests.fuzz.toys", range(count))], 0, 1).values()
+    patience = 1.0 if "hang" in plan else PATIENCE
+    (tally,) = hunt([("tests.fuzz.toys", range(count))], 0, 1, patience=patience).values()
     return tally
 
 

@@ -101,9 +101,16 @@ class Process:
 
 
 def hunt(
-    jobs: Sequence[tuple[str, Sequence[int]]], seed: int, processes: int = 2
+    jobs: Sequence[tuple[str, Sequence[int]]],
+    seed: int,
+    processes: int = 2,
+    *,
+    patience: float = 1.0,
 ) -> dict[str, Tally]:
-    """Run the cases (kind's module, numbers) over several worker processes."""
+    """Run the cases (kind's module, numbers) over several worker processes.
+
+    patience: how much longer than its kind says a case may take, on a machine that is busy.
+    """
     waiting: SimpleQueue[tuple[str, Sequence[int]]] = SimpleQueue()
     for job in jobs:
         waiting.put(job)
@@ -115,7 +122,7 @@ def hunt(
             try:
                 while True:
                     kind, numbers = waiting.get_nowait()
-                    tallies[kind] = run_kind(process, kind, numbers, seed)
+                    tallies[kind] = run_kind(process, kind, numbers, seed, patience)
             except Empty:
                 pass
             finally:
@@ -127,7 +134,9 @@ def hunt(
     return {kind: tallies[kind] for kind, _ in jobs}
 
 
-def run_kind(process: Process, kind: str, numbers: Sequence[int], seed: int) -> Tally:
+def run_kind(
+    process: Process, kind: str, numbers: Sequence[int], seed: int, patience: float
+) -> Tally:
     """Each case under its deadline, and what the process holds before and after."""
     tally = Tally(kind.rpartition(".")[2])
     limit: float | None = None
@@ -136,7 +145,7 @@ def run_kind(process: Process, kind: str, numbers: Sequence[int], seed: int) -> 
     for place, number in enumerate(numbers):
         try:
             if limit is None:
-                limit = float(process.ask(STARTING, open=kind)["limit"])
+                limit = patience * float(process.ask(STARTING, open=kind)["limit"])
                 began_case = time.monotonic()
             if before is None and place >= WARM * len(numbers):
                 before = process.ask(STARTING, measure=True)

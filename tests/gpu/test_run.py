@@ -32,7 +32,6 @@ def rehearsed(**environment: str) -> tuple[str, str]:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=110,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -7,18 +7,16 @@ import os
 import shutil
 import struct
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pytest
 
 from engines.types.arrays import Image
+from tests.waiting import PATIENCE
 
-T = TypeVar("T")
 NEEDED = ("Xvfb", "xdotool")
 SIZE = (900, 700)
 
@@ -47,7 +45,7 @@ def screen(folder: Path, *words: str) -> Iterator[str]:
         yield f":{number}"
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(PATIENCE)
 
 
 def screenshot(folder: Path) -> Image:
@@ -60,17 +58,6 @@ def screenshot(folder: Path) -> Image:
     return rows[:, : 4 * width].reshape(height, width, 4)[..., :3].copy()
 
 
-def wait_for(check: Callable[[], T | None], seconds: float = 20) -> T:
-    """What `check` gives as soon as it is something; fails after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = check()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"nothing came in {seconds} s")
-
-
 def window(display: str, title: str) -> int | None:
     """The window whose title begins so."""
     done = subprocess.run(
@@ -78,7 +65,6 @@ def window(display: str, title: str) -> int | None:
         env={**os.environ, "DISPLAY": display},
         capture_output=True,
         text=True,
-        timeout=20,
         check=False,
     )
     return int(done.stdout.split()[-1]) if done.stdout.split() else None
@@ -90,7 +76,6 @@ def press(display: str, number: int, key: str) -> None:
         ["xdotool", "windowfocus", str(number), "key", key],
         env={**os.environ, "DISPLAY": display},
         capture_output=True,
-        timeout=20,
         check=False,
     )
 

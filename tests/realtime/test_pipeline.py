@@ -24,8 +24,8 @@ from realtime.sinks.files.recorder import Recorder
 from realtime.types.errors import OutputError, SourceError, Stopped
 from realtime.types.frames import Frame
 from realtime.types.results import Poses3D, Result, Tracks, View
+from tests.waiting import wait_for
 
-pytestmark = pytest.mark.timeout(30)
 NONE = Candidates(np.zeros((0, 4), np.float32), np.zeros((0, 4), np.float32))
 
 
@@ -142,19 +142,24 @@ def test_fewer_frames_than_requests_in_flight() -> None:
 def test_a_slow_network_makes_a_live_source_drop_not_lag() -> None:
     """60 frames at 200 a second through a network that does 40: age stays, most are dropped."""
     pipeline = Pipeline([Clip(60, period=0.005)], lambda: Slow(seconds=0.025))
-    ages = []
+    captured = []
+    arrived = []
     indices = []
     for result in pipeline:
         view = result.views[0]
         assert view is not None
-        ages.append(time.monotonic() - view.frame.captured)
+        arrived.append(time.monotonic())
+        captured.append(view.frame.captured)
         indices.append(view.frame.index)
     assert indices == sorted(set(indices))
     assert indices[-1] == 59
     assert len(indices) + pipeline.dropped == 60
     assert pipeline.dropped > 20
-    # A queue would make the last results 0.3 - 1.2 s old.
-    assert np.median(ages[len(ages) // 2 :]) < 0.15
+    # Age in results, as a busy machine is slow throughout: how many came out between a frame's
+    # capture and its own. One waits, one is in the network, one comes out; a queue would let the
+    # last ones wait for twelve and more.
+    waits = [sum(one > moment for one in arrived[:n]) for n, moment in enumerate(captured)]
+    assert max(waits) <= 5
 
 
 def test_a_failing_network_ends_the_run_with_its_stage() -> None:
@@ -213,12 +218,19 @@ def test_ctrl_c_in_main_ends_all_threads() -> None:
 
 def test_while_no_result_comes_the_caller_can_do_something_else() -> None:
     calls: list[float] = []
-    pipeline = Pipeline(
-        [Clip(2)], lambda: Slow(seconds=0.4), idle=lambda: calls.append(time.monotonic())
-    )
+
+    class Waiting(Slow):
+        """Each result takes until the caller has been idle five times more."""
+
+        def result(self) -> list[Candidates]:
+            enough = len(calls) + 5
+            wait_for(lambda: len(calls) >= enough)
+            return super().result()
+
+    pipeline = Pipeline([Clip(2)], Waiting, idle=lambda: calls.append(time.monotonic()))
     assert len(list(pipeline)) == 2
-    assert 8 < len(calls) < 60
-    assert np.median(np.diff(calls)) < 0.1
+    assert len(calls) >= 10
+    assert np.median(np.diff(calls)) > 0.005  # it waits, and does not spin
 
 
 def test_what_the_caller_does_meanwhile_can_end_the_run() -> None:
@@ -336,11 +348,10 @@ def test_the_recorder_gets_what_the_network_has_no_time_for(tmp_path: Path) -> N
     with Recorder(tmp_path, cameras) as recorder:
         pipeline = Pipeline(cameras, lambda: Slow(seconds=0.025), recorder)
         seen = len(list(pipeline))
-    assert seen < 40
     rows = list(csv.DictReader((tmp_path / "timestamps.csv").read_text().splitlines()))
     sets = [int(row["sync_index"]) for row in rows]
-    assert max(sets) + 1 > 50
     assert max(sets) + 1 == seen + pipeline.dropped
+    assert pipeline.dropped > 0  # which the recording has all the same
     by_set = {
         n: [float(row["frame_time"]) for row in rows if int(row["sync_index"]) == n] for n in sets
     }

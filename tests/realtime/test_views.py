@@ -15,7 +15,6 @@ from realtime.types.view_mode import Look
 from tests.realtime.wanted import settings
 from tests.synth import SKELETON, Points, person, scene, write_picture, write_tiny_network
 
-pytestmark = pytest.mark.timeout(60)
 SIZE = (320, 256)
 PEOPLE: list[Points] = [person((90, 128), 190), person((230, 128), 190, "arms up")]
 
@@ -56,7 +55,8 @@ def test_maps_are_kept_for_a_view_of_them_alone(card: str, photo: str) -> None:
 
 def test_heat_maps_and_part_candidates_are_openposes(card: str, photo: str, tmp_path: Path) -> None:
     made = settings(
-        *(card, photo),
+        photo,
+        model=card,
         json=tmp_path / "json",
         part_candidates=True,
         heatmaps=tmp_path / "maps",
@@ -88,7 +88,7 @@ def test_keypoints_without_a_network_have_no_maps(card: str, photo: str, tmp_pat
         {"json": tmp_path / "out", "part_candidates": True},
     ):
         with pytest.raises(OutputError, match="none runs where the source brings the keypoints"):
-            run(settings(card, str(tmp_path / "in"), **more))
+            run(settings(str(tmp_path / "in"), model=card, **more))
 
 
 def test_settings_that_mean_nothing_are_refused(card: str, photo: str, tmp_path: Path) -> None:

@@ -24,8 +24,6 @@ from training.data.photos import Photo  # noqa: E402
 from training.data.teacher import Teacher  # noqa: E402
 from training.learning import train as trainer  # noqa: E402
 
-pytestmark = pytest.mark.timeout(60)
-
 
 class Brightness(torch.nn.Module):
     """A teacher whose first heat map is how bright each cell is."""

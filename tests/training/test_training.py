@@ -186,6 +186,9 @@ def test_of_several_stages_the_mean_of_the_weights_is_written(photos: Path, tmp_
         averaged(stages[0], tmp_path / "none")
 
 
+@pytest.mark.int8
+@pytest.mark.slow
+@pytest.mark.timeout(1800)  # quantising takes most of a minute of processor time
 def test_the_int8_form_finds_what_the_network_finds(photos: Path, tmp_path: Path) -> None:
     pytest.importorskip("nncf", reason=MISSING)
     student = Student(1)

@@ -8,7 +8,7 @@ import numpy as np
 
 from engines.models.card import load_card
 from engines.models.weights import locate
-from engines.runtimes.openvino_cpu import load_openvino
+from engines.runtimes.openvino_package import load_openvino
 from engines.types.arrays import Floats, Image
 
 TEACHER = "human-pose-estimation-0001"

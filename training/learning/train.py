@@ -31,31 +31,31 @@ EVERY = 120.0  # seconds between checkpoints
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """Train our own network on the teacher's maps, or go on with it."""
+    """Train our own network on the teacher's maps, or continue a run."""
 
     run: Path
-    """Folder of the run: checkpoint.pt, log.jsonl, curve.png; one that exists is gone on with."""
+    """Folder of the run, with checkpoint.pt, log.jsonl and curve.png; an existing run continues."""
     photos: Path
-    """Folder with .tar shards of photos, and labels.jsonl where people labelled some."""
+    """Folder of photos in .tar shards, with labels.jsonl if some are labelled by hand."""
     minutes: float = 60.0
-    """Stop after so many minutes of this call."""
+    """Stop after this many minutes."""
     steps: int | None = None
-    """Stop at this step of the run, if that is sooner."""
+    """Stop at this step of the run, if it comes sooner."""
     size: int = 128
-    """Side of the crops in pixels, a multiple of 32; small ones first, larger ones at the end."""
+    """Side of the crops in pixels, a multiple of 32; start small and finish with larger ones."""
     batch: int = 96
-    """Crops in a step."""
+    """Crops in each step."""
     rate: float = 2e-3
     """Learning rate."""
     decay: float = 0.0
-    """Share of the minutes, at their end, over which the learning rate falls to nothing."""
+    """Final share of the minutes over which the learning rate falls to zero."""
     seed: int = 1
-    """Of weights and crops."""
+    """Random seed of the weights and the crops."""
     threads: int = 2
-    """Processor threads."""
+    """CPU threads."""
     crops: Literal["auto", "cpu", "device"] = "auto"
-    """Where crops are made and the teacher is asked: on the processor, or where the student is
-    (which needs the teacher's ONNX; auto: on a GPU that is there)."""
+    """Where crops are made and the teacher runs: on the CPU or on the student's device, which needs
+    the teacher as ONNX; auto picks the device if it is a GPU."""
 
 
 def train(settings: TrainSettings) -> None:

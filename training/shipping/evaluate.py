@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,22 +25,22 @@ SURE = 0.3  # the teacher's keypoints from this score on count
 
 @dataclass(frozen=True)
 class EvaluateSettings:
-    """Score a model on labelled photos, and beside the teacher on clips."""
+    """Score a model on labelled photos, and compare it with the teacher on clips."""
 
     model: str
-    """A model's name, or the card that export wrote."""
+    """A model's name, or the model card that `export` wrote."""
     images: Path
     """Folder of labelled photos."""
     labels: Path
-    """Their keypoints, in COCO's format."""
-    clips: tuple[Path, ...] = ()
-    """Videos on which to compare with the teacher."""
-    heights: tuple[int, ...] = (256, 368)
-    """Rows of the network's input."""
+    """Their keypoints, a COCO JSON file."""
+    clips: tuple[Path, ...] = field(default=(), metadata={"values": True})
+    """Videos to compare with the teacher on."""
+    heights: tuple[int, ...] = field(default=(256, 368), metadata={"values": True})
+    """Rows of the network's input to score at."""
     precision: str = "auto"
     """Arithmetic of the network."""
     beside_teacher: bool = False
-    """Score the teacher's fp32 in the same run."""
+    """Score the fp32 teacher in the same run."""
 
 
 def evaluate(settings: EvaluateSettings) -> None:

@@ -7,7 +7,7 @@ import io
 import json
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -37,14 +37,14 @@ SPLIT = 1024  # numbers from which on a tensor is stored in half
 
 @dataclass(frozen=True)
 class ExportSettings:
-    """Write a run's network as ONNX with its model card."""
+    """Export a run's network as ONNX with its model card."""
 
-    run: tuple[Path, ...]
-    """Folder of the run; of several stages of one run, the mean of their weights is written."""
+    run: tuple[Path, ...] = field(metadata={"values": True})
+    """Folder of the run; the weights of several stages of one run are averaged."""
     output: Path
-    """Where the card goes (NAME.toml); the network lies beside it (NAME.onnx)."""
+    """Model card to write, NAME.toml; the network goes beside it as NAME.onnx."""
     photos: Path | None = None
-    """Folder of the photos: writes the network in INT8 as well (NAME.xml, NAME.bin)."""
+    """Folder of photos to calibrate INT8 with; also writes NAME.xml and NAME.bin."""
 
 
 def export(settings: ExportSettings) -> Path:

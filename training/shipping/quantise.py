@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.runtimes.openvino_cpu import load_openvino
+from engines.runtimes.openvino_package import load_openvino
 from engines.types.arrays import Image
 from training.data.augmentation import crop, worsened
 from training.data.photos import Photo

@@ -20,8 +20,8 @@ from realtime.types.errors import OutputError
 from realtime.types.results import Result, View
 from realtime.writing.whole_files import broken, check_folder, write_whole
 
-WINDOW = 0.5  # seconds, of which the best instant is taken
-QUALITY = 95  # of the pictures, JPEG
+WINDOW_SECONDS = 0.5  # seconds, of which the best instant is taken
+JPEG_QUALITY = 95  # of the pictures, JPEG
 CATEGORY = 1  # COCO's person
 PHOTOS = "photos.tar"
 
@@ -64,7 +64,7 @@ class BootstrapSink:
 
     def write(self, result: Result) -> None:
         """Look at an instant; the best of the window before is written when a new one begins."""
-        window = int(result.time // WINDOW)
+        window = int(result.time // WINDOW_SECONDS)
         if window != self._window:
             self._take()
             self._window = window
@@ -83,7 +83,7 @@ class BootstrapSink:
 
     def _label(self, v: int, view: View, result: Result, labels: Labels) -> None:
         name = f"{view.frame.name}.jpg"
-        _, data = cv2.imencode(".jpg", view.frame.image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        _, data = cv2.imencode(".jpg", view.frame.image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         write_whole(self._folder / "pictures" / name, data.tobytes())
         width, height = view.frame.size
         number = len(self._images) + 1

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Self
 
 from engines.types.arrays import Floats
-from engines.types.skeleton import Skeleton
-from engines.types.skeleton_conversion import converted
+from engines.types.errors import CardError
+from engines.types.skeleton import Skeleton, named_skeleton
+from engines.types.skeleton_conversion import check_conversion, converted
 from realtime.types.errors import OutputError
 from realtime.types.results import Result, Tracks
 from realtime.writing.json_text import keypoint_triples
@@ -65,6 +66,18 @@ class JsonSink:
             peaks = view.evidence.peaks if self._candidates and view.evidence else None
             text = openpose_json(view.tracks, self._skeleton, peaks)
             write_whole(path, text.encode())
+
+
+def json_skeleton(name: str | None, own: Skeleton) -> Skeleton | None:
+    """The skeleton of --json-skeleton; OutputError where the model's `own` has nothing of it."""
+    if name is None:
+        return None
+    target = named_skeleton(name)
+    try:
+        check_conversion(own, target)
+    except CardError as error:
+        raise OutputError(f"--json-skeleton {name} cannot be had: {error}") from error
+    return target
 
 
 def openpose_json(

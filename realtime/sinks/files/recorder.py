@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Self, TextIO
 
 from realtime.runtime.synchronizer import FrameSet
-from realtime.sinks.files.video_file import Recording
+from realtime.sinks.files.video_file import VideoWriter
 from realtime.types.errors import OutputError
 from realtime.types.frames import Source
 from realtime.writing.whole_files import broken, check_folder
 
 LOG = logging.getLogger(__name__)
-CLEAR = 18  # H.264's CRF at which hardly anybody sees a loss
+VISUALLY_LOSSLESS_CRF = 18  # H.264's CRF at which hardly anybody sees a loss
 
 
 class Recorder:
@@ -32,7 +32,7 @@ class Recorder:
         self._folder = folder
         self._sources = sources
         self._table: TextIO | None = None
-        self._recordings: list[Recording | None] = [None] * len(sources)
+        self._recordings: list[VideoWriter | None] = [None] * len(sources)
         self._counts = [0] * len(sources)
         self._sets = 0
         self._path = folder / "timestamps.csv"
@@ -80,11 +80,11 @@ class Recorder:
             recording = self._recordings[camera]
             if recording is None:
                 source = self._sources[camera]
-                recording = self._recordings[camera] = Recording(
+                recording = self._recordings[camera] = VideoWriter(
                     self._folder / f"{source.name}.mp4",
                     frame.size,
                     Fraction(source.rate or 30).limit_denominator(1001),
-                    crf=CLEAR,
+                    crf=VISUALLY_LOSSLESS_CRF,
                 )
             recording.write(frame.image, frame.time)
             row = f"{self._sets},{camera},{self._counts[camera]},{frame.time:.6f},{frame.camera}\n"

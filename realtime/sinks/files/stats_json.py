@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from engines.machine import cores, memory, processor_name
-from realtime.runtime.run_figures import Stats
+from realtime.runtime.run_figures import RunFigures
 from realtime.types.errors import Stopped
 from realtime.types.frames import Source
 from realtime.types.results import Result
@@ -24,7 +24,7 @@ from realtime.writing.json_text import PROGRAM
 from realtime.writing.whole_files import broken, check_file, write_whole
 
 
-class Network(Protocol):
+class RunningNetwork(Protocol):
     """What runs, as far as the figures need it. network_size: for pictures of a size."""
 
     @property
@@ -48,7 +48,7 @@ class StatsSink:
         path: Path,
         taken: list[Path],
         sources: Sequence[Source],
-        network: Network | None,
+        network: RunningNetwork | None,
         step: int = 1,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -57,7 +57,7 @@ class StatsSink:
         self._network = network
         self._clock = clock
         self._began = clock()
-        self._stats = Stats(sources, step)
+        self._stats = RunFigures(sources, step)
 
     def __enter__(self) -> Self:
         return self
@@ -92,7 +92,7 @@ class StatsSink:
         """Count a result."""
         self._stats.add(result, self._clock())
 
-    def _described(self, network: Network) -> dict[str, object]:
+    def _described(self, network: RunningNetwork) -> dict[str, object]:
         size = self._stats.size
         return {
             "name": network.model,

@@ -23,13 +23,13 @@ from realtime.sinks.files.audio_track import Sound
 from realtime.types.results import Result
 from realtime.writing.whole_files import broken, check_file, write_all
 
-TICKS = 90_000  # a second, as video streams count
+TICKS_PER_SECOND = 90_000  # a second, as video streams count
 KEYFRAME_SECONDS = 2
 FRAGMENT_SECONDS = 0.5
 # A 720p frame takes 8 ms of CPU, conversion included; ultrafast 5 (and 1.6 times the bytes),
 # veryfast 13 (and 0.7 times). Without B-frames packets are in the order of their times.
 ENCODER = {"preset": "superfast", "bf": "0"}
-USUAL = 23  # CRF: less is better and larger
+DEFAULT_CRF = 23  # CRF: less is better and larger
 # Written in pieces that can be read whatever happens next; closing makes a common .mp4 of them.
 FORMATS: dict[str, tuple[str, dict[str, str]]] = {
     ".mp4": (
@@ -44,7 +44,7 @@ FORMATS: dict[str, tuple[str, dict[str, str]]] = {
 }
 # Pictures do not wait for long for sound that has ended.
 MUXER = {"flush_packets": "1", "max_interleave_delta": "1000000"}
-LONGEST_GAP = 60_000  # of frames, that an .avi can hold
+MAX_AVI_GAP = 60_000  # of frames, that an .avi can hold
 
 
 class VideoSink:
@@ -70,7 +70,7 @@ class VideoSink:
         self.written = str(path)
         self._rate = Fraction(rate or 30).limit_denominator(1001)
         self._overlay = overlay
-        self._recording: Recording | None = None
+        self._recording: VideoWriter | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -87,11 +87,13 @@ class VideoSink:
         """Encode the picture of the first view; OutputError where the disk is full."""
         for picture in self._overlay.pictures(result)[:1]:
             if self._recording is None:
-                self._recording = Recording(self._path, picture.size, self._rate, sound=self._sound)
+                self._recording = VideoWriter(
+                    self._path, picture.size, self._rate, sound=self._sound
+                )
             self._recording.write(picture.image, picture.time)
 
 
-class Recording:
+class VideoWriter:
     """One file while it is written. After an error nothing more goes into it."""
 
     def __init__(
@@ -99,7 +101,7 @@ class Recording:
         path: Path,
         size: tuple[int, int],
         rate: Fraction,
-        crf: int = USUAL,
+        crf: int = DEFAULT_CRF,
         sound: Sound | None = None,
     ) -> None:
         self._path = path
@@ -107,7 +109,7 @@ class Recording:
         self._sound = sound
         self._start: float | None = None
         self._ending = path.suffix.lower()
-        self._ticks = rate if self._ending == ".avi" else Fraction(TICKS)
+        self._ticks = rate if self._ending == ".avi" else Fraction(TICKS_PER_SECOND)
         self._last = -1
         self._length = round(self._ticks / rate)  # of the last picture: as of the one before
         self._key = round(-KEYFRAME_SECONDS * self._ticks)
@@ -124,7 +126,7 @@ class Recording:
         stream.width, stream.height = (side + side % 2 for side in self._size)
         stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = 1 / self._ticks
-        stream.codec_context.gop_size = TICKS  # by time instead, see write
+        stream.codec_context.gop_size = TICKS_PER_SECOND  # by time instead, see write
         # Said in the file, so that no player has to guess how to make RGB of it.
         stream.codec_context.colorspace = Colorspace.ITU709
         stream.codec_context.color_primaries = ColorPrimaries.BT709
@@ -143,7 +145,7 @@ class Recording:
         frame.time_base = Fraction(1, 1) / self._ticks
         frame.pts = max(round((time - self._start) * self._ticks), self._last + 1)
         if self._ending == ".avi":
-            frame.pts = min(frame.pts, self._last + LONGEST_GAP)
+            frame.pts = min(frame.pts, self._last + MAX_AVI_GAP)
         if self._last >= 0:
             self._length = frame.pts - self._last
         self._last = frame.pts

@@ -23,8 +23,8 @@ from realtime.types.errors import Stopped
 from realtime.types.frames import Source
 from realtime.types.results import Result
 
-EVERY = 0.1  # seconds from one refresh to the next: each costs the main thread a millisecond
-SMOOTH = 1.0  # seconds over which the rate is averaged
+REFRESH_SECONDS = 0.1  # from one refresh to the next: each costs the main thread a millisecond
+SMOOTHING_SECONDS = 1.0  # over which the rate is averaged
 
 
 class ProgressSink:
@@ -82,7 +82,7 @@ class ProgressSink:
                 self._console.print(one_line(line), markup=False, highlight=False, soft_wrap=True)
 
     def write(self, result: Result) -> None:
-        """Count a result; refresh at most every EVERY seconds."""
+        """Count a result; refresh at most every REFRESH_SECONDS."""
         self._latest = now = self._clock()
         if self._first is None:
             self._first = now
@@ -95,9 +95,9 @@ class ProgressSink:
         self._frames += 1
         self._people += people
         passed = now - self._shown
-        if passed >= EVERY:
+        if passed >= REFRESH_SECONDS:
             latest = (self._frames - self._frames_shown) / passed
-            share = 1 - math.exp(-passed / SMOOTH) if self._rate else 1.0
+            share = 1 - math.exp(-passed / SMOOTHING_SECONDS) if self._rate else 1.0
             self._rate += share * (latest - self._rate)
             self._age += share * (age - self._age)
             self._shown, self._frames_shown = now, self._frames

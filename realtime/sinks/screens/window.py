@@ -20,11 +20,11 @@ from realtime.types.errors import OutputError, Stopped
 from realtime.types.results import Result
 
 FLAGS = cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL
-LARGEST = (1280, 720)  # of a window as it opens; the user may drag it to any size
-QUIT = {"\x1b", "q", "Q"}
-WAIT = 30  # milliseconds for a key in pause
-SAID = 2.0  # seconds that a message stays
-AGAIN = 0.3  # seconds after which a picture is shown again: Qt may have missed it as it opened
+MAX_OPENING_SIZE = (1280, 720)  # of a window as it opens; the user may drag it to any size
+QUIT_KEYS = {"\x1b", "q", "Q"}
+KEY_WAIT_MS = 30  # for a key in pause
+MESSAGE_SECONDS = 2.0  # that a message stays
+REDRAW_SECONDS = 0.3  # then a picture is shown again: Qt may have missed it as it opened
 HELP = (
     ("space", "pause, go on"),
     ("v", "next view: skeleton, heatmaps, pafs, a keypoint"),
@@ -75,8 +75,8 @@ class WindowSink:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             while self._hold and kind is None and self._names and not self._closed():
-                key = _key(WAIT)
-                if key in QUIT or key == " " or (key and not self._act(key)):
+                key = _key(KEY_WAIT_MS)
+                if key in QUIT_KEYS or key == " " or (key and not self._act(key)):
                     break
                 self._refresh(key)
         finally:
@@ -91,7 +91,7 @@ class WindowSink:
         else:
             self._turn()
         while self._paused and not self._live:
-            self._turn(WAIT)
+            self._turn(KEY_WAIT_MS)
 
     def idle(self) -> None:
         """Look for keys while no result comes."""
@@ -105,7 +105,7 @@ class WindowSink:
             if show:
                 self._show()
             key = _key(wait)
-            if key in QUIT:
+            if key in QUIT_KEYS:
                 self._stop()
             if key:
                 self._act(key)
@@ -119,9 +119,9 @@ class WindowSink:
     def _refresh(self, key: str) -> None:
         """Show what a key changed or what stands too long, without a message that had its time."""
         now = self._clock()
-        if self._message and now - self._said > SAID:
+        if self._message and now - self._said > MESSAGE_SECONDS:
             self._message = ""
-        if key or now - self._drawn > AGAIN:
+        if key or now - self._drawn > REDRAW_SECONDS:
             self._show()
 
     def _act(self, key: str) -> bool:
@@ -163,7 +163,7 @@ class WindowSink:
             name = f"posestream - {picture.camera}"
             if name not in self._names:
                 width, height = picture.size
-                scale = min(1.0, LARGEST[0] / width, LARGEST[1] / height)
+                scale = min(1.0, MAX_OPENING_SIZE[0] / width, MAX_OPENING_SIZE[1] / height)
                 cv2.namedWindow(name, FLAGS)
                 self._names.append(name)
                 cv2.resizeWindow(name, max(1, round(width * scale)), max(1, round(height * scale)))

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration.__main__ import main
 from calibration.board.detection import Sighting
 from calibration.board.extrinsics import locate, on_board
 from calibration.files.rig_toml import read_rig, write_rig
 from calibration.geometry.camera import Camera, Rig, rotation_matrix
 from calibration.geometry.errors import BoardError, CalibrationError
+from posestream.commands.calibrate.main import main
 from tests.calibration.boards import CHARUCO, CHESS
 from tests.calibration.cameras import ring
 

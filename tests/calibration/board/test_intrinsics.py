@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration.__main__ import main
 from calibration.board.detection import Sighting
 from calibration.board.intrinsics import calibrate
 from calibration.board.lens_fit import scene_of
@@ -19,6 +18,7 @@ from calibration.geometry.bundle_scene import FOCAL, LENS
 from calibration.geometry.camera import Camera, rotation_matrix
 from calibration.geometry.errors import CalibrationError, DegenerateError
 from calibration.reports.lens_verdict import verdict
+from posestream.commands.calibrate.main import main
 from tests.calibration.boards import CHARUCO, photograph, pose
 from tests.calibration.cameras import FISHEYE, LENSES, camera
 

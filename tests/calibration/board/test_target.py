@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration.__main__ import main
 from calibration.board.detection import Finder
 from calibration.board.other_boards import better_board
 from calibration.board.printing import POINT, lay_out, pdf, picture, png
 from calibration.board.target import Board, board_toml, read_board
 from calibration.geometry.camera import Camera
 from calibration.geometry.errors import BoardError
+from posestream.commands.calibrate.main import main
 from tests.calibration.boards import CHARUCO, CHESS, photograph, pose
 from tests.calibration.cameras import LENSES
 

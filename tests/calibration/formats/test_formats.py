@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration.__main__ import main
 from calibration.files.rig_toml import read_offsets, read_rig, rig_toml, write_rig
 from calibration.formats import read, write
 from calibration.formats.openpose_xml import openpose_xml
 from calibration.geometry.camera import Camera, Rig, rotation_matrix, rotation_vector
 from calibration.geometry.errors import MAX_MESSAGE_LENGTH, CalibrationError, RigError
+from posestream.commands.calibrate.main import main
 from tests.calibration.cameras import FISHEYE, LENSES, camera, ring
+from tests.xml_bombs import BOMBS
 
 EXHAUSTIVE = cv2.CALIB_CB_EXHAUSTIVE | cv2.CALIB_CB_ACCURACY
 NUMBER = st.floats(-1e3, 1e3, allow_nan=False)
@@ -129,7 +130,9 @@ def test_openpose_does_not_say_how_large_pictures_are(tmp_path: Path) -> None:
     lines = openpose_xml(camera("one")).splitlines()
     bare = "\n".join(line for line in lines if "image_" not in line)
     (tmp_path / "one.xml").write_text(bare)
-    with pytest.raises(RigError, match=r"one\.xml: it does not say the size .* --size 1280x720"):
+    with pytest.raises(
+        RigError, match=r"one\.xml: it does not contain the picture size; .* --size 1280x720"
+    ):
         read(tmp_path)
     assert_same(read(tmp_path, (1280, 720)).rig, Rig((camera("one"),)))
     (tmp_path / "one.xml").write_text("\n".join(lines))
@@ -245,7 +248,7 @@ BOMB = '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "bb"><!ENTITY c "&b;&b;">]>
         ("a.xml", XML.replace("<rows>5", "<rows>1"), "Distortion is no matrix"),
         ("a.xml", XML.replace("<cols>4", "<cols>3", 1), "is no matrix"),
         ("a.xml", XML.replace("0.001", "0.001 7 7").replace("<rows>5", "<rows>7"), "no lens model"),
-        ("a.xml", XML.replace(">1280<", ">wide<"), "width and a height"),
+        ("a.xml", XML.replace(">1280<", ">wide<"), "width and height"),
         ("a.xml", XML.replace(">1280<", ">-1<"), "above 0"),
         ("a.xml", XML.replace("    0.", "    9.", 1), "not a rotation matrix"),
         ("a.yml", "camera_matrix: 7", "begins with %YAML"),
@@ -272,6 +275,26 @@ def test_what_is_wrong_is_one_sentence(tmp_path: Path, name: str, text: str, wor
         read(tmp_path / name)
     assert name in str(caught.value)
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("name", ["a.xml", "a.qca.txt"])
+@pytest.mark.parametrize("what", BOMBS)
+def test_no_dtd_is_read_whatever_its_encoding(tmp_path: Path, name: str, what: str) -> None:
+    (tmp_path / name).write_bytes(BOMBS[what])
+    # The XML parser knows no UTF-32.
+    words = "this is no XML" if "utf-32" in what else "it has a DTD, which no camera file has"
+    with pytest.raises(RigError, match=words) as caught:
+        read(tmp_path / name)
+    assert name in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+def test_a_camera_in_utf_16_is_read(tmp_path: Path) -> None:
+    """It is the DTD that is refused, not the encoding."""
+    (tmp_path / "a.xml").write_text(XML, encoding="utf-16")
+    (tmp_path / "b.xml").write_text(XML)
+    first, second = (read(tmp_path / name).rig.cameras[0] for name in ("a.xml", "b.xml"))
+    assert first.matrix.tolist() == second.matrix.tolist()
 
 
 def test_the_good_ones_among_the_broken_are_good(tmp_path: Path) -> None:

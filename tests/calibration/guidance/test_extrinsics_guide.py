@@ -17,7 +17,6 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration.__main__ import main
 from calibration.board.detection import Sighting
 from calibration.files.rig_toml import read_rig, write_rig
 from calibration.files.sightings_csv import read_boards, write_boards
@@ -28,15 +27,17 @@ from calibration.guidance.extrinsics_guide import MIN_LINK_BOARDS, WANTED_BOARDS
 from calibration.guidance.extrinsics_screen import gathering_picture
 from calibration.guidance.intrinsics_screen import GREEN, YELLOW
 from calibration.guidance.tiles import side_by_side
+from posestream.commands.calibrate.main import main
 from realtime.sources.webcam import WebcamConnector
 from tests.browser import CHROMIUM, browser
 from tests.calibration.boards import CHARUCO, photograph
+from tests.calibration.looks import Looks
 from tests.conftest import ROOT
 from tests.realtime.clips import write
-from tests.realtime.screens import press, screen, screenshot, wait_for, window
+from tests.realtime.screens import press, screen, screenshot, window
 from tests.realtime.sources.test_webcam import FakeCamera
+from tests.waiting import PATIENCE, wait_for
 
-pytestmark = pytest.mark.timeout(120)
 BOARD = ["--board", "charuco", "--columns", "5", "--rows", "4", "--square", "0.05"]
 LENS = Camera("c", (480, 360), np.array([[450.0, 0, 242], [0, 449, 178], [0, 0, 1]]))
 APART = 0.3  # metres
@@ -168,15 +169,13 @@ def scenes(count: int = 30) -> list[list[Image]]:
     return out
 
 
-def plug_in(monkeypatch: pytest.MonkeyPatch, filmed: list[list[Image]]) -> None:
-    """Webcams 0, 1, … that film their pictures over and over, a moment each."""
-    began = time.monotonic()
+def plug_in(monkeypatch: pytest.MonkeyPatch, looks: Looks, filmed: list[list[Image]]) -> None:
+    """Webcams 0, 1, … that film their pictures over and over."""
 
-    def script(_: int, pictures: list[Image]) -> Image:
-        time.sleep(0.03)
-        return pictures[int((time.monotonic() - began) / 0.3) % len(pictures)]
+    def device(pictures: list[Image]) -> FakeCamera:
+        return FakeCamera(looks.films([], then=lambda at: pictures[at % len(pictures)]))
 
-    devices = [FakeCamera(partial(script, pictures=pictures)) for pictures in filmed]
+    devices = [device(pictures) for pictures in filmed]
     connector = partial(WebcamConnector, open_camera=devices.__getitem__)
     monkeypatch.setattr("realtime.sources.WebcamConnector", connector)
 
@@ -191,11 +190,12 @@ def webcams() -> list[str]:
     return [word for n in range(len(NAMES)) for word in ("--source", f"webcam:{n}")]
 
 
+@pytest.mark.slow
 def test_a_rig_of_webcams_is_calibrated_live(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plug_in(monkeypatch, scenes())
-    assert main(command(tmp_path, *webcams(), "--seconds", "75")) == 0
+    plug_in(monkeypatch, Looks(monkeypatch, 9), scenes())  # three of each camera
+    assert main(command(tmp_path, *webcams(), "--seconds", "500")) == 0
     said = capsys.readouterr()
     assert re.search(r"show it to (left|middle) and (middle|right) at once", said.err)
     assert "20/20 boards" in said.err
@@ -215,20 +215,23 @@ def test_boards_outlive_a_calibration_that_ends_too_early(
 ) -> None:
     left, middle, _ = scenes()
     blank = np.full_like(left[0], 90)
-    plug = partial(plug_in, monkeypatch, [left[::2], middle[::2], [blank]])
-    plug()
-    assert main(command(tmp_path, *webcams(), "--seconds", "3")) == 2
+
+    def plug(ends: int) -> None:
+        looks = Looks(monkeypatch, 9, ends)
+        plug_in(monkeypatch, looks, [left[::2], middle[::2], [blank]])
+
+    plug(60)
+    assert main(command(tmp_path, *webcams())) == 2
     says = capsys.readouterr().err
     assert "right saw the board 0 times" in says
     assert f"give --boards {tmp_path}/rig.boards.csv" in says
     assert not (tmp_path / "rig.toml").exists()
     kept = len(read_boards(tmp_path / "rig.boards.csv", NAMES, CHARUCO))
     assert kept
-    more = ["--boards", str(tmp_path / "rig.boards.csv"), "--seconds", "1"]
-    plug()
-    main(command(tmp_path, *webcams(), *more))
+    plug(4)
+    main(command(tmp_path, *webcams(), "--boards", str(tmp_path / "rig.boards.csv")))
     assert f"{kept}/20 boards" in capsys.readouterr().err
-    plug()
+    plug(30)
     main(command(tmp_path, *webcams(), "--seconds", "1"))
     assert (tmp_path / "rig.boards.csv.bak").exists()
 
@@ -255,8 +258,9 @@ def test_what_does_not_go_together_is_refused(
 def test_cameras_that_never_see_the_board_say_which_one_they_see(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plug_in(monkeypatch, [[255 - one for one in own[:1]] for own in scenes()])
-    assert main(command(tmp_path, *webcams(), "--seconds", "1.5")) == 2
+    looks = Looks(monkeypatch, 9, ends=12)
+    plug_in(monkeypatch, looks, [[255 - one for one in own[:1]] for own in scenes()])
+    assert main(command(tmp_path, *webcams())) == 2
     assert "it is found with --inverted" in capsys.readouterr().err
     assert not (tmp_path / "rig.boards.csv").exists()
 
@@ -292,7 +296,7 @@ def test_the_window_shows_all_cameras_and_enter_ends_it(tmp_path: Path) -> None:
             while child.poll() is None and window(display, "posestream"):
                 press(display, number, "Return")  # a window may miss one while it gets the focus
                 time.sleep(0.3)
-            child.communicate(timeout=60)
+            child.communicate(timeout=PATIENCE)
         finally:
             child.kill()
     assert (tmp_path / "rig.boards.csv").exists()
@@ -338,7 +342,7 @@ def test_a_browser_shows_all_cameras_and_its_keys_are_heard(tmp_path: Path) -> N
     try:
         (url,) = re.findall(r"http://127\.0\.0\.1:\d+/", child.stderr.readline())
         asyncio.run(visit(url))
-        _, said = child.communicate(timeout=60)
+        _, said = child.communicate(timeout=PATIENCE)
     finally:
         child.kill()
     assert child.returncode == 2

@@ -13,23 +13,26 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration.__main__ import main
 from calibration.board.detection import Finder
 from calibration.files.rig_toml import read_rig
 from calibration.geometry.arrays import Image
 from calibration.geometry.camera import Camera
+from calibration.guidance.intrinsics_guide import WANTED_VIEWS
+from calibration.guidance.intrinsics_screen import YELLOW
+from posestream.commands.calibrate.main import main
 from realtime.footage.live_intrinsics import guided
 from realtime.footage.screen import open_screen
 from realtime.sources.reconnecting import LiveSource
 from realtime.sources.webcam import WebcamConnector
 from realtime.types.errors import SourceError
 from tests.calibration.boards import CHARUCO, CHESS, photograph, pose
+from tests.calibration.looks import Looks
 from tests.conftest import ROOT
 from tests.realtime.clips import write
-from tests.realtime.screens import press, screen, screenshot, wait_for, window
+from tests.realtime.screens import press, screen, screenshot, window
 from tests.realtime.sources.test_webcam import FakeCamera
+from tests.waiting import PATIENCE, wait_for
 
-pytestmark = pytest.mark.timeout(90)
 TRUTH = Camera("c", (480, 360), np.array([[450.0, 0, 242], [0, 449, 178], [0, 0, 1]]))
 BOARD = ["--board", "charuco", "--columns", "5", "--rows", "4", "--square", "0.05"]
 
@@ -46,18 +49,6 @@ def stills(count: int) -> list[Image]:
     return out
 
 
-def filmed(pictures: list[Image], seconds: float, *, lost: bool = False) -> FakeCamera:
-    """A webcam that films each picture for so long, then the last one for ever or nothing."""
-    began = time.monotonic()
-
-    def script(_: int) -> Image | None:
-        time.sleep(0.02)
-        at = int((time.monotonic() - began) / seconds)
-        return pictures[at] if at < len(pictures) else None if lost else pictures[-1]
-
-    return FakeCamera(script)
-
-
 def source(device: FakeCamera) -> LiveSource:
     connect = WebcamConnector([0], open_camera=lambda _: device)
     return LiveSource("webcam0", connect, range(10**9), give_up=0)
@@ -72,8 +63,10 @@ def plug_in(monkeypatch: pytest.MonkeyPatch, device: FakeCamera) -> None:
 def test_a_webcam_is_calibrated_in_words_where_there_is_no_display(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plug_in(monkeypatch, filmed(stills(6), 0.5))
-    words = ["intrinsics", "--source", "webcam", "--no-show", "--hold", "0.1", "--end", "160"]
+    pictures = stills(6)
+    looks = Looks(monkeypatch, 10, ends=70)
+    plug_in(monkeypatch, FakeCamera(looks.films(pictures, then=lambda _: pictures[-1])))
+    words = ["intrinsics", "--source", "webcam", "--no-show", "--hold", "0.1"]
     words += [*BOARD, "--lens", "pinhole", "--output", f"{tmp_path}/cam.toml"]
     assert main(words) == 0
     said = capsys.readouterr()
@@ -99,10 +92,12 @@ def test_a_chessboard_is_found_quickly_where_it_is(wide: int) -> None:
     assert Finder(CHESS, quick=True).find(np.full_like(gray, 90)) is None
 
 
-def test_views_outlive_a_camera_that_is_unplugged(capsys: pytest.CaptureFixture[str]) -> None:
+def test_views_outlive_a_camera_that_is_unplugged(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SourceError, match="There is no camera"):
-        guided(source(filmed([], 1, lost=True)), CHARUCO, 0.1, show=False, fisheye=False)
-    device = filmed(stills(3), 0.5, lost=True)
+        guided(source(FakeCamera(lambda _: None)), CHARUCO, 0.1, show=False, fisheye=False)
+    device = FakeCamera(Looks(monkeypatch, 10).films(stills(3), then=lambda _: None))
     name, seen = guided(source(device), CHARUCO, 0.1, show=False, fisheye=False)
     assert name == "webcam0"
     assert seen
@@ -112,18 +107,20 @@ def test_views_outlive_a_camera_that_is_unplugged(capsys: pytest.CaptureFixture[
 def test_a_webcam_that_never_sees_the_board_says_which_board_it_sees(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plug_in(monkeypatch, filmed([255 - one for one in stills(1)], 60))
+    (still,) = stills(1)
+    plug_in(monkeypatch, FakeCamera(lambda _: 255 - still))
     words = ["intrinsics", "--source", "webcam", "--no-show", "--end", "8", *BOARD]
     assert main([*words, "--output", f"{tmp_path}/cam.toml"]) == 2
     assert "it is found with --inverted" in capsys.readouterr().err
     assert not (tmp_path / "cam.toml").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="Xvfb is of Linux")
 def test_the_window_shows_the_guidance_and_q_ends_with_a_calibration(tmp_path: Path) -> None:
     """A video in place of the camera."""
     film = tmp_path / "film.mp4"
-    pictures = [still for still in stills(12) for _ in range(8)]
+    pictures = [still for still in stills(24) for _ in range(8)]
     write(film, pictures, pts=list(range(0, 200 * len(pictures), 200)))
     with screen(tmp_path) as display:
         words = f"--source {film} --realtime --show --hold 0.3 --output {tmp_path}/cam.toml"
@@ -138,19 +135,22 @@ def test_the_window_shows_the_guidance_and_q_ends_with_a_calibration(tmp_path: P
         )
         try:
             number = wait_for(lambda: window(display, "posestream"))
-            green = (80, 200, 60)
 
-            def taken() -> bool:
-                picture = screenshot(tmp_path)[:700].astype(int)
-                return bool((np.abs(picture - green).max(-1) < 30).sum() > 50)
+            wide, high = TRUTH.size
 
-            wait_for(taken)
+            def views() -> int:
+                """As the meter at the foot tells: a bar of 86 pixels when there are enough."""
+                foot = screenshot(tmp_path)[high - 16 : high, : wide // 5].astype(int)
+                bar = (np.abs(foot - YELLOW).max(-1) < 30).sum(1).max()
+                return round(bar / 86 * WANTED_VIEWS)
+
+            wait_for(lambda: views() >= 1, process=child)
             press(display, number, "space")
-            time.sleep(9)  # more views
+            wait_for(lambda: views() >= 6 or child.poll() is not None, progress=views)
             while child.poll() is None and window(display, "posestream"):
                 press(display, number, "q")  # a window may miss one while it gets the focus
                 time.sleep(0.3)
-            said, _ = child.communicate(timeout=60)
+            said, _ = child.communicate(timeout=PATIENCE)
         finally:
             child.kill()
     assert child.returncode == 0

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration.__main__ import main
 from calibration.files.rig_toml import read_rig, write_rig
 from calibration.geometry.camera import Rig
 from calibration.geometry.errors import CalibrationError, DegenerateError
@@ -18,6 +17,7 @@ from calibration.people.extrinsics import locate_lenses, locate_people
 from calibration.people.observations import Crowd
 from calibration.people.scale_and_floor import height, scaled, stood
 from calibration.reports.people_rig import verdict
+from posestream.commands.calibrate.main import main
 from tests.bodies import BODY25
 from tests.calibration.cameras import ring
 from tests.calibration.walking import Walk, aligned, angles, hidden
@@ -238,7 +238,7 @@ def test_lenses_are_guessed_and_what_that_is_worth_is_said(
     assert (np.abs(off) < 3 * np.array(known)).all()
     assert max(known) < 0.1
     turned, moved = aligned(rig, truth)
-    degrees = re.search(r"directions of cameras are known to ([\d.]+) degrees", said)
+    degrees = re.search(r"camera directions are known to ([\d.]+) degrees", said)
     assert degrees is not None
     assert turned.max() < 2 * float(degrees[1]) < 8
     assert moved.max() < 0.05

@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration.__main__ import main
 from calibration.board.detection import Finder
 from calibration.files.corners_csv import Corners
 from calibration.files.rig_toml import write_rig
@@ -22,13 +21,12 @@ from calibration.geometry.camera import Camera, Rig
 from calibration.plots.lettering import camera_colour
 from calibration.plots.rig_overlay import CROSS, Placed, draw_view, draw_views, place, straight
 from calibration.plots.rig_plan import AXES
+from posestream.commands.calibrate.main import main
 from tests.browser import CHROMIUM, browser
 from tests.calibration.boards import CHARUCO, photograph, pose
 from tests.calibration.cameras import FISHEYE, LENSES, ring
 from tests.calibration.guidance.test_extrinsics_guide import BOARD, NAMES, RIG, plug_in, scenes
 from tests.realtime.clips import write
-
-pytestmark = pytest.mark.timeout(90)
 
 
 def grey(camera: Camera) -> Image:

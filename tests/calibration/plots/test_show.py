@@ -20,7 +20,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration.__main__ import main
 from calibration.board.extrinsics import locate, on_board
 from calibration.files.corners_csv import Corners, board_corners, read_corners, write_corners
 from calibration.files.rig_toml import rig_toml, write_rig
@@ -29,6 +28,7 @@ from calibration.geometry.errors import RigError
 from calibration.plots.lettering import camera_colour, residual_colour
 from calibration.plots.rig_plan import draw_rig
 from calibration.plots.viewpoint import grid_step, worst
+from posestream.commands.calibrate.main import main
 from realtime.web.space_json import still_page
 from tests.browser import CHROMIUM, browser
 from tests.calibration.board.test_extrinsics import waved
@@ -36,6 +36,7 @@ from tests.calibration.boards import CHARUCO
 from tests.calibration.cameras import camera, ring
 from tests.calibration.formats.test_formats import rigs
 from tests.conftest import ROOT
+from tests.waiting import PATIENCE
 
 
 def cloud(count: int, errors: float = 0.5) -> Corners:
@@ -179,7 +180,6 @@ def test_a_page_is_not_ended_by_a_name() -> None:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
-@pytest.mark.timeout(60)
 def test_a_browser_turns_the_rig_and_only_this_computer_may(tmp_path: Path) -> None:
     (tmp_path / "rig.toml").write_text(rig_toml(ring(3)))
     write_corners(cloud(400), tmp_path / "rig.toml")
@@ -197,7 +197,7 @@ def test_a_browser_turns_the_rig_and_only_this_computer_may(tmp_path: Path) -> N
         asyncio.run(visit(url))
     finally:
         run.send_signal(signal.SIGINT)
-        rest = run.communicate(timeout=20)[1]
+        rest = run.communicate(timeout=PATIENCE)[1]
     assert (run.returncode, rest) == (0, "")
     assert not (tmp_path / "rig.view.png").exists()
 

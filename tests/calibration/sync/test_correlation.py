@@ -11,7 +11,6 @@ import cv2  # before av
 import numpy as np
 import pytest
 
-from calibration.__main__ import main
 from calibration.board.detection import Sighting
 from calibration.board.extrinsics import locate
 from calibration.files.rig_toml import read_rig, write_rig
@@ -22,6 +21,7 @@ from calibration.sync.joining_lags import along, join
 from calibration.sync.motion_lag import Lag, lag_of
 from calibration.sync.place_agreement import between
 from calibration.sync.sound_lag import sound_lag
+from posestream.commands.calibrate.main import main
 from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source
 from realtime.sources.audio import listen

@@ -9,10 +9,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from calibration.__main__ import main
 from calibration.board.detection import Sighting
 from calibration.board.target import board_toml
-from calibration.commands import extrinsics
 from calibration.files.rig_toml import read_offsets, read_rig, write_rig
 from calibration.geometry.arrays import Doubles
 from calibration.geometry.camera import Rig
@@ -20,6 +18,8 @@ from calibration.geometry.errors import DegenerateError
 from calibration.sync.pair_lag import proposed
 from calibration.sync.people_lags import PairLag, consistent, in_time
 from calibration.sync.resampling import PeopleRecording, together
+from posestream.commands.calibrate import extrinsics
+from posestream.commands.calibrate.main import main
 from realtime.footage.board_footage import BoardFootage
 from realtime.footage.people_footage import FootageOptions, record
 from tests.bodies import BODY25, body

@@ -44,7 +44,7 @@ def test_a_library_that_we_do_not_know_says_how_to_find_it() -> None:
     assert sentence.endswith("apt-file search libfoo-3.so.2")
 
 
-@pytest.mark.parametrize("package", ["cv2", "tyro"])
+@pytest.mark.parametrize("package", ["cv2", "openvino"])
 def test_a_package_that_is_not_installed(package: str) -> None:
     error = ModuleNotFoundError(f"No module named {package!r}", name=package)
     assert explain_import_error(error) == (
@@ -61,4 +61,4 @@ def test_it_can_speak_where_opencv_cannot() -> None:
         "import sys, engines.console.import_errors; "
         "sys.exit(any(name in sys.modules for name in sys.argv))"
     )
-    subprocess.run([sys.executable, "-c", code, "cv2", "numpy"], cwd=ROOT, timeout=30, check=True)
+    subprocess.run([sys.executable, "-c", code, "cv2", "numpy"], cwd=ROOT, check=True)

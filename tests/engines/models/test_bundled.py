@@ -14,7 +14,7 @@ from engines.models.weights import locate
 from tests.engines.toy import put
 from tests.synth import write_tiny_network
 
-pytestmark = [pytest.mark.timeout(30), pytest.mark.usefixtures("own_cache")]
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture

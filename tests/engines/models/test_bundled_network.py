@@ -17,12 +17,11 @@ from engines.runtimes.openvino_cpu import OpenVino
 from engines.types.arrays import Floats, Image
 from engines.types.letterbox import Letterbox, Rows
 from tests.conftest import ROOT
+from tests.engines.exact_int8 import HINT, compiled_exactly
 
-pytestmark = pytest.mark.timeout(60)
 CARD = load_card("pafnet")
 PARSER = CARD.decoder
 HEIGHTS = (128, 104)  # 104 rows are 13 of the maps: what is enlarged is not always twice as large
-HINT = {"INFERENCE_PRECISION_HINT": "f32"}
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +59,7 @@ def apart(ours: tuple[Floats, Floats], right: tuple[Floats, Floats]) -> tuple[fl
     return max(float(one.max()) for one in each), max(float(one.mean()) for one in each)
 
 
+@pytest.mark.int8
 @pytest.mark.parametrize("live", [True, False])
 @pytest.mark.parametrize(("precision", "most"), [("fp32", 1e-4), ("bf16", 0.06), ("int8", 0.2)])
 def test_openvino_runs_it_in_every_precision(
@@ -69,18 +69,20 @@ def test_openvino_runs_it_in_every_precision(
     network = OpenVino(CARD, locate(CARD, precision), live=live)
     for picture, right in zip(small * 2, truth * 2, strict=True):
         network.submit([picture])
-        ((heatmaps, pafs),) = network.result()
-        assert apart((heatmaps, pafs), right)[0] < most
+        (found,) = network.result()
+        assert apart((found["heatmaps"], found["pafs"]), right)[0] < most
     network.close()
 
 
-def onnx_maps(model: Any, picture: Image) -> tuple[Floats, Floats]:
+def onnx_maps(model: Any, picture: Image, *, exactly: bool = False) -> tuple[Floats, Floats]:
     core = ov.Core()
-    network = core.compile_model(core.read_model(model.SerializeToString()), "CPU", HINT)
+    read = core.read_model(model.SerializeToString())
+    network = compiled_exactly(read) if exactly else core.compile_model(read, "CPU", HINT)
     found = network(entry(picture))
     return found["heat"][0], found["paf"][0]
 
 
+@pytest.mark.int8
 def test_as_onnx_it_is_the_same_network(
     small: list[Image], truth: list[tuple[Floats, Floats]]
 ) -> None:
@@ -90,14 +92,14 @@ def test_as_onnx_it_is_the_same_network(
 
     exact, coarse = (read_onnx(locate(CARD, one), CARD.decoder) for one in ("fp32", "int8"))
     assert len(coarse.SerializeToString()) < len(exact.SerializeToString()) / 3
-    theirs = ov.Core().compile_model(str(CARD.folder / "pafnet.xml"), "CPU", HINT)
+    theirs = compiled_exactly(ov.Core().read_model(str(CARD.folder / "pafnet.xml")))
     for picture, right in zip(small, truth, strict=True):
         assert apart(onnx_maps(exact, picture), right)[0] < 1e-5
         assert apart(onnx_maps(to_half(exact), picture), right)[0] < 0.004
         its = theirs(entry(picture))
         off = apart((its["heat"][0], its["paf"][0]), right)[1]
-        # TensorRT takes symmetric ranges alone, which cost a bit where nothing is negative.
-        assert 0 < apart(onnx_maps(coarse, picture), right)[1] < 2.5 * off
+        # TensorRT takes symmetric ranges alone, which cost up to a bit where nothing is negative.
+        assert 0 < apart(onnx_maps(coarse, picture, exactly=True), right)[1] < 2 * off
 
 
 @pytest.mark.parametrize(("precision", "most"), [("fp32", 1e-4), ("fp16", 0.01), ("bf16", 0.06)])

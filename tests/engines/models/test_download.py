@@ -6,7 +6,6 @@ import hashlib
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,8 +17,9 @@ from engines.models.weights import cache_folder, locate
 from tests.conftest import ROOT
 from tests.engines.toy import OUTPUTS, SIZE, card, content, form, put, refusal
 from tests.engines.webserver import Site, serving
+from tests.waiting import PATIENCE, wait_for
 
-pytestmark = [pytest.mark.timeout(30), pytest.mark.usefixtures("own_cache")]
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture(autouse=True)
@@ -237,13 +237,13 @@ def test_two_processes_fetch_one_file_once(tmp_path: Path, site: Site) -> None:
     [file] = form("net.bin", site=site).files
     site.stall, site.cuts = True, [100_000]
     first = child(file)
-    assert site.stalled.wait(20)
+    assert site.stalled.wait(PATIENCE)
     second = child(file)
     # The first hangs in its download; the second must not disturb it.
     with pytest.raises(subprocess.TimeoutExpired):
         second.wait(1)
     site.go_on.set()
-    said = [process.communicate(timeout=20)[0] for process in (first, second)]
+    said = [process.communicate(timeout=PATIENCE)[0] for process in (first, second)]
     assert said[0] == said[1]
     assert Path(said[0].strip()).read_bytes() == content("net.bin")
     assert site.sent == SIZE
@@ -255,10 +255,9 @@ def test_a_killed_process_leaves_what_the_next_takes_up(tmp_path: Path, site: Si
     process = child(file)
     assert process.stdout is not None
     with process.stdout:
-        while not (part_of(file).exists() and part_of(file).stat().st_size):
-            time.sleep(0.01)
+        wait_for(lambda: part_of(file).exists() and part_of(file).stat().st_size, process=process)
         process.send_signal(signal.SIGKILL)
-        process.wait(20)
+        process.wait(PATIENCE)
     left = part_of(file).stat().st_size
     model = card(tmp_path, Weights(("fp32",), (file,), OUTPUTS))
     assert locate(model).paths[0].read_bytes() == content("net.bin")

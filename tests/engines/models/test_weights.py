@@ -14,7 +14,7 @@ from engines.models.weights import Located, cache_folder, locate
 from tests.engines.toy import card, content, form, put, refusal
 from tests.engines.webserver import Site
 
-pytestmark = [pytest.mark.timeout(30), pytest.mark.usefixtures("own_cache")]
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 # Found

@@ -37,7 +37,6 @@ def test_on_an_emulated_gpu(driver: Path, tmp_path: Path, case: str) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=100,
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, "passed\n"), done.stderr

@@ -10,6 +10,7 @@ import pytest
 from engines.nvidia import nvcc
 from engines.nvidia.nvcc import KERNELS, cubin, find_nvcc
 from engines.types.errors import DeviceError
+from tests.conftest import without_cuda
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +25,7 @@ def test_every_kernel_compiles_without_a_warning(
     try:
         find_nvcc()
     except DeviceError as error:
-        pytest.skip(str(error))
+        without_cuda(str(error))
     strict = ("-Werror", "all-warnings", "-Xcompiler", "-Wall,-Wextra,-Werror")
     monkeypatch.setattr(nvcc, "OPTIONS", (*nvcc.OPTIONS, *strict))
     for source in KERNELS.glob("*.cu"):

@@ -143,9 +143,9 @@ def test_a_run_takes_what_the_command_built(
     rtx: Any, tiny: tuple[Card, Located], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And builds anew, wider, for pictures that no plan holds; what runs it is not TensorRT's."""
-    from engines.__main__ import main
-    from engines.commands import build as command
     from engines.nvidia import open as nvidia
+    from posestream.commands.models import build as command
+    from posestream.commands.models.main import main
 
     monkeypatch.setattr(command, "_gpu", lambda: None)
     assert main(["build", str(tmp_path / "tiny.toml"), "--heights", "192", "256"]) == 0
@@ -245,8 +245,8 @@ def test_libraries_are_chosen_for_the_gpu(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_command_builds_and_says_where(
     rtx: Any, tiny: tuple[Card, Located], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from engines.__main__ import main
-    from engines.commands.build import _gpu
+    from posestream.commands.models.build import _gpu
+    from posestream.commands.models.main import main
 
     if _gpu() is not None:
         pytest.skip("there is a GPU; TensorRT would build for it, which takes minutes")

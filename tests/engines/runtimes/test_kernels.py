@@ -15,6 +15,7 @@ import numpy as np
 import openvino as ov
 import pytest
 
+from engines.decoders.direct import DirectDecoder
 from engines.decoders.paf import PafDecoder
 from engines.models.card import Card, load_card
 from engines.runtimes.device_estimator import OnDevice
@@ -25,6 +26,7 @@ from engines.types.errors import DeviceError
 from engines.types.letterbox import Letterbox, Rows
 from engines.types.network_input import NetworkInput
 from engines.types.poses import Candidates, Poses
+from engines.types.skeleton import named_skeleton
 from tests import synth
 from tests.engines.host import HostLane, HostNetwork, SeenTorchLane, compile_kernels
 
@@ -293,4 +295,44 @@ def test_memory_is_kept_for_a_few_sizes_only(open_lane: OpenLane) -> None:
         estimator.submit([np.zeros((48, wide, 3), np.uint8)])
         estimator.result()
     assert len(estimator._graphs) == 8
+    estimator.close()
+
+
+@pytest.mark.parametrize("picture", [(97, 53), (53, 97), (640, 640)])
+@pytest.mark.parametrize("element", ["f32", "i32", "u8"])
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+def test_people_straight_from_a_network_are_those_of_the_host(
+    open_lane: OpenLane, picture: tuple[int, int], element: Any, layout: Any
+) -> None:
+    """In the middle of padding, of every kind of numbers and layout; its arrays come back."""
+    entry = NetworkInput(
+        *(32, None, "rgb"), size=(64, 96), element=element, layout=layout, place="centre", pad=114
+    )
+    table = {"layout": "movenet-multipose", "nms": 0.5}
+    parser = DirectDecoder.from_table(named_skeleton("coco17"), entry, table)
+    rng = np.random.default_rng(0)
+    given = rng.random((2, 6, 56), np.float32)
+    seen: list[Floats] = []
+
+    def network(pictures: Floats) -> tuple[Floats]:
+        seen.append(pictures.copy())
+        return (given[: len(pictures)],)
+
+    lane = open_lane()
+    made = HostNetwork(network, ("people",), layout)
+    estimator = OnDevice(lambda: lane, made, parser, entry, entry.sizing())
+    images = list(rng.integers(0, 256, (2, picture[1], picture[0], 3)).astype(np.uint8))
+    estimator.submit(images)
+    box = entry.letterbox(entry.sizing(), picture)
+    for n, (evidence, image) in enumerate(zip(estimator.result(), images, strict=True)):
+        pixels = box.apply(image, 114)[..., ::-1]
+        ours = seen[-1][n]
+        np.testing.assert_array_equal(ours if layout == "nhwc" else ours.transpose(1, 2, 0), pixels)
+        assert ours.dtype == {"f32": np.float32, "i32": np.int32, "u8": np.uint8}[element]
+        right = parser.decode(parser.evidence({"people": given[n]}, box))
+        mine = estimator.decoder.decode(evidence)
+        assert len(right) > 0
+        np.testing.assert_array_equal(mine.xy, right.xy)
+        np.testing.assert_array_equal(mine.person_score, right.person_score)
+    assert lane.launched == ["letterbox"]
     estimator.close()

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.__main__ import main
 from engines.estimator import open_estimator
 from engines.models.card import Card, load_card
 from engines.models.weights import locate
 from engines.networks import NETWORKS
 from engines.types.errors import CardError, DeviceError, WeightsError
 from engines.types.skeleton import named_skeleton
+from posestream.commands.models.main import main
 from tests import synth
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")

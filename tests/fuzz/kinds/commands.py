@@ -32,7 +32,7 @@ CALM = ("--no-show", "--quiet")
 class Kind(Prepared):
     share = 500
     limit = 20.0
-    speaks = ".*"  # tyro's own help
+    speaks = ".*"  # help
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

@@ -70,7 +70,7 @@ def _word(rng: Random, known: tuple[str, ...]) -> str:
 
 
 def _values(rng: Random, kind: type, **own: Any) -> dict[str, Any]:
-    """Values of the types that fields have; type checkers and tyro see to the rest."""
+    """Values of the types that fields have; type checkers and the parser see to the rest."""
     hints = get_type_hints(kind)
     for field in fields(kind):
         if field.name in own or rng.random() < 0.93:

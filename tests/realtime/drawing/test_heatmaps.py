@@ -110,10 +110,10 @@ def test_the_overlay_follows_what_is_shown_and_draws_once() -> None:
     overlay = Overlay(shown)
     seen = []
     for _ in range(4):
-        [(_, picture)] = overlay.pictures(result)
-        assert overlay.pictures(result)[0][1] is picture
+        [picture] = [one.image for one in overlay.pictures(result)]
+        assert overlay.pictures(result)[0].image is picture
         seen.append(picture)
         shown.next_view()
     assert all((seen[a] != seen[b]).any() for a in range(4) for b in range(a))
     shown.change_threshold(20)
-    np.testing.assert_array_equal(overlay.pictures(result)[0][1], frame.image)
+    np.testing.assert_array_equal(overlay.pictures(result)[0].image, frame.image)

@@ -15,7 +15,7 @@ from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.mocap.bvh import bvh_files
 from realtime.mocap.inverse_kinematics import posed
 from realtime.mocap.rotations import euler, swing
-from realtime.mocap.take import Motion, Take
+from realtime.mocap.take import PersonMotion, Take
 from tests.bodies import BODY25, body
 
 TURN = np.eye(3)[[1, 2, 0]]  # z up to y up
@@ -92,7 +92,7 @@ def written(
 ) -> tuple[dict[str, Doubles], Doubles]:
     """Bodies (T, K, 3) with Z up through a file: the joints, Y up, and the angles."""
     nothing = np.zeros(xyz.shape[:2])
-    motion = Motion(5, first, xyz.astype(np.float32), nothing.astype(np.float32), nothing > 0)
+    motion = PersonMotion(5, first, xyz.astype(np.float32), nothing.astype(np.float32), nothing > 0)
     ((path, data),) = bvh_files(folder / "walk.bvh", Take(skeleton, 30, (motion,)), TURN)
     assert path.name == "walk_person5.bvh"
     path.write_bytes(data)
@@ -203,7 +203,9 @@ def test_swapped_ears_do_not_turn_a_head_round(
 def test_who_has_no_hips_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     xyz = walk(10).astype(np.float32)
     xyz[:, BODY25.keypoints.index("left_hip")] = np.nan
-    motion = Motion(5, 0, xyz, np.zeros(xyz.shape[:2], np.float32), np.zeros(xyz.shape[:2], bool))
+    motion = PersonMotion(
+        5, 0, xyz, np.zeros(xyz.shape[:2], np.float32), np.zeros(xyz.shape[:2], bool)
+    )
     take = Take(BODY25, 30, (motion,))
     with caplog.at_level(logging.WARNING):
         assert not list(partial(bvh_files, turn=TURN)(tmp_path / "walk.bvh", take))

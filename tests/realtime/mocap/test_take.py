@@ -16,7 +16,7 @@ import pytest
 from calibration.plots.viewpoint import upwards
 from engines.types.arrays import Doubles
 from realtime.mocap.c3d import c3d_files, check_ezc3d, metres_a_pixel
-from realtime.mocap.take import Recording
+from realtime.mocap.take import TakeRecorder
 from realtime.mocap.take_sink import TakeFile, TakeSink
 from realtime.mocap.trc import trc_files
 from realtime.mocap.up_axis import turned_up
@@ -39,12 +39,12 @@ def at(time: float) -> Doubles:
     return body((1.2 * time, 0.5), phase=6 * time)
 
 
-def recorded(times: list[float], rate: float | None = None, **gone: list[int]) -> Recording:
+def recorded(times: list[float], rate: float | None = None, **gone: list[int]) -> TakeRecorder:
     """Person 3 at these times, and person 7 beside them from the third instant on.
 
     wrist, absent: instants without person 3's wrist, or without person 3.
     """
-    recording = Recording(BODY25, rate)
+    recording = TakeRecorder(BODY25, rate)
     for n, time in enumerate(times):
         one = at(time)
         if n in gone.get("wrist", []):
@@ -227,7 +227,7 @@ def test_many_points_go_into_several_c3d(tmp_path: Path, monkeypatch: pytest.Mon
     np.testing.assert_allclose(np.concatenate(points), expected, atol=0.01)
 
 
-def sink_of(tmp_path: Path, recording: Recording) -> TakeSink:
+def sink_of(tmp_path: Path, recording: TakeRecorder) -> TakeSink:
     trc: Callable[..., object] = partial(trc_files, turn=TURN)
     outputs = [
         TakeFile("--trc", tmp_path / name / "walk.trc", trc)  # type: ignore[arg-type]
@@ -238,7 +238,7 @@ def sink_of(tmp_path: Path, recording: Recording) -> TakeSink:
 
 def test_files_are_whole_after_an_interruption(tmp_path: Path) -> None:
     def interrupted() -> None:
-        with sink_of(tmp_path, Recording(BODY25, 30)) as sink:
+        with sink_of(tmp_path, TakeRecorder(BODY25, 30)) as sink:
             for n in range(5):
                 sink.write(instant([at(n / 30)], [1], n / 30))
             raise KeyboardInterrupt
@@ -269,11 +269,11 @@ def test_people_of_an_earlier_run_do_not_pass_for_people_of_this_one(
         (tmp_path / name).write_text("old")
     trc: Callable[..., Any] = partial(trc_files, turn=TURN)
     outputs = [TakeFile("--trc", tmp_path / "walk.trc", trc, ".trc")]
-    with TakeSink(outputs, Recording(BODY25, 30), []):
+    with TakeSink(outputs, TakeRecorder(BODY25, 30), []):
         pass  # which ended before its first frame
     assert (tmp_path / "walk_person14.trc").exists()
     source = tmp_path / "walk_person14.trc"
-    with TakeSink(outputs, Recording(BODY25, 30), [source.resolve()]) as sink:
+    with TakeSink(outputs, TakeRecorder(BODY25, 30), [source.resolve()]) as sink:
         for n in range(5):
             sink.write(instant([at(n / 30)], [1], n / 30))
     assert (tmp_path / "walk_person1.trc").read_text().startswith("PathFileType")
@@ -283,7 +283,7 @@ def test_people_of_an_earlier_run_do_not_pass_for_people_of_this_one(
 
 
 def test_nobody_is_a_sentence_and_no_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING), sink_of(tmp_path, Recording(BODY25)) as sink:
+    with caplog.at_level(logging.WARNING), sink_of(tmp_path, TakeRecorder(BODY25)) as sink:
         sink.write(instant([], []))
     assert "--trc: nobody was found in space" in caplog.text
     assert not list((tmp_path / "one").iterdir())
@@ -310,4 +310,4 @@ def test_c3d_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     outputs = [TakeFile("--trc", tmp_path, partial(trc_files, turn=TURN))]
     with pytest.raises(OutputError, match=r"--trc .* is a folder; name a file"):
-        TakeSink(outputs, Recording(BODY25), [])
+        TakeSink(outputs, TakeRecorder(BODY25), [])

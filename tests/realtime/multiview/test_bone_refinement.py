@@ -9,7 +9,7 @@ from scipy.optimize import least_squares
 from engines.types.arrays import Doubles
 from realtime.multiview.bone_lengths import Bones
 from realtime.multiview.bone_refinement import refined
-from realtime.multiview.reconstructor import Reconstructor
+from realtime.multiview.reconstructor import MultiViewReconstructor
 from tests.bodies import BODY25, body, sightings
 from tests.calibration.cameras import ring
 
@@ -83,7 +83,7 @@ def test_when_time_is_up_the_body_is_no_worse_and_it_is_said() -> None:
     stretch = np.nansum(((BONES.measured(found) - lengths) / sigma) ** 2)
     assert stretch < np.nansum(((BONES.measured(xyz) - lengths) / sigma) ** 2)
     rig = ring(4, radius=5)
-    reconstructor = Reconstructor(rig, BODY25)
+    reconstructor = MultiViewReconstructor(rig, BODY25)
     people = [body((-0.5, 0)), body((0.8, 0.4))]
     rng = np.random.default_rng(0)
     for n in range(8):
@@ -96,7 +96,7 @@ def test_when_time_is_up_the_body_is_no_worse_and_it_is_said() -> None:
 
 def test_bones_of_noisy_sightings_hold_their_length() -> None:
     rig, rng = ring(4, radius=5), np.random.default_rng(0)
-    reconstructor = Reconstructor(rig, BODY25)
+    reconstructor = MultiViewReconstructor(rig, BODY25)
     lengths = []
     for n in range(60):
         person = body((np.sin(n / 25), 0.2), phase=n / 4)

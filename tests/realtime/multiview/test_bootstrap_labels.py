@@ -17,7 +17,7 @@ from engines.types.arrays import Doubles
 from engines.types.skeleton import named_skeleton
 from realtime.multiview.identity import share_ids
 from realtime.multiview.stage import Space
-from realtime.sinks.files.bootstrap import WINDOW, BootstrapSink
+from realtime.sinks.files.bootstrap import WINDOW_SECONDS, BootstrapSink
 from realtime.types.errors import OutputError, SettingsError
 from realtime.types.results import Result, View
 from tests.bodies import body, sightings
@@ -102,7 +102,7 @@ def test_labels_are_the_people_as_each_camera_has_them(tmp_path: Path) -> None:
 
 
 def test_the_best_instant_of_every_while_is_taken_best_first(tmp_path: Path) -> None:
-    per = round(WINDOW * RATE)
+    per = round(WINDOW_SECONDS * RATE)
     confidence = [0.5] * per + [0.6] * per + [0.4] * per
     for n in (3, per + 7, 2 * per + 1):
         confidence[n] += 0.2

@@ -10,7 +10,8 @@ import pytest
 
 from calibration.geometry.camera import Rig, rotation_matrix
 from engines.types.arrays import Doubles
-from realtime.multiview.reconstructor import Reconstructor
+from engines.types.skeleton import named_skeleton
+from realtime.multiview.reconstructor import MultiViewReconstructor
 from realtime.types.results import Poses3D, View
 from tests.bodies import BODY25, body, sightings
 from tests.calibration.cameras import ring
@@ -35,7 +36,7 @@ def gaps(found: Poses3D, bodies: Sequence[Doubles]) -> Doubles:
 
 def test_people_keep_their_identities_in_views_that_shuffle_them() -> None:
     rng = np.random.default_rng(0)
-    reconstructor = Reconstructor(RIG, BODY25)
+    reconstructor = MultiViewReconstructor(RIG, BODY25)
     who: dict[int, int] = {}
     for n in range(40):
         bodies = walk(n)
@@ -53,7 +54,7 @@ def test_each_detection_is_the_person_it_shows() -> None:
     rng = np.random.default_rng(1)
     bodies = walk(0)
     views = sightings(RIG, bodies, rng=rng, noise=1)
-    found = Reconstructor(RIG, BODY25).update(0, views)
+    found = MultiViewReconstructor(RIG, BODY25).update(0, views)
     for row, person in enumerate(gaps(found, bodies).argmin(1)):
         for v, camera in enumerate(RIG.cameras):
             view = views[v]
@@ -66,7 +67,7 @@ def test_each_detection_is_the_person_it_shows() -> None:
 def test_the_order_of_cameras_does_not_matter() -> None:
     turn = [3, 0, 4, 2, 1]
     turned = Rig(tuple(RIG.cameras[n] for n in turn))
-    one, other = Reconstructor(RIG, BODY25), Reconstructor(turned, BODY25)
+    one, other = MultiViewReconstructor(RIG, BODY25), MultiViewReconstructor(turned, BODY25)
     rng = np.random.default_rng(2)
     for n in range(10):
         views = sightings(RIG, walk(n), n / 25, rng=rng, noise=2, missing=0.1)
@@ -77,7 +78,7 @@ def test_the_order_of_cameras_does_not_matter() -> None:
 
 
 def test_a_short_gap_is_filled_and_marked_and_a_long_one_is_not() -> None:
-    reconstructor = Reconstructor(RIG, BODY25)
+    reconstructor = MultiViewReconstructor(RIG, BODY25)
     for n in range(10):
         before = reconstructor.update(n / 25, sightings(RIG, walk(n)))
     assert not before.filled.any()
@@ -93,7 +94,7 @@ def test_a_short_gap_is_filled_and_marked_and_a_long_one_is_not() -> None:
 
 
 def test_a_view_that_mistakes_left_for_right_is_mended() -> None:
-    reconstructor = Reconstructor(RIG, BODY25)
+    reconstructor = MultiViewReconstructor(RIG, BODY25)
     mirror = list(BODY25.mirror)
     for n in range(12):
         bodies = walk(n)
@@ -110,7 +111,7 @@ def test_a_view_that_mistakes_left_for_right_is_mended() -> None:
 @pytest.mark.parametrize("cameras", [2, 3])
 def test_quick_legs_that_pass_each_other_keep_their_sides(cameras: int) -> None:
     rng = np.random.default_rng(4)
-    reconstructor = Reconstructor(ring(4, radius=5), BODY25)
+    reconstructor = MultiViewReconstructor(ring(4, radius=5), BODY25)
     for n in range(60):
         person = body((np.sin(n / 25) - 1, 0.6), phase=n * 7 / 30)
         views = sightings(ring(4, radius=5), [person], n / 30, rng=rng, noise=1)
@@ -129,7 +130,7 @@ def test_a_kick_is_followed(rate: int, lag: float) -> None:
     leg = [names.index(f"right_{one}") for one in ("knee", "ankle", "heel", "big_toe", "small_toe")]
     hip, ankle = names.index("right_hip"), names.index("right_ankle")
     rig, off = ring(5, radius=4.5), []
-    space, seconds = Reconstructor(rig, BODY25), 0.23  # of a kick
+    space, seconds = MultiViewReconstructor(rig, BODY25), 0.23  # of a kick
     for n in range(3 * rate):
         time = n / rate
         since = time % 1 - 0.25
@@ -148,15 +149,57 @@ def test_a_kick_is_followed(rate: int, lag: float) -> None:
 
 def test_what_one_camera_alone_sees_is_nobody_in_space() -> None:
     views = sightings(RIG, walk(0))
-    found = Reconstructor(RIG, BODY25).update(0, [views[0], None, None, None, None])
+    found = MultiViewReconstructor(RIG, BODY25).update(0, [views[0], None, None, None, None])
     assert len(found) == 0
-    assert len(Reconstructor(RIG, BODY25).update(0, [None] * 5)) == 0
-    assert len(Reconstructor(RIG, BODY25).update(0, sightings(RIG, []))) == 0
+    assert len(MultiViewReconstructor(RIG, BODY25).update(0, [None] * 5)) == 0
+    assert len(MultiViewReconstructor(RIG, BODY25).update(0, sightings(RIG, []))) == 0
 
 
 @pytest.mark.parametrize("times", [[0, 0, 0, 0], [0, 0.04, 0.02, 0.06], [5, 5.04, 1, 1.04]])
 def test_times_that_stand_or_run_back_lose_nobody(times: list[float]) -> None:
-    reconstructor = Reconstructor(RIG, BODY25)
+    reconstructor = MultiViewReconstructor(RIG, BODY25)
     for n, moment in enumerate(times):
         found = reconstructor.update(moment, sightings(RIG, walk(n)))
         assert sorted(found.id.tolist()) == [0, 1, 2]
+
+
+def test_of_a_whole_body_the_body_alone_makes_a_person() -> None:
+    """Nobody's hands, feet and face are found: people are the same as those of COCO-17."""
+    found = {}
+    for name in ("coco17", "coco133"):
+        skeleton = named_skeleton(name)
+        reconstructor = MultiViewReconstructor(RIG, skeleton)
+        for n in range(10):
+            bodies = []
+            for x, y in PLACES:
+                xyz = np.full((len(skeleton.keypoints), 3), np.nan)
+                xyz[:17] = body((x, y), phase=n / 5, skeleton=named_skeleton("coco17"))
+                bodies.append(xyz)
+            rng = np.random.default_rng(n)
+            views = sightings(RIG, bodies, n / 25, rng=rng, skeleton=skeleton)
+            found[name] = reconstructor.update(n / 25, views)
+        assert found[name].id.tolist() == [0, 1, 2]
+    whole, plain = found["coco133"], found["coco17"]
+    np.testing.assert_allclose(whole.xyz[:, :17], plain.xyz, atol=1e-4)
+    assert not whole.found[:, 17:].any()
+
+
+def test_hands_go_into_space_with_their_person() -> None:
+    skeleton = named_skeleton("coco133")
+    hands = list(skeleton.left_hand + skeleton.right_hand)
+    reconstructor = MultiViewReconstructor(RIG, skeleton)
+    shape = np.random.default_rng(0).uniform(-0.08, 0.08, (21, 3))
+    for n in range(10):
+        bodies = []
+        for x, y in PLACES:
+            xyz = np.full((133, 3), np.nan)
+            xyz[:17] = body((x, y), phase=n / 5, skeleton=named_skeleton("coco17"))
+            xyz[list(skeleton.left_hand)] = xyz[9] + shape
+            xyz[list(skeleton.right_hand)] = xyz[10] + shape
+            bodies.append(xyz)
+        views = sightings(RIG, bodies, n / 25, rng=np.random.default_rng(n), skeleton=skeleton)
+        poses = reconstructor.update(n / 25, views)
+    assert len(poses) == 3
+    nearest = gaps(poses, bodies).argmin(1)
+    expected = np.array(bodies)[nearest][:, hands]
+    np.testing.assert_allclose(poses.xyz[:, hands], expected, atol=0.02)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engines.types.arrays import Doubles
-from realtime.multiview.reconstructor import Reconstructor
+from realtime.multiview.reconstructor import MultiViewReconstructor
 from realtime.types.results import View
 from tests.bodies import BODY25, body, sightings
 from tests.calibration.cameras import ring
@@ -30,7 +30,7 @@ def offsets(
     own times say.
     """
     rng = np.random.default_rng(1)
-    reconstructor = Reconstructor(RIG, BODY25)
+    reconstructor = MultiViewReconstructor(RIG, BODY25)
     for n in range(90):
         views: list[View | None] = []
         for v, late in enumerate(shift):
@@ -63,7 +63,7 @@ def test_times_that_frames_tell_themselves_are_no_offset() -> None:
 
 
 def test_people_who_stand_say_nothing() -> None:
-    reconstructor = Reconstructor(RIG, BODY25)
+    reconstructor = MultiViewReconstructor(RIG, BODY25)
     for n in range(40):
         reconstructor.update(n / 30, sightings(RIG, [body((0.3, 0.2))], n / 30))
     assert np.isinf(reconstructor.timing.offsets()[1]).all()

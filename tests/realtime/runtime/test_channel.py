@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from realtime.runtime.channel import Aborted, Channel
+from tests.waiting import PATIENCE, wait_for
 
 
 def on_thread(work: Callable[[], None]) -> threading.Thread:
@@ -15,7 +16,7 @@ def on_thread(work: Callable[[], None]) -> threading.Thread:
 
 
 def joined(thread: threading.Thread) -> bool:
-    thread.join(5)
+    thread.join(PATIENCE)
     return not thread.is_alive()
 
 
@@ -43,7 +44,8 @@ def test_a_full_blocking_channel_makes_the_sender_wait() -> None:
             sent.append(n)
 
     sender = on_thread(send)
-    sender.join(0.2)
+    wait_for(lambda: sent)
+    sender.join(0.2)  # in which it would send the next, if it did not wait
     assert sent == [0]
     items = iter(channel)
     assert [next(items) for _ in range(3)] == [0, 1, 2]

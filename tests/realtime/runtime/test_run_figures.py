@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from realtime.assembly import stream
-from realtime.runtime.run_figures import Spread, Stats
+from realtime.runtime.run_figures import DurationHistogram, RunFigures
 from realtime.sinks.files.stats_json import StatsSink
 from realtime.types.errors import OutputError, Stopped
 from realtime.types.frames import Frame
@@ -25,7 +25,6 @@ from tests.realtime.results import Origin, files_at_most, grey, tracks
 from tests.realtime.wanted import settings
 from tests.synth import person, scene, write_tiny_network, write_video
 
-pytestmark = pytest.mark.timeout(60)
 SEEN = tracks([person((100, 100), 90)] * 2)
 
 
@@ -37,7 +36,7 @@ def view(camera: str, index: int, captured: float = 0.0) -> View:
 @pytest.mark.parametrize("scale", [1e-5, 0.02, 300.0])
 def test_a_spread_is_numpys_within_half_a_per_cent(scale: float) -> None:
     values = np.random.default_rng(3).lognormal(0, 1.5, 5001) * scale
-    spread = Spread()
+    spread = DurationHistogram()
     for value in values:
         spread.add(value)
     report = spread.report()
@@ -49,8 +48,8 @@ def test_a_spread_is_numpys_within_half_a_per_cent(scale: float) -> None:
 
 
 def test_a_spread_of_nothing_and_of_no_time() -> None:
-    assert Spread().report() is None
-    spread = Spread()
+    assert DurationHistogram().report() is None
+    spread = DurationHistogram()
     spread.add(0.0)
     report = spread.report()
     assert report is not None
@@ -60,7 +59,7 @@ def test_a_spread_of_nothing_and_of_no_time() -> None:
 
 def test_it_does_not_grow() -> None:
     """Many durations from a microsecond to an hour, in the room of some thousand counts."""
-    spread = Spread()
+    spread = DurationHistogram()
     for value in np.exp(np.random.default_rng(0).uniform(np.log(1e-6), np.log(3600), 200_000)):
         spread.add(value)
     assert len(spread._bins) < 2300
@@ -69,7 +68,7 @@ def test_it_does_not_grow() -> None:
 
 def test_frames_rates_drops_and_ages() -> None:
     """Two cameras at 10 fps; every fourth instant is left out, one camera is out at times."""
-    stats = Stats([Origin("left", live=True), Origin("right", live=True)])
+    stats = RunFigures([Origin("left", live=True), Origin("right", live=True)])
     dropped = 0
     for n in range(40):
         if n % 4 == 3:
@@ -98,7 +97,7 @@ def test_frames_rates_drops_and_ages() -> None:
 
 
 def test_people_in_space_are_counted() -> None:
-    stats = Stats([Origin()])
+    stats = RunFigures([Origin()])
     assert stats.report()["in_space"] is None
     for ids in ([3], [3, 5], [], [5]):
         poses = instant([np.zeros((25, 3))] * len(ids), ids).poses3d
@@ -107,13 +106,13 @@ def test_people_in_space_are_counted() -> None:
 
 
 def test_a_file_has_no_age_and_its_steps_are_no_drops() -> None:
-    stats = Stats([Origin()], step=3)
+    stats = RunFigures([Origin()], step=3)
     for n in range(5, 50, 3):
         stats.add(Result(0, (view("clip", n),), {}), n / 10)
     report = stats.report()
     assert report["age"] is None
     assert report["sources"][0]["dropped"] == 0
-    live = Stats([Origin(live=True)], step=3)
+    live = RunFigures([Origin(live=True)], step=3)
     for n in (5, 8, 17, 20):
         live.add(Result(0, (view("clip", n),), {}), n / 10)
     assert live.report()["sources"][0]["dropped"] == 2

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.runtime.synchronizer import SILENCE, FrameSet, Pairer, merge
+from realtime.runtime.synchronizer import SILENCE_SECONDS, FrameSet, Pairer, merge
 from realtime.types.frames import Frame
 
 IMAGE = np.zeros((2, 2, 3), np.uint8)
@@ -122,7 +122,7 @@ def test_a_camera_that_falls_silent_is_left_out_and_let_in_again() -> None:
     gap = [time for time in whole if not 2.0 <= time < 4.0]
     _, sets = play([whole, gap])
     alone = [each[0].time for each in sets if each[0] is not None and each[1] is None]  # type: ignore[union-attr]
-    assert min(alone) == pytest.approx(2.0 + SILENCE, abs=0.05)
+    assert min(alone) == pytest.approx(2.0 + SILENCE_SECONDS, abs=0.05)
     assert max(alone) < 4.05
     both = [each for each in sets if None not in each]
     assert len(both) > 110

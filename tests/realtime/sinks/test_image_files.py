@@ -73,9 +73,9 @@ def test_a_full_disk_leaves_the_pictures_before_and_no_half_one(tmp_path: Path) 
 
 def test_the_overlay_is_drawn_once_and_shared() -> None:
     overlay, first, second = Overlay(), result(SEEN), result(SEEN)
-    ((view, picture),) = overlay.pictures(first)
-    assert view is first.views[0]
-    assert overlay.pictures(first)[0][1] is picture
-    assert overlay.pictures(second)[0][1] is not picture
+    (picture,) = (one.image for one in overlay.pictures(first))
+    assert overlay.pictures(first)[0].camera == first.views[0].frame.camera
+    assert overlay.pictures(first)[0].image is picture
+    assert overlay.pictures(second)[0].image is not picture
     with pytest.raises(ValueError, match="read-only"):
         picture[0, 0] = 0

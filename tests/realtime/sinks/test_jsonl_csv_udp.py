@@ -24,6 +24,7 @@ from realtime.types.results import Result, Tracks, View
 from realtime.writing.json_text import frame_line, header_line
 from tests.realtime.results import files_at_most, grey, result, tracks
 from tests.synth import SKELETON, hide, person
+from tests.waiting import PATIENCE
 
 PEOPLE = [
     hide(person((100, 100), 120), "left_wrist", "nose"),
@@ -109,7 +110,7 @@ def test_a_folder_is_no_file_for_lines(tmp_path: Path) -> None:
 def test_each_frame_is_a_datagram() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
-        receiver.settimeout(5)
+        receiver.settimeout(PATIENCE)
         with UdpSink(f"127.0.0.1:{receiver.getsockname()[1]}") as sink:
             for one in results():
                 sink.write(one)

@@ -25,7 +25,6 @@ MODEL = Keypoints("tiny", named_skeleton("coco18"))
 RESULTS = [result(tracks([person((160, 120), 200)]), time=n / 10, index=n) for n in range(3)]
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("angles", [False, True])
 def test_the_json_of_a_result_is_made_once_for_all(
     angles: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -34,7 +33,7 @@ class Screen:
             legacy_windows=False,
         )
 
-    def sink(self, source: Origin, written: Sequence[Path] = ()) -> ProgressSink:
+    def sink(self, source: Origin, written: Sequence[str] = ()) -> ProgressSink:
         return ProgressSink([source], written, console=self.console, clock=lambda: self.now)
 
     def frames(self, sink: ProgressSink, count: int, seconds: float) -> None:
@@ -96,7 +95,7 @@ def test_it_is_refreshed_ten_times_a_second_at_most() -> None:
 def test_the_summary_ends_the_run_with_figures_places_and_notes() -> None:
     screen = Screen(terminal=False)
     source = Origin(total=21, notes=["b.jpg is broken and was passed over."])
-    with screen.sink(source, [Path("v.mp4"), Path("out [1]")]) as sink:
+    with screen.sink(source, ["v.mp4", "out [1]"]) as sink:
         screen.now += 2
         screen.frames(sink, 21, 0.05)
     assert screen.lines() == [

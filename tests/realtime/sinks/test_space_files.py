@@ -24,6 +24,7 @@ from tests.bodies import BODY25, body
 from tests.calibration.cameras import ring
 from tests.realtime.instants import instant
 from tests.realtime.results import Origin
+from tests.waiting import PATIENCE
 
 WALKER, OTHER = body((0.4, -0.2)), body((-1, 1), heading=2)
 NOSE, WRIST = BODY25.keypoints.index("nose"), BODY25.keypoints.index("left_wrist")
@@ -77,7 +78,7 @@ def test_only_the_first_line_of_an_instant_holds_them() -> None:
 def test_datagrams_hold_the_people_in_space() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
-        receiver.settimeout(5)
+        receiver.settimeout(PATIENCE)
         with UdpSink(f"127.0.0.1:{receiver.getsockname()[1]}") as sink:
             sink.write(INSTANTS[0])
         check(json.loads(receiver.recv(70_000))["space"])

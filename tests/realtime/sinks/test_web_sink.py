@@ -27,8 +27,7 @@ from tests.conftest import ROOT, with_weights
 from tests.realtime.results import grey, keypoints, result, tracks
 from tests.realtime.serving import HEADER, TOKEN, following, pictures, play, settles, until
 from tests.synth import SKELETON, person, scene, write_tiny_network, write_video
-
-pytestmark = pytest.mark.timeout(60)
+from tests.waiting import PATIENCE
 
 
 def test_a_line_a_frame_after_the_header() -> None:
@@ -225,7 +224,7 @@ def program(*words: object) -> Iterator[str]:
         yield line.split()[-1]
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE)
 
 
 def walk(folder: Path, frames: int) -> tuple[Path, Path, list[np.ndarray]]:
@@ -291,7 +290,7 @@ def test_a_browser_shows_moving_pictures_and_figures(tmp_path: Path) -> None:
             )
             await page.until("document.querySelector('figure img').naturalWidth == 320")
             seen = {await page.until(read)}
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while len(seen) < 3:
                     await asyncio.sleep(0.1)
                     seen.add(await page.until(read))
@@ -331,7 +330,7 @@ def test_a_browser_shows_more_cameras_than_it_has_connections(tmp_path: Path) ->
         async with browser(f"{url}/?token={TOKEN}", size=(1280, 1400)) as page:
             await page.until("document.querySelectorAll('figure img').length == 8")
             seen: list[set[int]] = [set() for _ in names]
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while min(map(len, seen)) < 3:
                     for n, value in enumerate(await page.evaluate(read)):
                         if value >= 0:
@@ -345,14 +344,14 @@ def test_a_browser_shows_more_cameras_than_it_has_connections(tmp_path: Path) ->
                 "document.dispatchEvent(new Event('visibilitychange'))"
             )
             assert sink._server is not None
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while any(sink._server._pages.values()):
                     await asyncio.sleep(0.02)
             await page.evaluate(
                 "Object.defineProperty(document, 'hidden', {value: false, configurable: true});"
                 "document.dispatchEvent(new Event('visibilitychange'))"
             )
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while not any(sink._server._pages.values()):
                     await asyncio.sleep(0.02)
         filming.cancel()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -14,18 +13,19 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
-from tests.realtime.screens import close, press, screen, screenshot, wait_for, window
+from tests.realtime.screens import close, press, screen, screenshot, window
+from tests.waiting import PATIENCE, wait_for
 
 pytestmark = [
-    pytest.mark.timeout(60),
     pytest.mark.skipif(sys.platform != "linux", reason="Xvfb is of Linux"),
 ]
 
 # A child, since a window that goes wrong takes its whole process with it. It shows frames until
 # somebody ends it, or one frame alone, and says how it ended; av comes after cv2, as in a run.
+# Into the file of its second argument it notes how often it looked for keys and how many came.
 CHILD = """
-import sys, time
-import realtime, av
+import os, sys, time
+import realtime, av, cv2
 import numpy as np
 from realtime.types.errors import OutputError, Stopped
 from realtime.drawing.overlay import Overlay
@@ -35,6 +35,14 @@ from realtime.types.view_mode import Shown
 from tests.synth import SKELETON
 shown = Shown(keypoints=SKELETON.keypoints)
 mode, n = sys.argv[1], 0
+notes, turns, keys, look = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT), 0, 0, cv2.waitKey
+def noted(wait):
+    global turns, keys
+    key = look(wait)
+    turns, keys = turns + 1, keys + (key >= 0)
+    os.pwrite(notes, b"%9d %9d" % (turns, keys), 0)
+    return key
+cv2.waitKey = noted
 image = np.zeros((240, 320, 3), np.uint8)
 image[:] = 30, 160, 250
 image[:120, :160] = 200, 60, 10
@@ -62,11 +70,13 @@ except OutputError as error:
 class Child:
     """A process with a window."""
 
-    def __init__(self, display: str, frames: str, folder: Path | None = None) -> None:
+    def __init__(self, display: str, frames: str, folder: Path) -> None:
         self.display = display
+        self._notes = folder.with_name(f"{folder.name} notes")  # the folder may be taken away
+        self._notes.unlink(missing_ok=True)
         self.process = subprocess.Popen(
-            [sys.executable, "-c", CHILD, frames],
-            cwd=folder or ROOT,
+            [sys.executable, "-c", CHILD, frames, str(self._notes)],
+            cwd=folder,
             env={**os.environ, "DISPLAY": display, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -74,42 +84,38 @@ class Child:
         )
 
     def window(self) -> int:
-        return wait_for(lambda: window(self.display, "posestream"))
+        return wait_for(lambda: window(self.display, "posestream"), process=self.process)
+
+    def noted(self) -> tuple[int, int]:
+        """How often it looked for keys, and how many it got."""
+        noted = self._notes.read_text() if self._notes.exists() else ""
+        turns, keys = noted.split() or ("0", "0")  # nothing is in it yet
+        return int(turns), int(keys)
+
+    def go_on(self, turns: int = 30) -> None:
+        """Wait until it has looked for keys so often."""
+        goal = self.noted()[0] + turns
+        wait_for(lambda: self.noted()[0] >= goal, process=self.process)
 
     def press(self, key: str) -> None:
-        """Press a key until the process ends: a window may miss one while it gets the focus."""
-        number = self.window()
+        """Press a key until it is heard: a window may miss one while it gets the focus."""
+        number, (_, keys) = self.window(), self.noted()
 
-        def ended() -> bool:
+        def heard() -> bool:
+            return self.noted()[1] > keys or self.process.poll() is not None
+
+        def pressed() -> bool:
+            turns = self.noted()[0] + 100
             press(self.display, number, key)
-            try:
-                self.process.wait(0.5)
-            except subprocess.TimeoutExpired:
-                return False
-            return True
+            return wait_for(lambda: heard() or self.noted()[0] > turns) and heard()
 
-        wait_for(ended)
-
-    def press_until(self, key: str, ready: Callable[[], bool]) -> None:
-        """Press a key, and again where it was missed, until it has done its work."""
-        number = self.window()
-
-        def done() -> bool:
-            press(self.display, number, key)
-            until = time.monotonic() + 1
-            while time.monotonic() < until:
-                if ready():
-                    return True
-                time.sleep(0.02)
-            return False
-
-        wait_for(done)
+        wait_for(pressed)
 
     def end(self) -> tuple[int, str, str]:
         """Exit code and what it said."""
         with self.process:  # its pipes are closed whatever happens
             try:
-                said, errors = self.process.communicate(timeout=20)
+                said, errors = self.process.communicate(timeout=PATIENCE)
             finally:
                 self.process.kill()
         return self.process.returncode, said.strip(), errors
@@ -127,7 +133,7 @@ def display(folder: Path) -> Iterator[str]:
 
 
 def test_the_picture_appears_and_q_ends_the_run(display: str, folder: Path) -> None:
-    child = Child(display, "many")
+    child = Child(display, "many", folder)
     try:
         child.window()
 
@@ -148,8 +154,8 @@ def test_the_picture_appears_and_q_ends_the_run(display: str, folder: Path) -> N
 
 
 @pytest.mark.parametrize("frames", ["many", "one"])
-def test_closing_the_window_ends_the_run(display: str, frames: str) -> None:
-    child = Child(display, frames)
+def test_closing_the_window_ends_the_run(display: str, folder: Path, frames: str) -> None:
+    child = Child(display, frames, folder)
     try:
         close(display, child.window())
     finally:
@@ -157,8 +163,8 @@ def test_closing_the_window_ends_the_run(display: str, frames: str) -> None:
     assert ended == (0, "stopped" if frames == "many" else "end", "")
 
 
-def test_escape_ends_the_run(display: str) -> None:
-    child = Child(display, "many")
+def test_escape_ends_the_run(display: str, folder: Path) -> None:
+    child = Child(display, "many", folder)
     try:
         child.press("Escape")
     finally:
@@ -166,12 +172,12 @@ def test_escape_ends_the_run(display: str) -> None:
     assert ended == (0, "stopped", "")
 
 
-def test_a_single_picture_stays_until_a_key(display: str) -> None:
-    child = Child(display, "one")
+def test_a_single_picture_stays_until_a_key(display: str, folder: Path) -> None:
+    child = Child(display, "one", folder)
     try:
         child.window()
-        with pytest.raises(subprocess.TimeoutExpired):
-            child.process.wait(0.5)
+        child.go_on()
+        assert child.process.poll() is None
         child.press("space")
     finally:
         ended = child.end()
@@ -183,10 +189,10 @@ def grey_shown(folder: Path) -> int:
     return int(screenshot(folder)[100:140, 140:180, 0].astype(int).mean()) - 20
 
 
-def still(folder: Path) -> bool:
-    """Whether the picture stands; it would go through 25 greys in this time."""
+def still(child: Child, folder: Path) -> bool:
+    """Whether the picture stands; it would go through 30 greys in this time."""
     before = grey_shown(folder)
-    time.sleep(0.25)
+    child.go_on()
     return before == grey_shown(folder)
 
 
@@ -194,14 +200,14 @@ def still(folder: Path) -> bool:
 def test_pause_stops_a_file_but_only_the_picture_of_a_camera(
     display: str, folder: Path, kind: str
 ) -> None:
-    child = Child(display, kind)
+    child = Child(display, kind, folder)
     try:
         child.window()
-        wait_for(lambda: not still(folder))
-        child.press_until("space", lambda: still(folder))
+        wait_for(lambda: not still(child, folder))
+        child.press("space")
+        wait_for(lambda: still(child, folder))
         seen = grey_shown(folder)
-        time.sleep(0.5)
-        assert grey_shown(folder) == seen
+        assert still(child, folder)
         child.press("q")
     finally:
         code, said, errors = child.end()
@@ -214,12 +220,14 @@ def test_pause_stops_a_file_but_only_the_picture_of_a_camera(
 
 
 def test_after_a_pause_it_goes_on(display: str, folder: Path) -> None:
-    child = Child(display, "file")
+    child = Child(display, "file", folder)
     try:
         child.window()
-        wait_for(lambda: not still(folder))
-        child.press_until("space", lambda: still(folder))
-        child.press_until("space", lambda: not still(folder))
+        wait_for(lambda: not still(child, folder))
+        child.press("space")
+        wait_for(lambda: still(child, folder))
+        child.press("space")
+        wait_for(lambda: not still(child, folder))
         child.press("q")
     finally:
         assert child.end()[0] == 0
@@ -234,14 +242,12 @@ def test_keys_are_answered_while_no_result_comes(
     try:
         child.window()
         wait_for(lambda: abs(int(screenshot(folder)[20, 5, 0]) - 200) < 5)
-        child.press_until("h", lambda: int(screenshot(folder)[20, 5, 0]) < 100)
-        number = child.window()
-        for key in ("plus", "plus", "plus", "minus", "v", "p", "p"):
-            press(display, number, key)
-            time.sleep(0.15)
-        press(display, number, "s")
+        child.press("h")
+        wait_for(lambda: int(screenshot(folder)[20, 5, 0]) < 100)
+        for key in ("plus", "plus", "plus", "minus", "v", "p", "p", "s"):
+            child.press(key)
         wait_for(first.exists)
-        press(display, number, "s")
+        child.press("s")
         wait_for(second.exists)
         child.press("q")
     finally:
@@ -263,12 +269,10 @@ def test_a_snapshot_that_cannot_be_written_does_not_end_the_run(
     home.mkdir()
     child = Child(display, "away", home)
     try:
-        number = child.window()
+        child.window()
         wait_for(lambda: abs(int(screenshot(folder)[20, 5, 0]) - 200) < 5)
         home.rmdir()
-        child.press_until("h", lambda: int(screenshot(folder)[20, 5, 0]) < 100)
-        press(display, number, "s")
-        time.sleep(0.3)
+        child.press("s")
         child.press("q")
     finally:
         code, said, errors = child.end()
@@ -280,7 +284,7 @@ def test_a_snapshot_that_cannot_be_written_does_not_end_the_run(
 def test_a_display_that_is_gone_is_a_sentence_and_no_abort(tmp_path: Path) -> None:
     with screen(tmp_path) as gone:
         pass
-    code, said, errors = Child(gone, "one").end()
+    code, said, errors = Child(gone, "one", tmp_path).end()
     assert (code, errors) == (2, "")
     assert said == f"The display {gone} does not answer, so no window can be shown; use --no-show."
 
@@ -291,18 +295,18 @@ def test_a_display_that_locks_us_out_is_a_sentence_and_no_abort(tmp_path: Path) 
     cookie = b"\1\0" + 2 * b"\0\0" + len(name).to_bytes(2, "big") + name + b"\0\x10" + bytes(16)
     (tmp_path / "cookies").write_bytes(cookie)
     with screen(tmp_path, "-auth", str(tmp_path / "cookies")) as locked:
-        code, said, _ = Child(locked, "one").end()
+        code, said, _ = Child(locked, "one", tmp_path).end()
     assert code == 2
     assert said.startswith(f"The display {locked} does not answer")
 
 
 def test_a_desktop_that_asks_for_wayland_gets_a_window_all_the_same(
-    display: str, monkeypatch: pytest.MonkeyPatch
+    display: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("QT_QPA_PLATFORM", "wayland")
     monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
     monkeypatch.setenv("XDG_SESSION_TYPE", "wayland")
-    child = Child(display, "many")
+    child = Child(display, "many", folder)
     try:
         child.press("q")
     finally:

@@ -22,8 +22,7 @@ from tests.cameras import NetworkCamera, RtspCamera, number_of
 from tests.conftest import ROOT, with_weights
 from tests.realtime.test_pipeline import Slow
 from tests.synth import write_tiny_network
-
-pytestmark = pytest.mark.timeout(40)
+from tests.waiting import PATIENCE, wait_for
 
 
 def free_port() -> int:
@@ -31,6 +30,13 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A camera on a busy machine may be slow to answer and to send."""
+    monkeypatch.setattr("realtime.sources.network_camera.ANSWER", 60.0)
+    monkeypatch.setattr("realtime.sources.network_camera.FREEZE", 60.0)
 
 
 @contextmanager
@@ -81,16 +87,23 @@ def test_the_others_go_on_and_the_missing_one_comes_in(
     assert not any("is gone" in message for message in caplog.messages)
 
 
-def test_cameras_are_opened_at_the_same_time() -> None:
-    """Three that take half a second each to answer."""
+def test_cameras_are_opened_at_the_same_time(caplog: pytest.LogCaptureFixture) -> None:
+    """Three of which none answers before each has been asked."""
     with ExitStack() as stack:
         cameras = [stack.enter_context(NetworkCamera()) for _ in range(3)]
         for camera in cameras:
             camera.freeze()
-            threading.Timer(0.5, camera.thaw).start()
-        began = time.monotonic()
+
+        def thaw() -> None:
+            wait_for(lambda: all(camera.served for camera in cameras))
+            for camera in cameras:
+                camera.thaw()
+
+        thread = threading.Thread(target=thaw)
+        thread.start()
         entered(stack, *(camera.url() for camera in cameras))
-        assert time.monotonic() - began < 1.3
+        thread.join(PATIENCE)
+    assert caplog.messages == []  # no camera was given up
 
 
 def test_channels_of_one_host_are_told_apart(caplog: pytest.LogCaptureFixture) -> None:
@@ -174,8 +187,9 @@ def test_what_a_camera_sent_before_anybody_read_is_not_shown(
         time.sleep(0.8)
         began = time.monotonic()
         frame = next(iter(source))  # type: ignore[call-overload]
-        taken = max(count for count in camera.sent if count % 256 == number_of(frame.image))
-        assert camera.sent[taken] > began - 0.1
+        taken = camera.newest(number_of(frame.image))
+        wait_for(lambda: taken in camera.sent)  # which is noted after it
+        assert camera.sent[taken] > began
         assert frame.captured > began
 
 
@@ -194,7 +208,6 @@ def test_the_whole_program_with_one_of_two_cameras(tmp_path: Path, quiet: bool) 
             env=with_weights(),
             capture_output=True,
             text=True,
-            timeout=30,
             check=False,
         )
     assert done.returncode == 2, done.stderr

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
@@ -23,7 +23,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.runtime.clock import DRIFT, StreamClock
+from realtime.runtime.clock import MAX_DRIFT, StreamClock
 from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source
 from realtime.sources.network_camera import stream_name
@@ -43,23 +43,22 @@ from tests.cameras import (
 from tests.conftest import ROOT
 from tests.realtime.sources.test_video import coded, write
 from tests.synth import write_tiny_network
+from tests.waiting import PATIENCE, wait_for
 
-pytestmark = pytest.mark.timeout(40)
 KINDS = [RtspCamera, NetworkCamera, TransportCamera]
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A camera on a busy machine may be slow to answer and to send."""
+    monkeypatch.setattr("realtime.sources.network_camera.ANSWER", 60.0)
+    monkeypatch.setattr("realtime.sources.network_camera.FREEZE", 60.0)
 
 
 def opened(address: str, **settings: object) -> LiveSource:
     source = open_source(SourceSettings(address, **settings))
     assert isinstance(source, LiveSource)
     return source
-
-
-def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    """Wait for something that another thread does."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "deadline"
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -69,7 +68,8 @@ def test_pictures_come_in_order_with_the_times_at_which_they_were_sent(
     with kind() as camera, opened(camera.url()) as source:
         assert (source.name, source.live, source.total) == ("127.0.0.1", True, None)
         assert source.rate in (30, None)
-        frames = list(islice(source, 25))
+        came = [(frame, time.monotonic()) for frame in islice(source, 25)]
+    frames = [frame for frame, _ in came]
     assert [frame.index for frame in frames] == list(range(25))
     assert frames[7].name == "127.0.0.1_000000000007"
     assert frames[0].size == (128, 96)
@@ -77,13 +77,11 @@ def test_pictures_come_in_order_with_the_times_at_which_they_were_sent(
     shown = [number_of(frame.image) for frame in frames]
     assert shown == [(shown[0] + n) % COUNT for n in range(25)]
     assert all(frame.time == frame.captured for frame in frames)
-    # A picture may be noticed late, by what a parser holds back, but not before it was there.
     steps = np.diff([frame.time for frame in frames])
     assert (steps > 0).all()
-    sent = {count % COUNT: moment for count, moment in camera.sent.items()}
-    late = [frame.captured - sent[n] for frame, n in zip(frames, shown, strict=True) if n in sent]
-    assert len(late) >= 23
-    assert -0.02 < np.median(late) < 0.5
+    # A picture may be noticed late, by what a parser holds back, but not before it was taken.
+    for (frame, moment), number in zip(came, shown, strict=True):
+        assert camera.due[camera.newest(number)] - 0.02 < frame.captured <= moment
 
 
 def test_only_what_is_chosen_is_given() -> None:
@@ -97,21 +95,28 @@ def test_a_camera_that_is_killed_comes_back_each_time(
 ) -> None:
     with kind() as camera, opened(camera.url()) as source:
         frames: Iterator[Frame] = iter(source)
-        given = list(islice(frames, 3))
+        given: list[Frame] = []
+        counts: list[int] = []
+
+        def take(number: int = 1) -> None:
+            for frame in islice(frames, number):
+                given.append(frame)
+                counts.append(camera.newest(number_of(frame.image)))
+
+        take(3)
         for lap in range(1, 4):
             camera.kill()
             restart = threading.Timer(0.3, camera.start)
             restart.start()
-            before = max(camera.sent)
+            before = max(list(camera.due))
             # Pictures that were on their way may still come out; none of them comes again.
-            while camera.served == lap or number_of(given[-1].image) == before % COUNT:
-                given.append(next(frames))
-            given += islice(frames, 3)
-            restart.join(10)
+            while camera.served == lap or counts[-1] <= before:
+                take()
+            take(3)
+            restart.join(PATIENCE)
     assert [frame.index for frame in given] == list(range(len(given)))
     assert (np.diff([frame.time for frame in given]) > 0).all()
-    shown = np.array([number_of(frame.image) for frame in given])
-    assert ((np.diff(shown) % COUNT > 0) & (np.diff(shown) % COUNT < COUNT // 2)).all()
+    assert (np.diff(counts) > 0).all()
     words = [re.sub(r"[\d.]+ s", "N s", r.getMessage()) for r in caplog.records]
     gone = [word for word in words if word.startswith("127.0.0.1 is gone: ")]
     back = [word for word in words if word == "127.0.0.1 is back after N s."]
@@ -125,22 +130,27 @@ def test_a_camera_that_freezes_comes_back_with_new_pictures(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("realtime.sources.network_camera.FREEZE", 0.5)
+    monkeypatch.setattr("realtime.sources.network_camera.FREEZE", 2.0)
+    thawed: list[float] = []
     with kind() as camera, opened(camera.url()) as source:
         frames = iter(source)
         first = list(islice(frames, 5))
         camera.freeze()
-        thaw = threading.Timer(1.5, camera.thaw)
-        thaw.start()
+
+        def thaw() -> None:
+            wait_for(lambda: caplog.records)
+            thawed.append(time.monotonic())
+            camera.thaw()
+
+        thread = threading.Thread(target=thaw)
+        thread.start()
         while len(caplog.records) < 2:
             newest = next(frames)
-        thaw.join(10)
+        thread.join(PATIENCE)
     assert [record.getMessage().split()[2] for record in caplog.records] == ["gone:", "back"]
-    assert newest.captured - first[-1].captured > 1.2
-    count = next(
-        n for n in sorted(camera.sent, reverse=True) if n % COUNT == number_of(newest.image)
-    )
-    assert newest.captured - (camera.began + count / camera.fps) < 1.0  # not one kept from before
+    assert newest.captured - first[-1].captured > 1.9
+    # Not one kept from before; the new connection begins with the picture of that moment.
+    assert camera.due[camera.newest(number_of(newest.image))] > thawed[0] - 0.1
 
 
 def test_a_picture_of_another_size_goes_on(caplog: pytest.LogCaptureFixture) -> None:
@@ -175,13 +185,13 @@ def test_a_source_is_stopped_from_another_thread(
             seen: list[Frame] = []
             thread = threading.Thread(target=lambda: seen.extend(source))
             thread.start()
-            until(lambda: bool(camera.sent))
+            wait_for(lambda: bool(camera.sent))
             if state == "frozen":
                 camera.freeze()
             elif state == "away":
                 camera.kill()
             time.sleep(0.2)
-        thread.join(4)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
         assert source._connection is None
 
@@ -246,7 +256,7 @@ def site(tmp_path: Path) -> Iterator[tuple[Path, str]]:
         thread.start()
         yield tmp_path, f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-        thread.join(10)
+        thread.join(PATIENCE)
 
 
 def test_hls_is_shown_at_its_own_pace_though_it_comes_in_pieces(site: tuple[Path, str]) -> None:
@@ -311,9 +321,9 @@ def test_the_program_never_shows_a_password(tmp_path: Path) -> None:
             text=True,
         )
         try:
-            until(lambda: len(camera.sent) > 3, 20)
+            wait_for(lambda: len(camera.sent) > 3, process=process)
             camera.kill()
-            text = process.communicate(timeout=30)[0]
+            text = process.communicate(timeout=PATIENCE)[0]
         finally:
             process.kill()
     assert process.returncode == 2
@@ -336,12 +346,12 @@ def test_an_interrupt_ends_the_program_while_its_camera_is_away(tmp_path: Path) 
             stderr=subprocess.PIPE,
         )
         try:
-            until(lambda: any(out.iterdir()), 20)
+            wait_for(lambda: any(out.iterdir()), process=process)
             camera.kill()
             assert process.stderr is not None
             assert "is gone" in process.stderr.readline()
             process.send_signal(signal.SIGINT)
-            text = process.communicate(timeout=4)[1]
+            text = process.communicate(timeout=PATIENCE)[1]
         finally:
             process.kill()
     assert process.returncode == 130
@@ -395,7 +405,7 @@ def test_a_stream_is_called_by_its_host() -> None:
 
 @given(
     jitter=st.lists(st.floats(0, 2), min_size=50, max_size=200),
-    drift=st.floats(-DRIFT / 2, DRIFT / 2),
+    drift=st.floats(-MAX_DRIFT / 2, MAX_DRIFT / 2),
     zero=st.floats(-1e6, 1e6),
 )
 def test_jitter_is_taken_out_of_a_stream_s_times(

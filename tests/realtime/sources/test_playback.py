@@ -19,8 +19,8 @@ from realtime.types.errors import SourceError
 from realtime.types.frames import Frame, Stoppable
 from tests.realtime.results import Origin, grey
 from tests.realtime.sources.test_video import coded, shown, write
+from tests.waiting import PATIENCE
 
-pytestmark = pytest.mark.timeout(20)
 PTS = [0, 40, 120, 160]
 
 
@@ -101,7 +101,7 @@ def test_a_wait_for_a_frame_can_be_broken_off(tmp_path: Path) -> None:
         thread.start()
         time.sleep(0.1)
         source.stop()
-        thread.join(5)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
 
 

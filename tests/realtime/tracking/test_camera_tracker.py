@@ -96,8 +96,7 @@ def test_at_most_so_many_people_and_the_oldest_ids() -> None:
 
 def test_max_people_of_a_run(clip: tuple[Path, Path]) -> None:
     assert all(one.id.tolist() == [1] for one in run(clip, max_people=1))
-    plain = TrackSettings(track=False)
-    assert all(one.id.tolist() == [-1] for one in run(clip, max_people=1, tracking=plain))
+    assert all(one.id.tolist() == [-1] for one in run(clip, max_people=1, track=False))
 
 
 def test_smoothing_is_an_option() -> None:

@@ -133,6 +133,7 @@ def test_who_left_the_picture_is_not_carried_on_beside_it() -> None:
             assert len(tracker.update(frame(n / RATE, BLACK), found([]))) == 0
 
 
+@pytest.mark.int8
 def test_who_comes_in_fast_and_half_seen_is_one_person(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

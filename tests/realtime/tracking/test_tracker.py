@@ -5,13 +5,14 @@ import pickle
 import numpy as np
 import pytest
 
-from engines.types.skeleton import named_skeleton
+from engines.types.skeleton import Skeleton, named_skeleton
+from engines.types.skeleton_conversion import converted
 from realtime.tracking.pose_nms import without_duplicates
 from realtime.tracking.tracker import PoseTracker
 from realtime.types.results import Tracks
 from tests.realtime.tracked import BLACK, found, frame, texture, walk
 from tests.scenes import Scene, apart, crossing, occlusion, pan
-from tests.synth import SKELETON, hide, person
+from tests.synth import SKELETON, Points, hide, person
 
 
 def ids(tracks: Tracks) -> list[int]:
@@ -259,3 +260,93 @@ def test_speed_is_that_of_the_person() -> None:
         tracks = tracker.update(frame(n / 25), found([walk(100, 80, n / 25)]))
     assert tracks.speed is not None
     assert tracks.speed[0] == pytest.approx(80, rel=0.05)
+
+
+def whole_body(points: Points, skeleton: Skeleton) -> Points:
+    """Somebody of coco18 in the keypoints of another skeleton; all that it lacks is not found."""
+    own = found([points])
+    return np.asarray(converted(own, skeleton).xy[0], float)
+
+
+@pytest.mark.parametrize("name", ["coco17", "coco133", "body135", "halpe26", "body25", "blaze33"])
+def test_who_is_seen_by_the_body_alone_is_a_full_person(name: str) -> None:
+    """A whole-body network that finds no hands, feet and face gives ids as one of bodies does."""
+    skeleton = named_skeleton(name)
+    tracker = PoseTracker(skeleton)
+    for n in range(40):
+        body = whole_body(walk(200, 60, n / 25), skeleton)
+        assert len(skeleton.keypoints) < 20 or np.isnan(body).any()
+        assert ids(tracker.update(frame(n / 25), found([body], 0.5, skeleton))) == [1]
+
+
+def test_hands_that_come_and_go_change_nobodys_id() -> None:
+    """Two people of coco133 who pass each other; hands are found in every third frame, and in
+    some of them on the other person.
+    """
+    skeleton = named_skeleton("coco133")
+    hands = np.array(skeleton.left_hand + skeleton.right_hand)
+    rng = np.random.default_rng(3)
+    tracker = PoseTracker(skeleton)
+    last: dict[int, int] = {}
+    for n in range(60):
+        bodies = [whole_body(walk(x, v, n / 25), skeleton) for x, v in ((150, 50), (420, -30))]
+        if n % 3 == 0:
+            for k, body in enumerate(bodies):
+                wrist = bodies[1 - k if n % 2 else k][9]
+                body[hands] = wrist + rng.normal(0, 12, (len(hands), 2))
+        tracks = tracker.update(frame(n / 25), found(bodies, 0.6, skeleton))
+        assert sorted(ids(tracks)) == [1, 2]
+        for k, body in enumerate(bodies):
+            near = np.nanmean(np.abs(tracks.poses.xy[:, :17] - body[:17]), axis=(1, 2)).argmin()
+            mine = int(tracks.id[near])
+            assert last.setdefault(k, mine) == mine
+        if n % 3 == 0:
+            assert tracks.poses.found[:, hands].all()
+
+
+def test_hands_and_feet_change_sides_with_their_arms_and_legs() -> None:
+    skeleton = named_skeleton("coco133")
+    mirror = np.array(skeleton.mirror)
+    still = whole_body(walk(300, 0, 0), skeleton)
+    rng = np.random.default_rng(4)
+    for side, wrist in ((skeleton.left_hand, 9), (skeleton.right_hand, 10)):
+        still[list(side)] = still[wrist] + rng.normal(0, 5, (21, 2))
+    for n in skeleton.feet:
+        still[n] = still[15 if n < 20 else 16] + rng.normal(0, 5, 2)
+    tracker = PoseTracker(skeleton)
+    for n in range(10):
+        seen = still[mirror] if n == 8 else still
+        tracks = tracker.update(frame(n / 25), found([seen], 0.6, skeleton))
+        np.testing.assert_allclose(tracks.poses.xy[0], still, atol=1e-3)
+
+
+def test_two_poses_of_one_body_are_one_person_with_the_hands_of_both() -> None:
+    skeleton = named_skeleton("coco133")
+    left, right = list(skeleton.left_hand), list(skeleton.right_hand)
+    one = whole_body(walk(300, 0, 0), skeleton)
+    other = one.copy()
+    one[left], other[right] = one[9] + (5, 5), one[10] + (-5, 5)
+    merged = without_duplicates(found([one, other], 0.6, skeleton))
+    assert len(merged) == 1
+    assert merged.found[0, left + right].all()
+
+
+def test_a_hand_alone_on_anothers_body_is_no_duplicate_of_it() -> None:
+    skeleton = named_skeleton("coco133")
+    whole = whole_body(walk(300, 0, 0), skeleton)
+    whole[list(skeleton.left_hand)] = whole[9] + (5, 5)
+    hand = np.full_like(whole, np.nan)
+    hand[list(skeleton.left_hand)] = whole[9] + (5, 5)
+    assert len(without_duplicates(found([whole, hand], 0.6, skeleton))) == 2
+
+
+@pytest.mark.parametrize("name", ["hand21", "face70", "car12"])
+def test_what_has_no_body_is_followed_by_all_of_its_points(name: str) -> None:
+    skeleton = named_skeleton(name)
+    shape = np.random.default_rng(5).uniform(-40, 40, (len(skeleton.keypoints), 2))
+    tracker = PoseTracker(skeleton)
+    noise = np.random.default_rng(6)
+    for n in range(40):
+        at = [(150 + 2 * n, 150), (450 - 2 * n, 200)]
+        things = [shape + place + noise.normal(0, 1, shape.shape) for place in at]
+        assert ids(tracker.update(frame(n / 25), found(things, 0.6, skeleton))) == [1, 2]

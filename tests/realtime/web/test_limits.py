@@ -19,8 +19,6 @@ from tests.realtime.results import grey, result, tracks
 from tests.realtime.serving import HEADER, TOKEN, following, play, serving, settles, until
 from tests.synth import person
 
-pytestmark = pytest.mark.timeout(60)
-
 PATHS = ("/", "/figures", "/metrics", "/healthz", "/video", "/pictures", "/ws")
 
 
@@ -98,7 +96,7 @@ def test_writing_never_waits_for_the_server() -> None:
         try:
             for n in range(1000):
                 sink.write(result(index=n))
-            assert len(sink._server._waiting) == server.WAITING
+            assert len(sink._server._waiting) == server.MAX_RESULTS
         finally:
             release.set()
 
@@ -141,7 +139,7 @@ def test_clients_that_do_not_read_cost_the_others_nothing() -> None:
         for n in range(count):
             sink.write(result(people, index=n))
             # No faster than this thread, which does all the reading.
-            while min(map(len, seen)) < n - server.WAITING // 2:
+            while min(map(len, seen)) < n - server.MAX_RESULTS // 2:
                 await asyncio.sleep(0)
         await asyncio.gather(*tasks)
         assert all(indices == list(range(count)) for indices in seen)
@@ -200,7 +198,7 @@ def test_the_end_does_not_wait_for_those_who_do_not_read() -> None:
 
 
 def test_dead_clients_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "DEAD", 0.2)
+    monkeypatch.setattr(server, "HEARTBEAT_SECONDS", 0.2)
     people = tracks([person((100, 90), 120)] * 40)
     picture = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), np.uint8)
 
@@ -234,7 +232,7 @@ async def _read(ws: aiohttp.ClientWebSocketResponse) -> None:
 
 
 def test_there_is_an_end_to_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "MOST", 5)
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 5)
 
     async def work(sink: WebSink, client: aiohttp.ClientSession, url: str) -> None:
         where = ("127.0.0.1", sink.address.port)

@@ -35,7 +35,6 @@ from tests.calibration.cameras import ring
 from tests.realtime.serving import TOKEN, play
 from tests.realtime.wanted import settings
 
-pytestmark = pytest.mark.timeout(60)
 RIG = ring(4, radius=5)
 PEOPLE = [body((-0.5, 0.2)), body((0.8, -0.4), heading=1)]
 # How many pixels of the canvas have the colour of an id, at the middle of its limbs.

@@ -18,8 +18,8 @@ from tests.browser import CHROMIUM, browser
 from tests.realtime.results import grey, keypoints, tracks
 from tests.realtime.serving import TOKEN, pictures, play, settles, until
 from tests.synth import CHANNELS, SKELETON, STRIDE, render
+from tests.waiting import PATIENCE
 
-pytestmark = pytest.mark.timeout(60)
 SIZE = (320, 256)
 NECK, NOSE = (160, 200), (160, 60)
 
@@ -71,7 +71,7 @@ def test_without_a_wish_the_picture_is_that_of_the_run() -> None:
         assert painted(await anext(reader), (160, 130))
         sink._shown.next_view()
         sink.write(seen())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while painted(await anext(reader), (160, 130)):
                 sink.write(seen())
         stream.close()

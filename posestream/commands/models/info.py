@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 
 from engines.models.card import WeightFile, load_card
 from engines.models.weights import Search
 
 
-def run(model: str) -> int:
+@dataclass(frozen=True)
+class Options:
+    """Describe a model: its input, its decoder and where its files are."""
+
+    model: str = field(metadata={"positional": True})
+    """A model's name, as `list` shows it, or your own model card (a .toml file)."""
+
+
+def run(options: Options) -> int:
     """The card in words, and for each file where it lies or whence it can be had."""
-    card = load_card(model)
+    card = load_card(options.model)
     search = Search(card)
     limbs = f"{len(card.skeleton.keypoints)} keypoints, {len(card.skeleton.limbs)} limbs"
     facts = {

@@ -18,9 +18,9 @@ from typing import Literal
 
 from engines.console.import_errors import explain_import_error
 from engines.machine import flags, processor
-from engines.runtimes.openvino_cpu import load_openvino
+from engines.types.errors import DeviceError
 
-REQUIREMENTS = Path(__file__).parents[2] / "requirements.txt"
+REQUIREMENTS = Path(__file__).parents[3] / "requirements.txt"
 INSTALL = "pip install -r requirements.txt"
 OPENCV = (
     "opencv-python",
@@ -41,7 +41,12 @@ class Finding:
     mend: str = ""
 
 
-def run() -> int:
+@dataclass(frozen=True)
+class Options:
+    """Check this machine; the exit code is 1 if run.py cannot work here."""
+
+
+def run(_: Options) -> int:
     """Print what is found; 1 if something that the main job needs is missing."""
     findings: list[Finding] = []
     for check in CHECKS:
@@ -57,6 +62,8 @@ def run() -> int:
 def _examined(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     try:
         yield from check()
+    except DeviceError as error:
+        yield Finding("missing", str(error))
     except ImportError as error:
         if sentence := explain_import_error(error):
             yield Finding("missing", sentence)
@@ -117,6 +124,8 @@ def video() -> Iterator[Finding]:
 
 def cpu() -> Iterator[Finding]:
     """What makes networks fast here."""
+    from engines.runtimes.openvino_package import load_openvino
+
     yield Finding("ok", processor())
     core = load_openvino().Core()
     for device in core.available_devices:
@@ -136,7 +145,6 @@ def nvidia() -> Iterator[Finding]:
     """The driver, asked itself; there need be none. Then what its GPUs need."""
     from engines.nvidia.driver import find_gpus
     from engines.nvidia.open import lacking, runtime
-    from engines.types.errors import DeviceError
 
     try:
         gpus = find_gpus()

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-
-import tyro
 
 from calibration.formats import read, write
 from calibration.geometry.errors import CalibrationError
@@ -24,9 +22,9 @@ class Options:
     single .xml) that OpenPose reads.
     """
 
-    input: tyro.conf.Positional[Path]
+    input: Path = field(metadata={"positional": True})
     """The file or folder to read."""
-    output: tyro.conf.Positional[Path]
+    output: Path = field(metadata={"positional": True})
     """The file or folder to write."""
     size: str | None = None
     """Picture size, if the files do not contain it: 1280x720."""

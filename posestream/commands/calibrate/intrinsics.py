@@ -10,7 +10,6 @@ from typing import Literal
 import cv2
 
 from calibration.board.intrinsics import calibrate
-from calibration.commands.options import BoardOptions
 from calibration.files.atomic import check_free
 from calibration.files.rig_toml import write_rig
 from calibration.geometry.camera import Rig
@@ -18,6 +17,7 @@ from calibration.geometry.errors import CalibrationError
 from calibration.plots.coverage_chart import coverage_chart
 from calibration.reports.lens import lens_report
 from engines.console.status_line import working
+from posestream.commands.calibrate.options import BoardOptions
 from realtime.footage.board_footage import sightings
 from realtime.footage.live_intrinsics import guided
 from realtime.runtime.display import has_display
@@ -38,7 +38,7 @@ class Options:
     lens: Literal["auto", "pinhole", "fisheye"] = "auto"
     """Kind of lens; auto chooses the model that fits held-out views best."""
     step: int = 1
-    """Use every STEP-th frame."""
+    """Use every N-th frame."""
     end: int | None = None
     """Stop before this frame."""
     flip: bool = False

@@ -12,7 +12,6 @@ from pathlib import Path
 from calibration.board.detection import Sighting
 from calibration.board.extrinsics import locate, on_board
 from calibration.board.target import Board
-from calibration.commands.options import BoardOptions
 from calibration.files.atomic import check_free
 from calibration.files.corners_csv import board_corners, corners_file, write_corners
 from calibration.files.rig_toml import read_rig, write_rig
@@ -23,6 +22,7 @@ from calibration.reports.reprojection_error import refined_lenses, reprojection_
 from calibration.sync.board_motion import in_step
 from calibration.sync.people_lags import in_time
 from engines.console.status_line import working
+from posestream.commands.calibrate.options import BoardOptions
 from realtime.footage.board_footage import film
 from realtime.footage.live_extrinsics import LiveOptions, gathered
 from realtime.footage.people_footage import FootageOptions, record
@@ -59,7 +59,7 @@ class Options:
     refine_intrinsics: bool = False
     """Also refine the lenses, starting from their files; for cameras with autofocus."""
     step: int = 1
-    """Use every STEP-th frame of all cameras."""
+    """Use every N-th frame of all cameras."""
     models: ModelSettings = field(default_factory=ModelSettings)
     force: bool = False
     """Replace an existing file; it is kept as .bak."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Literal
 
@@ -13,45 +14,61 @@ import numpy as np
 
 from engines.estimator import Estimator, check_height, open_estimator
 from engines.machine import processor
-from engines.models.card import Card, Precision, load_card
+from engines.models.card import Card, load_card
 from engines.models.download import download_bar
 from engines.models.weights import Device, Located, locate
 from engines.nvidia.driver import usable_gpu
 from engines.nvidia.open import choose, runtime
 from engines.types.arrays import Image
-from engines.types.errors import EngineError
+from engines.types.errors import EngineError, UsageError
 
 COMPARED = 256  # the height that figures are compared at
 WARM_UP = 3
 
 
-def run(
-    model: str,
-    precision: Precision | Literal["auto"],
-    device: Literal["auto", "cuda", "cpu"],
-    height: int | None,
-    frames: int,
-    image: str | None,
-) -> int:
+@dataclass(frozen=True)
+class Options:
+    """Measure how fast a model runs on this machine."""
+
+    model: str = field(metadata={"positional": True})
+    """A model's name, as `list` shows it, or your own model card (a .toml file)."""
+    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
+    """Arithmetic of the network; auto picks the fastest one that has weights."""
+    device: Literal["auto", "cuda", "cpu"] = "auto"
+    """Where the network runs; auto picks an NVIDIA GPU where one is ready, else the CPU."""
+    height: int | None = None
+    """Rows of the network's input; by default 256 and the model's own are measured."""
+    frames: int = 100
+    """How many frames to measure."""
+    image: str | None = None
+    """A picture to run on, for example photo.jpg; a black one of 1280x720 by default."""
+
+    def __post_init__(self) -> None:
+        for name in ("height", "frames"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise UsageError(f"--{name} must be 1 or more, not {value}.")
+
+
+def run(options: Options) -> int:
     """A table: a row a height."""
-    card = load_card(model)
-    picture = _picture(image)
-    place = choose(device)
+    card = load_card(options.model)
+    picture = _picture(options.image)
+    place = choose(options.device)
     with download_bar() as bar:
-        located = locate(card, precision, device=place, progress=bar)
+        located = locate(card, options.precision, device=place, progress=bar)
     wide, high = picture.shape[1], picture.shape[0]
     sys.stdout.write(
         f"{card.name}, {located.precision}, {located.paths[0].name}\n"
         f"{_where(place, located)}\n"
-        f"{frames} times {image or 'a black picture'}, {wide}x{high}\n\n"
+        f"{options.frames} times {options.image or 'a black picture'}, {wide}x{high}\n\n"
         f"{'network':>10}{'network ms':>18}{'people ms':>18}{'':>14}\n"
         f"{'input':>10}{'median':>9}{'p95':>9}{'median':>9}{'p95':>9}{'pictures/s':>14}\n"
     )
-    for rows in [height] if height else heights(card):
+    for rows in [options.height] if options.height else heights(card):
         box = card.input.letterbox(check_height(card, rows), (wide, high))
-        network, people = _latency(card, located, place, rows, picture, frames)
+        network, people = _latency(card, located, place, rows, picture, options.frames)
         figures = [np.percentile(times, q) for times in (network, people) for q in (50, 95)]
-        rate = _throughput(card, located, place, rows, picture, frames)
+        rate = _throughput(card, located, place, rows, picture, options.frames)
         sys.stdout.write(
             f"{f'{box.network[0]}x{box.network[1]}':>10}"
             f"{''.join(f'{1e3 * figure:9.2f}' for figure in figures)}{rate:14.1f}\n"

@@ -8,10 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
-import tyro
 
-from calibration.commands.convert import parse_size
-from calibration.commands.options import BoardOptions
 from calibration.files.atomic import check_free, set_aside, write_texts
 from calibration.files.corners_csv import Corners, read_corners
 from calibration.formats import read
@@ -21,6 +18,8 @@ from calibration.geometry.errors import CalibrationError, RigError
 from calibration.guidance.tiles import below
 from calibration.plots.rig_overlay import Placed, draw_view, draw_views, place, straight
 from calibration.plots.rig_plan import MARGIN, draw_rig
+from posestream.commands.calibrate.convert import parse_size
+from posestream.commands.calibrate.options import BoardOptions
 from realtime.footage.one_instant import RigPictures, pictures_of
 from realtime.web.space_json import still_page
 
@@ -34,7 +33,7 @@ class Options:
     also as an overlay on their pictures.
     """
 
-    rig: tyro.conf.Positional[Path]
+    rig: Path = field(metadata={"positional": True})
     """A rig .toml or any file that `convert` reads."""
     source: tuple[str, ...] = ()
     """One video or live camera per camera of the rig; the rig is drawn over their pictures."""

@@ -10,7 +10,6 @@ from typing import Literal
 
 import numpy as np
 
-from calibration.commands.extrinsics import named_apart, read_timestamps
 from calibration.files.atomic import check_free
 from calibration.files.rig_toml import read_rig, write_rig
 from calibration.geometry.camera import Camera
@@ -22,6 +21,7 @@ from calibration.reports.people_rig import people_report
 from calibration.sync.people_lags import in_time
 from calibration.sync.resampling import together
 from engines.console.status_line import working
+from posestream.commands.calibrate.extrinsics import named_apart, read_timestamps
 from realtime.footage.people_footage import FootageOptions, chosen, record, unmeasured, watch
 from realtime.footage.recording_lags import by_sound, words
 
@@ -42,7 +42,9 @@ class Options:
     --intrinsics."""
     height_of: float | None = None
     """Mean height of the people in metres; sets the scale."""
-    distance: tuple[str, str, float] | None = None
+    distance: tuple[str, str, float] | None = field(
+        default=None, metadata={"metavar": "CAMERA CAMERA X"}
+    )
     """Two cameras (by name, or by number from 0) and the metres between them; sets the scale."""
     timestamps: Path | None = None
     """Table of sync_index, cam_id, frame_index, as written by --record. Without it, frames are

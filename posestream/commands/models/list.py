@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 
 from engines.models.card import card_names, load_card
 from engines.models.weights import Search
 
 
-def run() -> int:
+@dataclass(frozen=True)
+class Options:
+    """List all models with their licence, skeleton and weights on this machine."""
+
+
+def run(_: Options) -> int:
     """One line a model."""
     rows = [("model", "licence", "skeleton", "weights here", "title")]
     for card in map(load_card, card_names()):

@@ -7,10 +7,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import tyro
-
-from calibration.commands.extrinsics import read_timestamps
-from calibration.commands.options import BoardOptions
 from calibration.files.atomic import check_free
 from calibration.files.rig_toml import read_offsets, read_rig, write_rig
 from calibration.geometry.camera import Camera, Rig
@@ -20,12 +16,15 @@ from calibration.verification.check import check_board, check_people
 from calibration.verification.moved_cameras import RigCheck
 from calibration.verification.readjust import Readjusted, readjust
 from engines.console.status_line import working
+from posestream.commands.calibrate.extrinsics import read_timestamps
+from posestream.commands.calibrate.options import BoardOptions
 from realtime.footage.board_footage import film
 from realtime.footage.people_footage import FootageOptions, check_sources, chosen, watch
 from realtime.settings.sources import SourceSettings
 
 # Of the error before that must be left at most for a readjusted rig to be written.
 MAX_ERROR_RATIO = 0.9
+MOVED = 1  # what the command ends with where a camera has moved
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Options:
     """Check a rig on new footage. Exit code: 0 = no camera has moved noticeably (the verdict says
     how much would be noticed), 1 = a camera has moved, 2 = the input cannot be used."""
 
-    rig: tyro.conf.Positional[Path]
+    rig: Path = field(metadata={"positional": True})
     """The rig file."""
     source: tuple[str, ...]
     """One per camera, in the order of the rig: a video of people (with --board: of a board) or a
@@ -50,8 +49,8 @@ class Options:
     footage: FootageOptions = field(default_factory=FootageOptions)
 
 
-def run(options: Options) -> bool:
-    """Whether the rig is good; figures and a verdict."""
+def run(options: Options) -> int:
+    """Figures and a verdict; 1 where a camera has moved."""
     if len(options.source) < 2:
         raise CalibrationError("A rig needs at least two cameras; give one --source per camera.")
     cameras = chosen(read_rig(options.rig).cameras, len(options.source), [options.rig])
@@ -74,7 +73,7 @@ def run(options: Options) -> bool:
         with working("readjusting the rig"):
             better = readjust(Rig(tuple(cameras)), seen.crowds)
         _mend(options, options.mend, better)
-    return not found.moved
+    return MOVED if found.moved else 0
 
 
 def _mend(options: Options, path: Path, found: Readjusted) -> None:

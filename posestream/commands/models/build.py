@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Literal
 
 from rich.console import Console
@@ -18,19 +19,39 @@ from engines.models.weights import locate
 from engines.nvidia.driver import Gpu, usable_gpu
 from engines.nvidia.plan_cache import Profile, Progress, plan_for
 from engines.nvidia.tensorrt_engine import installed
-from engines.types.errors import DeviceError
+from engines.types.errors import DeviceError, UsageError
 
 
-def run(
-    model: str, precision: Literal["fp16", "fp32", "int8"], max_batch: int, heights: list[int]
-) -> int:
+@dataclass(frozen=True)
+class Options:
+    """Build a TensorRT engine for this machine's NVIDIA GPU."""
+
+    model: str = field(metadata={"positional": True})
+    """A model's name, as `list` shows it, or your own model card (a .toml file)."""
+    precision: Literal["fp16", "fp32", "int8"] = "fp16"
+    """Arithmetic of the engine."""
+    max_batch: int = 4
+    """Largest number of pictures to process at once, one for each camera."""
+    heights: tuple[int, ...] = field(default=(), metadata={"values": True})
+    """Rows of the network's input, one or more numbers; the model's own by default."""
+
+    def __post_init__(self) -> None:
+        if self.max_batch < 1:
+            raise UsageError(f"--max-batch must be 1 or more, not {self.max_batch}.")
+        for height in self.heights:
+            if height < 1:
+                raise UsageError(f"--heights must be 1 or more, not {height}.")
+
+
+def run(options: Options) -> int:
     """Build the plan for this machine's GPU, unless it is in the cache, and say where it lies."""
-    card = load_card(model)
+    card = load_card(options.model)
     gpu = _gpu()
     with download_bar() as bar:
-        located = locate(card, precision, progress=bar)
-    sizings = [check_height(card, height) for height in heights] or [check_height(card, None)]
-    profile = Profile.usual(card.input, max_batch, sizings)
+        located = locate(card, options.precision, progress=bar)
+    heights = options.heights or (None,)
+    sizings = [check_height(card, height) for height in heights]
+    profile = Profile.usual(card.input, options.max_batch, sizings)
     with build_bar() as progress:
         library, plan, content = plan_for(card, located, profile, gpu, progress)
     least, _, most = profile.shapes(card.input.stride)

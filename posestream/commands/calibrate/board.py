@@ -9,8 +9,8 @@ from typing import Literal
 
 from calibration.board.printing import lay_out, write_sheet
 from calibration.board.target import board_toml, write_board
-from calibration.commands.options import BoardOptions
 from calibration.files.atomic import check_free, read_text, set_aside
+from posestream.commands.calibrate.options import BoardOptions
 
 
 @dataclass(frozen=True)

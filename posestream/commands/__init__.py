@@ -1,0 +1,1 @@
+"""What `python -m engines` and `python -m calibration` do: above all packages, imported by none."""

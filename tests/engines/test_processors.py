@@ -1,0 +1,57 @@
+"""INT8 on processors of another kind: those without VNNI, where this one has it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+# With AVX2 alone the sums of two 8-bit products saturate in 16 bits; these add them up in 32.
+MORE = {"avx512_vnni", "avx_vnni", "avx512bw", "amx_int8"}
+
+
+KINDS = """
+import openvino as ov
+from engines.models.card import load_card
+network = ov.Core().compile_model(load_card("pafnet").folder / "pafnet.xml", "CPU")
+nodes = [node.get_rt_info() for node in network.get_runtime_model().get_ops()]
+print(*{node["primitiveType"].astype(str) for node in nodes if "primitiveType" in node})
+"""
+
+
+@pytest.fixture
+def capped() -> dict[str, str]:
+    """The environment in which oneDNN uses no more than AVX2."""
+    about = Path("/proc/cpuinfo")
+    if not about.exists():
+        pytest.skip("no /proc/cpuinfo to tell what this processor has")
+    if not MORE & set(about.read_text().split()):
+        pytest.skip("this processor has no VNNI, so the tests of INT8 have run without it")
+    return {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"}
+
+
+@pytest.mark.slow
+def test_int8_is_as_good_without_vnni(capped: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-m", "int8", "tests"],
+        cwd=ROOT,
+        env=capped,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
+
+
+def test_the_cap_is_obeyed(capped: dict[str, str]) -> None:
+    words = [sys.executable, "-c", KINDS]
+    kinds = subprocess.check_output(words, cwd=ROOT, env=capped, text=True)
+    assert "avx2" in kinds
+    assert "avx512" not in kinds
+    assert "vnni" not in kinds
