@@ -33,6 +33,7 @@ class FusionSettings:
     least: keypoints with less confidence are not given on.
     alone: least mean confidence of the crop network in somebody whom it alone has found, where the
         tracker expected them.
+    follow: people a frame who are worth following by crops; optical flow carries the others on.
     """
 
     guard: float = 0.2
@@ -42,11 +43,14 @@ class FusionSettings:
     same: float = 0.7
     least: float = 0.05
     alone: float = 0.3
+    follow: int = 2
 
     def __post_init__(self) -> None:
         for name in ("guard", "refuted", "own", "base", "same", "least", "alone"):
             if not 0 <= getattr(self, name) <= 1:
                 raise CardError(f"fusion {name} must be from 0 to 1, not {getattr(self, name)}.")
+        if self.follow < 1:
+            raise CardError(f"fusion follow must be 1 person or more, not {self.follow}.")
 
 
 def fuse(

@@ -25,22 +25,18 @@ class CropRule:
     padding: sides of the crop for one of the box around the keypoints, widened to the network's
         aspect. border: grey value beyond the picture's edge. axis: names of two keypoints (or of
         `neck`, `mid_hip`, the middles of shoulders and hips); the crop is turned so that the way
-        from the first to the second points up. Empty = crops are upright. follow: people a frame
-        who are looked at where a tracker follows them; the dearer the network, the fewer.
+        from the first to the second points up. Empty = crops are upright.
     """
 
     padding: float = 1.25
     border: int = 0
     axis: tuple[str, ...] = ()
-    follow: int = 4
 
     def __post_init__(self) -> None:
         if not 0.5 <= self.padding <= 5:
             raise CardError(f"crop padding must be from 0.5 to 5, not {self.padding}.")
         if not 0 <= self.border <= 255:
             raise CardError(f"crop border must be a grey value, 0 to 255, not {self.border}.")
-        if self.follow < 1:
-            raise CardError(f"crop follow must be 1 person or more, not {self.follow}.")
         if len(self.axis) not in (0, 2):
             raise CardError("crop axis must be two names of keypoints, or be left out.")
 

@@ -77,7 +77,7 @@ class SecondLook:
     @property
     def most(self) -> int:
         """How many people of a frame are worth following by crops."""
-        return self._rule.follow
+        return self._fusion.follow
 
     def refine(
         self,

@@ -60,7 +60,7 @@ class Looks:
         lost, or another scene begins.
         """
         there = [(n, frame) for n, frame in enumerate(frames) if frame is not None]
-        tracks = self._follow([one for one in there if not self._due(*one)], strict=True)
+        tracks = self._follow([one for one in there if not self._due(*one)], watched=True)
         seen: dict[int, Evidence | None] = dict.fromkeys(tracks)
         asked = [(n, frame) for n, frame in there if n not in tracks]
         if asked:
@@ -113,22 +113,25 @@ class Looks:
         return out
 
     def _follow(
-        self, frames: Sequence[tuple[int, Frame]], *, strict: bool = False
+        self, frames: Sequence[tuple[int, Frame]], *, watched: bool = False
     ) -> dict[int, Tracks]:
         """People of frames at which the network did not look, where crops can tell of them.
 
-        strict: of no camera at which a crop did not show whom it should.
+        watched: of no camera at which somebody was lost and it is time to look for them.
         """
         if self._second is None:
             return {}
         most = self._second.most
         expected = [self._tracker(n).expect(frame, most) for n, frame in frames]
         followed = self._second.follow([frame.image for _, frame in frames], expected)
-        return {
-            n: self._tracker(n).follow(frame, one.poses, one.ok)
-            for (n, frame), one in zip(frames, followed, strict=True)
-            if not strict or not (one.at & ~one.ok).any()
-        }
+        found = {}
+        for (n, frame), one in zip(frames, followed, strict=True):
+            lost = bool((one.at & ~one.ok).any())
+            if not (
+                watched and lost and self._schedules[n].due(frame.time, len(one.ok), lost=True)
+            ):
+                found[n] = self._tracker(n).follow(frame, one.poses, one.ok)
+        return found
 
     def _tracker(self, camera: int) -> FollowingTracker:
         tracker = self._trackers[camera]

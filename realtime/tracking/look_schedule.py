@@ -19,11 +19,15 @@ class LookSchedule:
         self._last: float | None = None
         self._gap = START
 
-    def due(self, time: float, people: int) -> bool:
-        """Whether to look at the frame of this time. people: how many are followed into it."""
+    def due(self, time: float, people: int, *, lost: bool = False) -> bool:
+        """Whether to look at the frame of this time.
+
+        people: how many are followed into it. lost: whether one of them was not found; crowds hide
+        each other all the time, so that too is worth a look every SOONEST seconds only.
+        """
         if self._last is None:
             return True
-        gap = self._gap if people else min(NOBODY, self._gap)
+        gap = SOONEST if lost else self._gap if people else min(NOBODY, self._gap)
         return not 0 <= time - self._last < gap - SLACK
 
     def looked(self, time: float, *, changed: bool) -> None:
