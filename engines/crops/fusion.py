@@ -78,17 +78,37 @@ def fuse(
     better = known & ~np.isnan(seen.xy[..., 0])
     better &= (seen.score >= settings.own) | ~first.found | guess[:, None]
     better &= taken[:, None]
+    fused = _mixed(first, seen, known, better, taken, agree, guess, settings)
+    # Whose crop showed a neighbour is where the first network says, unless that saw one person too.
+    twins = same_as_better(fused, settings.same)
+    if (twins >= 0).any():
+        apart = (twins >= 0) & ~guess & ~_upon(first, twins, settings.same)
+        taken &= ~apart
+        fused = _mixed(first, seen, known, better & ~apart[:, None], taken, agree, guess, settings)
+        twins = same_as_better(fused, settings.same)
+    order = np.argsort(-fused.person_score, kind="stable")
+    return fused.some(order[((twins < 0) & fused.found.any(axis=1))[order]])
+
+
+def _mixed(
+    first: Poses,
+    seen: Poses,
+    known: NDArray[np.bool_],
+    better: NDArray[np.bool_],
+    taken: NDArray[np.bool_],
+    agree: Floats,
+    guess: NDArray[np.bool_],
+    settings: FusionSettings,
+) -> Poses:
+    """The same people; keypoints of the crop network where it is `better`, (P, K)."""
     xy = np.where(better[..., None], seen.xy, first.xy)
     score = np.where(better, seen.score, first.score)
     weak = (taken[:, None] & (score < settings.least)) | (guess[:, None] & ~better)
     xy = np.where(weak[..., None], np.float32(np.nan), xy)
     score = np.where(weak, np.float32(0), score)
-    person = np.where(
-        taken, sure * (settings.base + agree), settings.refuted * mean_confidence(first)
-    )
-    fused = replace(first, xy=xy, score=score, person_score=person.astype(np.float32))
-    fused = fused.some(np.flatnonzero(fused.found.any(axis=1)))
-    return fused.some(distinct(fused, settings.same))
+    trust = confidence(seen, known) * (settings.base + agree)
+    person = np.where(taken, trust, settings.refuted * mean_confidence(first))
+    return replace(first, xy=xy, score=score, person_score=person.astype(np.float32))
 
 
 def agreement(first: Poses, seen: Poses) -> Floats:
@@ -117,20 +137,34 @@ def mean_confidence(poses: Poses) -> Floats:
     return mean
 
 
-def distinct(poses: Poses, same: float) -> NDArray[np.intp]:
-    """Rows of the people, best first, without those who are somebody better (OKS-NMS)."""
-    order = np.argsort(-poses.person_score, kind="stable")
-    if len(order) < 2:
-        return order
+def same_as_better(poses: Poses, same: float) -> NDArray[np.intp]:
+    """(P,) the row of somebody better who is the same person, -1 = there is none (OKS-NMS)."""
+    twin = np.full(len(poses), -1)
+    if len(poses) < 2:
+        return twin
+    alike = _alike(poses)
+    kept: list[int] = []
+    for row in np.argsort(-poses.person_score, kind="stable").tolist():
+        upon = [other for other in kept if alike[row, other] > same]
+        if upon:
+            twin[row] = upon[0]
+        else:
+            kept.append(row)
+    return twin
+
+
+def _upon(poses: Poses, others: NDArray[np.intp], same: float) -> NDArray[np.bool_]:
+    """(P,) whether each person is the one in the row that `others` has; -1 = no."""
+    alike = _alike(poses)[np.arange(len(poses)), others]
+    return np.asarray((others >= 0) & (alike > same))
+
+
+def _alike(poses: Poses) -> Floats:
+    """(P, P) OKS between the bodies of all, the larger of both ways."""
     body = np.array(poses.skeleton.body)
     xy, sigmas = poses.xy[:, body], np.array(poses.skeleton.sigmas, np.float32)[body]
     alike, _ = oks(xy, xy, _areas(xy)[:, None], sigmas)
-    upon = np.maximum(alike, alike.T) > same
-    kept: list[int] = []
-    for row in order.tolist():
-        if not upon[row, kept].any():
-            kept.append(row)
-    return np.array(kept, np.intp)
+    return np.maximum(alike, alike.T)
 
 
 def _areas(xy: Floats) -> Floats:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.crops.affine import cut
-from engines.crops.fusion import FusionSettings, agreement, confidence, distinct, fuse
+from engines.crops.fusion import FusionSettings, agreement, confidence, fuse, same_as_better
 from engines.crops.rule import CropRule
 from engines.decoders.crop_decoder import CropDecoder
 from engines.runtimes.network import Network
@@ -122,9 +122,8 @@ class SecondLook:
             score = np.where(weak, np.float32(0), seen.score)
             person = np.where(ok, sure * (wanted.base + agree), 0).astype(np.float32)
             poses = Poses(self._skeleton, xy, score, person)
-            kept = np.zeros(len(ok), bool)
-            kept[distinct(poses, wanted.same)] = True  # two expected people, one body
-            out.append(Followed(poses, look.at, ok & kept))
+            twins = same_as_better(poses, wanted.same)  # two expected people, one body
+            out.append(Followed(poses, look.at, ok & (twins < 0)))
         return out
 
     def look(self, images: Sequence[Image], people: Sequence[Poses]) -> list[Looked]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-START = 0.2  # seconds from one look to the next at first,
-SOONEST, LATEST = 0.1, 0.35  # and at least and at most, as looks find somebody new or nobody
+START = 0.25  # seconds from one look to the next at first,
+SOONEST, LATEST = 0.2, 0.4  # and at least and at most, as looks find somebody new or nobody
+LOST = 0.2  # and where somebody was lost
 NOBODY = 0.1  # and where nobody is there to be followed
 LONGER, SHORTER = 1.25, 0.5  # what a look that changes nothing, or something, makes of it
 SLACK = 1e-4  # seconds: times of frames are rounded
@@ -23,11 +24,11 @@ class LookSchedule:
         """Whether to look at the frame of this time.
 
         people: how many are followed into it. lost: whether one of them was not found; crowds hide
-        each other all the time, so that too is worth a look every SOONEST seconds only.
+        each other all the time, so that too is worth a look every LOST seconds only.
         """
         if self._last is None:
             return True
-        gap = SOONEST if lost else self._gap if people else min(NOBODY, self._gap)
+        gap = min(LOST, self._gap) if lost else self._gap if people else min(NOBODY, self._gap)
         return not 0 <= time - self._last < gap - SLACK
 
     def looked(self, time: float, *, changed: bool) -> None:

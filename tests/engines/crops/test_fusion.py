@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engines.crops.fusion import FusionSettings, agreement, distinct, fuse
+from engines.crops.fusion import FusionSettings, agreement, fuse, same_as_better
 from engines.types.arrays import Floats
 from engines.types.errors import CardError
 from engines.types.poses import Poses
@@ -106,7 +106,7 @@ def test_keypoints_that_the_crop_network_does_not_know_stay() -> None:
 
 
 def test_two_crops_that_found_the_same_person_give_one() -> None:
-    first = poses(BODY, BODY + 12, person((420, 200), 140))
+    first = poses(BODY, BODY + 3, person((420, 200), 140))
     seen = poses(BODY, BODY + 1, person((420, 200), 140))
     fused = look(first, seen)
     assert len(fused) == 2
@@ -130,12 +130,21 @@ def test_who_was_not_looked_at_stays_as_the_first_network_says() -> None:
     np.testing.assert_allclose(fused.person_score, 0.3, rtol=1e-5)
 
 
-def test_better_of_two_is_kept_and_both_ways_count() -> None:
+def test_fragment_of_somebody_is_them() -> None:
     """A fragment within somebody has a smaller area; it is the same person all the same."""
     small: Floats = BODY.copy()
     small[9:] = np.nan
-    both = poses(BODY, small)
-    assert distinct(both, 0.7).tolist() == [0]
+    assert same_as_better(poses(BODY, small), 0.7).tolist() == [-1, 0]
+
+
+def test_who_stands_beside_the_person_in_the_crop_is_not_lost() -> None:
+    """Two whom the first network tells apart; the crop network sees the front one in both crops."""
+    beside = BODY + np.array([26, 0])
+    first = poses(BODY, beside, score=0.6)
+    fused = look(first, poses(BODY, BODY + 1, score=0.9))
+    assert len(fused) == 2
+    np.testing.assert_allclose(fused.xy[1], first.xy[1])
+    np.testing.assert_allclose(fused.person_score[1], 0.5 * 0.6, rtol=1e-5)
 
 
 @pytest.mark.parametrize("wrong", [{"guard": -0.1}, {"least": 2.0}, {"own": float("nan")}])
