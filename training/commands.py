@@ -9,8 +9,12 @@ from engines.console.arguments import parse
 from engines.console.standard_output import abandon_output
 from engines.console.subcommands import choose
 from engines.types.errors import EngineError
+from training.crops.teach import CropsTeachSettings, teach
+from training.crops.train import CropsTrainSettings, train_crops
 from training.data.errors import TrainingError
 from training.learning.train import TrainSettings, train
+from training.shipping.crop_evaluate import CropsEvaluateSettings, evaluate_crops
+from training.shipping.crop_export import CropsExportSettings, export_crops
 from training.shipping.evaluate import EvaluateSettings, evaluate
 from training.shipping.export import ExportSettings, export
 
@@ -21,6 +25,10 @@ COMMANDS: dict[str, tuple[type, Any]] = {
     "train": (TrainSettings, train),
     "evaluate": (EvaluateSettings, evaluate),
     "export": (ExportSettings, export),
+    "crops-teach": (CropsTeachSettings, teach),
+    "crops-train": (CropsTrainSettings, train_crops),
+    "crops-export": (CropsExportSettings, export_crops),
+    "crops-evaluate": (CropsEvaluateSettings, evaluate_crops),
 }
 
 

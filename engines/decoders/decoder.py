@@ -22,7 +22,7 @@ SHOWABLE: dict[Showable, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class NeededArray:
     """What a decoder needs one of the network's arrays to be, for one picture.
 
     shape: without the batch; None = any. least: the first axis may also be longer.
@@ -68,7 +68,7 @@ class Decoder(Protocol):
     @property
     def settings(self) -> Any: ...
     @property
-    def outputs(self) -> Mapping[str, Output]: ...
+    def outputs(self) -> Mapping[str, NeededArray]: ...
     def evidence(
         self, arrays: Arrays, letterbox: Letterbox, *, keep_maps: bool = False
     ) -> Evidence:

@@ -17,10 +17,10 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from engines.decoders.decoder import Output, Showable
+from engines.decoders.decoder import NeededArray, Showable
 from engines.types.arrays import Arrays, Floats, Indices, Mask
 from engines.types.errors import CardError
-from engines.types.evidence import People
+from engines.types.evidence import FoundPeople
 from engines.types.letterbox import Letterbox
 from engines.types.network_input import NetworkInput
 from engines.types.poses import Poses
@@ -82,16 +82,21 @@ class DirectDecoder:
         return decoder
 
     @property
-    def outputs(self) -> dict[str, Output]:
+    def outputs(self) -> dict[str, NeededArray]:
         """What the layout needs."""
         keypoints = len(self.skeleton.keypoints)
         if self.settings.layout == "rtmo":
-            return {"dets": Output((None, BOX)), "keypoints": Output((None, keypoints, 3))}
+            return {
+                "dets": NeededArray((None, BOX)),
+                "keypoints": NeededArray((None, keypoints, 3)),
+            }
         if self.settings.layout == "yolo-pose":
-            return {"people": Output((BOX + 3 * keypoints, None))}
-        return {"people": Output((None, BOX + 3 * keypoints))}
+            return {"people": NeededArray((BOX + 3 * keypoints, None))}
+        return {"people": NeededArray((None, BOX + 3 * keypoints))}
 
-    def evidence(self, arrays: Arrays, letterbox: Letterbox, *, keep_maps: bool = False) -> People:
+    def evidence(
+        self, arrays: Arrays, letterbox: Letterbox, *, keep_maps: bool = False
+    ) -> FoundPeople:
         """The people, best first. There are no maps to keep."""
         wanted = self.settings
         for role, output in self.outputs.items():  # what an open shape did not say
@@ -110,9 +115,9 @@ class DirectDecoder:
         order = order[suppressed(boxes[order], wanted.nms)]
         score = np.where(inside, np.clip(score, 0, 1), np.float32(0))
         placed = letterbox.to_picture(xy[order])
-        return People(Poses(self.skeleton, placed, score[order], person[order]))
+        return FoundPeople(Poses(self.skeleton, placed, score[order], person[order]))
 
-    def decode(self, evidence: People) -> Poses:
+    def decode(self, evidence: FoundPeople) -> Poses:
         """The people, which the evidence is."""
         return evidence.poses
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from engines.decoders.assembly import assemble
-from engines.decoders.decoder import Decoder, Output, Showable
+from engines.decoders.decoder import Decoder, NeededArray, Showable
 from engines.decoders.limb_scores import score_limbs
 from engines.decoders.peaks import find_peaks
 from engines.types.arrays import Arrays, Floats
@@ -85,12 +85,12 @@ class PafDecoder:
         return cls(skeleton, entry.stride, channels, build(PafSettings, "decoder", rest))
 
     @property
-    def outputs(self) -> dict[str, Output]:
+    def outputs(self) -> dict[str, NeededArray]:
         """Confidence maps (K and more, h, w), affinity fields (as many as are named, h, w)."""
         fields = 1 + max(max(pair) for pair in self.channels)
         return {
-            "heatmaps": Output((len(self.skeleton.keypoints), None, None), least=True),
-            "pafs": Output((fields, None, None), least=True),
+            "heatmaps": NeededArray((len(self.skeleton.keypoints), None, None), least=True),
+            "pafs": NeededArray((fields, None, None), least=True),
         }
 
     def evidence(

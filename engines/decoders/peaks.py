@@ -11,7 +11,7 @@ import numpy as np
 
 from engines.types.arrays import Floats
 
-TINY = np.float32(1e-3)
+LOG_FLOOR = np.float32(1e-3)
 
 
 def find_peaks(maps: Floats, threshold: float, most: int = 127) -> Floats:
@@ -45,9 +45,11 @@ def find_peaks(maps: Floats, threshold: float, most: int = 127) -> Floats:
 
 def _offset(before: Floats, centre: Floats, after: Floats) -> Floats:
     """Vertex of the parabola through the logarithms of three neighbours: exact for a Gaussian."""
-    low, mid, high = np.log(np.maximum([before, centre, after], TINY))
+    low, mid, high = np.log(np.maximum([before, centre, after], LOG_FLOOR))
     bend = 2 * mid - low - high
-    shift: Floats = (high - low) / (2 * np.maximum(bend, TINY))  # at most half a cell: mid is most
+    shift: Floats = (high - low) / (
+        2 * np.maximum(bend, LOG_FLOOR)
+    )  # at most half a cell: mid is most
     return shift
 
 

@@ -18,7 +18,7 @@ from engines.types.errors import UnreachableError, WeightsError
 
 PACKAGE = Path(__file__).parents[1] / "weights"
 VARIABLE = "POSE_WEIGHTS"
-LEVELS = 2  # how many folders below those of POSE_WEIGHTS are looked into
+FOLDER_LEVELS = 2  # how many folders below those of POSE_WEIGHTS are looked into
 Device = Literal["cpu", "cuda"]
 FASTEST: dict[Device, tuple[Precision, ...]] = {
     "cpu": ("int8", "bf16", "fp32", "fp16"),
@@ -168,7 +168,7 @@ def named_folders() -> list[Path]:
 
 def _files(card: Card) -> Iterator[Path]:
     flat = [PACKAGE, card.folder, cache_folder()]
-    for folder, levels in [(f, 0) for f in flat] + [(f, LEVELS) for f in named_folders()]:
+    for folder, levels in [(f, 0) for f in flat] + [(f, FOLDER_LEVELS) for f in named_folders()]:
         for root, below, names in os.walk(folder):
             here = Path(root)
             below.sort()

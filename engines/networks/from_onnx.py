@@ -121,3 +121,22 @@ class Graph(nn.Module):
 def _whole(value: Any) -> Any:
     """fp32: what is stored in half is widened, as the module is in one precision."""
     return np.array(value, np.float32)
+
+
+def convolutions(model: Any) -> dict[str, tuple[Tensor, Tensor]]:
+    """Weights (O, I, h, w) and biases (O,) of a network's convolutions, by their nodes' names.
+
+    model: an onnx.ModelProto whose biases are added by the node after a convolution.
+    """
+    graph = model.graph
+    constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    adds = [list(node.input) for node in graph.node if node.op_type == "Add"]
+    biases = {first: constants[other] for first, other in adds if other in constants}
+    return {
+        node.name: (
+            torch.tensor(constants[node.input[1]]),
+            torch.tensor(biases[node.output[0]].reshape(-1)),
+        )
+        for node in graph.node
+        if node.op_type == "Conv"
+    }

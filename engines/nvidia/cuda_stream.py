@@ -152,7 +152,7 @@ class CudaLane:
             *(ctypes.byref(recorded), graph, ctypes.c_ulonglong(0)),
         )
         _ask(driver, "cuGraphDestroy", graph)
-        return Graph(driver, recorded, stream)
+        return RecordedGraph(driver, recorded, stream)
 
     def wait(self) -> None:
         with self._told():
@@ -166,7 +166,7 @@ class CudaLane:
         return array
 
 
-class Graph:
+class RecordedGraph:
     """Recorded work; calling it starts it."""
 
     def __init__(self, driver: Any, recorded: ctypes.c_void_p, stream: ctypes.c_void_p) -> None:

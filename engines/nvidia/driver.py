@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from engines.types.errors import DeviceError
 
 LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
-OLDEST = (7, 5)  # compute capability: what the toolkits that TensorRT 10 and 11 need compile for
+MIN_CAPABILITY = (
+    7,
+    5,
+)  # compute capability: what the toolkits that TensorRT 10 and 11 need compile for
 MAJOR, MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_...
 # What cuInit says, and what mends it.
 ADVICE = {
@@ -38,7 +41,7 @@ class Gpu:
 
     @property
     def usable(self) -> bool:
-        return self.capability >= OLDEST
+        return self.capability >= MIN_CAPABILITY
 
 
 def load_driver(library: str = LIBRARY) -> ctypes.CDLL:
@@ -87,8 +90,8 @@ def usable_gpu(library: str = LIBRARY) -> Gpu:
             return gpu
     names = ", ".join("{} ({}.{})".format(gpu.name, *gpu.capability) for gpu in found)
     raise DeviceError(
-        f"{names} is too old: a GPU of compute capability {OLDEST[0]}.{OLDEST[1]} (2018) or newer "
-        f"is needed."
+        f"{names} is too old: a GPU of compute capability {MIN_CAPABILITY[0]}.{MIN_CAPABILITY[1]} "
+        f"(2018) or newer is needed."
     )
 
 

@@ -21,8 +21,11 @@ from engines.types.errors import DeviceError
 
 LOG = logging.getLogger(__name__)
 LIBRARIES = ("tensorrt", "tensorrt_rtx")
-OLDEST = 10
-RTX_OLDEST, RTX_NONE = (7, 5), {(8, 7), (9, 0), (10, 0), (10, 3)}  # TensorRT-RTX: no data centres
+MIN_VERSION = 10
+RTX_MIN_CAPABILITY, RTX_NONE = (
+    (7, 5),
+    {(8, 7), (9, 0), (10, 0), (10, 3)},
+)  # TensorRT-RTX: no data centres
 ADVICE = "run: pip install -r requirements-gpu.txt"
 
 
@@ -31,7 +34,7 @@ def installed(gpu: Gpu | None) -> list[str]:
     found = [name for name in LIBRARIES if find_spec(name) is not None]
     if gpu is None:
         return [name for name in found if name == "tensorrt_rtx"]
-    rtx = gpu.capability >= RTX_OLDEST and gpu.capability not in RTX_NONE
+    rtx = gpu.capability >= RTX_MIN_CAPABILITY and gpu.capability not in RTX_NONE
     return [name for name in found if name == "tensorrt" or rtx]
 
 
@@ -44,7 +47,7 @@ def load_tensorrt(gpu: Gpu | None) -> Any:
         library = import_module(names[0])
     except (ImportError, OSError) as error:
         raise DeviceError(f"{names[0]} cannot be imported ({error}); {ADVICE}") from error
-    if names[0] == "tensorrt" and int(library.__version__.split(".")[0]) < OLDEST:
+    if names[0] == "tensorrt" and int(library.__version__.split(".")[0]) < MIN_VERSION:
         raise DeviceError(f"TensorRT {library.__version__} is too old; {ADVICE}")
     return library
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from engines.types.errors import WeightsError
 
-LARGEST = float(np.finfo(np.float16).max)
+MAX_HALF = float(np.finfo(np.float16).max)
 
 
 def to_half(model: Any) -> Any:
@@ -48,6 +48,6 @@ def _halve(onnx: Any, tensor: Any) -> None:
     if tensor.data_type != onnx.TensorProto.FLOAT:
         return
     value = onnx.numpy_helper.to_array(tensor)
-    if value.size and float(np.abs(value).max()) > LARGEST:
+    if value.size and float(np.abs(value).max()) > MAX_HALF:
         raise WeightsError(f"{tensor.name} of the network does not fit fp16; build it in fp32.")
     tensor.CopyFrom(onnx.numpy_helper.from_array(value.astype(np.float16), tensor.name))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-TINY = 1e-3
+LOG_FLOOR = 1e-3
 SLOTS = 64  # peaks of a type whose pairs a recorded graph looks at; with more, numpy takes over
 
 
@@ -62,12 +62,12 @@ def peaks(
 
     def at(dy: int, dx: int) -> Any:
         value = moved(dy, dx).flatten(2).gather(2, cell)
-        return value.clamp_min(TINY).log()
+        return value.clamp_min(LOG_FLOOR).log()
 
     middle = at(0, 0)
 
     def offset(before: Any, after: Any) -> Any:
-        return (after - before) / (2 * (2 * middle - before - after).clamp_min(TINY))
+        return (after - before) / (2 * (2 * middle - before - after).clamp_min(LOG_FLOOR))
 
     x = cell % columns + offset(at(0, -1), at(0, 1))
     y = cell // columns + offset(at(-1, 0), at(1, 0))

@@ -1,6 +1,6 @@
 """What can go wrong with models and devices, each with a sentence for the user."""
 
-LONGEST = 800  # characters of a sentence: two addresses of weights must fit
+MAX_SENTENCE = 800  # characters of a sentence: two addresses of weights must fit
 
 
 class EngineError(Exception):
@@ -33,8 +33,8 @@ class DeviceError(EngineError, RuntimeError):
 def sentence(text: str) -> str:
     """The text as one line of bounded length, whatever names and files that it quotes hold."""
     line = one_line(text)
-    half = LONGEST // 2 - 2
-    return line if len(line) <= LONGEST else f"{line[:half]} … {line[-half:]}"
+    half = MAX_SENTENCE // 2 - 2
+    return line if len(line) <= MAX_SENTENCE else f"{line[:half]} … {line[-half:]}"
 
 
 def one_line(text: str) -> str:

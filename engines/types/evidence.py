@@ -23,7 +23,7 @@ class Evidence(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class People:
+class FoundPeople:
     """Evidence of a network that gives people itself: they are the evidence."""
 
     poses: Poses

@@ -28,7 +28,9 @@ class Skeleton:
     sigmas: K standard deviations of the OKS (COCO keypoint evaluation), relative to sqrt(area).
     colours: K BGR triples.
     feet, left_hand, right_hand, face: indices of the keypoints of these groups; they follow the
-        body and never decide who is who.
+        body and never decide who is who, but for those named in `deciding`.
+    deciding: groups that count as body: the feet of BODY_25, which OpenPose finds as it finds
+        ankles, and without which people in 3D were told apart less well (Shelf).
     body: indices of all others, the core that tracking, similarity, scores and association go by.
         What has no body (a single hand, a face, a car) is a body altogether.
     """
@@ -43,10 +45,13 @@ class Skeleton:
     left_hand: tuple[int, ...] = ()
     right_hand: tuple[int, ...] = ()
     face: tuple[int, ...] = ()
+    deciding: tuple[str, ...] = ()
     body: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        followers = {*self.feet, *self.left_hand, *self.right_hand, *self.face}
+        followers = {
+            n for name in FOLLOWERS if name not in self.deciding for n in getattr(self, name)
+        }
         every = range(len(self.keypoints))
         body = tuple(n for n in every if n not in followers) or tuple(every)
         object.__setattr__(self, "body", body)
@@ -104,7 +109,7 @@ def parse_skeleton(name: str, data: Any) -> Skeleton:
     """A skeleton from its TOML table (see skeletons/coco18.toml); CardError says what is wrong."""
     data = table(f"skeleton {name}", data)
     needed = ("keypoints", "limbs")
-    check_keys(f"skeleton {name}", data, (*needed, "redundant", "groups"), needed)
+    check_keys(f"skeleton {name}", data, (*needed, "redundant", "groups", "deciding"), needed)
     points = [build(Keypoint, "keypoints", one) for one in tables("keypoints", data["keypoints"])]
     names = tuple(point.name for point in points)
     if len(set(names)) < len(names):
@@ -124,8 +129,15 @@ def parse_skeleton(name: str, data: Any) -> Skeleton:
         redundant=frozenset(range(len(tree), len(tree) + len(redundant))),
         sigmas=tuple(point.sigma for point in points),
         colours=tuple((p.colour[2], p.colour[1], p.colour[0]) for p in points),
+        deciding=_deciding(data.get("deciding", [])),
         **_groups(data.get("groups", {}), names),
     )
+
+
+def _deciding(data: Any) -> tuple[str, ...]:
+    if not isinstance(data, list) or any(name not in FOLLOWERS for name in data):
+        raise CardError(f"deciding must be a list of groups: {', '.join(FOLLOWERS)}.")
+    return tuple(data)
 
 
 def _groups(data: Any, names: tuple[str, ...]) -> dict[str, tuple[int, ...]]:

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from engines.types.errors import CardError
 
-LARGEST = 1e38  # beyond it networks, which calculate in float32, have infinity alone
+MAX_NUMBER = 1e38  # beyond it networks, which calculate in float32, have infinity alone
 T = TypeVar("T")
 
 
@@ -74,5 +74,5 @@ def _fits(value: Any, hint: Any) -> bool:
         return False
     if hint is float:
         # Compared, as TOML has whole numbers that no float can hold; NaN is not less either.
-        return isinstance(value, int | float) and abs(value) < LARGEST
+        return isinstance(value, int | float) and abs(value) < MAX_NUMBER
     return isinstance(value, hint)

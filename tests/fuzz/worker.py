@@ -27,7 +27,7 @@ from engines.types.errors import EngineError
 from realtime.types.errors import RealtimeError
 
 OWN = (EngineError, RealtimeError, CalibrationError)
-LONGEST = 800  # characters of a sentence
+MAX_SENTENCE = 800  # characters of a sentence
 MEMORY = 12 << 30  # bytes of address space, lest one case takes the machine down
 
 
@@ -53,8 +53,8 @@ class Finding(AssertionError):
 
 def check_sentence(text: str) -> None:
     """Finding unless it is a sentence for a user: one line, not too long, nothing unprintable."""
-    if not text or len(text) > LONGEST or not text.isprintable():
-        raise Finding(f"no sentence of {LONGEST} characters, but {len(text)}: {text[:600]!r}")
+    if not text or len(text) > MAX_SENTENCE or not text.isprintable():
+        raise Finding(f"no sentence of {MAX_SENTENCE} characters, but {len(text)}: {text[:600]!r}")
 
 
 def draw_case(seed: int, kind: str, number: int) -> Random:

@@ -16,10 +16,11 @@ from engines.models.card import load_card
 from engines.opening import engine_opener
 from engines.types.errors import CardError
 from posestream.commands.models import info
-from realtime.pipeline import run
-from realtime.settings.all import ModelSettings, OutputSettings, Settings, SourceSettings
+from realtime.assembly import run
+from realtime.settings.model import ModelSettings
 from tests import synth
 from tests.conftest import ROOT, with_weights
+from tests.realtime.wanted import settings
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed (requirements-gpu.txt)")
 SIZE = (64, 48)
@@ -80,13 +81,8 @@ def photo(tmp_path: Path) -> str:
     return str(synth.write_picture(tmp_path / "one.png", black))
 
 
-def settings(card: str, photo: str, model: dict[str, Any], **outputs: Any) -> Settings:
-    made = OutputSettings(show=False, quiet=True, **outputs)
-    return Settings(SourceSettings((photo,)), ModelSettings(card, **model), outputs=made)
-
-
 def test_people_go_from_the_network_to_the_files(card: str, photo: str, tmp_path: Path) -> None:
-    run(settings(card, photo, {}, json=tmp_path / "json", output=tmp_path / "out.png"))
+    run(settings(photo, model=card, json=tmp_path / "json", output=tmp_path / "out.png"))
     data = json.loads((tmp_path / "json" / "one_keypoints.json").read_text())
     found = [np.array(one["pose_keypoints_2d"]).reshape(17, 3) for one in data["people"]]
     assert len(found) == 2
@@ -109,16 +105,16 @@ def test_what_it_cannot_show_is_one_sentence(card: str, photo: str, tmp_path: Pa
     ]
     for what, outputs in refused:
         with pytest.raises(CardError, match=f"^still gives people directly, it has no {what}"):
-            run(settings(card, photo, {}, **outputs))
+            run(settings(photo, model=card, **outputs))
     assert not (tmp_path / "out").exists()
 
 
 def test_thresholds_are_the_models_own(card: str, photo: str, tmp_path: Path) -> None:
-    run(settings(card, photo, {"min_score": 0.7}, json=tmp_path / "json"))
+    run(settings(photo, model=card, min_score=0.7, json=tmp_path / "json"))
     data = json.loads((tmp_path / "json" / "one_keypoints.json").read_text())
     assert len(data["people"]) == 1
     with pytest.raises(CardError, match="has no --limb-threshold; what it has is --peak"):
-        run(settings(card, photo, {"limb_threshold": 0.1}))
+        run(settings(photo, model=card, limb_threshold=0.1))
 
 
 def test_height_is_the_longer_side(card: str) -> None:
@@ -129,7 +125,7 @@ def test_height_is_the_longer_side(card: str) -> None:
 
 
 def test_info_describes_it(card: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert info.run(card) == 0
+    assert info.run(info.Options(card)) == 0
     text = capsys.readouterr().out
     assert "direct (layout movenet-multipose, min_score 0.3" in text
     assert "longer 64" in text

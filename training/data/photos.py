@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,14 +31,15 @@ class Photo(NamedTuple):
     boxes: np.ndarray[Any, np.dtype[np.float32]] = np.empty((0, 4), np.float32)
 
 
-def read_photos(folder: Path) -> list[Photo]:
+def read_photos(folder: Path, count: int | None = None) -> list[Photo]:
     """All pictures of a folder's .tar shards in their order, with the labels of labels.jsonl,
-    where there is one.
+    where there is one. count: the first so many.
 
     TrainingError where there are no pictures, or a line of the labels is broken.
     """
     labels = _labels(folder / "labels.jsonl")
-    photos = [photo for shard in sorted(folder.glob("*.tar")) for photo in _photos(shard, labels)]
+    every = (photo for shard in sorted(folder.glob("*.tar")) for photo in _photos(shard, labels))
+    photos = list(islice(every, count))
     if not photos:
         raise TrainingError(f"{folder} holds no .tar shards with photos; see the README.")
     return photos

@@ -18,18 +18,31 @@ SIZE = 256  # of each, about as large as people stand in the network's input
 
 
 def quantise(path: Path, photos: Sequence[Photo], output: Path) -> tuple[Path, Path]:
+    """Write a PAF network as quantise_on does, by crops of photos."""
+    return quantise_on(path, [_picture(photos, n) for n in range(SAMPLES)], output)
+
+
+def quantise_on(
+    path: Path, pictures: Sequence[Image], output: Path, floating: Sequence[str] = ()
+) -> tuple[Path, Path]:
     """Write an ONNX network as OpenVINO IR in INT8, .xml and .bin; returns the two paths.
 
     Post-training quantisation by NNCF: weights per channel and symmetric, activations by the
-    ranges that they take on the photos.
+    ranges that they take on the (h, w, 3) pictures. floating: OpenVINO's types of operations that
+    stay as they are.
     """
     import nncf
 
     openvino = load_openvino()
     model = openvino.Core().read_model(str(path))
-    pictures = [_picture(photos, n) for n in range(SAMPLES)]
-    dataset = nncf.Dataset(pictures, lambda picture: prepared(picture[None]).numpy())
-    small = nncf.quantize(model, dataset, preset=nncf.QuantizationPreset.MIXED, subset_size=SAMPLES)
+    dataset = nncf.Dataset(list(pictures), lambda picture: prepared(picture[None]).numpy())
+    small = nncf.quantize(
+        model,
+        dataset,
+        preset=nncf.QuantizationPreset.MIXED,
+        subset_size=len(pictures),
+        ignored_scope=nncf.IgnoredScope(types=list(floating), validate=False),
+    )
     openvino.save_model(small, output, compress_to_fp16=True)
     return output, output.with_suffix(".bin")
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from engines.decoders.paf import PafDecoder
 from engines.models.card import Card, card_names, load_card
 from engines.models.download import sha256_of
-from engines.types.errors import LONGEST, CardError
+from engines.types.errors import MAX_SENTENCE, CardError
 from engines.types.skeleton import named_skeleton
 
 MODEL = "human-pose-estimation-0001"
@@ -327,7 +327,7 @@ def test_whatever_stands_in_a_card_it_loads_or_says_why(
 
 def test_what_a_sentence_quotes_is_cut_and_cannot_steer_the_terminal(tmp_path: Path) -> None:
     text = complaint(write(tmp_path, {"a" * 5000: 1}))
-    assert len(text) <= LONGEST
+    assert len(text) <= MAX_SENTENCE
     assert text.startswith("Model card mine.toml: 'aaa")
     assert text.endswith("decoder, weights.")
     assert complaint("\x1b[31m\n.toml") == r"There is no model card \x1b[31m\n.toml."

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.decoders.decoder import Output
+from engines.decoders.decoder import NeededArray
 from engines.estimator import open_estimator
 from engines.models.card import Card, WeightFile, Weights, load_card
 from engines.models.weights import Located, locate
@@ -182,10 +182,15 @@ def little_onnx(folder: Path, *, batch: int | str, layout: str) -> tuple[Card, L
     out = helper.make_tensor_value_info("y", kind.FLOAT, [batch, 3])
     nodes = [
         helper.make_node("Cast", ["x"], ["f"], to=kind.FLOAT),
-        helper.make_node("ReduceSum", ["f", "axes"], ["y"], keepdims=0),
+        helper.make_node("ReduceSum", ["f", "axes"], ["sums"], keepdims=0),
+        # As MoveNet does: a shape that holds one picture, whatever the input holds.
+        helper.make_node("Reshape", ["sums", "shape"], ["y"]),
     ]
-    constant = helper.make_tensor("axes", kind.INT64, [2], axes)
-    graph = helper.make_graph(nodes, "sums", [entry], [out], [constant])
+    constants = [
+        helper.make_tensor("axes", kind.INT64, [2], axes),
+        helper.make_tensor("shape", kind.INT64, [2], [1 if batch == 1 else -1, 3]),
+    ]
+    graph = helper.make_graph(nodes, "sums", [entry], [out], constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     path = folder / "sums.onnx"
     onnx.save(model, path)
@@ -201,7 +206,7 @@ class Sums:
     """As much of a decoder as a network asks for."""
 
     kind = "sums"
-    outputs: ClassVar[dict[str, Output]] = {"sums": Output((3,))}
+    outputs: ClassVar[dict[str, NeededArray]] = {"sums": NeededArray((3,))}
 
 
 @pytest.mark.parametrize("layout", ["nchw", "nhwc"])
@@ -241,7 +246,7 @@ def test_tflite_is_read_as_it_is(data: Path) -> None:
     weights = Weights(("int8",), (file,), {"points": "StatefulPartitionedCall:0"})
 
     class Points(Sums):
-        outputs: ClassVar[dict[str, Output]] = {"points": Output((1, 17, 3))}
+        outputs: ClassVar[dict[str, NeededArray]] = {"points": NeededArray((1, 17, 3))}
 
     card = replace(load_card(MODEL), input=entry, decoder=Points(), weights=(weights,))
     network = OpenVino(card, Located(weights, "int8", (path,)), live=True, batched=True)

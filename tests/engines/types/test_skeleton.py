@@ -23,7 +23,7 @@ LAYOUTS = {
     "coco17": (17, 0, 0, 0, 0),
     "coco18": (18, 0, 0, 0, 0),
     "mpi15": (15, 0, 0, 0, 0),
-    "body25": (19, 6, 0, 0, 0),
+    "body25": (25, 6, 0, 0, 0),  # its feet decide too
     "halpe26": (20, 6, 0, 0, 0),
     "blaze33": (17, 4, 3, 3, 6),
     "coco133": (17, 6, 21, 21, 68),
@@ -100,14 +100,15 @@ def test_each_keypoint_has_what_it_needs(skeleton: Skeleton) -> None:
     assert len(skeleton.sigmas) == len(skeleton.colours) == count
     assert all(0 < sigma < 0.4 for sigma in skeleton.sigmas)
     if skeleton.face != skeleton.body:  # OpenPose draws a face in white
-        # A neck has the colour of the hips between which it lies.
-        assert len({skeleton.colours[n] for n in skeleton.body}) >= 0.75 * len(skeleton.body)
+        # A neck has the colour of the hips between which it lies, feet those of their ankles.
+        own = set(skeleton.body) - set(skeleton.feet)
+        assert len({skeleton.colours[n] for n in own}) >= 0.75 * len(own)
 
 
 def test_all_layouts_are_here_with_their_groups(skeleton: Skeleton) -> None:
     assert tuple(len(group) for group in skeleton.groups.values()) == LAYOUTS[skeleton.name]
     assert LAYOUTS.keys() == set(NAMES)
-    grouped = sorted(n for group in {*skeleton.groups.values()} for n in group)
+    grouped = sorted({n for group in skeleton.groups.values() for n in group})
     assert grouped == list(range(len(skeleton.keypoints)))
 
 
@@ -116,6 +117,14 @@ def test_all_layouts_are_here_with_their_groups(skeleton: Skeleton) -> None:
 )
 def test_keypoints_stand_where_their_papers_say(name: str, place: int) -> None:
     assert named_skeleton(name).keypoints[place] == PLACES[name][place]
+
+
+def test_feet_of_body25_decide_with_the_body() -> None:
+    skeleton = named_skeleton("body25")
+    assert skeleton.body == tuple(range(25))
+    assert set(skeleton.feet) < set(skeleton.body)
+    with pytest.raises(CardError, match="deciding must be a list of groups"):
+        parse_skeleton("own", {**GOOD, "deciding": ["toes"]})
 
 
 def test_limbs_join_two_keypoints_each_and_reach_all(skeleton: Skeleton) -> None:

@@ -20,7 +20,7 @@ from engines.types.skeleton_conversion import converted
 from realtime.drawing.skeletons import draw
 from realtime.mocap.bvh import bvh_files
 from realtime.mocap.c3d import c3d_files
-from realtime.mocap.take import Recording, Take
+from realtime.mocap.take import Take, TakeRecorder
 from realtime.mocap.trc import trc_files
 from realtime.mocap.up_axis import turned_up
 from realtime.settings.files import JsonSkeleton
@@ -176,7 +176,7 @@ def bodies(skeleton: Skeleton, n: int = 0) -> list[Doubles]:
 
 
 def take(skeleton: Skeleton) -> Take:
-    recording = Recording(skeleton, 25)
+    recording = TakeRecorder(skeleton, 25)
     for n in range(5):
         poses = instant(bodies(skeleton, n), [7, 9], n / 25, skeleton=skeleton).poses3d
         assert poses is not None

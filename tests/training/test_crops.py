@@ -1,0 +1,291 @@
+"""Crops of people: where their keypoints lie, what is wanted of the maps, and what is found."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from engines.types.arrays import Floats, Image
+
+MISSING = "for training: pip install -r requirements-train.txt"
+torch = pytest.importorskip("torch", reason=MISSING)
+pytest.importorskip("onnx", reason=MISSING)
+
+from engines.networks.cropnet import CropNet, heatmaps  # noqa: E402
+from training.crops import samples  # noqa: E402
+from training.crops.boxes import around, back, cut, moved  # noqa: E402
+from training.crops.decode import decode  # noqa: E402
+from training.crops.fusion import COCO, fuse  # noqa: E402
+from training.crops.learner import Learner  # noqa: E402
+from training.crops.loss import crop_loss, wanted  # noqa: E402
+from training.crops.people import People, load_people  # noqa: E402
+from training.crops.pretrained import TRUNK, pafnet_convolutions, start_from_pafnet  # noqa: E402
+from training.crops.samples import make_batch, plain, varied  # noqa: E402
+from training.crops.teach import taught  # noqa: E402
+from training.data.errors import TrainingError  # noqa: E402
+from training.data.photos import Photo  # noqa: E402
+
+SIZE = 128
+
+
+def dots(seed: int = 0) -> tuple[Photo, People]:
+    """Black, but for a keypoint a dot, each in a colour of its own; one person."""
+    rng = np.random.default_rng(seed)
+    places = np.stack(np.meshgrid(np.arange(5), np.arange(4)), -1).reshape(-1, 2)
+    xy = (places[rng.permutation(20)[:17]] * 36 + 60).astype(np.float32)
+    image = np.zeros((240, 300, 3), np.uint8)
+    for n, (x, y) in enumerate(xy):
+        cv2.circle(image, (int(x), int(y)), 5, colour(n), -1)
+    ones = np.ones((1, 17), np.float32)
+    box = xy[None].copy()
+    return Photo(image), People(np.zeros(1, np.int32), xy[None], ones, ones, box, 1)
+
+
+def colour(keypoint: int) -> tuple[int, int, int]:
+    return 80 + 85 * (keypoint % 3), 80 + 85 * (keypoint // 3 % 3), 80 + 85 * (keypoint // 9)
+
+
+def assert_dots(image: Image, xy: Floats, score: Floats, *, mirror: bool) -> None:
+    """Each keypoint that is in the crop lies on the middle of the dot of its colour."""
+    for n, (at, there) in enumerate(zip(xy, score, strict=True)):
+        if not there or not ((at > 6) & (at < len(image) - 7)).all():
+            continue
+        # What is left in a mirrored picture was painted as right.
+        painted = COCO.mirror[n] if mirror else n
+        like = np.abs(image.astype(int) - colour(painted)).max(2) <= 12
+        y, x = np.nonzero(like)
+        near = np.hypot(x - at[0], y - at[1]) < 12
+        assert near.any(), n
+        np.testing.assert_allclose([x[near].mean(), y[near].mean()], at, atol=1)
+
+
+def test_the_square_is_the_second_looks() -> None:
+    xy = np.array([[10, 20], [30, 100], [np.nan, np.nan]], np.float32)
+    square = around(xy)
+    assert square is not None
+    assert square.side == pytest.approx(1.25 * 80)
+    assert square.centre == (20.5, 60.5)
+    assert around(xy[2:]) is None
+    # The middle of the box lies in the middle of the crop, and comes back from there.
+    matrix = square.matrix(200)
+    middle = moved(np.array([[20, 60]], np.float32), matrix)
+    np.testing.assert_allclose(middle, [[99.5, 99.5]], atol=1e-4)
+    np.testing.assert_allclose(back(middle, matrix), [[20, 60]], atol=1e-4)
+
+
+def test_beyond_the_picture_a_crop_is_black() -> None:
+    image = np.full((40, 40, 3), 200, np.uint8)
+    square = around(np.array([[0, 0], [0, 40]], np.float32))
+    assert square is not None
+    crop = cut(image, square.matrix(100), 100)
+    assert crop[50, 20].max() == 0
+    assert crop[50, 70].min() == 200
+
+
+def test_keypoints_lie_where_they_are_painted() -> None:
+    photo, people = dots()
+    sample = plain(photo, people, 0, SIZE)
+    assert sample.score.all()
+    assert_dots(sample.image, sample.xy, sample.score, mirror=False)
+
+
+def test_keypoints_go_along_however_the_crop_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "worsened", lambda image, rng: image)
+    monkeypatch.setattr(samples, "STRIP", 0.0)
+    photo, people = dots(1)
+    mirrored = 0
+    for seed in range(40):
+        sample = varied(photo, people, 0, SIZE, np.random.default_rng(seed))
+        # Whether it is mirrored is seen from the ears' side: the matrix of the points says so.
+        known = people.xy[0], sample.xy
+        direct = affine_error(*known)
+        swapped = affine_error(known[0][list(COCO.mirror)], known[1])
+        mirror = swapped < direct
+        mirrored += mirror
+        assert min(direct, swapped) < 0.01
+        assert_dots(sample.image, sample.xy, sample.score, mirror=mirror)
+    assert 8 < mirrored < 32
+
+
+def affine_error(from_: Floats, to: Floats) -> float:
+    """Pixels by which the points do not follow the best affine map."""
+    ones = np.column_stack([from_, np.ones(len(from_))])
+    solution = np.linalg.lstsq(ones, to, rcond=None)[0]
+    return float(np.abs(ones @ solution - to).max())
+
+
+def test_what_is_cut_off_is_taught_as_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "worsened", lambda image, rng: image)
+    monkeypatch.setattr(samples, "STRIP", 1.0)
+    photo, people = dots(1)
+    lost = 0
+    for seed in range(20):
+        sample = varied(photo, people, 0, SIZE, np.random.default_rng(seed))
+        at = np.rint(sample.xy).astype(int)
+        inside = ((at >= 0) & (at < SIZE)).all(1)
+        shown = sample.image[at[inside, 1], at[inside, 0]].any(1)
+        np.testing.assert_array_equal(shown, sample.score[inside] > 0)
+        lost += int((~shown).sum())
+    assert lost > 10
+
+
+def test_what_lies_outside_is_taught_as_not_there() -> None:
+    photo, people = dots(2)
+    people.box[0, 1:] = people.xy[0, 1]  # a box of two points alone
+    sample = plain(photo, people, 0, SIZE)
+    outside = ((sample.xy < -4) | (sample.xy > SIZE + 3)).any(1)
+    assert outside.any()
+    assert (sample.score[outside] == 0).all()
+    assert (sample.weight == 1).all()
+
+
+def test_batches_are_the_same_for_the_same_seed() -> None:
+    photo, people = dots()
+    chosen = np.zeros(3, np.intp)
+    with ThreadPoolExecutor(2) as pool:
+        one, same, other = (
+            make_batch([photo], people, chosen, 64, seed, pool) for seed in ((1, 0), (1, 0), (1, 1))
+        )
+    for a, b in zip(one, same, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(one.images, other.images)
+
+
+def test_the_shares_wanted_add_up_to_one() -> None:
+    xy = torch.tensor([[[31.5, 63.5], [400.0, 3.0], [torch.nan, torch.nan]]])
+    want = wanted(xy, torch.tensor([[0.7, 0.9, 0.4]]), 32)
+    torch.testing.assert_close(want.sum(2), torch.ones(1, 3))
+    assert float(want[0, 0, -1]) == pytest.approx(0.3)
+    # 31.5, 63.5: on the border of cells 7 and 8 along x, of 15 and 16 along y.
+    places = want[0, 0, :-1].reshape(32, 32)
+    top = places[15:17, 7:9]
+    assert float(top.max() - top.min()) < 1e-6
+    assert float(top.max()) == pytest.approx(float(places.max()))
+    # What lies outside or nowhere is nowhere.
+    assert want[0, 1:, -1].tolist() == [1, 1]
+
+
+def test_the_loss_on_sums_by_hand() -> None:
+    """Four cells and "nowhere", all equally likely, of somebody who is nowhere: log 5."""
+    places, nowhere = torch.zeros(1, 2, 2, 2), torch.zeros(1, 2)
+    xy, score = torch.zeros(1, 2, 2), torch.zeros(1, 2)
+    loss = crop_loss(places, nowhere, xy, score, torch.ones(1, 2))
+    assert float(loss) == pytest.approx(np.log(5))
+    # Of two keypoints one does not count; the other is exactly as wanted.
+    want = wanted(xy, torch.full((1, 2), 0.5), 2).log()
+    loss = crop_loss(
+        torch.stack([want[:, 0, :4].reshape(1, 2, 2), places[:, 1]], 1),
+        torch.stack([want[:, 0, 4], nowhere[:, 1]], 1),
+        xy,
+        torch.full((1, 2), 0.5),
+        torch.tensor([[1.0, 0.0]]),
+    )
+    assert float(loss) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_map_as_wanted_gives_the_point_and_its_score() -> None:
+    xy = torch.tensor([[[60.3, 41.9], [88.0, 100.6]]])
+    score = torch.tensor([[0.8, 0.35]])
+    logs = wanted(xy, score, 32).clamp(min=1e-12).log()
+    maps = heatmaps(logs[..., :-1].reshape(1, 2, 32, 32), logs[..., -1])
+    found, confidence = decode(maps.numpy())
+    np.testing.assert_allclose(found, xy.numpy(), atol=0.05)
+    np.testing.assert_allclose(confidence, score.numpy(), atol=0.05)
+
+
+def test_both_looks_are_fused_by_their_likeness() -> None:
+    rng = np.random.default_rng(3)
+    first = rng.uniform(0, 200, (17, 2)).astype(np.float32)
+    first_score = np.full(17, 0.6, np.float32)
+    first[16], first_score[16] = np.nan, 0
+    second = first + 1
+    second[16] = 50
+    second_score = np.full(17, 0.8, np.float32)
+    second_score[:2] = 0.05
+    xy, score, total, same = fuse(first, first_score, second, second_score)
+    np.testing.assert_array_equal(xy[:2], first[:2])  # unsure: the first network's
+    np.testing.assert_array_equal(xy[2:], second[2:])
+    assert same > 0.9
+    assert total == pytest.approx(second_score.mean() * (0.3 + same))
+    # Somebody else: the first look stands, at half its score.
+    xy, score, total, same = fuse(first, first_score, second + 500, second_score)
+    np.testing.assert_array_equal(xy, first)
+    np.testing.assert_array_equal(score, first_score)
+    assert same < 0.01
+    assert total == pytest.approx(0.3)
+
+
+def test_labels_go_before_both_networks_and_doubt_weighs_less() -> None:
+    first = np.random.default_rng(4).uniform(0, 200, (17, 2)).astype(np.float32)
+    score = np.full(17, 0.6, np.float32)
+    label = np.full((17, 2), np.nan, np.float32)
+    label[9] = 7
+    xy, sure, weight = taught(first, score, first, score, label)
+    np.testing.assert_array_equal(xy[9], [7, 7])
+    assert sure[9] > sure[8]
+    assert weight[8] == 1
+    xy, sure, weight = taught(first, score, first + 900, score, None)
+    assert weight[8] < 1
+    assert sure[8] < 0.6
+
+
+def test_people_are_read_as_they_were_written(tmp_path: Path) -> None:
+    _, people = dots()
+    people.save(tmp_path / "people.npz")
+    again = load_people(tmp_path / "people.npz")
+    np.testing.assert_array_equal(again.xy, people.xy)
+    assert again.done == 1
+    (tmp_path / "other.npz").write_bytes(b"none")
+    with pytest.raises(TrainingError, match="crops-teach"):
+        load_people(tmp_path / "other.npz")
+
+
+def test_the_network_starts_as_the_paf_network() -> None:
+    """Its features down to stride 32 are those of the network in the box."""
+    network = CropNet()
+    start_from_pafnet(network)
+    known = pafnet_convolutions()
+    for own, theirs in TRUNK.items():
+        module = network.get_submodule(own)
+        assert isinstance(module, torch.nn.Conv2d)
+        torch.testing.assert_close(module.weight.detach(), known[theirs][0])
+    assert sum(one.numel() for one in network.parameters()) <= 3e6
+
+
+def test_a_few_crops_are_learnt_by_heart() -> None:
+    photo, people = dots()
+    batch = samples.stacked([plain(photo, people, 0, 64)])
+    learner = Learner(1)
+    before = learner.check(batch)["check"]
+    for _ in range(25):
+        learner.learn(batch, 1e-3)
+    figures = learner.check(batch)
+    assert figures["check"] < 0.3 * before
+    assert figures["pck"] > 0.8
+
+
+def test_a_run_gone_on_with_is_the_same_as_one_not_stopped(tmp_path: Path) -> None:
+    photo, people = dots()
+    with ThreadPoolExecutor(1) as pool:
+        batches = [
+            make_batch([photo], people, np.zeros(2, np.intp), 64, (1, n), pool) for n in range(4)
+        ]
+    whole, first, second = (Learner(seed, pretrained=False) for seed in (1, 1, 2))
+    for batch in batches:
+        whole.learn(batch, 1e-3)
+    for batch in batches[:2]:
+        first.learn(batch, 1e-3)
+    first.save(tmp_path / "checkpoint.pt")
+    second.load(tmp_path / "checkpoint.pt")
+    for batch in batches[2:]:
+        second.learn(batch, 1e-3)
+    assert second.crops == whole.crops == 8
+    for name, value in whole.slow.state_dict().items():
+        torch.testing.assert_close(second.slow.state_dict()[name], value)
+    (tmp_path / "checkpoint.pt").write_bytes(b"none")
+    with pytest.raises(TrainingError, match="no checkpoint"):
+        second.load(tmp_path / "checkpoint.pt")

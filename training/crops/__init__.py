@@ -1,0 +1,1 @@
+"""Crop networks: one person a picture, taught by a bottom-up network and MoveNet together."""

@@ -1,0 +1,127 @@
+"""What learns: the crop network, its optimiser, and the slow average that is shipped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import numpy as np
+import torch
+
+from engines.networks.cropnet import CropNet, heatmaps
+from training.crops.decode import decode
+from training.crops.fusion import oks
+from training.crops.loss import crop_loss
+from training.crops.pretrained import start_from_pafnet
+from training.crops.samples import Batch, some
+from training.data.errors import TrainingError
+from training.learning.student import prepared
+
+SLOW = 0.995  # of the averaged weights stay at each step
+DECAY = 0.01
+AT_ONCE = 32  # crops of a check
+SURE = 0.3  # the teacher's points from this score on are asked for
+NEAR = 0.05  # of the crop's side may a point lie off
+
+
+class Learner:
+    """Network, its slow average, optimiser and how far they are."""
+
+    def __init__(self, seed: int, *, pretrained: bool = True) -> None:
+        torch.manual_seed(seed)
+        self.network = CropNet()
+        if pretrained:
+            start_from_pafnet(self.network)
+        self.network = self.network.to(memory_format=torch.channels_last)
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), betas=(0.9, 0.99), weight_decay=DECAY
+        )
+        self.slow = torch.optim.swa_utils.AveragedModel(self.network, avg_fn=_slowly)
+        self.step = self.crops = 0
+        self.seconds = 0.0
+        self.curve: list[dict[str, float]] = []
+
+    def learn(self, batch: Batch, rate: float) -> float:
+        """One step; the loss."""
+        self.network.train()
+        loss = self._loss(self.network, batch)[0]
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.slow.update_parameters(self.network)
+        self.step += 1
+        self.crops += len(batch.images)
+        return float(loss.detach())
+
+    def _loss(self, network: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        pictures = prepared(batch.images).contiguous(memory_format=torch.channels_last)
+        places, nowhere = network(pictures)
+        xy, score, weight = (torch.from_numpy(one) for one in batch[1:])
+        return crop_loss(places, nowhere, xy, score, weight), heatmaps(places, nowhere)
+
+    def check(self, batch: Batch) -> dict[str, float]:
+        """Of photos that it never saw: loss, OKS and PCK beside the teacher, how scores agree."""
+        self.slow.eval()
+        losses, found, scores = [], [], []
+        with torch.inference_mode():
+            for start in range(0, len(batch.images), AT_ONCE):
+                part = some(batch, slice(start, start + AT_ONCE))
+                loss, maps = self._loss(self.slow.module, part)
+                losses.append(float(loss) * len(part.images))
+                xy, score = decode(maps.numpy())
+                found.append(xy)
+                scores.append(score)
+        have, confidence = np.concatenate(found), np.concatenate(scores)
+        sure = (batch.score >= SURE) & (batch.weight >= 1)
+        away = np.linalg.norm(have - batch.xy, axis=2)
+        near = away[sure] <= NEAR * batch.images.shape[1]
+        alike = [
+            oks(want, xy, known)
+            for want, xy, known in zip(batch.xy, have, sure, strict=True)
+            if known.sum() >= 4
+        ]
+        known = batch.weight > 0
+        both = confidence[known], batch.score[known]
+        alike_scores = np.corrcoef(*both)[0, 1] if all(np.ptp(one) for one in both) else 0.0
+        return {
+            "check": sum(losses) / len(batch.images),
+            "oks": float(np.mean(alike)) if alike else 0.0,
+            "pck": float(near.mean()) if len(near) else 0.0,
+            "scores": float(alike_scores),
+        }
+
+    def save(self, path: Path) -> None:
+        """Whole or not at all."""
+        state = {
+            "network": self.network.state_dict(),
+            "slow": self.slow.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "figures": (self.step, self.crops, self.seconds),
+            "curve": self.curve,
+        }
+        torch.save(state, path.with_suffix(".new"))
+        path.with_suffix(".new").replace(path)
+
+    def load(self, path: Path) -> None:
+        """TrainingError where the file is no checkpoint of this network."""
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            self.network.load_state_dict(state["network"])
+            self.slow.load_state_dict(state["slow"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.step, self.crops, self.seconds = state["figures"]
+            self.curve = state["curve"]
+        except (OSError, RuntimeError, KeyError, ValueError, UnpicklingError) as error:
+            raise TrainingError(
+                f"{path} is no checkpoint of this network; choose another --run folder."
+            ) from error
+
+
+def _slowly(slow: torch.Tensor, now: torch.Tensor, count: torch.Tensor | int) -> torch.Tensor:
+    """Of young networks a short average, of old ones a long one."""
+    stays = min(SLOW, (1 + float(count)) / (10 + float(count)))
+    return slow + (now - slow) * (1 - stays)

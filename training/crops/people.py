@@ -1,0 +1,50 @@
+"""Who is in the photos, and where their keypoints are: what the crop network is taught."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.types.arrays import Floats
+from training.data.errors import TrainingError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class People:
+    """P people of many photos.
+
+    photo: (P,) the photo's number in the order of read_photos. xy: (P, 17, 2) pixels of it (COCO's
+    17; NaN = nobody knows). score: (P, 17) 0..1, how surely the point is there. weight: (P, 17)
+    how much the point counts in learning. box: (P, 17, 2) the keypoints as a bottom-up network
+    found them, around which the crop is made; NaN = not found. done: photos below are complete.
+    """
+
+    photo: NDArray[np.int32]
+    xy: Floats
+    score: Floats
+    weight: Floats
+    box: Floats
+    done: int
+
+    def save(self, path: Path) -> None:
+        """Whole or not at all."""
+        new = path.with_suffix(".new.npz")
+        np.savez_compressed(new, **{one.name: getattr(self, one.name) for one in fields(self)})
+        new.replace(path)
+
+
+def load_people(path: Path) -> People:
+    """TrainingError where the file is none of these."""
+    try:
+        with np.load(path) as file:
+            values: dict[str, Any] = {one.name: file[one.name] for one in fields(People)}
+    except (OSError, ValueError, KeyError) as error:
+        raise TrainingError(
+            f"{path} holds no people of photos; make it with python -m training crops-teach."
+        ) from error
+    values["done"] = int(values["done"])
+    return People(**values)

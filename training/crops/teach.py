@@ -1,0 +1,156 @@
+"""The crop network's teacher: PAF network, MoveNet and people's labels, asked once for all photos.
+
+What the two networks say is fused as the second look does it; where people labelled a photo and
+the labels can be trusted, their word goes before both.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from engines.estimator import Estimator, open_estimator
+from engines.models.card import Precision, load_card
+from engines.models.weights import locate
+from engines.types.arrays import Floats, Image
+from engines.types.poses import Poses
+from engines.types.skeleton_conversion import converted
+from training.crops.boxes import around
+from training.crops.fusion import COCO, OTHER, fuse, oks
+from training.crops.movenet import MoveNet
+from training.crops.people import People, load_people
+from training.data.photos import Photo, read_photos
+from training.data.teacher import TEACHER
+
+SAME = 0.3  # OKS from which on two findings are one person
+DOUBT = 0.3  # weight of a person whom the two networks see differently
+HUMAN = 0.9  # score of a point that somebody labelled
+EVERY = 60.0  # seconds between saves
+TOGETHER = 16  # photos in flight
+SMALLEST = 40.0  # side of a crop in pixels: of smaller people too little can be seen
+MOST = 8  # people of a photo, the largest
+
+
+@dataclass(frozen=True)
+class CropsTeachSettings:
+    """Find the people in the photos and their keypoints, for crops-train; goes on if stopped."""
+
+    photos: Path
+    """Folder with .tar shards of photos, and labels.jsonl where people labelled some."""
+    movenet: Path
+    """MoveNet Thunder, as OpenVINO IR or TFLite."""
+    output: Path
+    """The file of people to write (.npz)."""
+    height: int = 368
+    """Rows of the PAF network's input."""
+    precision: Literal["int8", "fp32"] = "int8"
+    """Its arithmetic: fp32 finds slightly more, in twice the time."""
+    threads: int = 2
+    """Processor threads."""
+
+
+def teach(settings: CropsTeachSettings) -> None:
+    """Write the people of all photos; what the file has already is not done again."""
+    photos = read_photos(settings.photos)
+    rows: list[tuple[int, Floats, Floats, Floats, Floats]] = []
+    begin = 0
+    if settings.output.exists():
+        known = load_people(settings.output)
+        begin = known.done
+        parts = known.photo, known.xy, known.score, known.weight, known.box
+        rows = list(zip(*parts, strict=True))
+    finders = _finder(TEACHER, settings.precision, settings.height), _finder("pafnet", "int8", 256)
+    movenet = MoveNet(settings.movenet, settings.threads)
+    saved = time.monotonic()
+    for start in range(begin, len(photos), TOGETHER):
+        numbers = range(start, min(start + TOGETHER, len(photos)))
+        images = [photos[n].image for n in numbers]
+        for n, good, fast in zip(numbers, *(find(images) for find in finders), strict=True):
+            rows += [(n, *one) for one in _people(photos[n], good, fast, movenet)]
+        if time.monotonic() - saved > EVERY or numbers[-1] == len(photos) - 1:
+            saved = time.monotonic()
+            photo, xy, score, weight, box = (np.array(one) for one in zip(*rows, strict=True))
+            people = People(photo.astype(np.int32), xy, score, weight, box, numbers[-1] + 1)
+            people.save(settings.output)
+
+
+def _finder(model: str, precision: Precision, height: int) -> Callable[[list[Image]], list[Poses]]:
+    card = load_card(model)
+    located = locate(card, precision, download=False)
+    estimator: Estimator = open_estimator(card, located, height=height)
+
+    def find(images: list[Image]) -> list[Poses]:
+        estimator.submit(images)
+        return [converted(estimator.decoder.decode(one), COCO) for one in estimator.result()]
+
+    return find
+
+
+def _people(
+    photo: Photo, good: Poses, fast: Poses, movenet: MoveNet
+) -> list[tuple[Floats, Floats, Floats, Floats]]:
+    """(17, 2) points, (17,) scores and weights, and (17, 2) points around which to crop."""
+    firsts = [(xy, score) for xy, score in zip(good.xy, good.score, strict=True)]
+    boxes = [xy for xy, _ in firsts]
+    human = _as_coco(photo.persons)
+    labels: list[Floats | None] = [None] * len(firsts)
+    # People whom only the fast network finds are those of whom it must be told that they are none.
+    for xy, score in zip(fast.xy, fast.score, strict=True):
+        likes = [oks(one, xy, found > 0) for one, found in firsts]
+        best = int(np.argmax(likes)) if likes else -1
+        if best >= 0 and likes[best] >= SAME:
+            boxes[best] = xy
+        else:
+            firsts.append((xy, score))
+            boxes.append(xy)
+            labels.append(None)
+    for known in human:
+        there = ~np.isnan(known[:, 0])
+        likes = [oks(known, xy, there & (score > 0)) for xy, score in firsts]
+        best = int(np.argmax(likes)) if likes else -1
+        if best >= 0 and likes[best] >= OTHER:
+            labels[best] = known
+        elif there.sum() >= 4:
+            firsts.append((known, there.astype(np.float32)))
+            boxes.append(known)
+            labels.append(known)
+    squares = [around(xy) for xy, _ in firsts]
+    large = [
+        (n, square)
+        for n, square in enumerate(squares)
+        if square is not None and square.side >= SMALLEST
+    ]
+    large = sorted(large, key=lambda one: -one[1].side)[:MOST]
+    seconds = movenet(photo.image, [square for _, square in large])
+    out = []
+    for (n, _), second, score in zip(large, *seconds, strict=True):
+        out.append((*taught(*firsts[n], second, score, labels[n]), boxes[n]))
+    return out
+
+
+def taught(
+    first: Floats, first_score: Floats, second: Floats, second_score: Floats, label: Floats | None
+) -> tuple[Floats, Floats, Floats]:
+    """(17, 2) points, (17,) scores and (17,) weights to learn from both looks and the labels."""
+    xy, score, _, same = fuse(first, first_score, second, second_score)
+    doubtful = same < OTHER
+    score = score * 0.5 if doubtful else score  # as of such a person as a whole
+    weight = np.full(len(xy), DOUBT if doubtful else 1.0, np.float32)
+    weight[np.isnan(xy[:, 0])] = 0
+    if label is not None:
+        known = ~np.isnan(label[:, 0])
+        xy = np.where(known[:, None], label, xy)
+        score = np.where(known, np.maximum(score, HUMAN), score)
+        weight = np.where(known, 1.0, weight)
+    return xy.astype(np.float32), score.astype(np.float32), weight.astype(np.float32)
+
+
+def _as_coco(persons: Floats) -> Floats:
+    """(P, 18, 2) of COCO-18 in COCO's own order."""
+    order = load_card(TEACHER).skeleton.order_in(COCO)
+    return persons[:, order]

@@ -1,0 +1,119 @@
+"""The trainer of crop networks: people of photos in, checkpoints out, resumable at any minute."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from engines.types.arrays import Indices
+from training.crops.learner import Learner
+from training.crops.people import People, load_people
+from training.crops.samples import Batch, make_batch, plain, stacked
+from training.data.errors import TrainingError
+from training.data.photos import Photo, read_photos
+from training.learning.train import HELD_OUT
+
+EVERY = 120.0  # seconds between checkpoints
+CHECKS = 480.0  # seconds between checks, which cost as much as a third of their crops to learn
+CHECKED = 160  # people of photos held back, always the same
+WARM = 60  # steps until the learning rate is full
+LEAST = 1.0  # sum of somebody's scores: of less nothing is to be learnt
+
+
+@dataclass(frozen=True)
+class CropsTrainSettings:
+    """Train our own crop network on the people that crops-teach found, or go on with it."""
+
+    run: Path
+    """Folder of the run: checkpoint.pt, log.jsonl; one that exists is gone on with."""
+    photos: Path
+    """Folder with .tar shards of photos."""
+    people: Path
+    """What crops-teach wrote about them (.npz)."""
+    minutes: float = 60.0
+    """Stop after so many minutes of this call."""
+    steps: int | None = None
+    """Stop at this step of the run, if that is sooner."""
+    size: int = 192
+    """Side of the crops in pixels, a multiple of 32; small ones learn more in the same time."""
+    batch: int = 32
+    """Crops in a step."""
+    rate: float = 1e-3
+    """Learning rate."""
+    decay: float = 0.0
+    """Share of the minutes, at their end, over which the learning rate falls to nothing."""
+    seed: int = 1
+    """Of the crops."""
+    threads: int = 2
+    """Processor threads."""
+    fresh: bool = False
+    """Begin with random weights in place of the PAF network's."""
+
+
+def train_crops(settings: CropsTrainSettings) -> None:
+    """Until the minutes are over, or a file named stop lies in the run's folder."""
+    settings.run.mkdir(parents=True, exist_ok=True)
+    path = settings.run / "checkpoint.pt"
+    torch.set_num_threads(settings.threads)
+    cv2.setNumThreads(1)  # crops are made side by side
+    people = load_people(settings.people)
+    photos = read_photos(settings.photos, people.done)
+    seen, test = split(photos, people, settings.size)
+    learner = Learner(settings.seed, pretrained=not settings.fresh)
+    if path.exists():
+        learner.load(path)
+    with ThreadPoolExecutor(settings.threads) as pool:
+        began = saved = checked = time.monotonic()
+        before, crops = learner.seconds, learner.crops
+        recent: list[float] = []
+        over = False
+        while not over:
+            seed = (settings.seed, learner.step)
+            chosen = seen[np.random.default_rng(seed).integers(len(seen), size=settings.batch)]
+            batch = make_batch(photos, people, chosen, settings.size, seed, pool)
+            passed = time.monotonic() - began
+            learner.seconds = before + passed
+            left = 1 - passed / (60 * settings.minutes)
+            rate = settings.rate * min(1.0, (learner.step + 1) / WARM)
+            if settings.decay:
+                rate *= max(0.0, min(1.0, left / settings.decay))
+            recent.append(learner.learn(batch, rate))
+            over = left <= 0 or learner.step == settings.steps or (settings.run / "stop").exists()
+            if over or time.monotonic() - checked >= CHECKS:
+                point = {
+                    "crops": learner.crops,
+                    "minutes": learner.seconds / 60,
+                    "rate": rate,
+                    "loss": float(np.mean(recent)),
+                    "size": settings.size,
+                    "crops_per_second": (learner.crops - crops) / max(passed, 1e-3),
+                    **learner.check(test),
+                }
+                learner.curve.append(point)
+                with (settings.run / "log.jsonl").open("a") as log:
+                    log.write(json.dumps(point) + "\n")
+                sys.stderr.write(f"{point}\n")
+                recent, checked = [], time.monotonic()
+            if over or time.monotonic() - saved >= EVERY:
+                learner.save(path)
+                saved = time.monotonic()
+
+
+def split(photos: list[Photo], people: People, size: int) -> tuple[Indices, Batch]:
+    """Numbers of the people to learn from, and plain crops of those held back."""
+    if len(people.photo) and people.photo.max() >= len(photos):
+        raise TrainingError("The people belong to other photos; run crops-teach on these.")
+    useful = (people.score * people.weight).sum(1) >= LEAST
+    held = people.photo % HELD_OUT == 0
+    seen, kept = np.flatnonzero(~held), np.flatnonzero(held & useful)[:CHECKED]
+    if not len(seen) or not len(kept):
+        raise TrainingError("There are too few people in the photos to learn from.")
+    return seen, stacked([plain(photos[people.photo[n]], people, n, size) for n in kept])
