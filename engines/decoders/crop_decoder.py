@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
-from engines.decoders.decoder import Output, Showable
+from engines.decoders.decoder import NeededArray, Showable
 from engines.types.arrays import Arrays, Floats
 from engines.types.errors import CardError
-from engines.types.evidence import People
+from engines.types.evidence import FoundPeople
 from engines.types.network_input import NetworkInput
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
@@ -23,7 +23,7 @@ CropPoints = tuple[Floats, Floats]  # (N, K, 2) crop pixels, (N, K) confidence 0
 class Head(Protocol):
     """How one kind of head is read; a frozen dataclass of what a card may set."""
 
-    def outputs(self, keypoints: int, size: tuple[int, int]) -> dict[str, Output]:
+    def outputs(self, keypoints: int, size: tuple[int, int]) -> dict[str, NeededArray]:
         """What the network gives for a crop of this (width, height)."""
         ...
 
@@ -67,7 +67,7 @@ class CropDecoder:
         return cls(skeleton, (wide, high), build(cls.head, "decoder", dict(table)))
 
     @property
-    def outputs(self) -> dict[str, Output]:
+    def outputs(self) -> dict[str, NeededArray]:
         """The arrays of one crop."""
         return self.settings.outputs(len(self.skeleton.keypoints), self.size)
 
@@ -77,14 +77,16 @@ class CropDecoder:
         count = len(self.skeleton.keypoints)
         return xy[:, :count], score[:, :count]
 
-    def evidence(self, arrays: Arrays, letterbox: Placement, *, keep_maps: bool = False) -> People:
+    def evidence(
+        self, arrays: Arrays, letterbox: Placement, *, keep_maps: bool = False
+    ) -> FoundPeople:
         """The person of one picture; keep_maps is for other kinds."""
         xy, score = self.points({name: array[None] for name, array in arrays.items()})
         found = score > 0
         placed = np.where(found[..., None], letterbox.to_picture(xy), np.float32(np.nan))
         poses = Poses(self.skeleton, placed, score, score.mean(axis=1))
-        return People(poses.some(np.flatnonzero(found.any(axis=1))))
+        return FoundPeople(poses.some(np.flatnonzero(found.any(axis=1))))
 
-    def decode(self, evidence: People) -> Poses:
+    def decode(self, evidence: FoundPeople) -> Poses:
         """The person, or nobody."""
         return evidence.poses

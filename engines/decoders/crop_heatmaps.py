@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from engines.decoders.crop_decoder import CropDecoder, CropPoints
-from engines.decoders.decoder import Output
+from engines.decoders.decoder import NeededArray
 from engines.types.arrays import Arrays, Floats
 from engines.types.errors import CardError
 
@@ -47,9 +47,9 @@ class CropHeatmaps:
                 "sharpness not negative."
             )
 
-    def outputs(self, keypoints: int, size: tuple[int, int]) -> dict[str, Output]:
+    def outputs(self, keypoints: int, size: tuple[int, int]) -> dict[str, NeededArray]:
         """A map a keypoint."""
-        return {"heatmaps": Output((keypoints, None, None))}
+        return {"heatmaps": NeededArray((keypoints, None, None))}
 
     def points(self, arrays: Arrays, size: tuple[int, int]) -> CropPoints:
         """The keypoints of N crops of this (width, height)."""

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from engines.decoders.crop_decoder import CropDecoder, CropPoints
-from engines.decoders.decoder import Output
+from engines.decoders.decoder import NeededArray
 from engines.types.arrays import Arrays
 
 
@@ -21,9 +21,9 @@ class Regression:
 
     order: Literal["yx", "xy"] = "yx"
 
-    def outputs(self, keypoints: int, size: tuple[int, int]) -> dict[str, Output]:
+    def outputs(self, keypoints: int, size: tuple[int, int]) -> dict[str, NeededArray]:
         """One person's keypoints."""
-        return {"points": Output((1, keypoints, 3))}
+        return {"points": NeededArray((1, keypoints, 3))}
 
     def points(self, arrays: Arrays, size: tuple[int, int]) -> CropPoints:
         """The keypoints of N crops of this (width, height)."""
@@ -44,9 +44,9 @@ class BlazePose:
 
     flag: float = 0.5
 
-    def outputs(self, keypoints: int, size: tuple[int, int]) -> dict[str, Output]:
+    def outputs(self, keypoints: int, size: tuple[int, int]) -> dict[str, NeededArray]:
         """Five values a keypoint, and one a person."""
-        return {"points": Output((5 * keypoints,), least=True), "flag": Output((1,))}
+        return {"points": NeededArray((5 * keypoints,), least=True), "flag": NeededArray((1,))}
 
     def points(self, arrays: Arrays, size: tuple[int, int]) -> CropPoints:
         """The keypoints of N crops of this (width, height)."""

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from engines.decoders.crop_decoder import CropDecoder, CropPoints
-from engines.decoders.decoder import Output
+from engines.decoders.decoder import NeededArray
 from engines.types.arrays import Arrays, Floats
 from engines.types.errors import CardError
 
@@ -33,10 +33,10 @@ class SimCC:
         if not 0 < self.split <= 64:
             raise CardError(f"split must be above 0 and at most 64, not {self.split}.")
 
-    def outputs(self, keypoints: int, size: tuple[int, int]) -> dict[str, Output]:
+    def outputs(self, keypoints: int, size: tuple[int, int]) -> dict[str, NeededArray]:
         """A row of bins a keypoint and axis."""
         wide, high = (round(side * self.split) for side in size)
-        return {"x": Output((keypoints, wide)), "y": Output((keypoints, high))}
+        return {"x": NeededArray((keypoints, wide)), "y": NeededArray((keypoints, high))}
 
     def points(self, arrays: Arrays, size: tuple[int, int]) -> CropPoints:
         """The keypoints of N crops of this (width, height)."""
