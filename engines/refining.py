@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 
 from engines.decoders.crop_decoder import CropDecoder
@@ -54,44 +55,46 @@ class SecondLookOpener:
 
 
 def second_look_opener(
-    refine: str, first: Card, *, max_people: int | None = None, budget: float | None = None
+    refine: str,
+    first: Card,
+    *,
+    max_people: int | None = None,
+    budget: float | None = None,
+    needed: bool = True,
 ) -> SecondLookOpener | None:
     """Finds (or fetches) the weights of a crop network now, for what is opened later.
 
-    refine: a crop network's name or card; "auto" for one of those that were measured, or None
-    with one sentence where no weights can be had; "off" for None.
+    refine: a crop network's name or card; "auto" for one of those that were measured; "off" for
+    None. needed: whether to raise UnreachableError where a named one cannot be fetched; else, and
+    with auto, one sentence says so and there is None.
     CardError where the network is none of one person, or knows none of the first's keypoints.
     """
     if refine == "off":
         return None
-    if refine == "auto":
-        return _any(first, max_people, budget)
-    card = load_card(refine)
+    card = _at_hand() if refine == "auto" else load_card(refine)
     _check(card, first.skeleton)
-    with download_bar() as progress:
-        located = locate(card, progress=progress)
+    try:
+        with download_bar() as progress:
+            located = locate(card, progress=progress)
+    except UnreachableError as error:
+        if needed and refine != "auto":
+            raise
+        LOG.warning(
+            "People get no second look: the weights of %s cannot be fetched (%s).",
+            *(card.name, str(error.__cause__).rstrip(".")),
+        )
+        return None
     return SecondLookOpener(card, located, first, max_people, budget)
 
 
-def _any(first: Card, max_people: int | None, budget: float | None) -> SecondLookOpener | None:
-    """What is here already, else the first that can be fetched."""
+def _at_hand() -> Card:
+    """The first of those that were measured whose weights are here; else the first of all."""
     cards = [load_card(name) for name in AUTO]
     for card in cards:
-        try:
-            located = locate(card, download=False)
-        except WeightsError:
-            continue
-        return SecondLookOpener(card, located, first, max_people, budget)
-    try:
-        with download_bar() as progress:
-            located = locate(cards[0], progress=progress)
-    except UnreachableError as error:
-        LOG.warning(
-            "People get no second look: the weights of %s cannot be fetched (%s).",
-            *(cards[0].name, str(error.__cause__).rstrip(".")),
-        )
-        return None
-    return SecondLookOpener(cards[0], located, first, max_people, budget)
+        with suppress(WeightsError):
+            locate(card, download=False)
+            return card
+    return cards[0]
 
 
 def _check(card: Card, first: Skeleton) -> None:

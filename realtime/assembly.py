@@ -18,6 +18,7 @@ from engines.types.skeleton import Skeleton
 from realtime.default_model import DEFAULT, usual_model
 from realtime.multiview.stage import Space
 from realtime.pipeline import Pipeline
+from realtime.presets import with_preset
 from realtime.settings.all import Settings
 from realtime.settings.files import FileSettings
 from realtime.settings.sources import SourceSettings
@@ -54,7 +55,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
     """
     if isinstance(settings, str):
         settings = Settings(SourceSettings((settings,)), window=UNSEEN)
-    models, tracks, files = settings.models, settings.tracks, settings.files
+    models, tracks, files = with_preset(settings.models), settings.tracks, settings.files
     card = load_card(DEFAULT if models.model is None else models.model)
     with suppress(Stopped), ExitStack() as stack:
         announce = not settings.window.quiet
@@ -85,15 +86,17 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
                 card, models, live=sources[0].live, keep_maps=shown.wants_maps, device=device
             )
             open_second = second_look_opener(
-                models.refine,
+                models.refine or "off",
                 card,
                 max_people=models.refine_people,
                 budget=REFINE_BUDGET if sources[0].live else None,
+                needed=models.preset is None,
             )
         if files.stats is not None:  # entered first, it sees how all ends
             taken = files_of(settings.sources.source)
             step = settings.sources.step
-            outputs = [StatsSink(files.stats, taken, sources, open_engine, step), *outputs]
+            refine = open_second.model if open_second else None
+            outputs = [StatsSink(files.stats, taken, sources, open_engine, step, refine), *outputs]
         sinks = stack.enter_context(Together(outputs, needed=files.record is None))
         recorder = None
         if files.record is not None:

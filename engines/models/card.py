@@ -27,7 +27,9 @@ Precision = Literal["fp32", "bf16", "fp16", "int8"]
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """The zip or tar.gz that a file is published in. member: the file's whole name within it."""
+    """The zip or tar.gz that a file is published in. member: the file's name within it, with or
+    without the folders there.
+    """
 
     member: str
     size: int

@@ -25,11 +25,14 @@ class ModelSettings:
     """Rows of the network's input, or pixels of its longer side where the card says so: more
     find smaller people, fewer run faster. By default the model's own for wide pictures, and more
     for upright ones at the same cost."""
-    refine: str = "off"
-    """Look again at each person with a crop network: its name or card (movenet-lightning,
-    movenet-thunder); auto takes one that is here or can be fetched; off."""
+    refine: str | None = None
+    """Look again at each person with a crop network: its name (movenet-lightning, movenet-thunder)
+    or card; auto picks one that is here or can be downloaded. Off by default."""
     refine_people: int | None = None
-    """Look again at so many people of a frame at most, the largest first."""
+    """Look again at no more than this many people in a frame, the largest first."""
+    preset: Literal["fast", "balanced", "best", "auto"] | None = None
+    """Sets --model, --height and --refine together, except those that you give. auto measures what
+    this machine can do."""
     peak_threshold: float | None = None
     """Minimum confidence of a keypoint; the model's own by default."""
     limb_threshold: float | None = None
