@@ -14,10 +14,10 @@ from engines.decoders.decoder import Decoder
 from engines.estimator import Estimator
 from engines.runtimes.second_look import SecondLook
 from engines.types.evidence import Evidence
+from realtime.looks import Looks, Seen, Views
 from realtime.multiview.identity import share_ids
 from realtime.runtime.capture import Capture
 from realtime.runtime.channel import Channel
-from realtime.runtime.looks import Looks, Seen, Views
 from realtime.runtime.stages import Stages
 from realtime.runtime.synchronizer import FrameSet
 from realtime.sinks.files.recorder import Recorder

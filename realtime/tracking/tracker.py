@@ -378,7 +378,7 @@ class PoseTracker:
         speed = np.linalg.norm(people.velocity[rows], axis=1).astype(np.float32)
         speed[people.last[rows] == people.born[rows]] = np.nan
         tracks = Tracks(people.id[rows], poses, keep & ~seen, speed)
-        return tracks if others is None or not len(others) else _joined(tracks, others)
+        return tracks if others is None or not len(others) else tracks.with_others(others)
 
     def _forget(self) -> None:
         """Those who are gone; tentative people as soon as they are missing for a moment."""
@@ -391,19 +391,3 @@ class PoseTracker:
         area, lengths, colours = found.area[rows], found.bones[rows], found.colours[rows]
         sides = len(self._flips)
         return Living.fresh(poses.some(rows), self._now, area, lengths, colours, sides)
-
-
-def _joined(tracks: Tracks, others: Poses) -> Tracks:
-    """The tracks, and poses of nobody in particular after them."""
-    plain = Tracks.untracked(others)
-    one = tracks.poses
-    poses = Poses(
-        others.skeleton,
-        np.concatenate([one.xy, others.xy]),
-        np.concatenate([one.score, others.score]),
-        np.concatenate([one.person_score, others.person_score]),
-    )
-    ids = np.concatenate([tracks.id, plain.id])
-    unknown = np.full(len(others), np.nan, np.float32)
-    speed = None if tracks.speed is None else np.concatenate([tracks.speed, unknown])
-    return Tracks(ids, poses, np.concatenate([tracks.filled, plain.filled]), speed)

@@ -9,7 +9,7 @@ import pytest
 from engines.runtimes.second_look import Followed
 from engines.types.arrays import Image
 from engines.types.poses import Poses
-from realtime.runtime.looks import Looks, Seen
+from realtime.looks import Looks, Seen
 from realtime.settings.tracking import TrackSettings
 from realtime.tracking.camera_tracker import CameraTracker
 from realtime.types.frames import Frame
