@@ -16,7 +16,7 @@ from engines.opening import EngineOpener, engine_opener
 from engines.refining import SecondLookOpener, second_look_opener
 from engines.types.skeleton import Skeleton
 from realtime.default_model import DEFAULT, usual_model
-from realtime.multiview.stage import Space
+from realtime.multiview.stage import RigStage
 from realtime.pipeline import Pipeline
 from realtime.presets import with_preset
 from realtime.settings.all import Settings
@@ -26,6 +26,7 @@ from realtime.settings.window import UNSEEN
 from realtime.sinks.files.recorder import Recorder
 from realtime.sinks.files.stats_json import StatsSink
 from realtime.sinks.opening import files_of, open_sinks
+from realtime.sinks.paths import check_outputs, inputs_of, written_by
 from realtime.sinks.together import Together
 from realtime.sources import enter_sources
 from realtime.sources.rig_sources import open_fitting
@@ -34,7 +35,7 @@ from realtime.types.errors import Stopped
 from realtime.types.frames import Source
 from realtime.types.model import Keypoints, Model
 from realtime.types.results import Result
-from realtime.types.view_mode import Look, Shown, parse_look
+from realtime.types.view_mode import Shown, ViewMode, parse_view_mode
 
 BUDGET = 0.01  # seconds for people in space at an instant of live cameras
 REFINE_BUDGET = 0.05  # seconds for second looks at people at an instant of live cameras
@@ -71,15 +72,17 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             device = choose(models.device)
             model = card = usual_model(models.precision, device)
         keypoints = model.skeleton.keypoints
-        look, shows = parse_look(settings.pictures.view, keypoints), frozenset[Showable]()
+        mode, shows = parse_view_mode(settings.pictures.view, keypoints), frozenset[Showable]()
         if skeleton is None:
-            check_showable(card.decoder, card.name, _to_show(look, settings.files))
+            check_showable(card.decoder, card.name, _to_show(mode, settings.files))
             shows = card.decoder.shows
-        shown = Shown(look, keypoints, shows)
+        shown = Shown(mode, keypoints, shows)
         space = None
         if rig is not None:
             space = _open_space(settings, sources, model.skeleton, rig)
             stack.callback(space.close)
+        written = [*written_by(settings, sources)]
+        check_outputs(written, inputs_of(settings, card))
         outputs = open_sinks(settings, sources, model, shown, rig)
         if skeleton is None:
             open_engine = engine_opener(
@@ -126,16 +129,16 @@ def _every(asked: int | Literal["auto"], second: SecondLookOpener | None) -> int
 
 def _open_space(
     settings: Settings, sources: Sequence[Source], skeleton: Skeleton, rig: Rig
-) -> Space:
+) -> RigStage:
     names = [source.name for source in sources]
     budget = BUDGET if sources[0].live else inf
-    return Space(rig, skeleton, names, budget, ground=settings.space.ground)
+    return RigStage(rig, skeleton, names, budget, ground=settings.space.ground)
 
 
-def _to_show(look: Look, files: FileSettings) -> Iterator[Showable]:
+def _to_show(mode: ViewMode, files: FileSettings) -> Iterator[Showable]:
     """What the outputs ask of a model beside its people."""
-    if look.needs is not None:
-        yield look.needs
+    if mode.needs is not None:
+        yield mode.needs
     if files.heatmaps is not None:
         if files.heatmaps_parts or files.heatmaps_background:
             yield "heatmaps"

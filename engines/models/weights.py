@@ -92,7 +92,7 @@ class Search:
         self._card = card
         self._by_size: dict[int, list[Path]] = defaultdict(list)
         self._digests: dict[Path, str | None] = {}
-        for path in _files(card):
+        for path in candidates(card):
             self.add(path)
 
     def add(self, path: Path) -> None:
@@ -166,7 +166,8 @@ def named_folders() -> list[Path]:
     return [Path(folder).expanduser() for folder in named if folder]
 
 
-def _files(card: Card) -> Iterator[Path]:
+def candidates(card: Card) -> Iterator[Path]:
+    """Files that may be a model's weights: all where weights are looked for."""
     flat = [PACKAGE, card.folder, cache_folder()]
     for folder, levels in [(f, 0) for f in flat] + [(f, FOLDER_LEVELS) for f in named_folders()]:
         for root, below, names in os.walk(folder):

@@ -1,4 +1,4 @@
-"""What follows people over time: seams that the pipeline takes any object for."""
+"""What tracks and reconstructs people: protocols, of which the pipeline takes any object."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from typing import Literal
 from calibration.board.printing import lay_out, write_sheet
 from calibration.board.target import board_toml, write_board
 from calibration.files.atomic import check_free, read_text, set_aside
+from calibration.files.same_file import check_apart
 from posestream.commands.calibrate.options import BoardOptions
 
 
@@ -33,6 +34,7 @@ def run(options: Options) -> None:
     settings = options.output.with_suffix(".toml")
     sheet = lay_out(board, options.paper)
     check_free(options.output, force=options.force)
+    check_apart([options.output], {"--board-file": options.board.files()})
     known = settings.is_file() and read_text(settings) == board_toml(board)
     if not known:
         check_free(settings, force=options.force)

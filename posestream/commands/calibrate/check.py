@@ -9,6 +9,7 @@ from pathlib import Path
 
 from calibration.files.atomic import check_free
 from calibration.files.rig_toml import read_offsets, read_rig, write_rig
+from calibration.files.same_file import check_apart
 from calibration.geometry.camera import Camera, Rig
 from calibration.geometry.errors import CalibrationError
 from calibration.reports.rig_check import check_report
@@ -59,6 +60,14 @@ def run(options: Options) -> int:
         if boards:
             raise CalibrationError("--mend needs people; leave out the board options or --mend.")
         check_free(options.mend, force=options.force)
+        check_apart(
+            [options.mend],
+            {
+                "the rig": [options.rig],
+                "--source": options.source,
+                "--timestamps": filter(None, [options.timestamps]),
+            },
+        )
     synced = None
     if options.timestamps is not None:
         synced = read_timestamps(options.timestamps, len(cameras))

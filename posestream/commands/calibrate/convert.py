@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from calibration.files.same_file import check_apart
 from calibration.formats import read, write
 from calibration.geometry.errors import CalibrationError
 
@@ -34,6 +35,7 @@ class Options:
 
 def run(options: Options) -> None:
     """The files, the cameras' names, and what could not go along."""
+    check_apart([options.output], {"the input": [options.input]})
     found = read(options.input, parse_size(options.size))
     left = found.left + write(found.rig, options.output, force=options.force, offsets=found.offsets)
     if left:

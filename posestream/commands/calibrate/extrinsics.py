@@ -15,6 +15,7 @@ from calibration.board.target import Board
 from calibration.files.atomic import check_free
 from calibration.files.corners_csv import board_corners, corners_file, write_corners
 from calibration.files.rig_toml import read_rig, write_rig
+from calibration.files.same_file import check_apart
 from calibration.files.sightings_csv import read_boards
 from calibration.geometry.camera import Camera
 from calibration.geometry.errors import CalibrationError
@@ -75,6 +76,7 @@ def run(options: Options) -> None:
     cameras = named_apart(cameras)
     boards_file = options.live.boards or options.output.with_suffix(".boards.csv")
     kept: Path | None = boards_file
+    _check_apart(options, boards_file)
     offsets: dict[str, float] = {}
     if not options.source:
         if options.live.boards is None:
@@ -107,6 +109,19 @@ def run(options: Options) -> None:
     write_corners(board_corners(located, rig), options.output)
     files = [options.output, corners_file(options.output), *filter(None, [kept])]
     sys.stdout.write(reprojection_report(located) + ", ".join(map(str, files)) + "\n")
+
+
+def _check_apart(options: Options, boards: Path) -> None:
+    """CalibrationError where a file to write is one to read."""
+    inputs = {
+        "--intrinsics": options.intrinsics,
+        "--source": options.source,
+        "--timestamps": filter(None, [options.timestamps]),
+        "--board-file": options.board.files(),
+    }
+    check_apart([options.output, corners_file(options.output), boards], inputs)
+    if options.live.boards is not None:
+        check_apart([options.output], {"--boards": [boards]})
 
 
 def _check_sources(given: Sequence[str], cameras: int) -> None:

@@ -12,6 +12,7 @@ import cv2
 from calibration.board.intrinsics import calibrate
 from calibration.files.atomic import check_free
 from calibration.files.rig_toml import write_rig
+from calibration.files.same_file import check_apart
 from calibration.geometry.camera import Rig
 from calibration.geometry.errors import CalibrationError
 from calibration.plots.coverage_chart import coverage_chart
@@ -65,6 +66,9 @@ def run(options: Options) -> None:
     """The camera file, the chart, the figures and the verdict."""
     board = options.board.wanted()
     check_free(options.output, force=options.force, ending=".toml")
+    chart = options.output.with_suffix(".png")
+    inputs = {"--source": [options.source], "--board-file": options.board.files()}
+    check_apart([options.output, chart], inputs)
     if not 0 <= options.hold <= 60:
         raise CalibrationError(f"--hold {options.hold} must be between 0 and 60 seconds.")
     if not 0 <= options.port <= 65535:
@@ -92,7 +96,6 @@ def run(options: Options) -> None:
     with working(f"calibrating {name}"):
         found = calibrate(seen, board, name, fisheye=fisheye)
     write_rig(Rig((found.camera,)), options.output, force=options.force)
-    chart = options.output.with_suffix(".png")
     if not cv2.imwrite(str(chart), coverage_chart(found)):
         raise CalibrationError(f"{chart} cannot be written.")
     sys.stdout.write(lens_report(found, len(seen)) + f"{options.output}, {chart}\n")

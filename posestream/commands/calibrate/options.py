@@ -33,6 +33,10 @@ class BoardOptions:
     board_file: Path | None = None
     """A board .toml (`board` writes one), instead of the options above."""
 
+    def files(self) -> list[Path]:
+        """The file that is read, if any."""
+        return [] if self.board_file is None else [self.board_file]
+
     def wanted(self) -> Board:
         """BoardError where something is missing."""
         if self.board_file is not None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from calibration.files.atomic import check_free
 from calibration.files.rig_toml import read_rig, write_rig
+from calibration.files.same_file import check_apart
 from calibration.geometry.camera import Camera
 from calibration.geometry.errors import CalibrationError
 from calibration.people.extrinsics import locate_lenses, locate_people
@@ -61,6 +62,14 @@ def run(options: Options) -> None:
     """The rig file, and how well all fits."""
     _check(options)
     check_free(options.output, force=options.force, ending=".toml")
+    check_apart(
+        [options.output],
+        {
+            "--source": options.source,
+            "--intrinsics": options.intrinsics,
+            "--timestamps": filter(None, [options.timestamps]),
+        },
+    )
     if options.intrinsics:
         cameras = [camera for path in options.intrinsics for camera in read_rig(path).cameras]
         cameras = named_apart(chosen(cameras, len(options.source), options.intrinsics))

@@ -11,6 +11,7 @@ import cv2
 
 from calibration.files.atomic import check_free, set_aside, write_texts
 from calibration.files.corners_csv import Corners, read_corners
+from calibration.files.same_file import check_apart
 from calibration.formats import read
 from calibration.geometry.arrays import Image
 from calibration.geometry.camera import Rig
@@ -66,6 +67,12 @@ def run(options: Options) -> None:
             raise CalibrationError(f"--output {output} must end in .png or .html.")
         # A picture of a name that nobody chose is only the last one of its kind.
         check_free(output, force=options.force or options.output is None)
+        inputs = {
+            "the rig": [options.rig],
+            "--source": options.source,
+            "--board-file": options.board.files(),
+        }
+        check_apart([output], inputs)
     rig = read(options.rig, parse_size(options.size)).rig
     corners: Corners | None = None
     try:

@@ -20,7 +20,7 @@ from calibration.plots.viewpoint import sight, upwards
 from engines.types.skeleton import named_skeleton
 from realtime.drawing.skeletons import id_colour
 from realtime.multiview.identity import share_ids
-from realtime.multiview.stage import Space
+from realtime.multiview.stage import RigStage
 from realtime.settings.web import WebSettings
 from realtime.sinks.files.openpose_json_3d import openpose_json3d
 from realtime.sinks.screens.web_sink import WebSink
@@ -49,7 +49,7 @@ FIRST, SECOND = "255,102,102", "102,147,255"  # HSL 0 and 222.5 degrees, 100 %, 
 
 def seen() -> Result:
     views = sightings(RIG, PEOPLE)
-    views, poses = share_ids(views, Space(RIG, BODY25).update(0.0, views))
+    views, poses = share_ids(views, RigStage(RIG, BODY25).update(0.0, views))
     return Result(1.5, views, {}, poses3d=poses)
 
 
@@ -237,7 +237,7 @@ def test_a_run_that_has_ended_says_what_becomes_of_its_page(
 
 
 def test_the_oldest_lines_go_where_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("realtime.web.replay.MOST", 10)
+    monkeypatch.setattr("realtime.web.replay.MAX_BYTES", 10)
     replay = Replay()
     for line in (b"1111", b"2222", b"3333"):
         replay.add(line)

@@ -1,0 +1,242 @@
+"""What a run reads and writes, and that neither meets the other: asked before the first frame."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Self
+
+from calibration.files.same_file import Identity, fold, identity
+from engines.models.card import Card
+from engines.models.weights import candidates
+from realtime.settings.all import Settings
+from realtime.sinks.files.csv_3d import csv3d_path
+from realtime.sinks.table import beside, within
+from realtime.sources.images import ENDINGS
+from realtime.types.errors import OutputError
+from realtime.types.frames import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names of files: one, or with `after` all that begin and end so."""
+
+    before: str
+    after: str | None = None
+
+    def meet(self, other: Names) -> bool:
+        """Whether a name can be one of both."""
+        if self.after is None:
+            return other.hold(self.before)
+        if other.after is None:
+            return self.hold(other.before)
+        ends = fold(self.after), fold(other.after)
+        begins = fold(self.before), fold(other.before)
+        return (ends[0].endswith(ends[1]) or ends[1].endswith(ends[0])) and (
+            begins[0].startswith(begins[1]) or begins[1].startswith(begins[0])
+        )
+
+    def hold(self, name: str) -> bool:
+        """Whether a name is one of them."""
+        if self.after is None:
+            return fold(name) == fold(self.before)
+        before, after = fold(self.before), fold(self.after)
+        long = len(name) >= len(before) + len(after)
+        return long and fold(name).startswith(before) and fold(name).endswith(after)
+
+    @property
+    def ending(self) -> str:
+        """What stands behind the last dot, with it, in lower case."""
+        last = self.before if self.after is None else self.after
+        return os.path.splitext(f"x{last}")[1].lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Files that an output writes. said: the option with what it names, for the user."""
+
+    said: str
+    folder: Path
+    names: Names
+    option: str = ""
+
+    @classmethod
+    def one(cls, option: str, given: Path, path: Path | None = None) -> Self:
+        """A single file, where it is not the one that is given."""
+        path = given if path is None else path
+        return cls(f"--{option} {given}", path.parent, Names(path.name), option)
+
+    @property
+    def path(self) -> Path:
+        """The file, or where all of them lie."""
+        return self.folder / self.names.before if self.names.after is None else self.folder
+
+
+def written_by(settings: Settings, sources: Sequence[Source]) -> Iterator[Written]:
+    """All that a run may write: names that several sources, people or parts have are derived here
+    as the outputs themselves do it.
+    """
+    files, several = settings.files, len(sources) > 1
+    names = [source.name for source in sources]
+    if files.output is not None:
+        alone = settings.pictures.mosaic or not several
+        own = [files.output] if alone else [beside(files.output, name) for name in names]
+        for path in own:
+            if os.path.isdir(path) or not path.suffix:
+                yield Written(f"--output {files.output}", path, Names("", ".jpg"), "output")
+            else:
+                yield Written.one("output", files.output, path)
+    for option, after in (
+        ("json", "_keypoints.json"),
+        ("heatmaps", f"_pose_heatmaps.{files.heatmaps_format}"),
+    ):
+        if (given := getattr(files, option)) is not None:
+            for folder in [within(given, name) for name in names] if several else [given]:
+                yield Written(f"--{option} {given}", folder, Names("", after), option)
+    for option in ("coco", "mot"):
+        if (given := getattr(files, option)) is not None:
+            for path in [beside(given, name) for name in names] if several else [given]:
+                yield Written.one(option, given, path)
+    for option in ("jsonl", "csv", "stats"):
+        if (given := getattr(files, option)) is not None:
+            yield Written.one(option, given)
+    if files.record is not None:
+        for name in (*(f"{name}.mp4" for name in names), "timestamps.csv"):
+            yield Written.one("record", files.record, files.record / name)
+    if settings.space.rig is not None:
+        yield from _written_in_3d(settings, settings.space.rig)
+
+
+def _written_in_3d(settings: Settings, rig: Path) -> Iterator[Written]:
+    files = settings.files
+    if files.csv is not None:
+        yield Written.one("csv", files.csv, csv3d_path(files.csv))
+    if files.json3d is not None:
+        names = Names(f"{rig.stem}_", "_keypoints.json")
+        yield Written(f"--json3d {files.json3d}", files.json3d, names, "json3d")
+    for option, between in (("trc", "_person"), ("bvh", "_person"), ("c3d", "_")):
+        if (given := getattr(files, option)) is not None:
+            names = Names(f"{given.stem}{between}", given.suffix)
+            yield Written(f"--{option} {given}", given.parent, names, option)
+    if files.c3d is not None:
+        yield Written.one("c3d", files.c3d)
+    if (folder := files.bootstrap) is not None:
+        for name in ("person_keypoints.json", "photos.tar", "labels.jsonl"):
+            yield Written.one("bootstrap", folder, folder / name)
+        pictures = folder / "pictures"
+        yield Written(f"--bootstrap {folder}", pictures, Names("", ".jpg"), "bootstrap")
+
+
+class Inputs:
+    """Files that a run reads, by what they are, and folders of which it reads all of a kind."""
+
+    def __init__(self) -> None:
+        self._what: dict[Identity, str] = {}
+        self._in: defaultdict[Identity, dict[str, str]] = defaultdict(dict)
+        self._folders: dict[Identity, tuple[str, ...]] = {}
+
+    def add(self, what: str, path: Path) -> None:
+        """A file, unless it is not there."""
+        if path.exists():
+            self._what.setdefault(identity(path), what)
+            self._in[identity(path.parent)].setdefault(path.name, what)
+
+    def add_source(self, origin: str) -> None:
+        """What a --source names; nothing for a camera."""
+        path = os.path.expanduser(origin)
+        if "://" in origin or "\0" in origin:
+            return
+        if os.path.isdir(path):
+            found = [entry.path for entry in os.scandir(path) if entry.is_file()]
+        elif os.path.exists(path):
+            self.add("the source", Path(path))
+            return
+        else:
+            found = glob.glob(path, recursive=True)
+        of_images = tuple(ENDINGS)
+        endings = of_images if any(one.lower().endswith(of_images) for one in found) else (".json",)
+        read = [Path(one) for one in found if one.lower().endswith(endings)]
+        for file in read:
+            self.add("the source", file)
+        for folder in {file.parent for file in read}:
+            self._folders[identity(folder)] = endings
+
+    def check(self, output: Written) -> None:
+        """OutputError where the output would write over one of them, or among them."""
+        folder = identity(output.folder)
+        if output.names.after is None and (what := self._what.get(identity(output.path))):
+            itself = output.said.endswith(f" {output.path}")
+            verb = "is" if itself else f"would write to {output.path}, which is"
+            raise OutputError(f"{output.said} {verb} {what} itself; choose another name.")
+        for name, what in self._in.get(folder, {}).items():
+            if output.names.hold(name):
+                raise OutputError(
+                    f"{output.said} would write over {name} of {what}; choose another folder."
+                )
+        if output.names.ending in self._folders.get(folder, ()):
+            raise OutputError(
+                f"{output.said} holds the source itself, so that what is written there would be "
+                "read as its frames the next time; choose another folder."
+            )
+
+
+def inputs_of(settings: Settings, card: Card) -> Inputs:
+    """All that a run reads: sources, the rig, the model's card and weights."""
+    inputs = Inputs()
+    for origin in settings.sources.source:
+        inputs.add_source(origin)
+    if settings.space.rig is not None:
+        inputs.add("the --rig file", settings.space.rig)
+    model = settings.models.model
+    if model is not None and model.lower().endswith(".toml"):
+        inputs.add("the --model card", Path(model))
+    sizes = {file.size for form in card.weights for file in form.files}
+    for path in candidates(card):
+        if path.is_file() and path.stat().st_size in sizes:
+            inputs.add("the weights of --model", path)
+    return inputs
+
+
+def check_outputs(outputs: Sequence[Written], inputs: Inputs) -> None:
+    """OutputError, in a sentence, where an output meets an input or another output. Nothing is
+    touched.
+    """
+    for output in outputs:
+        inputs.check(output)
+    for one, other in combinations([_Place(output) for output in outputs], 2):
+        if one.of.said == other.of.said:
+            continue
+        if one.meets(other):
+            where = other.of.path if other.alone else one.of.path
+            raise OutputError(
+                f"{one.of.said} and {other.of.said} would both write {where}; choose another name "
+                "for one of them."
+            )
+        for file, inner in ((one, other), (other, one)):
+            if file.alone and file.itself in inner.through:
+                raise OutputError(
+                    f"{file.of.said} is a file, but {inner.of.said} needs a folder of that name; "
+                    "choose another name for one of them."
+                )
+
+
+class _Place:
+    """Where an output is. through: the folders on the way to its files."""
+
+    def __init__(self, of: Written) -> None:
+        self.of = of
+        self.alone = of.names.after is None
+        self.folder, self.itself = identity(of.folder), identity(of.path)
+        folder = of.folder.absolute()
+        self.through = {self.folder, *map(identity, folder.parents)}
+
+    def meets(self, other: _Place) -> bool:
+        """Whether both may write one file."""
+        if self.alone and other.alone:
+            return self.itself == other.itself
+        return self.folder == other.folder and self.of.names.meet(other.of.names)
