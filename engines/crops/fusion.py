@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engines.types.arrays import Floats
 from engines.types.errors import CardError
-from engines.types.oks import BODY, boxes, oks
+from engines.types.oks import BOX_AREA_SHARE, boxes, oks
 from engines.types.poses import Poses
 
 AROUND = 1.4  # area of a person's box to that of the box of their keypoints, on COCO's labels
@@ -171,5 +171,5 @@ def _areas(xy: Floats) -> Floats:
     """(P,) area of the people whose keypoints these are, as COCO has it."""
     corners = boxes(xy)
     side = corners[:, 2:] - corners[:, :2]
-    area: Floats = np.fmax(AROUND * BODY * side[:, 0] * side[:, 1], 1)
+    area: Floats = np.fmax(AROUND * BOX_AREA_SHARE * side[:, 0] * side[:, 1], 1)
     return area
