@@ -10,8 +10,9 @@ from dataclasses import MISSING
 from functools import cache
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-from engines.console.options import Option, help_texts
+from engines.console.options import Option, help_texts, words_or
 
 NARROWEST, WIDEST = 40, 100
 COLUMN = 26  # where the help of options begins
@@ -92,9 +93,15 @@ def _shown(option: Option) -> str:
         values = "|".join(map(str, option.choices))
     else:
         own = option.path[-1].rpartition("_")[2].upper()
-        values = " ".join("PATH" if one is Path else VALUES.get(one, own) for one in option.types)
+        values = " ".join(_value(one, own) for one in option.types)
     more = " ..." if option.hints.get("values") else ""
     return f"{option.name} {values}{more}"
+
+
+def _value(kind: Any, own: str) -> str:
+    """What stands for a value of this type."""
+    words, rest = words_or(kind)
+    return "|".join(["PATH" if rest is Path else VALUES.get(rest, own), *words])
 
 
 def _more(option: Option) -> str:

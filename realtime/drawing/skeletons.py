@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.types.arrays import Floats, Image
+from engines.types.oks import boxes
 from realtime.types.joint_angles import joint_angles, joints
-from realtime.types.oks import boxes
 from realtime.types.results import Tracks
 
 LIMB_OPACITY = 0.6  # as in OpenPose

@@ -43,6 +43,20 @@ class Tracks:
         """Poses of a single frame: nobody has an identity."""
         return cls(np.full(len(poses), -1, np.int64), poses, np.zeros(poses.score.shape, bool))
 
+    def with_others(self, others: Poses) -> Tracks:
+        """These, and poses of nobody in particular after them."""
+        plain, one = Tracks.untracked(others), self.poses
+        poses = Poses(
+            others.skeleton,
+            np.concatenate([one.xy, others.xy]),
+            np.concatenate([one.score, others.score]),
+            np.concatenate([one.person_score, others.person_score]),
+        )
+        unknown = np.full(len(others), np.nan, np.float32)
+        speed = None if self.speed is None else np.concatenate([self.speed, unknown])
+        ids = np.concatenate([self.id, plain.id])
+        return Tracks(ids, poses, np.concatenate([self.filled, plain.filled]), speed)
+
     def some(self, which: NDArray[np.int_]) -> Self:
         """The people in these rows."""
         speed = None if self.speed is None else self.speed[which]
