@@ -52,13 +52,13 @@ def open_sources(
         sources.append(open_source(replace(settings, source=(one,)), clock, fitting))
     if len({source.live for source in sources}) > 1:
         raise SourceError(
-            "Cameras and files cannot run together: give either live sources or recorded ones."
+            "Live cameras and files cannot be mixed; give only cameras or only files."
         )
     if len({source.skeleton for source in sources}) > 1:
         brought = {one.skeleton.name if one.skeleton else "pictures" for one in sources}
         raise SourceError(
-            f"Sources of {' and '.join(sorted(brought))} cannot run together: give either pictures "
-            "or keypoints, of the same skeleton."
+            f"Sources with {' and '.join(sorted(brought))} cannot be mixed; give only pictures, or "
+            "only keypoints of one skeleton."
         )
     taken: set[str] = set()
     for n, source in enumerate(sources):
@@ -73,8 +73,8 @@ def open_sources(
 def enter_sources(sources: Sequence[Source], stack: ExitStack) -> None:
     """Enter all sources, cameras at the same time, to be left with the stack.
 
-    Cameras that are absent are waited for, of several while the others go on. SourceError where
-    all are absent and none can come by itself, or where a file cannot be read.
+    Cameras that are absent are waited for; the other cameras go on meanwhile. SourceError where all
+    are absent and none can come by itself, or where a file cannot be read.
     """
     if not sources[0].live:
         for source in sources:
@@ -97,7 +97,9 @@ def enter_sources(sources: Sequence[Source], stack: ExitStack) -> None:
         absent = [one for one in islice(outcomes, len(sources)) if one is not None]
     if len(absent) == len(sources) and not any(one.passing for one in absent):
         raise SourceError(" ".join(map(str, absent)))
-    what = "The others go on." if len(absent) < len(sources) else "Waiting for it."
+    what = (
+        "The other cameras go on without it." if len(absent) < len(sources) else "Waiting for it."
+    )
     for error in absent:
         LOG.warning("%s %s", error, what)
 
@@ -145,7 +147,7 @@ def open_source(
     source: Source
     spec = settings.source[0]
     if "\0" in spec:
-        raise SourceError(f"There is no file or folder {spec!r}: no name holds a NUL.")
+        raise SourceError(f"There is no file or folder {spec!r}: a name cannot contain a NUL.")
     if spec.partition(":")[0] == "webcam":
         source = _camera(settings, chosen, clock)
     elif "://" in spec:
@@ -178,7 +180,7 @@ def _turned(fitting: Callable[[], Size | None]) -> Size | None:
 def _camera(settings: SourceSettings, chosen: range, clock: Clock) -> LiveSource:
     name = settings.source[0]
     if not re.fullmatch(r"webcam(:[0-9]{1,3})?", name):
-        raise SourceError(f"{name!r} names no camera: write webcam, or webcam:0, webcam:1, ...")
+        raise SourceError(f"{name!r} is not a camera; write webcam, or webcam:0, webcam:1, ...")
     number = name.partition(":")[2]
     connect = WebcamConnector(
         [int(number)] if number else camera_indices(),
@@ -245,8 +247,8 @@ def _file(
         return images(os.path.basename(folder), found)
     if (shown := redacted(name)) != name:
         raise SourceError(
-            f"{shown} is neither a file nor an address: a network camera's begins with rtsp:// or "
-            "http://."
+            f"{shown} is neither a file nor the address of a network camera, which begins with "
+            "rtsp:// or http://."
         )
     hint = f" For a camera, write webcam:{name}." if name.isdecimal() else nearest(path)
     raise SourceError(f"There is no file or folder {name!r}.{hint}")

@@ -72,14 +72,13 @@ def read_still(path: str) -> Image:
         with av.open(f"file:{path}") as container:
             if len(container.streams.video) > 1 and not container.duration:
                 raise SourceError(
-                    f"{name} is stored in tiles, which cannot be put together here; save it as "
-                    "JPEG or PNG."
+                    f"{name} is stored in tiles, which is not supported; save it as JPEG or PNG."
                 )
             for picture in container.decode(video=0):
                 return Developer().image(picture)
     except (av.FFmpegError, IndexError) as error:
-        raise SourceError(f"{name} cannot be read: it is damaged, or of another kind.") from error
-    raise SourceError(f"{name} holds no picture.")
+        raise SourceError(f"{name} cannot be read: it is damaged or not an image.") from error
+    raise SourceError(f"{name} contains no picture.")
 
 
 def _display_matrix(picture: VideoFrame) -> Matrix:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 # What some file system refuses in a name, and what no UTF-8 output can hold.
-UNFIT = re.compile(r'[<>:"/\\|?*\x00-\x1f\ud800-\udfff]')
+UNFIT_CHARACTERS = re.compile(r'[<>:"/\\|?*\x00-\x1f\ud800-\udfff]')
 
 
 def natural(text: str) -> tuple[list[str | int], str]:
@@ -20,7 +20,7 @@ def natural(text: str) -> tuple[list[str | int], str]:
 
 def file_name(text: str) -> str:
     """The text with everything replaced that is not fit for a file name on every system."""
-    return UNFIT.sub("_", text).strip(" .") or "source"
+    return UNFIT_CHARACTERS.sub("_", text).strip(" .") or "source"
 
 
 def unique_names(paths: Iterable[str]) -> list[str]:

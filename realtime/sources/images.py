@@ -21,9 +21,9 @@ from realtime.sources.skip_unreadable import readable
 from realtime.types.errors import SourceError
 from realtime.types.frames import Frame
 
-PNG = b"\x89PNG\r\n\x1a\n"
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # OpenCV's formats of whole-number pixels. A GIF is a video.
-ENDINGS = {
+IMAGE_ENDINGS = {
     *(".avif", ".bmp", ".dib", ".jp2", ".jpe", ".jpeg", ".jpg", ".pam", ".pbm", ".pgm", ".png"),
     *(".pnm", ".ppm", ".ras", ".sr", ".tif", ".tiff", ".webp"),
 }
@@ -31,7 +31,7 @@ ENDINGS = {
 
 def is_image(path: str) -> bool:
     """Whether the name ends as an image's does."""
-    return os.path.splitext(path)[1].lower() in ENDINGS
+    return os.path.splitext(path)[1].lower() in IMAGE_ENDINGS
 
 
 def images_in(folder: str) -> list[str]:
@@ -45,8 +45,8 @@ def images_in(folder: str) -> list[str]:
     found = _sorted_images(os.path.join(folder, n) for n in names if not n.startswith("."))
     if not found:
         raise SourceError(
-            f"Folder {folder} holds no images (of {', '.join(sorted(ENDINGS))}) and no OpenPose "
-            "JSON; a video must be named itself."
+            f"Folder {folder} contains no images ({', '.join(sorted(IMAGE_ENDINGS))}) and no "
+            "OpenPose JSON; to play a video, name the file itself."
         )
     return found
 
@@ -86,17 +86,17 @@ def read_image(path: str) -> Image:
     except cv2.error as error:  # so many pixels that OpenCV refuses, or memory does
         most = int(os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"]) // 10**6
         raise SourceError(
-            f"{name} cannot be read: it has more than {most} million pixels, or is damaged."
+            f"{name} cannot be read: it is damaged or has more than {most} million pixels."
         ) from error
     if image is None:
-        raise SourceError(f"{name} is not an image that can be read: damaged, or of another kind.")
+        raise SourceError(f"{name} cannot be read: it is damaged or not an image.")
     return np.asarray(image, np.uint8)
 
 
 def _overdrawn(data: bytes) -> bool:
     """Whether a PNG has a chunk larger than the file; OpenCV would fill up to 4 GB for it."""
-    at = len(PNG)
-    while data.startswith(PNG) and at + 4 <= len(data):
+    at = len(PNG_SIGNATURE)
+    while data.startswith(PNG_SIGNATURE) and at + 4 <= len(data):
         size = int.from_bytes(data[at : at + 4])
         if size > len(data):
             return True
@@ -107,9 +107,9 @@ def _overdrawn(data: bytes) -> bool:
 class ImageSource:
     """Images one after the other, each with its own name.
 
-    rate: pictures a second of a video taken apart; photos come at one a second.
+    rate: fps of the video that the images are frames of; photos come at 1 fps.
 
-    Broken images among good ones are passed over and reported in the notes. SourceError where
+    Broken images among good ones are skipped and reported in the notes. SourceError where
     every image is broken, or --start lies behind the last.
     """
 

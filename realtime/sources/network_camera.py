@@ -23,19 +23,19 @@ from realtime.types.errors import SourceError, Unreachable
 from realtime.writing.redaction import redacted
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
-ANSWER = 5.0  # seconds that a camera may take to answer, the first time
-FREEZE = 2.0  # seconds without data after which a camera is lost; also how fast we can be stopped
-SEGMENTS = 12.0  # the same for HLS, which comes in pieces of some seconds
-BLIND = 10.0  # seconds of data in which there is no picture
-LARGE = 1920 * 1088  # pixels of a frame that are worth several threads
+ANSWER_SECONDS = 5.0  # that a camera may take to answer the first time
+FREEZE_SECONDS = 2.0  # without data, after which a camera is lost; stopping takes as long
+HLS_FREEZE_SECONDS = 12.0  # the same for HLS, whose segments last some seconds
+UNDECODABLE_SECONDS = 10.0  # of data without a picture, after which a camera is lost
+MIN_THREADED_PIXELS = 1920 * 1088  # Full HD: larger frames are worth several threads
 # RTSP says what it carries, so that there is next to nothing to look at; in MPEG-TS the tables and
 # the first key picture must be found. Never fflags=nobuffer: it throws away what was looked at, the
 # first key picture with it, and the next one may be ten seconds away (x264's usual 250 pictures).
-RTSP = {"rtsp_flags": "prefer_tcp", "probesize": "5000"}
-HTTP = {"fpsprobesize": "0", "probesize": "500000"}
-QUICK = {"analyzeduration": "100000"}
-CLOCKED = ("rtsp", "mpegts", "hls")  # formats whose timestamps are a clock, not a count
-PIECES = "hls"  # comes in bursts: shown at the pace of its timestamps
+RTSP_OPTIONS = {"rtsp_flags": "prefer_tcp", "probesize": "5000"}
+HTTP_OPTIONS = {"fpsprobesize": "0", "probesize": "500000"}
+QUICK_OPTIONS = {"analyzeduration": "100000"}
+CLOCKED_FORMATS = ("rtsp", "mpegts", "hls")  # formats whose timestamps are a clock, not a count
+SEGMENTED_FORMAT = "hls"  # comes in bursts, so it is shown at the pace of its timestamps
 
 
 def stream_name(address: str) -> str:
@@ -61,17 +61,19 @@ class StreamConnector:
         self._address = self._parts.geturl()  # FFmpeg wants the scheme in small letters
         self._clock = clock
         self._sleep = sleep
-        self._answer = ANSWER
+        self._answer = ANSWER_SECONDS
 
     def __call__(self) -> Connection:
         """A new connection with its first data there; SourceError says why there is none."""
         parts, began = self._parts, self._clock()
-        own = RTSP if parts.scheme.startswith("rtsp") else HTTP
-        freeze = SEGMENTS if parts.path.lower().endswith((".m3u8", ".m3u")) else FREEZE
+        own = RTSP_OPTIONS if parts.scheme.startswith("rtsp") else HTTP_OPTIONS
+        freeze = (
+            HLS_FREEZE_SECONDS if parts.path.lower().endswith((".m3u8", ".m3u")) else FREEZE_SECONDS
+        )
         try:
             container = av.open(
                 self._address,
-                options={**QUICK, **own},
+                options={**QUICK_OPTIONS, **own},
                 timeout=(self._answer, freeze),
                 metadata_errors="replace",
             )
@@ -85,7 +87,7 @@ class StreamConnector:
             container.close()
             raise
         # A camera that hangs when it is looked for again must not take long to find out.
-        self._answer = min(ANSWER, max(FREEZE, 2 * (self._clock() - began)))
+        self._answer = min(ANSWER_SECONDS, max(FREEZE_SECONDS, 2 * (self._clock() - began)))
         name = stream_name(self._address)
         return StreamConnection(name, container, stream, freeze, self._clock, self._sleep)
 
@@ -114,8 +116,8 @@ class StreamConnection:
         # What other formats say before many pictures were looked at is a guess, often doubled.
         rate = stream.average_rate if "rtsp" in formats else None
         self.rate: float | None = float(rate) if rate else None
-        self._stamps = StreamClock() if set(formats) & set(CLOCKED) else None
-        self._paced = PIECES in formats
+        self._stamps = StreamClock() if set(formats) & set(CLOCKED_FORMATS) else None
+        self._paced = SEGMENTED_FORMAT in formats
         self._start: float | None = None  # what the clock shows when a paced stream is at 0
         self._packets = container.demux()
         self._waiting: deque[VideoFrame] = deque()
@@ -124,7 +126,7 @@ class StreamConnection:
         # Threads that work on several pictures at once would hold them back, and so would waiting
         # for pictures of another order where a camera does not say that it has none. One picture
         # stays behind all the same: FFmpeg sees the end of one in the beginning of the next.
-        large = stream.width * stream.height > LARGE
+        large = stream.width * stream.height > MIN_THREADED_PIXELS
         stream.thread_type = "SLICE" if large else "NONE"
         stream.codec_context.options = {"flags": "low_delay"}
 
@@ -148,11 +150,11 @@ class StreamConnection:
                 try:
                     self._waiting.extend(self._stream.decode(packet))
                 except av.error.EOFError:
-                    raise SourceError("it has ended the stream.") from None
+                    raise SourceError("the stream ended.") from None
                 except av.FFmpegError:
                     pass  # damaged on its way; the next key picture mends it
-            if self._arrived - heard > self._freeze or self._arrived - seen > BLIND:
-                raise SourceError("it sends nothing that can be decoded.")
+            if self._arrived - heard > self._freeze or self._arrived - seen > UNDECODABLE_SECONDS:
+                raise SourceError("no picture could be decoded.")
         picture = self._waiting.popleft()
         captured = self._captured(picture)
         return captured, self._developer.image(picture) if wanted else None
@@ -170,7 +172,7 @@ class StreamConnection:
         if not self._paced:
             return self._stamps.captured(seconds, self._arrived)
         now = self._clock()
-        if self._start is None or abs(self._start + seconds - now) > SEGMENTS:
+        if self._start is None or abs(self._start + seconds - now) > HLS_FREEZE_SECONDS:
             self._start = now - seconds
         due = self._start + seconds
         self._sleep(max(0.0, due - now))
@@ -186,13 +188,14 @@ def _parts(address: str) -> SplitResult:
     login = address.partition("//")[2].rpartition("@")[0]
     if any(sign in login for sign in "/?#@"):
         raise SourceError(
-            f"The address {redacted(address)} has an @ in the wrong place. In a user or a password "
-            "write / ? # @ : as %2F %3F %23 %40 %3A, and in a path write @ as %40."
+            f"The address {redacted(address)} has an @ in the wrong place. In a user name or "
+            "password, write / ? # @ : as %2F %3F %23 %40 %3A; in a path, write @ as %40."
         )
     if parts is None or not parts.hostname or parts.scheme not in SCHEMES:
-        kinds = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+        kinds = f"{', '.join(f'{one}://' for one in SCHEMES[:-1])} or {SCHEMES[-1]}://"
         raise SourceError(
-            f"{redacted(address)} is no address of a network camera: {kinds} with a host are known."
+            f"{redacted(address)} is not the address of a network camera, which begins with "
+            f"{kinds} and a host."
         )
     return parts
 
@@ -208,7 +211,7 @@ def _refusal(error: av.FFmpegError | ValueError, parts: SplitResult, late: bool)
     Unreachable where nobody has to change anything for it to come.
     """
     place = _place(parts)
-    why = f"{place} does not answer: are the host and port right, and the camera on?"
+    why = f"{place} does not answer. Are the host and port right, and is the camera on?"
     match error:
         case _ if late:
             return Unreachable(why)
@@ -216,14 +219,14 @@ def _refusal(error: av.FFmpegError | ValueError, parts: SplitResult, late: bool)
             return Unreachable(why)
         case av.error.ConnectionRefusedError():
             return Unreachable(
-                f"{place} refuses the connection: is the port right, and the camera on?"
+                f"{place} refuses the connection. Is the port right, and is the camera on?"
             )
         case av.error.HTTPServerError():
-            return Unreachable(f"{place} answers that it has an error of its own (5xx).")
+            return Unreachable(f"{place} reports an internal error (HTTP 5xx).")
     try:
         socket.getaddrinfo(parts.hostname, parts.port)
     except OSError:
-        return Unreachable(f"{place}: there is no such host.")
+        return Unreachable(f"{place}: the host was not found.")
     return SourceError(_fault(error, parts))
 
 
@@ -232,18 +235,18 @@ def _fault(error: av.FFmpegError | ValueError, parts: SplitResult) -> str:
     place = _place(parts)
     match error:
         case av.error.HTTPUnauthorizedError() if parts.username:
-            return f"{place} does not accept the user or the password."
+            return f"{place} rejects the user name or password."
         case av.error.HTTPUnauthorizedError():
             return (
-                f"{place} wants a user and a password: write "
+                f"{place} needs a user name and password; write "
                 f"{parts.scheme}://USER:PASSWORD@{place}/..."
             )
         case av.error.HTTPForbiddenError():
             return f"{place} forbids access to this stream."
         case av.error.HTTPNotFoundError():
-            return f"{place} has no such stream: the path of the address is wrong."
+            return f"{place} has no such stream; check the path of the address."
         case av.error.InvalidDataError():
-            return f"{place} sends nothing that can be decoded: it is no video, or too damaged."
+            return f"{place} sends something that is not video, or is too damaged to decode."
     why = getattr(error, "strerror", None) or "not understood"
     return f"{place} cannot be opened ({redacted(str(why))})."
 
@@ -252,7 +255,7 @@ def _ending(error: Exception) -> str:
     """Why an open connection ended."""
     if isinstance(error, av.FFmpegError) and not isinstance(error, av.error.EOFError):
         return f"{(error.strerror or 'the connection broke').lower()}."
-    return "it has ended the stream."
+    return "the stream ended."
 
 
 def _video_stream(container: InputContainer, parts: SplitResult) -> VideoStream:
@@ -263,11 +266,11 @@ def _video_stream(container: InputContainer, parts: SplitResult) -> VideoStream:
     if not isinstance(stream, VideoStream):
         raise SourceError(f"{place} sends no video.")
     if stream.codec_context is None:
-        raise SourceError(f"{place} sends video in a codec for which there is no decoder here.")
+        raise SourceError(f"{place} sends video in a codec that is not supported.")
     over_http = parts.scheme.startswith("http")
     if over_http and (container.duration or kind.endswith("_pipe") or kind == "image2"):
         what = "a recording" if container.duration else "a single picture"
         raise SourceError(
-            f"{place} sends {what}, not a live stream: download it and give the file."
+            f"{place} sends {what}, not a live stream; download it and give the file."
         )
     return stream

@@ -26,14 +26,14 @@ from realtime.types.frames import Frame
 
 # BODY_25B has as many keypoints as BODY_25 and cannot be told from it; hardly anybody has it.
 SKELETONS = {17: "coco17", 18: "coco18", 25: "body25"}
-DEFAULT_FPS = 30.0  # frames a second where nobody says
-PROBED = 100  # files, evenly chosen, that say how large the picture was
+DEFAULT_FPS = 30.0  # where nobody says
+MAX_PROBED_FILES = 100  # evenly chosen, by which the picture size is guessed: bounds the start
 COMMON_SIZES = ((640, 480), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
 MAX_SIDE_PX = 8192  # pixels along a side
 MAX_COORDINATE_PX = 1e5  # pixels: no picture is so large, so such a number means something else
-EDGE = 1.05  # normalised keypoints lie a little outside of their picture at most
+MAX_NORMALISED = 1.05  # normalised keypoints lie a little outside of their picture at most
 MAX_SCORE = 2.0  # networks' confidences exceed 1 a little
-PER_CENT = 100.0
+FULL_PER_CENT = 100.0
 MAX_PEOPLE = 300  # of a frame: tracking so many takes 0.6 s, and OpenPose never finds as many
 MAX_BYTES = 16 * 2**20  # of a file: 300 people with hands and faces take 1.5 MB
 # What reading anything else as OpenPose JSON may raise.
@@ -59,10 +59,12 @@ def read_people(path: str) -> list[Floats]:
     name = os.path.basename(path)
     try:
         if os.path.getsize(path) > MAX_BYTES:
-            raise SourceError(f"{name} is larger than {MAX_BYTES >> 20} MB: no frame's keypoints.")
+            raise SourceError(
+                f"{name} is larger than {MAX_BYTES >> 20} MB, too large for one frame."
+            )
         people = json.loads(Path(path).read_bytes())["people"]
         if len(people) > MAX_PEOPLE:
-            raise SourceError(f"{name} has {len(people)} people; at most {MAX_PEOPLE} are read.")
+            raise SourceError(f"{name} has {len(people)} people; the limit is {MAX_PEOPLE}.")
         listed = [one.get("pose_keypoints_2d", one.get("pose_keypoints")) for one in people]
         return [_triples(numbers) for numbers in listed if numbers]
     except SourceError:
@@ -70,7 +72,7 @@ def read_people(path: str) -> list[Floats]:
     except OSError as error:
         raise SourceError(f"{name} cannot be read: {error.strerror}.") from error
     except NOT_OPENPOSE as error:
-        raise SourceError(f"{name} is not OpenPose JSON: damaged, or of another kind.") from error
+        raise SourceError(f"{name} is damaged or not OpenPose JSON.") from error
 
 
 def _triples(numbers: Any) -> Floats:
@@ -118,8 +120,8 @@ class KeypointSource:
     The last number in a file's name is its frame's index where all have one of their own, its
     place in the folder otherwise. size: (width, height) of the pictures that the keypoints were
     found in; without it what `fitting` says when the source is entered, that of a calibrated
-    camera, or the smallest usual one that holds them, as the files do not say. rate: frames a
-    second. Broken files among good ones are passed over and reported in the notes.
+    camera, or the smallest usual one that holds them, as the files do not say. rate: fps.
+    Broken files among good ones are skipped and reported in the notes.
     """
 
     live = False
@@ -150,17 +152,17 @@ class KeypointSource:
             raise SourceError(
                 f"--start {chosen.start} leaves nothing: {name} has {len(paths)} files."
             )
-        probes = self._files[:: -(-len(self._files) // PROBED)]
+        probes = self._files[:: -(-len(self._files) // MAX_PROBED_FILES)]
         found = [person for _, path, _ in probes for person in _people_or_none(path)]
         self.skeleton: Skeleton | None = _skeleton(name, {len(person) for person in found})
         if rate is None:
             self._notes.append(
-                f"{name}: OpenPose JSON does not say its frame rate; {DEFAULT_FPS:g} fps is "
-                "assumed (--camera-fps sets it)."
+                f"{name}: OpenPose JSON does not contain the frame rate; assuming {DEFAULT_FPS:g} "
+                "fps (set it with --camera-fps)."
             )
         self._units = _units(name, found)
         if self._units.full_score != 1:
-            self._notes.append(f"{name}: scores go up to {self._units.full_score:g}; taken as 1.")
+            self._notes.append(f"{name}: scores up to {self._units.full_score:g} were scaled to 1.")
         self._size = size
         self._fitting = fitting
         self._extent = _extent(found)
@@ -174,7 +176,7 @@ class KeypointSource:
             if size is None:
                 raise SourceError(
                     f"{self.name} has normalised keypoints, as OpenPose writes with "
-                    "--keypoint_scale 3 or 4; say how large the pictures were: --camera-size "
+                    "--keypoint_scale 3 or 4; give the size of the pictures with --camera-size "
                     "WIDTHxHEIGHT."
                 )
             return size
@@ -183,17 +185,17 @@ class KeypointSource:
         if size is None:
             size = _usual(*self._extent)
             self._notes.append(
-                f"{self.name}: keypoints do not say how large their picture was; "
-                f"{size[0]}x{size[1]} was assumed (--camera-size WIDTHxHEIGHT sets it)."
+                f"{self.name}: OpenPose JSON does not contain the picture size; assuming "
+                f"{size[0]}x{size[1]} (set it with --camera-size WIDTHxHEIGHT)."
             )
         return size
 
     def _check_extent(self, size: tuple[int, int]) -> None:
         if any(most > limit for most, limit in zip(self._extent, size, strict=True)):
             raise SourceError(
-                f"{self.name} has keypoints beyond the {size[0]}x{size[1]} pictures that its "
-                "camera in the rig was calibrated for; if they were found in pictures of another "
-                "size, give it: --camera-size WIDTHxHEIGHT."
+                f"{self.name} has keypoints outside the {size[0]}x{size[1]} pictures for which its "
+                "camera in the rig was calibrated; if the pictures had another size, give it with "
+                "--camera-size WIDTHxHEIGHT."
             )
 
     def __enter__(self) -> Self:
@@ -221,8 +223,8 @@ class KeypointSource:
         wanted = len(self.skeleton.keypoints)
         if any(len(person) != wanted for person in people):
             raise SourceError(
-                f"{os.path.basename(entry[1])} has people of other keypoints than "
-                f"{self.skeleton.name}, which the other files have."
+                f"{os.path.basename(entry[1])} has other keypoints than {self.skeleton.name}, the "
+                "skeleton of the other files."
             )
         triples = np.array(people, np.float32).reshape(-1, wanted, 3)
         high, wide = self._black.shape[:2]
@@ -252,8 +254,8 @@ def _check_one_camera(folder: str, names: Sequence[str]) -> None:
     for one, other in combinations(cameras, 2):
         if 2 * len(numbers[one] & numbers[other]) > len(numbers[one]):
             raise SourceError(
-                f"{folder} holds the frames of several cameras ({one}..., {other}...): give each "
-                f"camera's files as a pattern of their own, for example '{folder}/{one}*.json'."
+                f"{folder} contains frames of several cameras ({one}..., {other}...); give each "
+                f"camera a --source with its own pattern, for example '{folder}/{one}*.json'."
             )
 
 
@@ -271,8 +273,8 @@ def _skeleton(name: str, counts: set[int]) -> Skeleton:
     if len(counts) > 1 or not counts <= SKELETONS.keys():
         known = ", ".join(f"{count} ({SKELETONS[count]})" for count in SKELETONS)
         raise SourceError(
-            f"{name} has people of {' and '.join(map(str, sorted(counts)))} keypoints; "
-            f"all of a folder must have the same number, one of {known}."
+            f"{name} has people with {' and '.join(map(str, sorted(counts)))} keypoints; all "
+            f"files of a folder must have the same number, one of {known}."
         )
     return named_skeleton(SKELETONS[counts.pop()])
 
@@ -282,12 +284,12 @@ def _units(name: str, people: Sequence[Floats]) -> Units:
     found = np.concatenate([np.zeros((0, 3), np.float32), *people])
     found = found[found[:, 2] > 0]
     most = float(found[:, 2].max(initial=0))
-    if most > PER_CENT:
-        raise SourceError(f"{name} has scores of {most:.6g}: no confidence from 0 to 1.")
+    if most > FULL_PER_CENT:
+        raise SourceError(f"{name} has scores of {most:.6g}, but confidences go from 0 to 1.")
     xy = found[:, :2]
-    normalised = len(xy) > 1 and bool((np.abs(xy) <= EDGE).all())
-    least = None if not normalised else -1.0 if bool((xy < 1 - EDGE).any()) else 0.0
-    return Units(least, PER_CENT if most > MAX_SCORE else 1.0)
+    normalised = len(xy) > 1 and bool((np.abs(xy) <= MAX_NORMALISED).all())
+    least = None if not normalised else -1.0 if bool((xy < 1 - MAX_NORMALISED).any()) else 0.0
+    return Units(least, FULL_PER_CENT if most > MAX_SCORE else 1.0)
 
 
 def _extent(people: Sequence[Floats]) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from typing import Self
 from realtime.types.frames import Frame, Source
 
 MAX_WAIT_SECONDS = 3600.0  # seconds to wait for a frame; a time beyond is damaged, and begins anew
-DEFAULT_FPS = 25.0  # frames a second from one lap to the next, where the source knows none
+DEFAULT_FPS = 25.0  # from one lap to the next, where the source knows none
 
 
 class Looped:

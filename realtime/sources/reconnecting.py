@@ -110,7 +110,7 @@ class LiveSource:
         index = tries = 0
         last = -1.0  # the time of the frame before
         gone = self._gone
-        back = "there" if gone is not None else "back"
+        back = "connected" if gone is not None else "back"
         while index <= self._chosen[-1] and not self._over.is_set():
             try:
                 captured, image = self._read(index in self._chosen)
@@ -121,7 +121,7 @@ class LiveSource:
                 if gone is None:
                     gone = now
                     if self._give_up > 0:
-                        LOG.warning("%s is gone: %s Waiting for it.", self._known, error)
+                        LOG.warning("%s was lost: %s Waiting for it.", self._known, error)
                 left = gone + self._give_up - now
                 if left <= 0:
                     raise SourceError(self._farewell(index, str(error))) from error
@@ -162,8 +162,8 @@ class LiveSource:
 
     def _farewell(self, frames: int, why: str) -> str:
         if frames == 0 and self._gone is not None:
-            waited = f" in {self._give_up:g} s" if self._give_up > 0 else ""
-            return f"{self._known} did not come{waited}: {why}"
+            waited = f" within {self._give_up:g} s" if self._give_up > 0 else ""
+            return f"{self._known} did not connect{waited}: {why}"
         count = "1 frame" if frames == 1 else f"{frames} frames"
-        waited = f" and did not come back in {self._give_up:g} s" if self._give_up > 0 else ""
+        waited = f" and did not come back within {self._give_up:g} s" if self._give_up > 0 else ""
         return f"{self._known} was lost after {count}{waited}: {why}"

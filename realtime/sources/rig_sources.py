@@ -86,13 +86,14 @@ def open_rig(
             if name in known and name != camera.name:
                 raise SettingsError(
                     f"--rig {path.name} has a camera {name}, but by order source {name} would be "
-                    f"its camera {camera.name}: give all sources the names of their cameras, "
-                    "or none."
+                    f"its camera {camera.name}. Name all sources after their cameras, or "
+                    "none."
                 )
     else:
         raise SettingsError(
-            f"--rig {path.name} has the cameras {', '.join(known)}, the sources are "
-            f"{', '.join(names)}: give them the same names, or a source for each camera in order."
+            f"--rig {path.name} has the cameras {', '.join(known)}, but the sources "
+            f"are {', '.join(names)}. Give them the same names, or one source per camera, in the "
+            "order of the rig."
         )
     pairs = ", ".join(f"{n} = {c.name}" for n, c in zip(names, chosen, strict=True))
     if announce:
@@ -114,10 +115,9 @@ def _check_twice(given: Sequence[str]) -> None:
         where = os.path.expanduser(source)
         key = os.path.realpath(where) if os.path.exists(where) else source
         if key in seen:
-            both = source if seen[key] == source else f"{seen[key]} and {source}"
-            raise SettingsError(
-                f"--rig needs a source of its own for each camera, but {both} is the same twice."
-            )
+            same = f"{seen[key]} and {source} are the same"
+            twice = f"{source} is given twice" if seen[key] == source else same
+            raise SettingsError(f"--rig needs a different source for each camera, but {twice}.")
         seen[key] = source
 
 
@@ -129,12 +129,12 @@ def _check_places(rig: Rig, name: str) -> None:
     ]
     if len(close) == len(rig) * (len(rig) - 1) // 2:
         raise SettingsError(
-            f"--rig {name}: all of its cameras stand in one place, so nothing has a depth; "
-            "calibrate where they stand (python -m calibration extrinsics)."
+            f"--rig {name}: all cameras are at the same position, so nothing has a depth; "
+            "calibrate their positions (python -m calibration extrinsics)."
         )
     for one, other in close:
         LOG.warning(
-            "The cameras %s and %s of %s stand in one place: what only these two see has no "
+            "Cameras %s and %s of %s are at the same position, so what only these two see has no "
             "depth. If they are two cameras, calibrate them again.",
             *(rig.cameras[one].name, rig.cameras[other].name, name),
         )

@@ -10,13 +10,13 @@ from realtime.types.errors import SourceError
 Entry = TypeVar("Entry")
 Content = TypeVar("Content")
 
-NAMED = 3  # so many broken files are named, the others counted
+MAX_NAMED = 3  # broken files that are named; the others are counted
 
 
 def readable(
     entries: Sequence[Entry], read: Callable[[Entry], Content], what: str, notes: list[str]
 ) -> Iterator[tuple[Entry, Content]]:
-    """Each entry with its content, in order; the broken ones are passed over, with a note.
+    """Each entry with its content, in order; the broken ones are skipped, with a note.
 
     read: raises SourceError where an entry is broken. what: they are, in the plural.
     SourceError at the end where every one is broken.
@@ -24,9 +24,9 @@ def readable(
     broken: list[SourceError] = []
 
     def report() -> str:
-        said = " ".join(str(error) for error in broken[:NAMED])
-        more = f" And {len(broken) - NAMED} more." if len(broken) > NAMED else ""
-        return f"Passed over {len(broken)} of {len(entries)} {what}: {said}{more}"
+        said = " ".join(str(error) for error in broken[:MAX_NAMED])
+        more = f" And {len(broken) - MAX_NAMED} more." if len(broken) > MAX_NAMED else ""
+        return f"Skipped {len(broken)} of {len(entries)} {what}: {said}{more}"
 
     try:
         for entry in entries:

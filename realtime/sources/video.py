@@ -24,13 +24,13 @@ from realtime.types.frames import Frame
 
 # FFmpeg shows a text file as a film of a terminal; nobody means that.
 TEXT_CODECS = ("ansi", "bintext", "idf", "xbin")
-LARGE = 1920 * 1088  # pixels of a frame
-MOST_PIXELS = 64 * 10**6  # of a frame: 8K has 33 million
-HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")  # brands of photos
+MIN_THREADED_PIXELS = 1920 * 1088  # Full HD: larger frames are worth several threads
+MAX_PIXELS = 64 * 10**6  # of a frame: 8K has 33 million
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")  # brands of photos
 # Seconds to wait for more of an HLS list that lacks its end (a recording that was broken off);
 # FFmpeg itself waits for ever. Files of other kinds may lie on disks that take their time.
-PATIENCE = 3.0
-USUAL_RATE = 25.0  # frames a second, where a file names neither times nor a rate
+PLAYLIST_SECONDS = 3.0
+DEFAULT_FPS = 25.0  # where a file has neither times nor a rate, as FFmpeg assumes
 
 
 class VideoSource:
@@ -38,7 +38,7 @@ class VideoSource:
 
     A frame's time is the file's own. The picture stands upright as players show it: the quarter
     turns and mirrorings of the file's display matrix (phones write one) are carried out.
-    Damaged packets are passed over and reported in the notes. SourceError when the file is no
+    Damaged packets are skipped and reported in the notes. SourceError when the file is no
     video, has no frame to give, or is cut off: then after its last good frame.
     """
 
@@ -64,11 +64,11 @@ class VideoSource:
 
     def __enter__(self) -> Self:
         if not os.access(self._path, os.R_OK):
-            raise SourceError(f"{self._path} may not be read: permission denied.")
+            raise SourceError(f"{self._path} cannot be read: permission denied.")
         if _is_heif(self._path):
             raise SourceError(
-                f"{self._path} is a HEIC photo, which cannot be read here: save it as JPEG "
-                "(iPhones take JPEG with Settings > Camera > Formats > Most Compatible)."
+                f"{self._path} is a HEIC photo, which is not supported; save it as JPEG "
+                "(on an iPhone: Settings > Camera > Formats > Most Compatible)."
             )
         try:
             # With "file:" a colon in the name is no protocol. Tags need not be UTF-8. The
@@ -77,16 +77,14 @@ class VideoSource:
                 f"file:{self._path}",
                 container_options={"fflags": "-genpts"},
                 metadata_errors="replace",
-                timeout=PATIENCE if _is_playlist(self._path) else None,
+                timeout=PLAYLIST_SECONDS if _is_playlist(self._path) else None,
             )
         except av.error.ExitError as error:
-            raise SourceError(
-                f"{self._path} lists pieces of a video that are not there."
-            ) from error
+            raise SourceError(f"{self._path} lists parts of a video that do not exist.") from error
         except av.FFmpegError as error:
             raise SourceError(
-                f"{self._path} cannot be read as a video ({error.strerror}): it is of another "
-                "kind, damaged, or cut off (an mp4 ends with its index)."
+                f"{self._path} cannot be read as a video ({error.strerror}): it has another "
+                "format, is damaged, or is incomplete (an mp4 ends with its index)."
             ) from error
         try:
             stream = self._best_stream(container)
@@ -96,7 +94,7 @@ class VideoSource:
         # Decoding on one thread takes the least CPU in all (street.avi, 2 cores: 2.0 ms a frame,
         # 2.4 with two threads), and the network has a use for every core. Beyond Full HD one
         # thread could hold up a fast network.
-        large = stream.width * stream.height > LARGE
+        large = stream.width * stream.height > MIN_THREADED_PIXELS
         stream.thread_type = "AUTO" if large else "NONE"
         self._developer = Developer(stream.sample_aspect_ratio)
         rate = stream.average_rate or stream.guessed_rate
@@ -142,17 +140,17 @@ class VideoSource:
         stream = container.streams.best("video")
         if not isinstance(stream, VideoStream) or Disposition.attached_pic in stream.disposition:
             raise SourceError(
-                f"{self._path} holds no video"
+                f"{self._path} contains no video"
                 + (", only sound." if container.streams.audio else ".")
             )
         if stream.codec_context is None:
-            raise SourceError(f"{self._path} cannot be played: no decoder for its codec is here.")
+            raise SourceError(f"{self._path} cannot be played: its codec is not supported.")
         if stream.codec_context.name in TEXT_CODECS:
-            raise SourceError(f"{self._path} is a text, not a video.")
-        if stream.width * stream.height > MOST_PIXELS:
+            raise SourceError(f"{self._path} is a text file, not a video.")
+        if stream.width * stream.height > MAX_PIXELS:
             raise SourceError(
-                f"{self._path} says that its pictures have {stream.width}x{stream.height} pixels; "
-                f"at most {MOST_PIXELS // 10**6} million are read."
+                f"{self._path} claims to have pictures of {stream.width}x{stream.height} pixels; "
+                f"the limit is {MAX_PIXELS // 10**6} million."
             )
         return stream
 
@@ -205,13 +203,13 @@ class VideoSource:
         elif self._time is None:
             self._time = 0.0
         else:
-            self._time += 1 / (self.rate or USUAL_RATE)
+            self._time += 1 / (self.rate or DEFAULT_FPS)
         return self._time
 
     def _note_damage(self) -> None:
         if self._lost:
             self._notes.append(
-                f"{self._path} is damaged: {self._lost} of its packets were passed over."
+                f"{self._path} is damaged: {self._lost} of its packets were skipped."
             )
         if self._faulty:
             self._notes.append(f"{self._path} is damaged: {self._faulty} of its frames are faulty.")
@@ -222,7 +220,8 @@ class VideoSource:
         """SourceError unless the file was whole and gave something."""
         if not decoded:
             raise SourceError(
-                f"{self._path} has no frame that can be decoded: it is empty, damaged or cut off."
+                f"{self._path} has no frame that can be decoded: it is empty, damaged or "
+                "incomplete."
             )
         frames = "1 frame" if decoded == 1 else f"{decoded} frames"
         if not given:
@@ -248,7 +247,7 @@ def _is_heif(path: str) -> bool:
             head = file.read(12)
     except OSError:
         return False
-    return head[4:8] == b"ftyp" and head[8:12] in HEIF
+    return head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS
 
 
 def _is_playlist(path: str) -> bool:

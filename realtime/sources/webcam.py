@@ -26,9 +26,9 @@ BACKENDS = {
     "win32": cv2.CAP_DSHOW,
 }
 MAX_CAMERAS = 10  # cameras looked for where the system cannot list them
-WARM_UP = 10  # grabs that may fail before a camera's first picture
+MAX_WARM_UP_GRABS = 10  # that may fail before a camera's first picture
 MAX_FAILED_GRABS = 5  # failed grabs in a row after which it is lost
-FREEZE = 3.0  # seconds after which one failure is enough: the driver itself waits long in each
+FREEZE_SECONDS = 3.0  # after which one failed grab is enough: the driver itself waits long in each
 
 
 class CaptureDevice(Protocol):
@@ -92,7 +92,7 @@ class WebcamConnector:
             notes = []
             high, wide = image.shape[:2]
             if self._size not in (None, (wide, high)):
-                notes.append(f"webcam{index} delivers {wide}x{high}, not the size asked for.")
+                notes.append(f"webcam{index} delivers {wide}x{high} instead of the requested size.")
             return WebcamConnection(f"webcam{index}", camera, notes, self._clock)
         raise SourceError(no_camera(self._indices))
 
@@ -108,7 +108,7 @@ class WebcamConnector:
         if self._fps is not None:
             camera.set(cv2.CAP_PROP_FPS, self._fps)
         camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # no old pictures
-        for _ in range(WARM_UP):
+        for _ in range(MAX_WARM_UP_GRABS):
             image = _retrieve(camera) if camera.grab() else None
             if image is not None:
                 return image
@@ -138,9 +138,9 @@ class WebcamConnection:
             if grabbed and (image is not None or not wanted):
                 self._seen = captured
                 return captured, image
-            if self._seen is not None and captured - self._seen > FREEZE:
+            if self._seen is not None and captured - self._seen > FREEZE_SECONDS:
                 break
-        raise SourceError("it has stopped delivering pictures; was it unplugged?")
+        raise SourceError("it stopped delivering pictures. Was it unplugged?")
 
     def close(self) -> None:
         """Let go of the camera."""
@@ -162,8 +162,8 @@ def no_camera(
     """A sentence that says why no camera works, as far as can be told."""
     if platform != "linux":
         return (
-            "No camera delivers a picture: is it plugged in, used by another program, or kept "
-            "from this terminal by the system's privacy settings?"
+            "No camera delivers pictures. Is it plugged in, in use by another program, or blocked "
+            "for this terminal by the system's privacy settings?"
         )
     there = [devices / f"video{index}" for index in indices]
     there = [path for path in there if path.exists()]
@@ -172,14 +172,14 @@ def no_camera(
         if known:
             return f"There is no camera {indices[0]}; try {known}."
         return (
-            f"There is no camera: no {devices}/video* (not plugged in, or kept from a container)."
+            f"There is no camera: {devices}/video* does not exist (is it plugged in, and passed "
+            "on to the container?)."
         )
     if not any(os.access(path, os.R_OK | os.W_OK) for path in there):
         return (
-            f"{there[0]} may not be opened: join its group (sudo usermod -aG video $USER), then "
-            "log out and in."
+            f"{there[0]} cannot be opened: permission denied. Join its group (sudo usermod -aG "
+            "video $USER), then log out and in."
         )
     return (
-        f"{there[0]} delivers no picture: is it used by another program, or not a camera that "
-        "takes pictures?"
+        f"{there[0]} delivers no picture. Is it in use by another program, or not a video camera?"
     )

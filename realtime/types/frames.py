@@ -48,9 +48,9 @@ class Source(Protocol):
 
     name: unique, fit for file names. live: frames come when they come, old ones are worthless.
     total: how many frames iteration will give, None where unknown (an estimate is no promise).
-    rate: fps where known. notes: sentences about input that was passed over or
-    mended, for the end of the run (complete when iteration has ended). skeleton: of the poses that
-    its frames bring along, None where they bring pictures alone.
+    rate: fps where known. notes: sentences about input that was skipped or
+    repaired, for the end of the run (complete when iteration has ended). skeleton: of the poses
+    that its frames bring along, None where they bring pictures alone.
     """
 
     @property

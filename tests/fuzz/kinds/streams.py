@@ -32,8 +32,8 @@ LIST = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:1,\n/
 
 class Kind:
     share = 300
-    limit = 40.0  # answers, then FREEZE or BLIND of the stream
-    speaks = r".* is gone: .*|.* is back after .*"  # the log
+    limit = 40.0  # ANSWER_SECONDS, then FREEZE_SECONDS or UNDECODABLE_SECONDS
+    speaks = r".* was lost: .*|.* is back after .*"  # the log
 
     def __init__(self, folder: Path) -> None:
         self._server = BrokenServer()

@@ -35,8 +35,8 @@ def free_port() -> int:
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A camera on a busy machine may be slow to answer and to send."""
-    monkeypatch.setattr("realtime.sources.network_camera.ANSWER", 60.0)
-    monkeypatch.setattr("realtime.sources.network_camera.FREEZE", 60.0)
+    monkeypatch.setattr("realtime.sources.network_camera.ANSWER_SECONDS", 60.0)
+    monkeypatch.setattr("realtime.sources.network_camera.FREEZE_SECONDS", 60.0)
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def test_the_others_go_on_and_the_missing_one_comes_in(
         sources = entered(stack, missing.url(), there.url())
         (refused,) = caplog.messages
         assert refused.startswith(f"127.0.0.1:{missing.port} refuses the connection")
-        assert refused.endswith(" The others go on.")
+        assert refused.endswith(" The other cameras go on without it.")
         alone = together = 0
         results = Pipeline(sources, Slow)  # type: ignore[arg-type]
         running = iter(results)
@@ -83,8 +83,8 @@ def test_the_others_go_on_and_the_missing_one_comes_in(
                 break
         running.close()
     assert alone >= 10
-    assert "127.0.0.1 is there after" in caplog.messages[-1]
-    assert not any("is gone" in message for message in caplog.messages)
+    assert "127.0.0.1 is connected after" in caplog.messages[-1]
+    assert not any("was lost" in message for message in caplog.messages)
 
 
 def test_cameras_are_opened_at_the_same_time(caplog: pytest.LogCaptureFixture) -> None:
@@ -115,7 +115,7 @@ def test_channels_of_one_host_are_told_apart(caplog: pytest.LogCaptureFixture) -
         while "127.0.0.1_2 was lost" not in caplog.text:
             next(running)
         running.close()
-    assert "127.0.0.1_2 is gone: " in caplog.text
+    assert "127.0.0.1_2 was lost: " in caplog.text
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -128,8 +128,8 @@ def test_cameras_that_are_not_there_yet_at_the_start_are_waited_for(
         camera.port = free_port()
     with ExitStack() as stack:
         sources = entered(stack, *(camera.url() for camera in cameras))
-        assert [message.split(": ")[-1] for message in caplog.messages] == [
-            "is the port right, and the camera on? Waiting for it."
+        assert [message.partition("connection. ")[2] for message in caplog.messages] == [
+            "Is the port right, and is the camera on? Waiting for it."
         ] * count
         for camera in cameras:
             stack.enter_context(camera)
@@ -138,7 +138,7 @@ def test_cameras_that_are_not_there_yet_at_the_start_are_waited_for(
 
 
 def test_a_wrong_password_is_told_at_once() -> None:
-    told = "does not accept the user or the password"
+    told = "rejects the user name or password"
     with (
         NetworkCamera(user="user:right") as camera,
         ExitStack() as stack,
@@ -162,10 +162,12 @@ def test_one_that_never_comes_is_left_out_after_give_up(caplog: pytest.LogCaptur
         nowhere = f"http://127.0.0.1:{free_port()}/live"
         sources = entered(stack, there.url(), nowhere, end=40, give_up=0.4)
         seen = []
-        with pytest.raises(SourceError, match=r"127\.0\.0\.1_2 did not come in 0\.4 s: .* refuses"):
+        with pytest.raises(
+            SourceError, match=r"127\.0\.0\.1_2 did not connect within 0\.4 s: .* refuses"
+        ):
             seen.extend(Pipeline(sources, Slow))  # type: ignore[arg-type]
     assert seen[-1].views[0].frame.index == 39
-    left_out = [r for r in caplog.records if "did not come" in r.getMessage()]
+    left_out = [r for r in caplog.records if "did not connect" in r.getMessage()]
     assert [record.levelname for record in left_out] == ["ERROR"]
 
 
@@ -181,7 +183,7 @@ def test_what_a_camera_sent_before_anybody_read_is_not_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Between opening and reading lies, for one, the download of the network."""
-    monkeypatch.setattr("realtime.sources.reconnecting.STALE", 0.3)
+    monkeypatch.setattr("realtime.sources.reconnecting.STALE_SECONDS", 0.3)
     with RtspCamera() as camera, ExitStack() as stack:
         (source,) = entered(stack, camera.url())
         time.sleep(0.8)
@@ -215,9 +217,9 @@ def test_the_whole_program_with_one_of_two_cameras(tmp_path: Path, quiet: bool) 
     assert lines[0]["sources"] == ["127.0.0.1", "127.0.0.1_2"]
     assert {line["source"] for line in lines[1:]} == {"127.0.0.1"}
     assert lines[-1]["index"] == 29
-    assert ("The others go on" in done.stderr) is not quiet
+    assert ("The other cameras go on without it" in done.stderr) is not quiet
     said = done.stderr.splitlines()
-    assert [line.startswith("posestream: 127.0.0.1_2 did not come") for line in said][-1]
+    assert [line.startswith("posestream: 127.0.0.1_2 did not connect") for line in said][-1]
     assert "secret" not in done.stderr + done.stdout
     if quiet:
-        assert all("did not come" in line for line in said)
+        assert all("did not connect" in line for line in said)

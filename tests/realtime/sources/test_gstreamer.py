@@ -73,7 +73,10 @@ def test_passwords(login: str) -> None:
         with opened(camera.url(login=True)) as source:
             next(iter(source))
             source.stop()
-        with pytest.raises(SourceError, match="wants a user and a password"), opened(camera.url()):
+        with (
+            pytest.raises(SourceError, match="needs a user name and password"),
+            opened(camera.url()),
+        ):
             pass
 
 

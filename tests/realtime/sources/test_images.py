@@ -231,7 +231,10 @@ def test_a_picture_of_monstrous_size_is_passed_over(tmp_path: Path) -> None:
     with open_source(SourceSettings(str(tmp_path))) as source:
         assert [frame.name for frame in source] == ["a"]
     assert "2 of 3" in source.notes[0]
-    assert "bomb.png cannot be read: it has more than 250 million pixels" in source.notes[0]
+    assert (
+        "bomb.png cannot be read: it is damaged or has more than 250 million pixels"
+        in source.notes[0]
+    )
 
 
 def test_a_png_whose_chunk_says_4_gb_is_refused_before_they_are_filled(tmp_path: Path) -> None:

@@ -51,8 +51,8 @@ KINDS = [RtspCamera, NetworkCamera, TransportCamera]
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A camera on a busy machine may be slow to answer and to send."""
-    monkeypatch.setattr("realtime.sources.network_camera.ANSWER", 60.0)
-    monkeypatch.setattr("realtime.sources.network_camera.FREEZE", 60.0)
+    monkeypatch.setattr("realtime.sources.network_camera.ANSWER_SECONDS", 60.0)
+    monkeypatch.setattr("realtime.sources.network_camera.FREEZE_SECONDS", 60.0)
 
 
 def opened(address: str, **settings: object) -> LiveSource:
@@ -118,7 +118,7 @@ def test_a_camera_that_is_killed_comes_back_each_time(
     assert (np.diff([frame.time for frame in given]) > 0).all()
     assert (np.diff(counts) > 0).all()
     words = [re.sub(r"[\d.]+ s", "N s", r.getMessage()) for r in caplog.records]
-    gone = [word for word in words if word.startswith("127.0.0.1 is gone: ")]
+    gone = [word for word in words if word.startswith("127.0.0.1 was lost: ")]
     back = [word for word in words if word == "127.0.0.1 is back after N s."]
     assert words == [word for pair in zip(gone, back, strict=True) for word in pair]
     assert len(gone) == 3
@@ -130,7 +130,7 @@ def test_a_camera_that_freezes_comes_back_with_new_pictures(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("realtime.sources.network_camera.FREEZE", 2.0)
+    monkeypatch.setattr("realtime.sources.network_camera.FREEZE_SECONDS", 2.0)
     thawed: list[float] = []
     with kind() as camera, opened(camera.url()) as source:
         frames = iter(source)
@@ -147,7 +147,7 @@ def test_a_camera_that_freezes_comes_back_with_new_pictures(
         while len(caplog.records) < 2:
             newest = next(frames)
         thread.join(PATIENCE)
-    assert [record.getMessage().split()[2] for record in caplog.records] == ["gone:", "back"]
+    assert [record.getMessage().split()[2] for record in caplog.records] == ["lost:", "back"]
     assert newest.captured - first[-1].captured > 1.9
     # Not one kept from before; the new connection begins with the picture of that moment.
     assert camera.due[camera.newest(number_of(newest.image))] > thawed[0] - 0.1
@@ -178,7 +178,7 @@ def test_a_camera_that_stays_away_ends_the_source_with_a_sentence() -> None:
 def test_a_source_is_stopped_from_another_thread(
     kind: type[NetworkCamera], state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("realtime.sources.network_camera.FREEZE", 0.5)
+    monkeypatch.setattr("realtime.sources.network_camera.FREEZE_SECONDS", 0.5)
     with kind() as camera:
         source = opened(camera.url())
         with source:
@@ -200,8 +200,8 @@ def test_a_source_is_stopped_from_another_thread(
 @pytest.mark.parametrize(
     ("user", "path", "why"),
     [
-        ("", "live", "wants a user and a password"),
-        ("me:wr0ng", "live", "does not accept the user or the password"),
+        ("", "live", "needs a user name and password"),
+        ("me:wr0ng", "live", "rejects the user name or password"),
         ("me:s3cret", "other", "has no such stream"),
     ],
 )
@@ -229,7 +229,7 @@ def test_what_is_not_there_is_said_at_once() -> None:
     for address, why in [
         (f"rtsp://u:s3cret@127.0.0.1:{port}/live", "refuses the connection"),
         (f"http://u:s3cret@127.0.0.1:{port}/live", "refuses the connection"),
-        ("rtsp://u:s3cret@no-such-host.invalid/live", "no such host"),
+        ("rtsp://u:s3cret@no-such-host.invalid/live", "host was not found"),
     ]:
         with pytest.raises(SourceError, match=why) as caught, opened(address):
             pass
@@ -288,14 +288,14 @@ def test_what_is_no_live_video_is_refused(site: tuple[Path, str]) -> None:
         ("film.mp4", "sends a recording, not a live stream"),
         ("photo.jpg", "sends a single picture, not a live stream"),
         ("tone.wav", "sends no video"),
-        ("page.html", "nothing that can be decoded"),
+        ("page.html", "something that is not video"),
     ]:
         with pytest.raises(SourceError, match=why), opened(f"{address}/{name}"):
             pass
 
 
 def test_one_that_never_answers_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("realtime.sources.network_camera.ANSWER", 0.5)
+    monkeypatch.setattr("realtime.sources.network_camera.ANSWER_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/live"
         with pytest.raises(SourceError, match="does not answer"), opened(address):
@@ -327,7 +327,7 @@ def test_the_program_never_shows_a_password(tmp_path: Path) -> None:
         finally:
             process.kill()
     assert process.returncode == 2
-    assert "127.0.0.1 is gone" in text
+    assert "127.0.0.1 was lost" in text
     assert "was lost after" in text
     assert "s3cret" not in text
     assert "Traceback" not in text
@@ -349,7 +349,7 @@ def test_an_interrupt_ends_the_program_while_its_camera_is_away(tmp_path: Path) 
             wait_for(lambda: any(out.iterdir()), process=process)
             camera.kill()
             assert process.stderr is not None
-            assert "is gone" in process.stderr.readline()
+            assert "was lost" in process.stderr.readline()
             process.send_signal(signal.SIGINT)
             text = process.communicate(timeout=PATIENCE)[1]
         finally:

@@ -89,7 +89,7 @@ def test_the_picture_is_black_and_as_large_as_wanted_or_needed(tmp_path: Path) -
     write(tmp_path / "0.json", person(at=500))
     with open_source(SourceSettings(str(tmp_path))) as source:
         (frame,) = source
-        assert any("1280x720 was assumed" in note for note in source.notes)
+        assert any("assuming 1280x720" in note for note in source.notes)
     assert frame.size == (1280, 720)
     assert not frame.image.any()
     assert frames(tmp_path, camera_size="1032x776")[0].size == (1032, 776)
@@ -129,13 +129,13 @@ def test_people_without_a_body_are_left_out(tmp_path: Path) -> None:
 )
 def test_damaged_files_are_one_sentence_and_good_ones_go_on(tmp_path: Path, text: str) -> None:
     (tmp_path / "1.json").write_text(text)
-    assert error(tmp_path) == "1.json is not OpenPose JSON: damaged, or of another kind."
+    assert error(tmp_path) == "1.json is damaged or not OpenPose JSON."
     write(tmp_path / "2.json", person())
     wanted = SourceSettings(str(tmp_path), camera_size="640x480", camera_fps=30)
     with open_source(wanted) as source:
         assert [frame.index for frame in source] == [2]
         (note,) = source.notes
-    assert note.startswith("Passed over 1 of 2 files: 1.json is not")
+    assert note.startswith("Skipped 1 of 2 files: 1.json is damaged or not")
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
@@ -151,10 +151,10 @@ def test_a_keypoint_of_nan_was_not_found(tmp_path: Path, place: int) -> None:
 
 def test_other_numbers_of_keypoints_are_refused(tmp_path: Path) -> None:
     write(tmp_path / "0.json", person(15))
-    assert "has people of 15 keypoints" in error(tmp_path)
+    assert "has people with 15 keypoints" in error(tmp_path)
     write(tmp_path / "0.json", person(17))
     write(tmp_path / "1.json", person(18))
-    assert "has people of 17 and 18 keypoints" in error(tmp_path)
+    assert "has people with 17 and 18 keypoints" in error(tmp_path)
 
 
 def test_mirrored_poses_swap_their_sides(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_mirrored_poses_swap_their_sides(tmp_path: Path) -> None:
 def test_keypoints_and_pictures_do_not_mix(tmp_path: Path) -> None:
     write(tmp_path / "a" / "0.json", person(17))
     write(tmp_path / "b" / "0.json", person(25))
-    with pytest.raises(SourceError, match=r"Sources of body25 and coco17 cannot run together"):
+    with pytest.raises(SourceError, match=r"Sources with body25 and coco17 cannot be mixed"):
         open_sources(SourceSettings((str(tmp_path / "a"), str(tmp_path / "b"))))
 
 
@@ -197,7 +197,7 @@ def test_a_run_over_several_folders_needs_no_network(tmp_path: Path) -> None:
 def test_the_source_is_not_overwritten(tmp_path: Path) -> None:
     path = write(tmp_path / "in" / "0_keypoints.json", person())
     before = path.read_bytes()
-    with pytest.raises(OutputError, match=r"holds the source itself; choose another folder"):
+    with pytest.raises(OutputError, match=r"is the source's folder; choose another folder"):
         list(stream(settings(str(path.parent), json=path.parent)))
     assert path.read_bytes() == before
 
@@ -233,7 +233,7 @@ def test_scores_per_cent_are_told_and_taken_as_0_to_1(tmp_path: Path) -> None:
     write(tmp_path / "1.json", [[x, y, 87.5] for x, y, _ in person()])
     with open_source(SourceSettings(str(tmp_path))) as source:
         (frame,) = source
-        assert any("scores go up to 100" in note for note in source.notes)
+        assert any("scores up to 100" in note for note in source.notes)
     assert frame.poses is not None
     assert frame.poses.score.max() == pytest.approx(0.875)
     write(tmp_path / "1.json", [[x, y, 3000.0] for x, y, _ in person()])
@@ -250,7 +250,7 @@ def test_two_cameras_in_one_folder_are_told(tmp_path: Path) -> None:
 
 def test_what_no_frame_holds_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "1.json", *[person()] * 301)
-    assert error(tmp_path) == "1.json has 301 people; at most 300 are read."
+    assert error(tmp_path) == "1.json has 301 people; the limit is 300."
     write(tmp_path / "1.json", [[3e38, 1, 0.5], *person()[1:]])
     assert "not OpenPose JSON" in error(tmp_path)
     (tmp_path / "1.json").write_text("[" * 200_000)
@@ -262,4 +262,4 @@ def test_what_no_frame_holds_is_refused(tmp_path: Path) -> None:
 def test_the_rate_that_nobody_says_is_told(tmp_path: Path) -> None:
     write(tmp_path / "1.json", person())
     with open_source(SourceSettings(str(tmp_path), camera_size="640x480")) as source:
-        assert "30 fps is assumed (--camera-fps sets it)" in source.notes[0]
+        assert "assuming 30 fps (set it with --camera-fps)" in source.notes[0]

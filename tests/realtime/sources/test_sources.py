@@ -77,7 +77,7 @@ def test_one_turn_does_what_several_do(flips: list[tuple[bool, int]], scale: int
     "address", ["ftp://user:secret@host/x", "rtsp://", "http://user:secret@host:port/", "rtsp:///x"]
 )
 def test_addresses_that_are_no_camera_s(address: str) -> None:
-    with pytest.raises(SourceError, match="no address of a network camera") as caught:
+    with pytest.raises(SourceError, match="not the address of a network camera") as caught:
         open_source(SourceSettings(address))
     assert "secret" not in str(caught.value)
 

@@ -251,5 +251,5 @@ def test_a_camera_that_is_plugged_in_again_goes_on(caplog: pytest.LogCaptureFixt
         frames = list(source)
     assert [frame.index for frame in frames] == list(range(6))
     assert [int(frame.image[0, 0, 0]) for frame in frames] == [1, 2, 3, 101, 102, 103]
-    assert [record.getMessage().split()[2] for record in caplog.records] == ["gone:", "back"]
+    assert [record.getMessage().split()[2] for record in caplog.records] == ["lost:", "back"]
     assert all(camera.released for camera in plugs)
