@@ -145,8 +145,10 @@ def test_info_tells_the_card_and_where_each_file_comes_from(engines: Engines) ->
     assert said.code == 0
     for fact in ("Apache-2.0", "coco18 (18 keypoints, 19 limbs)", "stride 8", "height 256"):
         assert fact in said.out
-    assert f"{MODEL}.bin (16394712 bytes): not here, https://storage.openvinotoolkit" in said.out
-    assert f"{MODEL}.onnx (16417995 bytes): not here, not published" in said.out
+    assert (
+        f"{MODEL}.bin (16394712 bytes): not downloaded; https://storage.openvinotoolkit" in said.out
+    )
+    assert f"{MODEL}.onnx (16417995 bytes): not downloaded; not published" in said.out
 
 
 def test_info_tells_where_the_files_of_ones_own_card_lie(engines: Engines, tiny: Path) -> None:
@@ -203,7 +205,7 @@ def test_bench_measures_at_the_usual_and_at_the_cards_height(engines: Engines, t
         assert 0 <= people_median <= people_p95
         assert rate > 0
     assert f"{machine.cores()} cores, OpenVINO 20" in said.out
-    assert "5 times a black picture, 1280x720" in said.out
+    assert "5 frames of a black picture, 1280x720" in said.out
 
 
 def test_bench_on_a_picture_at_a_height(engines: Engines, tiny: Path, tmp_path: Path) -> None:
@@ -225,7 +227,7 @@ def test_bench_refuses_what_cannot_be_measured(
 def test_bench_of_no_picture_is_one_sentence(engines: Engines, tiny: Path) -> None:
     said = engines("bench", tiny, "--image", "absent.jpg")
     assert said.code == 2
-    assert "absent.jpg is not a picture" in said.err
+    assert "absent.jpg cannot be read" in said.err
 
 
 # doctor
@@ -249,7 +251,7 @@ def test_doctor_tells_of_weights_and_how_to_get_them(
     monkeypatch.setenv("POSE_WEIGHTS", f"{data / 'models'}{os.pathsep}{tmp_path / 'gone'}")
     said = engines("doctor")
     assert re.search(rf"ok +{MODEL}, int8: {data / 'models'}", said.out)
-    assert f"POSE_WEIGHTS names {tmp_path / 'gone'}, which is no folder" in said.out
+    assert f"POSE_WEIGHTS names {tmp_path / 'gone'}, which is not a folder" in said.out
 
 
 def test_doctor_speaks_where_opencv_cannot_be_imported() -> None:
@@ -293,17 +295,17 @@ def test_packages_are_compared_with_the_pinned(tmp_path: Path) -> None:
     assert same == Finding("ok", f"numpy {np.__version__}")
     assert other.state == "note"
     assert "tested with rich 0.0.1" in other.text
-    assert (absent.state, absent.mend) == ("missing", "pip install -r requirements.txt")
+    assert (absent.state, absent.remedy) == ("missing", "pip install -r requirements.txt")
 
 
 def test_every_pinned_package_is_looked_at() -> None:
     """A line that the check cannot read would be a package that nobody misses."""
-    text = doctor.REQUIREMENTS.read_text()
+    text = doctor.REQUIREMENTS_FILE.read_text()
     pins = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     assert len(list(doctor.packages())) == 1 + len(pins)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="cameras are looked for on Linux alone")
+@pytest.mark.skipif(sys.platform != "linux", reason="cameras can be listed only on Linux")
 def test_cameras_are_told_with_the_right_to_open_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -315,14 +317,14 @@ def test_cameras_are_told_with_the_right_to_open_them(
     first, second = doctor.cameras(tmp_path)
     assert first == Finding("ok", f"camera {tmp_path / 'video0'}")
     assert second.state == "note"
-    assert "usermod -aG video" in second.mend
+    assert "usermod -aG video" in second.remedy
 
 
 def test_a_cache_that_cannot_be_written_is_noted(engines: Engines, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file where a folder should be")
     said = engines("doctor")
     assert said.code == 0
-    assert f"{tmp_path / 'cache'} bars it" in said.out
+    assert f"{tmp_path / 'cache'} is not writable" in said.out
 
 
 def test_looking_changes_nothing(engines: Engines, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""How fast a model runs here: how soon one picture is answered, how many a second."""
+"""How fast a model runs here: latency of one picture alone, and throughput (fps)."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from engines.nvidia.open import choose, runtime
 from engines.types.arrays import Image
 from engines.types.errors import EngineError, UsageError
 
-COMPARED = 256  # the height that figures are compared at
-WARM_UP = 3
+COMPARED_HEIGHT = 256  # at which models are compared
+WARM_UP_FRAMES = 3
 
 
 @dataclass(frozen=True)
@@ -60,18 +60,18 @@ def run(options: Options) -> int:
     sys.stdout.write(
         f"{card.name}, {located.precision}, {located.paths[0].name}\n"
         f"{_where(place, located)}\n"
-        f"{options.frames} times {options.image or 'a black picture'}, {wide}x{high}\n\n"
+        f"{options.frames} frames of {options.image or 'a black picture'}, {wide}x{high}\n\n"
         f"{'network':>10}{'network ms':>18}{'people ms':>18}{'':>14}\n"
-        f"{'input':>10}{'median':>9}{'p95':>9}{'median':>9}{'p95':>9}{'pictures/s':>14}\n"
+        f"{'input':>10}{'median':>9}{'p95':>9}{'median':>9}{'p95':>9}{'fps':>14}\n"
     )
     for rows in [options.height] if options.height else heights(card):
         box = card.input.letterbox(check_height(card, rows), (wide, high))
         network, people = _latency(card, located, place, rows, picture, options.frames)
-        figures = [np.percentile(times, q) for times in (network, people) for q in (50, 95)]
+        seconds = [np.percentile(times, q) for times in (network, people) for q in (50, 95)]
         rate = _throughput(card, located, place, rows, picture, options.frames)
         sys.stdout.write(
             f"{f'{box.network[0]}x{box.network[1]}':>10}"
-            f"{''.join(f'{1e3 * figure:9.2f}' for figure in figures)}{rate:14.1f}\n"
+            f"{''.join(f'{1e3 * one:9.2f}' for one in seconds)}{rate:14.1f}\n"
         )
     return 0
 
@@ -79,11 +79,11 @@ def run(options: Options) -> int:
 def heights(card: Card) -> Sequence[int | None]:
     """That of the card and the one that others are compared at; None where there is no choice."""
     own = card.input.height or card.input.longer
-    return sorted({COMPARED, own}) if own else [None]
+    return sorted({COMPARED_HEIGHT, own}) if own else [None]
 
 
 def _where(device: Device, located: Located) -> str:
-    """The processor and the runtime that the figures belong to."""
+    """The processor and the runtime that are measured."""
     gpu = usable_gpu() if device == "cuda" else None
     if located.weights.network is not None or (gpu and runtime(gpu) == "PyTorch"):
         what = f"torch {version('torch')}"
@@ -97,7 +97,7 @@ def _picture(image: str | None) -> Image:
         return np.zeros((720, 1280, 3), np.uint8)
     picture = cv2.imread(image)
     if picture is None:
-        raise EngineError(f"{image} is not a picture that can be read.")
+        raise EngineError(f"{image} cannot be read as a picture.")
     return np.asarray(picture, np.uint8)
 
 
@@ -108,7 +108,7 @@ def _latency(
     estimator = open_estimator(card, located, device=device, height=height, live=True)
     network, people = [], []
     try:
-        for _ in range(WARM_UP + frames):
+        for _ in range(WARM_UP_FRAMES + frames):
             began = time.perf_counter()
             estimator.submit([picture])
             [evidence] = estimator.result()
@@ -118,16 +118,16 @@ def _latency(
             network.append(between - began)
     finally:
         estimator.close()
-    return network[WARM_UP:], people[WARM_UP:]
+    return network[WARM_UP_FRAMES:], people[WARM_UP_FRAMES:]
 
 
 def _throughput(
     card: Card, located: Located, device: Device, height: int | None, picture: Image, frames: int
 ) -> float:
-    """Pictures a second with as many in flight as the estimator likes."""
+    """In fps, with as many pictures in flight as the estimator likes."""
     estimator = open_estimator(card, located, device=device, height=height, live=False)
     try:
-        _stream(estimator, picture, WARM_UP * estimator.depth)
+        _stream(estimator, picture, WARM_UP_FRAMES * estimator.depth)
         began = time.perf_counter()
         _stream(estimator, picture, frames)
         return frames / (time.perf_counter() - began)

@@ -20,16 +20,17 @@ from engines.console.import_errors import explain_import_error
 from engines.machine import flags, processor
 from engines.types.errors import DeviceError
 
-REQUIREMENTS = Path(__file__).parents[3] / "requirements.txt"
-INSTALL = "pip install -r requirements.txt"
-OPENCV = (
+REQUIREMENTS_FILE = Path(__file__).parents[3] / "requirements.txt"
+INSTALL_COMMAND = "pip install -r requirements.txt"
+OPENCV_PACKAGES = (
     "opencv-python",
     "opencv-contrib-python",
     "opencv-python-headless",
     "opencv-contrib-python-headless",
 )
-CUDA = 13000  # what a driver must be for, as drivers say it
-INT8 = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"}  # int8 dot products, as Linux names them
+MIN_DRIVER_CUDA = 13000  # as drivers report it: 13.0, which TensorRT of requirements-gpu.txt needs
+# Of CPUs with int8 dot products, as Linux names them.
+INT8_FLAGS = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Finding:
 
     state: Literal["ok", "note", "missing"]
     text: str
-    mend: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,11 @@ def run(_: Options) -> int:
     findings: list[Finding] = []
     for check in CHECKS:
         for finding in _examined(check):
-            # What several checks stumble over is told once.
+            # What several checks run into is reported once.
             if finding not in findings:
                 findings.append(finding)
-                mend = f"\n{'':9}-> {finding.mend}" if finding.mend else ""
-                sys.stdout.write(f"{finding.state:9}{finding.text}{mend}\n")
+                remedy = f"\n{'':9}-> {finding.remedy}" if finding.remedy else ""
+                sys.stdout.write(f"{finding.state:9}{finding.text}{remedy}\n")
     return int(any(finding.state == "missing" for finding in findings))
 
 
@@ -68,26 +69,28 @@ def _examined(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
         if sentence := explain_import_error(error):
             yield Finding("missing", sentence)
         else:
-            yield Finding("missing", f"{error.name} cannot be imported ({error})", INSTALL)
+            yield Finding("missing", f"{error.name} cannot be imported ({error})", INSTALL_COMMAND)
 
 
-def packages(requirements: Path = REQUIREMENTS) -> Iterator[Finding]:
+def packages(requirements: Path = REQUIREMENTS_FILE) -> Iterator[Finding]:
     """What is installed beside what was tested."""
     yield Finding("ok", f"Python {platform.python_version()} in {sys.prefix}")
     if not requirements.is_file():
-        yield Finding("note", f"no {requirements} to compare the packages with")
+        yield Finding("note", f"there is no {requirements} to compare the packages with")
         return
     pinned = re.findall(r"^([\w.-]+)(?:\[.*\])?==([^\s;]+)", requirements.read_text(), re.MULTILINE)
     for name, tested in pinned:
-        same = OPENCV if name in OPENCV else (name,)
+        same = OPENCV_PACKAGES if name in OPENCV_PACKAGES else (name,)
         installed = {one: found for one in same if (found := _version(one))}
         if not installed:
-            yield Finding("missing", f"the package {name} is not installed", INSTALL)
+            yield Finding("missing", f"the package {name} is not installed", INSTALL_COMMAND)
         elif installed == {name: tested}:
             yield Finding("ok", f"{name} {tested}")
         else:
             found = ", ".join(f"{one} {its}" for one, its in installed.items())
-            yield Finding("note", f"{found} is installed; tested with {name} {tested}", INSTALL)
+            yield Finding(
+                "note", f"{found} is installed; tested with {name} {tested}", INSTALL_COMMAND
+            )
 
 
 def opencv() -> Iterator[Finding]:
@@ -95,7 +98,7 @@ def opencv() -> Iterator[Finding]:
     import cv2
 
     windows = cv2.currentUIFramework() or "none"
-    yield Finding("ok", f"OpenCV {cv2.__version__} can be imported; its windows: {windows}")
+    yield Finding("ok", f"OpenCV {cv2.__version__} can be imported; window system: {windows}")
     from realtime.runtime.display import check_display
     from realtime.types.errors import OutputError
 
@@ -115,11 +118,15 @@ def video() -> Iterator[Finding]:
     )
     if child.returncode:
         why = child.stderr.strip().splitlines()[-1:] or [f"exit code {child.returncode}"]
-        yield Finding("missing", f"PyAV cannot be imported: {why[0]}", INSTALL)
+        yield Finding("missing", f"PyAV cannot be imported: {why[0]}", INSTALL_COMMAND)
     elif child.stdout.strip() == "True":
         yield Finding("ok", "PyAV reads videos and writes H.264")
     else:
-        yield Finding("note", "PyAV's FFmpeg has no libx264: no --output out.mp4", INSTALL)
+        yield Finding(
+            "note",
+            "PyAV's FFmpeg has no libx264, so --output out.mp4 does not work",
+            INSTALL_COMMAND,
+        )
 
 
 def cpu() -> Iterator[Finding]:
@@ -132,13 +139,13 @@ def cpu() -> Iterator[Finding]:
         name = core.get_property(device, "FULL_DEVICE_NAME")
         yield Finding("ok", f"OpenVINO device {device}: {name}")
     if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-        yield Finding("ok", "this CPU computes in bf16")
+        yield Finding("ok", "this CPU supports bf16")
     else:
-        yield Finding("note", "this CPU has no bf16: --precision bf16 computes in fp32")
-    if flags() & INT8:
-        yield Finding("ok", "this CPU has int8 dot products (VNNI or its like)")
+        yield Finding("note", "this CPU has no bf16, so --precision bf16 computes in fp32")
+    if flags() & INT8_FLAGS:
+        yield Finding("ok", "this CPU has int8 dot products (VNNI or similar)")
     elif flags():
-        yield Finding("note", "this CPU has no int8 dot products: int8 gains little over fp32")
+        yield Finding("note", "this CPU has no int8 dot products, so int8 gains little over fp32")
 
 
 def nvidia() -> Iterator[Finding]:
@@ -149,32 +156,32 @@ def nvidia() -> Iterator[Finding]:
     try:
         gpus = find_gpus()
     except DeviceError as error:
-        yield Finding("note", f"{str(error).rstrip('.')}: CPU path")
+        yield Finding("note", f"{str(error).rstrip('.')}: the CPU is used")
         return
     for gpu in gpus:
         major, minor = gpu.capability
         about = f"{gpu.name}, compute capability {major}.{minor}, {gpu.memory / 2**30:.0f} GiB"
         if not gpu.usable:
-            yield Finding("note", f"{about}: too old, CPU path")
+            yield Finding("note", f"{about}: too old, the CPU is used")
             continue
         try:
             what = f"used, with {runtime(gpu)}"
         except DeviceError:
-            what = "CPU path, as something is missing"
+            what = "not used, because something is missing"
         yield Finding("ok", f"{about}: {what}")
-        for text, mend in lacking(gpu):
-            yield Finding("note", f"{gpu.name}: {text}", mend)
-        if gpu.driver < CUDA:
-            text = "the driver is for CUDA {}.{}, and TensorRT of requirements-gpu.txt for 13.0"
+        for text, remedy in lacking(gpu):
+            yield Finding("note", f"{gpu.name}: {text}", remedy)
+        if gpu.driver < MIN_DRIVER_CUDA:
+            text = "the driver supports CUDA {}.{}, but TensorRT of requirements-gpu.txt needs 13.0"
             text = text.format(gpu.driver // 1000, gpu.driver % 1000 // 10)
-            mend = "update the driver to 580 or newer: https://www.nvidia.com/drivers"
-            yield Finding("note", f"{gpu.name}: {text}", mend)
+            remedy = "update the driver to 580 or newer: https://www.nvidia.com/drivers"
+            yield Finding("note", f"{gpu.name}: {text}", remedy)
 
 
 def cameras(devices: Path = Path("/dev")) -> Iterator[Finding]:
     """Webcams, and whether this user may open them."""
     if sys.platform != "linux":
-        yield Finding("note", "cameras are looked for on Linux alone; try --source webcam")
+        yield Finding("note", "cameras can be listed only on Linux; try --source webcam")
         return
     found = sorted(devices.glob("video*"))
     if not found:
@@ -183,8 +190,8 @@ def cameras(devices: Path = Path("/dev")) -> Iterator[Finding]:
         if os.access(device, os.R_OK | os.W_OK):
             yield Finding("ok", f"camera {device}")
         else:
-            mend = "sudo usermod -aG video $USER, then log in anew"
-            yield Finding("note", f"camera {device} is not open to this user", mend)
+            remedy = "sudo usermod -aG video $USER, then log out and in"
+            yield Finding("note", f"camera {device} cannot be opened by this user", remedy)
 
 
 def weights() -> Iterator[Finding]:
@@ -202,14 +209,16 @@ def weights() -> Iterator[Finding]:
             yield Finding("ok", f"{card.name}, {located.precision}: {located.paths[0]}")
     for folder in named_folders():
         if not folder.is_dir():
-            yield Finding("note", f"POSE_WEIGHTS names {folder}, which is no folder")
+            yield Finding("note", f"POSE_WEIGHTS names {folder}, which is not a folder")
     cache = cache_folder()
     there = next(folder for folder in (cache, *cache.parents) if folder.exists())
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
-        yield Finding("ok", f"weights can be fetched into {cache}")
+        yield Finding("ok", f"weights can be downloaded into {cache}")
     else:
-        mend = "put weights into a folder of your own and name it in POSE_WEIGHTS"
-        yield Finding("note", f"no weights can be fetched into {cache}: {there} bars it", mend)
+        remedy = "put weights into a folder of your own and name it in POSE_WEIGHTS"
+        yield Finding(
+            "note", f"weights cannot be downloaded into {cache}: {there} is not writable", remedy
+        )
 
 
 def _version(package: str) -> str | None:

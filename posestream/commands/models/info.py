@@ -45,5 +45,5 @@ def _words(values: dict[str, object]) -> str:
 
 def _whereabouts(file: WeightFile, search: Search) -> str:
     path = search.find(file)
-    place = f"at {path}" if path else f"not here, {' or '.join(file.urls) or 'not published'}"
+    place = f"at {path}" if path else f"not downloaded; {' or '.join(file.urls) or 'not published'}"
     return f"{file.name} ({file.size} bytes): {place}"
