@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from realtime.types.errors import OutputError, SettingsError
 
-MIN_TOKEN_LENGTH = 8  # characters of a token
+MIN_TOKEN_LENGTH = 8  # characters
 # What the system holds for a client that does not read: more of it would only be older.
 SEND_BUFFER = 256 * 1024
 
@@ -57,12 +57,12 @@ def check_access(serve: str | None, token: str | None) -> None:
     address = parse_address(serve)
     if token is None and not address.loopback:
         raise SettingsError(
-            f"--serve {address} lets others in, so it needs a token of your choice, for example "
-            f"--serve-token {secrets.token_urlsafe(12)}; they add it as ?token=... to the address."
+            f"--serve {address} lets other computers in, so it needs a token of your choice, such "
+            f"as --serve-token {secrets.token_urlsafe(12)}; clients add ?token=... to the address."
         )
     if token is not None and not re.fullmatch(rf"[!-~]{{{MIN_TOKEN_LENGTH},}}", token):
         raise SettingsError(
-            f"--serve-token must have at least {MIN_TOKEN_LENGTH} characters, ASCII without blanks."
+            f"--serve-token must have at least {MIN_TOKEN_LENGTH} ASCII characters and no spaces."
         )
 
 
@@ -91,11 +91,11 @@ def listen(address: Address, option: str | None = None) -> socket.socket:
 
 def _why(address: Address, error: OSError | UnicodeError) -> str:
     if isinstance(error, socket.gaierror | UnicodeError):
-        return f": there is no host {address.host}; 0.0.0.0 is this computer."
+        return f": there is no host {address.host}; use 0.0.0.0 for all addresses of this computer."
     if error.errno == errno.EADDRINUSE:
         return f": port {address.port} is in use; choose another one."
     if error.errno == errno.EACCES:
-        return f": port {address.port} needs more rights; choose one above 1023."
+        return f": port {address.port} needs administrator rights; choose one above 1023."
     if error.errno == errno.EADDRNOTAVAIL:
         return f": {address.host} is not an address of this computer."
     return f" does not work: {error.strerror or error}."

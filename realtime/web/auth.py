@@ -10,7 +10,7 @@ from aiohttp import hdrs, web
 from realtime.web.address import is_loopback
 
 # Other pages may neither frame what we serve nor load it; ours loads nothing from elsewhere.
-HEADERS = {
+SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; img-src data: blob:; connect-src 'self'; "
     "script-src 'unsafe-inline'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
@@ -40,15 +40,15 @@ class Authentication:
             if not hmac.compare_digest(_bytes(given), _bytes(self._token)):
                 raise web.HTTPUnauthorized(
                     headers={hdrs.WWW_AUTHENTICATE: "Bearer"},
-                    text="This needs its token: add ?token=... to the address.\n",
+                    text="A token is required; add ?token=... to the address.\n",
                 )
             return
         host = request.headers.get(hdrs.HOST, "")
         if not is_loopback(_split(f"//{host}")[0]):
-            raise web.HTTPForbidden(text="Open this as http://localhost or by its address.\n")
+            raise web.HTTPForbidden(text="Open this as http://localhost or by its IP address.\n")
         origin = request.headers.get(hdrs.ORIGIN)
         if origin is not None and _split(origin)[1] != host.lower():
-            raise web.HTTPForbidden(text="Pages from elsewhere may not connect without a token.\n")
+            raise web.HTTPForbidden(text="Pages of other sites cannot connect without a token.\n")
 
 
 def _split(url: str) -> tuple[str, str]:

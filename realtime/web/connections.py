@@ -9,7 +9,7 @@ from aiohttp import WSMsgType, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import ws_logger
 
-from realtime.web.auth import HEADERS
+from realtime.web.auth import SECURITY_HEADERS
 from realtime.web.mailbox import Mailbox
 
 CLOSING_SECONDS = 0.5  # for clients to take the last lines and to say good-bye
@@ -50,7 +50,7 @@ async def send_all(
 
 
 async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(HEADERS)
+    response.headers.update(SECURITY_HEADERS)
 
 
 def quiet_logger() -> logging.Logger:

@@ -9,8 +9,8 @@ from typing import Any
 
 from realtime.types.results import Result, View
 
-RATE_SECONDS = 2.0  # seconds over which the rate is taken
-MAX_SILENCE_SECONDS = 10.0  # seconds without a result after which something is wrong
+RATE_SECONDS = 2.0  # over which the rate is taken
+MAX_SILENCE_SECONDS = 10.0  # without a result after which something is wrong
 NEWEST_SHARE = 0.2  # share of the newest value in a smoothed one
 
 
@@ -23,7 +23,7 @@ class Metrics:
         self._latest: dict[str, View] = {}
         self._arrivals: deque[float] = deque()
         self._stages: dict[str, float] = {}
-        self._age = 0.0
+        self._latency = 0.0
         self._dropped = 0
 
     def add(self, result: Result, now: float) -> None:
@@ -36,15 +36,17 @@ class Metrics:
             camera = view.frame.camera
             self._frames[camera] = self._frames.get(camera, 0) + 1
             self._latest[camera] = view
-            age = now - view.frame.captured
-            self._age = age if first else self._age + NEWEST_SHARE * (age - self._age)
+            latency = now - view.frame.captured
+            self._latency = (
+                latency if first else self._latency + NEWEST_SHARE * (latency - self._latency)
+            )
         for stage, seconds in result.seconds.items():
             before = self._stages.get(stage, seconds)
             self._stages[stage] = before + NEWEST_SHARE * (seconds - before)
         self._dropped = result.dropped
 
     def rate(self, now: float) -> float:
-        """Results a second; 0 after a while without any."""
+        """Results per second; 0 after a while without any."""
         if len(self._arrivals) < 2 or self.silence(now) > RATE_SECONDS:
             return 0.0
         return (len(self._arrivals) - 1) / max(self._arrivals[-1] - self._arrivals[0], 1e-9)
@@ -67,7 +69,7 @@ class Metrics:
             {
                 "model": self._model,
                 "fps": self.rate(now),
-                "age": self._age,
+                "age": self._latency,
                 "silence": silence if self._arrivals else None,
                 "dropped": self._dropped,
                 "stages": self._stages,
@@ -79,19 +81,29 @@ class Metrics:
         """Prometheus' text format; clients: how many of each kind are connected."""
         people = {name: len(view.tracks) for name, view in self._latest.items()}
         lines = [
-            *_metric("frames_total", "counter", "Frames worked on.", "source", self._frames),
+            *_metric("frames_total", "counter", "Frames processed.", "source", self._frames),
             *_metric(
-                "dropped_total", "counter", "Frames left out to stay live.", "", {"": self._dropped}
+                "dropped_total", "counter", "Frames dropped to stay live.", "", {"": self._dropped}
             ),
             *_metric("people", "gauge", "People in the newest frame.", "source", people),
-            *_metric("fps", "gauge", "Results a second.", "", {"": self.rate(now)}),
+            *_metric("fps", "gauge", "Results per second.", "", {"": self.rate(now)}),
             *_metric(
-                "age_seconds", "gauge", "From a frame's capture to its result.", "", {"": self._age}
+                "age_seconds",
+                "gauge",
+                "Latency from a frame's capture to its result.",
+                "",
+                {"": self._latency},
             ),
             *_metric(
-                "silence_seconds", "gauge", "Since the newest result.", "", {"": self.silence(now)}
+                "silence_seconds",
+                "gauge",
+                "Time since the newest result.",
+                "",
+                {"": self.silence(now)},
             ),
-            *_metric("stage_seconds", "gauge", "A stage's work on a frame.", "stage", self._stages),
+            *_metric(
+                "stage_seconds", "gauge", "Time of each stage per frame.", "stage", self._stages
+            ),
             *_metric("clients", "gauge", "Connected clients.", "kind", clients),
         ]
         return "".join(f"{line}\n" for line in lines)

@@ -22,7 +22,7 @@ from realtime.web.connections import (
 )
 from realtime.web.mailbox import Mailbox
 
-HEARTBEAT_SECONDS = 10.0  # seconds in which a browser answers nothing until it is let go
+HEARTBEAT_SECONDS = 10.0  # without an answer, after which a browser is let go
 MAX_KEYS = 16  # that wait
 
 

@@ -1,4 +1,4 @@
-"""The people in space of a whole run, kept for pages to play them again."""
+"""The 3D people of a whole run, kept for pages to replay them."""
 
 from __future__ import annotations
 

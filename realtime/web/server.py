@@ -37,8 +37,8 @@ from realtime.web.view_jpeg import jpeg
 
 MAX_RESULTS = 8  # results on their way to the loop
 MAX_LINES = 64  # lines that wait for a client; a slower one misses the oldest
-MAX_PICTURE_FPS = 30  # pictures a second, at most
-HEARTBEAT_SECONDS = 10.0  # seconds in which a client takes nothing until it is let go
+MAX_PICTURE_FPS = 30
+HEARTBEAT_SECONDS = 10.0  # without an answer, after which a client is let go
 NEXT_PART = b"\r\n--frame\r\n"  # browsers show a picture when they see where the next one begins
 
 
@@ -63,13 +63,13 @@ class Server:
         bodies: Reprojection | None = None,
     ) -> None:
         self._listener = listener
-        self._guard = Authentication(token)
+        self._authentication = Authentication(token)
         self._header = header.encode()
         self._space = space.encode() if space else None
         self._replay = replay
         self._shown, self._bodies = shown, bodies
         self._clock = clock
-        self._figures = Metrics(model, sources)
+        self._metrics = Metrics(model, sources)
         self._page, self._space_page = (
             (files("realtime.web") / name).read_text(encoding="utf-8")
             for name in ("page.html", "space.html")
@@ -82,7 +82,7 @@ class Server:
         self._fresh = asyncio.Event()
         self._newest: Result | None = None
         self._readers: set[Mailbox] = set()
-        self._onlookers: set[Mailbox] = set()  # of the people in space
+        self._onlookers: set[Mailbox] = set()  # of the 3D people
         # Who looks at a source, and at all of them, by view; None is the one that the run shows.
         self._watchers: list[dict[ViewMode | None, set[Mailbox]]] = [{} for _ in sources]
         self._pages: dict[ViewMode | None, set[Mailbox]] = {}
@@ -105,7 +105,7 @@ class Server:
         self._call(self._stopping.set)
 
     def end(self) -> None:
-        """There are no more results: pages may play the people in space again."""
+        """There are no more results: pages may replay the 3D people."""
         self._call(self._end)
 
     def _end(self) -> None:
@@ -125,7 +125,7 @@ class Server:
             self._loop.call_soon_threadsafe(what)
 
     async def _serve(self) -> None:
-        app = web.Application(middlewares=[self._guarded])
+        app = web.Application(middlewares=[self._authenticated])
         app.on_response_prepare.append(add_headers)
         app.router.add_get("/", self._get_page)
         app.router.add_get("/ws", self._get_lines)
@@ -172,7 +172,7 @@ class Server:
             waiting = list(self._waiting)
             self._waiting.clear()
         for result, lines, now in waiting:
-            self._figures.add(result, now)
+            self._metrics.add(result, now)
             self._newest = result
             for line in lines if self._readers else ():
                 for box in self._readers:
@@ -257,8 +257,8 @@ class Server:
                 self._shown.want_maps(more=False)
 
     @web.middleware
-    async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        self._guard.check(request)
+    async def _authenticated(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._authentication.check(request)
         return await handler(request)
 
     async def _get_page(self, _: web.Request) -> web.Response:
@@ -268,17 +268,17 @@ class Server:
         return web.Response(text=self._space_page, content_type="text/html")
 
     async def _get_space(self, request: web.Request) -> web.WebSocketResponse:
-        """The cameras and the skeleton, then a line an instant: the people in space."""
+        """The cameras and the skeleton, then a line for each instant: the 3D people."""
         if self._space is None:
-            raise web.HTTPNotFound(text="Nobody is found in space without --rig.\n")
+            raise web.HTTPNotFound(text="There are no 3D people without --rig.\n")
         over = [RUN_OVER] if self._replay is not None and self._replay.over else []
         first = self._space, *over
         return await self._follow(request, self._onlookers, MAX_LINES, WSMsgType.TEXT, *first)
 
     async def _get_recording(self, _: web.Request) -> web.Response:
-        """All lines of the people in space, when the run is over."""
+        """All lines of the 3D people, when the run is over."""
         if self._replay is None:
-            raise web.HTTPNotFound(text="Nothing is kept to be played again.\n")
+            raise web.HTTPNotFound(text="There is no recording to replay.\n")
         return web.Response(body=self._replay.lines(), content_type="application/x-ndjson")
 
     async def _get_views(self, _: web.Request) -> web.Response:
@@ -287,19 +287,19 @@ class Server:
         return web.Response(text=json.dumps(names), content_type="application/json")
 
     async def _get_figures(self, _: web.Request) -> web.Response:
-        return web.Response(text=self._figures.page(self._clock()), content_type="application/json")
+        return web.Response(text=self._metrics.page(self._clock()), content_type="application/json")
 
     async def _get_metrics(self, _: web.Request) -> web.Response:
         pages = sum(map(len, self._pages.values()))
         video = sum(map(len, self._lookers())) - pages
         clients = {"ws": len(self._readers), "pictures": pages, "video": video}
-        text = self._figures.metrics(self._clock(), clients)
+        text = self._metrics.metrics(self._clock(), clients)
         return web.Response(
             body=text.encode(), headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4"}
         )
 
     async def _get_health(self, _: web.Request) -> web.Response:
-        wrong = self._figures.health(self._clock())
+        wrong = self._metrics.health(self._clock())
         return web.Response(text=f"{wrong or 'ok'}\n", status=503 if wrong else 200)
 
     async def _get_video(self, request: web.Request) -> web.StreamResponse:

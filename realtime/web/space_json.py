@@ -1,4 +1,4 @@
-"""People in space, and the cameras around them, as JSON for a page."""
+"""3D people, and the cameras around them, as JSON for a page."""
 
 from __future__ import annotations
 
@@ -53,12 +53,13 @@ def still_page(
     step = grid_step(0.6 * reach(rig))
     many = "1 camera" if len(rig) == 1 else f"{len(rig)} cameras"
     scene: dict[str, Any] = {**_cameras(rig), "reach": round(reach(rig), 4), "step": step}
-    scene["about"] = f"{many}; a square of the ground is {step:.4g} m"
+    scene["about"] = f"{many}; ground squares are {step:.4g} m"
     if corners is not None and len(corners):
         share = (corners.error / worst(corners)).clip(0, 1)
         scene["corners"] = np.column_stack([corners.xyz.round(4), share.round(3)]).tolist()
         scene["about"] += (
-            f"; {len(corners)} board corners, green 0 px to red {worst(corners):.2f} px and more"
+            f"; {len(corners)} board corners, from green (0 px) to red "
+            f"({worst(corners):.2f} px or more)"
         )
     for camera, both in zip(scene["cameras"], pictures, strict=False):
         if both is not None:

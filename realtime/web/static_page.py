@@ -19,18 +19,18 @@ def serve_page(page: str, port: int, ready: Callable[[str], None]) -> None:
     ready: told the address once it can be opened. OutputError where the port cannot be had.
     """
     listener = listen(Address("127.0.0.1", port), f"--port {port}")
-    guard = Authentication(None)
+    authentication = Authentication(None)
 
     @web.middleware
-    async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-        guard.check(request)
+    async def authenticated(request: web.Request, handler: Handler) -> web.StreamResponse:
+        authentication.check(request)
         return await handler(request)
 
     async def get(_: web.Request) -> web.Response:
         return web.Response(text=page, content_type="text/html")
 
     async def serve() -> None:
-        app = web.Application(middlewares=[guarded])
+        app = web.Application(middlewares=[authenticated])
         app.on_response_prepare.append(add_headers)
         app.router.add_get("/", get)
         runner = web.AppRunner(app, access_log=None, logger=quiet_logger(), shutdown_timeout=0.5)

@@ -10,7 +10,7 @@ from realtime.drawing.reprojection import Reprojection
 from realtime.types.results import Result
 from realtime.types.view_mode import ViewMode
 
-MAX_SIDE_PX = 1280  # pixels of a picture's longer side: enough for a page, and cheap
+MAX_SIDE_PX = 1280  # of a picture's longer side: enough for a page, and cheap
 JPEG_QUALITY = 80
 
 
@@ -23,7 +23,7 @@ def jpeg(
 ) -> bytes:
     """A view's picture with what is shown drawn, at most MAX_SIDE_PX wide and high.
 
-    bodies: draws the people in space over it. ValueError where the camera is out.
+    bodies: draws the 3D people over it. ValueError where the camera is out.
     """
     view = result.views[number]
     if view is None:

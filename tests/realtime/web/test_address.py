@@ -45,7 +45,7 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 def test_others_need_a_token_that_is_not_short(text: str) -> None:
     with pytest.raises(SettingsError, match=r"--serve-token .{16};") as refused:
         WebSettings(serve=text)
-    with pytest.raises(SettingsError, match="8 characters"):
+    with pytest.raises(SettingsError, match="8 ASCII characters"):
         WebSettings(serve=text, serve_token="short")
     proposed = str(refused.value).split("--serve-token ")[1].split(";")[0]
     assert WebSettings(serve=text, serve_token=proposed).serve_token == proposed

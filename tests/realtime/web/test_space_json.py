@@ -145,7 +145,7 @@ def test_only_those_who_may_get_the_people_of_a_rig() -> None:
 
     play(without_rig)
     play(without_token, TOKEN)
-    with pytest.raises(SettingsError, match="--show3d needs the calibrated cameras"):
+    with pytest.raises(SettingsError, match="--show3d needs calibrated cameras"):
         settings("a", "b", show3d=True)
     assert WebSettings(show3d=True).serve == "8080"
 
@@ -200,7 +200,7 @@ def test_a_browser_plays_a_recording_without_a_run(tmp_path: Path) -> None:
         async with browser(page_file.as_uri(), dark=True) as page:
             await page.until("at('state').textContent === 'open a recording'")
             await page.evaluate(script)
-            await page.until("at('state').textContent === '3 instants of a recording'")
+            await page.until("at('state').textContent === '3 frames of a recording'")
             assert await page.evaluate("scene.up.join()") == "0,-1,0"
             await page.until("at('who').textContent.endsWith('ids 0, 1')")
             for colour in (FIRST, SECOND):
@@ -225,7 +225,10 @@ def test_a_run_that_has_ended_says_what_becomes_of_its_page(
 
     # Not time.sleep itself: threads of other tests sleep as well.
     monkeypatch.setattr("realtime.sinks.screens.web_sink.time", SimpleNamespace(sleep=ctrl_c))
-    for stay, says in ((True, "plays it again, until Ctrl-C"), (False, "--stay keeps it")):
+    for stay, says in (
+        (True, "replays the run until Ctrl-C"),
+        (False, "add --stay to keep it open"),
+    ):
         with ended(stay):
             pass
         assert says in capsys.readouterr().err
@@ -254,7 +257,7 @@ def test_a_run_that_has_ended_is_played_again_also_to_those_who_come_late(
         async with browser(url) as page:
             await page.until("recording && recording.at > 0")
             assert await page.evaluate("at('state').textContent") == (
-                "20 instants of a run that has ended"
+                "20 frames of a run that has ended"
             )
             assert await page.until(COLOURED % FIRST)
             assert await page.evaluate("recording.rate") == pytest.approx(10)
