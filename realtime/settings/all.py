@@ -14,7 +14,7 @@ from realtime.settings.web import WebSettings
 from realtime.settings.window import WindowSettings
 from realtime.types.errors import SettingsError
 
-OF_PEOPLE_IN_3D = ("json3d", "trc", "c3d", "bvh", "bootstrap")
+OUTPUTS_3D = ("json3d", "trc", "c3d", "bvh", "bootstrap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,13 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.space.rig is None:
-            options = [name for name in OF_PEOPLE_IN_3D if getattr(self.files, name) is not None]
+            options = [name for name in OUTPUTS_3D if getattr(self.files, name) is not None]
             for name in ["show3d"] * self.web.show3d + options:
-                raise SettingsError(f"--{name} needs the calibrated cameras: --rig FILE.toml.")
+                raise SettingsError(f"--{name} needs calibrated cameras; add --rig FILE.toml.")
         if self.files.audio and self.sources.loop:
-            raise SettingsError("--audio does not go with --loop: sound is copied once only.")
+            raise SettingsError("--audio does not work with --loop; sound is copied only once.")
         if self.pictures.mosaic and len(self.sources.source) < 2:
-            raise SettingsError("--mosaic needs several sources: give --source for each camera.")
+            raise SettingsError("--mosaic needs several sources; give one --source per camera.")
         if self.files.mot is not None and not self.tracks.track:
             raise SettingsError("--mot needs ids; leave out --no-track.")
         maps = self.files.heatmaps is not None or self.files.part_candidates

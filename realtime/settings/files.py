@@ -83,12 +83,12 @@ class FileSettings:
                 raise SettingsError(f"--{name} {file}: the file's name must end in .{name}.")
         if self.part_candidates and (self.json is None or self.json_skeleton is not None):
             raise SettingsError(
-                "--part-candidates adds the model's own keypoints to --json FOLDER; name a folder, "
-                "and leave --json-skeleton away."
+                "--part-candidates adds the model's own keypoints to --json FOLDER; add --json "
+                "and leave out --json-skeleton."
             )
         if not (self.heatmaps_parts or self.heatmaps_background or self.heatmaps_pafs):
-            raise SettingsError("--heatmaps needs the parts, the background or the PAFs.")
+            raise SettingsError("--heatmaps needs at least one of parts, background and PAFs.")
         if self.audio and (self.output is None or self.output.suffix.lower() not in VIDEO_ENDINGS):
             raise SettingsError(
-                f"--audio needs a video to go into: --output with {', '.join(VIDEO_ENDINGS)}."
+                f"--audio needs a video to write to: --output with {', '.join(VIDEO_ENDINGS)}."
             )

@@ -47,10 +47,10 @@ class ModelSettings:
 
     def __post_init__(self) -> None:
         if self.height is not None and not 32 <= self.height <= 4096:
-            raise SettingsError(f"--height {self.height} is not between 32 and 4096.")
+            raise SettingsError(f"--height must be from 32 to 4096, not {self.height}.")
         for name in ("min_keypoints", "max_people", "refine_people"):
             if (count := getattr(self, name)) is not None and count < 1:
-                raise SettingsError(f"--{name.replace('_', '-')} {count} is not 1 or more.")
+                raise SettingsError(f"--{name.replace('_', '-')} must be 1 or more, not {count}.")
         for name in ("peak_threshold", "limb_threshold", "min_score"):
             if (value := getattr(self, name)) is not None and not 0 <= value < inf:
-                raise SettingsError(f"--{name.replace('_', '-')} {value} is not 0 or more.")
+                raise SettingsError(f"--{name.replace('_', '-')} must be 0 or more, not {value}.")

@@ -22,6 +22,6 @@ class TrackSettings:
 
     def __post_init__(self) -> None:
         if self.detect_every != "auto" and self.detect_every < 1:
-            raise SettingsError(f"--detect-every {self.detect_every} is not 1 or more.")
+            raise SettingsError(f"--detect-every must be 1 or more, not {self.detect_every}.")
         if not self.track and (self.detect_every != 1 or self.smooth != "off"):
             raise SettingsError("--detect-every and --smooth need ids; leave out --no-track.")
