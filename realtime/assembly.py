@@ -37,8 +37,9 @@ from realtime.types.model import Keypoints, Model
 from realtime.types.results import Result
 from realtime.types.view_mode import Shown, ViewMode, parse_view_mode
 
-BUDGET = 0.01  # seconds for people in space at an instant of live cameras
-REFINE_BUDGET = 0.05  # seconds for second looks at people at an instant of live cameras
+# For the 3D people, and for the second looks, of an instant of live cameras: bound the latency.
+RIG_BUDGET_SECONDS = 0.01
+REFINE_BUDGET_SECONDS = 0.05
 
 
 def run(settings: Settings) -> None:
@@ -92,7 +93,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
                 models.refine or "off",
                 card,
                 max_people=models.refine_people,
-                budget=REFINE_BUDGET if sources[0].live else None,
+                budget=REFINE_BUDGET_SECONDS if sources[0].live else None,
                 needed=models.preset is None,
             )
         if files.stats is not None:  # entered first, it sees how all ends
@@ -131,7 +132,7 @@ def _open_space(
     settings: Settings, sources: Sequence[Source], skeleton: Skeleton, rig: Rig
 ) -> RigStage:
     names = [source.name for source in sources]
-    budget = BUDGET if sources[0].live else inf
+    budget = RIG_BUDGET_SECONDS if sources[0].live else inf
     return RigStage(rig, skeleton, names, budget, ground=settings.space.ground)
 
 

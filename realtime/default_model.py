@@ -18,7 +18,7 @@ LOG = logging.getLogger(__name__)
 def usual_model(precision: Precision | Literal["auto"] = "auto", device: Device = "cpu") -> Card:
     """The default, its weights for the device fetched where they are not here.
 
-    Where they cannot be fetched: a model that comes with the program, told in one sentence;
+    Where they cannot be downloaded: the bundled model, with a warning;
     WeightsError if there is none.
     """
     card = load_card(DEFAULT)
@@ -30,8 +30,8 @@ def usual_model(precision: Precision | Literal["auto"] = "auto", device: Device 
         if own is None:
             raise
         LOG.warning(
-            "The weights of %s cannot be fetched (%s); %s runs instead, which comes with the "
-            "program and finds less.",
+            "The weights of %s cannot be downloaded (%s). The bundled %s runs instead, which is "
+            "less accurate.",
             *(card.name, str(error.__cause__).rstrip("."), own.name),
         )
         return own

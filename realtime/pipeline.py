@@ -26,7 +26,7 @@ from realtime.types.protocols import Reconstructor, Tracker
 from realtime.types.results import Result
 
 Clock = Callable[[], float]
-TAPE = 60  # frames that wait for the recorder's encoder, two seconds of a camera
+MAX_UNRECORDED = 60  # frames that wait for the recorder's encoder: 2 s at 30 fps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +101,7 @@ class Pipeline:
         self._inferred: Channel[Inferred] = Channel(1)
         self._results: Channel[Result] = Channel(1)
         self._recorder = recorder
-        self._tape: Channel[FrameSet] = Channel(TAPE, drop_oldest=self._live)
+        self._tape: Channel[FrameSet] = Channel(MAX_UNRECORDED, drop_oldest=self._live)
         self._stages = Stages(self._entrance, self._inferred, self._results, self._tape)
 
     @property

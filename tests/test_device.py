@@ -108,12 +108,16 @@ def test_a_gpu_that_cannot_be_used_is_told_of_and_the_cpu_taken(
 def test_doctor_names_what_a_gpu_lacks_and_the_command(tmp_path: Path) -> None:
     make_driver(tmp_path / "libcuda.so.1", capabilities=(90, 61), cuda=12040)
     done = run(["doctor"], tmp_path, ("-m", "engines"))
-    assert "First, compute capability 9.0, 8 GiB: CPU path, as something is missing" in done.stdout
+    assert (
+        "First, compute capability 9.0, 8 GiB: not used, because something is missing"
+        in done.stdout
+    )
     assert "TensorRT for First is not installed\n" in done.stdout
     assert "-> pip install -r requirements-gpu.txt" in done.stdout
-    assert "Second, compute capability 6.1, 9 GiB: too old, CPU path" in done.stdout
+    assert "Second, compute capability 6.1, 9 GiB: too old, the CPU is used" in done.stdout
     assert (
-        "the driver is for CUDA 12.4, and TensorRT of requirements-gpu.txt for 13.0" in done.stdout
+        "the driver supports CUDA 12.4, but TensorRT of requirements-gpu.txt needs 13.0"
+        in done.stdout
     )
     assert "-> update the driver to 580 or newer" in done.stdout
 

@@ -321,10 +321,10 @@ def test_an_output_without_room_ends_alone(card: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 2, done.stderr
     first, summary, last = done.stderr.splitlines()
-    sentence = f"{tmp_path / 'v.mp4'} cannot be written: file too large; what was written until "
-    assert first == f"{sentence}then is kept. The rest goes on."
+    sentence = f"{tmp_path / 'v.mp4'} cannot be written: file too large; what was written "
+    assert first == f"{sentence}so far is kept. The other outputs continue."
     assert summary.startswith("90 frames; ")
-    assert last == f"posestream: {sentence}then is kept."
+    assert last == f"posestream: {sentence}so far is kept."
     assert len(list((tmp_path / "json").iterdir())) == 90
     assert json.loads((tmp_path / "stats.json").read_text())["results"] == 90
 

@@ -16,7 +16,7 @@ from calibration.guidance.intrinsics_guide import Advice
 from engines.types.arrays import Image
 from realtime.runtime.channel import Channel
 from realtime.runtime.display import check_display
-from realtime.sinks.screens.window import FLAGS, MAX_OPENING_SIZE
+from realtime.sinks.screens.window import MAX_OPENING_SIZE, WINDOW_FLAGS
 from realtime.sinks.screens.window import QUIT_KEYS as ENDS
 
 QUIT_KEYS = {*ENDS, "\r", "\n"}
@@ -63,7 +63,7 @@ class Window:
             self._open = True
             high, wide = picture.shape[:2]
             scale = min(1.0, MAX_OPENING_SIZE[0] / wide, MAX_OPENING_SIZE[1] / high)
-            cv2.namedWindow(self._name, FLAGS)
+            cv2.namedWindow(self._name, WINDOW_FLAGS)
             cv2.resizeWindow(self._name, round(wide * scale), round(high * scale))
         cv2.imshow(self._name, picture)
 

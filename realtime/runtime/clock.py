@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-MAX_DRIFT = 5e-4  # seconds that the two clocks may part in a second; crystals stay well below
+MAX_DRIFT = 5e-4  # seconds per second by which two clocks may drift apart; crystals stay well below
 MAX_JUMP = 5.0  # seconds: beyond, the camera has set its clock, or was stopped
 
 

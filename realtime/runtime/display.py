@@ -12,8 +12,8 @@ import cv2
 from engines.console.import_errors import explain_import_error
 from realtime.types.errors import OutputError
 
-QT = Path(cv2.__file__).parent / "qt"  # as in the wheels of PyPI for Linux
-PLUGIN = QT / "plugins" / "platforms" / "libqxcb.so"
+QT_FOLDER = Path(cv2.__file__).parent / "qt"  # as in the wheels of PyPI for Linux
+QT_PLUGIN = QT_FOLDER / "plugins" / "platforms" / "libqxcb.so"
 
 
 def has_display() -> bool:
@@ -38,24 +38,24 @@ def check_display() -> None:
     """
     if not cv2.currentUIFramework():
         raise OutputError(
-            "This OpenCV cannot open windows (opencv-python-headless?); install opencv-python in "
-            "its place, or use --no-show."
+            "This OpenCV cannot open windows (opencv-python-headless?); install opencv-python "
+            "instead, or use --no-show."
         )
     if not has_display():
         name = os.environ.get("DISPLAY")
         there = f"The display {name} does not answer" if name else "There is no display"
         raise OutputError(f"{there}, so no window can be shown; use --no-show.")
-    if sys.platform not in ("darwin", "win32") and PLUGIN.exists():
+    if sys.platform not in ("darwin", "win32") and QT_PLUGIN.exists():
         try:
-            ctypes.CDLL(str(PLUGIN))
+            ctypes.CDLL(str(QT_PLUGIN))
         except OSError as error:
             why = explain_import_error(ImportError(str(error))) or f"Qt cannot start: {error}."
-            raise OutputError(f"{why} Without a window it works too: --no-show.") from error
+            raise OutputError(f"{why} To run without a window, use --no-show.") from error
         # There is no other plugin, but a Wayland desktop may ask for one; and this Qt complains on
         # and on of the folder of fonts that the wheel names and does not have.
         os.environ["QT_QPA_PLATFORM"] = "xcb"
         if not Path(os.environ.get("QT_QPA_FONTDIR", "")).is_dir():
-            os.environ["QT_QPA_FONTDIR"] = str(QT)
+            os.environ["QT_QPA_FONTDIR"] = str(QT_FOLDER)
 
 
 def _answers() -> bool:

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+DEFERRED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def held() -> Iterator[None]:
+def deferred_signals() -> Iterator[None]:
     """Ctrl-C and SIGTERM take effect when the block is done; a second one does not wait.
 
     On the main thread, where Python runs their handlers; elsewhere nothing need be held back.
@@ -21,7 +21,7 @@ def held() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    handlers = {one: now for one in SIGNALS if callable(now := signal.getsignal(one))}
+    handlers = {one: now for one in DEFERRED_SIGNALS if callable(now := signal.getsignal(one))}
     came: list[tuple[int, FrameType | None]] = []
 
     def wait(number: int, frame: FrameType | None) -> None:

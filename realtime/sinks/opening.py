@@ -97,8 +97,8 @@ def _refuse_maps(settings: Settings) -> None:
     for option, given in wanted.items():
         if given:
             raise OutputError(
-                f"{option} needs pictures and a network, but none runs where the source brings the "
-                f"keypoints; leave it away or give the pictures as --source."
+                f"{option} needs pictures and a network, but the source contains keypoints; leave "
+                f"it out or give the pictures as --source."
             )
 
 

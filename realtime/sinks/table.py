@@ -91,11 +91,11 @@ def _pictures(path: Path, of: Opening) -> Sink:
     if ending in VIDEO_ENDINGS:
         sound = open_sound(of.source, of.origin) if of.files.audio else None
         return VideoSink(path, of.source.rate, of.taken, of.overlay, sound)
-    if ending in images.ENDINGS:
+    if ending in images.WRITABLE_ENDINGS:
         return ImageSink(path, of.source, of.taken, of.overlay)
     raise OutputError(
-        f"--output {path}: {ending} is not an ending that can be written; choose "
-        f"{', '.join(VIDEO_ENDINGS)}, {', '.join(images.ENDINGS)} or a folder."
+        f"--output {path}: {ending} files cannot be written; choose "
+        f"{', '.join(VIDEO_ENDINGS)}, {', '.join(images.WRITABLE_ENDINGS)} or a folder."
     )
 
 
@@ -125,7 +125,7 @@ class SharedOutput(NamedTuple):
 
 
 class Output3D(NamedTuple):
-    """An output of people in space."""
+    """An output of 3D people."""
 
     option: str
     open: Callable[[Path, Opening, Rig, str], Sink]

@@ -10,7 +10,7 @@ from itertools import groupby
 from types import TracebackType
 from typing import Self
 
-from realtime.runtime.signals import held
+from realtime.runtime.signals import deferred_signals
 from realtime.sinks.protocol import Idle, OfTheRun, Sink
 from realtime.types.errors import OutputError, Stopped
 from realtime.types.results import Result
@@ -93,7 +93,7 @@ class Together:
         """Give the result to each; a signal waits until the files have all of it."""
         # A window in pause may keep its write for as long as it likes, so it is left open to them.
         for waits, sinks in groupby([*self._entered], lambda sink: isinstance(sink, Idle)):
-            with nullcontext() if waits else held():
+            with nullcontext() if waits else deferred_signals():
                 for sink in sinks:
                     try:
                         sink.write(result)
@@ -114,5 +114,5 @@ class Together:
             error.add_note(f"then: {later}")
         if self._needed and all(isinstance(one, OfTheRun) for one in self._entered):
             raise error
-        LOG.error("%s The rest goes on.", error)
+        LOG.error("%s The other outputs continue.", error)
         self._failed = self._failed or error

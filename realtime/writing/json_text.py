@@ -19,8 +19,8 @@ from realtime.types.results import Poses3D, Result, Tracks, View
 PROGRAM = "posestream 0.1.0"
 
 
-# What the header says of the people in space.
-SPACE = {
+# What the header says of the 3D people.
+SPACE_HEADER = {
     "in": "the first line of each instant",
     "unit": "metre",
     "id": "as in people, -1 there = not in space",
@@ -44,12 +44,12 @@ def header_line(
         "sources": list(sources),
     }
     if rig is not None:
-        header["space"] = {"up": upwards(rig).tolist(), **SPACE}
+        header["space"] = {"up": upwards(rig).tolist(), **SPACE_HEADER}
     return json.dumps(header, separators=(",", ":"))
 
 
 def result_lines(result: Result, *, angles: bool = False) -> list[str]:
-    """A line a view; the first one holds the people in space too, where there is a rig."""
+    """A line a view; the first one holds the 3D people too, where there is a rig."""
     lines = [frame_line(view, angles=angles) for view in result.views if view]
     if result.poses3d is not None and lines:
         lines[0] = f'{lines[0][:-1]},"space":{space_people(result.poses3d)}}}'
@@ -74,7 +74,7 @@ class ResultLines:
 
 
 def space_people(poses: Poses3D) -> str:
-    """People in space: id, and for each keypoint xyz (metres), error (pixels), views, filled."""
+    """3D people: id, and for each keypoint xyz (metres), error (pixels), views, filled."""
     people = [
         {
             "id": int(poses.id[n]),
@@ -97,7 +97,7 @@ def _rounded(values: Floats, digits: int) -> list[Any]:
 def frame_line(view: View, *, angles: bool = False) -> str:
     """A frame's people; a keypoint is [x, y, score], [0, 0, 0] where it was not found.
 
-    angles: add each person's joint angles (degrees) and speed (pixels a second), null = unknown.
+    angles: add each person's joint angles (degrees) and speed (pixels / second), null = unknown.
     """
     tracks = view.tracks
     triples = keypoint_triples(tracks.poses)

@@ -18,7 +18,9 @@ def check_folder(folder: Path, option: str) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except (FileExistsError, NotADirectoryError) as error:
-        raise OutputError(f"{option} {folder} is or goes through a file; name a folder.") from error
+        raise OutputError(
+            f"{option} {folder} is not a folder, or is inside a file; name a folder."
+        ) from error
     except (OSError, ValueError) as error:
         raise OutputError(
             f"{option} {folder} cannot be written: {reason(error)}; choose another place."
@@ -45,7 +47,7 @@ def check_file(path: Path, option: str, sources: list[Path]) -> None:
     if path.resolve() in sources:
         raise OutputError(f"{option} {path} is the source itself; choose another name.")
     if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
-        raise OutputError(f"{option} {path} cannot be written over; choose another name.")
+        raise OutputError(f"{option} {path} cannot be overwritten; choose another name.")
 
 
 def source_files(source: str) -> list[Path]:
@@ -90,7 +92,7 @@ def write_all(descriptor: int, data: bytes) -> None:
 def broken(path: Path, error: Exception) -> OutputError:
     """The sentence for an output that failed on the way."""
     return OutputError(
-        f"{path} cannot be written: {reason(error)}; what was written until then is kept."
+        f"{path} cannot be written: {reason(error)}; what was written so far is kept."
     )
 
 

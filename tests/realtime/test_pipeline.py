@@ -386,5 +386,5 @@ def test_a_recorder_without_room_ends_alone(tmp_path: Path) -> None:
 def test_a_recording_is_not_written_over(tmp_path: Path) -> None:
     with Recorder(tmp_path, [Clip(1)]):
         pass
-    with pytest.raises(OutputError, match="holds a recording already"), Recorder(tmp_path, []):
+    with pytest.raises(OutputError, match="already contains a recording"), Recorder(tmp_path, []):
         pass

@@ -87,16 +87,16 @@ def test_keypoints_without_a_network_have_no_maps(card: str, photo: str, tmp_pat
         {"heatmaps": tmp_path / "maps"},
         {"json": tmp_path / "out", "part_candidates": True},
     ):
-        with pytest.raises(OutputError, match="none runs where the source brings the keypoints"):
+        with pytest.raises(OutputError, match="the source contains keypoints"):
             run(settings(str(tmp_path / "in"), model=card, **more))
 
 
 def test_settings_that_mean_nothing_are_refused(card: str, photo: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="--part-candidates adds"):
         settings(photo, model=card, part_candidates=True)
-    with pytest.raises(SettingsError, match="leave --json-skeleton away"):
+    with pytest.raises(SettingsError, match="leave out --json-skeleton"):
         settings(photo, model=card, part_candidates=True, json=tmp_path, json_skeleton="body25")
-    with pytest.raises(SettingsError, match="parts, the background or the PAFs"):
+    with pytest.raises(SettingsError, match="parts, background and PAFs"):
         settings(
             photo, model=card, heatmaps_parts=False, heatmaps_background=False, heatmaps_pafs=False
         )

@@ -21,11 +21,11 @@ from realtime.types.frames import Source
 
 # What players expect in an .mp4; a Matroska file takes nearly everything; in an .avi sound has no
 # times of its own, so that it must be made whole.
-COPIED = {".mp4": {"aac", "ac3", "alac", "eac3", "flac", "mp3", "opus"}, ".avi": set[str]()}
-ENCODER = {".mp4": "aac", ".mkv": "aac", ".avi": "pcm_s16le"}
-RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # of AAC; else the last
-LAYOUTS = {1: "mono", 6: "5.1"}  # of so many channels; else stereo
-GAP = 0.02  # seconds between pieces that are filled with silence
+COPIED_CODECS = {".mp4": {"aac", "ac3", "alac", "eac3", "flac", "mp3", "opus"}, ".avi": set[str]()}
+ENCODERS = {".mp4": "aac", ".mkv": "aac", ".avi": "pcm_s16le"}
+AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # else the last
+CHANNEL_LAYOUTS = {1: "mono", 6: "5.1"}  # of so many channels; else stereo
+MIN_GAP_SECONDS = 0.02  # between pieces, from which on they are filled with silence
 
 
 def open_sound(source: Source, origin: str) -> Sound:
@@ -48,28 +48,28 @@ class Sound:
         try:
             self._source = av.open(f"file:{path}", metadata_errors="replace")
         except av.FFmpegError as error:
-            raise OutputError(f"--audio: the sound of {path} cannot be read.") from error
+            raise OutputError(f"--audio: cannot read the sound of {path}.") from error
         stream = self._source.streams.best("audio")
         if not isinstance(stream, AudioStream) or stream.codec_context is None:
             self._source.close()
-            raise OutputError(f"--audio: {path} has no sound; leave --audio out.")
+            raise OutputError(f"--audio: {path} has no sound; leave out --audio.")
         self._stream = stream
         self._packets = iter(self._packets_of(stream))
 
     def join(self, container: OutputContainer, ending: str, start: float) -> None:
         """Add a stream to an .mp4, .mkv or .avi that shows the source's second `start` at 0."""
         codec = self._stream.codec_context
-        copied = COPIED.get(ending, container.supported_codecs)
+        copied = COPIED_CODECS.get(ending, container.supported_codecs)
         track: Copy | Anew
         name = codec.codec.canonical_name
         # A transport stream's AAC tells in every packet what an .mp4 tells at its beginning.
         if name in copied and (codec.extradata or name not in ("aac", "flac")):
             track = Copy(container.add_stream_from_template(self._stream), start)
         else:
-            rate = codec.sample_rate if codec.sample_rate in RATES else RATES[-1]
-            out = container.add_stream(ENCODER[ending], rate=rate)
+            rate = codec.sample_rate if codec.sample_rate in AAC_RATES else AAC_RATES[-1]
+            out = container.add_stream(ENCODERS[ending], rate=rate)
             assert isinstance(out, AudioStream)
-            out.layout = LAYOUTS.get(codec.layout.nb_channels, "stereo")
+            out.layout = CHANNEL_LAYOUTS.get(codec.layout.nb_channels, "stereo")
             track = Anew(out, self._stream, start)
         self._track = track
 
@@ -160,11 +160,11 @@ class Anew:
         assert frame.time_base is not None
         place = round((float(frame.pts * frame.time_base) - self._start) * self._rate)
         missing = place - self._to
-        if missing > GAP * self._rate:
+        if missing > MIN_GAP_SECONDS * self._rate:
             silence = np.zeros((1, self._channels), samples.dtype)
             self._pieces.append(np.broadcast_to(silence, (missing, self._channels)))
             self._to += missing
-        elif missing < -GAP * self._rate:
+        elif missing < -MIN_GAP_SECONDS * self._rate:
             samples = samples[-missing:]
         if len(samples):
             self._pieces.append(samples)

@@ -20,17 +20,17 @@ from realtime.types.errors import OutputError
 from realtime.types.results import Result, View
 from realtime.writing.whole_files import broken, check_folder, write_whole
 
-WINDOW_SECONDS = 0.5  # seconds, of which the best instant is taken
-JPEG_QUALITY = 95  # of the pictures, JPEG
-CATEGORY = 1  # COCO's person
-PHOTOS = "photos.tar"
+WINDOW_SECONDS = 0.5  # of which the best instant is taken
+JPEG_QUALITY = 95
+PERSON_CATEGORY = 1  # COCO's person
+PHOTOS_TAR = "photos.tar"
 
 
 class BootstrapSink:
     """Writes `pictures/`, `person_keypoints.json` (COCO's 17 keypoints, best instants first), and
     for training/ `photos.tar` with `labels.jsonl` (18 keypoints).
 
-    An instant counts as much as the sightings that agree in it are sure of. All of its people are
+    An instant's score is the confidence of the sightings that agree in it. All of its people are
     labelled in all views, also where a view saw them badly; whoever else a view saw comes as a box
     without keypoints. The files are whole after every instant that is taken.
     """
@@ -38,7 +38,7 @@ class BootstrapSink:
     def __init__(self, folder: Path, rig: Rig, skeleton: Skeleton) -> None:
         check_folder(folder, "--bootstrap")
         if len(rig) < 3:
-            raise OutputError("--bootstrap needs three cameras or more: two agree by chance.")
+            raise OutputError("--bootstrap needs at least three cameras: two agree by chance.")
         try:
             self._coco = skeleton.order_in(named_skeleton("coco17"))
             self._training = skeleton.order_in(named_skeleton("coco18"))
@@ -54,7 +54,7 @@ class BootstrapSink:
 
     def __enter__(self) -> Self:
         check_folder(self._folder / "pictures", "--bootstrap")
-        for name in (PHOTOS, "labels.jsonl"):
+        for name in (PHOTOS_TAR, "labels.jsonl"):
             (self._folder / name).unlink(missing_ok=True)
         self._write_coco()
         return self
@@ -143,7 +143,7 @@ class BootstrapSink:
             {
                 "id": len(self._annotations) + 1,
                 "image_id": image,
-                "category_id": CATEGORY,
+                "category_id": PERSON_CATEGORY,
                 "iscrowd": 0,
                 "num_keypoints": int((person[:, 2] != OUT).sum()),
                 "keypoints": [float(f"{x:.2f}") for x in person.ravel()],
@@ -154,12 +154,12 @@ class BootstrapSink:
 
     def _add_photo(self, name: str, data: bytes) -> None:
         try:
-            with tarfile.open(self._folder / PHOTOS, "a") as tar:
+            with tarfile.open(self._folder / PHOTOS_TAR, "a") as tar:
                 entry = tarfile.TarInfo(name)
                 entry.size = len(data)
                 tar.addfile(entry, BytesIO(data))
         except OSError as error:
-            raise broken(self._folder / PHOTOS, error) from error
+            raise broken(self._folder / PHOTOS_TAR, error) from error
 
     def _write_coco(self) -> None:
         names = list(named_skeleton("coco17").keypoints)
@@ -167,7 +167,7 @@ class BootstrapSink:
         data = {
             "images": images,
             "annotations": self._annotations,
-            "categories": [{"id": CATEGORY, "name": "person", "keypoints": names}],
+            "categories": [{"id": PERSON_CATEGORY, "name": "person", "keypoints": names}],
         }
         write_whole(self._folder / "person_keypoints.json", json.dumps(data).encode())
 

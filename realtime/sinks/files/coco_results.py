@@ -19,7 +19,7 @@ from realtime.types.results import Result, View
 from realtime.writing.json_text import keypoint_triples
 from realtime.writing.whole_files import broken, check_file, write_all
 
-END = b"\n]\n"
+CLOSING_BRACKET = b"\n]\n"
 
 
 class CocoSink:
@@ -36,13 +36,13 @@ class CocoSink:
         self._path = path
         self.written = str(path)
         self._file: FileIO | None = None
-        self._end = 0  # where the entries end and END begins
+        self._end = 0  # where the entries end and CLOSING_BRACKET begins
         self._between = b"\n"
 
     def __enter__(self) -> Self:
         try:
             self._file = FileIO(self._path, "w")
-            write_all(self._file.fileno(), b"[" + END)
+            write_all(self._file.fileno(), b"[" + CLOSING_BRACKET)
         except OSError as error:
             self.__exit__()
             raise broken(self._path, error) from error
@@ -61,17 +61,17 @@ class CocoSink:
             self._between = b",\n"
 
     def _append(self, data: bytes) -> None:
-        """Put data before END. Where that fails the file is again what it was."""
+        """Put data before CLOSING_BRACKET. Where that fails the file is again what it was."""
         assert self._file is not None, "write outside of the with"
         self._file.seek(self._end)
         try:
-            write_all(self._file.fileno(), data + END)
+            write_all(self._file.fileno(), data + CLOSING_BRACKET)
         except OSError as error:
-            # The bytes of END are the file's already: a full disk does not refuse them.
+            # The bytes of CLOSING_BRACKET are the file's already: a full disk does not refuse them.
             with suppress(OSError):
-                self._file.truncate(self._end + len(END))
+                self._file.truncate(self._end + len(CLOSING_BRACKET))
                 self._file.seek(self._end)
-                write_all(self._file.fileno(), END)
+                write_all(self._file.fileno(), CLOSING_BRACKET)
             raise broken(self._path, error) from error
         self._end += len(data)
 

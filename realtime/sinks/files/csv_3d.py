@@ -1,4 +1,4 @@
-"""People in space as a table."""
+"""3D people as a table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from realtime.types.results import Poses3D, Result
 
 
 class Csv3DSink:
-    """Writes a row for each person in space at each instant: instant, time, id, keypoints.
+    """Writes a row for each 3D person at each instant: instant, time, id, keypoints.
 
     Instants count from 0. Six columns a keypoint: `<name>_x`, `_y`, `_z` (metres), `_error`
     (pixels), `_views` and `_filled` (1 = carried, not seen), all but the last two empty where it
@@ -48,7 +48,7 @@ class Csv3DSink:
 
 
 def csv3d_path(path: Path) -> Path:
-    """Where the people in space go beside the table of a --csv: `poses_3d.csv`."""
+    """Where the 3D people go beside the table of a --csv: `poses_3d.csv`."""
     return path.with_name(f"{path.stem}_3d{path.suffix}")
 
 

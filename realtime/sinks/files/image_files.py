@@ -14,7 +14,7 @@ from realtime.types.frames import Source
 from realtime.types.results import Result
 from realtime.writing.whole_files import broken, check_file, check_folder, write_whole
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+WRITABLE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 JPEG_QUALITY = 95
 
 
@@ -28,7 +28,7 @@ class ImagesSink:
         taken = {self._path(file.stem) for file in sources}.intersection(sources)
         if taken:
             raise OutputError(
-                f"--output {folder} would write over {min(taken).name} of the source; choose "
+                f"--output {folder} would overwrite {min(taken).name} of the source; choose "
                 f"another folder."
             )
         self._overlay = overlay

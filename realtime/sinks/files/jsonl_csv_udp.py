@@ -20,7 +20,7 @@ from realtime.types.results import Result, View
 from realtime.writing.json_text import ResultLines, keypoint_triples
 from realtime.writing.whole_files import broken, check_file, write_all
 
-DATAGRAM = 65_507  # bytes that UDP over IPv4 can carry at most
+MAX_DATAGRAM_BYTES = 65_507  # of UDP over IPv4
 
 
 class LineFile:
@@ -120,8 +120,7 @@ class UdpSink:
             found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM)
         except (OSError, ValueError) as error:
             raise OutputError(
-                f"--udp {address} is no address that can be sent to; write HOST:PORT, for example "
-                f"127.0.0.1:9000."
+                f"--udp {address} is not a valid address; write HOST:PORT, such as 127.0.0.1:9000."
             ) from error
         family, kind, protocol, _, target = found[0]
         self._target: tuple[object, ...] = target
@@ -137,7 +136,7 @@ class UdpSink:
     def write(self, result: Result) -> None:
         """One datagram a view."""
         for line in self._lines.of(result):
-            if len(line) <= DATAGRAM:
+            if len(line) <= MAX_DATAGRAM_BYTES:
                 with suppress(OSError):  # a full buffer, or nobody there: the next one is newer
                     self._socket.sendto(line, self._target)
 

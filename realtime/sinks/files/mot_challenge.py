@@ -14,8 +14,8 @@ from realtime.types.results import Result
 
 # Keypoints end at the eyes, the wrists and the ankles; people do not. In shares of the box's
 # sides: left and right, top, bottom.
-ASIDE, ABOVE, BELOW = 0.12, 0.1, 0.06
-SLIMMEST = 0.25  # least width in heights, of people seen from the side
+SIDE_MARGIN, TOP_MARGIN, BOTTOM_MARGIN = 0.12, 0.1, 0.06
+MIN_ASPECT = 0.25  # width in heights, bounds people seen from the side
 
 
 class MotSink:
@@ -58,7 +58,8 @@ def person_boxes(xy: Floats) -> Floats:
     """(P, K, 2) poses -> (P, 4) left, top, right, bottom of the whole people, enlarged."""
     left, top, right, bottom = boxes(xy).T
     wide, high = right - left, bottom - top
-    aside = np.maximum(ASIDE * wide, (SLIMMEST * high - wide) / 2)
+    aside = np.maximum(SIDE_MARGIN * wide, (MIN_ASPECT * high - wide) / 2)
     return np.stack(
-        [left - aside, top - ABOVE * high, right + aside, bottom + BELOW * high], axis=1
+        [left - aside, top - TOP_MARGIN * high, right + aside, bottom + BOTTOM_MARGIN * high],
+        axis=1,
     )

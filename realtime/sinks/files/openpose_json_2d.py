@@ -16,7 +16,7 @@ from realtime.writing.json_text import keypoint_triples
 from realtime.writing.whole_files import check_folder, write_whole
 
 # What OpenPose's other networks would fill, in its order.
-AFTER = "".join(
+EMPTY_FIELDS = "".join(
     f',"{name}":[]'
     for name in (
         "face_keypoints_2d",
@@ -47,7 +47,7 @@ class JsonSink:
     ) -> None:
         check_folder(folder, "--json")
         if any(file.parent == folder.resolve() and file.suffix == ".json" for file in sources):
-            raise OutputError(f"--json {folder} holds the source itself; choose another folder.")
+            raise OutputError(f"--json {folder} is the source's folder; choose another folder.")
         self._folder = folder
         self.written = str(folder)
         self._skeleton = skeleton
@@ -76,7 +76,7 @@ def json_skeleton(name: str | None, own: Skeleton) -> Skeleton | None:
     try:
         check_conversion(own, target)
     except CardError as error:
-        raise OutputError(f"--json-skeleton {name} cannot be had: {error}") from error
+        raise OutputError(f"--json-skeleton {name} does not fit this model: {error}") from error
     return target
 
 
@@ -90,7 +90,7 @@ def openpose_json(
     """
     poses = converted(tracks.poses, skeleton or tracks.poses.skeleton)
     people = (
-        f'{{"person_id":[{track}],"pose_keypoints_2d":[{numbers(triples)}]{AFTER}}}'
+        f'{{"person_id":[{track}],"pose_keypoints_2d":[{numbers(triples)}]{EMPTY_FIELDS}}}'
         for track, triples in zip(tracks.id.tolist(), keypoint_triples(poses), strict=True)
     )
     parts = ""

@@ -1,4 +1,4 @@
-"""People in space as OpenPose JSON: a file an instant."""
+"""3D people as OpenPose JSON: one file for each instant."""
 
 from __future__ import annotations
 

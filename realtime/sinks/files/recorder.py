@@ -44,7 +44,7 @@ class Recorder:
             self._table.write("sync_index,cam_id,frame_index,frame_time,camera\n")
         except FileExistsError as error:
             raise OutputError(
-                f"--record {self._folder} holds a recording already; choose another folder."
+                f"--record {self._folder} already contains a recording; choose another folder."
             ) from error
         except OSError as error:
             raise broken(self._path, error) from error

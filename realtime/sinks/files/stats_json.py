@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from engines.machine import cores, memory, processor_name
-from realtime.runtime.run_figures import RunFigures
+from realtime.runtime.run_metrics import RunMetrics
 from realtime.types.errors import Stopped
 from realtime.types.frames import Source
 from realtime.types.results import Result
@@ -59,7 +59,7 @@ class StatsSink:
         self._refine = refine
         self._clock = clock
         self._began = clock()
-        self._stats = RunFigures(sources, step)
+        self._stats = RunMetrics(sources, step)
 
     def __enter__(self) -> Self:
         return self

@@ -23,12 +23,12 @@ from realtime.sinks.files.audio_track import Sound
 from realtime.types.results import Result
 from realtime.writing.whole_files import broken, check_file, write_all
 
-TICKS_PER_SECOND = 90_000  # a second, as video streams count
+TICKS_PER_SECOND = 90_000  # as MPEG streams count
 KEYFRAME_SECONDS = 2
 FRAGMENT_SECONDS = 0.5
 # A 720p frame takes 8 ms of CPU, conversion included; ultrafast 5 (and 1.6 times the bytes),
 # veryfast 13 (and 0.7 times). Without B-frames packets are in the order of their times.
-ENCODER = {"preset": "superfast", "bf": "0"}
+ENCODER_OPTIONS = {"preset": "superfast", "bf": "0"}
 DEFAULT_CRF = 23  # CRF: less is better and larger
 # Written in pieces that can be read whatever happens next; closing makes a common .mp4 of them.
 FORMATS: dict[str, tuple[str, dict[str, str]]] = {
@@ -43,8 +43,8 @@ FORMATS: dict[str, tuple[str, dict[str, str]]] = {
     ".avi": ("avi", {}),
 }
 # Pictures do not wait for long for sound that has ended.
-MUXER = {"flush_packets": "1", "max_interleave_delta": "1000000"}
-MAX_AVI_GAP = 60_000  # of frames, that an .avi can hold
+MUXER_OPTIONS = {"flush_packets": "1", "max_interleave_delta": "1000000"}
+MAX_AVI_GAP_FRAMES = 60_000  # that an .avi can hold
 
 
 class VideoSink:
@@ -118,8 +118,10 @@ class VideoWriter:
         except OSError as error:
             raise broken(path, error) from error
         form, options = FORMATS[self._ending]
-        self._container = av.open(self._file, "w", format=form, options={**MUXER, **options})
-        self._stream = self._open_stream(rate, {**ENCODER, "crf": str(crf)})
+        self._container = av.open(
+            self._file, "w", format=form, options={**MUXER_OPTIONS, **options}
+        )
+        self._stream = self._open_stream(rate, {**ENCODER_OPTIONS, "crf": str(crf)})
 
     def _open_stream(self, rate: Fraction, options: dict[str, str]) -> VideoStream:
         stream = self._container.add_stream("libx264", rate=rate, options=options)
@@ -145,7 +147,7 @@ class VideoWriter:
         frame.time_base = Fraction(1, 1) / self._ticks
         frame.pts = max(round((time - self._start) * self._ticks), self._last + 1)
         if self._ending == ".avi":
-            frame.pts = min(frame.pts, self._last + MAX_AVI_GAP)
+            frame.pts = min(frame.pts, self._last + MAX_AVI_GAP_FRAMES)
         if self._last >= 0:
             self._length = frame.pts - self._last
         self._last = frame.pts

@@ -23,13 +23,13 @@ from realtime.types.errors import Stopped
 from realtime.types.frames import Source
 from realtime.types.results import Result
 
-REFRESH_SECONDS = 0.1  # from one refresh to the next: each costs the main thread a millisecond
+REFRESH_SECONDS = 0.1  # between refreshes: each costs the main thread a millisecond
 SMOOTHING_SECONDS = 1.0  # over which the rate is averaged
 
 
 class ProgressSink:
     """Shows frames, rate and people while stderr is a terminal; of files the time left, of live
-    sources the age of results (smoothed) and how many instants were dropped.
+    sources the latency (smoothed) and how many instants were dropped.
 
     written: where outputs go, for the summary. It comes with the sources' notes at the end of a
     run without an error, on a terminal or not.
@@ -52,9 +52,9 @@ class ProgressSink:
         self._first: float | None = None
         self._latest = 0.0
         self._frames = self._people = self._frames_shown = 0
-        self._rate = self._age = 0.0
+        self._rate = self._latency = 0.0
         self._dropped = 0
-        self._known: set[int] | None = None  # ids in space, None without a rig
+        self._known: set[int] | None = None  # ids of 3D people, None without a rig
         self._present = 0
         live = sources[0].live
         totals = [None if source.live else source.total for source in sources]
@@ -91,7 +91,7 @@ class ProgressSink:
             self._known = {*(self._known or ()), *result.poses3d.id.tolist()}
             self._present += len(result.poses3d)
         self._dropped = result.dropped
-        age = now - min(view.frame.captured for view in result.views if view)
+        latency = now - min(view.frame.captured for view in result.views if view)
         self._frames += 1
         self._people += people
         passed = now - self._shown
@@ -99,13 +99,13 @@ class ProgressSink:
             latest = (self._frames - self._frames_shown) / passed
             share = 1 - math.exp(-passed / SMOOTHING_SECONDS) if self._rate else 1.0
             self._rate += share * (latest - self._rate)
-            self._age += share * (age - self._age)
+            self._latency += share * (latency - self._latency)
             self._shown, self._frames_shown = now, self._frames
             self._progress.update(
                 self._task,
                 completed=self._frames,
                 rate=f"{self._rate:.1f} fps",
-                live=f"latency {1000 * self._age:.0f} ms {self._dropped} dropped",
+                live=f"latency {1000 * self._latency:.0f} ms {self._dropped} dropped",
                 people=f"{people} people",
                 refresh=True,
             )
@@ -114,14 +114,14 @@ class ProgressSink:
         """The run in one line: frames, people, rate (from the first result on), time, outputs."""
         parts = [f"{self._frames} frames" if self._frames != 1 else "1 frame"]
         if self._frames:
-            views = f" in {len(self._sources)} views together" if len(self._sources) > 1 else ""
-            parts.append(f"{self._people / self._frames:.1f} people a frame{views}")
+            views = f" in {len(self._sources)} views" if len(self._sources) > 1 else ""
+            parts.append(f"{self._people / self._frames:.1f} people per frame{views}")
         if self._known is not None:
             share = self._present / self._frames
-            parts.append(f"{len(self._known)} in space, {share:.1f} at a time")
+            parts.append(f"{len(self._known)} 3D people, {share:.1f} at a time")
         if self._first is not None and self._latest > self._first:
             parts.append(f"{(self._frames - 1) / (self._latest - self._first):.1f} fps")
-        parts.append(f"{self._clock() - self._began:.1f} s in all")
+        parts.append(f"{self._clock() - self._began:.1f} s total")
         if self._dropped:
             parts.append(f"{self._dropped} dropped")
         if self._written:

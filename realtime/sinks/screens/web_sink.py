@@ -24,7 +24,7 @@ from realtime.writing.json_text import ResultLines, header_line
 class WebSink:
     """Serves a page, the pictures with the poses, lines of JSON and metrics, as long as it runs.
 
-    announce: say on stderr where. rig: for the page of the people in space. stay: keep that page
+    announce: say on stderr where. rig: for the page of the 3D people. stay: keep that page
     when the results have ended, until KeyboardInterrupt, to play them again (None: nobody asked, so
     that nothing need be said). The address is final
     (port 0 is any free one) once entered. OutputError where the port cannot be had.
@@ -72,7 +72,7 @@ class WebSink:
             hint = "?token=..." if self._token else ""
             sys.stderr.write(f"posestream: live at {self.address.url}{hint}\n")
             if self._space:
-                sys.stderr.write(f"posestream: in space at {self.address.url}space{hint}\n")
+                sys.stderr.write(f"posestream: 3D view at {self.address.url}space{hint}\n")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -90,10 +90,10 @@ class WebSink:
     def _remain(self, server: Server) -> None:
         """Where it is wanted until somebody has seen enough."""
         space = f"{self.address.url}space"
-        words = f"{space} is closed; --stay keeps it"
+        words = f"{space} is closed; add --stay to keep it open"
         if self._stay:
             server.end()
-            words = f"{space} plays it again, until Ctrl-C"
+            words = f"{space} replays the run until Ctrl-C"
         if self._announce:
             sys.stderr.write(f"posestream: {words}\n")
         with suppress(KeyboardInterrupt):

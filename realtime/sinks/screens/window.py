@@ -19,21 +19,21 @@ from realtime.sinks.files.image_files import write_image
 from realtime.types.errors import OutputError, Stopped
 from realtime.types.results import Result
 
-FLAGS = cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL
+WINDOW_FLAGS = cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL
 MAX_OPENING_SIZE = (1280, 720)  # of a window as it opens; the user may drag it to any size
 QUIT_KEYS = {"\x1b", "q", "Q"}
 KEY_WAIT_MS = 30  # for a key in pause
 MESSAGE_SECONDS = 2.0  # that a message stays
-REDRAW_SECONDS = 0.3  # then a picture is shown again: Qt may have missed it as it opened
-HELP = (
-    ("space", "pause, go on"),
+REDRAW_SECONDS = 0.3  # until a picture is shown again: Qt may have missed it as it opened
+KEY_HELP = (
+    ("space", "pause or resume"),
     ("v", "next view: skeleton, heatmaps, pafs, a keypoint"),
     ("p", "next keypoint's map"),
-    ("+ -", "draw keypoints from this confidence on (files of keypoints keep all)"),
+    ("+ -", "confidence from which keypoints are drawn (files keep all)"),
     ("s", "snapshot as PNG"),
     ("f", "full screen"),
     ("h", "this help"),
-    ("q Esc", "end"),
+    ("q Esc", "quit"),
 )
 
 
@@ -164,7 +164,7 @@ class WindowSink:
             if name not in self._names:
                 width, height = picture.size
                 scale = min(1.0, MAX_OPENING_SIZE[0] / width, MAX_OPENING_SIZE[1] / height)
-                cv2.namedWindow(name, FLAGS)
+                cv2.namedWindow(name, WINDOW_FLAGS)
                 self._names.append(name)
                 cv2.resizeWindow(name, max(1, round(width * scale)), max(1, round(height * scale)))
             cv2.imshow(name, self._labelled(picture))
@@ -175,14 +175,14 @@ class WindowSink:
         shown = self._overlay.shown
         words = ["paused"] if self._paused else []
         if shown.mode.of_maps:
-            words.append(shown.name + ("" if picture.maps else ": no maps of this frame"))
+            words.append(shown.name + ("" if picture.maps else ": no maps for this frame"))
         if shown.threshold > 0:
             words.append(f"threshold {shown.threshold:.2f}")
         if self._message and self._message not in words:
             words.append(self._message)
         if words:
             image = write_caption(image, "   ".join(words))
-        return write_help(image, HELP) if self._help else image
+        return write_help(image, KEY_HELP) if self._help else image
 
     def _snapshot(self) -> None:
         """What the pictures show, as `<frame name>_<view>.png`; nothing is written over."""

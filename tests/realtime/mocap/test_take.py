@@ -291,7 +291,7 @@ def test_nobody_is_a_sentence_and_no_file(tmp_path: Path, caplog: pytest.LogCapt
 
 @pytest.mark.parametrize("option", ["trc", "c3d", "bvh", "json3d"])
 def test_space_needs_a_rig(option: str, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=f"--{option} needs the calibrated cameras: --rig"):
+    with pytest.raises(SettingsError, match=f"--{option} needs calibrated cameras; add --rig"):
         settings("a", "b", **{option: tmp_path / f"walk.{option}"})
 
 

@@ -58,7 +58,7 @@ def test_libraries_that_qt_lacks_are_a_sentence(
         raise OSError("libSM.so.6: cannot open shared object file: No such file or directory")
 
     monkeypatch.setattr(display, "has_display", lambda: True)
-    monkeypatch.setattr(display, "PLUGIN", tmp_path)
+    monkeypatch.setattr(display, "QT_PLUGIN", tmp_path)
     monkeypatch.setattr(display.ctypes, "CDLL", broken)
     with pytest.raises(OutputError, match=r"libSM\.so\.6.*apt install .*libsm6.*--no-show"):
         check_display()

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import pytest
 
-from realtime.runtime.signals import SIGNALS, held
+from realtime.runtime.signals import DEFERRED_SIGNALS, deferred_signals
 from realtime.sinks.together import Together
 from realtime.types.results import Result
 
@@ -67,12 +67,12 @@ def test_a_services_stop_waits_like_ctrl_c() -> None:
 
 
 def test_handlers_are_as_before() -> None:
-    before = [signal.getsignal(one) for one in SIGNALS]
-    with held():
+    before = [signal.getsignal(one) for one in DEFERRED_SIGNALS]
+    with deferred_signals():
         pass
-    with pytest.raises(ZeroDivisionError), held():
+    with pytest.raises(ZeroDivisionError), deferred_signals():
         _ = 1 / 0
-    assert [signal.getsignal(one) for one in SIGNALS] == before
+    assert [signal.getsignal(one) for one in DEFERRED_SIGNALS] == before
 
 
 def test_other_threads_can_write_too() -> None:

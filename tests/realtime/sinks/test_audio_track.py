@@ -176,7 +176,7 @@ def test_a_full_disk_leaves_what_can_be_read(tmp_path: Path) -> None:
 
 def test_what_has_no_sound_is_refused(tmp_path: Path) -> None:
     silent = clip(tmp_path / "silent.mp4", "-an")
-    with pytest.raises(OutputError, match=r"silent\.mp4 has no sound; leave --audio out"):
+    with pytest.raises(OutputError, match=r"silent\.mp4 has no sound; leave out --audio"):
         copy(silent, tmp_path / "out.mp4")
     (tmp_path / "photos").mkdir()
     write_picture(tmp_path / "photos" / "a.png", grey())
@@ -194,7 +194,7 @@ def test_what_has_no_sound_is_refused(tmp_path: Path) -> None:
 
 def test_settings_that_leave_sound_no_place_are_refused(tmp_path: Path) -> None:
     for output in (None, tmp_path, Path("a.jpg")):
-        with pytest.raises(SettingsError, match="--audio needs a video to go into"):
+        with pytest.raises(SettingsError, match="--audio needs a video to write to"):
             FileSettings(output=output, audio=True)
-    with pytest.raises(SettingsError, match="--audio does not go with --loop"):
+    with pytest.raises(SettingsError, match="--audio does not work with --loop"):
         settings("a.mp4", loop=True, output=Path("b.mp4"), audio=True)

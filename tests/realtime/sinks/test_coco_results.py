@@ -134,7 +134,7 @@ def test_places_that_cannot_be_are_refused_at_once(tmp_path: Path) -> None:
     file.write_text("mine")
     with pytest.raises(OutputError, match=r"--coco .* is a folder"):
         CocoSink(tmp_path, [])
-    with pytest.raises(OutputError, match=r"--coco .* goes through a file"):
+    with pytest.raises(OutputError, match=r"--coco .* inside a file"):
         CocoSink(file / "r.json", [])
     with pytest.raises(OutputError, match=r"--coco .* is the source itself"):
         CocoSink(file, [file.resolve()])

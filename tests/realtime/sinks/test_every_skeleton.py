@@ -81,7 +81,7 @@ def test_openpose_json_in_another_skeleton(skeleton: Skeleton, target: str, tmp_
     assert sorted(get_args(JsonSkeleton)) == NAMES
     expected = converted(seen(skeleton).poses, named_skeleton(target))
     if not expected.found[:, named_skeleton(target).body].any():
-        with pytest.raises(OutputError, match=f"--json-skeleton {target} cannot be had"):
+        with pytest.raises(OutputError, match=f"--json-skeleton {target} does not fit this model"):
             json_skeleton(target, skeleton)
         return
     with JsonSink(tmp_path, json_skeleton(target, skeleton)) as sink:

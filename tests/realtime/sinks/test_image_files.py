@@ -52,7 +52,7 @@ def test_the_source_is_never_written_over(tmp_path: Path) -> None:
     photos = [(tmp_path / name).resolve() for name in ("a.png", "b.jpg")]
     for photo in photos:
         photo.write_bytes(b"precious")
-    with pytest.raises(OutputError, match=r"would write over b\.jpg of the source"):
+    with pytest.raises(OutputError, match=r"would overwrite b\.jpg of the source"):
         ImagesSink(tmp_path, photos, Overlay())
     with pytest.raises(OutputError, match=r"is the source itself"):
         ImageSink(tmp_path / "x" / ".." / "a.png", Origin(total=1), photos, Overlay())

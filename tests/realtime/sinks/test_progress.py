@@ -80,7 +80,7 @@ def test_a_live_source_has_its_latency_and_drops() -> None:
             sink.write(Result(0, (view,), {}, dropped=n // 4))
         last = screen.lines()[-1]
     assert "latency 44 ms 9 dropped 3 people" in last
-    assert screen.lines()[-1].startswith("40 frames; 3.0 people a frame; 10.0 fps; 4.0 s in all; ")
+    assert screen.lines()[-1].startswith("40 frames; 3.0 people per frame; 10.0 fps; 4.0 s total; ")
     assert screen.lines()[-1].endswith("; 9 dropped")
 
 
@@ -94,13 +94,13 @@ def test_it_is_refreshed_ten_times_a_second_at_most() -> None:
 
 def test_the_summary_ends_the_run_with_figures_places_and_notes() -> None:
     screen = Screen(terminal=False)
-    source = Origin(total=21, notes=["b.jpg is broken and was passed over."])
+    source = Origin(total=21, notes=["b.jpg is broken and was skipped."])
     with screen.sink(source, ["v.mp4", "out [1]"]) as sink:
         screen.now += 2
         screen.frames(sink, 21, 0.05)
     assert screen.lines() == [
-        "21 frames; 3.0 people a frame; 20.0 fps; 3.0 s in all; written to v.mp4, out [1]",
-        "b.jpg is broken and was passed over.",
+        "21 frames; 3.0 people per frame; 20.0 fps; 3.0 s total; written to v.mp4, out [1]",
+        "b.jpg is broken and was skipped.",
     ]
 
 
@@ -108,11 +108,11 @@ def test_a_terminal_is_left_with_the_summary_alone() -> None:
     screen = Screen()
     with screen.sink(Origin(total=3)) as sink:
         screen.frames(sink, 3, 0.2)
-    assert screen.lines()[-1] == "3 frames; 3.0 people a frame; 5.0 fps; 0.6 s in all"
+    assert screen.lines()[-1] == "3 frames; 3.0 people per frame; 5.0 fps; 0.6 s total"
     assert screen.out.getvalue().rindex("\x1b[2K") < screen.out.getvalue().rindex("3 frames;")
 
 
-@pytest.mark.parametrize(("count", "text"), [(0, "0 frames; 0.0 s in all"), (1, "1 frame; 3.0")])
+@pytest.mark.parametrize(("count", "text"), [(0, "0 frames; 0.0 s total"), (1, "1 frame; 3.0")])
 def test_short_runs(count: int, text: str) -> None:
     screen = Screen(terminal=False)
     with screen.sink(Origin()) as sink:

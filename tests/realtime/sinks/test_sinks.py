@@ -47,7 +47,7 @@ def test_each_setting_opens_its_output(tmp_path: Path) -> None:
 
 
 def test_outputs_that_cannot_be_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"\.xyz is not an ending that can be written; choose"):
+    with pytest.raises(OutputError, match=r"\.xyz files cannot be written; choose"):
         kinds(Origin(), output=tmp_path / "v.xyz")
     with pytest.raises(OutputError, match=r"is a single picture, but clip has more"):
         kinds(Origin(total=3), output=tmp_path / "a.jpg")
@@ -150,7 +150,9 @@ def test_one_that_cannot_write_is_left_out_and_raised_at_the_end(
         "write a write b close after OutputError b write c write a write c close c close a "
         "OutputError('full') ['then: shut']"
     )
-    assert [record.getMessage() for record in caplog.records] == ["full The rest goes on."]
+    assert [record.getMessage() for record in caplog.records] == [
+        "full The other outputs continue."
+    ]
 
 
 def test_a_user_who_ends_the_run_hears_of_it_again() -> None:

@@ -125,7 +125,7 @@ def test_the_summary_counts_people_in_space() -> None:
     with ProgressSink([Origin()], console=Console(file=text)) as sink:
         for one in INSTANTS:
             sink.write(one)
-    assert "; 2 in space, 1.0 at a time; " in text.getvalue()
+    assert "; 2 3D people, 1.0 at a time; " in text.getvalue()
 
 
 @pytest.mark.parametrize("target", [1, 2])

@@ -258,7 +258,7 @@ def test_a_full_disk_ends_the_file_where_it_can_still_be_read(
 ) -> None:
     path, frames = tmp_path / name, 400
     pictures, times = textured(frames, (640, 480)), [n / 30 for n in range(frames)]
-    sentence = r"v\.... cannot be written: file too large; what was written until then is kept"
+    sentence = r"v\.... cannot be written: file too large; what was written so far is kept"
     with files_at_most(size), pytest.raises(OutputError, match=sentence):
         record(path, pictures, times, rate=30)
     assert path.stat().st_size <= size
@@ -289,7 +289,7 @@ def test_places_that_cannot_be_are_refused_and_nothing_is_overwritten(tmp_path: 
     film.write_bytes(b"precious")
     with pytest.raises(OutputError, match=r"--output .* is the source itself"):
         VideoSink(film, None, [film.resolve()], Overlay())
-    with pytest.raises(OutputError, match=r"--output .* goes through a file"):
+    with pytest.raises(OutputError, match=r"--output .* inside a file"):
         VideoSink(film / "v.mp4", None, [], Overlay())
     VideoSink(film, None, [], Overlay())
     assert film.read_bytes() == b"precious"

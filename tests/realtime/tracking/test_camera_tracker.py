@@ -117,7 +117,7 @@ def test_smoothing_is_an_option() -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"detect_every": 0}, "--detect-every 0 is not 1 or more"),
+        ({"detect_every": 0}, "--detect-every must be 1 or more, not 0"),
         ({"track": False, "detect_every": 2}, "leave out --no-track"),
         ({"track": False, "smooth": "one-euro"}, "leave out --no-track"),
     ],

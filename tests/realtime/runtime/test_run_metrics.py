@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from realtime.assembly import stream
-from realtime.runtime.run_figures import DurationHistogram, RunFigures
+from realtime.runtime.run_metrics import DurationHistogram, RunMetrics
 from realtime.sinks.files.stats_json import StatsSink
 from realtime.types.errors import OutputError, Stopped
 from realtime.types.frames import Frame
@@ -68,7 +68,7 @@ def test_it_does_not_grow() -> None:
 
 def test_frames_rates_drops_and_ages() -> None:
     """Two cameras at 10 fps; every fourth instant is left out, one camera is out at times."""
-    stats = RunFigures([Origin("left", live=True), Origin("right", live=True)])
+    stats = RunMetrics([Origin("left", live=True), Origin("right", live=True)])
     dropped = 0
     for n in range(40):
         if n % 4 == 3:
@@ -97,7 +97,7 @@ def test_frames_rates_drops_and_ages() -> None:
 
 
 def test_people_in_space_are_counted() -> None:
-    stats = RunFigures([Origin()])
+    stats = RunMetrics([Origin()])
     assert stats.report()["in_space"] is None
     for ids in ([3], [3, 5], [], [5]):
         poses = instant([np.zeros((25, 3))] * len(ids), ids).poses3d
@@ -106,13 +106,13 @@ def test_people_in_space_are_counted() -> None:
 
 
 def test_a_file_has_no_age_and_its_steps_are_no_drops() -> None:
-    stats = RunFigures([Origin()], step=3)
+    stats = RunMetrics([Origin()], step=3)
     for n in range(5, 50, 3):
         stats.add(Result(0, (view("clip", n),), {}), n / 10)
     report = stats.report()
     assert report["age"] is None
     assert report["sources"][0]["dropped"] == 0
-    live = RunFigures([Origin(live=True)], step=3)
+    live = RunMetrics([Origin(live=True)], step=3)
     for n in (5, 8, 17, 20):
         live.add(Result(0, (view("clip", n),), {}), n / 10)
     assert live.report()["sources"][0]["dropped"] == 2

@@ -1,4 +1,4 @@
-"""Figures of a run, in memory that does not grow however long it lasts."""
+"""Metrics of a run, in memory that does not grow however long it lasts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from realtime.types.frames import Source
 from realtime.types.results import Result, View
 
 BIN_GROWTH = math.log(1.01)  # of a bin over the one below
-MIN_SECONDS = 1e-6  # seconds; what is shorter counts as that
+MIN_DURATION = 1e-6  # seconds; what is shorter counts as that
 
 
 class DurationHistogram:
@@ -30,7 +30,7 @@ class DurationHistogram:
 
     def add(self, seconds: float) -> None:
         """Count a duration."""
-        self._bins[round(math.log(max(seconds / MIN_SECONDS, 1)) / BIN_GROWTH)] += 1
+        self._bins[round(math.log(max(seconds / MIN_DURATION, 1)) / BIN_GROWTH)] += 1
         self._count += 1
         self._sum += seconds
 
@@ -49,10 +49,10 @@ class DurationHistogram:
         places = sorted(self._bins)
         counts = accumulate(self._bins[place] for place in places)
         place = places[bisect_left([*counts], share * self._count)]
-        return MIN_SECONDS * math.exp(place * BIN_GROWTH)
+        return MIN_DURATION * math.exp(place * BIN_GROWTH)
 
 
-class SourceFigures:
+class SourceMetrics:
     """What one source gave."""
 
     def __init__(self, name: str, step: int) -> None:
@@ -85,7 +85,7 @@ class SourceFigures:
         }
 
 
-class RunFigures:
+class RunMetrics:
     """Counts results, each with the moment it came (seconds on the monotonic clock).
 
     step: of the frames chosen. A source's dropped frames are the gaps in its numbers from its first
@@ -94,12 +94,12 @@ class RunFigures:
 
     def __init__(self, sources: Sequence[Source], step: int = 1) -> None:
         self._live = sources[0].live
-        self._tallies = [SourceFigures(source.name, step) for source in sources]
+        self._tallies = [SourceMetrics(source.name, step) for source in sources]
         self._stages: defaultdict[str, DurationHistogram] = defaultdict(DurationHistogram)
-        self._age = DurationHistogram()
+        self._latency = DurationHistogram()
         self._results = self._dropped = self._people = 0
-        self._refined: int | None = None  # instants in space
-        self._ids: set[int] = set()  # of people there
+        self._refined: int | None = None  # instants whose 3D people were fully refined
+        self._ids: set[int] = set()  # of 3D people
         self._present = 0
         self._first = self._last = 0.0
 
@@ -120,7 +120,7 @@ class RunFigures:
             if view is not None:
                 tally.add(view, now)
                 self._people += len(view.tracks)
-                self._age.add(now - view.frame.captured)
+                self._latency.add(now - view.frame.captured)
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -138,8 +138,8 @@ class RunFigures:
             "in_space": None
             if self._refined is None
             else {"ids": len(self._ids), "people": self._present},
-            "age": self._age.report() if self._live else None,
-            "stages": {name: spread.report() for name, spread in self._stages.items()},
+            "age": self._latency.report() if self._live else None,
+            "stages": {name: durations.report() for name, durations in self._stages.items()},
             "sources": [tally.report(self._live) for tally in self._tallies],
         }
 
