@@ -1,4 +1,4 @@
-"""Bodies in space with known answers, and what the cameras of a rig see of them."""
+"""3D bodies with known answers, and what the cameras of a rig see of them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Several cameras and their rig through the program: what fits, and what is said where it does not.
 
-Cameras are folders of OpenPose JSON, made from bodies in space with known answers.
+Cameras are folders of OpenPose JSON, made from 3D bodies with known answers.
 """
 
 from __future__ import annotations

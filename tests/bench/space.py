@@ -1,4 +1,4 @@
-"""How good and how fast people in space are.
+"""How good and how fast 3D people are.
 
     python -m tests.bench.space [clips|shelf|crowd] ... [--heights 512]
 

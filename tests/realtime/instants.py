@@ -1,4 +1,4 @@
-"""Instants with people in space, to try outputs with."""
+"""Instants with 3D people, to try outputs with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All views in one picture, with the people in space."""
+"""All views in one picture, with the 3D people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels that cameras give each other, from bodies in space with known answers."""
+"""Labels that cameras give each other, from 3D bodies with known answers."""
 
 from __future__ import annotations
 

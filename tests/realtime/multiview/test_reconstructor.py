@@ -1,4 +1,4 @@
-"""People in space: who they are, where they are, and what is not known."""
+"""3D people: who they are, where they are, and what is not known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A rig and its sources, and people in space as files."""
+"""A rig and its sources, and 3D people as files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People in space as lines, datagrams, tables and OpenPose JSON."""
+"""3D people as lines, datagrams, tables and OpenPose JSON."""
 
 from __future__ import annotations
 

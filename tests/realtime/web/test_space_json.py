@@ -1,4 +1,4 @@
-"""The page of the people in space."""
+"""The page of the 3D people."""
 
 from __future__ import annotations
 
