@@ -17,7 +17,7 @@ from engines.models.weights import candidates
 from realtime.settings.all import Settings
 from realtime.sinks.files.csv_3d import csv3d_path
 from realtime.sinks.table import beside, within
-from realtime.sources.images import ENDINGS
+from realtime.sources.images import IMAGE_ENDINGS
 from realtime.types.errors import OutputError
 from realtime.types.frames import Source
 
@@ -158,7 +158,7 @@ class Inputs:
             return
         else:
             found = glob.glob(path, recursive=True)
-        of_images = tuple(ENDINGS)
+        of_images = tuple(IMAGE_ENDINGS)
         endings = of_images if any(one.lower().endswith(of_images) for one in found) else (".json",)
         read = [Path(one) for one in found if one.lower().endswith(endings)]
         for file in read:
@@ -176,7 +176,7 @@ class Inputs:
         for name, what in self._in.get(folder, {}).items():
             if output.names.hold(name):
                 raise OutputError(
-                    f"{output.said} would write over {name} of {what}; choose another folder."
+                    f"{output.said} would overwrite {name} of {what}; choose another folder."
                 )
         if output.names.ending in self._folders.get(folder, ()):
             raise OutputError(
