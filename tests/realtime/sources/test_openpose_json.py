@@ -197,7 +197,7 @@ def test_a_run_over_several_folders_needs_no_network(tmp_path: Path) -> None:
 def test_the_source_is_not_overwritten(tmp_path: Path) -> None:
     path = write(tmp_path / "in" / "0_keypoints.json", person())
     before = path.read_bytes()
-    with pytest.raises(OutputError, match=r"is the source's folder; choose another folder"):
+    with pytest.raises(OutputError, match=r"would overwrite 0_keypoints.json of the source"):
         list(stream(settings(str(path.parent), json=path.parent)))
     assert path.read_bytes() == before
 
