@@ -140,7 +140,7 @@ def load_card(model: str) -> Card:
     elif model in card_names():
         path = FOLDER / f"{model}.toml"
     else:
-        near = get_close_matches(model, card_names(), n=3, cutoff=0.3) or card_names()
+        near = get_close_matches(model.lower(), card_names(), n=3, cutoff=0.3) or card_names()
         raise CardError(
             f"There is no model {model!r}; did you mean {' or '.join(near)}? A card of your own is "
             f"given as its .toml file."
