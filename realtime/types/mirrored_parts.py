@@ -11,7 +11,7 @@ from engines.types.skeleton import Skeleton
 
 MIRRORED_PARTS = (  # keypoints of the body, and the groups that go with them
     (("shoulder", "elbow", "wrist"), ("left_hand", "right_hand")),
-    (("hip", "knee", "ankle"), ("feet",)),
+    (("hip", "knee", "ankle", "big_toe", "small_toe", "heel"), ("feet",)),
     (("eye", "ear"), ("face",)),
 )
 
@@ -36,6 +36,7 @@ def mirrored_parts(skeleton: Skeleton) -> list[MirroredPart]:
             for n in skeleton.body
             if mirror[n] != n and skeleton.keypoints[n].partition("_")[2] in names
         ]
-        followers = [n for group in groups for n in skeleton.groups[group]] if body else []
+        others = [n for group in groups for n in skeleton.groups[group] if n not in body]
+        followers = others if body else []
         found.append(MirroredPart(np.array(body, np.intp), np.array(body + followers, np.intp)))
     return found
