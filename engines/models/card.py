@@ -158,7 +158,7 @@ def load_card(model: str) -> Card:
 
 def _parse(path: Path, data: dict[str, Any]) -> Card:
     needed = ("skeleton", "input", "decoder", "weights")
-    known = ("title", "licence", "home", *needed, "crop", "fusion")
+    known = ("title", "licence", "home", "crop", "fusion", *needed)
     check_keys("the card", data, known, needed)
     skeleton = data["skeleton"]
     if isinstance(skeleton, str):
