@@ -17,11 +17,12 @@ from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 
+from calibration.disk.replace import write_all
 from engines.types.arrays import Image
 from realtime.drawing.overlay import Overlay
 from realtime.sinks.files.audio_track import Sound
 from realtime.types.results import Result
-from realtime.writing.whole_files import broken, check_file, write_all
+from realtime.writing.whole_files import broken, check_file
 
 TICKS_PER_SECOND = 90_000  # a second, as video streams count
 KEYFRAME_SECONDS = 2
