@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from realtime.mocap.take import Take, TakeRecorder
-from realtime.types.errors import OutputError
+from realtime.types.errors import OutputError, add_loss
 from realtime.types.results import Result
 from realtime.writing.whole_files import broken, check_file, write_whole
 
@@ -57,20 +57,27 @@ class TakeSink:
         for output in self._outputs:
             if not take.people:
                 LOG.warning("%s: nobody was found in space, nothing is written.", output.option)
-            try:
-                written = set()
-                files = output.files(output.path, take) if take.people else ()
-                for path, data in files:
-                    write_whole(path, data)
-                    written.add(path)
-                self._remove_others(output, written)
-            except OutputError as error:
+            for error in self._write(output, take):
                 if failed is None:
                     failed = error
                 else:
-                    failed.add_note(f"then: {error}")
+                    add_loss(failed, error)
         if failed is not None:
             raise failed
+
+    def _write(self, output: TakeFile, take: Take) -> Iterator[OutputError]:
+        """All files of an output; what went wrong with each."""
+        written = set()
+        try:
+            for path, data in output.files(output.path, take) if take.people else ():
+                written.add(path)
+                try:
+                    write_whole(path, data)
+                except OutputError as error:
+                    yield error
+            self._remove_others(output, written)
+        except OutputError as error:
+            yield error
 
     def _remove_others(self, output: TakeFile, written: set[Path]) -> None:
         if output.ending is None or not self._any:

@@ -12,7 +12,7 @@ from typing import Self
 
 from realtime.runtime.signals import held
 from realtime.sinks.protocol import Idle, OfTheRun, Sink
-from realtime.types.errors import OutputError, Stopped
+from realtime.types.errors import OutputError, Stopped, add_loss
 from realtime.types.results import Result
 
 LOG = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class Together:
                 if first is None:
                     first = later
                 else:
-                    first.add_note(f"then: {later}")
+                    add_loss(first, later)
         if first is not None and first is not error:
             raise first
         if self._failed is not None and (error is None or isinstance(error, Stopped)):
@@ -111,7 +111,7 @@ class Together:
         try:
             sink.__exit__(OutputError, error, error.__traceback__)
         except OutputError as later:
-            error.add_note(f"then: {later}")
+            add_loss(error, later)
         if self._needed and all(isinstance(one, OfTheRun) for one in self._entered):
             raise error
         LOG.error("%s The rest goes on.", error)

@@ -21,7 +21,7 @@ from realtime.sinks.opening import open_sinks
 from realtime.sinks.protocol import Sink
 from realtime.sinks.screens.progress import ProgressSink
 from realtime.sinks.together import Together
-from realtime.types.errors import OutputError, Stopped
+from realtime.types.errors import OutputError, Stopped, add_loss, losses
 from realtime.types.results import Result
 from realtime.writing import whole_files
 from tests.realtime.results import Origin, grey, result, tracks
@@ -140,6 +140,18 @@ def test_all_are_closed_and_the_first_error_is_raised() -> None:
         "close after OutputError a",
         "OutputError('c') ['then: b']",
     ]
+
+
+def test_every_loss_at_the_end_is_kept_of_an_interrupted_run_too() -> None:
+    lost = OutputError("b")
+    add_loss(lost, OutputError("b2"))
+    sinks: list[Sink] = [
+        Notebook("a", [], {"close after KeyboardInterrupt": OutputError("a")}),
+        Notebook("b", [], {"close after KeyboardInterrupt": lost}),
+    ]
+    with pytest.raises(KeyboardInterrupt) as caught, Together(sinks):
+        raise KeyboardInterrupt
+    assert losses(caught.value) == ["b", "b2", "a"]
 
 
 def test_one_that_cannot_write_is_left_out_and_raised_at_the_end(
