@@ -90,7 +90,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         sinks = stack.enter_context(Together(outputs, needed=files.record is None))
         recorder = None
         if files.record is not None:
-            recorder = stack.enter_context(Recorder(files.record, sources))
+            recorder = stack.enter_context(Recorder(files.record, sources, sinks.tell_failure))
         most = settings.models.max_people
         own = most if rig is None else None  # with a rig people are those in 3D
         pipeline = Pipeline(

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from realtime.runtime.signals import held
-from realtime.sinks.protocol import Idle, OfTheRun, Sink
+from realtime.sinks.protocol import Idle, Informed, OfTheRun, Sink
 from realtime.types.errors import OutputError, Stopped, add_loss
 from realtime.types.results import Result
 
@@ -106,6 +106,12 @@ class Together:
             if isinstance(sink, Idle):
                 sink.idle()
 
+    def tell_failure(self, sentence: str) -> None:
+        """An output has failed, one of these or another of the run."""
+        for sink in [*self._entered]:
+            if isinstance(sink, Informed):
+                sink.tell_failure(sentence)
+
     def _leave_out(self, sink: Sink, error: OutputError) -> None:
         self._entered.remove(sink)
         try:
@@ -115,4 +121,5 @@ class Together:
         if self._needed and all(isinstance(one, OfTheRun) for one in self._entered):
             raise error
         LOG.error("%s The rest goes on.", error)
+        self.tell_failure(str(error))
         self._failed = self._failed or error
