@@ -24,6 +24,7 @@ from realtime.sinks.files.recorder import Recorder
 from realtime.sinks.files.stats_json import StatsSink
 from realtime.sinks.opening import files_of, open_sinks
 from realtime.sinks.paths import check_outputs, inputs_of, written_by
+from realtime.sinks.stale_files import clear, tell
 from realtime.sinks.together import Together
 from realtime.sources import enter_sources
 from realtime.sources.rig_sources import open_fitting
@@ -103,7 +104,13 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             reconstructor=space,
             max_people=most,
         )
+        fresh = files.overwrite
+        if not fresh:
+            tell(written)
         for result in stack.enter_context(closing(iter(pipeline))):
+            if fresh:
+                clear(written)
+                fresh = False
             sinks.write(result)
             yield result
 

@@ -31,12 +31,19 @@ class TakeSink:
     """Keeps all instants in memory and writes them when the run ends, whatever ends it.
 
     A file that cannot be written leaves nothing of itself; the others are written all the same.
-    Files of people of an earlier run, which would pass for people of this one, are removed.
+    Files of people of an earlier run, which would pass for people of this one, are removed where
+    `overwrite` says so.
     """
 
     def __init__(
-        self, outputs: Sequence[TakeFile], recording: TakeRecorder, sources: list[Path]
+        self,
+        outputs: Sequence[TakeFile],
+        recording: TakeRecorder,
+        sources: list[Path],
+        *,
+        overwrite: bool = False,
     ) -> None:
+        self._overwrite = overwrite
         for output in outputs:
             check_file(output.path, output.option, sources)
         self._outputs = outputs
@@ -80,7 +87,7 @@ class TakeSink:
             yield error
 
     def _remove_others(self, output: TakeFile, written: set[Path]) -> None:
-        if output.ending is None or not self._any:
+        if output.ending is None or not self._any or not self._overwrite:
             return
         any_person = of_person(output.path, "#", output.ending).name
         of_somebody = re.compile(r"\d+".join(map(re.escape, any_person.rsplit("#", 1))))
