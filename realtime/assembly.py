@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from math import inf
+from typing import Literal
 
 from calibration.geometry.camera import Rig
 from engines.decoders.decoder import Showable, check_showable
@@ -12,10 +13,12 @@ from engines.models.card import load_card
 from engines.models.weights import Device
 from engines.nvidia.open import choose
 from engines.opening import EngineOpener, engine_opener
+from engines.refining import SecondLookOpener, second_look_opener
 from engines.types.skeleton import Skeleton
 from realtime.default_model import DEFAULT, usual_model
-from realtime.multiview.stage import Space
+from realtime.multiview.stage import RigStage
 from realtime.pipeline import Pipeline
+from realtime.presets import with_preset
 from realtime.settings.all import Settings
 from realtime.settings.files import FileSettings
 from realtime.settings.sources import SourceSettings
@@ -33,9 +36,10 @@ from realtime.types.errors import Stopped
 from realtime.types.frames import Source
 from realtime.types.model import Keypoints, Model
 from realtime.types.results import Result
-from realtime.types.view_mode import Look, Shown, parse_look
+from realtime.types.view_mode import Shown, ViewMode, parse_view_mode
 
 BUDGET = 0.01  # seconds for people in space at an instant of live cameras
+REFINE_BUDGET = 0.05  # seconds for second looks at people at an instant of live cameras
 
 
 def run(settings: Settings) -> None:
@@ -53,7 +57,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
     """
     if isinstance(settings, str):
         settings = Settings(SourceSettings((settings,)), window=UNSEEN)
-    models, tracks, files = settings.models, settings.tracks, settings.files
+    models, tracks, files = with_preset(settings.models), settings.tracks, settings.files
     card = load_card(DEFAULT if models.model is None else models.model)
     with suppress(Stopped), ExitStack() as stack:
         announce = not settings.window.quiet
@@ -61,6 +65,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         enter_sources(sources, stack)
         model: Model = card
         open_engine: EngineOpener | None = None
+        open_second: SecondLookOpener | None = None
         device: Device | None = None
         if (skeleton := sources[0].skeleton) is not None:
             model = Keypoints("OpenPose JSON", skeleton)
@@ -68,11 +73,11 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             device = choose(models.device)
             model = card = usual_model(models.precision, device)
         keypoints = model.skeleton.keypoints
-        look, shows = parse_look(settings.pictures.view, keypoints), frozenset[Showable]()
+        mode, shows = parse_view_mode(settings.pictures.view, keypoints), frozenset[Showable]()
         if skeleton is None:
-            check_showable(card.decoder, card.name, _to_show(look, settings.files))
+            check_showable(card.decoder, card.name, _to_show(mode, settings.files))
             shows = card.decoder.shows
-        shown = Shown(look, keypoints, shows)
+        shown = Shown(mode, keypoints, shows)
         space = None
         if rig is not None:
             space = _open_space(settings, sources, model.skeleton, rig)
@@ -84,10 +89,18 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             open_engine = engine_opener(
                 card, models, live=sources[0].live, keep_maps=shown.wants_maps, device=device
             )
+            open_second = second_look_opener(
+                models.refine or "off",
+                card,
+                max_people=models.refine_people,
+                budget=REFINE_BUDGET if sources[0].live else None,
+                needed=models.preset is None,
+            )
         if files.stats is not None:  # entered first, it sees how all ends
             taken = files_of(settings.sources.source)
             step = settings.sources.step
-            outputs = [StatsSink(files.stats, taken, sources, open_engine, step), *outputs]
+            refine = open_second.model if open_second else None
+            outputs = [StatsSink(files.stats, taken, sources, open_engine, step, refine), *outputs]
         sinks = stack.enter_context(Together(outputs, needed=files.record is None))
         recorder = None
         if files.record is not None:
@@ -99,10 +112,11 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             open_engine,
             recorder,
             [CameraTracker(model.skeleton, tracks, own) for _ in sources],
-            tracks.detect_every,
+            _every(tracks.detect_every, open_second),
             idle=sinks.idle,
             reconstructor=space,
             max_people=most,
+            open_second=open_second,
         )
         fresh = files.overwrite
         if not fresh:
@@ -115,18 +129,23 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             yield result
 
 
+def _every(asked: int | Literal["auto"], second: SecondLookOpener | None) -> int | Literal["auto"]:
+    """Without a network that follows people, every frame is looked at."""
+    return 1 if asked == "auto" and second is None else asked
+
+
 def _open_space(
     settings: Settings, sources: Sequence[Source], skeleton: Skeleton, rig: Rig
-) -> Space:
+) -> RigStage:
     names = [source.name for source in sources]
     budget = BUDGET if sources[0].live else inf
-    return Space(rig, skeleton, names, budget, ground=settings.space.ground)
+    return RigStage(rig, skeleton, names, budget, ground=settings.space.ground)
 
 
-def _to_show(look: Look, files: FileSettings) -> Iterator[Showable]:
+def _to_show(mode: ViewMode, files: FileSettings) -> Iterator[Showable]:
     """What the outputs ask of a model beside its people."""
-    if look.needs is not None:
-        yield look.needs
+    if mode.needs is not None:
+        yield mode.needs
     if files.heatmaps is not None:
         if files.heatmaps_parts or files.heatmaps_background:
             yield "heatmaps"

@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 from engines.decoders.decoder import Decoder
 from engines.estimator import Estimator
+from engines.runtimes.second_look import SecondLook
 from engines.types.evidence import Evidence
-from engines.types.poses import Poses
+from realtime.looks import Looks, Seen, Views
 from realtime.multiview.identity import share_ids
 from realtime.runtime.capture import Capture
 from realtime.runtime.channel import Channel
@@ -20,7 +23,7 @@ from realtime.runtime.synchronizer import FrameSet
 from realtime.sinks.files.recorder import Recorder
 from realtime.types.frames import Frame, Source
 from realtime.types.protocols import Reconstructor, Tracker
-from realtime.types.results import Result, Tracks, View
+from realtime.types.results import Result
 
 Clock = Callable[[], float]
 TAPE = 60  # frames that wait for the recorder's encoder, two seconds of a camera
@@ -39,7 +42,7 @@ class Inferred:
     decoder: Decoder | None
     seconds: float
 
-    def poses(self) -> Iterator[tuple[Poses, Evidence | None] | None]:
+    def poses(self) -> Iterator[Seen | None]:
         """The people of each frame and what they were made of.
 
         None where a camera is out or the network was not asked.
@@ -62,9 +65,12 @@ class Pipeline:
     the entrance of live sources drops frames (the oldest), so that results are as young as
     they can be; behind it, and everywhere for files, a full channel makes the stage before wait.
     open_engine: None where the frames bring their poses along. trackers: one for each source, None
-    = no ids. every: how many sets come to one that the network is asked about. idle: called in
-    iteration, again and again, while no result comes. reconstructor: where there is a rig; ids and
-    max_people, which people to keep, are those in 3D then.
+    = no ids. every: how many sets come to one that the network is asked about; "auto": people are
+    followed by crops, and the network looks when it is time or somebody is lost. That needs
+    open_second, the network that looks again at each person, and one thread for all that looks: who
+    is followed decides what is looked at next. idle: called in iteration, again and again, while no
+    result comes. reconstructor: where there is a rig; ids and max_people, which people to keep, are
+    those in 3D then.
     """
 
     def __init__(
@@ -73,12 +79,14 @@ class Pipeline:
         open_engine: Callable[[], Estimator] | None,
         recorder: Recorder | None = None,
         trackers: Sequence[Tracker] | None = None,
-        every: int = 1,
+        every: int | Literal["auto"] = 1,
         clock: Clock = time.monotonic,
         idle: Callable[[], None] | None = None,
         reconstructor: Reconstructor | None = None,
         max_people: int | None = None,
+        open_second: Callable[[], SecondLook] | None = None,
     ) -> None:
+        assert every != "auto" or (open_engine and open_second), "nothing to follow people with"
         self._sources = sources
         self._live = sources[0].live
         self._open_engine = open_engine
@@ -88,6 +96,7 @@ class Pipeline:
         self._idle = idle
         self._reconstructor = reconstructor
         self._max_people = max_people
+        self._open_second = open_second
         self._entrance: Channel[FrameSet] = Channel(1, drop_oldest=self._live)
         self._inferred: Channel[Inferred] = Channel(1)
         self._results: Channel[Result] = Channel(1)
@@ -110,11 +119,14 @@ class Pipeline:
                 stages.start("record", partial(self._record, self._recorder))
             capture = Capture(self._sources, stages, self._admit, self._close)
             capture.start()
-            if self._open_engine is not None:
-                stages.start("infer", partial(self._infer, self._open_engine))
+            if self._open_engine is not None and self._every == "auto":
+                stages.start("people", partial(self._watch, self._open_engine))
+            elif self._open_engine is not None and self._every != "auto":
+                stages.start("infer", partial(self._infer, self._open_engine, self._every))
+                stages.start("people", self._people)
             else:
                 stages.start("infer", self._pass_on)
-            stages.start("people", self._people)
+                stages.start("people", self._people)
             try:
                 yield from self._results.items(self._idle)
             finally:
@@ -140,7 +152,7 @@ class Pipeline:
             self._inferred.put(Inferred(frames, [], None, 0.0))
         self._inferred.close()
 
-    def _infer(self, open_engine: Callable[[], Estimator]) -> None:
+    def _infer(self, open_engine: Callable[[], Estimator], every: int) -> None:
         """Owns the device: the engine is made, used and closed on this thread."""
         estimator = open_engine()
         decoder = estimator.decoder
@@ -154,7 +166,7 @@ class Pipeline:
                 self._inferred.put(Inferred(frames, evidence, decoder, seconds))
 
             for turn, frames in enumerate(self._entrance):
-                asked = turn % self._every == 0
+                asked = turn % every == 0
                 flying.append((frames, self._clock(), asked))
                 if asked:
                     estimator.submit([frame.image for frame in frames if frame])
@@ -167,29 +179,41 @@ class Pipeline:
         self._inferred.close()
 
     def _people(self) -> None:
-        for item in self._inferred:
-            began = self._clock()
-            views = tuple(
-                _view(frame, seen, tracker)
-                for frame, seen, tracker in zip(
-                    item.frames, item.poses(), self._trackers, strict=True
-                )
-            )
-            moment = next(filter(None, item.frames)).time
-            poses3d = None
-            if self._reconstructor is not None:
-                poses3d = self._reconstructor.update(moment, views)
-                views, poses3d = share_ids(views, poses3d, self._max_people)
-            seconds = {"infer": item.seconds, "people": self._clock() - began}
-            self._results.put(Result(moment, views, seconds, self.dropped, poses3d))
+        with closing(self._looks()) as looks:
+            for item in self._inferred:
+                began = self._clock()
+                views = looks.meet(item.frames, list(item.poses()))
+                self._give(item.frames, views, item.seconds, began)
         self._results.close()
 
+    def _watch(self, open_engine: Callable[[], Estimator]) -> None:
+        """In place of infer and people: both networks and the trackers on this thread."""
+        with closing(open_engine()) as estimator, closing(self._looks()) as looks:
+            decoder, seconds = estimator.decoder, 0.0
 
-def _view(
-    frame: Frame | None, seen: tuple[Poses, Evidence | None] | None, tracker: Tracker | None
-) -> View | None:
-    """What a camera saw: None where it is out. Without a tracker nobody has an id."""
-    poses, evidence = seen or (None, None)
-    if frame is not None and tracker is not None:
-        return View(frame, tracker.update(frame, poses), evidence)
-    return View(frame, Tracks.untracked(poses), evidence) if frame and poses is not None else None
+            def look(frames: Sequence[Frame]) -> list[Seen]:
+                nonlocal seconds
+                began = self._clock()
+                estimator.submit([frame.image for frame in frames])
+                seen: list[Seen] = [(decoder.decode(one), one) for one in estimator.result()]
+                seconds = self._clock() - began
+                return seen
+
+            for frames in self._entrance:
+                began, seconds = self._clock(), 0.0
+                views = looks.watch(frames, look)
+                self._give(frames, views, seconds, began + seconds)
+        self._results.close()
+
+    def _looks(self) -> Looks:
+        return Looks(self._trackers, self._open_second() if self._open_second else None)
+
+    def _give(self, frames: FrameSet, views: Views, infer: float, began: float) -> None:
+        """The result of an instant. began: when its people's turn came."""
+        moment = next(filter(None, frames)).time
+        poses3d = None
+        if self._reconstructor is not None:
+            poses3d = self._reconstructor.update(moment, views)
+            views, poses3d = share_ids(views, poses3d, self._max_people)
+        seconds = {"infer": infer, "people": self._clock() - began}
+        self._results.put(Result(moment, views, seconds, self.dropped, poses3d))

@@ -180,7 +180,7 @@ def test_a_rig_that_does_not_fit_is_refused(run: Run, tmp_path: Path) -> None:
     assert "calibrated for 1280x720" in said
     code, said = run(tmp_path, sources, "--camera-size", "1280x725")
     assert code == 0
-    assert "taken as cut off at the right or below" in said
+    assert "treated as cropped at the right or bottom" in said
     small = replace(RIG.cameras[0], size=(640, 360))
     (tmp_path / "rig.toml").write_text(rig_toml(Rig((small, *RIG.cameras[1:]))))
     code, said = run(tmp_path, sources)
@@ -222,7 +222,7 @@ def test_a_camera_out_of_step_is_told_with_its_offset(run: Run, tmp_path: Path) 
     code, said = run(tmp_path, sources, "--offsets", f"cam1={offset[-1]}")
     assert code == 0
     assert "out of step" not in said
-    assert "missing in 6 of 96 instants" in said or "missing in 3 of" in said
+    assert "missing in 6 of 96 frames" in said or "missing in 3 of" in said
 
 
 def test_a_source_that_is_another_cameras_is_told(run: Run, tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_a_source_that_is_another_cameras_is_told(run: Run, tmp_path: Path) -> N
     (tmp_path / "rig.toml").write_text(rig_toml(Rig((*RIG.cameras[:3], moved))))
     code, said = run(tmp_path, [*sources[:3], tmp_path / "right"])
     assert code == 0
-    assert "right sees people, but mostly not where the other cameras have them" in said
+    assert "right sees people, but mostly not where the other cameras see them" in said
     for n, people in enumerate(found(tmp_path)):
         assert miss(people, walkers(n / RATE)) < 0.06
 
@@ -245,7 +245,7 @@ def test_sources_of_wrong_cameras_are_told(run: Run, tmp_path: Path) -> None:
     order = [sources[n].rename(tmp_path / f"left{n}") for n in (1, 0, 2, 3)]
     code, said = run(tmp_path, order)
     assert code == 0
-    assert "no two of them agree on where anybody is" in said or "mostly not where" in said
+    assert "no two cameras agree on where anybody is" in said or "mostly not where" in said
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2, 3, 4), (1, 0, 2, 3, 4), (4, 3, 2, 1, 0)])
@@ -278,8 +278,8 @@ def test_a_shorter_folder_is_told_and_the_others_go_on(run: Run, tmp_path: Path)
         file.unlink()
     code, said = run(tmp_path, sources)
     assert code == 0
-    assert "cam2 was missing in 10 of 50 instants" in said
-    assert "cam3 gives nothing since 0.30 s; the others go on" in said
+    assert "cam2 was missing in 10 of 50 frames" in said
+    assert "cam3 has sent no frames since 0.30 s; the other cameras go on" in said
     instants = found(tmp_path)
     assert len(instants) == 50
     assert max(miss(people, walkers(n / RATE)) for n, people in enumerate(instants)) < 0.1
@@ -308,7 +308,7 @@ def test_a_file_without_a_byte_is_passed_over(run: Run, tmp_path: Path) -> None:
     code, said = run(tmp_path, sources)
     assert code == 0
     assert "003_keypoints.json is not OpenPose JSON" in said
-    assert "cam1 was missing in 1 of 6 instants" in said
+    assert "cam1 was missing in 1 of 6 frames" in said
     assert len(found(tmp_path)) == 6
 
 
@@ -324,7 +324,7 @@ def test_a_black_camera_is_told(run: Run, tmp_path: Path) -> None:
     sources = [tmp_path / f"{camera.name}.mkv" for camera in RIG.cameras]
     code, said = run(tmp_path, sources, "--model", card)
     assert code == 0
-    assert "cam2 is black since 0.00 s" in said
+    assert "cam2 has been black since 0.00 s" in said
     assert said.count("is black") == 1
     assert len(found(tmp_path)) == 9
 

@@ -32,7 +32,7 @@ from calibration.people.self_calibration import (
     rig_uncertainty,
     unknown,
 )
-from calibration.people.shift_test import stands
+from calibration.people.shift_statistic import stands
 
 MAX_INSTANTS = 1000  # of longer footage: bounds the time of putting people together
 # Instants, and samples of each pair, while focal lengths are searched: bounds the time of that.

@@ -17,7 +17,7 @@ from calibration.geometry.bundle_adjustment import adjust
 from calibration.geometry.bundle_scene import CENTRE, FOCAL, LENS, Scene, Sights, free_poses
 from calibration.geometry.camera import Camera
 from calibration.geometry.errors import DegenerateError
-from calibration.people.shift_test import BIAS_SIGMA
+from calibration.people.shift_statistic import BIAS_SIGMA
 
 START_FOCALS = 0.5, 0.8, 1.3, 2.0  # focal lengths to start from, in longer sides of the picture
 # Standard deviations of focal lengths about a start (as a share), of the axis from the picture's

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from calibration.geometry.camera import Camera
-from calibration.people.shift_test import MIN_PLACES
+from calibration.people.shift_statistic import MIN_PLACES
 from calibration.verification.moved_cameras import RigCheck
 
 

@@ -18,7 +18,7 @@ from calibration.people.cross_view_matching import all_couples, gather, observed
 from calibration.people.degeneracy import MIN_SHARED_INSTANTS, why_apart
 from calibration.people.observations import Crowd, couples, thinned
 from calibration.people.relative_pose import relative_poses
-from calibration.people.shift_test import stands
+from calibration.people.shift_statistic import stands
 from calibration.verification.moved_cameras import LOOSE_SCALE, RigCheck, compare
 
 MAX_INSTANTS = 300  # of longer footage: bounds the time of putting people together

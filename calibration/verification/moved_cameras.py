@@ -17,7 +17,7 @@ from calibration.geometry.bundle_adjustment import Adjusted, adjust
 from calibration.geometry.bundle_scene import FOCAL, Scene, Sights, free_poses
 from calibration.geometry.camera import Camera, Rig, rotation_vector
 from calibration.people.epipolar import essential
-from calibration.people.shift_test import MIN_PLACES, ShiftTest, measure_shift
+from calibration.people.shift_statistic import MIN_PLACES, ShiftTest, measure_shift
 
 LOOSE_SCALE = 3.0  # times as far off as usual that keypoints may be before a camera that was moved
 TOLERANCE = 1e-5  # share of the cost by which a step must be expected to lower it

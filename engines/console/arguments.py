@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from engines.console.help_page import help_page
-from engines.console.options import Option, build, options_of
+from engines.console.options import Option, build, options_of, words_or
 from engines.console.standard_output import write_help
 from engines.types.errors import UsageError
 
@@ -159,11 +159,15 @@ def _converted(option: Option, kind: Any, text: str) -> object:
             if str(choice) == text:
                 return choice
         raise UsageError(f"{option.name} must be {_either(option.choices)}, not {text!r}.")
+    words, kind = words_or(kind)
+    if text in words:
+        return text
     assert kind in (str, Path, *_NUMBERS), f"{option.name} has a type that words are not made into"
     try:
         return kind(text)
     except ValueError as error:
-        raise UsageError(f"{option.name} must be {_NUMBERS[kind]}, not {text!r}.") from error
+        either = " or ".join((_NUMBERS[kind], *words))
+        raise UsageError(f"{option.name} must be {either}, not {text!r}.") from error
 
 
 def _wants(options: Sequence[Option], named: str, prog: str) -> str:

@@ -10,11 +10,13 @@ from dataclasses import MISSING
 from functools import cache
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-from engines.console.options import Option, help_texts
+from engines.console.options import Option, help_texts, words_or
 
 NARROWEST, WIDEST = 40, 100
 COLUMN = 26  # where the help of options begins
+MOST_CHOICES = 40  # letters of choices that stand beside the option's name
 VALUES: dict[object, str] = {int: "N", float: "X"}
 
 
@@ -60,7 +62,13 @@ def width() -> int:
 
 def _entry(option: Option) -> str:
     text = _texts(option.owner).get(option.path[-1], "")
-    return _row(f"  {_shown(option)}", " ".join(filter(None, [text, _more(option)])))
+    listed = f"One of {', '.join(map(str, option.choices))}." if _many(option) else ""
+    return _row(f"  {_shown(option)}", " ".join(filter(None, [text, listed, _more(option)])))
+
+
+def _many(option: Option) -> bool:
+    """Whether there are more choices than fit beside the option's name."""
+    return sum(map(len, map(str, option.choices))) > MOST_CHOICES
 
 
 def _row(head: str, text: str) -> str:
@@ -81,13 +89,19 @@ def _shown(option: Option) -> str:
         return option.name if option.default is False else f"--[no-]{option.name[2:]}"
     if named := option.hints.get("metavar"):
         values = str(named)
-    elif option.choices:
+    elif option.choices and not _many(option):
         values = "|".join(map(str, option.choices))
     else:
         own = option.path[-1].rpartition("_")[2].upper()
-        values = " ".join("PATH" if one is Path else VALUES.get(one, own) for one in option.types)
+        values = " ".join(_value(one, own) for one in option.types)
     more = " ..." if option.hints.get("values") else ""
     return f"{option.name} {values}{more}"
+
+
+def _value(kind: Any, own: str) -> str:
+    """What stands for a value of this type."""
+    words, rest = words_or(kind)
+    return "|".join(["PATH" if rest is Path else VALUES.get(rest, own), *words])
 
 
 def _more(option: Option) -> str:

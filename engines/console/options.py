@@ -105,8 +105,22 @@ def _option(owner: type, path: Path, field: Field[Any], kind: Any) -> Option:
 
 
 def _without_none(kind: Any) -> Any:
-    """T of `T | None`."""
-    if get_origin(kind) not in (Union, UnionType):
+    """T of `T | None`; what is left of a union of more."""
+    if not _is_union(kind):
         return kind
-    (one,) = (part for part in get_args(kind) if part is not NoneType)
-    return one
+    parts = [part for part in get_args(kind) if part is not NoneType]
+    return parts[0] if len(parts) == 1 else Union[tuple(parts)]  # noqa: UP007
+
+
+def _is_union(kind: Any) -> bool:
+    return get_origin(kind) in (Union, UnionType)
+
+
+def words_or(kind: Any) -> tuple[tuple[str, ...], Any]:
+    """Of `int | Literal["auto"]` the words, and the type of what else there may be."""
+    if not _is_union(kind):
+        return (), kind
+    parts = get_args(kind)
+    words = [word for part in parts if get_origin(part) is Literal for word in get_args(part)]
+    (rest,) = (part for part in parts if get_origin(part) is not Literal)
+    return tuple(words), rest

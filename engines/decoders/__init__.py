@@ -6,9 +6,12 @@ A kind is made from (skeleton, input, the decoder's table of a card).
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from engines.decoders.crop_heatmaps import HeatmapDecoder
 from engines.decoders.decoder import Decoder
 from engines.decoders.direct import DirectDecoder
 from engines.decoders.paf import PafDecoder
+from engines.decoders.regression import BlazePoseDecoder, RegressionDecoder
+from engines.decoders.simcc import SimCCDecoder
 from engines.types.network_input import NetworkInput
 from engines.types.skeleton import Skeleton
 
@@ -16,4 +19,8 @@ MakeDecoder = Callable[[Skeleton, NetworkInput, Mapping[str, Any]], Decoder]
 DECODERS: dict[str, MakeDecoder] = {
     "paf": PafDecoder.from_table,
     "direct": DirectDecoder.from_table,
+    "regression": RegressionDecoder.from_table,
+    "simcc": SimCCDecoder.from_table,
+    "heatmap": HeatmapDecoder.from_table,
+    "blazepose": BlazePoseDecoder.from_table,
 }

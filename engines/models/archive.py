@@ -21,6 +21,7 @@ BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, ValueError
 def extract(archive: Path, member: str, size: int, target: Path) -> None:
     """Write the member to `target`; nothing else of the archive is written anywhere.
 
+    member: its whole name, or the end of it where the folders that it lies in are not known.
     WeightsError where it is not there, has not this size, or the archive cannot be read.
     """
     try:
@@ -44,17 +45,18 @@ def extract(archive: Path, member: str, size: int, target: Path) -> None:
 def _opened(archive: Path, member: str, size: int) -> Iterator[IO[bytes]]:
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as whole:
-            if member not in whole.namelist():
+            name = next((one for one in whole.namelist() if _is(one, member)), None)
+            if name is None:
                 raise _absent(archive, member, whole.namelist())
-            _check(archive, member, whole.getinfo(member).file_size, size)
-            with whole.open(member) as source:
+            _check(archive, member, whole.getinfo(name).file_size, size)
+            with whole.open(name) as source:
                 yield source
         return
     names = []
     with tarfile.open(archive, "r|*") as stream:  # one pass: nothing is unpacked twice
         for info in stream:
             names.append(info.name)
-            if info.name == member and info.isreg():
+            if _is(info.name, member) and info.isreg():
                 _check(archive, member, info.size, size)
                 unpacked = stream.extractfile(info)
                 assert unpacked is not None
@@ -63,6 +65,10 @@ def _opened(archive: Path, member: str, size: int) -> Iterator[IO[bytes]]:
             if info.offset_data + info.size > MAX_BEFORE:
                 raise WeightsError(f"{archive.name} is too large to look for {member} in it")
     raise _absent(archive, member, names)
+
+
+def _is(name: str, member: str) -> bool:
+    return f"/{name}".endswith(f"/{member}")
 
 
 def _check(archive: Path, member: str, found: int, size: int) -> None:

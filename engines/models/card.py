@@ -9,7 +9,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
+from engines.crops.fusion import FusionSettings
+from engines.crops.rule import CropRule
 from engines.decoders import DECODERS
+from engines.decoders.crop_decoder import CropDecoder
 from engines.decoders.decoder import Decoder
 from engines.networks import NETWORKS
 from engines.types.errors import CardError
@@ -24,7 +27,9 @@ Precision = Literal["fp32", "bf16", "fp16", "int8"]
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """The zip or tar.gz that a file is published in. member: the file's whole name within it."""
+    """The zip or tar.gz that a file is published in. member: the file's name within it, with or
+    without the folders there.
+    """
 
     member: str
     size: int
@@ -98,7 +103,9 @@ class Weights:
 class Card:
     """A model: where its weights are, what goes in, what comes out, how that becomes people.
 
-    folder: where the card lies; its weights may lie beside it.
+    folder: where the card lies; its weights may lie beside it. crop: of a network for one person,
+    where it wants people cropped. fusions: what a second look with it is worth beside another
+    network, by the name of that network's model; "" = beside all others.
     """
 
     name: str
@@ -110,6 +117,12 @@ class Card:
     input: NetworkInput
     weights: tuple[Weights, ...]
     decoder: Decoder
+    crop: CropRule | None = None
+    fusions: dict[str, FusionSettings] = field(default_factory=dict)
+
+    def fusion_beside(self, model: str) -> FusionSettings:
+        """The constants of the fusion with the people of this model."""
+        return self.fusions.get(model) or self.fusions.get("") or FusionSettings()
 
 
 def card_names() -> list[str]:
@@ -144,8 +157,9 @@ def load_card(model: str) -> Card:
 
 
 def _parse(path: Path, data: dict[str, Any]) -> Card:
-    known = ("title", "licence", "home", "skeleton", "input", "decoder", "weights")
-    check_keys("the card", data, known, ("skeleton", "input", "decoder", "weights"))
+    needed = ("skeleton", "input", "decoder", "weights")
+    known = ("title", "licence", "home", *needed, "crop", "fusion")
+    check_keys("the card", data, known, needed)
     skeleton = data["skeleton"]
     if isinstance(skeleton, str):
         skeleton = named_skeleton(skeleton)
@@ -157,6 +171,9 @@ def _parse(path: Path, data: dict[str, Any]) -> Card:
     if not isinstance(kind, str) or kind not in DECODERS:
         raise CardError(f"there is no decoder {kind!r}; known are {', '.join(DECODERS)}.")
     decoder = DECODERS[kind](skeleton, entry, settings)
+    one_person = isinstance(decoder, CropDecoder)
+    if not one_person and ("crop" in data or "fusion" in data):
+        raise CardError(f"crop and fusion are for networks of one person; {kind} is of several.")
     return Card(
         name=path.stem,
         title=str(data.get("title", path.stem)),
@@ -167,7 +184,21 @@ def _parse(path: Path, data: dict[str, Any]) -> Card:
         input=entry,
         weights=tuple(_parse_weights(one, decoder) for one in tables("weights", data["weights"])),
         decoder=decoder,
+        crop=build(CropRule, "crop", data.get("crop", {})) if one_person else None,
+        fusions=_parse_fusions(data.get("fusion", {})),
     )
+
+
+def _parse_fusions(data: Any) -> dict[str, FusionSettings]:
+    """Constants for all models, and what is otherwise beside those that `beside` names."""
+    general = table("fusion", data)
+    beside = table("beside in fusion", general.pop("beside", {}))
+    return {"": build(FusionSettings, "fusion", general)} | {
+        model: build(
+            FusionSettings, f"{model} in fusion", general | table(f"{model} in fusion", one)
+        )
+        for model, one in beside.items()
+    }
 
 
 def _parse_file(entry: dict[str, Any]) -> WeightFile:

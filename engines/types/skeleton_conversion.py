@@ -52,12 +52,14 @@ def converted(poses: Poses, target: Skeleton) -> Poses:
 
 def origins(source: Skeleton, target: Skeleton) -> list[list[int]]:
     """For each keypoint of the target those of the source whose middle it is; [] = none."""
-    found = []
-    for name in target.keypoints:
-        names = (name,) if name in source.keypoints else MIDDLES.get(name, ("",))
-        known = all(one in source.keypoints for one in names)
-        found.append([source.keypoints.index(one) for one in names] if known else [])
-    return found
+    return [origins_of(name, source) for name in target.keypoints]
+
+
+def origins_of(name: str, source: Skeleton) -> list[int]:
+    """The keypoints of a skeleton whose middle the keypoint of this name is; [] = none."""
+    names = (name,) if name in source.keypoints else MIDDLES.get(name, ("",))
+    known = all(one in source.keypoints for one in names)
+    return [source.keypoints.index(one) for one in names] if known else []
 
 
 def check_conversion(source: Skeleton, target: Skeleton) -> None:

@@ -1,4 +1,4 @@
-"""Words over a picture in a window."""
+"""Captions and help over a picture."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from engines.types.arrays import Image
 from realtime.drawing.skeletons import FONT
 
-SHARE = 0.55  # of the picture that words may take, across and down
-LARGEST = 1 / 30  # height of a line, in heights of the picture
-SMALLEST = 7 / 22  # scale of the font: capitals of 7 pixels can just be read
-SHADE = 0.3  # what is left of the picture's brightness behind words
+MAX_CAPTION_SHARE = 0.55  # of the picture that text may take, across and down
+MAX_LINE_HEIGHT = 1 / 30  # in picture heights
+MIN_FONT_SCALE = 7 / 22  # capitals of 7 pixels can just be read
+BACKGROUND_BRIGHTNESS = 0.3  # of the picture's, behind text
 
 
 def write_caption(image: Image, text: str) -> Image:
@@ -34,17 +34,17 @@ def _written(image: Image, rows: Sequence[str | tuple[str, str]], *, foot: bool)
     gap, line = _width("mm"), 44  # at scale 1
     total = sum(wide) + gap * (len(wide) + 1)
     most = (
-        SHARE * width / total,
-        SHARE * height / (line * (len(cells) + 1)),
-        LARGEST * height / line,
+        MAX_CAPTION_SHARE * width / total,
+        MAX_CAPTION_SHARE * height / (line * (len(cells) + 1)),
+        MAX_LINE_HEIGHT * height / line,
     )
-    scale = max(min(most), SMALLEST)
+    scale = max(min(most), MIN_FONT_SCALE)
     out = image.copy()
     right, bottom = min(width, round(total * scale)), round(line * (len(cells) + 0.5) * scale)
     bottom = min(height, bottom)
     top = height - bottom if foot else 0
     plate = out[top : top + bottom, :right]
-    plate[...] = np.rint(plate * SHADE).astype(np.uint8)
+    plate[...] = np.rint(plate * BACKGROUND_BRIGHTNESS).astype(np.uint8)
     thickness = max(1, round(scale * 2))
     for n, row in enumerate(cells):
         at = float(gap)

@@ -11,28 +11,28 @@ from engines.types.arrays import Floats, Image
 from engines.types.poses import Maps
 from realtime.drawing.skeletons import draw
 from realtime.types.results import Tracks
-from realtime.types.view_mode import Look
+from realtime.types.view_mode import ViewMode
 
-ALPHA = 0.8  # how much the colour of a map covers the picture where it is full
-FULL = 0.3  # a confidence, or length of a field's vector, that covers the picture in full
+MAX_OPACITY = 0.8  # of a map over the picture
+OPAQUE_STRENGTH = 0.3  # a confidence, or length of a field's vector, that has that opacity
 
 
-def draw_look(
-    image: Image, tracks: Tracks, maps: Maps | None, look: Look, threshold: float = 0.0
+def draw_view(
+    image: Image, tracks: Tracks, maps: Maps | None, mode: ViewMode, threshold: float = 0.0
 ) -> Image:
     """A new picture with what the view shows: the people where there are no maps."""
-    if maps is None or not look.of_maps:
-        return draw(image, _certain(tracks, threshold))
-    return draw_maps(image, maps, look, len(tracks.poses.skeleton.keypoints))
+    if maps is None or not mode.of_maps:
+        return draw(image, _confident(tracks, threshold))
+    return draw_maps(image, maps, mode, len(tracks.poses.skeleton.keypoints))
 
 
-def draw_maps(image: Image, maps: Maps, look: Look, keypoints: int) -> Image:
+def draw_maps(image: Image, maps: Maps, mode: ViewMode, keypoints: int) -> Image:
     """A new picture: it shines through where the map is low.
 
     Heat goes from blue to red. The hue of a field is its direction: red points to the right,
     green-yellow down, cyan to the left, violet up; where limbs cross, the longer vector is seen.
     """
-    if look.kind == "pafs":
+    if mode.kind == "pafs":
         x, y = strongest(maps)
         x, y = _enlarged(x, maps), _enlarged(y, maps)
         strength, hue = (np.asarray(one, np.float32) for one in cv2.cartToPolar(x, y))
@@ -41,11 +41,11 @@ def draw_maps(image: Image, maps: Maps, look: Look, keypoints: int) -> Image:
         colours = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
     else:
         parts = maps.heatmaps[:keypoints]
-        strength = _enlarged(parts[look.part] if look.kind == "part" else parts.max(axis=0), maps)
+        strength = _enlarged(parts[mode.part] if mode.kind == "part" else parts.max(axis=0), maps)
         levels = np.rint(255 * np.clip(strength, 0, 1)).astype(np.uint8)
         colours = cv2.applyColorMap(levels, cv2.COLORMAP_JET)
     size = image.shape[1], image.shape[0]
-    cover = cv2.resize(np.clip(strength / FULL, 0, 1) * np.float32(ALPHA), size)
+    cover = cv2.resize(np.clip(strength / OPAQUE_STRENGTH, 0, 1) * np.float32(MAX_OPACITY), size)
     return np.asarray(cv2.blendLinear(cv2.resize(colours, size), image, cover, 1 - cover), np.uint8)
 
 
@@ -66,7 +66,7 @@ def _enlarged(one: Floats, maps: Maps) -> Floats:
     return np.asarray(whole[:high, :wide], np.float32)
 
 
-def _certain(tracks: Tracks, threshold: float) -> Tracks:
+def _confident(tracks: Tracks, threshold: float) -> Tracks:
     """Without the keypoints of less confidence."""
     if threshold <= 0 or not len(tracks):
         return tracks

@@ -11,24 +11,24 @@ import numpy as np
 
 from engines.types.arrays import Image
 from realtime.drawing.captions import write_caption
-from realtime.drawing.heatmaps import draw_look
+from realtime.drawing.heatmaps import draw_view
 from realtime.drawing.overlay import Overlay, Picture
 from realtime.drawing.reprojection import Reprojection
 from realtime.drawing.skeletons import draw_angles
 from realtime.types.results import Poses3D, Result, Tracks, View
-from realtime.types.view_mode import Look, Shown
+from realtime.types.view_mode import Shown, ViewMode
 
-LARGEST = (1920, 1080)  # of the whole picture
-LINE, GREY = 2, 110  # between two views
+MAX_SIZE = (1920, 1080)  # of the whole picture: Full HD
+LINE_PX, LINE_GREY = 2, 110  # between two views
 
-State = tuple[Result, Look, float]
+State = tuple[Result, ViewMode, float]
 
 
 class Mosaic(Overlay):
     """Draws all views of a result into a grid, the sources row by row; it is one view to others.
 
     Every cell has the shape of the first picture; a camera that is out leaves its cell black.
-    bodies: draws the people in space over those of each view.
+    bodies: draws the 3D people over those of each view.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Mosaic(Overlay):
 
     def pictures(self, result: Result) -> list[Picture]:
         """The one picture, none where all cameras are out."""
-        now = result, self.shown.look, self.shown.threshold
+        now = result, self.shown.mode, self.shown.threshold
         if self._whole is None or self._whole[0] != now:
             self._whole = now, self._draw(result)
         return self._whole[1]
@@ -75,9 +75,9 @@ class Mosaic(Overlay):
             cell[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
         # Dark pictures, and cells without one, would run into each other.
         for row in range(1, rows):
-            canvas[row * high : row * high + LINE] = GREY
+            canvas[row * high : row * high + LINE_PX] = LINE_GREY
         for column in range(1, self._columns):
-            canvas[:, column * wide : column * wide + LINE] = GREY
+            canvas[:, column * wide : column * wide + LINE_PX] = LINE_GREY
         canvas.flags.writeable = False
         name = f"mosaic_{first.frame.index:012d}"
         return [Picture("mosaic", name, first.frame.time, canvas, first.maps is not None)]
@@ -88,7 +88,7 @@ class Mosaic(Overlay):
         size = view.frame.size
         scale = min(1.0, *(room / side for room, side in zip(self._cell, size, strict=True)))
         image, tracks = shrunk(view, scale)
-        picture = draw_look(image, tracks, view.maps, self.shown.look, self.shown.threshold)
+        picture = draw_view(image, tracks, view.maps, self.shown.mode, self.shown.threshold)
         if self._angles:
             draw_angles(picture, tracks)
         if self._bodies is not None and poses is not None:
@@ -112,7 +112,7 @@ def grid(count: int, size: tuple[int, int]) -> tuple[int, tuple[int, int]]:
 
     def scale(columns: int) -> float:
         rows = ceil(count / columns)
-        return min(1.0, LARGEST[0] / (columns * size[0]), LARGEST[1] / (rows * size[1]))
+        return min(1.0, MAX_SIZE[0] / (columns * size[0]), MAX_SIZE[1] / (rows * size[1]))
 
     columns = max(range(1, count + 1), key=lambda n: (scale(n), -n * ceil(count / n), n))
     wide, high = (max(1, int(side * scale(columns))) for side in size)

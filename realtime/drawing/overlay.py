@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engines.types.arrays import Image
-from realtime.drawing.heatmaps import draw_look
+from realtime.drawing.heatmaps import draw_view
 from realtime.drawing.skeletons import draw_angles
 from realtime.types.results import Result, View
-from realtime.types.view_mode import Look, Shown
+from realtime.types.view_mode import Shown, ViewMode
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +31,7 @@ class Picture:
         return self.image.shape[1], self.image.shape[0]
 
 
-State = tuple[View, Look, float]
+State = tuple[View, ViewMode, float]
 
 
 class Overlay:
@@ -57,11 +57,11 @@ class Overlay:
         ]
 
     def _drawn(self, view: View) -> Image:
-        camera, now = view.frame.camera, (view, self.shown.look, self.shown.threshold)
+        camera, now = view.frame.camera, (view, self.shown.mode, self.shown.threshold)
         known = self._latest.get(camera)
         if known is None or known[0] != now:
-            _, look, threshold = now
-            picture = draw_look(view.frame.image, view.tracks, view.maps, look, threshold)
+            _, mode, threshold = now
+            picture = draw_view(view.frame.image, view.tracks, view.maps, mode, threshold)
             if self._angles:
                 draw_angles(picture, view.tracks)
             picture.flags.writeable = False

@@ -1,4 +1,4 @@
-"""People in space drawn into the picture of a camera, in the colours of their ids."""
+"""3D people drawn into the picture of a camera, in the colours of their ids."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import numpy as np
 
 from calibration.geometry.camera import Camera, Rig
 from engines.types.arrays import Floats, Image
-from realtime.drawing.skeletons import SHIFT, id_colour
+from realtime.drawing.skeletons import SUBPIXEL_BITS, id_colour
 from realtime.types.results import Poses3D, View
 
-THICKNESS = 1 / 260  # of a line, in short sides of the picture
-EDGE = 2  # pixels of a dark rim on either side
-FAR = 4  # pictures beside the picture where a line may end: OpenCV's integers must hold it
+LINE_SHARE = 1 / 260  # thickness of a line, in short sides of the picture
+RIM_PX = 2  # of the dark rim on either side
+MAX_OUTSIDE = 4  # picture sides beyond the picture: keeps ends within OpenCV's integers
 
 
 class Reprojection:
@@ -35,14 +35,14 @@ class Reprojection:
 def draw_bodies(out: Image, xy: Floats, poses: Poses3D) -> None:
     """A line a limb at (P, K, 2) pixels, NaN = not there."""
     height, width = out.shape[:2]
-    most = FAR * max(width, height)
+    most = MAX_OUTSIDE * max(width, height)
     there = (np.abs(np.nan_to_num(xy, nan=np.inf)) < most).all(-1)
-    points = np.rint(np.where(there[..., None], xy, 0) * (1 << SHIFT)).astype(int)
-    line = max(1, round(min(width, height) * THICKNESS))
-    for thickness, dark in ((line + 2 * EDGE, True), (line, False)):
+    points = np.rint(np.where(there[..., None], xy, 0) * (1 << SUBPIXEL_BITS)).astype(int)
+    line = max(1, round(min(width, height) * LINE_SHARE))
+    for thickness, dark in ((line + 2 * RIM_PX, True), (line, False)):
         for person, identity in enumerate(poses.id.tolist()):
             colour = (0, 0, 0) if dark else id_colour(identity)
             for one, other in poses.skeleton.drawn:
                 if there[person, one] and there[person, other]:
                     ends = points[person, one].tolist(), points[person, other].tolist()
-                    cv2.line(out, *ends, colour, thickness, cv2.LINE_AA, SHIFT)
+                    cv2.line(out, *ends, colour, thickness, cv2.LINE_AA, SUBPIXEL_BITS)

@@ -9,20 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.types.arrays import Floats, Image
+from engines.types.oks import boxes
 from realtime.types.joint_angles import joint_angles, joints
-from realtime.types.oks import boxes
 from realtime.types.results import Tracks
 
-ALPHA = 0.6  # how much of a limb's colour covers the picture, as in OpenPose
-SHIFT = 4  # OpenCV draws at sixteenths of a pixel
-LIMB = 0.055  # half-width of a limb, in lengths of the person's longest limb
-STUB = 0.25  # most half-width of a limb, in its own lengths: faces stay fine
-DOT = 1.15  # radius of a dot, in half-widths of the thinnest limb that ends in it
-THINNEST = 1.0  # least half-width of a limb, in pixels
-THICKEST = 1 / 110  # most half-width of a limb, in short sides of the picture
+LIMB_OPACITY = 0.6  # as in OpenPose
+SUBPIXEL_BITS = 4  # OpenCV draws at sixteenths of a pixel
+LIMB_WIDTH = 0.055  # half-width of a limb, in lengths of the person's longest limb
+MAX_LIMB_ASPECT = 0.25  # most half-width of a limb, in its own lengths: faces stay fine
+DOT_WIDTH = 1.15  # radius of a dot, in half-widths of the thinnest limb that ends in it
+MIN_HALF_WIDTH_PX = 1.0  # least half-width of a limb
+MAX_HALF_WIDTH = 1 / 110  # most half-width of a limb, in short sides of the picture
 FONT = cv2.FONT_HERSHEY_SIMPLEX
-CAPITAL = 22  # pixels that a capital of FONT is high at scale 1
-CORNERS = np.arange(16) * np.pi / 8  # of the polygon that stands for an ellipse
+CAPITAL_HEIGHT_PX = 22  # of FONT at scale 1
+ELLIPSE_ANGLES = np.arange(16) * np.pi / 8  # of the polygon drawn for an ellipse
 
 Box = tuple[slice, slice]
 Colour = tuple[int, int, int]
@@ -42,16 +42,20 @@ def draw(image: Image, tracks: Tracks) -> Image:
     start, end = xy[:, limbs[:, 0]], xy[:, limbs[:, 1]]
     length = np.linalg.norm(end - start, axis=-1)
     longest = np.nan_to_num(length).max(axis=1, initial=0)
-    widest = np.clip(longest * LIMB, THINNEST, max(THINNEST, min(width, height) * THICKEST))
-    half = np.clip(length * STUB, THINNEST, widest[:, None])
+    widest = np.clip(
+        longest * LIMB_WIDTH,
+        MIN_HALF_WIDTH_PX,
+        max(MIN_HALF_WIDTH_PX, min(width, height) * MAX_HALF_WIDTH),
+    )
+    half = np.clip(length * MAX_LIMB_ASPECT, MIN_HALF_WIDTH_PX, widest[:, None])
     # Limbs get a layer of their own, so that crossing ones do not shine through each other.
     layer = image.copy()
     shapes = _fixed(_ellipses(start, end, half))
     for person, limb in np.argwhere(~np.isnan(length)).tolist():
         colour = skeleton.colours[limbs[limb, 1]]
-        cv2.fillConvexPoly(layer, shapes[person, limb], colour, cv2.LINE_AA, SHIFT)
+        cv2.fillConvexPoly(layer, shapes[person, limb], colour, cv2.LINE_AA, SUBPIXEL_BITS)
     for box in _boxes(xy, widest + 1, width, height):
-        cv2.addWeighted(layer[box], ALPHA, image[box], 1 - ALPHA, 0, dst=out[box])
+        cv2.addWeighted(layer[box], LIMB_OPACITY, image[box], 1 - LIMB_OPACITY, 0, dst=out[box])
     _draw_dots(out, xy, _radii(limbs, half, widest, xy), tracks.filled, skeleton.colours)
     for person in np.flatnonzero(tracks.id >= 0).tolist():
         _draw_label(out, xy[person], float(longest[person]), int(tracks.id[person]))
@@ -95,7 +99,7 @@ def _ellipses(start: Floats, end: Floats, half: Floats) -> Floats:
     along = (end - start)[:, :, None] / 2
     length = np.maximum(np.linalg.norm(along, axis=-1, keepdims=True), 1e-3)
     across = along[..., ::-1] * (1, -1) / length * half[:, :, None, None]
-    turn = CORNERS[:, None]
+    turn = ELLIPSE_ANGLES[:, None]
     centre = (start + end)[:, :, None] / 2
     outlines: Floats = centre + along * np.cos(turn) + across * np.sin(turn)
     return outlines
@@ -105,15 +109,15 @@ def _radii(limbs: NDArray[np.int_], half: Floats, widest: Floats, xy: Floats) ->
     """(P, K) radii of the dots."""
     touches = (limbs[:, :, None] == np.arange(xy.shape[1])).any(axis=1)
     ending = np.where(touches & ~np.isnan(half[..., None]), half[..., None], np.inf)
-    alone = np.maximum(widest[:, None] * 0.6, THINNEST)
+    alone = np.maximum(widest[:, None] * 0.6, MIN_HALF_WIDTH_PX)
     radius = ending.min(axis=1, initial=np.inf)
-    radii: Floats = np.where(np.isinf(radius), alone, radius) * DOT
+    radii: Floats = np.where(np.isinf(radius), alone, radius) * DOT_WIDTH
     return radii
 
 
 def _fixed(xy: Floats) -> NDArray[np.int32]:
     """Pixels -> OpenCV's fixed point; NaN, which is not drawn, -> 0."""
-    return np.rint(np.nan_to_num(xy) * (1 << SHIFT)).astype(np.int32)
+    return np.rint(np.nan_to_num(xy) * (1 << SUBPIXEL_BITS)).astype(np.int32)
 
 
 def _boxes(xy: Floats, margin: Floats, width: int, height: int) -> list[Box]:
@@ -151,7 +155,7 @@ def _draw_dots(
             colours[keypoint],
             thickness,
             cv2.LINE_AA,
-            SHIFT,
+            SUBPIXEL_BITS,
         )
 
 
@@ -161,7 +165,7 @@ def _draw_label(out: Image, points: Floats, longest: float, track: int) -> None:
     if not len(found):
         return
     height, width = out.shape[:2]
-    scale = float(np.clip(longest * 0.2, 9, max(9, min(width, height) / 48))) / CAPITAL
+    scale = float(np.clip(longest * 0.2, 9, max(9, min(width, height) / 48))) / CAPITAL_HEIGHT_PX
     thickness = max(1, round(scale * 2))
     (wide, high), _ = cv2.getTextSize(str(track), FONT, scale, thickness)
     pad = max(2, high // 3)

@@ -16,13 +16,13 @@ from calibration.people.self_calibration import guess
 from calibration.sync.resampling import PeopleRecording
 from engines.console.status_line import working
 from engines.types.arrays import Doubles
+from engines.types.oks import areas
 from realtime.assembly import stream
 from realtime.settings.all import Settings
 from realtime.settings.model import ModelSettings
 from realtime.settings.sources import SourceSettings
 from realtime.settings.window import UNSEEN
 from realtime.sources import open_source
-from realtime.types.oks import areas
 from realtime.types.results import View
 from realtime.types.sightings import keypoints_seen
 

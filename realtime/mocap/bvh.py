@@ -27,15 +27,19 @@ def bvh_files(path: Path, take: Take, turn: Doubles) -> Iterator[tuple[Path, byt
         name = of_person(path, motion.id, ".bvh")
         pose = posed(motion.xyz @ turn.T, take.skeleton)
         if pose is None:
-            LOG.warning("%s is not written: hips and trunk were never seen together.", name.name)
+            LOG.warning(
+                "%s is not written, because hips and trunk were never seen together.", name.name
+            )
             continue
         notes = []
         if motion.first:
-            notes.append(f"begins with frame {motion.first + 1} of the run")
+            notes.append(f"begins at frame {motion.first + 1} of the run")
         joint = max(pose.unknown, key=lambda one: pose.unknown[one])
         if pose.unknown[joint]:
             seconds = pose.unknown[joint] / take.rate
-            notes.append(f"holds joints that are not known, {joint} longest, for {seconds:.2g} s")
+            notes.append(
+                f"holds unseen joints at their last angles ({joint} longest, for {seconds:.2g} s)"
+            )
         if notes:
             LOG.warning("%s %s.", name.name, " and ".join(notes))
         yield name, bvh_text(pose, take.rate).encode()

@@ -1,4 +1,4 @@
-"""Points of everybody as biomechanics software reads them (C3D), by the library ezc3d."""
+"""Keypoints of all people as biomechanics software reads them (C3D), by the library ezc3d."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from realtime.mocap.up_axis import turned_up
 from realtime.types.errors import OutputError
 from realtime.writing.whole_files import broken
 
-MILLIMETRES = 1000  # in a metre
-LONGEST = 65_535  # frames that the format counts
-MOST = 4_000_000  # points of a file: ezc3d takes some hundred bytes for each
-STEP = 1.0  # millimetres from one residual to the next, 255 at most: ezc3d's header says so too
+MM_PER_METRE = 1000
+MAX_FRAMES = 65_535  # of a file: the format counts them in 16 bits
+MAX_POINTS = 4_000_000  # of a file, bounds memory: ezc3d takes some hundred bytes for each
+RESIDUAL_STEP_MM = 1.0  # of residuals, 255 steps at most: ezc3d's header says so too
 
 
 def check_ezc3d() -> None:
@@ -50,12 +50,12 @@ def c3d_files(path: Path, take: Take, rig: Rig) -> Iterator[tuple[Path, bytes]]:
 
 def _part(take: Take, start: int) -> tuple[list[PersonMotion], int]:
     """The people from that frame on for as many frames as go into one file."""
-    count = min(len(take) - start, LONGEST)
+    count = min(len(take) - start, MAX_FRAMES)
     while True:
         people = [
             one for one in take.people if one.first < start + count and one.first + len(one) > start
         ]
-        if len(people) * len(take.skeleton.keypoints) * count <= MOST or count == 1:
+        if len(people) * len(take.skeleton.keypoints) * count <= MAX_POINTS or count == 1:
             return people, count
         count = (count + 1) // 2
 
@@ -73,7 +73,7 @@ def c3d_bytes(
     names = take.skeleton.keypoints
     points = np.full((4, len(people) * len(names), len(frames)), np.nan)
     residuals = np.full((1, *points.shape[1:]), -1.0)
-    turn = turned_up(upwards(rig), 2) * MILLIMETRES
+    turn = turned_up(upwards(rig), 2) * MM_PER_METRE
     for n, motion in enumerate(people):
         of = slice(n * len(names), (n + 1) * len(names))
         begin = max(motion.first, frames.start)
@@ -83,13 +83,14 @@ def c3d_bytes(
         xyz, filled = motion.xyz[own].astype(np.float64), motion.filled[own]
         known = ~np.isnan(xyz[..., 0])
         points[:3, of, at] = (xyz @ turn.T).transpose(2, 1, 0)
-        off = MILLIMETRES * np.nan_to_num(motion.error[own]) * metres_a_pixel(rig, xyz)
-        steps = np.where(filled, 0, (off / STEP).round().clip(1, 255))
-        residuals[0, of, at] = np.where(known, steps * STEP, -1).T
+        off = MM_PER_METRE * np.nan_to_num(motion.error[own]) * metres_per_pixel(rig, xyz)
+        steps = np.where(filled, 0, (off / RESIDUAL_STEP_MM).round().clip(1, 255))
+        residuals[0, of, at] = np.where(known, steps * RESIDUAL_STEP_MM, -1).T
     file = ezc3d.c3d()
     point = file["parameters"]["POINT"]
     point["RATE"]["value"] = [take.rate]
-    point["SCALE"]["value"] = [-STEP]  # below 0: points are floats, and this is the residuals'
+    # Below 0: points are floats, and this is the residuals' scale.
+    point["SCALE"]["value"] = [-RESIDUAL_STEP_MM]
     point["UNITS"]["value"] = ["mm"]
     point["LABELS"]["value"] = [f"person{one.id}:{name}" for one in people for name in names]
     for key, value in (("X_SCREEN", "+X"), ("Y_SCREEN", "+Z")):
@@ -105,7 +106,7 @@ def c3d_bytes(
             raise broken(path, error) from error
 
 
-def metres_a_pixel(rig: Rig, xyz: Doubles) -> Doubles:
+def metres_per_pixel(rig: Rig, xyz: Doubles) -> Doubles:
     """(...) how wide a pixel is at points (..., 3): the mean of the cameras that face them."""
     total, seen = np.zeros(xyz.shape[:-1]), np.zeros(xyz.shape[:-1])
     for camera in rig.cameras:

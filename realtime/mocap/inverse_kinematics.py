@@ -13,17 +13,21 @@ from numpy.typing import NDArray
 
 from engines.types.arrays import Doubles
 from engines.types.skeleton import Skeleton
-from realtime.mocap.rotations import about, frames, held, swing, unit
+from realtime.mocap.rotations import about, frames, last_known, swing, unit
 
 LEFT, UP, AHEAD = np.eye(3)
 TOE = unit(np.array([0, -0.4, 1.0]))
-BENT = np.sin(np.radians(15))  # sine from which on a knee or an elbow tells how its limb is turned
-TWISTED = np.radians(120)  # more than joints turn: a knee that bends ahead, a keypoint astray
-WAIST = 0.1  # of the trunk, above the hips, is where the spine begins
+MIN_BEND_SINE = np.sin(np.radians(15))  # of a knee or an elbow that shows how its limb is turned
+MAX_TWIST = np.radians(120)  # bounds how far joints turn: more is a keypoint astray
+WAIST_HEIGHT = 0.1  # in trunks above the hips, where the spine begins
 # Lengths in body heights (Winter, Biomechanics and Motor Control of Human Movement, figure 4.1),
 # for bones that are never seen.
-HEIGHTS = {"shoulder": 0.129, "elbow": 0.186, "wrist": 0.146, "hand": 0.108, "knee": 0.245}
-HEIGHTS |= {
+LENGTHS_IN_HEIGHTS = {
+    "shoulder": 0.129,
+    "elbow": 0.186,
+    "wrist": 0.146,
+    "hand": 0.108,
+    "knee": 0.245,
     "ankle": 0.246,
     "big_toe": 0.12,
     "neck": 0.26,
@@ -111,12 +115,12 @@ def posed(xyz: Doubles, skeleton: Skeleton) -> Pose | None:
     known = _known(world)
     if not known.any():
         return None
-    turns, unknown = {"Hips": held(world, known)}, {"Hips": _longest(~known)}
-    root = held(hips, known)
+    turns, unknown = {"Hips": last_known(world, known)}, {"Hips": _longest(~known)}
+    root = last_known(hips, known)
     worlds = dict(turns)
     trunk = float(np.nanmedian(np.linalg.norm(points["neck"] - hips, axis=-1)))
     wide = float(np.nanmedian(np.linalg.norm(line, axis=-1))) / 2
-    waist = np.array([0, WAIST * trunk, 0])
+    waist = np.array([0, WAIST_HEIGHT * trunk, 0])
     points["waist"] = root + turns["Hips"] @ waist
     offsets = {"waist": waist, "left_hip": wide * LEFT, "right_hip": -wide * LEFT}
     for bone in BONES[1:]:
@@ -124,7 +128,7 @@ def posed(xyz: Doubles, skeleton: Skeleton) -> Pose | None:
         turn = _turn(bone, along, points, worlds[bone.parent])
         known = _known(turn)
         if known.any():
-            turns[bone.name], unknown[bone.name] = held(turn, known), _longest(~known)
+            turns[bone.name], unknown[bone.name] = last_known(turn, known), _longest(~known)
         else:
             turns[bone.name] = np.broadcast_to(np.eye(3), turn.shape)
         worlds[bone.name] = worlds[bone.parent] @ turns[bone.name]
@@ -142,7 +146,7 @@ def _turn(bone: Bone, along: Doubles, points: dict[str, Doubles], parent: Double
         line = points[f"left_{bone.line}"] - points[f"right_{bone.line}"]
         turn = back @ frames(along, line, "YX" if bone.rest[1] else "ZX")
         # Nobody looks or bends so far back: ears or shoulders of somebody else, or swapped.
-        turn[np.trace(turn, axis1=1, axis2=2) < 1 + 2 * np.cos(TWISTED)] = np.nan
+        turn[np.trace(turn, axis1=1, axis2=2) < 1 + 2 * np.cos(MAX_TWIST)] = np.nan
         return turn
     turn = swing(bone.rest, unit((back @ along[..., None])[..., 0]))
     if bone.hinge is None:
@@ -153,8 +157,8 @@ def _turn(bone: Bone, along: Doubles, points: dict[str, Doubles], parent: Double
         ..., 0
     ]  # in the limb's own untwisted world
     twist = np.arctan2(np.cross(rest, own) @ bone.rest, own @ rest)
-    sure = (np.linalg.norm(axis, axis=-1) > BENT) & (np.abs(twist) < TWISTED)
-    bent = np.flatnonzero(sure)
+    clear = (np.linalg.norm(axis, axis=-1) > MIN_BEND_SINE) & (np.abs(twist) < MAX_TWIST)
+    bent = np.flatnonzero(clear)
     if not len(bent):
         return turn
     even = np.interp(np.arange(len(twist)), bent, np.unwrap(twist[bent]))
@@ -179,7 +183,7 @@ def _points(xyz: Doubles, skeleton: Skeleton) -> dict[str, Doubles]:
 def _complete(offsets: dict[str, Doubles]) -> None:
     """Bones that were never seen as long as they are in people of this height."""
     usual = {
-        name: HEIGHTS[name.removeprefix("left_").removeprefix("right_")]
+        name: LENGTHS_IN_HEIGHTS[name.removeprefix("left_").removeprefix("right_")]
         for name in offsets
         if name != "waist"
     }

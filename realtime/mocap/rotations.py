@@ -74,7 +74,7 @@ def _short(angles: Doubles) -> Doubles:
     return short
 
 
-def held(values: Doubles, known: NDArray[np.bool_]) -> Doubles:
+def last_known(values: Doubles, known: NDArray[np.bool_]) -> Doubles:
     """(T, ...): what is not known (T,) as it was last, before the first as it is then."""
     last = np.maximum.accumulate(np.where(known, np.arange(len(known)), -1))
     kept: Doubles = values[np.where(last < 0, known.argmax(), last)]

@@ -1,4 +1,4 @@
-"""The people of a whole run in space, at a constant rate."""
+"""The 3D people of a whole run, at a constant rate."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from engines.types.skeleton import Skeleton
 from realtime.types.errors import OutputError
 from realtime.types.results import Poses3D
 
-SAME = 0.05  # of a frame's time; an instant so near to a frame is that frame
-APART = 2.5  # frames; instants further apart have nothing between them
-NEAR = 0.05  # of the rate that a source says, from the rate of its instants
-MOST = 2**31  # bytes of keypoints that are made of a recording at a time
-USUAL_RATE = 30.0
+SAME_FRAME_SHARE = 0.05  # of a frame's duration: an instant so near to a frame is that frame
+MAX_GAP_FRAMES = 2.5  # between instants: longer gaps are not interpolated
+RATE_TOLERANCE = 0.05  # share by which the instants' rate may differ from the source's own
+MAX_BYTES = 2**31  # bounds the memory that one person's frames take
+DEFAULT_FPS = 30.0  # where neither the source nor instants say it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +54,7 @@ class Take:
 class TakeRecorder:
     """Keeps all instants, some 500 bytes for each person of 25 keypoints in each.
 
-    rate: frames a second as the sources say it.
+    rate: fps, as the sources say it.
     """
 
     def __init__(self, skeleton: Skeleton, rate: float | None = None) -> None:
@@ -100,33 +100,36 @@ class TakeRecorder:
 
 
 def _rate(times: Doubles, named: float | None) -> float:
-    """Frames a second."""
+    """In fps."""
     if len(times) < 2:
-        return named or USUAL_RATE
+        return named or DEFAULT_FPS
     usual = float(np.median(np.diff(times)))
     if named:
         fraction = named / max(1, round(named * usual))  # of every second frame, and so on
-        if abs(fraction * usual - 1) <= NEAR:
+        if abs(fraction * usual - 1) <= RATE_TOLERANCE:
             return fraction
     return float(f"{1 / usual:.4g}")
 
 
 def _evenly(times: Doubles, seen: Floats, rate: float) -> tuple[int, Floats]:
     """Instants (T, ...) at increasing times as frames: the first one's number, and all."""
-    first, last = int(np.ceil(times[0] * rate - SAME)), int(np.floor(times[-1] * rate + SAME))
+    first, last = (
+        int(np.ceil(times[0] * rate - SAME_FRAME_SHARE)),
+        int(np.floor(times[-1] * rate + SAME_FRAME_SHARE)),
+    )
     size = seen[0].nbytes * 3  # such arrays at a time
-    if (last - first) * size > MOST:
+    if (last - first) * size > MAX_BYTES:
         raise OutputError(
-            f"The people in space fill {last - first} frames at {rate:g} a second, too many to be "
-            f"written at once; make shorter runs."
+            f"The 3D people span {last - first} frames at {rate:g} fps, too many to write at once. "
+            f"Make shorter runs."
         )
     frames = np.arange(first, last + 1) / rate
-    after = np.searchsorted(times, frames - SAME / rate).clip(0, len(times) - 1)
+    after = np.searchsorted(times, frames - SAME_FRAME_SHARE / rate).clip(0, len(times) - 1)
     before = np.maximum(after - 1, 0)
     gap = times[after] - times[before]
-    exact = np.abs(times[after] - frames) <= SAME / rate
+    exact = np.abs(times[after] - frames) <= SAME_FRAME_SHARE / rate
     share = np.where(exact, 1, (frames - times[before]) / np.where(gap > 0, gap, 1))
-    share[~exact & (gap > APART / rate)] = np.nan
+    share[~exact & (gap > MAX_GAP_FRAMES / rate)] = np.nan
     share = share.astype(np.float32)[:, None, None]
     mixed: Floats = seen[after] * share
     partly = ~exact

@@ -1,4 +1,4 @@
-"""Files of the people in space that need the whole run, one constant rate, and its end."""
+"""Files of 3D people that need the whole run at one constant rate, written at its end."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class TakeSink:
         failed: OutputError | None = None
         for output in self._outputs:
             if not take.people:
-                LOG.warning("%s: nobody was found in space, nothing is written.", output.option)
+                LOG.warning("%s: no 3D people were found, so nothing is written.", output.option)
             for error in self._write(output, take):
                 if failed is None:
                     failed = error

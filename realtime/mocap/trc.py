@@ -11,7 +11,7 @@ from engines.types.arrays import Doubles
 from realtime.mocap.take import PersonMotion, Take
 from realtime.mocap.take_sink import of_person
 
-HEAD = (
+HEADER_FIELDS = (
     *("DataRate", "CameraRate", "NumFrames", "NumMarkers", "Units"),
     *("OrigDataRate", "OrigDataStartFrame", "OrigNumFrames"),
 )
@@ -36,7 +36,7 @@ def trc_text(name: str, take: Take, motion: PersonMotion, turn: Doubles) -> str:
     axes = [f"{axis}{n}" for n in range(1, len(markers) + 1) for axis in "XYZ"]
     lines = [
         f"PathFileType\t4\t(X/Y/Z)\t{name}",
-        "\t".join(HEAD),
+        "\t".join(HEADER_FIELDS),
         "\t".join(map(str, values)),
         "Frame#\tTime\t" + "\t\t\t".join(markers) + "\t\t",
         "\t\t" + "\t".join(axes),

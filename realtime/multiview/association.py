@@ -1,8 +1,8 @@
 """Who in one view is who in another.
 
-People who are followed already are projected into every view and meet its detections there, as in
+People who are tracked already are projected into every view and meet its detections there, as in
 "Cross-View Tracking for Multi-Human 3D Pose Estimation at over 100 FPS" (Chen et al., CVPR'20);
-detections that are left become new people where they agree on one body in space.
+detections that are left become new people where they agree on one body in 3D.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ from engines.types.skeleton import Skeleton
 from realtime.types.results import View
 from realtime.types.sightings import keypoints_seen
 
-BODY = 0.7  # metres, the square root of the area that COCO's OKS takes for a person's size
-RASTER = 0.004  # heights of the picture to which a network can tell where something is
-NEAREST = 0.3  # metres to which depths count
-LEAST = 4  # keypoints that two must have in common to be compared
-MATCH = 0.25  # least OKS of somebody who is followed and a detection
-JOIN = 0.35  # least OKS of detections that are to be somebody new
-REMEMBERED = 0.15  # OKS that a 2D track is given in advance with the person it was last time
+# s of COCO's OKS, the square root of a person's area: an upright adult's 1.7 m by 0.3 m.
+PERSON_SCALE_M = 0.7
+NETWORK_RASTER = 0.004  # picture heights, the standard deviation that a network's raster adds
+MIN_DEPTH_M = 0.3  # bounds the angle that a keypoint may be off by when somebody is very near
+MIN_COMMON_KEYPOINTS = 4  # bounds chance matches: two bodies with fewer in common are not compared
+# OKS from which a detection may be a tracked person, from which detections may be a new one, and
+# what is added where a 2D track was that person before: low, since sides and depths may be wrong.
+MIN_MATCH_OKS = 0.25
+MIN_CLUSTER_OKS = 0.35
+SAME_TRACK_BONUS = 0.15
 NOBODY = -1
 
 
@@ -35,13 +38,13 @@ class Sightings:
     """The detections of all views, padded to D a view.
 
     xy: (V, D, K, 2) pixels of the rig's cameras, NaN = not found. score: (V, D, K), 0 = not found.
-    id: (V, D) of 2D tracks, -1 = none. flat: (V, D, K, 2) undistorted.
+    id: (V, D) of 2D tracks, -1 = none. undistorted: (V, D, K, 2) normalised coordinates.
     """
 
     xy: Doubles
     score: Doubles
     id: Indices
-    flat: Doubles
+    undistorted: Doubles
 
     @property
     def found(self) -> Mask:
@@ -64,13 +67,13 @@ class Sightings:
             own = slice(len(view.tracks))
             xy[v, own], score[v, own] = keypoints_seen(view.tracks, rig.cameras[v], view.frame.size)
             ids[v, own] = view.tracks.id
-        flat = rig.normalise(xy)
-        score[~np.isfinite(flat[..., 0])] = 0
-        return cls(xy, score, ids, flat)
+        undistorted = rig.normalise(xy)
+        score[~np.isfinite(undistorted[..., 0])] = 0
+        return cls(xy, score, ids, undistorted)
 
 
 class Association:
-    """Compares people in space with detections by their bodies, for one rig and skeleton.
+    """Compares 3D people with detections by their bodies, for one rig and skeleton.
 
     body: (B,) the keypoints that count.
     """
@@ -80,17 +83,17 @@ class Association:
         self.body = np.array(skeleton.body)
         self._sigmas = np.array(skeleton.sigmas)
         heights = np.array([camera.size[1] for camera in rig.cameras])
-        self._raster = RASTER * heights / rig.focals.mean(1)  # of undistorted coordinates
+        self._raster = NETWORK_RASTER * heights / rig.focals.mean(1)  # of undistorted coordinates
 
-    def spread(self, depth: Doubles) -> Doubles:
-        """(V, ...) depths, metres, and (K,) keypoints to (V, ..., K) undistorted standard
-        deviations of a sighting: what annotators of COCO differ by, and the network's raster.
+    def deviations(self, depth: Doubles) -> Doubles:
+        """(V, ..., K) standard deviations of sightings, in undistorted coordinates, at depths
+        (V, ...), metres: what COCO's annotators differ by, and the network's raster.
         """
         raster = self._raster.reshape(-1, *[1] * depth.ndim)
-        spread: Doubles = np.hypot(
-            BODY * self._sigmas / np.maximum(depth, NEAREST)[..., None], raster
+        deviations: Doubles = np.hypot(
+            PERSON_SCALE_M * self._sigmas / np.maximum(depth, MIN_DEPTH_M)[..., None], raster
         )
-        return spread
+        return deviations
 
     def depths(self, xyz: Doubles) -> Doubles:
         """(P, K, 3) bodies to (V, P) depths of their middles."""
@@ -100,16 +103,19 @@ class Association:
 
     def similarity(self, xyz: Doubles, seen: Sightings) -> Doubles:
         """(V, P, D) OKS of people (P, K, 3) and detections; 0 with too little in common."""
-        flat = self.flattened(xyz[:, self.body])[:, :, None]
-        off = ((flat - seen.flat[:, None, :, self.body]) ** 2).sum(-1)
-        width = 2 * self.spread(self.depths(xyz))[:, :, None, self.body]
+        undistorted = self.project_undistorted(xyz[:, self.body])[:, :, None]
+        off = ((undistorted - seen.undistorted[:, None, :, self.body]) ** 2).sum(-1)
+        width = 2 * self.deviations(self.depths(xyz))[:, :, None, self.body]
         known = np.isfinite(off)
         alike = np.where(known, np.exp(-0.5 * np.where(known, off, 0) / width**2), 0)
         common = known.sum(-1)
-        return np.where(common >= LEAST, alike.sum(-1) / np.maximum(common, 1), 0)
+        return np.where(common >= MIN_COMMON_KEYPOINTS, alike.sum(-1) / np.maximum(common, 1), 0)
 
-    def flattened(self, xyz: Doubles) -> Doubles:
-        """(P, K, 3) world points to (V, P, K, 2) undistorted coordinates; NaN behind a camera."""
+    def project_undistorted(self, xyz: Doubles) -> Doubles:
+        """(P, K, 3) world points to (V, P, K, 2) undistorted (normalised) coordinates.
+
+        NaN behind a camera.
+        """
         rotations = self._rig.rotations.transpose(0, 2, 1)[:, None]
         inside = xyz @ rotations + self._rig.translations[:, None, None]
         with np.errstate(all="ignore"):
@@ -125,9 +131,9 @@ class Association:
             return chosen
         alike = self.similarity(xyz, seen)
         known = (memory.T[:, :, None] == seen.id[:, None]) & (seen.id >= 0)[:, None]
-        alike = np.where(alike > 0, alike + REMEMBERED * known, 0)
+        alike = np.where(alike > 0, alike + SAME_TRACK_BONUS * known, 0)
         for view, table in enumerate(alike):
-            for person, detection in _assigned(table, MATCH):
+            for person, detection in _assigned(table, MIN_MATCH_OKS):
                 chosen[person, view] = detection
         return chosen
 
@@ -143,7 +149,7 @@ class Association:
         while len(pairs := _pairs(alike, left)):
             support = self._support(seen, pairs, left)
             before = len(clusters)
-            while (total := support.max(2).sum(0)).max() >= 2 * JOIN:
+            while (total := support.max(2).sum(0)).max() >= 2 * MIN_CLUSTER_OKS:
                 best = int(total.argmax())
                 row = np.where(support[:, best].max(1) > 0, support[:, best].argmax(1), NOBODY)
                 clusters.append(row)
@@ -162,16 +168,19 @@ class Association:
         rows, columns = np.arange(len(pairs)), np.arange(alike.shape[2])
         for view, place in ((0, 1), (2, 3)):  # a pair holds to its own two detections
             alike[pairs[:, view], rows] *= columns == pairs[:, place, None]
-        alike[alike < JOIN] = 0
+        alike[alike < MIN_CLUSTER_OKS] = 0
         both = (alike > 0).any(2).sum(0) >= 2
         return np.where(both[:, None], alike, 0)
 
     def _meeting(self, seen: Sightings, free: Mask) -> Doubles:
-        """(V, D, V, D) OKS of detections by the gaps between their rays, 0 below JOIN."""
+        """(V, D, V, D) OKS of detections by the gaps between their rays; low ones are 0."""
         view, place = np.nonzero(free)
         one, other = np.nonzero(view[:, None] < view[None])
-        flat = seen.flat[view, place][:, self.body]
-        rays = np.concatenate([flat, np.ones_like(flat[..., :1])], -1) @ self._rig.rotations[view]
+        undistorted = seen.undistorted[view, place][:, self.body]
+        rays = (
+            np.concatenate([undistorted, np.ones_like(undistorted[..., :1])], -1)
+            @ self._rig.rotations[view]
+        )
         base = (self._rig.centres[view[other]] - self._rig.centres[view[one]])[:, None]
         a, b = rays[one], rays[other]
         normal = cross(a, b)
@@ -181,13 +190,13 @@ class Association:
             depth = (cross(base, b) * normal).sum(-1) / size
             beyond = (cross(base, a) * normal).sum(-1) / size
             gap = (base * normal).sum(-1) ** 2 / size
-            annotators = 2 * BODY * self._sigmas[self.body] * np.sqrt(2)
+            annotators = 2 * PERSON_SCALE_M * self._sigmas[self.body] * np.sqrt(2)
             width = annotators + self._raster.max() * np.abs(depth)
             fits = np.where((depth > 0) & (beyond > 0), np.exp(-0.5 * gap / width**2), 0)
         known = np.isfinite(gap)
         common = known.sum(-1)
         mean = np.where(known, fits, 0).sum(-1) / np.maximum(common, 1)
-        mean[(common < LEAST) | (mean < JOIN)] = 0
+        mean[(common < MIN_COMMON_KEYPOINTS) | (mean < MIN_CLUSTER_OKS)] = 0
         alike = np.zeros((*free.shape, *free.shape))
         alike[view[one], place[one], view[other], place[other]] = mean
         alike[view[other], place[other], view[one], place[one]] = mean
@@ -196,12 +205,12 @@ class Association:
     def _bodies(self, seen: Sightings, pairs: Indices) -> Doubles:
         """(H, K, 3) what each pair alone sees of the body."""
         count, keypoints = len(pairs), seen.score.shape[2]
-        flat = np.full((len(self._rig), count, len(self.body), 2), np.nan)
+        undistorted = np.full((len(self._rig), count, len(self.body), 2), np.nan)
         rows = np.arange(count)
         for view, place in ((0, 1), (2, 3)):
-            both = seen.flat[pairs[:, view], pairs[:, place]]
-            flat[pairs[:, view], rows] = both[:, self.body]
-        rays = flat.reshape(len(self._rig), -1, 2)
+            both = seen.undistorted[pairs[:, view], pairs[:, place]]
+            undistorted[pairs[:, view], rows] = both[:, self.body]
+        rays = undistorted.reshape(len(self._rig), -1, 2)
         found = np.isfinite(rays[..., 0])
         lines = Lines(self._rig, rays, found.astype(float), np.ones(found.shape), found)
         xyz = lines.solve(found, np.arange(found.shape[1]))
@@ -240,7 +249,7 @@ def middles(xyz: Doubles) -> Doubles:
     return np.asarray(np.where(known, xyz, 0).sum(1) / np.maximum(known.sum(1), 1), np.float64)
 
 
-def _assigned(table: Doubles, least: float) -> list[tuple[int, int]]:
-    """Pairs (row, column) of greatest total, each at least `least`."""
-    _, column_of, _ = lap.lapjv(1 - table, extend_cost=True, cost_limit=1 - least)
+def _assigned(table: Doubles, min_oks: float) -> list[tuple[int, int]]:
+    """Pairs (row, column) of greatest total, each at least `min_oks`."""
+    _, column_of, _ = lap.lapjv(1 - table, extend_cost=True, cost_limit=1 - min_oks)
     return [(row, int(column)) for row, column in enumerate(column_of) if column >= 0]

@@ -1,4 +1,4 @@
-"""Bone lengths that belong to a person, and which side is left."""
+"""Bone-length prior: the lengths of a person's bones, learnt from what views agree on."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from engines.types.arrays import Doubles
 from engines.types.skeleton import Skeleton
 from realtime.types.mirrored_parts import mirrored_parts
 
-RIGID = {"shoulder", "elbow"}, {"elbow", "wrist"}, {"hip", "knee"}, {"knee", "ankle"}
-LEARNING = 60  # measurements over which a length is averaged in the end
-PLAUSIBLE = 0.8  # metres that no limb is longer than
-STRETCH = 0.15  # by how much a bone may differ from its person's usual length
+RIGID_BONES = {"shoulder", "elbow"}, {"elbow", "wrist"}, {"hip", "knee"}, {"knee", "ankle"}
+AVERAGED_MEASUREMENTS = 60  # 2 s at 30 fps: each later measurement moves the mean by a 60th
+MAX_LIMB_M = 0.8  # bounds what may be a limb: no person has a longer one
+MAX_STRETCH = 0.15  # share by which a bone may differ from the mean length of that person's
 
 
-class Bones:
+class BoneLengths:
     """The limbs of a skeleton, from the trunk outwards.
 
     rigid: (L,) those that are a bone; necks, backs and shoulders bend. body: (L,) those whose both
@@ -37,7 +37,9 @@ class Bones:
         self._levels = _levels(self.limbs)
         self.mirror = np.array(mirror)
         names = [name.partition("_")[2] for name in skeleton.keypoints]
-        self.rigid = np.array([{names[a], names[b]} in RIGID for a, b in self.limbs.tolist()], bool)
+        self.rigid = np.array(
+            [{names[a], names[b]} in RIGID_BONES for a, b in self.limbs.tolist()], bool
+        )
         body = set(skeleton.body)
         self.body = np.array([body.issuperset(limb) for limb in self.limbs.tolist()], bool)
         self.parts = mirrored_parts(skeleton)
@@ -52,7 +54,7 @@ class Bones:
     def learn(
         self, lengths: Doubles, counts: NDArray[np.int64], xyz: Doubles
     ) -> tuple[Doubles, NDArray[np.int64]]:
-        """The lengths with those of bodies whose keypoints are sure, NaN otherwise."""
+        """The lengths with those of bodies whose keypoints are reliable, NaN otherwise."""
         now = self.measured(xyz)
         # A bone that is not measured stays unknown: minimum, unlike fmin, keeps its NaN.
         now = np.minimum(now, 4 * np.where(np.isnan(lengths), now, lengths))
@@ -61,7 +63,7 @@ class Bones:
         first = known & np.isnan(lengths)
         # After the first few an odd one moves the mean as much as any other, in its direction.
         change = np.clip(now / lengths, 0.9, 1.1) * lengths - lengths
-        step = np.where(known, change, 0) / np.minimum(np.maximum(counts, 1), LEARNING)
+        step = np.where(known, change, 0) / np.minimum(np.maximum(counts, 1), AVERAGED_MEASUREMENTS)
         return np.where(first, now, lengths + step), counts
 
     def usual(self, lengths: Doubles) -> Doubles:
@@ -81,7 +83,7 @@ class Bones:
             bone = xyz[:, child] - xyz[:, parent]
             have = np.sqrt((bone * bone).sum(-1))
             with np.errstate(all="ignore"):
-                scale = np.clip(have, (1 - STRETCH) * length, (1 + STRETCH) * length) / have
+                scale = np.clip(have, (1 - MAX_STRETCH) * length, (1 + MAX_STRETCH) * length) / have
             wrong = weak[:, child] & (np.abs(scale - 1) > 1e-9)
             moved = xyz[:, parent] + bone * scale[..., None]
             xyz[:, child] = np.where(wrong[..., None], moved, xyz[:, child])

@@ -8,14 +8,14 @@ from collections.abc import Callable
 import numpy as np
 
 from engines.types.arrays import Doubles
-from realtime.multiview.bone_lengths import Bones
+from realtime.multiview.bone_lengths import BoneLengths
 
-ROUNDS = 4  # the start is near, and bones are nearly straight functions of their ends
-ENOUGH = 1e-3  # metres: a smaller step is not worth another round
+MAX_ROUNDS = 4  # the start is near, and bones are nearly straight functions of their ends
+MIN_STEP_M = 1e-3  # a smaller step is not worth another round
 
 
 def refined(
-    bones: Bones,
+    bones: BoneLengths,
     xyz: Doubles,
     covariance: Doubles,
     lengths: Doubles,
@@ -41,31 +41,31 @@ def refined(
     lengths, sigma = lengths[:, some], sigma[:, some]
     people, keypoints, limbs = *xyz.shape[:2], np.arange(len(some))
     start = np.where(known[..., None], xyz, 0.0)
-    spread = np.where(known[..., None, None], covariance, np.eye(3))
+    prior = np.where(known[..., None, None], covariance, np.eye(3))
     want = np.where(held, lengths, 0.0)
     variance = np.where(held, sigma, 1.0) ** 2
     noise = variance[..., None] * np.eye(len(parent))
     body = best = start
     moved = np.zeros_like(start)
     least, change, done = np.full(len(xyz), np.inf), np.inf, True
-    for turn in range(ROUNDS):
+    for turn in range(MAX_ROUNDS):
         bone = body[:, child] - body[:, parent]
         have = np.maximum(np.sqrt((bone * bone).sum(-1)), 1e-6)
         off = np.where(held, want - have, 0.0)
-        pull = np.linalg.solve(spread, moved[..., None])[..., 0]
+        pull = np.linalg.solve(prior, moved[..., None])[..., 0]
         cost = (moved * pull).sum((1, 2)) + (off**2 / variance).sum(1)
         best = np.where((cost <= least)[:, None, None], body, best)
         least = np.minimum(cost, least)
         done = clock() <= deadline
-        if not done or change < ENOUGH or turn == ROUNDS - 1:
+        if not done or change < MIN_STEP_M or turn == MAX_ROUNDS - 1:
             break
         slope = np.zeros((people, len(parent), keypoints, 3))
         ahead = np.where(held[..., None], bone / have[..., None], 0.0)
         slope[:, limbs, child], slope[:, limbs, parent] = ahead, -ahead
-        gain = (slope[..., None, :] @ spread[:, None])[..., 0, :].reshape(people, len(parent), -1)
-        flat = slope.reshape(people, len(parent), -1)
-        innovation = off[..., None] + flat @ moved.reshape(people, -1, 1)
-        weight = np.linalg.solve(flat @ gain.swapaxes(1, 2) + noise, innovation)
+        gain = (slope[..., None, :] @ prior[:, None])[..., 0, :].reshape(people, len(parent), -1)
+        jacobian = slope.reshape(people, len(parent), -1)
+        innovation = off[..., None] + jacobian @ moved.reshape(people, -1, 1)
+        weight = np.linalg.solve(jacobian @ gain.swapaxes(1, 2) + noise, innovation)
         moved = (gain.swapaxes(1, 2) @ weight).reshape(start.shape)
         change = np.abs(start + moved - body).max()
         body = start + moved

@@ -1,4 +1,4 @@
-"""Labels that cameras give each other: people in space, where the views agree, as each view has
+"""Labels that cameras give each other: 3D people, where the views agree, as each view has
 them. "Hand Keypoint Detection in Single Images using Multiview Bootstrapping" (Simon, Joo,
 Matthews, Sheikh, CVPR'17), section 4.
 """
@@ -15,13 +15,13 @@ from calibration.geometry.triangulation import triangulate
 from engines.types.arrays import Doubles
 from engines.types.skeleton import Skeleton
 from realtime.multiview.association import Association
-from realtime.multiview.bone_lengths import PLAUSIBLE, Bones
+from realtime.multiview.bone_lengths import MAX_LIMB_M, BoneLengths
 from realtime.types.results import Result
 from realtime.types.sightings import keypoints_seen
 
-INLIERS = 3  # views that must agree on a keypoint
-KEYPOINTS = 8  # of a person that must be known so
-UNEVEN = 1.3  # times as long as its twin no bone of a person is
+MIN_VIEWS = 3  # that must agree on a keypoint: two may agree on a mistake
+MIN_KEYPOINTS = 8  # of the body that must be known so: fewer are no person to learn from
+MAX_ASYMMETRY = 1.3  # ratio of a bone to its twin on the other side that no person exceeds
 
 OUT, HIDDEN, SEEN = 0, 1, 2  # COCO's words for keypoints: not labelled, not visible, visible
 
@@ -47,7 +47,7 @@ class Labeller:
     def __init__(self, rig: Rig, skeleton: Skeleton) -> None:
         self._rig = rig
         self._association = Association(rig, skeleton)
-        self._bones = Bones(skeleton)
+        self._bones = BoneLengths(skeleton)
 
     def label(self, result: Result) -> Labels | None:
         """None where the views agree on nobody."""
@@ -65,7 +65,7 @@ class Labeller:
             seen = view.tracks.some(poses.detections[there, v])
             xy[v, there], score[v, there] = keypoints_seen(seen, rig.cameras[v], view.frame.size)
         depths = self._association.depths(poses.xyz.astype(float))
-        sigma = self._association.spread(depths) * rig.focals.mean(1)[:, None, None]
+        sigma = self._association.deviations(depths) * rig.focals.mean(1)[:, None, None]
         # Anew, since what is known of people over time lags behind this instant.
         found = triangulate(
             rig,
@@ -74,13 +74,13 @@ class Labeller:
             sigma=sigma.reshape(len(rig), -1),
         )
         used = found.used.reshape(shape)
-        sure = used.sum(0) >= INLIERS
-        points = np.where(sure[..., None], found.xyz.reshape(*sure.shape, 3), np.nan)
-        known = sure[:, self._association.body].sum(1)
-        good = (known >= KEYPOINTS) & self._plausible(points)
+        agreed = used.sum(0) >= MIN_VIEWS
+        points = np.where(agreed[..., None], found.xyz.reshape(*agreed.shape, 3), np.nan)
+        known = agreed[:, self._association.body].sum(1)
+        good = (known >= MIN_KEYPOINTS) & self._plausible(points)
         if not good.any():
             return None
-        points, used, sure, sigma = points[good], used[:, good], sure[good], sigma[:, good]
+        points, used, agreed, sigma = points[good], used[:, good], agreed[good], sigma[:, good]
         projected = rig.project(points)
         mirror = self._bones.mirror
         off = np.linalg.norm(projected - xy[:, good][:, :, mirror], axis=-1)
@@ -93,7 +93,7 @@ class Labeller:
             pixels,
             state,
             mirrored & inside & there,
-            float((score[:, good] * used * sure).sum()),
+            float((score[:, good] * used * agreed).sum()),
         )
 
     def _plausible(self, points: Doubles) -> NDArray[np.bool_]:
@@ -101,5 +101,5 @@ class Labeller:
         lengths = self._bones.measured(points)
         ratio = lengths / lengths[:, self._bones.twins]
         with np.errstate(invalid="ignore"):
-            wrong = (lengths > PLAUSIBLE) | ((ratio > UNEVEN) & self._bones.rigid)
+            wrong = (lengths > MAX_LIMB_M) | ((ratio > MAX_ASYMMETRY) & self._bones.rigid)
         return np.asarray(~wrong[:, self._bones.body].any(1), bool)

@@ -13,13 +13,13 @@ from calibration.plots.viewpoint import upwards
 from engines.types.skeleton import Skeleton
 from realtime.types.results import Poses3D
 
-Wanted = Literal["auto", "rig", "off"]
-TALL = 1.7  # metres, for the height of ankles alone
-FEET = {"ankle": ANKLE_HEIGHT * TALL, "heel": 0.02, "big_toe": 0.02}  # metres above the floor
-KEPT = 600  # steps
-LEAST = 15  # of them
-STANDING = 0.25  # share of the steps that are lower than the floor has it: noise, and holes
-OWN = 0.15  # metres from people's feet within which the floor is the world's own, at 0
+GroundChoice = Literal["auto", "rig", "off"]
+BODY_HEIGHT_M = 1.7  # of an adult, for the height of ankles alone
+HEIGHTS_ABOVE_FLOOR_M = {"ankle": ANKLE_HEIGHT * BODY_HEIGHT_M, "heel": 0.02, "big_toe": 0.02}
+MAX_STEPS = 600  # the newest that count: 20 s of one person at 30 fps
+MIN_STEPS = 15  # fewer are no estimate: the floor stays at 0
+STANDING_QUANTILE = 0.25  # of the feet's heights: lower ones are noise
+MAX_ORIGIN_OFFSET_M = 0.15  # bounds the noise for which the world's own floor, at 0, is left
 
 
 class Ground:
@@ -30,13 +30,13 @@ class Ground:
     stand there, else where they do stand.
     """
 
-    def __init__(self, rig: Rig, skeleton: Skeleton, wanted: Wanted = "auto") -> None:
+    def __init__(self, rig: Rig, skeleton: Skeleton, wanted: GroundChoice = "auto") -> None:
         self._up = upwards(rig)
         self._wanted = wanted
         names = [name.partition("_")[2] for name in skeleton.keypoints]
-        self._feet = np.array([name in FEET for name in names])
-        self._above = np.array([FEET.get(name, 0.0) for name in names])[self._feet]
-        self._steps: deque[float] = deque(maxlen=KEPT)
+        self._feet = np.array([name in HEIGHTS_ABOVE_FLOOR_M for name in names])
+        self._above = np.array([HEIGHTS_ABOVE_FLOOR_M.get(name, 0.0) for name in names])[self._feet]
+        self._steps: deque[float] = deque(maxlen=MAX_STEPS)
 
     def update(self, poses: Poses3D) -> float | None:
         """Metres, after one more instant; None where it is not wanted."""
@@ -46,8 +46,8 @@ class Ground:
         high = np.where(poses.filled[:, self._feet], np.nan, high)
         known = np.isfinite(high).any(1)
         self._steps.extend(np.nanmin(high[known], axis=1).tolist())
-        if len(self._steps) < LEAST:
+        if len(self._steps) < MIN_STEPS:
             return 0.0
         # Of two feet the lower one stands, most of the time.
-        floor = float(np.quantile(self._steps, STANDING))
-        return 0.0 if abs(floor) < OWN else round(floor, 3)
+        floor = float(np.quantile(self._steps, STANDING_QUANTILE))
+        return 0.0 if abs(floor) < MAX_ORIGIN_OFFSET_M else round(floor, 3)

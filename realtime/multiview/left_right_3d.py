@@ -1,4 +1,4 @@
-"""Left and right: views that mistook one for the other."""
+"""Left-right consistency: views that mistook one side for the other."""
 
 from __future__ import annotations
 
@@ -9,47 +9,47 @@ from calibration.geometry.linear_triangulation import GATE_SIGMAS
 from calibration.geometry.triangulation import triangulate
 from engines.types.arrays import Doubles, Mask
 from realtime.multiview.association import Association
-from realtime.multiview.bone_lengths import Bones
+from realtime.multiview.bone_lengths import BoneLengths
 from realtime.multiview.track_table_3d import Bodies
 
-HIDDEN = 3  # times a keypoint's standard deviation that a swap of sides must explain
+MIN_SWAP_SIGMAS = 3  # standard deviations that a swap must explain: 0.3 % of Gaussian noise does
 
 
-class Sides:
+class LeftRightConsistency:
     """Turns arms, legs or heads round in views of one rig, by the body."""
 
-    def __init__(self, rig: Rig, association: Association, bones: Bones) -> None:
+    def __init__(self, rig: Rig, association: Association, bones: BoneLengths) -> None:
         self._rig = rig
         self._association = association
         self._bones = bones
 
-    def mended(self, expected: Doubles, bodies: Bodies, deadline: float = np.inf) -> Bodies:
+    def corrected(self, expected: Doubles, bodies: Bodies, deadline: float = np.inf) -> Bodies:
         """The same with left and right as expected (P, K, 3), where a view mistook them."""
         if not len(expected):
             return bodies
-        there = self._association.flattened(expected)
-        width = self._association.spread(self._association.depths(expected))
+        there = self._association.project_undistorted(expected)
+        deviations = self._association.deviations(self._association.depths(expected))
         mirror = self._bones.mirror
 
         def misfit(points: Doubles) -> Doubles:
-            off: Doubles = ((points - there) ** 2).sum(-1) / width**2
+            off: Doubles = ((points - there) ** 2).sum(-1) / deviations**2
             return np.minimum(off, GATE_SIGMAS**2)
 
-        straight, swapped = misfit(bodies.flat), misfit(bodies.flat[:, :, mirror])
+        straight, swapped = misfit(bodies.undistorted), misfit(bodies.undistorted[:, :, mirror])
         both = np.isfinite(straight) & np.isfinite(swapped)
         gain = np.where(both, straight - swapped, 0)
         order = np.broadcast_to(np.arange(len(mirror)), gain.shape).copy()
         for part in self._bones.parts:
-            wrong = gain[..., part.body].sum(-1, keepdims=True) > HIDDEN**2
+            wrong = gain[..., part.body].sum(-1, keepdims=True) > MIN_SWAP_SIGMAS**2
             # Where most views are of one mind, it is the expectation that has the sides wrong.
             wrong &= 2 * wrong.sum(0) <= both[..., part.body].any(-1, keepdims=True).sum(0)
             order[..., part.whole] = np.where(wrong, mirror[part.whole], order[..., part.whole])
         view, person = np.ogrid[: gain.shape[0], : gain.shape[1]]
         turned = bodies.at((view[..., None], person[..., None], order))
-        return self._agreeing(bodies, turned, order != np.arange(len(mirror)), width, deadline)
+        return self._agreeing(bodies, turned, order != np.arange(len(mirror)), deviations, deadline)
 
     def _agreeing(
-        self, bodies: Bodies, turned: Bodies, changed: Mask, spread: Doubles, deadline: float
+        self, bodies: Bodies, turned: Bodies, changed: Mask, deviations: Doubles, deadline: float
     ) -> Bodies:
         """The turned bodies' parts where the views agree better on them than as they were seen.
 
@@ -59,14 +59,14 @@ class Sides:
         person, keypoint = np.nonzero(changed.any(0))
         if not len(person):
             return bodies
-        sigma = (spread * self._rig.focals.mean(1)[:, None, None])[:, person, keypoint]
+        sigma = (deviations * self._rig.focals.mean(1)[:, None, None])[:, person, keypoint]
         seen = [one.at((slice(None), person, keypoint)) for one in (bodies, turned)]
         found = triangulate(
             self._rig,
             np.concatenate([one.xy for one in seen], 1),
             np.concatenate([one.score for one in seen], 1),
             sigma=np.concatenate([sigma, sigma], 1),
-            undistorted=np.concatenate([one.flat for one in seen], 1),
+            undistorted=np.concatenate([one.undistorted for one in seen], 1),
             deadline=deadline,
         )
         weight = np.concatenate([one.score for one in seen], 1)
@@ -79,6 +79,6 @@ class Sides:
             better[:, part.whole] = (total > 0)[:, None]
         return Bodies(
             np.where(better[..., None], turned.xy, bodies.xy),
-            np.where(better[..., None], turned.flat, bodies.flat),
+            np.where(better[..., None], turned.undistorted, bodies.undistorted),
             np.where(better, turned.score, bodies.score),
         )

@@ -1,4 +1,4 @@
-"""People in space over time: from the views of a rig to bodies that keep their identity."""
+"""3D people over time: from the views of a rig to bodies that keep their identity."""
 
 from __future__ import annotations
 
@@ -13,25 +13,31 @@ from calibration.geometry.triangulation import triangulate
 from engines.types.arrays import Doubles, Indices, Mask
 from engines.types.skeleton import Skeleton
 from realtime.multiview import kalman
-from realtime.multiview.association import BODY, LEAST, Association, Sightings, middles
-from realtime.multiview.bone_lengths import PLAUSIBLE, Bones
+from realtime.multiview.association import (
+    MIN_COMMON_KEYPOINTS,
+    PERSON_SCALE_M,
+    Association,
+    Sightings,
+    middles,
+)
+from realtime.multiview.bone_lengths import MAX_LIMB_M, BoneLengths
 from realtime.multiview.bone_refinement import refined
-from realtime.multiview.left_right_3d import Sides
-from realtime.multiview.time_offsets import Timing
-from realtime.multiview.track_table_3d import Bodies, Measured, People
+from realtime.multiview.left_right_3d import LeftRightConsistency
+from realtime.multiview.time_offsets import TimeOffsets
+from realtime.multiview.track_table_3d import Bodies, Measured, TrackTable3D
 from realtime.types.results import Poses3D, View
 
-USUAL = 1 / 30  # seconds between frames until the first step is known
-USUAL_DEPTH = 3.0  # metres from a camera, until the first look
-LONGEST = 1.0  # seconds between frames beyond which nobody can be followed by their motion
-FILL = 0.5  # seconds for which somebody, or a keypoint, that is not seen is carried on
-LOST = 3.0  # seconds after which somebody who is missing has gone
-WALK = 2.0  # metres / second at which somebody may have gone on meanwhile
-SURE_VIEWS = 3  # views that make somebody real at once,
-SIGHTINGS = 3  # frames that do with fewer
-SAME = 0.6  # likeness from where on two people are one
-LEARNT = 5  # sightings of a bone from where on its length is something to go by
-LENGTHS = 0.03  # of a rigid bone, by which the keypoints at its ends wander along it
+FIRST_INTERVAL_S = 1 / 30  # between frames, until the first step is known
+FIRST_DEPTH_M = 3.0  # of new people from a camera, until their first triangulation
+MAX_INTERVAL_S = 1.0  # between frames, beyond which nobody can be tracked by their motion
+MAX_CARRIED_S = 0.5  # for which a person, or a keypoint, is predicted without being seen
+MAX_LOST_S = 3.0  # after which a lost track is deleted
+WALKING_SPEED = 2.0  # metres / second, bounds how far a lost person may have walked
+RELIABLE_VIEWS = 3  # confirm a track at once: two may agree on what is wrong,
+CONFIRMING_FRAMES = 3  # and with two it takes so many frames
+MIN_DUPLICATE_OKS = 0.6  # from which on two tracks are the same person
+MIN_BONE_SIGHTINGS = 5  # of a bone, from which on its mean length is used
+BONE_LENGTH_SIGMA = 0.03  # of a rigid bone, by which the keypoints at its ends wander along it
 
 
 class MultiViewReconstructor:
@@ -42,14 +48,14 @@ class MultiViewReconstructor:
         self._skeleton = skeleton
         self._association = Association(rig, skeleton)
         self._body = self._association.body
-        self._bones = Bones(skeleton)
-        self._sides = Sides(rig, self._association, self._bones)
+        self._bones = BoneLengths(skeleton)
+        self._consistency = LeftRightConsistency(rig, self._association, self._bones)
         self._people = self._nobody(0)
         self._next = 0
         self._now = 0.0
         self._time: float | None = None
-        self._step = USUAL
-        self.timing = Timing(rig)
+        self._step = FIRST_INTERVAL_S
+        self.timing = TimeOffsets(rig)
 
     def update(
         self, time: float, views: Sequence[View | None], deadline: float = np.inf
@@ -63,10 +69,12 @@ class MultiViewReconstructor:
         seen = Sightings.of(self._rig, views, self._skeleton)
         people = self._people
         if seconds > 0:
-            people.state, people.spread = kalman.predicted(people.state, people.spread, seconds)
+            people.state, people.covariance = kalman.predicted(
+                people.state, people.covariance, seconds
+            )
         expected = self._expected()
         chosen = self._association.follow(expected, people.memory, seen)
-        bodies = self._sides.mended(expected, self._gathered(seen, chosen), deadline)
+        bodies = self._consistency.corrected(expected, self._gathered(seen, chosen), deadline)
         measured = self._measure(bodies, self._association.depths(expected))
         views_used, error = self._correct(measured, bodies, seconds)
         self._remember(chosen, seen, measured)
@@ -75,16 +83,16 @@ class MultiViewReconstructor:
         self._learn(measured, views_used)
         return self._leave(chosen, views_used, error)
 
-    def _nobody(self, people: int) -> People:
+    def _nobody(self, people: int) -> TrackTable3D:
         keypoints = len(self._skeleton.keypoints)
-        return People.none(people, keypoints, len(self._rig), len(self._bones.limbs))
+        return TrackTable3D.none(people, keypoints, len(self._rig), len(self._bones.limbs))
 
     def _pass_time(self, time: float) -> float:
         """Seconds since the instant before; as usual where time stands or jumps back."""
         seconds = 0.0 if self._time is None else time - self._time
         if self._time is not None and not 0 < seconds < np.inf:
             seconds = self._step
-        elif 0 < seconds < LONGEST:
+        elif 0 < seconds < MAX_INTERVAL_S:
             self._step = seconds
         self._time = time
         self._now += seconds
@@ -92,7 +100,7 @@ class MultiViewReconstructor:
 
     def _expected(self) -> Doubles:
         """(P, K, 3) where keypoints are thought to be, NaN = not known any more."""
-        fresh = self._now - self._people.sure <= LOST
+        fresh = self._now - self._people.measured_at <= MAX_LOST_S
         where: Doubles = np.where(fresh[..., None], self._people.state[..., :3], np.nan)
         return where
 
@@ -104,22 +112,22 @@ class MultiViewReconstructor:
             return Bodies(nowhere, nowhere, np.zeros(shape))
         view = np.arange(len(self._rig))[:, None]
         there = (chosen.T >= 0)[..., None]
-        xy, flat = (
+        xy, undistorted = (
             np.where(there[..., None], array[view, chosen.T], np.nan)
-            for array in (seen.xy, seen.flat)
+            for array in (seen.xy, seen.undistorted)
         )
-        return Bodies(xy, flat, np.where(there, seen.score[view, chosen.T], 0))
+        return Bodies(xy, undistorted, np.where(there, seen.score[view, chosen.T], 0))
 
     def _measure(self, bodies: Bodies, depths: Doubles) -> Measured:
         """Bodies triangulated, at (V, P) depths."""
         views, people, keypoints = bodies.score.shape
-        sigma = self._association.spread(depths) * self._rig.focals.mean(1)[:, None, None]
+        sigma = self._association.deviations(depths) * self._rig.focals.mean(1)[:, None, None]
         found = triangulate(
             self._rig,
             bodies.xy.reshape(views, people * keypoints, 2),
             bodies.score.reshape(views, people * keypoints),
             sigma=sigma.reshape(views, people * keypoints),
-            undistorted=bodies.flat.reshape(views, people * keypoints, 2),
+            undistorted=bodies.undistorted.reshape(views, people * keypoints, 2),
             deadline=self._deadline,
         )
         self._refined &= found.refined
@@ -138,27 +146,30 @@ class MultiViewReconstructor:
         agreed, and their error.
         """
         people = self._people
-        known = np.isfinite(people.state[..., 0]) & (self._now - people.sure <= LOST)
+        known = np.isfinite(people.state[..., 0]) & (self._now - people.measured_at <= MAX_LOST_S)
         agreed = measured.views >= 2
         off = np.full(agreed.shape, np.inf)
         both = known & agreed
         off[both] = kalman.distance(
-            people.state[both], people.spread[both], measured.xyz[both], measured.covariance[both]
+            people.state[both],
+            people.covariance[both],
+            measured.xyz[both],
+            measured.covariance[both],
         )
         near = both & (off < GATE_SIGMAS**2)
-        anew = agreed & ~near & (~known | (measured.views >= SURE_VIEWS))
+        anew = agreed & ~near & (~known | (measured.views >= RELIABLE_VIEWS))
         # Two views alone may agree on what is wrong.
-        far = np.where(measured.views >= min(SURE_VIEWS, len(self._rig)), off, 0.0)[near]
-        people.state[near], people.spread[near] = kalman.updated(
+        far = np.where(measured.views >= min(RELIABLE_VIEWS, len(self._rig)), off, 0.0)[near]
+        people.state[near], people.covariance[near] = kalman.updated(
             people.state[near],
-            kalman.surprised(people.spread[near], far, seconds),
+            kalman.widened(people.covariance[near], far, seconds),
             measured.xyz[near],
             measured.covariance[near],
         )
-        people.state[anew], people.spread[anew] = kalman.fresh(
+        people.state[anew], people.covariance[anew] = kalman.fresh(
             measured.xyz[anew], measured.covariance[anew]
         )
-        people.sure[near | anew] = self._now
+        people.measured_at[near | anew] = self._now
         views, error = np.where(near | anew, measured.views, 0), measured.error.copy()
         error[~(near | anew)] = np.nan
         rest = known & ~near & ~anew & (bodies.score > 0).any(0)
@@ -169,14 +180,14 @@ class MultiViewReconstructor:
     def _guide(self, rest: Mask, xy: Doubles, score: Doubles) -> Indices:
         """Keypoints on which no two views agree, by those (V, M) that fit the expectation."""
         people = self._people
-        state, spread = people.state[rest], people.spread[rest]
+        state, prior = people.state[rest], people.covariance[rest]
         pixels, slope = self._rig.linearise(state[:, :3])
         depth = state[:, :3] @ self._rig.rotations[:, 2].T + self._rig.translations[:, 2]
         keypoint = np.nonzero(rest)[1]
-        wide = self._association.spread(depth.T)
+        wide = self._association.deviations(depth.T)
         sigma = wide[:, np.arange(len(state)), keypoint] * self._rig.focals.mean(1)[:, None]
         noise = sigma**2 / np.maximum(score, 1e-3)
-        expected = slope @ spread[:, :3, :3] @ slope.swapaxes(-1, -2)
+        expected = slope @ prior[:, :3, :3] @ slope.swapaxes(-1, -2)
         expected += noise[..., None, None] * np.eye(2)
         off = xy - pixels
         on = np.isfinite(off[..., 0]) & np.isfinite(expected).all((-1, -2)) & (score > 0)
@@ -191,8 +202,8 @@ class MultiViewReconstructor:
         information = (across @ slope).sum(0) + np.eye(3)  # a metre where nothing is seen
         covariance = np.linalg.inv(information)
         step = (covariance @ (across @ off[..., None]).sum(0))[..., 0]
-        people.state[rest], people.spread[rest] = kalman.updated(
-            state, spread, state[:, :3] + step, covariance
+        people.state[rest], people.covariance[rest] = kalman.updated(
+            state, prior, state[:, :3] + step, covariance
         )
         return np.asarray(np.minimum(on.sum(0), 1), np.int64)
 
@@ -201,29 +212,29 @@ class MultiViewReconstructor:
         for v in range(len(self._rig)):
             there = chosen[:, v] >= 0
             people.memory[there, v] = seen.id[v, chosen[there, v]]
-        met = (measured.views[:, self._body] >= 2).sum(1) >= LEAST
-        people.met[met] = self._now
+        met = (measured.views[:, self._body] >= 2).sum(1) >= MIN_COMMON_KEYPOINTS
+        people.seen_at[met] = self._now
         people.sightings[met] += 1
         most = np.where(met, measured.views[:, self._body].max(1, initial=0), 0)
-        people.real |= (people.sightings >= SIGHTINGS) | (most >= SURE_VIEWS)
+        people.confirmed |= (people.sightings >= CONFIRMING_FRAMES) | (most >= RELIABLE_VIEWS)
 
     def _welcome(
         self, seen: Sightings, chosen: Indices, views: Indices, error: Doubles
     ) -> tuple[Indices, Indices, Doubles]:
         """New people of the detections that are left, or those who were lost."""
-        free = seen.found[..., self._body].sum(-1) >= LEAST
+        free = seen.found[..., self._body].sum(-1) >= MIN_COMMON_KEYPOINTS
         for v in range(len(self._rig)):
             free[v, chosen[chosen[:, v] >= 0, v]] = False
         clusters = self._association.cluster(seen, free)
         if not len(clusters):
             return chosen, views, error
         bodies = self._gathered(seen, clusters)
-        rough = self._measure(bodies, np.full(bodies.score.shape[:2], USUAL_DEPTH))
-        bodies = self._sides.mended(rough.xyz, bodies, self._deadline)
+        rough = self._measure(bodies, np.full(bodies.score.shape[:2], FIRST_DEPTH_M))
+        bodies = self._consistency.corrected(rough.xyz, bodies, self._deadline)
         measured = self._measure(bodies, self._association.depths(rough.xyz))
         limbs = self._bones.measured(measured.xyz)[:, self._bones.body]
-        good = (measured.views[:, self._body] >= 2).sum(1) >= LEAST
-        good &= (limbs > PLAUSIBLE).sum(1) <= 0.25 * np.isfinite(limbs).sum(1)
+        good = (measured.views[:, self._body] >= 2).sum(1) >= MIN_COMMON_KEYPOINTS
+        good &= (limbs > MAX_LIMB_M).sum(1) <= 0.25 * np.isfinite(limbs).sum(1)
         good &= ~self._is_there(measured.xyz)
         for n in np.flatnonzero(good):
             one = replace(measured, **{f: getattr(measured, f)[n : n + 1] for f in FIELDS})
@@ -244,53 +255,55 @@ class MultiViewReconstructor:
     def _begin(self, row: int, one: Measured, cluster: Indices, seen: Sightings) -> None:
         people = self._people
         on = one.views[0] >= 2
-        people.state[row, on], people.spread[row, on] = kalman.fresh(
+        people.state[row, on], people.covariance[row, on] = kalman.fresh(
             one.xyz[0, on], one.covariance[0, on]
         )
-        people.sure[row] = np.where(on, self._now, -np.inf)
-        people.met[row] = self._now
+        people.measured_at[row] = np.where(on, self._now, -np.inf)
+        people.seen_at[row] = self._now
         people.sightings[row] += 1
-        people.real[row] |= one.views[:, self._body].max() >= SURE_VIEWS
+        people.confirmed[row] |= one.views[:, self._body].max() >= RELIABLE_VIEWS
         for v in np.flatnonzero(cluster >= 0):
             people.memory[row, v] = seen.id[v, cluster[v]]
 
     def _is_there(self, xyz: Doubles) -> Mask:
-        """(C,) whether a body is somebody who is followed and was just seen."""
-        now = self._now - self._people.met <= FILL
+        """(C,) whether a body is somebody who is tracked and was just seen."""
+        now = self._now - self._people.seen_at <= MAX_CARRIED_S
         alike = self._alike(xyz, self._expected()[now])
         return np.asarray(alike.max(1, initial=0) > 0.3, bool)
 
     def _returned(self, xyz: Doubles) -> int | None:
         """The row of the person, lost a while ago, who most likely is this body."""
         people = self._people
-        away = self._now - people.met
+        away = self._now - people.seen_at
         middle = middles(xyz[None, self._body])[0]
         expected = people.state[:, self._body, :3]
         best: tuple[float, int] | None = None
-        for row in np.flatnonzero((away > 0) & (away <= LOST)):
+        for row in np.flatnonzero((away > 0) & (away <= MAX_LOST_S)):
             if not np.isfinite(expected[row]).any():
                 continue
             gap = float(np.linalg.norm(middles(expected[[row]])[0] - middle))
-            if gap < 0.3 + WALK * away[row] and (best is None or gap < best[0]):
+            if gap < 0.3 + WALKING_SPEED * away[row] and (best is None or gap < best[0]):
                 best = gap, int(row)
         return best[1] if best else None
 
     def _learn(self, measured: Measured, views: Indices) -> None:
-        """Bones are learnt where both ends are sure, and held where one is not."""
+        """Bone lengths are learnt where both ends are reliable, and imposed where one is not."""
         people = self._people
         seen = np.full((len(people), *measured.xyz.shape[1:]), np.nan)
         seen[: len(measured.xyz)] = measured.xyz
-        sure = np.where((views >= SURE_VIEWS)[..., None], seen, np.nan)
-        if (views.max(initial=0) < SURE_VIEWS) or len(self._rig) < SURE_VIEWS:
-            sure = np.where((views >= 2)[..., None], seen, np.nan)
-        people.lengths, people.counts = self._bones.learn(people.lengths, people.counts, sure)
-        weak = views < SURE_VIEWS
+        reliable = np.where((views >= RELIABLE_VIEWS)[..., None], seen, np.nan)
+        if (views.max(initial=0) < RELIABLE_VIEWS) or len(self._rig) < RELIABLE_VIEWS:
+            reliable = np.where((views >= 2)[..., None], seen, np.nan)
+        people.lengths, people.counts = self._bones.learn(people.lengths, people.counts, reliable)
+        weak = views < RELIABLE_VIEWS
         people.state[..., :3] = self._bones.fitted(people.state[..., :3], self._usual(), weak)
 
     def _usual(self) -> Doubles:
         """(P, L) lengths of bones, NaN = not known well."""
         people = self._people
-        return self._bones.usual(np.where(people.counts >= LEARNT, people.lengths, np.nan))
+        return self._bones.usual(
+            np.where(people.counts >= MIN_BONE_SIGHTINGS, people.lengths, np.nan)
+        )
 
     def _whole(self) -> Doubles:
         """(P, K, 3) people as their filters, views and rigid bones together have them.
@@ -300,9 +313,9 @@ class MultiViewReconstructor:
         """
         people = self._people
         lengths = np.where(self._bones.rigid, self._usual(), np.nan)
-        spread = people.spread[..., :3, :3]
+        covariance = people.covariance[..., :3, :3]
         xyz, done = refined(
-            *(self._bones, people.state[..., :3], spread, lengths, LENGTHS * lengths),
+            *(self._bones, people.state[..., :3], covariance, lengths, BONE_LENGTH_SIGMA * lengths),
             deadline=self._deadline,
         )
         self._refined &= done
@@ -312,21 +325,21 @@ class MultiViewReconstructor:
         """How far each view's sightings are from their time shows in people who move."""
         people = self._people
         depths = self._association.depths(people.state[..., :3])
-        sigma = self._association.spread(depths) * self._rig.focals.mean(1)[:, None, None]
+        sigma = self._association.deviations(depths) * self._rig.focals.mean(1)[:, None, None]
         late = np.array([0.0 if view is None else view.frame.time - time for view in views])
         self.timing.add(self._now, late, people.id, people.state[..., :3], bodies, sigma)
 
     def _leave(self, chosen: Indices, views: Indices, error: Doubles) -> Poses3D:
-        """Those who have gone are forgotten, those who are here are told of."""
+        """Delete tracks that were lost for too long; return the confirmed ones."""
         people = self._people
-        away = self._now - people.met
-        keep = (away <= np.where(people.real, LOST, FILL)) & ~self._doubles()
+        away = self._now - people.seen_at
+        keep = (away <= np.where(people.confirmed, MAX_LOST_S, MAX_CARRIED_S)) & ~self._duplicates()
         self._people = people = people.only(keep)
         chosen, views, error = chosen[keep], views[keep], error[keep]
-        shown = people.real & ((away[keep] <= FILL) | (chosen >= 0).any(1))
-        stale = self._now - people.sure > FILL
+        shown = people.confirmed & ((away[keep] <= MAX_CARRIED_S) | (chosen >= 0).any(1))
+        stale = self._now - people.measured_at > MAX_CARRIED_S
         xyz = np.where(stale[..., None], np.nan, self._whole())
-        shown &= np.isfinite(xyz[:, self._body, 0]).sum(1) >= LEAST
+        shown &= np.isfinite(xyz[:, self._body, 0]).sum(1) >= MIN_COMMON_KEYPOINTS
         return Poses3D(
             self._skeleton,
             people.id[shown],
@@ -338,12 +351,12 @@ class MultiViewReconstructor:
             self._refined,
         )
 
-    def _doubles(self) -> Mask:
-        """(P,) people who are somebody else who has been there for longer."""
+    def _duplicates(self) -> Mask:
+        """(P,) tracks that duplicate an older one."""
         expected = self._expected()
         alike = self._alike(expected, expected)
         older = np.tril(np.ones(alike.shape, bool), -1)
-        return np.asarray(((alike > SAME) & older).any(1), bool)
+        return np.asarray(((alike > MIN_DUPLICATE_OKS) & older).any(1), bool)
 
     def _alike(self, one: Doubles, other: Doubles) -> Doubles:
         sigmas = np.array(self._skeleton.sigmas)[self._body]
@@ -354,10 +367,14 @@ FIELDS = [field.name for field in fields(Measured)]
 
 
 def _alike(one: Doubles, other: Doubles, sigmas: Doubles) -> Doubles:
-    """(A, B) OKS in space of bodies (A, K, 3) and (B, K, 3)."""
+    """(A, B) OKS in 3D of bodies (A, K, 3) and (B, K, 3)."""
     off = ((one[:, None] - other[None]) ** 2).sum(-1)
     known = np.isfinite(off)
-    alike = np.where(known, np.exp(-0.5 * np.where(known, off, 0) / (2 * BODY * sigmas) ** 2), 0)
+    alike = np.where(
+        known, np.exp(-0.5 * np.where(known, off, 0) / (2 * PERSON_SCALE_M * sigmas) ** 2), 0
+    )
     common = known.sum(-1)
-    likeness: Doubles = np.where(common >= LEAST, alike.sum(-1) / np.maximum(common, 1), 0)
+    likeness: Doubles = np.where(
+        common >= MIN_COMMON_KEYPOINTS, alike.sum(-1) / np.maximum(common, 1), 0
+    )
     return likeness

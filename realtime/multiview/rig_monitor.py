@@ -1,4 +1,4 @@
-"""Whether the cameras of a rig do what they should, and a sentence where they do not."""
+"""Warnings about a rig: cameras that are missing, black, out of step, moved or mixed up."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from itertools import combinations
 import numpy as np
 
 from calibration.geometry.camera import Rig
-from realtime.multiview.association import LEAST
-from realtime.multiview.time_offsets import Timing
+from realtime.multiview.association import MIN_COMMON_KEYPOINTS
+from realtime.multiview.time_offsets import TimeOffsets
 from realtime.types.errors import SourceError
 from realtime.types.results import Poses3D, View
 
 LOG = logging.getLogger(__name__)
-PATIENCE = 1.0  # seconds for which a camera may be black or say nothing
-DARK, DULL = 12.0, 6.0  # mean and standard deviation of a picture, below which it is black
-EVERY = 5  # instants from one that is looked at to the next
-ENOUGH = 15  # people whom a camera should have seen before it is judged by them
-STRANGER = 0.5  # share of them below which it does not belong to the others
-SEEN = (
-    0.7  # share of the cameras, of those that look there, that see somebody; with a right rig 0.9
-)
-OFF = 0.05  # seconds, and
-LOOKS = 12  # instants that must have shown it, and
-SURE = 5.0  # standard deviations, from where on a camera is out of step
+MAX_SILENCE_S = 1.0  # for which a camera may be black or give no frame
+BLACK_MEAN, BLACK_DEVIATION = 12.0, 6.0  # of 255: a picture below both is black
+CHECK_EVERY = 5  # frames: bounds the time of the checks
+MIN_EXPECTED_PEOPLE = 15  # whom a camera should have seen before it is judged by them
+MIN_MATCHED_SHARE = 0.5  # of them, below which a camera does not belong to the others
+# Share of the cameras facing a person that see them: with a right rig 0.9.
+MIN_SEEING_SHARE = 0.7
+# An offset is reported from so many seconds on, after so many instants with people who move, and
+# standard deviations from 0: of a camera in step that is chance once in a million.
+MIN_OFFSET_S = 0.05
+MIN_MOVING_INSTANTS = 12
+MIN_OFFSET_SIGMAS = 5.0
 
-
-STEPS = (
-    "is out of step with the other cameras, by about %.2f s: people who move show it. --offsets "
-    "%s=%+.2f would bring it nearer; run again until this is not said."
+OUT_OF_STEP = (
+    "is out of step with the other cameras by about %.2f s, as the motion of people shows. Run "
+    "again with --offsets %s=%+.2f, and repeat until this warning is gone."
 )
 
 
@@ -49,20 +49,20 @@ class RigMonitor:
         self._bright: list[float | None] = [None] * views  # and when that was not black
         self._expected, self._matched, self._people = np.zeros((3, views), np.int64)
         self._agreed = self._disagreed = 0
-        self._looking = self._seeing = 0  # cameras at somebody in space, and those that see them
+        self._looking = self._seeing = 0  # cameras that face a 3D person, and those that see them
         self._offsets = np.zeros(views)
-        self._said: dict[int, float] = {}  # offsets that were told
+        self._said: dict[int, float] = {}  # offsets that were reported
         self._period = np.inf
 
     def look(
-        self, time: float, views: Sequence[View | None], poses: Poses3D, timing: Timing
+        self, time: float, views: Sequence[View | None], poses: Poses3D, timing: TimeOffsets
     ) -> None:
         """The next instant, seconds; SourceError where two sources are one."""
         if self._first is None:
             self._first = time
         for v, view in enumerate(views):
             self._look_at(v, time, view)
-        if self._instants % EVERY == 0:
+        if self._instants % CHECK_EVERY == 0:
             self._check_same(views)
             self._check_people(views, poses)
             self._check_steps(timing)
@@ -73,28 +73,29 @@ class RigMonitor:
         for v, name in enumerate(self._names):
             if self._missing[v] and ("gone", v) not in self._told:
                 LOG.warning(
-                    "%s was missing in %d of %d instants; the others went on without it.",
+                    "%s was missing in %d of %d frames; the other cameras went on without it.",
                     *(name, self._missing[v], self._instants),
                 )
         for v, offset in self._said.items():
             if abs(self._offsets[v] - offset) >= 0.01:
                 LOG.warning(
-                    "Over the whole run --offsets %s=%+.2f.", self._names[v], self._offsets[v]
+                    "The estimate over the whole run is --offsets %s=%+.2f.",
+                    *(self._names[v], self._offsets[v]),
                 )
-        if self._disagreed >= ENOUGH / EVERY and not self._agreed:
+        if self._disagreed >= MIN_EXPECTED_PEOPLE / CHECK_EVERY and not self._agreed:
             LOG.warning(
-                "The cameras see people, but no two of them agree on where anybody is: check that "
-                "each source has its own camera of the rig, that they are in step (--offsets), and "
-                "that no camera was moved."
+                "The cameras see people, but no two cameras agree on where anybody is. Check that "
+                "each source belongs to its camera of the rig, that the cameras are in step "
+                "(--offsets), and that no camera was moved."
             )
 
-        # Of two cameras both see whoever is in space.
-        few = self._seeing < SEEN * self._looking
-        if len(self._names) > 2 and self._looking >= ENOUGH * len(self._names) and few:
+        # With two cameras, both see every 3D person.
+        few = self._seeing < MIN_SEEING_SHARE * self._looking
+        if len(self._names) > 2 and self._looking >= MIN_EXPECTED_PEOPLE * len(self._names) and few:
             LOG.warning(
-                "These people in space may be none: of the cameras that look where they are, only "
-                "%d %% see them. The sources may be in another order than the rig's cameras, or "
-                "the rig may be another's; python -m calibration check tells.",
+                "The 3D people may be false: only %d %% of the cameras that face them see them. "
+                "The sources may be in a different order from the rig's cameras, or the rig file "
+                "may belong to another rig. To find out, run: python -m calibration check",
                 100 * self._seeing / self._looking,
             )
 
@@ -109,21 +110,26 @@ class RigMonitor:
             self._missing[v] += 1
             if last is None:
                 last = self._first
-            if last is not None and time - last > PATIENCE:
-                self._tell("gone", v, "%s gives nothing since %.2f s; the others go on.", last)
+            if last is not None and time - last > MAX_SILENCE_S:
+                self._tell(
+                    "gone",
+                    v,
+                    "%s has sent no frames since %.2f s; the other cameras go on without it.",
+                    last,
+                )
             return
         if last is not None and 0 < time - last < self._period:
             self._period = time - last
         self._given[v] = time
         image = view.frame.image[::16, ::16]
-        black = view.frame.poses is None and image.mean() < DARK and image.std() < DULL
+        black = (
+            view.frame.poses is None and image.mean() < BLACK_MEAN and image.std() < BLACK_DEVIATION
+        )
         bright = self._bright[v]
         if not black or bright is None:
             self._bright[v] = time
-        elif time - bright > PATIENCE:
-            self._tell(
-                *("black", v, "%s is black since %.2f s: is it covered? The others go on."), bright
-            )
+        elif time - bright > MAX_SILENCE_S:
+            self._tell(*("black", v, "%s has been black since %.2f s. Is it covered?"), bright)
 
     def _check_same(self, views: Sequence[View | None]) -> None:
         """Two cameras never see the same to the last digit."""
@@ -132,14 +138,16 @@ class RigMonitor:
             if a is None or b is None or len(a.tracks) != len(b.tracks):
                 continue
             mine, theirs = a.tracks.poses, b.tracks.poses
-            if mine.found.sum() >= LEAST and np.array_equal(mine.xy, theirs.xy, equal_nan=True):
+            if mine.found.sum() >= MIN_COMMON_KEYPOINTS and np.array_equal(
+                mine.xy, theirs.xy, equal_nan=True
+            ):
                 raise SourceError(
-                    f"{self._names[one]} and {self._names[other]} show the same picture: give "
-                    "each camera of the rig a source of its own."
+                    f"{self._names[one]} and {self._names[other]} show the same picture. Give "
+                    "each camera of the rig its own source."
                 )
 
     def _check_people(self, views: Sequence[View | None], poses: Poses3D) -> None:
-        """Whom the others see in space, a camera should see where it looks."""
+        """A camera should see the 3D people that the others see, where it faces them."""
         seeing = sum(view is not None and len(view.tracks) > 0 for view in views)
         self._agreed += len(poses) > 0
         self._disagreed += seeing >= 2 and not len(poses)
@@ -158,30 +166,32 @@ class RigMonitor:
             self._matched[v] += (expected & (poses.detections[:, v] >= 0)).sum()
             self._people[v] += min(len(view.tracks), expected.sum())
             if (
-                self._expected[v] >= ENOUGH
+                self._expected[v] >= MIN_EXPECTED_PEOPLE
                 and self._people[v] > 0.5 * self._expected[v]
-                and self._matched[v] < STRANGER * self._expected[v]
+                and self._matched[v] < MIN_MATCHED_SHARE * self._expected[v]
             ):
                 self._tell(
                     "stranger",
                     v,
-                    "%s sees people, but mostly not where the other cameras have them: check that "
-                    "it is the camera of the rig that it is taken for, in step (--offsets), and "
-                    "was not moved.",
+                    "%s sees people, but mostly not where the other cameras see them. Check that "
+                    "it is the right camera of the rig, that it is in step with the others "
+                    "(--offsets), and that it was not moved.",
                 )
 
-    def _check_steps(self, timing: Timing) -> None:
-        if timing.looks < LOOKS:
+    def _check_steps(self, timing: TimeOffsets) -> None:
+        if timing.moving_instants < MIN_MOVING_INSTANTS:
             return
-        offsets, spread = timing.offsets()
-        least = max(OFF, self._period if np.isfinite(self._period) else OFF)
+        offsets, deviations = timing.offsets()
+        least = max(MIN_OFFSET_S, self._period if np.isfinite(self._period) else MIN_OFFSET_S)
         # A camera that does not belong here is no matter of time.
-        fits = (self._expected >= ENOUGH) & (self._matched >= STRANGER * self._expected)
-        sure = fits & (np.abs(offsets) > least) & (np.abs(offsets) > SURE * spread)
+        fits = (self._expected >= MIN_EXPECTED_PEOPLE) & (
+            self._matched >= MIN_MATCHED_SHARE * self._expected
+        )
+        sure = fits & (np.abs(offsets) > least) & (np.abs(offsets) > MIN_OFFSET_SIGMAS * deviations)
         self._offsets = offsets
         for v in np.flatnonzero(sure).tolist():
             self._said.setdefault(v, offsets[v])
             self._tell(
-                *("steps", v, f"%s {STEPS}", abs(offsets[v])),
+                *("steps", v, f"%s {OUT_OF_STEP}", abs(offsets[v])),
                 *(self._names[v], offsets[v]),
             )

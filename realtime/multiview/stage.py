@@ -1,4 +1,4 @@
-"""Sources and the cameras of a rig together: people in space."""
+"""The stage of a run that makes 3D people of the views of a rig."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from calibration.geometry.camera import Rig
 from calibration.geometry.errors import CalibrationError
 from engines.types.skeleton import Skeleton
-from realtime.multiview.floor import Ground, Wanted
+from realtime.multiview.floor import Ground, GroundChoice
 from realtime.multiview.reconstructor import MultiViewReconstructor
 from realtime.multiview.rig_monitor import RigMonitor
 from realtime.types.errors import SourceError
@@ -21,10 +21,10 @@ from realtime.types.results import Poses3D, View
 LOG = logging.getLogger(__name__)
 
 
-class Space:
+class RigStage:
     """The people of a rig whose cameras are in the order of the sources.
 
-    names: of the sources, for what is told to the user. budget: seconds that an instant may take;
+    names: of the sources, for messages. budget: seconds that an instant may take;
     what is not refined by then stays as it is. ground: where the floor is.
     """
 
@@ -35,7 +35,7 @@ class Space:
         names: Sequence[str] = (),
         budget: float = np.inf,
         clock: Callable[[], float] = monotonic,
-        ground: Wanted = "auto",
+        ground: GroundChoice = "auto",
     ) -> None:
         self._rig = rig
         self._reconstructor = MultiViewReconstructor(rig, skeleton)
@@ -47,7 +47,7 @@ class Space:
         self._instants = self._unrefined = 0
 
     def update(self, time: float, views: Sequence[View | None]) -> Poses3D:
-        """The people in space at the next instant, see `realtime.types.protocols.Reconstructor`.
+        """The 3D people at the next instant, see `realtime.types.protocols.Reconstructor`.
 
         SourceError where pictures are of another shape than their camera's, or two are the same.
         """
@@ -63,12 +63,11 @@ class Space:
         return poses
 
     def close(self) -> None:
-        """Say what there is to say of the whole run."""
+        """Log the warnings about the whole run."""
         self._watch.close()
         if self._unrefined:
             LOG.warning(
-                "People in space were not refined to the end in %d of %d instants: there was no "
-                "more than %.0f ms for each.",
+                "3D people were not fully refined in %d of %d frames: each had at most %.0f ms.",
                 *(self._unrefined, self._instants, 1e3 * self._budget),
             )
 
@@ -84,7 +83,7 @@ class Space:
         across, down = (have / want for have, want in zip(size, camera.size, strict=True))
         if abs(across / down - 1) > 1e-6:
             LOG.warning(
-                "%s gives %dx%d pictures, its camera was calibrated for %dx%d: taken as cut off at "
-                "the right or below.",
+                "%s gives %dx%d pictures, but its camera was calibrated at %dx%d. They are treated "
+                "as cropped at the right or bottom.",
                 *(view.frame.camera, *size, *camera.size),
             )

@@ -14,10 +14,10 @@ from calibration.geometry.camera import Rig
 from engines.types.arrays import Doubles
 from realtime.multiview.track_table_3d import Bodies
 
-SPAN = 0.1  # seconds to either side over which a velocity is taken
-EVERY = 0.08  # seconds from one instant that is looked at to the next
-SLOW = 0.3  # metres / second, below which a keypoint says nothing of time
-FAR = 3.0  # standard deviations from where on a sighting counts less
+VELOCITY_SPAN_S = 0.1  # to either side over which a velocity is taken
+MIN_INTERVAL_S = 0.08  # between instants that are used: bounds the time that this takes
+MIN_SPEED = 0.3  # metres / second, below which noise hides what time does to a keypoint
+HUBER_SIGMAS = 3.0  # beyond which residuals count linearly: 0.3 % of Gaussian ones
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,20 +32,20 @@ class Moment:
     sigma: Doubles
 
 
-class Timing:
+class TimeOffsets:
     """The offsets of V views in time, from people who are followed.
 
     Around each keypoint, where x is the error of its place and d that of a view's time, a sighting
     is off by J x + (J v) d, v being its velocity. Both unknown, least squares; the places are
-    eliminated (Schur's complement), the offsets add up over instants. looks: how many of them
-    showed people who move.
+    eliminated (Schur's complement), the offsets add up over instants. moving_instants: how
+    many of them showed people who move.
     """
 
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
         self._moments: deque[Moment] = deque()
         self._last = -np.inf
-        self.looks = 0
+        self.moving_instants = 0
         self._curvature = np.zeros((len(rig), len(rig)))
         self._gradient = np.zeros(len(rig))
 
@@ -63,13 +63,15 @@ class Timing:
         """
         moments = self._moments
         moments.append(Moment(time, late, id, xyz.copy(), bodies, sigma))
-        middle = next((one for one in moments if one.time >= moments[0].time + SPAN), None)
-        if middle is None or time < middle.time + SPAN:
+        middle = next(
+            (one for one in moments if one.time >= moments[0].time + VELOCITY_SPAN_S), None
+        )
+        if middle is None or time < middle.time + VELOCITY_SPAN_S:
             return
-        if middle.time >= self._last + EVERY:
+        if middle.time >= self._last + MIN_INTERVAL_S:
             self._last = middle.time
             self._look(moments[0], middle, moments[-1])
-        while len(moments) > 1 and moments[1].time <= middle.time - SPAN + 1e-6:
+        while len(moments) > 1 and moments[1].time <= middle.time - VELOCITY_SPAN_S + 1e-6:
             moments.popleft()
         moments.popleft()
 
@@ -79,15 +81,15 @@ class Timing:
         """
         diagonal = np.diag(self._curvature)
         known = diagonal > 1e-6 * max(diagonal.max(initial=0), 1e-12)
-        offsets, spread = np.zeros(len(diagonal)), np.full(len(diagonal), np.inf)
+        offsets, deviations = np.zeros(len(diagonal)), np.full(len(diagonal), np.inf)
         if known.sum() < 2:
-            return offsets, spread
+            return offsets, deviations
         # All views could be late together: that is no error, and nothing tells of it.
         inverse = np.linalg.pinv(self._curvature[np.ix_(known, known)], rcond=1e-6, hermitian=True)
         offsets[known] = inverse @ self._gradient[known]
         offsets[known] -= np.median(offsets[known])
-        spread[known] = np.sqrt(np.diag(inverse))
-        return offsets, spread
+        deviations[known] = np.sqrt(np.diag(inverse))
+        return offsets, deviations
 
     def _look(self, before: Moment, now: Moment, after: Moment) -> None:
         alike = (now.id[:, None, None] == before.id[:, None]) & (now.id[:, None, None] == after.id)
@@ -96,7 +98,7 @@ class Timing:
             return
         way = after.xyz[last] - before.xyz[first]
         speed = way / (after.time - before.time)
-        moving = np.linalg.norm(speed, axis=-1) > SLOW
+        moving = np.linalg.norm(speed, axis=-1) > MIN_SPEED
         xyz, velocity = now.xyz[other][moving], speed[moving]
         xy, score, sigma = (
             array[:, other][:, moving] for array in (now.bodies.xy, now.bodies.score, now.sigma)
@@ -108,7 +110,9 @@ class Timing:
         seen &= seen.sum(0) >= 2
         length = np.linalg.norm(np.where(seen[..., None], off, 0), axis=-1)
         with np.errstate(all="ignore"):
-            weight = score / sigma**2 * np.minimum(1, FAR * sigma / np.maximum(length, 1e-9))
+            weight = (
+                score / sigma**2 * np.minimum(1, HUBER_SIGMAS * sigma / np.maximum(length, 1e-9))
+            )
         weight = np.where(seen, weight, 0.0)[..., None]
         off, by_time = np.where(seen[..., None], off, 0), np.where(seen[..., None], by_time, 0)
         slope = np.where(seen[..., None, None], slope, 0)
@@ -117,7 +121,7 @@ class Timing:
         mixed = (across @ by_time[..., None])[..., 0]  # (V, N, 3)
         place = np.linalg.solve(information, (across @ off[..., None])[..., 0].sum(0)[..., None])
         by_place = np.linalg.solve(information, mixed.transpose(1, 2, 0))  # (N, 3, V)
-        self.looks += bool(moving.any())
+        self.moving_instants += bool(moving.any())
         self._curvature += np.diag((weight * by_time**2).sum((1, 2)))
         self._curvature -= np.einsum("vni,niw->vw", mixed, by_place)
         self._gradient += (weight * by_time * off).sum((1, 2))

@@ -42,7 +42,13 @@ class Settings:
         if self.files.mot is not None and not self.tracks.track:
             raise SettingsError("--mot needs ids; leave out --no-track.")
         maps = self.files.heatmaps is not None or self.files.part_candidates
-        if maps and self.tracks.detect_every > 1:
+        refines = self.models.preset or self.models.refine not in (None, "off")
+        if self.tracks.detect_every == "auto" and not refines:
+            raise SettingsError(
+                "--detect-every auto follows people with the network of --refine; name one, for "
+                "example --refine auto."
+            )
+        if maps and self.tracks.detect_every != 1:
             raise SettingsError(
                 "--heatmaps and --part-candidates need the network on every frame; leave out "
                 "--detect-every."

@@ -25,6 +25,14 @@ class ModelSettings:
     """Rows of the network's input, or pixels of its longer side where the card says so: more
     find smaller people, fewer run faster. By default the model's own for wide pictures, and more
     for upright ones at the same cost."""
+    refine: str | None = None
+    """Look again at each person with a crop network: its name (movenet-lightning, movenet-thunder)
+    or card; auto picks one that is here or can be downloaded. Off by default."""
+    refine_people: int | None = None
+    """Look again at no more than this many people in a frame, the largest first."""
+    preset: Literal["fast", "balanced", "best", "auto"] | None = None
+    """Sets --model, --height and --refine together, except those that you give. auto measures what
+    this machine can do."""
     peak_threshold: float | None = None
     """Minimum confidence of a keypoint; the model's own by default."""
     limb_threshold: float | None = None
@@ -40,7 +48,7 @@ class ModelSettings:
     def __post_init__(self) -> None:
         if self.height is not None and not 32 <= self.height <= 4096:
             raise SettingsError(f"--height {self.height} is not between 32 and 4096.")
-        for name in ("min_keypoints", "max_people"):
+        for name in ("min_keypoints", "max_people", "refine_people"):
             if (count := getattr(self, name)) is not None and count < 1:
                 raise SettingsError(f"--{name.replace('_', '-')} {count} is not 1 or more.")
         for name in ("peak_threshold", "limb_threshold", "min_score"):

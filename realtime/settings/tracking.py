@@ -14,13 +14,14 @@ class TrackSettings:
 
     track: bool = True
     """Give every person a lasting id, and bridge short gaps in their detection."""
-    detect_every: int = 1
-    """Run the network on every N-th frame only; optical flow follows people in between."""
+    detect_every: int | Literal["auto"] = 1
+    """Run the network on every N-th frame only; optical flow follows people in between, or with
+    --refine its network. auto: as often as people come and go; that needs --refine."""
     smooth: Literal["off", "one-euro"] = "off"
     """Smooth jittering keypoints."""
 
     def __post_init__(self) -> None:
-        if self.detect_every < 1:
+        if self.detect_every != "auto" and self.detect_every < 1:
             raise SettingsError(f"--detect-every {self.detect_every} is not 1 or more.")
-        if not self.track and (self.detect_every > 1 or self.smooth != "off"):
+        if not self.track and (self.detect_every != 1 or self.smooth != "off"):
             raise SettingsError("--detect-every and --smooth need ids; leave out --no-track.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
@@ -33,6 +34,27 @@ class CameraTracker:
             tracks = self._tracker.update(frame, poses)
         else:
             tracks = Tracks.untracked(poses if poses is not None else Poses.nobody(self._skeleton))
+        return self._given(tracks, frame)
+
+    def expect(self, frame: Frame, most: int | None = None) -> Poses:
+        """Where people should be in the next frame, asked before `meet` or `follow` of it.
+
+        most: how many of them, those who were not looked at for the longest.
+        """
+        if self._tracker is None:
+            return Poses.nobody(self._skeleton)
+        return self._tracker.expect(frame, most)
+
+    def follow(self, frame: Frame, poses: Poses, seen: NDArray[np.bool_]) -> Tracks:
+        """The people of the next frame, where those were looked for alone whom `expect` named.
+
+        poses, in that order, and (P,) who of them was found.
+        """
+        assert self._tracker is not None, "nobody is expected without ids"
+        return self._given(self._tracker.follow(frame, poses, seen), frame)
+
+    def _given(self, tracks: Tracks, frame: Frame) -> Tracks:
+        """No more people than wanted, and calm."""
         if self._max_people is not None and len(tracks) > self._max_people:
             tracks = tracks.some(np.arange(self._max_people))
         if self._smoother is not None:

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.types.arrays import Floats, Indices
+from engines.types.oks import boxes, oks_both_ways
 from engines.types.skeleton import Skeleton
 from realtime.tracking.appearance import bones_alike, colours_alike
 from realtime.tracking.track_table import NOBODY, Living
-from realtime.types.oks import boxes, oks_both_ways
 
 Cue = Literal["oks", "iou"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.types.arrays import Floats
-from realtime.types.oks import areas
+from engines.types.oks import areas
 from realtime.types.results import Tracks
 
 REST = 1.2  # Hz: what is faster is tremble while a keypoint rests

@@ -26,6 +26,7 @@ GRID = (8, 6)  # points that tell the camera's own motion
 AGREED = 6  # least points of the grid that were found again
 FOUND_AGAIN = 0.15  # least share of all points in a picture unlike the last
 THUMB = (32, 18)
+SAMPLES = 4  # pixels along each side of what becomes one pixel of the thumb
 BLANK = 2.0  # least standard deviation of a picture that shows anything
 SHADES = 32
 # A cut changes both what is where and how light it is. A pan keeps the shades, a flash the places.
@@ -55,8 +56,8 @@ class Flow:
 
     def __init__(self, body: Sequence[int] | None = None) -> None:
         self._body = slice(None) if body is None else np.array(body)
-        self._grey: Image | None = None
-        self._before: Image | None = None
+        self._now: _Picture | None = None
+        self._before: _Picture | None = None
         self._size = (0, 0)
         self._scale = np.ones(2, np.float32)
         self._thumb: NDArray[np.float32] | None = None
@@ -67,18 +68,18 @@ class Flow:
 
         A picture of one colour shows nothing: no flow leads to it or from it, and it is no cut.
         """
-        grey, size = _grey(image)
-        resized = size != self._size
+        picture = _Picture(image)
+        resized = picture.size != self._size
         if resized:
-            self._grey = None
-            self._size = size
-            self._scale = np.array([grey.shape[1] / size[0], grey.shape[0] / size[1]], np.float32)
-        self._before, self._grey = self._grey, None
-        thumb = cv2.resize(grey, THUMB, interpolation=cv2.INTER_AREA).astype(np.float32)
+            self._now = None
+            self._size = picture.size
+            self._scale = np.array(np.divide(picture.grey_size, picture.size), np.float32)
+        self._before, self._now = self._now, None
+        thumb = _thumb(image)
         if thumb.std() < BLANK:
             return False
         last, self._thumb = self._thumb, thumb
-        self._grey = grey
+        self._now = picture
         self._unlike = last is not None and _alike_places(last, thumb) < CUT_PLACES
         if last is None or not self._unlike:
             return False
@@ -93,14 +94,14 @@ class Flow:
 
         None where there is nothing to follow, or no picture that shows anything.
         """
-        if self._before is None or self._grey is None or not len(xy):
+        if self._before is None or self._now is None or not len(xy):
             return None
         moved, sure = xy.copy(), np.zeros(xy.shape[:2], bool)
         camera = np.zeros(2, np.float32)
         there = ~np.isnan(xy[..., 0])
         grid = self._grid()
         points = np.concatenate([xy[there], grid])
-        now, good = self._track(self._before, self._grey, points)
+        now, good = self._track(self._before.grey, self._now.grey, points)
         moved[there], sure[there] = now[: -len(grid)], good[: -len(grid)]
         still = good[-len(grid) :] & ~_within_people(grid, xy)
         if still.sum() >= AGREED:
@@ -146,13 +147,37 @@ def _lucas_kanade(one: Image, other: Image, points: Floats, levels: int, guess: 
     )
 
 
-def _grey(image: Image) -> tuple[Image, tuple[int, int]]:
-    """The picture in grey, at most ROWS high, and its own (width, height)."""
-    high, wide = image.shape[:2]
-    if high > ROWS:
-        small = max(1, round(wide * ROWS / high)), ROWS
-        image = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA), np.uint8)
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8), (wide, high)
+class _Picture:
+    """A picture whose grey version, at most ROWS high, is made when flow first asks for it."""
+
+    def __init__(self, image: Image) -> None:
+        self._image: Image | None = image
+        self._grey: Image | None = None
+        high, wide = image.shape[:2]
+        self.size = wide, high
+        self.grey_size = self.size
+        if high > ROWS:
+            self.grey_size = max(1, round(wide * ROWS / high)), ROWS
+
+    @property
+    def grey(self) -> Image:
+        if self._grey is None:
+            image = self._image
+            assert image is not None
+            if self.grey_size != self.size:
+                smaller = cv2.resize(image, self.grey_size, interpolation=cv2.INTER_AREA)
+                image = np.asarray(smaller, np.uint8)
+            self._grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+            self._image = None
+        return self._grey
+
+
+def _thumb(image: Image) -> NDArray[np.float32]:
+    """The picture in grey and tiny; of a large one some pixels of each place tell enough."""
+    wide, high = THUMB
+    step = max(1, min(image.shape[0] // (SAMPLES * high), image.shape[1] // (SAMPLES * wide)))
+    grey = cv2.cvtColor(np.ascontiguousarray(image[::step, ::step]), cv2.COLOR_BGR2GRAY)
+    return np.asarray(cv2.resize(grey, THUMB, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _alike_places(one: Floats, other: Floats) -> float:

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.types.arrays import Floats
+from engines.types.oks import areas
 from engines.types.poses import Poses
-from realtime.types.oks import areas
 
 CONFIDENT = 0.3  # sigma 1: the score at which a keypoint has most of its say
 REACH = 0.1  # sides of the person's area within which keypoints are the same one

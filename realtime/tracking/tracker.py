@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.types.arrays import Floats, Image, Indices
+from engines.types.oks import areas, oks_both_ways
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
 from realtime.tracking.appearance import Clothing, blend, bones
@@ -21,7 +22,6 @@ from realtime.tracking.pose_nms import without_duplicates
 from realtime.tracking.prediction import Prediction, predict, speed_up
 from realtime.tracking.track_table import NOBODY, Living
 from realtime.types.frames import Frame
-from realtime.types.oks import areas, oks_both_ways
 from realtime.types.results import Tracks
 
 STRONG = 0.12  # least score, over all keypoints of the body, of a confident pose,
@@ -70,24 +70,91 @@ class PoseTracker:
         self._step = USUAL
         self._size: tuple[int, int] | None = None
         self._anew = True
+        self._begun: Frame | None = None
+        self._seconds = 0.0
+        self._expected = np.zeros(0, np.intp)
         nobody, nothing = Poses.nobody(skeleton), np.zeros((1, 1, 3), np.uint8)
         self._people = self._fresh(nobody, self._describe(nothing, nobody), np.zeros(0, int))
 
+    def expect(self, frame: Frame, most: int | None = None) -> Poses:
+        """Where in the next frame those should be who were seen in the last, by their own motion.
+
+        Before `update` or `follow` of this frame; nobody where another scene begins. most: how many
+        of them, those who were not looked at for the longest, then the largest.
+        """
+        if self._begun is not frame:
+            self._begin(frame)
+        people = self._people
+        rows = np.flatnonzero(~people.missing)
+        if most is not None and len(rows) > most:
+            order = np.lexsort((-people.area[rows], people.last[rows]))
+            rows = np.sort(rows[order[:most]])
+        self._expected = rows
+        step = people.velocity[rows] * np.float32(self._seconds)
+        xy = people.xy[rows] + step[:, None]
+        score = np.where(np.isnan(xy[..., 0]), 0, people.score[rows]).astype(np.float32)
+        return Poses(self._skeleton, xy, score, people.person_score[rows])
+
+    def follow(self, frame: Frame, poses: Poses, seen: NDArray[np.bool_]) -> Tracks:
+        """The people of the frame that `expect` was asked about, where nobody looked for others.
+
+        poses: those whom it expected, in its order. seen: (P,) who of them was found. Who was not
+        looked for is carried on, by optical flow.
+        """
+        assert self._begun is frame, "follow comes after expect"
+        self._begun = None
+        people, now, seconds = self._people, self._now, self._seconds
+        rows = self._expected[seen]
+        poses = poses.some(np.flatnonzero(seen))
+        rest = ~people.missing
+        rest[rows] = False
+        motion = None
+        if rest.any() and self._settings.flow:
+            motion = self._flow.follow(people.xy)
+        expected = predict(people, motion, now, seconds, self._body)
+        before, people.xy = people.xy, expected.xy
+        camera = np.zeros(2, np.float32) if motion is None else motion.camera
+        if motion is not None:
+            self._speed_up(np.flatnonzero(rest & expected.follows), before, expected, motion)
+        columns = np.arange(len(rows))
+        poses = self._repair(poses, rows, columns, now)
+        self._see(poses, None, rows, columns, before, camera, seconds)
+        self._confirm(len(rows))
+        shown = (people.id != NOBODY) & self._presentable(expected)
+        shown[rows] = True
+        tracks = self._tracks(shown)
+        self._forget()
+        return tracks
+
     def update(self, frame: Frame, poses: Poses | None) -> Tracks:
         """The people of the next frame; poses None = nobody looked for them in this one."""
-        seconds = self._pass_time(frame.time)
-        cut = self._flow.see(frame.image) if self._settings.flow else False
-        cut |= not self._fit_size(frame.size)
-        people = self._people
+        if self._begun is not frame:
+            self._begin(frame)
+        self._begun = None
+        people, seconds = self._people, self._seconds
         motion = self._flow.follow(people.xy) if self._settings.flow else None
-        if cut or seconds > LOST or (motion is not None and motion.lost):
-            people.keep(np.zeros(len(people), bool))
-            self._anew, motion = True, None
+        if motion is not None and motion.lost:
+            self._begin_anew()
+            motion = None
         expected = predict(people, motion, self._now, seconds, self._body)
         before, people.xy = people.xy, expected.xy
         if poses is None:
-            return self._carry(before, expected, motion, seconds)
+            return self._carry(before, expected, motion)
         return self._meet(frame, without_duplicates(poses), before, expected, motion, seconds)
+
+    def _begin(self, frame: Frame) -> None:
+        """Go on to the next frame."""
+        self._begun = frame
+        self._seconds = self._pass_time(frame.time)
+        cut = self._flow.see(frame.image) if self._settings.flow else False
+        cut |= not self._fit_size(frame.size)
+        if cut or self._seconds > LOST:
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Another scene: nobody is there any more."""
+        self._people.keep(np.zeros(len(self._people), bool))
+        self._anew = True
 
     def _pass_time(self, time: float) -> float:
         """Seconds since the frame before; as usual where the frame's time stands or jumps back."""
@@ -118,18 +185,23 @@ class PoseTracker:
         people.bones = people.bones + np.log(scale.mean())
         return True
 
-    def _carry(
-        self, before: Floats, expected: Prediction, motion: Motion | None, seconds: float
-    ) -> Tracks:
+    def _carry(self, before: Floats, expected: Prediction, motion: Motion | None) -> Tracks:
         """Everybody a frame further without having been looked for."""
         people = self._people
-        followed = np.flatnonzero(expected.follows & ~people.missing)
-        if motion is not None and len(followed) and seconds > 0:
-            bodies = np.ix_(followed, self._body)
-            now = np.where(expected.sure[bodies][..., None], expected.xy[bodies], np.nan)
-            speed_up(people, followed, before[bodies], now, motion.camera, seconds)
+        if motion is not None:
+            followed = np.flatnonzero(expected.follows & ~people.missing)
+            self._speed_up(followed, before, expected, motion)
         shown = (people.id != NOBODY) & self._presentable(expected)
         return self._tracks(shown)
+
+    def _speed_up(
+        self, rows: Indices, before: Floats, expected: Prediction, motion: Motion
+    ) -> None:
+        """Velocities of those whom flow alone has followed."""
+        if len(rows) and self._seconds > 0:
+            bodies = np.ix_(rows, self._body)
+            now = np.where(expected.sure[bodies][..., None], expected.xy[bodies], np.nan)
+            speed_up(self._people, rows, before[bodies], now, motion.camera, self._seconds)
 
     def _meet(
         self,
@@ -156,7 +228,7 @@ class PoseTracker:
         row_of[columns] = rows
         row_of[fresh] = len(people) + np.arange(len(fresh))
         people.add(self._fresh(poses, found, fresh))
-        self._confirm(fresh, len(poses))
+        self._confirm(len(poses))
         shown = np.zeros(len(people), bool)
         shown[row_of[row_of >= 0]] = True
         older = len(people) - len(fresh)
@@ -198,14 +270,14 @@ class PoseTracker:
     def _see(
         self,
         poses: Poses,
-        found: Found,
+        found: Found | None,
         rows: Indices,
         columns: Indices,
         before: Floats,
         camera: Floats,
         seconds: float,
     ) -> None:
-        """People (rows) are where poses (columns) say."""
+        """People (rows) are where poses (columns) say. found: what is learned of their looks."""
         people, now = self._people, self._now
         xy, score = poses.xy[columns], poses.score[columns]
         here = ~np.isnan(xy[..., 0])
@@ -229,6 +301,8 @@ class PoseTracker:
         rate = 1 - np.exp(-max(seconds, 1e-3) / LOOKS)
         area = areas(people.xy[rows[:, None], self._body])
         people.area[rows] = blend(people.area[rows], area, rate)
+        if found is None:
+            return
         people.bones[rows] = blend(people.bones[rows], found.bones[columns], rate)
         # Next to nothing is learned of the colours of two who stand before each other.
         learn = rate * found.clear[columns] * here[:, self._body].mean(axis=1)
@@ -242,7 +316,7 @@ class PoseTracker:
         area = np.minimum(found.area[fresh][:, None], found.area[there][None])
         return fresh[~self._upon(poses.xy[fresh], poses.xy[there], area, 3)]
 
-    def _confirm(self, fresh: Indices, count: int) -> None:
+    def _confirm(self, count: int) -> None:
         """Ids for those who were seen for long enough; at once where everything begins anew."""
         people = self._people
         tentative = people.id == NOBODY
@@ -304,7 +378,7 @@ class PoseTracker:
         speed = np.linalg.norm(people.velocity[rows], axis=1).astype(np.float32)
         speed[people.last[rows] == people.born[rows]] = np.nan
         tracks = Tracks(people.id[rows], poses, keep & ~seen, speed)
-        return tracks if others is None or not len(others) else _joined(tracks, others)
+        return tracks if others is None or not len(others) else tracks.with_others(others)
 
     def _forget(self) -> None:
         """Those who are gone; tentative people as soon as they are missing for a moment."""
@@ -317,19 +391,3 @@ class PoseTracker:
         area, lengths, colours = found.area[rows], found.bones[rows], found.colours[rows]
         sides = len(self._flips)
         return Living.fresh(poses.some(rows), self._now, area, lengths, colours, sides)
-
-
-def _joined(tracks: Tracks, others: Poses) -> Tracks:
-    """The tracks, and poses of nobody in particular after them."""
-    plain = Tracks.untracked(others)
-    one = tracks.poses
-    poses = Poses(
-        others.skeleton,
-        np.concatenate([one.xy, others.xy]),
-        np.concatenate([one.score, others.score]),
-        np.concatenate([one.person_score, others.person_score]),
-    )
-    ids = np.concatenate([tracks.id, plain.id])
-    unknown = np.full(len(others), np.nan, np.float32)
-    speed = None if tracks.speed is None else np.concatenate([tracks.speed, unknown])
-    return Tracks(ids, poses, np.concatenate([tracks.filled, plain.filled]), speed)

@@ -48,7 +48,7 @@ class Source(Protocol):
 
     name: unique, fit for file names. live: frames come when they come, old ones are worthless.
     total: how many frames iteration will give, None where unknown (an estimate is no promise).
-    rate: frames a second where known. notes: sentences about input that was passed over or
+    rate: fps where known. notes: sentences about input that was passed over or
     mended, for the end of the run (complete when iteration has ended). skeleton: of the poses that
     its frames bring along, None where they bring pictures alone.
     """

@@ -1,4 +1,4 @@
-"""How people hold their joints."""
+"""Joint angles in the picture."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import numpy as np
 from engines.types.arrays import Indices
 from engines.types.skeleton import Skeleton
 
-PARTS = (  # keypoints of the body, and the groups that go with them
+MIRRORED_PARTS = (  # keypoints of the body, and the groups that go with them
     (("shoulder", "elbow", "wrist"), ("left_hand", "right_hand")),
     (("hip", "knee", "ankle"), ("feet",)),
     (("eye", "ear"), ("face",)),
@@ -30,7 +30,7 @@ class MirroredPart:
 def mirrored_parts(skeleton: Skeleton) -> list[MirroredPart]:
     """Arms, legs and the head of a skeleton."""
     mirror, found = skeleton.mirror, []
-    for names, groups in PARTS:
+    for names, groups in MIRRORED_PARTS:
         body = [
             n
             for n in skeleton.body

@@ -1,9 +1,12 @@
-"""What follows people over time: two seams that the pipeline takes any object for."""
+"""What tracks and reconstructs people: protocols, of which the pipeline takes any object."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engines.types.poses import Poses
 from realtime.types.frames import Frame
@@ -15,6 +18,26 @@ class Tracker(Protocol):
 
     def update(self, frame: Frame, poses: Poses | None) -> Tracks:
         """The people of the next frame; poses None = the network did not look at this one."""
+        ...
+
+
+@runtime_checkable
+class FollowingTracker(Tracker, Protocol):
+    """A Tracker that knows beforehand where people should be, for whoever looks there alone."""
+
+    def expect(self, frame: Frame, most: int | None = None) -> Poses:
+        """Where those should be in the next frame who were seen in the last.
+
+        Asked before `update` or `follow` of this frame, once or more often; nobody where another
+        scene begins. most: so many of them, those who were not looked at for the longest.
+        """
+        ...
+
+    def follow(self, frame: Frame, poses: Poses, seen: NDArray[np.bool_]) -> Tracks:
+        """The people of the next frame, where nobody looked for others than those expected.
+
+        poses: of those whom `expect` named last, in its order. seen: (P,) who of them was found.
+        """
         ...
 
 

@@ -1,4 +1,4 @@
-"""People over time, and the result of an instant."""
+"""Tracked people, and what all cameras saw at one instant."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Tracks:
     """The people of one frame with their identities.
 
     id: (P,) int64, -1 = untracked. filled: (P, K) keypoints carried over rather than seen.
-    speed: (P,) pixels a second against the background, NaN = unknown; None = of nobody.
+    speed: (P,) pixels / second against the background, NaN = unknown; None = of nobody.
     """
 
     id: NDArray[np.int64]
@@ -42,6 +42,20 @@ class Tracks:
     def untracked(cls, poses: Poses) -> Tracks:
         """Poses of a single frame: nobody has an identity."""
         return cls(np.full(len(poses), -1, np.int64), poses, np.zeros(poses.score.shape, bool))
+
+    def with_others(self, others: Poses) -> Tracks:
+        """These, and poses of nobody in particular after them."""
+        plain, one = Tracks.untracked(others), self.poses
+        poses = Poses(
+            others.skeleton,
+            np.concatenate([one.xy, others.xy]),
+            np.concatenate([one.score, others.score]),
+            np.concatenate([one.person_score, others.person_score]),
+        )
+        unknown = np.full(len(others), np.nan, np.float32)
+        speed = None if self.speed is None else np.concatenate([self.speed, unknown])
+        ids = np.concatenate([self.id, plain.id])
+        return Tracks(ids, poses, np.concatenate([self.filled, plain.filled]), speed)
 
     def some(self, which: NDArray[np.int_]) -> Self:
         """The people in these rows."""
@@ -74,7 +88,7 @@ class View:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Poses3D:
-    """The P people of one instant in space, by all cameras of a rig.
+    """The P 3D people of one instant, by all cameras of a rig.
 
     id: (P,) int64. xyz: (P, K, 3) metres in the rig's world, NaN = not known.
     error: (P, K) root mean square distance from the views it rests on, pixels, NaN without any.
@@ -129,7 +143,7 @@ class Result:
 
     time: seconds, of the first view. views: one a camera, None = that camera is out.
     seconds: how long each stage took for it. dropped: frames left out so far to stay live.
-    poses3d: the people in space, None without a rig; their ids are those of the views' tracks.
+    poses3d: the 3D people, None without a rig; their ids are those of the views' tracks.
     """
 
     time: float

@@ -1,4 +1,4 @@
-"""What of a result is shown: the view, which may change while the run goes on."""
+"""What of a result is shown: the view, which may change during the run."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from realtime.types.errors import SettingsError
 
 HEATMAPS: Showable = "heatmaps"
 PAFS: Showable = "pafs"
-KINDS = ("skeleton", "heatmaps", "pafs")
-STEP = 0.05  # by which the threshold goes up and down
+VIEW_KINDS = ("skeleton", "heatmaps", "pafs")
+THRESHOLD_STEP = 0.05  # of the keys that raise and lower the threshold
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ViewMode:
     """A view of a picture.
 
     skeleton: the people. heatmaps: all keypoints' confidence. pafs: the affinity fields. part: the
@@ -43,14 +43,14 @@ class Look:
         return f"part:{keypoints[self.part]}" if self.kind == "part" else self.kind
 
 
-SKELETON = Look()
+SKELETON = ViewMode()
 
 
-def parse_look(text: str, keypoints: Sequence[str]) -> Look:
+def parse_view_mode(text: str, keypoints: Sequence[str]) -> ViewMode:
     """The view with this name; SettingsError, with what there is, for others."""
-    for look in looks(keypoints):
-        if look.name(keypoints) == text:
-            return look
+    for mode in view_modes(keypoints):
+        if mode.name(keypoints) == text:
+            return mode
     wanted, colon, part = text.partition(":")
     if wanted == "part":
         near = get_close_matches(part, keypoints, n=3, cutoff=0.5) if colon else ()
@@ -60,34 +60,35 @@ def parse_look(text: str, keypoints: Sequence[str]) -> Look:
             else f"The view part:NAME needs a keypoint: {', '.join(keypoints)}."
         )
     raise SettingsError(
-        f"There is no view {text[:40]!r}; choose {', '.join(KINDS)} or part:NAME of a keypoint."
+        f"There is no view {text[:40]!r}; choose {', '.join(VIEW_KINDS)} or part:NAME of a "
+        "keypoint."
     )
 
 
-def looks(keypoints: Sequence[str]) -> list[Look]:
+def view_modes(keypoints: Sequence[str]) -> list[ViewMode]:
     """All views of a model with these keypoints."""
     return [
         SKELETON,
-        Look("heatmaps"),
-        Look("pafs"),
-        *(Look("part", n) for n in range(len(keypoints))),
+        ViewMode("heatmaps"),
+        ViewMode("pafs"),
+        *(ViewMode("part", n) for n in range(len(keypoints))),
     ]
 
 
 class Shown:
     """What the outputs with pictures show now. Any thread may read and change it.
 
-    look: the view. threshold: keypoints with less confidence are not drawn. shows: what the model
+    mode: the view. threshold: keypoints with less confidence are not drawn. shows: what the model
     has to show beside people.
     """
 
     def __init__(
         self,
-        look: Look = SKELETON,
+        mode: ViewMode = SKELETON,
         keypoints: Sequence[str] = (),
         shows: Collection[Showable] = frozenset({HEATMAPS, PAFS}),
     ) -> None:
-        self.look = look
+        self.mode = mode
         self._shows = shows
         self.threshold = 0.0
         self.keypoints = keypoints
@@ -97,35 +98,40 @@ class Shown:
     @property
     def name(self) -> str:
         """The view as the user names it."""
-        return self.look.name(self.keypoints)
+        return self.mode.name(self.keypoints)
 
-    def can_show(self, look: Look) -> bool:
+    def can_show(self, mode: ViewMode) -> bool:
         """Whether the model has what the view needs."""
-        return look.needs is None or look.needs in self._shows
+        return mode.needs is None or mode.needs in self._shows
 
-    def parse(self, text: str) -> Look:
+    def parse(self, text: str) -> ViewMode:
         """The view with this name; SettingsError where there is none, or the model lacks it."""
-        look = parse_look(text, self.keypoints)
-        if not self.can_show(look):
+        mode = parse_view_mode(text, self.keypoints)
+        if not self.can_show(mode):
             raise SettingsError(f"This model has no maps to show for the view {text}.")
-        return look
+        return mode
 
     def next_view(self) -> None:
-        """Skeleton, heat maps, fields, a keypoint, and from the start again."""
-        kinds = [SKELETON, Look("heatmaps"), Look("pafs"), *([Look("part")] * bool(self.keypoints))]
-        kinds = [look for look in kinds if self.can_show(look)]
-        places = [look.kind for look in kinds]
-        self.look = kinds[(places.index(self.look.kind) + 1) % len(kinds)]
+        """Skeleton, heat maps, affinity fields, a keypoint, and from the start again."""
+        kinds = [
+            SKELETON,
+            ViewMode("heatmaps"),
+            ViewMode("pafs"),
+            *([ViewMode("part")] * bool(self.keypoints)),
+        ]
+        kinds = [mode for mode in kinds if self.can_show(mode)]
+        places = [mode.kind for mode in kinds]
+        self.mode = kinds[(places.index(self.mode.kind) + 1) % len(kinds)]
 
     def next_part(self) -> None:
         """The next keypoint's map, the first one's after another view."""
-        if self.keypoints and self.can_show(Look("part")):
-            part = self.look.part + 1 if self.look.kind == "part" else 0
-            self.look = Look("part", part % len(self.keypoints))
+        if self.keypoints and self.can_show(ViewMode("part")):
+            part = self.mode.part + 1 if self.mode.kind == "part" else 0
+            self.mode = ViewMode("part", part % len(self.keypoints))
 
     def change_threshold(self, steps: int) -> None:
         """Up or down, within 0 and 1."""
-        self.threshold = min(max(round(self.threshold + steps * STEP, 2), 0.0), 1.0)
+        self.threshold = min(max(round(self.threshold + steps * THRESHOLD_STEP, 2), 0.0), 1.0)
 
     def want_maps(self, *, more: bool = True) -> None:
         """Somebody needs maps whatever the view is; more=False: no longer."""
@@ -134,4 +140,4 @@ class Shown:
 
     def wants_maps(self) -> bool:
         """Whether the network's maps are to be kept."""
-        return self._wanting > 0 or self.look.of_maps
+        return self._wanting > 0 or self.mode.of_maps

@@ -19,7 +19,7 @@ from aiohttp.typedefs import Handler
 from realtime.drawing.reprojection import Reprojection
 from realtime.types.errors import SettingsError
 from realtime.types.results import Result
-from realtime.types.view_mode import Look, Shown, looks
+from realtime.types.view_mode import Shown, ViewMode, view_modes
 from realtime.web.auth import Authentication
 from realtime.web.connections import (
     CLOSING_SECONDS,
@@ -84,8 +84,8 @@ class Server:
         self._readers: set[Mailbox] = set()
         self._onlookers: set[Mailbox] = set()  # of the people in space
         # Who looks at a source, and at all of them, by view; None is the one that the run shows.
-        self._watchers: list[dict[Look | None, set[Mailbox]]] = [{} for _ in sources]
-        self._pages: dict[Look | None, set[Mailbox]] = {}
+        self._watchers: list[dict[ViewMode | None, set[Mailbox]]] = [{} for _ in sources]
+        self._pages: dict[ViewMode | None, set[Mailbox]] = {}
 
     @property
     def read(self) -> bool:
@@ -197,15 +197,15 @@ class Server:
             began = self._clock()
             newest = self._newest
             wanted = [
-                (n, look, groups.get(look, set()), self._pages.get(look, set()))
+                (n, mode, groups.get(mode, set()), self._pages.get(mode, set()))
                 for n, groups in enumerate(self._watchers)
-                for look in {*groups, *self._pages}
+                for mode in {*groups, *self._pages}
             ]
-            for n, look, watchers, pages in wanted:
+            for n, mode, watchers, pages in wanted:
                 if newest and newest.views[n] and (watchers or pages):
                     shown = self._shown
                     picture = await asyncio.to_thread(
-                        jpeg, newest, n, look or shown.look, shown.threshold, self._bodies
+                        jpeg, newest, n, mode or shown.mode, shown.threshold, self._bodies
                     )
                     for box in pages:
                         box.put(n.to_bytes(2, "big") + picture)
@@ -240,7 +240,7 @@ class Server:
             if transport.get_write_buffer_size():
                 transport.abort()
 
-    def _look(self, request: web.Request) -> Look | None:
+    def _view_mode(self, request: web.Request) -> ViewMode | None:
         """The view that a request asks for, None = that of the run."""
         try:
             name = request.query.get("view")
@@ -249,9 +249,9 @@ class Server:
             raise web.HTTPBadRequest(text=f"{error}\n") from error
 
     @contextmanager
-    def _seeing(self, look: Look | None) -> Iterator[None]:
+    def _seeing(self, mode: ViewMode | None) -> Iterator[None]:
         """Maps are kept while somebody looks at them."""
-        needed = look is not None and look.of_maps
+        needed = mode is not None and mode.of_maps
         if needed:
             self._shown.want_maps()
         try:
@@ -298,7 +298,7 @@ class Server:
 
     async def _get_views(self, _: web.Request) -> web.Response:
         keypoints = self._shown.keypoints
-        names = [look.name(keypoints) for look in looks(keypoints)]
+        names = [mode.name(keypoints) for mode in view_modes(keypoints)]
         return web.Response(text=json.dumps(names), content_type="application/json")
 
     async def _get_figures(self, _: web.Request) -> web.Response:
@@ -329,7 +329,7 @@ class Server:
         view = int(request.match_info.get("view", 0))
         if view >= len(self._watchers):
             raise web.HTTPNotFound(text=f"There are {len(self._watchers)} pictures.\n")
-        look = self._look(request)
+        mode = self._view_mode(request)
         transport = transport_of(request)
         response = web.StreamResponse(
             headers={hdrs.CONTENT_TYPE: "multipart/x-mixed-replace; boundary=frame"}
@@ -337,8 +337,8 @@ class Server:
         await response.prepare(request)
         with (
             suppress(ConnectionError, TimeoutError),
-            self._seeing(look),
-            self._joined(self._watchers[view].setdefault(look, set()), 1, transport) as box,
+            self._seeing(mode),
+            self._joined(self._watchers[view].setdefault(mode, set()), 1, transport) as box,
         ):
             self._fresh.set()
             await response.write(NEXT_PART[2:])
@@ -355,9 +355,9 @@ class Server:
         """Pictures of all views on one connection, of which browsers allow but six: two bytes that
         number the view, then the JPEG. ?view= as for /video.
         """
-        look = self._look(request)
-        pages, capacity = self._pages.setdefault(look, set()), len(self._watchers)
-        with self._seeing(look):
+        mode = self._view_mode(request)
+        pages, capacity = self._pages.setdefault(mode, set()), len(self._watchers)
+        with self._seeing(mode):
             return await self._follow(request, pages, capacity, WSMsgType.BINARY)
 
     async def _follow(

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import cv2
 
-from realtime.drawing.heatmaps import draw_look
+from realtime.drawing.heatmaps import draw_view
 from realtime.drawing.mosaic import shrunk
 from realtime.drawing.reprojection import Reprojection
 from realtime.types.results import Result
-from realtime.types.view_mode import Look
+from realtime.types.view_mode import ViewMode
 
 MAX_SIDE_PX = 1280  # pixels of a picture's longer side: enough for a page, and cheap
 JPEG_QUALITY = 80
 
 
 def jpeg(
-    result: Result, number: int, look: Look, threshold: float, bodies: Reprojection | None = None
+    result: Result,
+    number: int,
+    mode: ViewMode,
+    threshold: float,
+    bodies: Reprojection | None = None,
 ) -> bytes:
     """A view's picture with what is shown drawn, at most MAX_SIDE_PX wide and high.
 
@@ -25,7 +29,7 @@ def jpeg(
     if view is None:
         raise ValueError(f"View {number} has no picture.")
     image, tracks = shrunk(view, MAX_SIDE_PX / max(view.frame.size))
-    picture = draw_look(image, tracks, view.maps, look, threshold)
+    picture = draw_view(image, tracks, view.maps, mode, threshold)
     if bodies is not None and result.poses3d is not None:
         bodies.draw(picture, number, view, result.poses3d)
     _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])

@@ -1,13 +1,15 @@
 """Accuracy on labelled photos, through the same command that users run.
 
-    python -m tests.bench.accuracy
+    python -m tests.bench.accuracy [WORD ...]
 
-Runs run.py over coco-dev at each setting and scores its --coco file: OKS average precision
+Runs run.py over coco-dev at each setting, alone and with a second look, and scores its --coco
+file: OKS average precision
 (pycocotools), precision at recall 0.5 (OKS 0.5) and people that are not there, per photo.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import subprocess
@@ -20,9 +22,14 @@ from pycocotools.cocoeval import COCOeval
 
 from tests.conftest import DATA, ROOT, with_weights
 
-RUNS: tuple[tuple[str, int | None], ...] = (
-    *(("fp32", 368), ("int8", 368), ("fp32", 256), ("bf16", 256), ("int8", 256)),
-    ("int8", None),
+MODEL, OWN = "human-pose-estimation-0001", "pafnet"
+REFINE = {
+    "thunder": "tests/cards/movenet-thunder.toml",
+    "lightning": "tests/cards/movenet-lightning.toml",
+}
+FIRST: tuple[tuple[str, str, int | None], ...] = (
+    *((MODEL, "fp32", 368), (MODEL, "int8", 368), (MODEL, "fp32", 256), (MODEL, "bf16", 256)),
+    *((MODEL, "int8", 256), (MODEL, "int8", None), (OWN, "int8", None), (OWN, "int8", 368)),
 )
 
 
@@ -48,26 +55,34 @@ def score(truth: COCO, results: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print a line for each setting."""
+    """Print a line for each setting that is asked for."""
+    ask = argparse.ArgumentParser(description=__doc__)
+    ask.add_argument("words", nargs="*", help="run those alone whose line has all of these words")
+    words = ask.parse_args().words
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO(str(DATA / "coco-dev" / "person_keypoints.json"))
     with tempfile.TemporaryDirectory() as folder:
-        for precision, height in RUNS:
-            results = Path(folder) / f"{precision}-{height}.json"
-            options = ["--precision", precision, "--no-show", "--quiet"]
-            if height is not None:
-                options += ["--height", str(height)]
-            source = str(DATA / "coco-dev" / "images")
-            subprocess.run(
-                [sys.executable, "run.py", "--source", source, *options, "--coco", str(results)],
-                cwd=ROOT,
-                env=with_weights(),
-                check=True,
-            )
-            figures = "  ".join(
-                f"{key} {value:.4f}" for key, value in score(truth, results).items()
-            )
-            print(f"{precision} at height {height or 'by default'}:  {figures}", flush=True)
+        results = Path(folder) / "results.json"
+        for model, precision, height in FIRST:
+            for refine, card in (("alone", "off"), *REFINE.items()):
+                name = f"{model} {precision} {height or 'default'} {refine}"
+                if not all(word in name.split() for word in words):
+                    continue
+                options = ["--model", model, "--precision", precision, "--refine", card]
+                if height is not None:
+                    options += ["--height", str(height)]
+                source = str(DATA / "coco-dev" / "images")
+                command = ["--source", source, *options, "--no-show", "--quiet", "--coco"]
+                subprocess.run(
+                    [sys.executable, "run.py", *command, str(results)],
+                    cwd=ROOT,
+                    env=with_weights(),
+                    check=True,
+                )
+                figures = "  ".join(
+                    f"{key} {value:.4f}" for key, value in score(truth, results).items()
+                )
+                print(f"{name}:  {figures}", flush=True)
 
 
 if __name__ == "__main__":

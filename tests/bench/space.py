@@ -21,8 +21,8 @@ from calibration.geometry.camera import Rig
 from engines.types.arrays import Doubles
 from engines.types.skeleton import Skeleton
 from realtime.assembly import stream
-from realtime.multiview.bone_lengths import Bones
-from realtime.multiview.stage import Space
+from realtime.multiview.bone_lengths import BoneLengths
+from realtime.multiview.stage import RigStage
 from realtime.types.results import Result, View
 from tests.bodies import BODY25, body, sightings
 from tests.calibration.cameras import ring
@@ -72,7 +72,7 @@ def clips(heights: Sequence[int | None]) -> None:
 def describe(rig: Rig, all_of: Sequence[Result], skeleton: Skeleton) -> None:
     """A line for each person."""
     limb = np.array([name.partition("_")[2] in PARTS for name in skeleton.keypoints])
-    bones = Bones(skeleton)
+    bones = BoneLengths(skeleton)
     ids = {one for r in all_of if r.poses3d is not None for one in r.poses3d.id.tolist()}
     for identity in sorted(ids):
         xyz, errors, views, off = [], [], [], []
@@ -97,7 +97,7 @@ def describe(rig: Rig, all_of: Sequence[Result], skeleton: Skeleton) -> None:
         )
 
 
-def timed(space: Space, instants: Sequence[tuple[float, Sequence[View | None]]]) -> None:
+def timed(space: RigStage, instants: Sequence[tuple[float, Sequence[View | None]]]) -> None:
     seconds = []
     for moment, views in instants:
         began = time.process_time()
@@ -116,7 +116,7 @@ def shelf() -> None:
     rig = read_rig(DATA / "shelf-dev" / "rig.toml")
     skeleton = skeleton_of(frames)
     print("shelf-dev, 4 people, 5 views:", end=" ")
-    timed(Space(rig, skeleton), [(one.time, one.views) for one in frames])
+    timed(RigStage(rig, skeleton), [(one.time, one.views) for one in frames])
 
 
 def skeleton_of(frames: Sequence[Result]) -> Skeleton:
@@ -135,7 +135,7 @@ def crowd() -> None:
         ]
         instants.append((n / 30, sightings(rig, people, n / 30, rng=rng, noise=2, missing=0.1)))
     print("10 people, 16 views, synthetic:", end=" ")
-    timed(Space(rig, BODY25), instants)
+    timed(RigStage(rig, BODY25), instants)
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ import motmetrics as mm
 import numpy as np
 
 from engines.types.arrays import Floats, Image
+from engines.types.oks import areas, boxes, oks
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.assembly import stream
@@ -35,7 +36,6 @@ from realtime.tracking.camera_tracker import CameraTracker
 from realtime.tracking.matching import assign, iou
 from realtime.tracking.tracker import PoseTracker, TrackerSettings
 from realtime.types.frames import Frame
-from realtime.types.oks import areas, boxes, oks
 from realtime.types.results import Tracks
 from tests.conftest import DATA
 from tests.realtime.wanted import settings as wish

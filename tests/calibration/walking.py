@@ -10,7 +10,7 @@ import numpy as np
 from calibration.geometry.arrays import Doubles
 from calibration.geometry.camera import Camera, Rig
 from calibration.people.observations import Crowd
-from realtime.types.oks import areas
+from engines.types.oks import areas
 from tests.bodies import BODY25, body
 
 SIGMAS = np.array(BODY25.sigmas)

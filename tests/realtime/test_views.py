@@ -11,7 +11,7 @@ import pytest
 
 from realtime.assembly import run, stream
 from realtime.types.errors import OutputError, SettingsError
-from realtime.types.view_mode import Look
+from realtime.types.view_mode import ViewMode
 from tests.realtime.wanted import settings
 from tests.synth import SKELETON, Points, person, scene, write_picture, write_tiny_network
 
@@ -102,4 +102,4 @@ def test_settings_that_mean_nothing_are_refused(card: str, photo: str, tmp_path:
         )
     with pytest.raises(SettingsError, match="There is no view 'skull'"):
         run(settings(photo, model=card, view="skull"))
-    assert Look().of_maps is False
+    assert ViewMode().of_maps is False

@@ -13,10 +13,10 @@ import numpy as np
 
 from calibration.geometry.camera import Rig
 from engines.types.errors import CardError
+from engines.types.oks import boxes
 from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.multiview.bootstrap_labels import OUT, SEEN, Labeller, Labels
 from realtime.types.errors import OutputError
-from realtime.types.oks import boxes
 from realtime.types.results import Result, View
 from realtime.writing.whole_files import broken, check_folder, write_whole
 

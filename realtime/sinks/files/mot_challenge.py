@@ -8,8 +8,8 @@ from typing import Self
 import numpy as np
 
 from engines.types.arrays import Floats
+from engines.types.oks import boxes
 from realtime.sinks.files.jsonl_csv_udp import LineFile
-from realtime.types.oks import boxes
 from realtime.types.results import Result
 
 # Keypoints end at the eyes, the wrists and the ankles; people do not. In shares of the box's

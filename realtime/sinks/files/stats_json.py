@@ -37,7 +37,7 @@ class StatsSink:
     """Writes a JSON object when the run ends, whatever ends it: the file is whole or not there.
 
     taken: files that it must not be. network: None where frames bring their poses along. step: of
-    the frames chosen.
+    the frames chosen. refine: the network that looks again at each person.
     """
 
     of_the_run = True
@@ -49,11 +49,13 @@ class StatsSink:
         sources: Sequence[Source],
         network: RunningNetwork | None,
         step: int = 1,
+        refine: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         check_file(path, "--stats", taken)
         self._path = path
         self._network = network
+        self._refine = refine
         self._clock = clock
         self._began = clock()
         self._stats = RunFigures(sources, step)
@@ -90,6 +92,7 @@ class StatsSink:
         return {
             "name": network.model,
             "precision": network.precision,
+            "refine": self._refine,
             "input": size and network.network_size(size),
         }
 

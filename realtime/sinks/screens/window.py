@@ -174,7 +174,7 @@ class WindowSink:
         image = picture.image
         shown = self._overlay.shown
         words = ["paused"] if self._paused else []
-        if shown.look.of_maps:
+        if shown.mode.of_maps:
             words.append(shown.name + ("" if picture.maps else ": no maps of this frame"))
         if shown.threshold > 0:
             words.append(f"threshold {shown.threshold:.2f}")

@@ -186,7 +186,7 @@ def test_command_writes_the_print_and_the_settings(
     ("words", "says"),
     [
         ("nothing", "no command 'nothing'"),
-        ("board --output b.pdf", "Which board"),
+        ("board --output b.pdf", "No board is given"),
         ("board --output b.pdf --board charuco", "needs --columns"),
         ("board --output b.txt --board chessboard --columns 5 --rows 4 --square 0.02", ".pdf or"),
         (

@@ -117,7 +117,7 @@ def test_words_name_what_is_missing() -> None:
         guide.take()
         guide.look(sight(STRAIGHT), 999.0)
     assert guide.done
-    assert guide.todo == "that is enough"
+    assert guide.todo == "enough views"
 
 
 def places(count: int) -> Iterator[Place]:

@@ -26,6 +26,7 @@ from tests.browser import CHROMIUM, browser
 from tests.calibration.boards import CHARUCO, photograph, pose
 from tests.calibration.cameras import FISHEYE, LENSES, ring
 from tests.calibration.guidance.test_extrinsics_guide import BOARD, NAMES, RIG, plug_in, scenes
+from tests.calibration.looks import Looks
 from tests.realtime.clips import write
 
 
@@ -184,7 +185,7 @@ async def visit(path: Path) -> None:
 
 def test_live_cameras_are_drawn_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_rig(RIG, tmp_path / "rig.toml")
-    plug_in(monkeypatch, [own[:1] for own in scenes()])
+    plug_in(monkeypatch, Looks(monkeypatch, 1), [own[:1] for own in scenes()])
     words = ["show", str(tmp_path / "rig.toml")]
     words += [word for n in range(3) for word in ("--source", f"webcam:{n}")]
     assert main(words) == 0

@@ -13,7 +13,7 @@ from scipy.stats import f as fisher
 from calibration.files.rig_toml import read_rig, write_rig
 from calibration.geometry.camera import Camera, Rig, rotation_matrix
 from calibration.geometry.errors import BoardError, CalibrationError
-from calibration.people.shift_test import beyond
+from calibration.people.shift_statistic import beyond
 from calibration.reports.rig_check import verdict
 from calibration.verification.check import check_board, check_people
 from calibration.verification.readjust import readjust

@@ -134,7 +134,7 @@ def test_the_same_people_on_torch_as_on_openvino(photo: Image) -> None:
 
     located = locate(CARD, "fp32")
     estimators = [
-        open_torch(CARD, located, "cpu", PARSER, Rows(368), None, live=True),
+        open_torch(CARD, located, "cpu", PARSER, Rows(368), live=True),
         open_estimator(CARD, located, height=368, live=True),
     ]
     assert isinstance(estimators[1], OnHost)

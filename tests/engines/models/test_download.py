@@ -221,7 +221,7 @@ from dataclasses import replace
 from engines.models.card import WeightFile, Weights, load_card
 from engines.models.weights import locate
 url, name, size, digest = sys.argv[1:]
-form = Weights(("fp32",), (WeightFile(name, int(size), digest, url),), {})
+form = Weights(("fp32",), (WeightFile(name, int(size), digest, (url,)),), {})
 print(locate(replace(load_card("human-pose-estimation-0001"), weights=(form,))).paths[0])
 """
 

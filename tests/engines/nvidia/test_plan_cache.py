@@ -152,7 +152,7 @@ def test_a_run_takes_what_the_command_built(
     bound = []
 
     class Engine:
-        def __init__(self, library: Any, plan: bytes, outputs: dict[str, str]) -> None:
+        def __init__(self, library: Any, plan: bytes, outputs: dict[str, str], layout: str) -> None:
             self.plan = plan
 
         def bind(self, lane: Any, entry: Any, shape: Any) -> Any:

@@ -68,7 +68,7 @@ class Kind:
             (self._folder / "net.bin.part").write_bytes(WHOLE[: rng.randrange(3000)] + b"x")
         self._server.answers = [_answer(rng) for _ in range(rng.randint(1, 6))]
         url = f"http://127.0.0.1:{self._server.port}/net.bin"
-        file = WeightFile("net.bin", len(WHOLE), hashlib.sha256(WHOLE).hexdigest(), url)
+        file = WeightFile("net.bin", len(WHOLE), hashlib.sha256(WHOLE).hexdigest(), (url,))
         target = self._folder / file.name
         with mock.patch.object(download, "PAUSES", (0.0, 0.0, 0.0)):
             download.fetch(file, target)

@@ -10,12 +10,12 @@ import pytest
 from engines.types.arrays import Image
 from engines.types.letterbox import Letterbox
 from engines.types.poses import Candidates, Maps
-from realtime.drawing.heatmaps import draw_look, draw_maps
+from realtime.drawing.heatmaps import draw_maps, draw_view
 from realtime.drawing.overlay import Overlay
 from realtime.drawing.skeletons import draw
 from realtime.types.frames import Frame
 from realtime.types.results import Result, View
-from realtime.types.view_mode import Look, Shown
+from realtime.types.view_mode import Shown, ViewMode
 from tests.realtime.results import grey, keypoints, tracks
 from tests.synth import CHANNELS, SKELETON, STRIDE, Points, person, render
 
@@ -43,7 +43,9 @@ def test_heat_lies_over_its_keypoint_in_a_picture_of_any_size(size: tuple[int, i
     there = keypoints(nose=tuple(box.to_network(at).tolist()))
     heat, pafs = render([there], box.network)
     image = grey(*size)
-    seen = draw_maps(image, Maps(heat, pafs, CHANNELS, STRIDE, box.scaled), Look("heatmaps"), COUNT)
+    seen = draw_maps(
+        image, Maps(heat, pafs, CHANNELS, STRIDE, box.scaled), ViewMode("heatmaps"), COUNT
+    )
     assert seen.shape == image.shape
     # A cell is several pixels of the picture wide.
     np.testing.assert_allclose(changed(image, seen), at, atol=0.6 / box.scale[0])
@@ -56,13 +58,13 @@ def test_a_keypoints_view_shows_that_one_alone() -> None:
     one = keypoints(nose=(80, 60), left_wrist=(240, 200))
     image = grey(320, 256)
     for part, at in ((NOSE, (80, 60)), (WRIST, (240, 200))):
-        seen = draw_maps(image, maps_of([one]), Look("part", part), COUNT)
+        seen = draw_maps(image, maps_of([one]), ViewMode("part", part), COUNT)
         np.testing.assert_allclose(changed(image, seen), at, atol=0.6)
 
 
 def test_hotter_is_redder() -> None:
     maps = maps_of([keypoints(nose=(163.5, 123.5))])
-    seen = draw_maps(grey(320, 256), maps, Look("heatmaps"), COUNT)
+    seen = draw_maps(grey(320, 256), maps, ViewMode("heatmaps"), COUNT)
     blue, _, red = seen[123, 163].astype(int).tolist()
     assert red > blue + 60
     blue, _, red = seen[123, 163 + 13].astype(int).tolist()  # exp(-13²/2·7²) = 0.18
@@ -75,7 +77,7 @@ def test_hotter_is_redder() -> None:
 def test_the_hue_of_a_field_is_its_direction(towards: tuple[int, int], hue: int) -> None:
     x, y = towards
     one = keypoints(neck=(160, 128), right_shoulder=(160 + 80 * x, 128 + 80 * y))
-    seen = draw_maps(grey(320, 256, 0), maps_of([one]), Look("pafs"), COUNT)
+    seen = draw_maps(grey(320, 256, 0), maps_of([one]), ViewMode("pafs"), COUNT)
     blue, green, red = (seen[128 + 40 * y, 160 + 40 * x] / 255).tolist()
     found = colorsys.rgb_to_hsv(red, green, blue)
     assert abs((found[0] * 360 - hue + 180) % 360 - 180) < 5
@@ -87,16 +89,16 @@ def test_the_hue_of_a_field_is_its_direction(towards: tuple[int, int], hue: int)
 def test_without_maps_the_people_are_drawn() -> None:
     seen = tracks([person((160, 120), 180)])
     image = grey()
-    for look in (Look("heatmaps"), Look("pafs"), Look("part", 3), Look()):
-        np.testing.assert_array_equal(draw_look(image, seen, None, look), draw(image, seen))
+    for mode in (ViewMode("heatmaps"), ViewMode("pafs"), ViewMode("part", 3), ViewMode()):
+        np.testing.assert_array_equal(draw_view(image, seen, None, mode), draw(image, seen))
 
 
 def test_the_threshold_hides_keypoints_of_less_confidence() -> None:
     seen = tracks([person((160, 120), 180)])  # every score is 0.5
     image = grey()
     whole = draw(image, seen)
-    np.testing.assert_array_equal(draw_look(image, seen, None, Look(), 0.5), whole)
-    np.testing.assert_array_equal(draw_look(image, seen, None, Look(), 0.55), image)
+    np.testing.assert_array_equal(draw_view(image, seen, None, ViewMode(), 0.5), whole)
+    np.testing.assert_array_equal(draw_view(image, seen, None, ViewMode(), 0.55), image)
     assert not np.isnan(seen.poses.xy).any()
 
 

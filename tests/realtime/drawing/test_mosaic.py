@@ -15,7 +15,7 @@ from realtime.drawing.mosaic import Mosaic, grid
 from realtime.drawing.reprojection import Reprojection
 from realtime.drawing.skeletons import id_colour
 from realtime.multiview.identity import share_ids
-from realtime.multiview.stage import Space
+from realtime.multiview.stage import RigStage
 from realtime.sinks.files.openpose_json_2d import openpose_json
 from realtime.types.errors import SettingsError
 from realtime.types.results import Result
@@ -30,7 +30,7 @@ NAMES = [camera.name for camera in RIG.cameras]
 
 def seen() -> Result:
     views = sightings(RIG, PEOPLE)
-    views, poses = share_ids(views, Space(RIG, BODY25).update(0.0, views))
+    views, poses = share_ids(views, RigStage(RIG, BODY25).update(0.0, views))
     return Result(0, views, {}, poses3d=poses)
 
 

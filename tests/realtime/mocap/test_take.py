@@ -15,7 +15,7 @@ import pytest
 
 from calibration.plots.viewpoint import upwards
 from engines.types.arrays import Doubles
-from realtime.mocap.c3d import c3d_files, check_ezc3d, metres_a_pixel
+from realtime.mocap.c3d import c3d_files, check_ezc3d, metres_per_pixel
 from realtime.mocap.take import TakeRecorder
 from realtime.mocap.take_sink import TakeFile, TakeSink
 from realtime.mocap.trc import trc_files
@@ -107,7 +107,7 @@ def test_a_pause_stays_empty_and_time_never_goes_back() -> None:
     known = ~np.isnan(three.xyz[:, 0, 0])
     assert known.nonzero()[0].tolist() == [*range(10), *range(40, 50)]
     assert len(three) == len(seven) + 2 == 50
-    with pytest.raises(OutputError, match="make shorter runs"):
+    with pytest.raises(OutputError, match="Make shorter runs"):
         recorded([0, 1 / 30, 2 / 30, 3 / 30, 1e8], 30).take()
 
 
@@ -176,7 +176,7 @@ def test_points_of_everybody_in_c3d(tmp_path: Path) -> None:
     missing = np.isnan(expected[..., 0])
     assert ((residuals == -1) == missing).all()
     assert (residuals == 0).nonzero() == ((4,), (0,))  # carried
-    off = 2500 * metres_a_pixel(RIG, expected)
+    off = 2500 * metres_per_pixel(RIG, expected)
     seen = ~missing
     seen[4, 0] = False
     assert np.abs(residuals - off)[seen].max() <= 0.5
@@ -189,7 +189,7 @@ def test_a_pixel_is_as_wide_as_cameras_see_it() -> None:
     for camera in RIG.cameras:
         one = type(RIG)((camera,))
         point = np.array([0.1, -0.2, 1.0])
-        across = camera.rotation[0] * metres_a_pixel(one, point[None])
+        across = camera.rotation[0] * metres_per_pixel(one, point[None])
         pixels = camera.project(np.array([point, point + across[:]]))
         assert np.linalg.norm(pixels[1] - pixels[0]) == pytest.approx(1, rel=0.02)
 
@@ -198,7 +198,7 @@ def test_long_recordings_go_on_in_another_c3d(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ezc3d = pytest.importorskip("ezc3d")
-    monkeypatch.setattr("realtime.mocap.c3d.LONGEST", 8)
+    monkeypatch.setattr("realtime.mocap.c3d.MAX_FRAMES", 8)
     take = recorded([n / 30 for n in range(20)], 30, absent=list(range(14, 20))).take()
     frames, ids = [], []
     for path, data in c3d_files(tmp_path / "walk.c3d", take, RIG):
@@ -215,7 +215,7 @@ def test_long_recordings_go_on_in_another_c3d(
 def test_many_points_go_into_several_c3d(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """25 keypoints of two people over five frames fit into one here."""
     ezc3d = pytest.importorskip("ezc3d")
-    monkeypatch.setattr("realtime.mocap.c3d.MOST", 250)
+    monkeypatch.setattr("realtime.mocap.c3d.MAX_POINTS", 250)
     take = recorded([n / 30 for n in range(20)], 30).take()
     points = []
     for path, data in c3d_files(tmp_path / "walk.c3d", take, RIG):
@@ -288,7 +288,7 @@ def test_people_of_an_earlier_run_do_not_pass_for_people_of_this_one(
 def test_nobody_is_a_sentence_and_no_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING), sink_of(tmp_path, TakeRecorder(BODY25)) as sink:
         sink.write(instant([], []))
-    assert "--trc: nobody was found in space" in caplog.text
+    assert "--trc: no 3D people were found" in caplog.text
     assert not list((tmp_path / "one").iterdir())
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from engines.types.arrays import Doubles
-from realtime.multiview.bone_lengths import Bones
+from realtime.multiview.bone_lengths import BoneLengths
 from tests.bodies import BODY25, body
 
-BONES = Bones(BODY25)
+BONES = BoneLengths(BODY25)
 LEG = [BODY25.keypoints.index(name) for name in ("left_knee", "left_ankle")]
 TRUE = BONES.measured(body((0, 0))[None])
 

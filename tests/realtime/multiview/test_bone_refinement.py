@@ -7,13 +7,13 @@ import pytest
 from scipy.optimize import least_squares
 
 from engines.types.arrays import Doubles
-from realtime.multiview.bone_lengths import Bones
+from realtime.multiview.bone_lengths import BoneLengths
 from realtime.multiview.bone_refinement import refined
 from realtime.multiview.reconstructor import MultiViewReconstructor
 from tests.bodies import BODY25, body, sightings
 from tests.calibration.cameras import ring
 
-BONES = Bones(BODY25)
+BONES = BoneLengths(BODY25)
 PARENT, CHILD = BONES.limbs.T
 
 

@@ -16,7 +16,7 @@ from pycocotools.coco import COCO
 from engines.types.arrays import Doubles
 from engines.types.skeleton import named_skeleton
 from realtime.multiview.identity import share_ids
-from realtime.multiview.stage import Space
+from realtime.multiview.stage import RigStage
 from realtime.sinks.files.bootstrap import WINDOW_SECONDS, BootstrapSink
 from realtime.types.errors import OutputError, SettingsError
 from realtime.types.results import Result, View
@@ -51,7 +51,7 @@ def hidden(views: Sequence[View | None], v: int, person: int, part: slice) -> li
 
 def run(folder: Path, confidence: Sequence[float], *, wrong: int | None = None) -> None:
     """An instant for each confidence. wrong: a view that misplaces all left wrists."""
-    space = Space(RIG, COCO18)
+    space = RigStage(RIG, COCO18)
     wrist = COCO18.keypoints.index("left_wrist")
     with BootstrapSink(folder, RIG, COCO18) as sink:
         for n, sure in enumerate(confidence):
@@ -131,7 +131,7 @@ def test_training_reads_them(tmp_path: Path) -> None:
 
 
 def test_whom_one_view_alone_sees_is_a_box_without_keypoints(tmp_path: Path) -> None:
-    space = Space(RIG, COCO18)
+    space = RigStage(RIG, COCO18)
     views = sightings(RIG, [*people(0), body((0.1, 1.2), skeleton=COCO18)], skeleton=COCO18)
     for v in range(1, 5):
         views = hidden(views, v, 2, slice(None))
@@ -155,7 +155,7 @@ def test_what_cannot_be_labelled_is_refused(tmp_path: Path) -> None:
 
 
 def test_nobody_is_no_label(tmp_path: Path) -> None:
-    space = Space(RIG, COCO18)
+    space = RigStage(RIG, COCO18)
     with BootstrapSink(tmp_path, RIG, COCO18) as sink:
         views = sightings(RIG, [], skeleton=COCO18)
         named, poses3d = share_ids(views, space.update(0.0, views))

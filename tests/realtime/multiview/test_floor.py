@@ -10,7 +10,7 @@ import pytest
 from calibration.geometry.camera import Rig
 from engines.types.arrays import Doubles
 from realtime.multiview.floor import Ground
-from realtime.multiview.stage import Space
+from realtime.multiview.stage import RigStage
 from realtime.types.results import Poses3D
 from tests.bodies import BODY25, body, sightings
 from tests.calibration.cameras import ring
@@ -67,7 +67,7 @@ def test_a_world_upside_down() -> None:
 
 
 def test_space_tells_the_floor() -> None:
-    space = Space(RIG, BODY25)
+    space = RigStage(RIG, BODY25)
     for n in range(20):
         people = [body((0.0, 0.0)) + 0.5 * UP]
         found = space.update(n / 30, sightings(RIG, people, n / 30))

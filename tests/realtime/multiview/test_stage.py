@@ -12,7 +12,7 @@ import pytest
 
 from calibration.files.rig_toml import write_rig
 from realtime.assembly import run, stream
-from realtime.multiview.stage import Space
+from realtime.multiview.stage import RigStage
 from realtime.settings.all import Settings
 from realtime.sinks.files.openpose_json_2d import openpose_json
 from realtime.sources.rig_sources import open_rig
@@ -115,4 +115,4 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     upright = other.cameras[0].__class__("cam0", (720, 1280), other.cameras[0].matrix)
     wrong = type(other)((upright, *other.cameras[1:]))
     with pytest.raises(SourceError, match="does not fit the rig"):
-        Space(wrong, BODY25).update(0, views)
+        RigStage(wrong, BODY25).update(0, views)

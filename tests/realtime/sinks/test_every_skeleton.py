@@ -245,4 +245,7 @@ def test_bvh_of_whoever_has_hips_and_a_trunk(
         assert all(b"Frames: 5" in data for _, data in files)
     else:
         assert files == []
-        assert caplog.text.count("is not written: hips and trunk were never seen together") == 2
+        assert (
+            caplog.text.count("is not written, because hips and trunk were never seen together")
+            == 2
+        )

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
+from engines.types.oks import areas
 from engines.types.poses import Poses
 from realtime.tracking import one_euro as smooth
 from realtime.tracking.one_euro import OneEuro
-from realtime.types.oks import areas
 from realtime.types.results import Tracks
 from tests.realtime.tracked import found, walk
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import pytest
 
 from realtime.types.errors import SettingsError
-from realtime.types.view_mode import Look, Shown, looks, parse_look
+from realtime.types.view_mode import Shown, ViewMode, parse_view_mode, view_modes
 from tests.synth import SKELETON
 
 NAMES = SKELETON.keypoints
 
 
 def test_every_view_is_found_by_its_name() -> None:
-    known = looks(NAMES)
+    known = view_modes(NAMES)
     assert len(set(known)) == 3 + len(NAMES)
-    assert [parse_look(look.name(NAMES), NAMES) for look in known] == known
-    assert parse_look("part:right_wrist", NAMES) == Look("part", NAMES.index("right_wrist"))
+    assert [parse_view_mode(mode.name(NAMES), NAMES) for mode in known] == known
+    assert parse_view_mode("part:right_wrist", NAMES) == ViewMode(
+        "part", NAMES.index("right_wrist")
+    )
 
 
 @pytest.mark.parametrize(
@@ -32,7 +34,7 @@ def test_every_view_is_found_by_its_name() -> None:
 )
 def test_an_unknown_view_is_a_sentence_that_names_those_there_are(text: str, says: str) -> None:
     with pytest.raises(SettingsError, match=says) as caught:
-        parse_look(text, NAMES)
+        parse_view_mode(text, NAMES)
     assert len(str(caught.value)) < 400
 
 

@@ -20,7 +20,7 @@ from calibration.plots.viewpoint import sight, upwards
 from engines.types.skeleton import named_skeleton
 from realtime.drawing.skeletons import id_colour
 from realtime.multiview.identity import share_ids
-from realtime.multiview.stage import Space
+from realtime.multiview.stage import RigStage
 from realtime.settings.web import WebSettings
 from realtime.sinks.files.openpose_json_3d import openpose_json3d
 from realtime.sinks.screens.web_sink import WebSink
@@ -49,7 +49,7 @@ FIRST, SECOND = "255,102,102", "102,147,255"  # HSL 0 and 222.5 degrees, 100 %, 
 
 def seen() -> Result:
     views = sightings(RIG, PEOPLE)
-    views, poses = share_ids(views, Space(RIG, BODY25).update(0.0, views))
+    views, poses = share_ids(views, RigStage(RIG, BODY25).update(0.0, views))
     return Result(1.5, views, {}, poses3d=poses)
 
 

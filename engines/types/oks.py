@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from engines.types.arrays import Floats
 from engines.types.skeleton import Skeleton
 
-BODY = 0.53  # of a box that a person covers, as COCO's areas are to its boxes
-SLIM = 0.35**2  # least area in squares of the box's longer side: people seen from the side
+BOX_AREA_SHARE = 0.53  # of a box that a person covers: COCO's ratio of areas to boxes
+MIN_AREA_SHARE = 0.35**2  # of the square of the longer side: bounds people seen from the side
 
 
 def boxes(xy: Floats) -> Floats:
@@ -27,7 +27,7 @@ def areas(xy: Floats) -> Floats:
     """(P, K, 2) poses -> (P,) square pixels that they cover; 1 where the pose tells nothing."""
     corners = boxes(xy)
     wide, high = corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]
-    area = np.fmax(BODY * wide * high, SLIM * np.fmax(wide, high) ** 2)
+    area = np.fmax(BOX_AREA_SHARE * wide * high, MIN_AREA_SHARE * np.fmax(wide, high) ** 2)
     floored: Floats = np.fmax(area, 1).astype(np.float32)
     return floored
 

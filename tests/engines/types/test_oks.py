@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from pycocotools import cocoeval
 
+from engines.types.oks import areas, boxes, oks
 from engines.types.skeleton import named_skeleton
-from realtime.types.oks import areas, boxes, oks
 from tests.synth import SKELETON, hide, person
 
 COCO = named_skeleton("coco17")

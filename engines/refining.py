@@ -1,0 +1,110 @@
+"""From a card of a crop network to a SecondLook, opened where and when it is needed."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+
+from engines.decoders.crop_decoder import CropDecoder
+from engines.models.card import Card, load_card
+from engines.models.download import download_bar
+from engines.models.weights import Located, locate
+from engines.runtimes.openvino_cpu import OpenVino
+from engines.runtimes.second_look import SecondLook
+from engines.types.errors import CardError, UnreachableError, WeightsError
+from engines.types.skeleton import Skeleton
+from engines.types.skeleton_conversion import origins
+
+AUTO = ("movenet-lightning", "movenet-thunder")  # measured here; the one that is here already
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SecondLookOpener:
+    """Opens a SecondLook on the thread that will use it.
+
+    first: the card of the network whose people it looks at. budget: seconds a set of pictures.
+    """
+
+    card: Card
+    located: Located
+    first: Card
+    max_people: int | None = None
+    budget: float | None = None
+
+    def __call__(self) -> SecondLook:
+        decoder, rule = self.card.decoder, self.card.crop
+        assert isinstance(decoder, CropDecoder)
+        assert rule is not None
+        # Frames wait for their crops: all cores work on one set.
+        network = OpenVino(self.card, self.located, live=True, batched=True)
+        return SecondLook(
+            network,
+            decoder,
+            rule,
+            self.card.fusion_beside(self.first.name),
+            self.first.skeleton,
+            self.max_people,
+            self.budget,
+        )
+
+    @property
+    def model(self) -> str:
+        return self.card.name
+
+
+def second_look_opener(
+    refine: str,
+    first: Card,
+    *,
+    max_people: int | None = None,
+    budget: float | None = None,
+    needed: bool = True,
+) -> SecondLookOpener | None:
+    """Finds (or fetches) the weights of a crop network now, for what is opened later.
+
+    refine: a crop network's name or card; "auto" for one of those that were measured; "off" for
+    None. needed: whether to raise UnreachableError where a named one cannot be fetched; else, and
+    with auto, one sentence says so and there is None.
+    CardError where the network is none of one person, or knows none of the first's keypoints.
+    """
+    if refine == "off":
+        return None
+    card = _at_hand() if refine == "auto" else load_card(refine)
+    _check(card, first.skeleton)
+    try:
+        with download_bar() as progress:
+            located = locate(card, progress=progress)
+    except UnreachableError as error:
+        if needed and refine != "auto":
+            raise
+        LOG.warning(
+            "People get no second look: the weights of %s cannot be fetched (%s).",
+            *(card.name, str(error.__cause__).rstrip(".")),
+        )
+        return None
+    return SecondLookOpener(card, located, first, max_people, budget)
+
+
+def _at_hand() -> Card:
+    """The first of those that were measured whose weights are here; else the first of all."""
+    cards = [load_card(name) for name in AUTO]
+    for card in cards:
+        with suppress(WeightsError):
+            locate(card, download=False)
+            return card
+    return cards[0]
+
+
+def _check(card: Card, first: Skeleton) -> None:
+    if not isinstance(card.decoder, CropDecoder):
+        raise CardError(
+            f"--refine needs a network that knows one person, such as {' or '.join(AUTO)}; "
+            f"{card.name} gives {card.decoder.gives}."
+        )
+    if not any(origins(card.skeleton, first)):
+        raise CardError(
+            f"--refine {card.name} knows none of the keypoints of skeleton {first.name}; choose a "
+            f"network of people such as {' or '.join(AUTO)}."
+        )

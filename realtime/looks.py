@@ -1,0 +1,147 @@
+"""From what networks see in the frames of an instant to the people of each camera."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from engines.runtimes.second_look import SecondLook
+from engines.types.evidence import Evidence
+from engines.types.poses import Poses
+from realtime.runtime.synchronizer import FrameSet
+from realtime.tracking.look_schedule import LookSchedule
+from realtime.types.frames import Frame
+from realtime.types.protocols import FollowingTracker, Tracker
+from realtime.types.results import Tracks, View
+
+Seen = tuple[Poses, Evidence | None]
+Views = tuple[View | None, ...]
+WholeLook = Callable[[Sequence[Frame]], Sequence[Seen]]
+
+
+class Looks:
+    """People of each camera by its tracker; with a second look, refined and followed.
+
+    trackers: one for each camera, None = nobody has an id there.
+    """
+
+    def __init__(
+        self, trackers: Sequence[Tracker | None], second: SecondLook | None = None
+    ) -> None:
+        self._trackers = trackers
+        self._second = second
+        self._schedules = [LookSchedule() for _ in trackers]
+        self._ids: dict[int, frozenset[int]] = {}
+
+    def close(self) -> None:
+        """Let the crop network go."""
+        if self._second is not None:
+            self._second.close()
+
+    def meet(self, frames: FrameSet, seen: Sequence[Seen | None]) -> Views:
+        """The people of an instant, from what the network saw in each camera's frame.
+
+        seen: None where a camera is out, or the network did not look: people are followed then.
+        """
+        refined = self._refine(frames, seen)
+        pairs = list(zip(frames, refined, strict=True))
+        unseen = [(n, frame) for n, (frame, one) in enumerate(pairs) if frame and one is None]
+        followed = self._follow(unseen)
+        return tuple(
+            View(frame, followed[n], None)
+            if frame is not None and n in followed
+            else _view(frame, one, self._trackers[n])
+            for n, (frame, one) in enumerate(pairs)
+        )
+
+    def watch(self, frames: FrameSet, look: WholeLook) -> Views:
+        """The people of an instant, between whole looks followed by crops.
+
+        look: what the network sees in whole frames, asked where it is time to look, somebody was
+        lost, or another scene begins.
+        """
+        there = [(n, frame) for n, frame in enumerate(frames) if frame is not None]
+        tracks = self._follow([one for one in there if not self._due(*one)], watched=True)
+        seen: dict[int, Evidence | None] = dict.fromkeys(tracks)
+        asked = [(n, frame) for n, frame in there if n not in tracks]
+        if asked:
+            whole = self._refine(frames, self._looked_at(asked, look, len(frames)))
+            for n, frame in asked:
+                poses, seen[n] = whole[n] or (None, None)
+                tracks[n] = self._tracker(n).update(frame, poses)
+                ids = frozenset(tracks[n].id[tracks[n].id >= 0].tolist())
+                self._schedules[n].looked(frame.time, changed=ids != self._ids.get(n))
+                self._ids[n] = ids
+        return tuple(
+            None if frame is None else View(frame, tracks[n], seen[n])
+            for n, frame in enumerate(frames)
+        )
+
+    def _due(self, camera: int, frame: Frame) -> bool:
+        """Whether the whole frame is to be looked at, by the clock or as another scene begins."""
+        people = len(self._tracker(camera).expect(frame))
+        return self._schedules[camera].due(frame.time, people)
+
+    def _looked_at(
+        self, asked: Sequence[tuple[int, Frame]], look: WholeLook, cameras: int
+    ) -> list[Seen | None]:
+        out: list[Seen | None] = [None] * cameras
+        for (n, _), one in zip(asked, look([frame for _, frame in asked]), strict=True):
+            out[n] = one
+        return out
+
+    def _refine(self, frames: FrameSet, seen: Sequence[Seen | None]) -> list[Seen | None]:
+        """What was seen, after a second look."""
+        if self._second is None:
+            return list(seen)
+        there = [
+            (n, frame, one)
+            for n, (frame, one) in enumerate(zip(frames, seen, strict=True))
+            if frame is not None and one is not None
+        ]
+        trackers = [self._trackers[n] for n, _, _ in there]
+        expected = [
+            tracker.expect(frame)
+            if isinstance(tracker, FollowingTracker)
+            else Poses.nobody(one[0].skeleton)
+            for tracker, (_, frame, one) in zip(trackers, there, strict=True)
+        ]
+        images, found = [frame.image for _, frame, _ in there], [one[0] for _, _, one in there]
+        out: list[Seen | None] = [None] * len(seen)
+        refined = self._second.refine(images, found, expected)
+        for (n, _, one), poses in zip(there, refined, strict=True):
+            out[n] = poses, one[1]
+        return out
+
+    def _follow(
+        self, frames: Sequence[tuple[int, Frame]], *, watched: bool = False
+    ) -> dict[int, Tracks]:
+        """People of frames at which the network did not look, where crops can tell of them.
+
+        watched: of no camera at which somebody was lost and it is time to look for them.
+        """
+        if self._second is None:
+            return {}
+        most = self._second.most
+        expected = [self._tracker(n).expect(frame, most) for n, frame in frames]
+        followed = self._second.follow([frame.image for _, frame in frames], expected)
+        found = {}
+        for (n, frame), one in zip(frames, followed, strict=True):
+            lost = bool((one.at & ~one.ok).any())
+            if not (
+                watched and lost and self._schedules[n].due(frame.time, len(one.ok), lost=True)
+            ):
+                found[n] = self._tracker(n).follow(frame, one.poses, one.ok)
+        return found
+
+    def _tracker(self, camera: int) -> FollowingTracker:
+        tracker = self._trackers[camera]
+        assert isinstance(tracker, FollowingTracker), "to be followed people need ids"
+        return tracker
+
+
+def _view(frame: Frame | None, seen: Seen | None, tracker: Tracker | None) -> View | None:
+    """What a camera saw: None where it is out. Without a tracker nobody has an id."""
+    poses, evidence = seen or (None, None)
+    if frame is not None and tracker is not None:
+        return View(frame, tracker.update(frame, poses), evidence)
+    return View(frame, Tracks.untracked(poses), evidence) if frame and poses is not None else None

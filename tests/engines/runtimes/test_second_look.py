@@ -1,0 +1,183 @@
+"""A second look at people: a toy crop network that finds dots of known colours."""
+
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+
+from engines.crops.fusion import FusionSettings
+from engines.crops.rule import CropRule
+from engines.decoders.regression import Regression, RegressionDecoder
+from engines.runtimes.second_look import SecondLook
+from engines.types.arrays import Arrays, Floats, Image
+from engines.types.poses import Poses
+from engines.types.skeleton import named_skeleton
+from engines.types.skeleton_conversion import converted
+from tests.synth import SKELETON, person
+
+COCO17 = named_skeleton("coco17")
+SIZE = (96, 128)
+
+
+class DotNetwork:
+    """Finds keypoint n where a picture is all blue and as green as 10 (n + 1)."""
+
+    depth = 1
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+        self.closed = False
+        self._flying: deque[Sequence[Image]] = deque()
+
+    def submit(self, pictures: Sequence[Image]) -> None:
+        self.batches.append(len(pictures))
+        self._flying.append(pictures)
+
+    def result(self) -> list[Arrays]:
+        return [{"points": self._find(picture)} for picture in self._flying.popleft()]
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _find(self, picture: Image) -> Floats:
+        out = np.zeros((1, 17, 3), np.float32)
+        for n in range(17):
+            at = (picture[..., 0] >= 254) & (abs(picture[..., 1] - 10.0 * (n + 1)) < 2)
+            y, x = np.nonzero(at)
+            if len(x):
+                wide, high = SIZE
+                out[0, n] = (y.mean() + 0.5) / high, (x.mean() + 0.5) / wide, 0.9
+        return out
+
+
+def drawn(people: Sequence[np.ndarray], size: tuple[int, int] = (640, 480)) -> Image:
+    """(17, 2) poses as squares of nine pixels a side."""
+    image = np.zeros((size[1], size[0], 3), np.uint8)
+    for one in people:
+        for n, (x, y) in enumerate(np.rint(one).astype(int)):
+            top, left = max(y - 4, 0), max(x - 4, 0)
+            image[top : max(y + 5, 0), left : max(x + 5, 0)] = (255, 10 * (n + 1), 0)
+    return image
+
+
+def poses(*people: np.ndarray, score: float = 0.5) -> Poses:
+    """In the first network's 18 keypoints."""
+    if not people:
+        return Poses.nobody(SKELETON)
+    xy = np.stack(people).astype(np.float32)
+    found = ~np.isnan(xy[..., 0])
+    scores = np.where(found, np.float32(score), np.float32(0))
+    return Poses(SKELETON, xy, scores, scores.sum(axis=1).astype(np.float32))
+
+
+def in17(*people: np.ndarray) -> Floats:
+    return converted(poses(*people), COCO17).xy
+
+
+def limbs(people: Poses) -> Floats:
+    """(P, 12, 2) from the left of the picture to the right, without faces, whose dots overlap."""
+    xy = converted(people, COCO17).xy[:, 5:]
+    return xy[np.argsort(xy[:, 0, 0])]
+
+
+def second_look(**settings: object) -> tuple[SecondLook, DotNetwork]:
+    network = DotNetwork()
+    decoder = RegressionDecoder(COCO17, SIZE, Regression())
+    rule, fusion = CropRule(padding=1.4), FusionSettings()
+    look = SecondLook(network, decoder, rule, fusion, SKELETON, **settings)  # type: ignore[arg-type]
+    return look, network
+
+
+ONE, TWO, THREE = (
+    person((120, 240), 300),
+    person((330, 240), 220),
+    person((540, 240), 150),
+)
+
+
+def test_people_move_to_where_the_crop_network_sees_them() -> None:
+    """Over two cameras in one batch, each in its own picture's pixels."""
+    look, network = second_look()
+    images = [drawn(in17(ONE, TWO)), drawn(in17(THREE))]
+    rough = [poses(ONE + 6, TWO - 5), poses(THREE + 3)]
+    first, second = look.refine(images, rough)
+    assert network.batches == [3]
+    np.testing.assert_allclose(limbs(first), limbs(poses(ONE, TWO)), atol=1.5)
+    np.testing.assert_allclose(limbs(second), limbs(poses(THREE)), atol=1.5)
+    assert second.skeleton is SKELETON
+    assert 0.9 < second.person_score[0] <= 0.9 * 1.3
+
+
+def test_nobody_costs_nothing() -> None:
+    look, network = second_look()
+    (found,) = look.refine([drawn([])], [poses()], [poses()])
+    assert len(found) == 0
+    assert network.batches == []
+    look.close()
+    assert network.closed
+
+
+def test_who_is_missed_is_looked_for_where_the_tracker_expects_them() -> None:
+    look, network = second_look()
+    image = drawn(in17(ONE, THREE))
+    expected = poses(ONE + 3, TWO, THREE - 4)  # TWO has left, ONE is found as well
+    (found,) = look.refine([image], [poses(ONE + 5)], [expected])
+    assert network.batches == [3]
+    assert len(found) == 2
+    np.testing.assert_allclose(limbs(found), limbs(poses(ONE, THREE)), atol=1.5)
+
+
+def test_largest_people_come_first_where_not_all_can_be_looked_at() -> None:
+    look, network = second_look(max_people=1)
+    images = [drawn(in17(TWO, THREE)), drawn(in17(ONE))]
+    first, second = look.refine(images, [poses(TWO + 5, THREE + 5), poses(ONE + 5)])
+    assert network.batches == [1]
+    np.testing.assert_allclose(limbs(second), limbs(poses(ONE)), atol=1.5)
+    np.testing.assert_allclose(limbs(first), limbs(poses(TWO + 5, THREE + 5)))
+    assert (first.person_score < second.person_score.min()).all()
+
+
+def test_budget_leaves_one_person_at_least() -> None:
+    look, network = second_look(budget=1e-9)
+    image = drawn(in17(ONE, TWO, THREE))
+    for _ in range(2):
+        look.refine([image], [poses(ONE, TWO, THREE)])
+    assert network.batches == [3, 1]  # what a crop takes is known from the first on
+
+
+def test_fifty_people_are_one_batch() -> None:
+    look, network = second_look(max_people=20)
+    crowd = [person((40 + 12 * n, 200), 100) for n in range(50)]
+    (found,) = look.refine([drawn([])], [poses(*crowd)])
+    assert network.batches == [20]
+    assert len(found) > 0
+
+
+def test_following_keeps_the_order_and_says_who_is_lost() -> None:
+    look, _ = second_look()
+    image = drawn(in17(ONE, THREE))
+    (followed,) = look.follow([image], [poses(THREE + 4, TWO, ONE - 4)])
+    assert followed.ok.tolist() == [True, False, True]
+    seen = followed.poses
+    order = converted(seen, COCO17).xy[[2, 0], 5:]
+    np.testing.assert_allclose(order, limbs(poses(ONE, THREE)), atol=1.5)
+    assert np.isnan(seen.xy[1]).all()
+
+
+def test_two_expected_at_one_body_are_one() -> None:
+    """Somebody who has left next to somebody who stays: the crop shows who stays, twice."""
+    look, _ = second_look()
+    (followed,) = look.follow([drawn(in17(ONE))], [poses(ONE + 2, ONE + 14)])
+    assert followed.at.all()
+    assert followed.ok.tolist() == [True, False]
+
+
+def test_picture_narrower_than_the_crop_and_people_at_its_border() -> None:
+    thin = person((45, 240), 300)
+    look, _ = second_look()
+    image = drawn(in17(thin), size=(90, 480))
+    (found,) = look.refine([image], [poses(thin + 4)])
+    seen, true = limbs(found)[0], limbs(poses(thin))[0]
+    inside = (true[:, 0] > 5) & (true[:, 0] < 84)
+    assert inside.sum() >= 6
+    np.testing.assert_allclose(seen[inside], true[inside], atol=1.5)

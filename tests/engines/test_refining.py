@@ -1,0 +1,180 @@
+"""Crop networks from their cards: found, checked, and run as they say."""
+
+import json
+import logging
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from engines.models.card import load_card
+from engines.refining import AUTO, second_look_opener
+from engines.runtimes.second_look import SecondLook
+from engines.types.errors import CardError, WeightsError
+from engines.types.poses import Poses
+from engines.types.skeleton import named_skeleton
+from engines.types.skeleton_conversion import converted
+from tests.conftest import ROOT
+from tests.engines.simcc_network import write_card
+from tests.synth import SKELETON, person
+
+FIRST = load_card("pafnet")
+MOVENET = ("movenet-thunder", "movenet-lightning")
+OTHERS = ("rtmpose-t", "rtmpose-s", "rtmo-s", "movenet-multipose")
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No weights here, and no way to get any."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("POSE_WEIGHTS", raising=False)
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+
+def opened(card: Path) -> SecondLook:
+    """A second look with this card."""
+    opener = second_look_opener(str(card), FIRST)
+    assert opener is not None
+    return opener()
+
+
+def test_network_of_rtmposes_contract_runs_from_its_card(tmp_path: Path) -> None:
+    """One batch of two people of two cameras, each of whom holds a lamp."""
+    second = opened(write_card(tmp_path))
+    images, lamps, people = [], [(130.0, 210.0), (420.0, 150.0)], []
+    for x, y in lamps:
+        image = np.zeros((400, 600, 3), np.uint8)
+        cv2.circle(image, (round(x), round(y)), 2, (0, 0, 255), -1)
+        images.append(image)
+        body = person((x + 9, y - 14), 200)[None].astype(np.float32)
+        score = np.full((1, 18), 0.5, np.float32)
+        people.append(Poses(SKELETON, body, score, score.sum(axis=1)))
+    looks = second.look(images, people)
+    second.close()
+    for look, lamp in zip(looks, lamps, strict=True):
+        assert look.at.all()
+        np.testing.assert_allclose(look.poses.xy[0], np.broadcast_to(lamp, (18, 2)), atol=2.5)
+        np.testing.assert_allclose(look.poses.score, 1, atol=0.02)
+
+
+def test_outputs_that_do_not_fit_are_one_sentence(tmp_path: Path) -> None:
+    """A skeleton of 18 keypoints on a network of 17."""
+    card = write_card(tmp_path, skeleton="coco18")
+    with pytest.raises(CardError, match=r"is \(17, 384\) for a picture, but the x .*\(18, 384\)"):
+        opened(card)
+
+
+def test_network_of_several_people_looks_at_nobody_again() -> None:
+    with pytest.raises(CardError, match="knows one person"):
+        second_look_opener("pafnet", FIRST)
+
+
+def test_network_without_a_common_keypoint_is_refused(tmp_path: Path) -> None:
+    card = write_card(tmp_path)
+    words = card.read_text().replace('skeleton = "coco17"', "")
+    card.write_text(
+        words
+        + '[skeleton]\nkeypoints = [{ name = "wheel", sigma = 0.1, colour = [1, 2, 3] }, '
+        + '{ name = "roof", sigma = 0.1, colour = [1, 2, 3] }]\nlimbs = [["wheel", "roof"]]\n'
+    )
+    with pytest.raises(CardError, match="none of the keypoints"):
+        second_look_opener(str(card), FIRST)
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_auto_says_in_one_sentence_that_there_is_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert second_look_opener("auto", FIRST) is None
+        assert second_look_opener(AUTO[1], FIRST, needed=False) is None
+    assert [record.getMessage()[:26] for record in caplog.records] == [
+        "People get no second look:"
+    ] * 2
+    with pytest.raises(WeightsError):
+        second_look_opener(AUTO[0], FIRST)
+    assert second_look_opener("off", FIRST) is None
+
+
+@pytest.mark.parametrize("name", MOVENET)
+def test_cards_of_the_box_and_of_the_tests_say_the_same(name: str) -> None:
+    """But for the form that the weights have."""
+    published, local = load_card(name), load_card(str(ROOT / "tests" / "cards" / f"{name}.toml"))
+    assert published.crop == local.crop
+    assert published.fusions == local.fusions
+    assert published.decoder == local.decoder
+    assert published.input.size == local.input.size
+
+
+@pytest.mark.parametrize(
+    "name", ["rtmpose-t", "rtmpose-s", "rtmo-s", "movenet-multipose", *MOVENET]
+)
+def test_published_cards_are_pinned_and_licensed(name: str) -> None:
+    card = load_card(name)
+    assert card.licence == "Apache-2.0"
+    files = [file for form in card.weights for file in form.files]
+    assert all(file.urls and re.fullmatch(r"[0-9a-f]{64}", file.sha256) for file in files)
+
+
+def test_constants_beside_a_named_network_are_its_own() -> None:
+    card = load_card("movenet-lightning")
+    general, beside = card.fusion_beside("somebody"), card.fusion_beside("pafnet")
+    assert general.own > beside.own
+    assert general.guard == beside.guard
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("padding = 1.25", "padding = 9.0", "padding"),
+        ("padding = 1.25", "margin = 1.25", "margin"),
+        ("guard = 0.05", "guard = 5.0", "guard"),
+        ("guard = 0.05", "beside = 5", "beside"),
+        ('kind = "simcc"', 'kind = "simcc"\nsplit = 3', r"192.* y|x"),
+    ],
+)
+def test_card_that_makes_no_sense_is_one_sentence(
+    old: str, new: str, said: str, tmp_path: Path
+) -> None:
+    card = write_card(tmp_path)
+    card.write_text(card.read_text().replace(old, new))
+    with pytest.raises(CardError, match=said):
+        opened(card)
+
+
+def test_crop_tables_are_for_networks_of_one_person(tmp_path: Path) -> None:
+    card = tmp_path / "two.toml"
+    source = ROOT / "engines" / "cards" / "pafnet.toml"
+    card.write_text(source.read_text().replace("[input]", "[crop]\npadding = 1.5\n\n[input]"))
+    with pytest.raises(CardError, match="one person"):
+        load_card(str(card))
+
+
+@pytest.mark.parametrize("name", MOVENET)
+def test_movenet_finds_joints_where_photos_have_them(
+    data: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Labelled people of coco-dev who fill a crop, from boxes shifted by a tenth of their size."""
+    monkeypatch.setenv("POSE_WEIGHTS", str(data / "models"))
+    second = opened(ROOT / "tests" / "cards" / f"{name}.toml")
+    coco17 = named_skeleton("coco17")
+    labels = json.loads((data / "coco-dev" / "person_keypoints.json").read_text())
+    files = {one["id"]: one["file_name"] for one in labels["images"]}
+    whole = [one for one in labels["annotations"] if one["num_keypoints"] >= 16]
+    whole = [one for one in whole if one["bbox"][3] > 200][:12]
+    assert len(whole) >= 8
+    right = every = 0
+    for one in whole:
+        points = np.array(one["keypoints"], np.float32).reshape(1, 17, 3)
+        seen = points[..., 2] > 0
+        xy = np.where(seen[..., None], points[..., :2], np.float32(np.nan))
+        side = np.sqrt(one["bbox"][2] * one["bbox"][3])
+        shifted = Poses(coco17, xy + np.float32(0.1 * side), seen.astype(np.float32), seen.sum(1))
+        image = cv2.imread(str(data / "coco-dev" / "images" / files[one["image_id"]]))
+        (look,) = second.look([image], [converted(shifted, SKELETON)])
+        found = converted(look.poses, coco17).xy
+        near = np.linalg.norm(found - xy, axis=-1) <= 0.1 * side
+        right, every = right + int(near[seen].sum()), every + int(seen.sum())
+    second.close()
+    assert right > 0.6 * every  # as given, none was

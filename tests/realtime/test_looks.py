@@ -1,0 +1,178 @@
+"""People followed by crops between looks at whole pictures: a toy network for each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from engines.runtimes.second_look import Followed
+from engines.types.arrays import Image
+from engines.types.poses import Poses
+from realtime.looks import Looks, Seen
+from realtime.settings.tracking import TrackSettings
+from realtime.tracking.camera_tracker import CameraTracker
+from realtime.types.frames import Frame
+from tests.scenes import Scene, Step, Walker, apart
+from tests.synth import SKELETON
+
+RATE = 25
+
+
+def poses(people: Sequence[np.ndarray], shift: float = 0.0) -> Poses:
+    xy = np.array(people, np.float32).reshape(-1, 18, 2) + np.float32(shift)
+    score = np.where(np.isnan(xy[..., 0]), 0, 0.8).astype(np.float32)
+    return Poses(SKELETON, xy, score, score.sum(axis=1))
+
+
+@dataclass
+class Truth:
+    """Both networks: the first sees whole pictures, 6 pixels off, the second people where they are.
+
+    people: of each picture, by its object's identity. blind: pictures in which crops show nobody.
+    """
+
+    people: dict[int, list[np.ndarray]] = field(default_factory=dict)
+    blind: set[int] = field(default_factory=set)
+    looked: list[float] = field(default_factory=list)
+    most: int = 4
+
+    def look(self, frames: Sequence[Frame]) -> list[Seen]:
+        self.looked += [frame.time for frame in frames]
+        return [(poses(self.people[id(frame.image)], 6), None) for frame in frames]
+
+    def refine(
+        self, images: Sequence[Image], found: Sequence[Poses], expected: Sequence[Poses]
+    ) -> list[Poses]:
+        return [poses(self.people[id(image)]) for image in images]
+
+    def follow(self, images: Sequence[Image], expected: Sequence[Poses]) -> list[Followed]:
+        out = []
+        for image, guess in zip(images, expected, strict=True):
+            true, ok = poses(self.people[id(image)]), np.zeros(len(guess), bool)
+            xy = np.full(guess.xy.shape, np.nan, np.float32)
+            for n, one in enumerate(guess.xy if id(image) not in self.blind else ()):
+                away = np.linalg.norm(np.nanmean(true.xy - one, axis=1), axis=-1)
+                if len(away) and away.min() < 30:
+                    xy[n], ok[n] = true.xy[away.argmin()], True
+            score = np.where(np.isnan(xy[..., 0]), 0, 0.8).astype(np.float32)
+            seen = Poses(SKELETON, xy, score, score.mean(axis=1))
+            out.append(Followed(seen, np.ones(len(guess), bool), ok))
+        return out
+
+    def close(self) -> None:
+        pass
+
+
+def run(
+    truth: Truth, cameras: Sequence[Sequence[Step | None]]
+) -> list[tuple[tuple[list[int] | None, ...], float]]:
+    """Ids in each camera of each instant, and the largest error of a keypoint."""
+    trackers = [CameraTracker(SKELETON, TrackSettings()) for _ in cameras]
+    looks = Looks(trackers, truth)  # type: ignore[arg-type]
+    out, kept = [], []
+    for index, steps in enumerate(zip(*cameras, strict=True)):
+        frames: list[Frame | None] = []
+        for camera, step in enumerate(steps):
+            if step is None:
+                frames.append(None)
+                continue
+            image = step.image.copy()
+            kept.append(image)
+            truth.people[id(image)] = list(step.people.values())
+            name = f"{camera}_{index:012d}"
+            frames.append(Frame(str(camera), index, name, step.time, step.time, image))
+        views = looks.watch(tuple(frames), truth.look)
+        worst = 0.0
+        for view in filter(None, views):
+            for xy in view.tracks.poses.xy:
+                off = [np.abs(xy - one).max() for one in truth.people[id(view.frame.image)]]
+                worst = max(worst, float(min(off, default=0.0)))
+        out.append((tuple(view and view.tracks.id.tolist() for view in views), worst))
+    return out
+
+
+def test_people_keep_their_ids_with_a_tenth_of_the_looks() -> None:
+    truth, steps = Truth(), list(apart(3).steps())
+    instants = run(truth, [steps])
+    assert all(ids == ([1, 2, 3],) for ids, _ in instants)
+    assert max(worst for _, worst in instants) < 1e-3  # no pose is the first network's own
+    assert len(truth.looked) < len(steps) / 6
+
+
+def test_the_same_frames_give_the_same_results() -> None:
+    steps = list(apart(2).steps())[:40]
+    one, other = Truth(), Truth()
+    assert run(one, [steps]) == run(other, [steps])
+    assert one.looked == other.looked
+
+
+def test_who_comes_in_is_found_soon() -> None:
+    stays = Walker(lambda time: (800, 600), height=200)
+    comes = Walker(lambda time: (1200, 600), height=200, seed=1)
+    alone = list(Scene("", (stays,), seconds=2).steps())
+    both = list(Scene("", (stays, comes), seconds=2).steps())
+    truth, at = Truth(), 20
+    instants = run(truth, [[*alone[:at], *both[at:]]])
+    when = next(n for n, (ids, _) in enumerate(instants) if 2 in (ids[0] or []))
+    assert when - at <= 0.55 * RATE  # a look within 0.4 s, and 0.1 s to be sure
+
+
+def test_lost_people_are_looked_for_in_the_whole_picture() -> None:
+    steps = list(apart(2).steps())[:40]
+    calm, troubled = Truth(), Truth()
+    run(calm, [steps])
+
+    class Blinded(Truth):
+        def follow(self, images: Sequence[Image], expected: Sequence[Poses]) -> list[Followed]:
+            self.blind = {id(image) for image in images}
+            return super().follow(images, expected)
+
+    troubled = Blinded()
+    instants = run(troubled, [steps])
+    assert len(troubled.looked) > len(calm.looked)
+    assert all(ids == ([1, 2],) for ids, _ in instants)
+
+
+def test_another_scene_is_looked_at_at_once() -> None:
+    first = list(apart(2).steps())[:10]
+    noise = np.kron(
+        np.random.default_rng(0).integers(0, 60, (36, 64, 3)), np.ones((10, 10, 1), int)
+    ).astype(np.uint8)
+    second = [
+        Step(one.time, noise, one.people, one.visible) for one in list(apart(2).steps())[10:15]
+    ]
+    truth = Truth()
+    instants = run(truth, [[*first, *second]])
+    assert first[0].time in truth.looked
+    assert second[0].time in truth.looked
+    assert instants[10][0] == ([3, 4],)
+
+
+def test_cameras_are_looked_at_each_by_its_own_need_and_may_be_out() -> None:
+    steps = list(apart(2).steps())[:30]
+    truth = Truth()
+    instants = run(truth, [steps, [None] * 10 + steps[10:]])
+    assert all(ids == ([1, 2], None) for ids, _ in instants[:10])
+    assert all(ids == ([1, 2], [1, 2]) for ids, _ in instants[12:])
+
+
+@pytest.mark.parametrize("every", [3])
+def test_between_looks_at_fixed_frames_crops_follow_too(every: int) -> None:
+    truth, steps = Truth(), list(apart(2).steps())[:30]
+    looks = Looks([CameraTracker(SKELETON, TrackSettings())], truth)  # type: ignore[arg-type]
+    for index, step in enumerate(steps):
+        image = step.image.copy()
+        truth.people[id(image)] = list(step.people.values())
+        frame = Frame("0", index, f"0_{index}", step.time, step.time, image)
+        seen = truth.look([frame])[0] if index % every == 0 else None
+        (view,) = looks.meet((frame,), [seen])
+        assert view is not None
+        assert view.tracks.id.tolist() == [1, 2]
+        order = np.argsort(np.nanmean(view.tracks.poses.xy[..., 0], axis=1))
+        true = poses(truth.people[id(image)])
+        np.testing.assert_allclose(
+            view.tracks.poses.xy[order],
+            true.xy[np.argsort(np.nanmean(true.xy[..., 0], axis=1))],
+            atol=1e-3,
+        )

@@ -1,0 +1,103 @@
+"""A second look at people, through the command that users run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from realtime.presets import PRESETS, with_preset
+from realtime.settings.all import Settings
+from realtime.settings.model import ModelSettings
+from realtime.settings.sources import SourceSettings
+from realtime.settings.tracking import TrackSettings
+from realtime.types.errors import SettingsError
+from tests.conftest import ROOT, with_weights
+
+LIGHTNING = "tests/cards/movenet-lightning.toml"
+
+
+def run(*options: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "run.py", "--no-show", "--model", "pafnet", *map(str, options)]
+    return subprocess.run(command, cwd=ROOT, env=with_weights(), capture_output=True, text=True)
+
+
+def people_of(path: Path) -> list[list[dict[str, object]]]:
+    lines = path.read_text().splitlines()[1:]
+    return [json.loads(line)["people"] for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--refine", "pafnet"), "knows one person"),
+        (("--refine", "movenet-thundr"), "did you mean movenet-thunder"),
+        (("--refine", "nowhere.toml"), "no model card nowhere.toml"),
+        (("--detect-every", "auto"), "--refine"),
+        (("--detect-every", "auto", "--refine", LIGHTNING, "--no-track"), "--no-track"),
+        (("--refine", LIGHTNING, "--refine-people", "0"), "--refine-people 0 is not 1 or more"),
+        (("--preset", "fastest"), "--preset"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(
+    options: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    picture = ROOT / "docs" / "astronaut.jpg"
+    done = run("--source", picture, *options)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_followed_video_is_the_same_every_time(data: Path, tmp_path: Path) -> None:
+    """Which frames are looked at whole rests on the frames alone, not on how busy the machine is.
+
+    And the poses are those of a second look at every frame, at a fraction of the looks.
+    """
+    clip = data / "video" / "webcam-walk.mkv"
+    lines = []
+    for name, every in (("one", "auto"), ("other", "auto"), ("whole", "1")):
+        out = tmp_path / f"{name}.jsonl"
+        done = run(
+            *("--source", clip, "--end", "60", "--refine", LIGHTNING, "--detect-every", every),
+            *("--quiet", "--jsonl", out),
+        )
+        assert done.returncode == 0, done.stderr
+        lines.append(people_of(out))
+    one, other, whole = lines
+    assert one == other
+    assert [len(people) for people in one] == [1] * len(one)
+    assert {person["id"] for people in one for person in people} == {1}
+    near = []
+    for mine, theirs in zip(one, whole, strict=True):
+        a, b = (np.array(people[0]["keypoints"], float).reshape(-1, 3) for people in (mine, theirs))
+        both = (a[:, 2] > 0.3) & (b[:, 2] > 0.3)
+        side = np.ptp(b[both, 1])
+        near.append((np.linalg.norm(a[both, :2] - b[both, :2], axis=1) < 0.05 * side).mean())
+    assert np.mean(near) > 0.9
+
+
+def test_preset_leaves_what_the_user_names() -> None:
+    best = PRESETS["best"]
+    plain = with_preset(ModelSettings(preset="best"))
+    assert (plain.model, plain.height, plain.refine) == (best.model, best.height, best.refine)
+    mine = with_preset(ModelSettings("pafnet", preset="best", refine="off"))
+    assert (mine.model, mine.height, mine.refine) == ("pafnet", None, "off")
+    taller = with_preset(ModelSettings(height=480, preset="fast"))
+    assert (taller.model, taller.height) == (PRESETS["fast"].model, 480)
+    nothing = with_preset(ModelSettings())
+    assert (nothing.model, nothing.height, nothing.refine) == (None, None, "off")
+
+
+def test_following_needs_somebody_who_follows() -> None:
+    sources, auto = SourceSettings("clip.mp4"), TrackSettings(detect_every="auto")
+    with pytest.raises(SettingsError, match="--refine"):
+        Settings(sources, tracks=auto)
+    with pytest.raises(SettingsError, match="--refine"):
+        Settings(sources, ModelSettings(refine="off"), tracks=auto)
+    Settings(sources, ModelSettings(preset="fast"), tracks=auto)
