@@ -27,6 +27,7 @@ from realtime.sinks.files.recorder import Recorder
 from realtime.sinks.files.stats_json import StatsSink
 from realtime.sinks.opening import files_of, open_sinks
 from realtime.sinks.paths import check_outputs, inputs_of, written_by
+from realtime.sinks.stale_files import clear, tell
 from realtime.sinks.together import Together
 from realtime.sources import enter_sources
 from realtime.sources.rig_sources import open_fitting
@@ -104,7 +105,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         sinks = stack.enter_context(Together(outputs, needed=files.record is None))
         recorder = None
         if files.record is not None:
-            recorder = stack.enter_context(Recorder(files.record, sources))
+            recorder = stack.enter_context(Recorder(files.record, sources, sinks.tell_failure))
         most = settings.models.max_people
         own = most if rig is None else None  # with a rig people are those in 3D
         pipeline = Pipeline(
@@ -118,7 +119,13 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             max_people=most,
             open_second=open_second,
         )
+        fresh = files.overwrite
+        if not fresh:
+            tell(written)
         for result in stack.enter_context(closing(iter(pipeline))):
+            if fresh:
+                clear(written)
+                fresh = False
             sinks.write(result)
             yield result
 

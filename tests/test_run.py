@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -62,9 +63,10 @@ def told(
     for name in [name for name in os.environ if "DISPLAY" in name]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("POSE_WEIGHTS", with_weights()["POSE_WEIGHTS"])
-    terminated = signal.getsignal(signal.SIGTERM)
+    handlers = {one: signal.getsignal(one) for one in run.ENDS}
     yield work
-    signal.signal(signal.SIGTERM, terminated)
+    for one, handler in handlers.items():
+        signal.signal(one, handler)
 
 
 def people_of(path: Path) -> list[Points]:
@@ -340,7 +342,7 @@ def test_damaged_weights_are_refused(card: Path, clip: tuple[Path, object, objec
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_finishes_every_output(card: Path, tmp_path: Path, stop: signal.Signals) -> None:
     people = crowd(2, SIZE, np.random.default_rng(0))
     film = tmp_path / "long.mkv"
@@ -378,3 +380,84 @@ def test_a_signal_finishes_every_output(card: Path, tmp_path: Path, stop: signal
 
     with av.open(str(tmp_path / "poses.mp4")) as video:
         assert len(list(video.decode(video=0))) == len(written)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_it_starts_ends_it_without_a_word(stop: signal.Signals) -> None:
+    """At several moments of the second that loading takes."""
+    for seconds in (0.1, 0.3, 0.6):
+        program = subprocess.Popen(
+            [
+                *(sys.executable, "-c"),
+                "import sys, run; print('up', flush=True); sys.exit(run.main())",
+                *("--source", "README.md", "--no-show"),
+            ],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert program.stdout is not None
+        assert program.stdout.readline() == "up\n"
+        time.sleep(seconds)
+        program.send_signal(stop)
+        _, errors = program.communicate(timeout=PATIENCE)
+        assert program.returncode in (130, 2), errors  # 2: it was up already, and said why not
+        assert (errors == "") == (program.returncode == 130), errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_run_that_its_starter_shields_from_a_closed_terminal_goes_on(
+    card: Path, tmp_path: Path
+) -> None:
+    """As nohup does."""
+    source = write_picture(tmp_path / "one.png", scene([], SIZE))
+    code = (
+        "import os, signal, sys, run\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "import realtime.assembly as assembly\n"
+        "whole = assembly.run\n"
+        "assembly.run = lambda wanted: (os.kill(os.getpid(), signal.SIGHUP), whole(wanted))\n"
+        "sys.exit(run.main())"
+    )
+    words = ["--source", source, "--model", card, "--no-show", "--json", tmp_path / "json"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, words)], cwd=ROOT, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert people_of(tmp_path / "json" / "one_keypoints.json") == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX terminals")
+def test_a_closed_terminal_finishes_every_output(card: Path, tmp_path: Path) -> None:
+    """The system says SIGHUP then, and nothing more can be said on stderr."""
+    import fcntl
+    import pty
+    import termios
+
+    film = tmp_path / "clip.mkv"
+    write_video(film, [scene([], SIZE)] * 30, [n / 30 for n in range(30)])
+    terminal, inner = pty.openpty()
+    program = subprocess.Popen(
+        [
+            *(sys.executable, "run.py", "--source", str(film), "--model", str(card), "--loop"),
+            *("--realtime", "--no-show", "--json", str(tmp_path / "json")),
+            *("--stats", str(tmp_path / "stats.json")),
+        ],
+        cwd=ROOT,
+        env={k: v for k, v in os.environ.items() if "DISPLAY" not in k},
+        stdin=inner,
+        stdout=inner,
+        stderr=inner,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(inner)
+    wait_for(lambda: len(list((tmp_path / "json").glob("*"))) >= 5, process=program)
+    os.close(terminal)
+    assert program.wait(PATIENCE) == 130
+    stats = json.loads((tmp_path / "stats.json").read_text())
+    assert stats["ended"] == "interrupted"
+    assert stats["results"] == len(list((tmp_path / "json").iterdir())) >= 5

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.board.target import Board
+from calibration.disk.replace import write_file
 from calibration.geometry.errors import BoardError, CalibrationError
 
 PAPERS = {"a4": (0.210, 0.297), "a3": (0.297, 0.420), "letter": (0.2159, 0.2794)}  # metres
@@ -182,7 +183,4 @@ def write_sheet(sheet: Sheet, path: Path) -> None:
     make = {".pdf": pdf, ".png": png}.get(path.suffix.lower())
     if make is None:
         raise CalibrationError(f"{path.name} must end in .pdf or .png.")
-    try:
-        path.write_bytes(make(sheet))
-    except OSError as error:
-        raise CalibrationError(f"{path} cannot be written: {error.strerror}.") from error
+    write_file(path, make(sheet))

@@ -10,8 +10,9 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
+from calibration.disk.replace import write_file
 from calibration.geometry.arrays import Doubles
-from calibration.geometry.errors import BoardError, CalibrationError
+from calibration.geometry.errors import BoardError
 
 Kind = Literal["chessboard", "charuco"]
 MARKER_SHARE = 0.75  # side of a marker in squares, where it is not told: what `board` prints
@@ -175,7 +176,4 @@ def read_board(path: Path | str) -> Board:
 
 def write_board(board: Board, path: Path) -> None:
     """CalibrationError where the file cannot be written."""
-    try:
-        path.write_text(board_toml(board), encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise CalibrationError(f"{path} cannot be written: {error.strerror}.") from error
+    write_file(path, board_toml(board).encode())

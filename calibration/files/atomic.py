@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from calibration.disk.replace import replace_file
 from calibration.geometry.errors import CalibrationError, RigError
 
 MAX_FILE_BYTES = 8 << 20  # bytes: a rig of a hundred cameras has less than a hundredth of it
@@ -58,12 +59,12 @@ def write_texts(texts: Mapping[Path, str], *, force: bool = False) -> None:
     """
     for path in texts:
         check_free(path, force=force)
-    fresh = {path: path.with_name(f"{path.name}.new") for path in texts}
+    fresh = {path: path.with_name(f".posestream-{n}.new") for n, path in enumerate(texts)}
     path = Path()
     try:
         for path, text in texts.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            fresh[path].write_text(text, encoding="utf-8", newline="\n")
+            replace_file(fresh[path], text.encode())
         for path in texts:
             set_aside(path)
             fresh[path].replace(path)

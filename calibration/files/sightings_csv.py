@@ -13,6 +13,7 @@ import numpy as np
 
 from calibration.board.detection import Sighting
 from calibration.board.target import Board
+from calibration.disk.replace import replace_file
 from calibration.files.atomic import read_text
 from calibration.geometry.errors import BoardError, CalibrationError
 
@@ -29,11 +30,9 @@ def write_boards(path: Path, names: Sequence[str], taken: Sequence[Mapping[int, 
             for corner, (x, y) in zip(one.ids.tolist(), one.xy.tolist(), strict=True):
                 row = [instant, names[n], *one.size, f"{one.blur:.3f}", corner]
                 table.writerow([*row, f"{x:.4f}", f"{y:.4f}"])
-    fresh = path.with_name(f"{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(out.getvalue(), encoding="utf-8", newline="\n")
-        fresh.replace(path)
+        replace_file(path, out.getvalue().encode())
     except OSError as error:
         raise CalibrationError(f"{path} cannot be written: {error.strerror}.") from error
 

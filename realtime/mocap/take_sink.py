@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from realtime.mocap.take import Take, TakeRecorder
-from realtime.types.errors import OutputError
+from realtime.types.errors import OutputError, add_loss
 from realtime.types.results import Result
 from realtime.writing.whole_files import broken, check_file, write_whole
 
@@ -31,12 +31,19 @@ class TakeSink:
     """Keeps all instants in memory and writes them when the run ends, whatever ends it.
 
     A file that cannot be written leaves nothing of itself; the others are written all the same.
-    Files of people of an earlier run, which would pass for people of this one, are removed.
+    Files of people of an earlier run, which would pass for people of this one, are removed where
+    `overwrite` says so.
     """
 
     def __init__(
-        self, outputs: Sequence[TakeFile], recording: TakeRecorder, sources: list[Path]
+        self,
+        outputs: Sequence[TakeFile],
+        recording: TakeRecorder,
+        sources: list[Path],
+        *,
+        overwrite: bool = False,
     ) -> None:
+        self._overwrite = overwrite
         for output in outputs:
             check_file(output.path, output.option, sources)
         self._outputs = outputs
@@ -57,23 +64,30 @@ class TakeSink:
         for output in self._outputs:
             if not take.people:
                 LOG.warning("%s: no 3D people were found, so nothing is written.", output.option)
-            try:
-                written = set()
-                files = output.files(output.path, take) if take.people else ()
-                for path, data in files:
-                    write_whole(path, data)
-                    written.add(path)
-                self._remove_others(output, written)
-            except OutputError as error:
+            for error in self._write(output, take):
                 if failed is None:
                     failed = error
                 else:
-                    failed.add_note(f"then: {error}")
+                    add_loss(failed, error)
         if failed is not None:
             raise failed
 
+    def _write(self, output: TakeFile, take: Take) -> Iterator[OutputError]:
+        """All files of an output; what went wrong with each."""
+        written = set()
+        try:
+            for path, data in output.files(output.path, take) if take.people else ():
+                written.add(path)
+                try:
+                    write_whole(path, data)
+                except OutputError as error:
+                    yield error
+            self._remove_others(output, written)
+        except OutputError as error:
+            yield error
+
     def _remove_others(self, output: TakeFile, written: set[Path]) -> None:
-        if output.ending is None or not self._any:
+        if output.ending is None or not self._any or not self._overwrite:
             return
         any_person = of_person(output.path, "#", output.ending).name
         of_somebody = re.compile(r"\d+".join(map(re.escape, any_person.rsplit("#", 1))))

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-DEFERRED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Ctrl-C; a service manager's and a container's way to say so; a terminal that is closed.
+DEFERRED_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
 
 
 @contextmanager
 def deferred_signals() -> Iterator[None]:
-    """Ctrl-C and SIGTERM take effect when the block is done; a second one does not wait.
+    """Ctrl-C, SIGTERM and SIGHUP take effect when the block is done; a second one does not wait.
 
     On the main thread, where Python runs their handlers; elsewhere nothing need be held back.
     Signals without a handler of Python's own are left to the system.

@@ -76,6 +76,10 @@ class FileSettings:
     """Write training data into this folder: frames on which three or more views agree best, with
     the reprojected 3D people as COCO keypoint labels."""
 
+    overwrite: bool = False
+    """Remove what earlier runs left in the folders of --json, --json3d, --heatmaps and --output,
+    and their --trc, --bvh and --c3d files of other people; nothing else is removed."""
+
     def __post_init__(self) -> None:
         for name in ("trc", "c3d", "bvh"):
             file = getattr(self, name)

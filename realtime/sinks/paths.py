@@ -11,7 +11,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Self
 
-from calibration.files.same_file import Identity, fold, identity
+from calibration.disk.same_file import Identity, fold, identity
 from engines.models.card import Card
 from engines.models.weights import candidates
 from realtime.settings.all import Settings

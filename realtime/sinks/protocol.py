@@ -40,6 +40,16 @@ class Writing(Protocol):
 
 
 @runtime_checkable
+class Informed(Protocol):
+    """A sink that tells others how the run goes: also of outputs that failed, a sentence each.
+
+    It is called from any thread.
+    """
+
+    def tell_failure(self, sentence: str) -> None: ...
+
+
+@runtime_checkable
 class OfTheRun(Protocol):
     """A sink that only tells how the run goes: alone it is no reason to go on."""
 

@@ -170,4 +170,5 @@ def open_takes(of: Opening, rig: Rig) -> Iterator[TakeSink]:
     if of.files.c3d is not None:
         check_ezc3d()
     if takes:
-        yield TakeSink(takes, TakeRecorder(of.skeleton, of.source.rate), of.taken)
+        recorder = TakeRecorder(of.skeleton, of.source.rate)
+        yield TakeSink(takes, recorder, of.taken, overwrite=of.files.overwrite)

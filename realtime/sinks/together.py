@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from realtime.runtime.signals import deferred_signals
-from realtime.sinks.protocol import Idle, OfTheRun, Sink
-from realtime.types.errors import OutputError, Stopped
+from realtime.sinks.protocol import Idle, Informed, OfTheRun, Sink
+from realtime.types.errors import OutputError, Stopped, add_loss
 from realtime.types.results import Result
 
 LOG = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class Together:
                 if first is None:
                     first = later
                 else:
-                    first.add_note(f"then: {later}")
+                    add_loss(first, later)
         if first is not None and first is not error:
             raise first
         if self._failed is not None and (error is None or isinstance(error, Stopped)):
@@ -106,13 +106,20 @@ class Together:
             if isinstance(sink, Idle):
                 sink.idle()
 
+    def tell_failure(self, sentence: str) -> None:
+        """An output has failed, one of these or another of the run."""
+        for sink in [*self._entered]:
+            if isinstance(sink, Informed):
+                sink.tell_failure(sentence)
+
     def _leave_out(self, sink: Sink, error: OutputError) -> None:
         self._entered.remove(sink)
         try:
             sink.__exit__(OutputError, error, error.__traceback__)
         except OutputError as later:
-            error.add_note(f"then: {later}")
+            add_loss(error, later)
         if self._needed and all(isinstance(one, OfTheRun) for one in self._entered):
             raise error
         LOG.error("%s The other outputs continue.", error)
+        self.tell_failure(str(error))
         self._failed = self._failed or error

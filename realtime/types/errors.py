@@ -2,6 +2,8 @@
 
 from engines.types.errors import sentence
 
+THEN = "then: "
+
 
 class RealtimeError(Exception):
     """Root of this package's errors; its text says what happened and what to do."""
@@ -31,6 +33,19 @@ class Absent(SourceError):
 
 class OutputError(RealtimeError, OSError):
     """An output cannot be opened or written; what was written stays readable."""
+
+
+def add_loss(error: BaseException, later: BaseException) -> None:
+    """Note on an error what else went wrong after it, and what went wrong after that."""
+    error.add_note(f"{THEN}{later}")
+    for loss in losses(later):
+        error.add_note(f"{THEN}{loss}")
+
+
+def losses(error: BaseException) -> list[str]:
+    """What else went wrong after an error, a sentence each."""
+    notes = getattr(error, "__notes__", ())
+    return [note.removeprefix(THEN) for note in notes if note.startswith(THEN)]
 
 
 class SettingsError(RealtimeError, ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,6 +22,8 @@ class Metrics:
         self._model = model
         self._frames = dict.fromkeys(sources, 0)
         self._latest: dict[str, View] = {}
+        self._came: dict[str, float] = {}  # when a camera's newest frame did
+        self.failed: list[str] = []  # what is said of outputs that failed
         self._arrivals: deque[float] = deque()
         self._stages: dict[str, float] = {}
         self._latency = 0.0
@@ -36,6 +39,7 @@ class Metrics:
             camera = view.frame.camera
             self._frames[camera] = self._frames.get(camera, 0) + 1
             self._latest[camera] = view
+            self._came[camera] = now
             latency = now - view.frame.captured
             self._latency = (
                 latency if first else self._latency + NEWEST_SHARE * (latency - self._latency)
@@ -56,11 +60,32 @@ class Metrics:
         return now - self._arrivals[-1] if self._arrivals else float("inf")
 
     def health(self, now: float) -> str | None:
-        """What is wrong, None where results come."""
+        """What is wrong, None where results come and every camera is in them."""
         if not self._arrivals:
             return "no result yet"
         silence = self.silence(now)
-        return f"no result for {silence:.0f} s" if silence > MAX_SILENCE_SECONDS else None
+        if silence > MAX_SILENCE_SECONDS:
+            return f"no result for {silence:.0f} s"
+        down = [name for name in self._frames if not self._up(name, now)]
+        return f"no picture of {', '.join(down)}" if down else None
+
+    def health_page(self, now: float) -> str:
+        """All of it as JSON; age: seconds since the newest frame of a camera came, null = none."""
+        wrong = self.health(now)
+        cameras = {
+            name: {"up": self._up(name, now), "age": self._silence_of(name, now)}
+            for name in self._frames
+        }
+        status = {"status": wrong or "ok", "cameras": cameras, "failed_outputs": self.failed}
+        return json.dumps(status)
+
+    def _silence_of(self, camera: str, now: float) -> float | None:
+        came = self._came.get(camera)
+        return None if came is None else round(now - came, 3)
+
+    def _up(self, camera: str, now: float) -> bool:
+        silence = self._silence_of(camera, now)
+        return silence is not None and silence <= MAX_SILENCE_SECONDS
 
     def page(self, now: float) -> str:
         """All that the page shows, as JSON; times in seconds."""
@@ -80,10 +105,17 @@ class Metrics:
     def metrics(self, now: float, clients: Mapping[str, int]) -> str:
         """Prometheus' text format; clients: how many of each kind are connected."""
         people = {name: len(view.tracks) for name, view in self._latest.items()}
+        up = {name: float(self._up(name, now)) for name in self._frames}
+        ages = {name: now - self._came.get(name, -math.inf) for name in self._frames}
         lines = [
             *_metric("frames_total", "counter", "Frames processed.", "source", self._frames),
             *_metric(
                 "dropped_total", "counter", "Frames dropped to stay live.", "", {"": self._dropped}
+            ),
+            *_metric("camera_up", "gauge", "Whether frames come of it.", "source", up),
+            *_metric("camera_age_seconds", "gauge", "Since its newest frame came.", "source", ages),
+            *_metric(
+                *("failed_outputs", "gauge", "Outputs that failed.", "", {"": len(self.failed)})
             ),
             *_metric("people", "gauge", "People in the newest frame.", "source", people),
             *_metric("fps", "gauge", "Results per second.", "", {"": self.rate(now)}),

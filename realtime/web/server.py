@@ -100,6 +100,10 @@ class Server:
         if wake:
             self._call(self._take)
 
+    def tell_failure(self, sentence: str) -> None:
+        """An output has failed."""
+        self._metrics.failed.append(sentence)
+
     def stop(self) -> None:
         """End `run`, and with it every connection, in a second at most."""
         self._call(self._stopping.set)
@@ -275,11 +279,22 @@ class Server:
         first = self._space, *over
         return await self._follow(request, self._onlookers, MAX_LINES, WSMsgType.TEXT, *first)
 
-    async def _get_recording(self, _: web.Request) -> web.Response:
-        """All lines of the 3D people, when the run is over."""
+    async def _get_recording(self, request: web.Request) -> web.StreamResponse:
+        """All lines of the 3D people, when the run is over: a chunk at a time, so that a
+        client costs no more than that, and one that takes nothing is let go.
+        """
         if self._replay is None:
             raise web.HTTPNotFound(text="There is no recording to replay.\n")
-        return web.Response(body=self._replay.lines(), content_type="application/x-ndjson")
+        transport = transport_of(request)
+        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "application/x-ndjson"})
+        await response.prepare(request)
+        try:
+            for chunk in self._replay.chunks():
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    await response.write(chunk)
+        except (ConnectionError, TimeoutError):
+            transport.abort()
+        return response
 
     async def _get_views(self, _: web.Request) -> web.Response:
         keypoints = self._shown.keypoints
@@ -299,8 +314,12 @@ class Server:
         )
 
     async def _get_health(self, _: web.Request) -> web.Response:
-        wrong = self._metrics.health(self._clock())
-        return web.Response(text=f"{wrong or 'ok'}\n", status=503 if wrong else 200)
+        now = self._clock()
+        return web.Response(
+            text=self._metrics.health_page(now),
+            status=503 if self._metrics.health(now) else 200,
+            content_type="application/json",
+        )
 
     async def _get_video(self, request: web.Request) -> web.StreamResponse:
         """Pictures, each in place of the one before (multipart/x-mixed-replace).

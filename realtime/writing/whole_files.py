@@ -8,6 +8,7 @@ import tempfile
 from io import FileIO
 from pathlib import Path
 
+from calibration.disk.replace import replace_file
 from realtime.types.errors import OutputError
 
 
@@ -62,31 +63,28 @@ def source_files(source: str) -> list[Path]:
     return [file.resolve() for file in found]
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file at once; where that fails nothing of it is left, and OutputError says why."""
-    # Ctrl-C may come between any two steps, also when the file is made and FileIO not yet returned.
-    begun, whole = True, False
+def write_whole(path: Path, data: bytes, *, lasting: bool = True) -> None:
+    """A file in place of what was there, see `replace_file`; OutputError says why it is not."""
     try:
-        try:
-            file = FileIO(path, "w")
-        except OSError:
-            begun = False
-            raise
-        with file:
-            write_all(file.fileno(), data)
-        whole = True
+        replace_file(path, data, lasting=lasting)
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be written: {reason(error)}; files written before stay as they are."
+        ) from error
+
+
+def begin_file(path: Path, data: bytes) -> FileIO:
+    """A file that begins with this, in place of what was there, to be appended to; OutputError
+    says why not, and then nothing has changed. A link is followed.
+    """
+    real = Path(os.path.realpath(path))
+    try:
+        replace_file(real, data, lasting=False)
+        file = FileIO(real, "r+")
+        file.seek(0, os.SEEK_END)
     except OSError as error:
         raise broken(path, error) from error
-    finally:
-        if begun and not whole:
-            path.unlink(missing_ok=True)
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """All of data, without a buffer, so that a full disk shows at once; OSError says why not."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+    return file
 
 
 def broken(path: Path, error: Exception) -> OutputError:

@@ -9,8 +9,8 @@ from typing import Literal
 
 from calibration.board.printing import lay_out, write_sheet
 from calibration.board.target import board_toml, write_board
+from calibration.disk.same_file import check_apart
 from calibration.files.atomic import check_free, read_text, set_aside
-from calibration.files.same_file import check_apart
 from posestream.commands.calibrate.options import BoardOptions
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from calibration.disk.same_file import check_apart
 from calibration.files.atomic import check_free
 from calibration.files.rig_toml import read_offsets, read_rig, write_rig
-from calibration.files.same_file import check_apart
 from calibration.geometry.camera import Camera, Rig
 from calibration.geometry.errors import CalibrationError
 from calibration.reports.rig_check import check_report

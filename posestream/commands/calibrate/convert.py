@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from calibration.files.same_file import check_apart
+from calibration.disk.same_file import check_apart
 from calibration.formats import read, write
 from calibration.geometry.errors import CalibrationError
 

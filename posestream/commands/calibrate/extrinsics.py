@@ -12,10 +12,10 @@ from pathlib import Path
 from calibration.board.detection import Sighting
 from calibration.board.extrinsics import locate, on_board
 from calibration.board.target import Board
+from calibration.disk.same_file import Inputs, check_apart
 from calibration.files.atomic import check_free
 from calibration.files.corners_csv import board_corners, corners_file, write_corners
 from calibration.files.rig_toml import read_rig, write_rig
-from calibration.files.same_file import check_apart
 from calibration.files.sightings_csv import read_boards
 from calibration.geometry.camera import Camera
 from calibration.geometry.errors import CalibrationError
@@ -113,7 +113,7 @@ def run(options: Options) -> None:
 
 def _check_apart(options: Options, boards: Path) -> None:
     """CalibrationError where a file to write is one to read."""
-    inputs = {
+    inputs: Inputs = {
         "--intrinsics": options.intrinsics,
         "--source": options.source,
         "--timestamps": filter(None, [options.timestamps]),

@@ -10,9 +10,10 @@ from typing import Literal
 import cv2
 
 from calibration.board.intrinsics import calibrate
+from calibration.disk.replace import write_file
+from calibration.disk.same_file import Inputs, check_apart
 from calibration.files.atomic import check_free
 from calibration.files.rig_toml import write_rig
-from calibration.files.same_file import check_apart
 from calibration.geometry.camera import Rig
 from calibration.geometry.errors import CalibrationError
 from calibration.plots.coverage_chart import coverage_chart
@@ -67,7 +68,7 @@ def run(options: Options) -> None:
     board = options.board.wanted()
     check_free(options.output, force=options.force, ending=".toml")
     chart = options.output.with_suffix(".png")
-    inputs = {"--source": [options.source], "--board-file": options.board.files()}
+    inputs: Inputs = {"--source": [options.source], "--board-file": options.board.files()}
     check_apart([options.output, chart], inputs)
     if not 0 <= options.hold <= 60:
         raise CalibrationError(f"--hold {options.hold} must be between 0 and 60 seconds.")
@@ -96,6 +97,6 @@ def run(options: Options) -> None:
     with working(f"calibrating {name}"):
         found = calibrate(seen, board, name, fisheye=fisheye)
     write_rig(Rig((found.camera,)), options.output, force=options.force)
-    if not cv2.imwrite(str(chart), coverage_chart(found)):
-        raise CalibrationError(f"{chart} cannot be written.")
+    _, data = cv2.imencode(".png", coverage_chart(found))
+    write_file(chart, data.tobytes())
     sys.stdout.write(lens_report(found, len(seen)) + f"{options.output}, {chart}\n")

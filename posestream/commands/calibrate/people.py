@@ -10,9 +10,9 @@ from typing import Literal
 
 import numpy as np
 
+from calibration.disk.same_file import check_apart
 from calibration.files.atomic import check_free
 from calibration.files.rig_toml import read_rig, write_rig
-from calibration.files.same_file import check_apart
 from calibration.geometry.camera import Camera
 from calibration.geometry.errors import CalibrationError
 from calibration.people.extrinsics import locate_lenses, locate_people

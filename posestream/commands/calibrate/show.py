@@ -9,9 +9,10 @@ from pathlib import Path
 
 import cv2
 
+from calibration.disk.replace import replace_file
+from calibration.disk.same_file import Inputs, check_apart
 from calibration.files.atomic import check_free, set_aside, write_texts
 from calibration.files.corners_csv import Corners, read_corners
-from calibration.files.same_file import check_apart
 from calibration.formats import read
 from calibration.geometry.arrays import Image
 from calibration.geometry.camera import Rig
@@ -67,7 +68,7 @@ def run(options: Options) -> None:
             raise CalibrationError(f"--output {output} must end in .png or .html.")
         # A picture of a name that nobody chose is only the last one of its kind.
         check_free(output, force=options.force or options.output is None)
-        inputs = {
+        inputs: Inputs = {
             "the rig": [options.rig],
             "--source": options.source,
             "--board-file": options.board.files(),
@@ -94,7 +95,7 @@ def run(options: Options) -> None:
             output.parent.mkdir(parents=True, exist_ok=True)
             if options.output is not None:
                 set_aside(output)
-            output.write_bytes(data.tobytes())
+            replace_file(output, data.tobytes())
         except OSError as error:
             raise CalibrationError(f"{output} cannot be written: {error.strerror}.") from error
     if (output is None or output.suffix.lower() == ".html") or options.web:

@@ -84,7 +84,7 @@ class BootstrapSink:
     def _label(self, v: int, view: View, result: Result, labels: Labels) -> None:
         name = f"{view.frame.name}.jpg"
         _, data = cv2.imencode(".jpg", view.frame.image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        write_whole(self._folder / "pictures" / name, data.tobytes())
+        write_whole(self._folder / "pictures" / name, data.tobytes(), lasting=False)
         width, height = view.frame.size
         number = len(self._images) + 1
         self._images.append(
@@ -169,7 +169,8 @@ class BootstrapSink:
             "annotations": self._annotations,
             "categories": [{"id": PERSON_CATEGORY, "name": "person", "keypoints": names}],
         }
-        write_whole(self._folder / "person_keypoints.json", json.dumps(data).encode())
+        path = self._folder / "person_keypoints.json"
+        write_whole(path, json.dumps(data).encode(), lasting=False)
 
 
 def _sides(box: np.ndarray[Any, Any]) -> tuple[float, float, float, float]:

@@ -10,6 +10,7 @@ from typing import Self
 
 import numpy as np
 
+from calibration.disk.replace import write_all
 from engines.types.errors import CardError
 from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.sinks.files.openpose_json_2d import numbers
@@ -17,13 +18,14 @@ from realtime.types.errors import OutputError
 from realtime.types.frames import Frame
 from realtime.types.results import Result, View
 from realtime.writing.json_text import keypoint_triples
-from realtime.writing.whole_files import broken, check_file, write_all
+from realtime.writing.whole_files import begin_file, broken, check_file
 
 CLOSING_BRACKET = b"\n]\n"
 
 
 class CocoSink:
-    """Writes all people of all frames as one JSON array, which is whole after every frame.
+    """Writes all people of all frames as one JSON array, which is whole after every frame; what was
+    there before is replaced by the first one.
 
     A keypoint is x, y and 1, or 0, 0, 0 where it was not found, as in COCO's annotations (OpenPose
     writes -1, -1, 0). A person without any of COCO's keypoints is left out.
@@ -36,20 +38,15 @@ class CocoSink:
         self._path = path
         self.written = str(path)
         self._file: FileIO | None = None
-        self._end = 0  # where the entries end and CLOSING_BRACKET begins
+        self._end = 1  # where the entries end and CLOSING_BRACKET begins
         self._between = b"\n"
 
     def __enter__(self) -> Self:
-        try:
-            self._file = FileIO(self._path, "w")
-            write_all(self._file.fileno(), b"[" + CLOSING_BRACKET)
-        except OSError as error:
-            self.__exit__()
-            raise broken(self._path, error) from error
-        self._end = 1
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._file is None and kind is None:  # a run without any frame
+            self._append(b"")
         if self._file is not None:
             self._file.close()
 
@@ -59,10 +56,15 @@ class CocoSink:
         if lines:
             self._append(self._between + b",\n".join(line.encode() for line in lines))
             self._between = b",\n"
+        elif self._file is None:
+            self._append(b"")
 
     def _append(self, data: bytes) -> None:
         """Put data before CLOSING_BRACKET. Where that fails the file is again what it was."""
-        assert self._file is not None, "write outside of the with"
+        if self._file is None:
+            self._file = begin_file(self._path, b"[" + data + CLOSING_BRACKET)
+            self._end += len(data)
+            return
         self._file.seek(self._end)
         try:
             write_all(self._file.fileno(), data + CLOSING_BRACKET)

@@ -33,17 +33,16 @@ class Csv3DSink:
         self._file.open(text_rows([self._head]))
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._file.close(kind)
 
     def write(self, result: Result) -> None:
         """The rows of an instant."""
         if result.poses3d is None:
             return
-        if len(result.poses3d):
-            moment = [self._count, repr(round(result.time, 6))]
-            rows = [[*moment, *cells] for cells in _people(result.poses3d)]
-            self._file.append(text_rows(rows))
+        moment = [self._count, repr(round(result.time, 6))]
+        rows = [[*moment, *cells] for cells in _people(result.poses3d)]
+        self._file.append(text_rows(rows))
         self._count += 1
 
 

@@ -81,4 +81,4 @@ def write_image(path: Path, picture: Image) -> None:
         _, data = cv2.imencode(path.suffix, picture, options if "jp" in path.suffix else [])
     except cv2.error as error:
         raise broken(path, error) from error
-    write_whole(path, data.tobytes())
+    write_whole(path, data.tobytes(), lasting=False)

@@ -14,35 +14,38 @@ from typing import Self
 
 import numpy as np
 
+from calibration.disk.replace import write_all
 from engines.types.skeleton import Skeleton
 from realtime.types.errors import OutputError
 from realtime.types.results import Result, View
 from realtime.writing.json_text import ResultLines, keypoint_triples
-from realtime.writing.whole_files import broken, check_file, write_all
+from realtime.writing.whole_files import begin_file, broken, check_file
 
 MAX_DATAGRAM_BYTES = 65_507  # of UDP over IPv4
 
 
 class LineFile:
-    """A text file that grows by whole lines; a line that finds no room leaves nothing of itself."""
+    """A text file that grows by whole lines; a line that finds no room leaves nothing of itself.
+
+    What was there before is replaced when the first lines come, or when a run without any ends.
+    """
 
     def __init__(self, path: Path, option: str, sources: list[Path]) -> None:
         check_file(path, option, sources)
         self._path = path
+        self._head = b""
         self._file: FileIO | None = None
 
     def open(self, head: str) -> None:
-        """Begin anew with these lines; OutputError where that fails."""
-        try:
-            self._file = FileIO(self._path, "w")
-        except OSError as error:
-            raise broken(self._path, error) from error
-        self.append(head)
+        """The first lines; they are written with the next."""
+        self._head = head.encode()
 
     def append(self, lines: str | bytes) -> None:
         """Write whole lines at once; OutputError where that fails."""
         data = lines.encode() if isinstance(lines, str) else lines
-        assert self._file is not None, "write outside of the with"
+        if self._file is None:
+            self._file = begin_file(self._path, self._head + data)
+            return
         end = self._file.tell()
         try:
             write_all(self._file.fileno(), data)
@@ -51,7 +54,10 @@ class LineFile:
                 os.ftruncate(self._file.fileno(), end)
             raise broken(self._path, error) from error
 
-    def close(self) -> None:
+    def close(self, kind: type[BaseException] | None = None) -> None:
+        """kind: of the error that ended the run; without one even an empty file is begun."""
+        if self._file is None and kind is None:
+            self.append("")
         if self._file is not None:
             self._file.close()
 
@@ -71,8 +77,8 @@ class JsonLinesSink:
         self._file.open(f"{self._header}\n")
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._file.close(kind)
 
     def write(self, result: Result) -> None:
         """One line a view."""
@@ -96,14 +102,13 @@ class CsvSink:
         self._file.open(text_rows([self._head]))
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._file.close(kind)
 
     def write(self, result: Result) -> None:
         """The rows of all views."""
         rows = [row for view in result.views if view for row in _people(view)]
-        if rows:
-            self._file.append(text_rows(rows))
+        self._file.append(text_rows(rows))
 
 
 class UdpSink:

@@ -32,8 +32,8 @@ class MotSink:
         self._file.open("")
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._file.close(kind)
 
     def write(self, result: Result) -> None:
         """The lines of the one view."""

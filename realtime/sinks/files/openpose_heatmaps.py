@@ -54,7 +54,8 @@ class HeatmapsSink:
             if self._form == "png":
                 write_image(path, strip(heat, fields))
             else:
-                write_whole(path, float_file(np.concatenate([heat, fields])))
+                data = float_file(np.concatenate([heat, fields]))
+                write_whole(path, data, lasting=False)
 
 
 def chosen(maps: Maps, keypoints: int, wanted: frozenset[Kind]) -> tuple[Floats, Floats]:

@@ -65,7 +65,7 @@ class JsonSink:
             path = self._folder / f"{view.frame.name}_keypoints.json"
             peaks = view.evidence.peaks if self._candidates and view.evidence else None
             text = openpose_json(view.tracks, self._skeleton, peaks)
-            write_whole(path, text.encode())
+            write_whole(path, text.encode(), lasting=False)
 
 
 def json_skeleton(name: str | None, own: Skeleton) -> Skeleton | None:

@@ -37,7 +37,8 @@ class Json3DSink:
         """One file."""
         if result.poses3d is not None:
             path = self._folder / f"{self._rig}_{self._count:012d}_keypoints.json"
-            write_whole(path, openpose_json3d(result.poses3d, self._skeleton).encode())
+            text = openpose_json3d(result.poses3d, self._skeleton)
+            write_whole(path, text.encode(), lasting=False)
             self._count += 1
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Self, TextIO
@@ -27,8 +28,14 @@ class Recorder:
     OutputError when it cannot be written; what was written until then stays readable.
     """
 
-    def __init__(self, folder: Path, sources: Sequence[Source]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        sources: Sequence[Source],
+        tell_failure: Callable[[str], None] | None = None,
+    ) -> None:
         check_folder(folder, "--record")
+        self._tell_failure = tell_failure
         self._folder = folder
         self._sources = sources
         self._table: TextIO | None = None
@@ -38,6 +45,11 @@ class Recorder:
         self._path = folder / "timestamps.csv"
 
     def __enter__(self) -> Self:
+        names = [f"{source.name}.mp4" for source in self._sources]
+        if there := [name for name in names if os.path.lexists(self._folder / name)]:
+            raise OutputError(
+                f"--record {self._folder} holds {there[0]} already; choose another folder."
+            )
         try:
             # Line by line, so that an interrupted recording has all of them.
             self._table = self._path.open("x", buffering=1, encoding="utf-8", newline="\n")
@@ -69,6 +81,8 @@ class Recorder:
             except OutputError as error:
                 failed = error
                 LOG.error("%s", error)
+                if self._tell_failure is not None:
+                    self._tell_failure(str(error))
         return failed
 
     def write(self, frames: FrameSet) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ from realtime.types.errors import Stopped
 from realtime.types.frames import Source
 from realtime.types.results import Result
 from realtime.writing.json_text import PROGRAM
-from realtime.writing.whole_files import broken, check_file, write_whole
+from realtime.writing.whole_files import check_file, write_whole
 
 
 class RunningNetwork(Protocol):
@@ -82,13 +81,7 @@ class StatsSink:
                 "memory": memory(),
             },
         }
-        part = self._path.with_name(f".{self._path.name}.part")
-        write_whole(part, f"{json.dumps(data, indent=2)}\n".encode())
-        try:
-            os.replace(part, self._path)
-        except OSError as failure:
-            part.unlink()
-            raise broken(self._path, failure) from failure
+        write_whole(self._path, f"{json.dumps(data, indent=2)}\n".encode())
 
     def write(self, result: Result) -> None:
         """Count a result."""

@@ -17,11 +17,12 @@ from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 
+from calibration.disk.replace import write_all
 from engines.types.arrays import Image
 from realtime.drawing.overlay import Overlay
 from realtime.sinks.files.audio_track import Sound
 from realtime.types.results import Result
-from realtime.writing.whole_files import broken, check_file, write_all
+from realtime.writing.whole_files import broken, check_file
 
 TICKS_PER_SECOND = 90_000  # as MPEG streams count
 KEYFRAME_SECONDS = 2
@@ -35,7 +36,7 @@ FORMATS: dict[str, tuple[str, dict[str, str]]] = {
     ".mp4": (
         "mp4",
         {
-            "movflags": "hybrid_fragmented",
+            "movflags": "hybrid_fragmented+frag_keyframe",
             "frag_duration": str(round(FRAGMENT_SECONDS * 1_000_000)),
         },
     ),
@@ -111,6 +112,7 @@ class VideoWriter:
         self._ending = path.suffix.lower()
         self._ticks = rate if self._ending == ".avi" else Fraction(TICKS_PER_SECOND)
         self._last = -1
+        self._pictures = 0
         self._length = round(self._ticks / rate)  # of the last picture: as of the one before
         self._key = round(-KEYFRAME_SECONDS * self._ticks)
         try:
@@ -148,9 +150,13 @@ class VideoWriter:
         frame.pts = max(round((time - self._start) * self._ticks), self._last + 1)
         if self._ending == ".avi":
             frame.pts = min(frame.pts, self._last + MAX_AVI_GAP_FRAMES)
+        second = self._ending == ".mp4" and self._pictures == 1
         if self._last >= 0:
             self._length = frame.pts - self._last
         self._last = frame.pts
+        self._pictures += 1
+        if second:  # ends the fragment before it, so that the file can be read from now on
+            frame.pict_type = PictureType.I
         if frame.pts - self._key >= KEYFRAME_SECONDS * self._ticks:
             frame.pict_type = PictureType.I
             self._key = frame.pts

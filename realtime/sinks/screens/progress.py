@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Self
 
 from rich.console import Console
@@ -75,11 +76,14 @@ class ProgressSink:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._progress.stop()
+        with suppress(OSError):
+            self._progress.stop()
         if kind is None or issubclass(kind, Stopped | KeyboardInterrupt):
             notes = [note for source in self._sources for note in source.notes]
             for line in (self.summary(), *notes):
-                self._console.print(one_line(line), markup=False, highlight=False, soft_wrap=True)
+                text = one_line(line)
+                with suppress(OSError):
+                    self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def write(self, result: Result) -> None:
         """Count a result; refresh at most every REFRESH_SECONDS."""
@@ -101,14 +105,15 @@ class ProgressSink:
             self._rate += share * (latest - self._rate)
             self._latency += share * (latency - self._latency)
             self._shown, self._frames_shown = now, self._frames
-            self._progress.update(
-                self._task,
-                completed=self._frames,
-                rate=f"{self._rate:.1f} fps",
-                live=f"latency {1000 * self._latency:.0f} ms {self._dropped} dropped",
-                people=f"{people} people",
-                refresh=True,
-            )
+            with suppress(OSError):  # the terminal is closed, which ends the run elsewhere
+                self._progress.update(
+                    self._task,
+                    completed=self._frames,
+                    rate=f"{self._rate:.1f} fps",
+                    live=f"latency {1000 * self._latency:.0f} ms {self._dropped} dropped",
+                    people=f"{people} people",
+                    refresh=True,
+                )
 
     def summary(self) -> str:
         """The run in one line: frames, people, rate (from the first result on), time, outputs."""

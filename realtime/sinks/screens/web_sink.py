@@ -87,6 +87,11 @@ class WebSink:
         assert self._server is not None, "write outside of the with"
         self._server.put(result, self._lines.of(result) if self._server.read else ())
 
+    def tell_failure(self, sentence: str) -> None:
+        """An output of the run has failed."""
+        if self._server is not None:
+            self._server.tell_failure(sentence)
+
     def _remain(self, server: Server) -> None:
         """Where it is wanted until somebody has seen enough."""
         space = f"{self.address.url}space"

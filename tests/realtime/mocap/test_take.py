@@ -273,9 +273,12 @@ def test_people_of_an_earlier_run_do_not_pass_for_people_of_this_one(
         pass  # which ended before its first frame
     assert (tmp_path / "walk_person14.trc").exists()
     source = tmp_path / "walk_person14.trc"
-    with TakeSink(outputs, TakeRecorder(BODY25, 30), [source.resolve()]) as sink:
-        for n in range(5):
-            sink.write(instant([at(n / 30)], [1], n / 30))
+    for overwrite in (False, True):
+        assert (tmp_path / "walk_person2.trc").exists()  # nothing goes without being asked
+        recorder = TakeRecorder(BODY25, 30)
+        with TakeSink(outputs, recorder, [source.resolve()], overwrite=overwrite) as sink:
+            for n in range(5):
+                sink.write(instant([at(n / 30)], [1], n / 30))
     assert (tmp_path / "walk_person1.trc").read_text().startswith("PathFileType")
     there = {path.name for path in tmp_path.iterdir()}
     assert there == {"walk_person1.trc", source.name, *others}

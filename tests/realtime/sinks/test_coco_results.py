@@ -67,8 +67,7 @@ def test_the_file_is_whole_after_every_frame(tmp_path: Path) -> None:
     path = tmp_path / "r.json"
     counts = []
     with CocoSink(path, []) as sink:
-        counts.append(len(read(path)))
-        for n in (2, 0, 1, 3):
+        for n in (0, 2, 0, 1, 3):
             sink.write(result(tracks([person((100, 100), 90)] * n)))
             counts.append(len(read(path)))
     assert counts == [0, 2, 2, 3, 6]
@@ -123,10 +122,27 @@ def test_a_model_without_cocos_keypoints_is_refused(tmp_path: Path) -> None:
 def test_an_earlier_file_stays_until_the_run_begins(tmp_path: Path) -> None:
     path = tmp_path / "r.json"
     path.write_text("earlier")
-    sink = CocoSink(path, [])
+    with pytest.raises(KeyboardInterrupt), CocoSink(path, []):
+        raise KeyboardInterrupt
     assert path.read_text() == "earlier"
-    with sink:
+    with CocoSink(path, []) as sink:
+        assert path.read_text() == "earlier"
+        sink.write(result())
         assert read(path) == []
+    with CocoSink(path, []):
+        pass  # of a source without any frame
+    assert read(path) == []
+
+
+def test_a_disk_that_is_full_from_the_first_frame_leaves_an_earlier_file(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    path.write_text("earlier")
+    with CocoSink(path, []) as sink, files_at_most(100):
+        with pytest.raises(OutputError, match="file too large"):
+            sink.write(result(tracks([person((100, 100), 90)])))
+        sink.__exit__(OutputError)
+        assert path.read_text() == "earlier"
+        assert os.listdir(tmp_path) == ["r.json"]
 
 
 def test_places_that_cannot_be_are_refused_at_once(tmp_path: Path) -> None:

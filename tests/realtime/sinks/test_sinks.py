@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from calibration.disk import replace as replace_module
 from engines.models.card import load_card
 from engines.types.skeleton import Skeleton
 from realtime.sinks.files.stats_json import StatsSink
@@ -20,7 +21,7 @@ from realtime.sinks.opening import open_sinks
 from realtime.sinks.protocol import Sink
 from realtime.sinks.screens.progress import ProgressSink
 from realtime.sinks.together import Together
-from realtime.types.errors import OutputError, Stopped
+from realtime.types.errors import OutputError, Stopped, add_loss, losses
 from realtime.types.results import Result
 from realtime.writing import whole_files
 from tests.realtime.results import Origin, grey, result, tracks
@@ -141,6 +142,18 @@ def test_all_are_closed_and_the_first_error_is_raised() -> None:
     ]
 
 
+def test_every_loss_at_the_end_is_kept_of_an_interrupted_run_too() -> None:
+    lost = OutputError("b")
+    add_loss(lost, OutputError("b2"))
+    sinks: list[Sink] = [
+        Notebook("a", [], {"close after KeyboardInterrupt": OutputError("a")}),
+        Notebook("b", [], {"close after KeyboardInterrupt": lost}),
+    ]
+    with pytest.raises(KeyboardInterrupt) as caught, Together(sinks):
+        raise KeyboardInterrupt
+    assert losses(caught.value) == ["b", "b2", "a"]
+
+
 def test_one_that_cannot_write_is_left_out_and_raised_at_the_end(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -236,7 +249,8 @@ def test_ctrl_c_while_a_file_is_made_leaves_no_empty_one(
         path.touch()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(whole_files, "FileIO", made_but_not_returned)
+    monkeypatch.setattr(replace_module, "_unnamed", lambda _: None)  # as elsewhere than on Linux
+    monkeypatch.setattr(replace_module, "FileIO", made_but_not_returned)
     with pytest.raises(KeyboardInterrupt):
         whole_files.write_whole(tmp_path / "frame_keypoints.json", b"{}")
     assert list(tmp_path.iterdir()) == []

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,17 +105,60 @@ def test_health_says_whether_results_come(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(server.Server.__init__, "__defaults__", (lambda: now[0],))
 
     async def work(sink: WebSink, client: aiohttp.ClientSession, url: str) -> None:
-        async def health() -> tuple[int, str]:
+        async def health() -> tuple[int, dict[str, Any]]:
             async with client.get(f"{url}/healthz") as answer:
-                return answer.status, (await answer.text()).strip()
+                return answer.status, await answer.json()
 
-        assert await health() == (503, "no result yet")
-        sink.write(result())
-        await until(lambda: settles(health(), (200, "ok")))
+        async def lines() -> list[str]:
+            async with client.get(f"{url}/metrics") as answer:
+                return [one for one in (await answer.text()).splitlines() if "camera_" in one]
+
+        def seen(*cameras: str) -> Result:
+            views = (result().views[0], None) if len(cameras) == 1 else result().views * 2
+            return replace(
+                result(),
+                views=tuple(
+                    view and replace(view, frame=replace(view.frame, camera=name))
+                    for view, name in zip(views, ("clip", "cam2"), strict=True)
+                ),
+            )
+
+        up, down = {"up": True, "age": 0.0}, {"up": False, "age": None}
+        assert await health() == (
+            503,
+            {
+                "status": "no result yet",
+                "cameras": {"clip": down, "cam2": down},
+                "failed_outputs": [],
+            },
+        )
+        sink.write(seen("clip", "cam2"))
+        both = {"clip": up, "cam2": up}
+        fine = {"status": "ok", "cameras": both, "failed_outputs": []}
+        await until(lambda: settles(health(), (200, fine)))
+        now[0] += 9
+        sink.write(seen("clip"))
+        later = {"clip": up, "cam2": {"up": True, "age": 9.0}}
+        await until(lambda: settles(health(), (200, {**fine, "cameras": later})))
+        sink.tell_failure("v.mp4 cannot be written.")
+        now[0] += 3
+        sink.write(seen("clip"))
+        wrong = {
+            "status": "no picture of cam2",
+            "cameras": {"clip": up, "cam2": {"up": False, "age": 12.0}},
+            "failed_outputs": ["v.mp4 cannot be written."],
+        }
+        await until(lambda: settles(health(), (503, wrong)))
+        said = await lines()
+        assert 'posestream_camera_up{source="clip"} 1' in said
+        assert 'posestream_camera_up{source="cam2"} 0' in said
+        assert 'posestream_camera_age_seconds{source="cam2"} 12' in said
         now[0] += 60
-        assert await health() == (503, "no result for 60 s")
+        status, page = await health()
+        assert (status, page["status"]) == (503, "no result for 60 s")
+        assert not any(camera["up"] for camera in page["cameras"].values())
 
-    play(work)
+    play(work, sources=("clip", "cam2"))
 
 
 def test_the_video_shows_each_camera_with_its_poses() -> None:

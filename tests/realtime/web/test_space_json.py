@@ -240,11 +240,19 @@ def test_a_run_that_has_ended_says_what_becomes_of_its_page(
 
 
 def test_the_oldest_lines_go_where_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("realtime.web.replay.MAX_BYTES", 10)
+    monkeypatch.setattr("realtime.web.replay.MAX_BYTES", 17)
+    monkeypatch.setattr("realtime.web.replay.CHUNK_BYTES", 10)
     replay = Replay()
-    for line in (b"1111", b"2222", b"3333"):
+    lines = [b"1111", b"2222", b"3333", b"4444", b"5555"]
+    for line in lines[:3]:
         replay.add(line)
-    assert replay.lines() == b"2222\n3333\n"
+    assert [*replay.chunks()] == [b"1111\n2222\n", b"3333\n"]
+    reading = replay.chunks()
+    assert next(reading) == b"1111\n2222\n"
+    for line in lines[3:]:
+        replay.add(line)
+    assert [*reading] == [b"3333\n4444\n", b"5555\n"]
+    assert [*replay.chunks()] == [b"3333\n4444\n", b"5555\n"]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")

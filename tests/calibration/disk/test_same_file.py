@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from calibration.disk.same_file import check_apart, identity
 from calibration.files.rig_toml import rig_toml
-from calibration.files.same_file import check_apart, identity
 from calibration.geometry.errors import CalibrationError
 from posestream.commands.calibrate.main import main
 from tests.calibration.cameras import ring
@@ -58,7 +58,8 @@ def test_an_output_may_not_be_an_input_nor_come_among_them(output: str, says: st
         ("intrinsics --source photos --output photos/cam.toml", "photos/cam.png would be read"),
         ("intrinsics --source v.mp4 --output board.toml --force", "board.toml is --board-file"),
         (
-            "extrinsics --source a.mp4 --source b.mp4 --intrinsics rig.toml --output hard.toml --force",
+            "extrinsics --source a.mp4 --source b.mp4 --intrinsics rig.toml --output hard.toml "
+            "--force",
             "hard.toml is --intrinsics itself",
         ),
         (

@@ -12,6 +12,7 @@ from calibration.geometry.errors import CalibrationError
 
 # Where letter case alone makes no new file, as systems usually come.
 FOLDS_CASE = sys.platform in ("darwin", "win32")
+Inputs = Mapping[str, Iterable[str | Path]]
 Identity = tuple[int, int, tuple[str, ...]]
 
 
@@ -42,7 +43,7 @@ def fold(name: str) -> str:
     return name.casefold() if FOLDS_CASE else name
 
 
-def check_apart(outputs: Iterable[Path], inputs: Mapping[str, Iterable[str | Path]]) -> None:
+def check_apart(outputs: Iterable[Path], inputs: Inputs) -> None:
     """CalibrationError where an output is one of the inputs, or would be read with them next time.
 
     inputs: by what they are, files, folders or globs; what is none of them (a camera) is passed by.
