@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engines.decoders.crop_decoder import CropDecoder
+from engines.models.card import load_card
+from engines.models.weights import locate
 from engines.types.arrays import Floats, Image
 from engines.types.poses import Poses
 
@@ -28,7 +31,11 @@ from training.shipping.crop_export import CropsExportSettings, export_crops  # n
 def test_what_is_exported_gives_the_same_maps(tmp_path: Path) -> None:
     learner = Learner(1, pretrained=False)
     learner.save(tmp_path / "checkpoint.pt")
-    (path,) = export_crops(CropsExportSettings(tmp_path, tmp_path / "net.onnx", size=64))
+    card = load_card(
+        str(export_crops(CropsExportSettings(tmp_path, tmp_path / "net.toml", size=64)))
+    )
+    assert isinstance(card.decoder, CropDecoder)
+    (path,) = locate(card, "fp32").paths
     crops = np.random.default_rng(0).normal(0, 1, (2, 3, 64, 64)).astype(np.float32)
     with torch.inference_mode():
         wanted = heatmaps(*learner.slow.module(torch.from_numpy(crops))).numpy()
@@ -37,7 +44,9 @@ def test_what_is_exported_gives_the_same_maps(tmp_path: Path) -> None:
     assert found.shape == (2, 17, 16, 16)
     np.testing.assert_allclose(found, wanted, atol=1e-4)
     with pytest.raises(TrainingError, match="no checkpoint"):
-        export_crops(CropsExportSettings(tmp_path / "none", tmp_path / "net.onnx"))
+        export_crops(CropsExportSettings(tmp_path / "none", tmp_path / "net.toml"))
+    with pytest.raises(TrainingError, match=r"must end in \.toml"):
+        export_crops(CropsExportSettings(tmp_path, tmp_path / "net.onnx"))
 
 
 def test_the_second_look_is_what_is_scored() -> None:

@@ -25,7 +25,7 @@ from training.crops.decode import decode
 from training.crops.fusion import COCO, fuse
 from training.crops.movenet import MoveNet
 from training.learning.student import prepared
-from training.shipping.crop_export import trained
+from training.shipping.crop_export import network_of, trained
 from training.shipping.evaluate import photo_figures
 
 WEAK = 0.1  # of the first network: scores from which on a crop network's keypoint goes first
@@ -65,7 +65,7 @@ class OwnNet:
         self._size = size
         self._run: Any = None
         if path.is_dir():
-            self._network = trained(path)
+            self._network = network_of(trained(path))
         else:
             model = load_openvino().Core().read_model(str(path))
             self._size = int(model.input(0).partial_shape[2].get_length())

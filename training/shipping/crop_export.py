@@ -1,9 +1,10 @@
-"""A crop network's checkpoint as ONNX, and in INT8 as OpenVINO IR."""
+"""A crop network's checkpoint as ONNX and the card that describes it, and in INT8."""
 
 from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,18 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from engines.networks.cropnet import CropNet, heatmaps
+from engines.networks.cropnet import STRIDE, CropNet, heatmaps
 from engines.types.arrays import Image
+from training.crops.boxes import MARGIN
+from training.crops.fusion import COCO
 from training.crops.learner import Learner
 from training.crops.people import People, load_people
 from training.crops.samples import varied
 from training.data.errors import TrainingError
 from training.data.photos import Photo, read_photos
+from training.data.teacher import TEACHER
+from training.learning.student import MEAN, SCALE
+from training.shipping.export import weights_table
 from training.shipping.quantise import quantise_on
 
 OPSET = 17
@@ -29,12 +35,12 @@ SAMPLES = 300  # crops from which the ranges of the activations are taken
 
 @dataclass(frozen=True)
 class CropsExportSettings:
-    """Write a run's crop network as ONNX, and in INT8 where photos are given."""
+    """Write a run's crop network as ONNX with its model card, for run.py --refine."""
 
     run: Path
     """Folder of the run."""
     output: Path
-    """Where the network goes (NAME.onnx; INT8 beside it as NAME.xml and NAME.bin)."""
+    """Model card to write, NAME.toml; the network goes beside it as NAME.onnx."""
     size: int = 192
     """Side of its input in pixels, a multiple of 32."""
     photos: Path | None = None
@@ -54,30 +60,66 @@ class Exported(nn.Module):
         return heatmaps(*self.network(picture))
 
 
-def export_crops(settings: CropsExportSettings) -> tuple[Path, ...]:
-    """The paths of what was written. TrainingError where the run has no checkpoint."""
+def export_crops(settings: CropsExportSettings) -> Path:
+    """The card's path. TrainingError where the run has no checkpoint or the place is no .toml."""
+    if settings.output.suffix != ".toml":
+        raise TrainingError(f"--output {settings.output} must end in .toml: it is the model card.")
+    learner = trained(settings.run)
     path = settings.output.with_suffix(".onnx")
     path.parent.mkdir(parents=True, exist_ok=True)
-    model = as_onnx(trained(settings.run), settings.size)
-    path.write_bytes(model.SerializeToString())
-    if settings.photos is None or settings.people is None:
-        return (path,)
-    small = settings.output.with_suffix(".xml")
-    people = load_people(settings.people)
-    pictures = _pictures(read_photos(settings.photos, people.done), people, settings.size)
-    return path, *quantise_on(path, pictures, small, FLOATING)
+    path.write_bytes(as_onnx(network_of(learner), settings.size).SerializeToString())
+    forms: list[tuple[Path, ...]] = [(path,)]
+    if settings.photos is not None and settings.people is not None:
+        people = load_people(settings.people)
+        pictures = _pictures(read_photos(settings.photos, people.done), people, settings.size)
+        forms.append(quantise_on(path, pictures, settings.output.with_suffix(".xml"), FLOATING))
+    text = card_text(forms, settings.size, learner.crops, learner.seconds)
+    settings.output.write_text(text, encoding="utf-8")
+    return settings.output
 
 
-def trained(run: Path) -> CropNet:
-    """The slow average of a run's weights."""
+def trained(run: Path) -> Learner:
+    """A run as its checkpoint has it. TrainingError where there is none."""
     path = run / "checkpoint.pt"
     if not path.exists():
         raise TrainingError(f"{run} has no checkpoint of a crop network; train it first.")
     learner = Learner(0, pretrained=False)
     learner.load(path)
+    return learner
+
+
+def network_of(learner: Learner) -> CropNet:
+    """The slow average, ready to run."""
     network: CropNet = learner.slow.module
     network.eval()
     return network
+
+
+def card_text(forms: Sequence[tuple[Path, ...]], size: int, crops: int, seconds: float) -> str:
+    """The card of a crop network for a second look. forms: files of each, the graph first."""
+    return f"""title = "Our own crop network, taught by {TEACHER} and MoveNet Thunder"
+licence = "Apache-2.0"
+home = ""
+skeleton = "{COCO.name}"
+# Started from pafnet's trunk; trained on {crops} crops in {seconds / 3600:.1f} hours.
+
+[input]
+stride = 32
+size = [{size}, {size}]
+colour = "bgr"
+mean = [{MEAN}, {MEAN}, {MEAN}]
+scale = [{SCALE}, {SCALE}, {SCALE}]
+
+[decoder]
+kind = "heatmap"
+refine = "quarter"
+stride = {STRIDE}.0
+offset = {(STRIDE - 1) / 2}
+
+[crop]
+padding = {MARGIN}
+border = 0
+""" + "".join(weights_table(one, {"heatmaps": "heat"}) for one in forms)
 
 
 def as_onnx(network: CropNet, size: int) -> onnx.ModelProto:

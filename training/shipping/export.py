@@ -178,20 +178,22 @@ samples = {own.samples}
 peak_weight = {own.peak_weight}
 min_keypoints = {own.min_keypoints}
 min_score = {own.min_score}
-""" + "".join(map(_weights, forms))
+""" + "".join(weights_table(one, {"heatmaps": "heat", "pafs": "paf"}) for one in forms)
 
 
-def _weights(files: tuple[Path, ...]) -> str:
+def weights_table(files: tuple[Path, ...], outputs: dict[str, str]) -> str:
+    """One form of a card's weights. outputs: the decoder's names to the network's."""
     precision = ["bf16", "fp32"] if files[0].suffix == ".onnx" else ["int8", "bf16", "fp32"]
     lines = []
     for path in files:
         data = path.read_bytes()
         known = hashlib.sha256(data).hexdigest()
         lines.append(f'    {{ name = "{path.name}", size = {len(data)}, sha256 = "{known}" }},\n')
+    named = ", ".join(f'{ours} = "{theirs}"' for ours, theirs in outputs.items())
     return f"""
 [[weights]]
 precision = {json.dumps(precision)}
-outputs = {{ heatmaps = "heat", pafs = "paf" }}
+outputs = {{ {named} }}
 files = [
 {"".join(lines)}]
 """
