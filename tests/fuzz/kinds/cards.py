@@ -24,11 +24,12 @@ class Kind:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "mine.toml"
-        self._texts = [path.read_text() for path in FOLDER.glob("*.toml")]
+        self._texts = [path.read_text() for path in sorted(FOLDER.glob("*.toml"))]
         self._data = [tomllib.loads(text) for text in self._texts]
         skeletons = [tomllib.loads(path.read_text()) for path in SKELETONS.glob("*.toml")]
+        paf = next(one for one in self._data if one["decoder"]["kind"] == "paf")
         self._data += [
-            {**self._data[0], "skeleton": skeleton, "decoder": _decoder(skeleton)}
+            {**paf, "skeleton": skeleton, "decoder": _decoder(skeleton)}
             for skeleton in skeletons
         ]
 
@@ -48,7 +49,8 @@ class Kind:
                 return bool(load_card(f"{scalar(rng)}{rng.choice(('', '.toml'))}"))
         self._path.write_bytes(content)
         card = load_card(str(self._path))
-        _use(rng, card)
+        if card.decoder.kind == "paf":
+            _use(rng, card)
         return True
 
     def close(self) -> None:
