@@ -30,8 +30,9 @@ def usable_blur(blurs: Collection[float]) -> float:
 
 
 def informative(camera: Camera, seen: Sequence[Sighting], points: Doubles) -> list[int]:
-    """At most MOST views that together tell most about the lens: each time the one that adds most
-    to the determinant of the information on focal lengths, centre and radial terms (D-optimal).
+    """At most MAX_COMPARED_VIEWS that together tell most about the lens: each time the one that
+    adds most to the determinant of the information on focal lengths, centre and radial terms
+    (D-optimal).
     """
     if len(seen) <= MAX_COMPARED_VIEWS:
         return list(range(len(seen)))

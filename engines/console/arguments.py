@@ -24,7 +24,7 @@ from engines.types.errors import UsageError
 
 T = TypeVar("T")
 HELP = ("-h", "--help")
-NEAR, LIKE = 3, 0.75  # names that are proposed for one that is not known, and how like it
+MAX_PROPOSALS, MIN_LIKENESS = 3, 0.75  # names proposed for an unknown one, and difflib's ratio
 _NEGATIVE = re.compile(r"-\.?\d")
 _NUMBERS = {int: "a whole number", float: "a number"}
 
@@ -70,8 +70,8 @@ def did_you_mean(word: str, known: Iterable[str], more: str) -> str:
     names = {name.lstrip("-"): name for name in known}
     word = word.lstrip("-")
     near = (
-        get_close_matches(word, names, NEAR, LIKE)
-        or [name for name in names if word in name.split("-")][:NEAR]
+        get_close_matches(word, names, MAX_PROPOSALS, MIN_LIKENESS)
+        or [name for name in names if word in name.split("-")][:MAX_PROPOSALS]
         or get_close_matches(word, names, 1)
     )
     return f"did you mean {_either([names[one] for one in near])}?" if near else more

@@ -14,9 +14,9 @@ from typing import Any
 
 from engines.console.options import Option, help_texts, words_or
 
-NARROWEST, WIDEST = 40, 100
-COLUMN = 26  # where the help of options begins
-MOST_CHOICES = 40  # letters of choices that stand beside the option's name
+MIN_WIDTH, MAX_WIDTH = 40, 100
+HELP_COLUMN = 26  # where the help of options begins
+MAX_CHOICES_LENGTH = 40  # letters of choices that stand beside the option's name
 VALUES: dict[object, str] = {int: "N", float: "X"}
 
 
@@ -57,7 +57,7 @@ def table(rows: Sequence[tuple[str, str]]) -> str:
 
 def width() -> int:
     """Columns to fill: lines that are very long are hard to read."""
-    return min(max(shutil.get_terminal_size().columns, NARROWEST), WIDEST)
+    return min(max(shutil.get_terminal_size().columns, MIN_WIDTH), MAX_WIDTH)
 
 
 def _entry(option: Option) -> str:
@@ -68,17 +68,17 @@ def _entry(option: Option) -> str:
 
 def _many(option: Option) -> bool:
     """Whether there are more choices than fit beside the option's name."""
-    return sum(map(len, map(str, option.choices))) > MOST_CHOICES
+    return sum(map(len, map(str, option.choices))) > MAX_CHOICES_LENGTH
 
 
 def _row(head: str, text: str) -> str:
-    indent = " " * COLUMN
+    indent = " " * HELP_COLUMN
     lines = textwrap.wrap(
         text, width(), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
     )
-    if not lines or len(head) > COLUMN - 2:
+    if not lines or len(head) > HELP_COLUMN - 2:
         return "\n".join([head, *lines])
-    return "\n".join([head.ljust(COLUMN) + lines[0].lstrip(), *lines[1:]])
+    return "\n".join([head.ljust(HELP_COLUMN) + lines[0].lstrip(), *lines[1:]])
 
 
 def _shown(option: Option) -> str:

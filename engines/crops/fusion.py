@@ -16,7 +16,7 @@ from engines.types.errors import CardError
 from engines.types.oks import BOX_AREA_SHARE, boxes, oks
 from engines.types.poses import Poses
 
-AROUND = 1.4  # area of a person's box to that of the box of their keypoints, on COCO's labels
+BOX_TO_KEYPOINTS_AREA = 1.4  # of a person's box to that of their keypoints, on COCO's labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,5 +171,5 @@ def _areas(xy: Floats) -> Floats:
     """(P,) area of the people whose keypoints these are, as COCO has it."""
     corners = boxes(xy)
     side = corners[:, 2:] - corners[:, :2]
-    area: Floats = np.fmax(AROUND * BOX_AREA_SHARE * side[:, 0] * side[:, 1], 1)
+    area: Floats = np.fmax(BOX_TO_KEYPOINTS_AREA * BOX_AREA_SHARE * side[:, 0] * side[:, 1], 1)
     return area

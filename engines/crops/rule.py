@@ -13,9 +13,9 @@ from engines.types.errors import CardError
 from engines.types.skeleton import Skeleton
 from engines.types.skeleton_conversion import origins_of
 
-SMALLEST = 8.0  # pixels of the picture: a smaller crop shows nothing that a network knows
-LARGEST = 1e5  # pixels; what is larger comes of keypoints gone astray
-FEWEST = 2  # keypoints that a box needs
+MIN_CROP_PX = 8.0  # height of a crop: a smaller one shows nothing that a network knows
+MAX_BOX_PX = 1e5  # what is larger comes of keypoints gone astray
+MIN_KEYPOINTS = 2  # that a box needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,12 @@ class CropRule:
         low = np.where(found[..., None], along, np.inf).min(axis=1, initial=np.inf)
         high = np.where(found[..., None], along, -np.inf).max(axis=1, initial=-np.inf)
         side = high - low
-        fits: NDArray[np.bool_] = (side <= LARGEST).all(axis=-1)
-        ok: NDArray[np.bool_] = (found.sum(axis=1) >= FEWEST) & fits
+        fits: NDArray[np.bool_] = (side <= MAX_BOX_PX).all(axis=-1)
+        ok: NDArray[np.bool_] = (found.sum(axis=1) >= MIN_KEYPOINTS) & fits
         low, side = np.where(ok[:, None], low, 0), np.where(ok[:, None], side, 0)
         middle = low + side / 2
         aspect = size[0] / size[1]
-        tall = np.maximum(np.maximum(side[:, 1], side[:, 0] / aspect) * self.padding, SMALLEST)
+        tall = np.maximum(np.maximum(side[:, 1], side[:, 0] / aspect) * self.padding, MIN_CROP_PX)
         centre = np.stack(
             [
                 middle[:, 0] * cos[:, 0] - middle[:, 1] * sin[:, 0],

@@ -35,7 +35,7 @@ PAUSES = (0.5, 1.0, 2.0)  # seconds before each new attempt in a row that brings
 BLOCK = 1 << 16
 # What a redirection that says it is longer than all memory raises, or one to no address.
 NONSENSE = (ValueError, OverflowError, MemoryError)
-AGAIN = (408, 429, 500, 502, 503, 504)  # HTTP answers that another attempt may change
+RETRY_STATUS = (408, 429, 500, 502, 503, 504)  # HTTP answers that another attempt may change
 
 
 class _BrokenOff(Exception):
@@ -213,7 +213,7 @@ def _open(url: str, here: int, part: Path) -> HTTPResponse:
         error.close()
         if error.code == 416 and here:
             part.unlink()  # longer than the server's file: not a piece of it
-        elif error.code not in AGAIN:
+        elif error.code not in RETRY_STATUS:
             raise WeightsError(f"{url} answers {error.code} {error.reason}") from error
         raise _BrokenOff(f"answers {error.code} {error.reason}") from error
     except (URLError, TimeoutError, HTTPException, ConnectionError, *NONSENSE) as error:

@@ -23,8 +23,8 @@ def _conv(inside: int, outside: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inside, outside, 3, stride, 1), nn.ReLU(inplace=True))
 
 
-class Residual(nn.Module):
-    """Two 3x3 convolutions and a short cut (ResNet, CVPR'16, section 3)."""
+class FusedResidual(nn.Module):
+    """PafNet's residual, its normalisation within the two convolutions."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -51,14 +51,14 @@ class CropNet(nn.Module):
         super().__init__()
         stem, quarter, eighth, sixteenth, last = WIDTHS
         self.stem = nn.Sequential(_conv(3, stem, 2), _conv(stem, quarter, 2))
-        self.quarter = Residual(quarter)
-        self.eighth = nn.Sequential(_conv(quarter, eighth, 2), Residual(eighth))
+        self.quarter = FusedResidual(quarter)
+        self.eighth = nn.Sequential(_conv(quarter, eighth, 2), FusedResidual(eighth))
         self.sixteenth = nn.Sequential(
-            _conv(eighth, sixteenth, 2), Residual(sixteenth), Residual(sixteenth)
+            _conv(eighth, sixteenth, 2), FusedResidual(sixteenth), FusedResidual(sixteenth)
         )
         self.down = _conv(sixteenth, last, 2)
         self.places = nn.Parameter(torch.zeros(1, last, PLACES, PLACES))
-        self.last = Residual(last)
+        self.last = FusedResidual(last)
         self.from_last = nn.Conv2d(last, sixteenth, 1)
         self.from_sixteenth = nn.Conv2d(sixteenth, HEAD, 1)
         self.from_eighth = nn.Conv2d(eighth, HEAD, 1)

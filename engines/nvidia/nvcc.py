@@ -21,7 +21,7 @@ MISSING = (
     "The CUDA compiler nvcc, which the kernels need once, is not installed; install NVIDIA's CUDA "
     "toolkit (its package cuda-nvcc is enough) or name its folder in CUDA_HOME."
 )
-LIMIT = 300.0  # seconds
+MAX_COMPILE_S = 300.0  # for which nvcc may run
 
 
 def find_nvcc() -> Path:
@@ -65,7 +65,9 @@ def cubin(kernel: str, capability: tuple[int, int]) -> Path:
 
 def _run(words: list[str], kernel: str) -> str:
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=LIMIT, check=False)
+        done = subprocess.run(
+            words, capture_output=True, text=True, timeout=MAX_COMPILE_S, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DeviceError(f"nvcc cannot compile {kernel}.cu: {error}") from error
     if done.returncode:

@@ -12,7 +12,7 @@ from engines.types.evidence import Evidence
 from engines.types.letterbox import Letterbox, Sizing
 from engines.types.network_input import NetworkInput
 
-BUCKET = 4  # strides: how coarsely the widths of mixed pictures are rounded up
+BUCKET_STRIDES = 4  # how coarsely the widths of mixed pictures are rounded up
 
 
 class OnHost:
@@ -65,5 +65,5 @@ class OnHost:
         if self._usual is None:
             self._usual = size
         stride = self._entry.stride
-        step = stride if size == self._usual else BUCKET * stride
+        step = stride if size == self._usual else BUCKET_STRIDES * stride
         return self._entry.letterbox(self._sizing, size, step)

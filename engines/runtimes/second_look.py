@@ -20,8 +20,8 @@ from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
 from engines.types.skeleton_conversion import converted, origins
 
-COVERED = 0.4  # OKS at which somebody who is expected is one of those found
-PACE = 0.1  # share of the newest frame in what a crop is known to take
+MIN_COVERED_OKS = 0.4  # at which somebody who is expected is one of those found
+PACE_SHARE = 0.1  # of the newest frame in what a crop is known to take
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,7 +180,7 @@ class SecondLook:
         if self._pace is None:
             self._pace = seconds
         else:
-            self._pace = min(self._pace, seconds) + PACE * max(seconds - self._pace, 0)
+            self._pace = min(self._pace, seconds) + PACE_SHARE * max(seconds - self._pace, 0)
 
 
 def _unseen(skeleton: Skeleton, people: int) -> Poses:
@@ -197,7 +197,7 @@ def _uncovered(expected: Poses, found: Poses) -> NDArray[np.intp]:
     area = np.maximum(areas(expected.xy)[:, None], areas(found.xy)[None])
     sigmas = np.array(expected.skeleton.sigmas, np.float32)
     alike, _ = oks(expected.xy, found.xy, area, sigmas)
-    return np.flatnonzero(alike.max(axis=1) < COVERED)
+    return np.flatnonzero(alike.max(axis=1) < MIN_COVERED_OKS)
 
 
 def _joined(one: Poses, other: Poses) -> Poses:

@@ -13,7 +13,7 @@ from engines.types.toml_tables import build, check_keys, table, tables
 
 FOLDER = Path(__file__).parents[1] / "skeletons"
 FOLLOWERS = ("feet", "left_hand", "right_hand", "face")  # groups beside the body
-MOST_KEYPOINTS = 135  # OpenPose's BODY_135
+MAX_KEYPOINTS = 135  # OpenPose's BODY_135
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +118,8 @@ def parse_skeleton(name: str, data: Any) -> Skeleton:
     redundant = _limbs("redundant", data.get("redundant", []), names)
     if not tree:
         raise CardError(f"skeleton {name} needs at least one limb.")
-    if len(names) > MOST_KEYPOINTS:
-        raise CardError(
-            f"skeleton {name} has more than {MOST_KEYPOINTS} keypoints; leave some out."
-        )
+    if len(names) > MAX_KEYPOINTS:
+        raise CardError(f"skeleton {name} has more than {MAX_KEYPOINTS} keypoints; leave some out.")
     return Skeleton(
         name=name,
         keypoints=names,

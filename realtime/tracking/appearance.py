@@ -8,17 +8,17 @@ from numpy.typing import NDArray
 from engines.types.arrays import Floats, Image
 from engines.types.skeleton import Skeleton
 
-BINS = 8  # of each channel
-ALONG = (np.arange(8) + 0.5) / 8  # where along a line of a garment pixels are looked at
-BONE = 0.25  # standard deviation of the logarithm of a bone's length between frames
-SHIRT = (
+COLOUR_BINS = 8  # of each channel
+SAMPLE_POSITIONS = (np.arange(8) + 0.5) / 8  # along a line of a garment, 0..1
+BONE_LOG_STD = 0.25  # of the logarithm of a bone's length between frames
+SHIRT_LINES = (
     ("left_shoulder", "left_hip"),
     ("right_shoulder", "right_hip"),
     ("neck", "left_hip"),
     ("neck", "right_hip"),
     ("left_shoulder", "right_shoulder"),
 )
-TROUSERS = (
+TROUSERS_LINES = (
     ("left_hip", "left_knee"),
     ("right_hip", "right_knee"),
     ("left_knee", "left_ankle"),
@@ -33,32 +33,33 @@ class Clothing:
         names = skeleton.keypoints
         garments = [
             [(names.index(a), names.index(b)) for a, b in lines if a in names and b in names]
-            for lines in (SHIRT, TROUSERS)
+            for lines in (SHIRT_LINES, TROUSERS_LINES)
         ]
         lines = [line for garment in garments for line in garment]
         self._ends = np.array(lines, np.intp).reshape(-1, 2)
         self._garment = np.repeat(np.arange(len(garments)), [len(lines) for lines in garments])
         self._garments = len(garments)
 
-    def look(self, image: Image, xy: Floats) -> Floats:
+    def colours(self, image: Image, xy: Floats) -> Floats:
         """(P, K, 2) poses -> (P, 2, 24) shares of blue, green and red; NaN where not to be seen.
 
         Each pixel is shared between the two bins next to it.
         """
         people, lines = len(xy), len(self._ends)
-        out = np.full((people, self._garments, 3 * BINS), np.nan, np.float32)
+        out = np.full((people, self._garments, 3 * COLOUR_BINS), np.nan, np.float32)
         if not people or not lines:
             return out
         start, end = (xy[:, ends, None] for ends in self._ends.T)
-        at = start + (end - start) * ALONG[:, None]  # (P, lines, S, 2)
+        at = start + (end - start) * SAMPLE_POSITIONS[:, None]  # (P, lines, S, 2)
         high, wide = image.shape[:2]
         inside = np.all((at >= 0) & (at <= (wide - 1, high - 1)), axis=-1)  # False for NaN
         x, y = np.moveaxis(np.where(inside[..., None], at, 0).astype(np.intp), -1, 0)
-        level = image[y, x].astype(np.float32) * np.float32((BINS - 1) / 256)  # (P, lines, S, 3)
+        # (P, lines, S, 3)
+        level = image[y, x].astype(np.float32) * np.float32((COLOUR_BINS - 1) / 256)
         low = level.astype(np.intp)
         share = level - low
         garment = np.arange(people)[:, None] * self._garments + self._garment
-        place = (garment[..., None, None] * 3 + np.arange(3)) * BINS + low
+        place = (garment[..., None, None] * 3 + np.arange(3)) * COLOUR_BINS + low
         weight = np.broadcast_to(inside[..., None], share.shape)
         counts = np.bincount(place.ravel(), (weight * (1 - share)).ravel(), out.size + 1)
         counts += np.bincount(place.ravel() + 1, (weight * share).ravel(), out.size + 1)
@@ -87,7 +88,7 @@ def bones(xy: Floats, skeleton: Skeleton) -> Floats:
 
 def bones_alike(one: Floats, other: Floats) -> Floats:
     """(N, L) and (P, L) bones -> (N, P) 0..1; NaN where they have none in common."""
-    return _mean(np.exp(-((one[:, None] - other[None]) ** 2) / (2 * BONE**2)))
+    return _mean(np.exp(-((one[:, None] - other[None]) ** 2) / (2 * BONE_LOG_STD**2)))
 
 
 def blend(old: Floats, new: Floats, rate: float | Floats) -> Floats:

@@ -9,12 +9,12 @@ from engines.types.arrays import Floats
 from engines.types.skeleton import Skeleton
 from realtime.types.mirrored_parts import mirrored_parts
 
-BETTER = 0.5  # most of the direct way that the mirrored way may be
-APART = 0.15  # least way, in sides of the person's area, that is worth a second thought
-PATIENCE = 0.3  # seconds after which a person has turned, and the network is right
+MAX_MIRRORED_SHARE = 0.5  # of the direct way that the mirrored way may be
+MIN_SHIFT_SIDES = 0.15  # half of a group's summed shift, in sides of the person's area
+MAX_MIRRORED_S = 0.3  # after which a person has turned, and the network is right
 
 
-class Flips:
+class LeftRightConsistency:
     """Which keypoints of a skeleton swap with which, in groups: arms, legs, the head.
 
     The body tells that a group is mirrored; hands, feet and what is in the face go with it.
@@ -43,7 +43,7 @@ class Flips:
         """Found poses (P, K, 2) with their scores and `since`, sides as expected (P, K, 2).
 
         since: (P, groups) when a group began to be found mirrored, inf = it is not. What stays
-        mirrored for longer than PATIENCE is left as the network says.
+        mirrored for longer than MAX_MIRRORED_S is left as the network says.
         """
         other = xy[:, self._mirror]
         direct = np.linalg.norm(xy - expected, axis=-1)
@@ -52,10 +52,12 @@ class Flips:
         ways = [
             np.where(both, way, 0) @ self._body.T.astype(np.float32) for way in (direct, crossed)
         ]
-        least = APART * np.sqrt(area)[:, None]
-        mirrored = np.asarray((ways[1] < BETTER * ways[0]) & (ways[0] > 2 * least), bool)
+        least = MIN_SHIFT_SIDES * np.sqrt(area)[:, None]
+        mirrored = np.asarray(
+            (ways[1] < MAX_MIRRORED_SHARE * ways[0]) & (ways[0] > 2 * least), bool
+        )
         since = np.where(mirrored, np.minimum(since, now), np.inf)
-        brief = np.asarray(mirrored & (now - since < PATIENCE), bool)
+        brief = np.asarray(mirrored & (now - since < MAX_MIRRORED_S), bool)
         swap = np.matmul(brief, self._groups)
         return (
             np.where(swap[..., None], other, xy),

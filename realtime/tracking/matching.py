@@ -13,26 +13,26 @@ from engines.types.arrays import Floats, Indices
 from engines.types.oks import boxes, oks_both_ways
 from engines.types.skeleton import Skeleton
 from realtime.tracking.appearance import bones_alike, colours_alike
-from realtime.tracking.track_table import NOBODY, Living
+from realtime.tracking.track_table import TENTATIVE_ID, TrackTable
 
 Cue = Literal["oks", "iou"]
 
-GATE = 0.2  # least affinity of somebody who was seen a moment ago
-WEAK_GATE = 0.35  # of a weak pose
-LOST_GATE = 0.25  # of somebody who was lost
-LOOKS = 0.5  # what share of the affinity appearance decides
-AGAIN = 0.8  # what that counts beside somebody who was seen a moment ago
-TURNED = 0.8  # what the place of a body counts whose left and right are exchanged
-SPREAD = 0.7  # sides of the area by which a lost person's whereabouts widen in a second
-LONGEST = 1.5  # seconds after which they widen no more
-COLOURS = 0.12  # standard deviation of how unlike one person's colours are at two times,
-BONES = 0.45  # and of bones
-KNOWN = 0.5  # seconds of acquaintance after which looks count in full: who comes in is half seen
-BRIEF = 0.3  # seconds that somebody may be missing and still counts as just seen
+MIN_AFFINITY = 0.2  # to pair somebody who was seen a moment ago,
+MIN_WEAK_AFFINITY = 0.35  # with a weak pose,
+MIN_LOST_AFFINITY = 0.25  # or somebody who was lost
+APPEARANCE_SHARE = 0.5  # of the affinity that appearance decides
+LOST_WEIGHT = 0.8  # of a lost person's affinity beside one who was seen a moment ago
+MIRRORED_WEIGHT = 0.8  # of the place of a body whose left and right are exchanged
+LOST_STD_SIDES_PER_S = 0.7  # sides of the area by which a lost person's position grows uncertain
+MAX_STD_GROWTH_S = 1.5  # after which it grows no more uncertain
+COLOUR_STD = 0.12  # of how unlike one person's colours are at two times,
+BONE_STD = 0.45  # and of bones
+FULL_ACQUAINTANCE_S = 0.5  # after which appearance counts in full: who comes in is half seen
+MAX_BRIEF_S = 0.3  # that somebody may be missing and still counts as just seen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class Detections:
     """The poses of a frame with what matching needs of them.
 
     area, bones, strong: of their bodies. clear: (P,) 0..1 what share of each one's box no other box
@@ -48,9 +48,9 @@ class Found:
 
 
 def match(
-    people: Living,
+    people: TrackTable,
     expected: Floats,
-    found: Found,
+    found: Detections,
     now: float,
     skeleton: Skeleton,
     cue: Cue = "oks",
@@ -65,14 +65,18 @@ def match(
     rest = np.ones(len(people), bool), np.ones(len(found.xy), bool)
     pairs: list[tuple[Indices, Indices]] = []
     away = now - people.last
-    sure = people.id != NOBODY
-    brief = away <= BRIEF
-    alike = _looks(people, found)
-    acquainted = np.minimum((people.last - people.born) / KNOWN, 1).astype(np.float32)
-    trust = LOOKS * acquainted[:, None]
+    sure = people.id != TENTATIVE_ID
+    brief = away <= MAX_BRIEF_S
+    alike = _appearance(people, found)
+    acquainted = np.minimum((people.last - people.born) / FULL_ACQUAINTANCE_S, 1).astype(np.float32)
+    trust = APPEARANCE_SHARE * acquainted[:, None]
     near = _nearness(people, expected, found, skeleton, cue) * (1 - trust + trust * alike)
-    spread = SPREAD * np.minimum(away, LONGEST)
-    far = _nearness(people, expected, found, skeleton, cue, spread) * alike if sure.any() else near
+    position_std = LOST_STD_SIDES_PER_S * np.minimum(away, MAX_STD_GROWTH_S)
+    far = (
+        _nearness(people, expected, found, skeleton, cue, position_std) * alike
+        if sure.any()
+        else near
+    )
 
     def round_(
         rows: NDArray[np.bool_], columns: NDArray[np.bool_], table: Floats, gate: float
@@ -84,11 +88,11 @@ def match(
             rest[0][row], rest[1][column] = False, False
             pairs.append((row, column))
 
-    back = np.where(far >= LOST_GATE, AGAIN * far, 0)
-    round_(sure, found.strong, np.where(brief[:, None], near, back), GATE)
-    round_(sure & brief, ~found.strong, near, WEAK_GATE)
-    round_(sure, found.strong, far, LOST_GATE)
-    round_(~sure, found.strong, near, GATE)
+    back = np.where(far >= MIN_LOST_AFFINITY, LOST_WEIGHT * far, 0)
+    round_(sure, found.strong, np.where(brief[:, None], near, back), MIN_AFFINITY)
+    round_(sure & brief, ~found.strong, near, MIN_WEAK_AFFINITY)
+    round_(sure, found.strong, far, MIN_LOST_AFFINITY)
+    round_(~sure, found.strong, near, MIN_AFFINITY)
     if not pairs:
         return np.zeros(0, int), np.zeros(0, int)
     return np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])
@@ -103,21 +107,21 @@ def assign(affinity: Floats, gate: float) -> tuple[Indices, Indices]:
 
 
 def _nearness(
-    people: Living,
+    people: TrackTable,
     expected: Floats,
-    found: Found,
+    found: Detections,
     skeleton: Skeleton,
     cue: Cue,
-    spread: NDArray[np.float64] | None = None,
+    position_std: NDArray[np.float64] | None = None,
 ) -> Floats:
     """(N, P) OKS, less where it rests on few keypoints; or the IoU of the boxes."""
     if cue == "iou":
         body = np.array(skeleton.body)
         return iou(boxes(expected[:, body]), boxes(found.xy[:, body]))
     area = np.maximum(people.area[:, None], found.area[None])
-    unsure = None if spread is None else spread[:, None].astype(np.float32)
+    unsure = None if position_std is None else position_std[:, None].astype(np.float32)
     # Who is lost may be so far off that sides make no difference.
-    worths = (1.0, TURNED) if spread is None else (1.0,)
+    worths = (1.0, MIRRORED_WEIGHT) if position_std is None else (1.0,)
     ways = oks_both_ways(expected, found.xy, area, skeleton, unsure)
     nearness = np.zeros(area.shape, np.float32)
     for worth, (alike, common) in zip(worths, ways, strict=False):
@@ -125,12 +129,12 @@ def _nearness(
     return nearness.astype(np.float32)
 
 
-def _looks(people: Living, found: Found) -> Floats:
-    """(N, P) 0..1 how likely two looks of one person differ as much; 1 where nothing is known."""
+def _appearance(people: TrackTable, found: Detections) -> Floats:
+    """(N, P) 0..1 how likely one person's appearance differs as much; 1 = nothing known."""
     alike = np.ones((len(people), len(found.xy)), np.float32)
     for similar, deviation in (
-        (colours_alike(people.colours, found.colours), COLOURS),
-        (bones_alike(people.bones, found.bones), BONES),
+        (colours_alike(people.colours, found.colours), COLOUR_STD),
+        (bones_alike(people.bones, found.bones), BONE_STD),
     ):
         unlike = np.where(np.isnan(similar), 0, 1 - similar)
         alike *= np.exp(-((unlike / deviation) ** 2) / 2)

@@ -14,11 +14,11 @@ from engines.types.arrays import Floats
 from engines.types.oks import areas
 from realtime.types.results import Tracks
 
-REST = 1.2  # Hz: what is faster is tremble while a keypoint rests
-SPEED = 5.0  # by how many Hz more passes for each side a second
-SPEED_CUTOFF = 1.0  # Hz, of the speed itself
-GAP = 0.5  # seconds after which a keypoint that comes back begins anew
-USUAL = 1 / 30  # seconds between frames whose times stand or run back
+MIN_CUTOFF_HZ = 1.2  # what is faster is tremble while a keypoint rests
+CUTOFF_SLOPE = 5.0  # beta of the paper: Hz more for each side a second
+SPEED_CUTOFF_HZ = 1.0  # of the low-pass filter of the speed itself
+MAX_GAP_S = 0.5  # after which a keypoint that comes back begins anew
+DEFAULT_STEP_S = 1 / 30  # between frames whose times stand or run back
 
 
 class OneEuro:
@@ -32,21 +32,21 @@ class OneEuro:
 
     def smooth(self, tracks: Tracks, time: float) -> Tracks:
         """The people of a frame at `time` seconds with calmer keypoints."""
-        seconds = USUAL if self._time is None else time - self._time
-        seconds = seconds if 0 < seconds < np.inf else USUAL
+        seconds = DEFAULT_STEP_S if self._time is None else time - self._time
+        seconds = seconds if 0 < seconds < np.inf else DEFAULT_STEP_S
         self._time = time
         raw = tracks.poses.xy
         last, speed, age = self._remembered(tracks.id, raw.shape)
         age = age + seconds
         found = ~np.isnan(raw[..., 0])
-        going = found & (age <= GAP) & ~np.isnan(last[..., 0])
+        going = found & (age <= MAX_GAP_S) & ~np.isnan(last[..., 0])
         side = np.sqrt(areas(raw[:, np.array(tracks.poses.skeleton.body)]))[:, None]
         past = np.where(going, age, seconds)[..., None]
         with np.errstate(invalid="ignore"):
             now = (raw - last) / past
-            rate = _rate(np.full(past.shape, SPEED_CUTOFF), past)
+            rate = _rate(np.full(past.shape, SPEED_CUTOFF_HZ), past)
             speed = np.where(going[..., None], speed + rate * (now - speed), 0)
-            cutoff = REST + SPEED * np.linalg.norm(speed, axis=-1) / side
+            cutoff = MIN_CUTOFF_HZ + CUTOFF_SLOPE * np.linalg.norm(speed, axis=-1) / side
             calm = last + _rate(cutoff[..., None], past) * (raw - last)
         xy = np.where(going[..., None], calm, raw).astype(np.float32)
         mine = tracks.id >= 0

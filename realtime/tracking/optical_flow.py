@@ -16,21 +16,21 @@ from numpy.typing import NDArray
 
 from engines.types.arrays import Floats, Image
 
-ROWS = 360  # most rows of the grey picture
-WINDOW = (13, 13)
+MAX_ROWS_PX = 360  # of the grey picture that flow is computed on
+WINDOW_PX = (13, 13)
 LEVELS, LEVELS_BACK = 3, 1  # halvings; the way back begins close to its end
-STOP = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 8, 0.03)
-ASTRAY = 1.0  # most grey pixels between a point and where it comes back to
-UNLIKE = 25.0  # most mean difference of shades around a point before and after
-GRID = (8, 6)  # points that tell the camera's own motion
-AGREED = 6  # least points of the grid that were found again
-FOUND_AGAIN = 0.15  # least share of all points in a picture unlike the last
-THUMB = (32, 18)
-SAMPLES = 4  # pixels along each side of what becomes one pixel of the thumb
-BLANK = 2.0  # least standard deviation of a picture that shows anything
-SHADES = 32
+STOP_CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 8, 0.03)
+MAX_FORWARD_BACKWARD_PX = 1.0  # grey pixels between a point and where it comes back to
+MAX_SHADE_DIFFERENCE = 25.0  # mean, of 0..255, around a point before and after
+CAMERA_GRID = (8, 6)  # columns and rows of points that show the camera's own motion
+MIN_GRID_POINTS = 6  # found again off people, to give the camera's motion
+MIN_FOUND_SHARE = 0.15  # of all points in a picture unlike the last; below it, another scene
+THUMB_SIZE_PX = (32, 18)
+THUMB_SAMPLES = 4  # pixels along each side of what becomes one pixel of the thumb
+MIN_CONTRAST = 2.0  # standard deviation of the shades of a picture that shows anything
+SHADE_BINS = 32
 # A cut changes both what is where and how light it is. A pan keeps the shades, a flash the places.
-CUT_PLACES, CUT_SHADES = 0.5, 0.75
+MIN_PLACES_ALIKE, MIN_SHADES_ALIKE = 0.5, 0.75
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,15 +76,15 @@ class Flow:
             self._scale = np.array(np.divide(picture.grey_size, picture.size), np.float32)
         self._before, self._now = self._now, None
         thumb = _thumb(image)
-        if thumb.std() < BLANK:
+        if thumb.std() < MIN_CONTRAST:
             return False
         last, self._thumb = self._thumb, thumb
         self._now = picture
-        self._unlike = last is not None and _alike_places(last, thumb) < CUT_PLACES
+        self._unlike = last is not None and _alike_places(last, thumb) < MIN_PLACES_ALIKE
         if last is None or not self._unlike:
             return False
         # Without a picture of this size before it, flow cannot say that it is the same scene.
-        if not resized and _alike_shades(last, thumb) >= CUT_SHADES:
+        if not resized and _alike_shades(last, thumb) >= MIN_SHADES_ALIKE:
             return False
         self._before = None
         return True
@@ -104,14 +104,14 @@ class Flow:
         now, good = self._track(self._before.grey, self._now.grey, points)
         moved[there], sure[there] = now[: -len(grid)], good[: -len(grid)]
         still = good[-len(grid) :] & ~_within_people(grid, xy)
-        if still.sum() >= AGREED:
+        if still.sum() >= MIN_GRID_POINTS:
             camera = np.median((now[-len(grid) :] - grid)[still], axis=0)
         again = np.concatenate([sure[:, self._body][there[:, self._body]], good[-len(grid) :]])
-        lost = self._unlike and again.mean() < FOUND_AGAIN
+        lost = self._unlike and again.mean() < MIN_FOUND_SHARE
         return Motion(moved, sure, camera, bool(lost))
 
     def _grid(self) -> Floats:
-        columns, rows = GRID
+        columns, rows = CAMERA_GRID
         x = (np.arange(columns) + 0.5) * self._size[0] / columns
         y = (np.arange(rows) + 0.5) * self._size[1] / rows
         return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2).astype(np.float32)
@@ -125,10 +125,15 @@ class Flow:
         start = np.ascontiguousarray(np.clip(start, 0, (wide - 1, high - 1)), np.float32)
         end, went, unlike = _lucas_kanade(before, after, start, LEVELS, start.copy())
         back, came, _ = _lucas_kanade(after, before, end, LEVELS_BACK, start.copy())
-        close = ((back - start) ** 2).sum(axis=1) <= ASTRAY**2
+        close = ((back - start) ** 2).sum(axis=1) <= MAX_FORWARD_BACKWARD_PX**2
         kept = ((end >= 0) & (end <= (wide - 1, high - 1))).all(axis=1)
         good: NDArray[np.bool_] = (
-            inside & kept & close & (unlike[:, 0] <= UNLIKE) & (went[:, 0] > 0) & (came[:, 0] > 0)
+            inside
+            & kept
+            & close
+            & (unlike[:, 0] <= MAX_SHADE_DIFFERENCE)
+            & (went[:, 0] > 0)
+            & (came[:, 0] > 0)
         )
         return (end + 0.5) / self._scale - 0.5, good
 
@@ -140,15 +145,15 @@ def _lucas_kanade(one: Image, other: Image, points: Floats, levels: int, guess: 
         other,
         points,
         guess,
-        winSize=WINDOW,
+        winSize=WINDOW_PX,
         maxLevel=levels,
-        criteria=STOP,
+        criteria=STOP_CRITERIA,
         flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
     )
 
 
 class _Picture:
-    """A picture whose grey version, at most ROWS high, is made when flow first asks for it."""
+    """A picture whose grey version, MAX_ROWS_PX high at most, is made when flow asks for it."""
 
     def __init__(self, image: Image) -> None:
         self._image: Image | None = image
@@ -156,8 +161,8 @@ class _Picture:
         high, wide = image.shape[:2]
         self.size = wide, high
         self.grey_size = self.size
-        if high > ROWS:
-            self.grey_size = max(1, round(wide * ROWS / high)), ROWS
+        if high > MAX_ROWS_PX:
+            self.grey_size = max(1, round(wide * MAX_ROWS_PX / high)), MAX_ROWS_PX
 
     @property
     def grey(self) -> Image:
@@ -174,10 +179,16 @@ class _Picture:
 
 def _thumb(image: Image) -> NDArray[np.float32]:
     """The picture in grey and tiny; of a large one some pixels of each place tell enough."""
-    wide, high = THUMB
-    step = max(1, min(image.shape[0] // (SAMPLES * high), image.shape[1] // (SAMPLES * wide)))
+    wide, high = THUMB_SIZE_PX
+    step = max(
+        1,
+        min(
+            image.shape[0] // (THUMB_SAMPLES * high),
+            image.shape[1] // (THUMB_SAMPLES * wide),
+        ),
+    )
     grey = cv2.cvtColor(np.ascontiguousarray(image[::step, ::step]), cv2.COLOR_BGR2GRAY)
-    return np.asarray(cv2.resize(grey, THUMB, interpolation=cv2.INTER_AREA), np.float32)
+    return np.asarray(cv2.resize(grey, THUMB_SIZE_PX, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _alike_places(one: Floats, other: Floats) -> float:
@@ -188,7 +199,7 @@ def _alike_places(one: Floats, other: Floats) -> float:
 
 def _alike_shades(one: Floats, other: Floats) -> float:
     """0..1 whether as much of them is as light."""
-    shades = [np.histogram(thumb, SHADES, (0, 256))[0] for thumb in (one, other)]
+    shades = [np.histogram(thumb, SHADE_BINS, (0, 256))[0] for thumb in (one, other)]
     # Neighbouring bins are pooled, so that a shade at a bin's edge is not another one.
     wide = [np.convolve(shade, (0.25, 0.5, 0.25), "same") for shade in shades]
     return float(np.minimum(*wide).sum() / wide[0].sum())

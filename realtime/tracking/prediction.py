@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 
 from engines.types.arrays import Floats, Indices
 from realtime.tracking.optical_flow import Motion
-from realtime.tracking.track_table import Living
+from realtime.tracking.track_table import TrackTable
 
-FEWEST = 3  # keypoints that flow must find again to speak for a person,
-SHARE = 0.3  # and share of those that it could find,
-MOST = 0.5  # and against the person's own motion: fewer may have gone along with who passes by
-LIMB = 0.35  # most a keypoint may move against its person, in sides of the person's area,
-STRAY = 0.03, 0.3  # and one that was not found: sides of the area, and shares of the usual step
-BRIEF = 0.3  # seconds for which flow is asked about it
-STEADY = 0.4  # seconds that a velocity is averaged over
-FASTEST = 12.0  # sides of the area a second; what is faster is no person's motion
+MIN_FLOW_KEYPOINTS = 3  # that optical flow must find again to speak for a person,
+MIN_FLOW_SHARE = 0.3  # and share of those that it could find,
+MIN_SHARE_AGAINST_MOTION = 0.5  # fewer may have gone along with who passes by
+MAX_LIMB_SHIFT_SIDES = 0.35  # of a keypoint against its person, in sides of the person's area
+MAX_HIDDEN_STRAY = 0.03, 0.3  # of one not found: sides of the area, and shares of the usual step
+MAX_HIDDEN_S = 0.3  # for which optical flow is asked about such a keypoint
+VELOCITY_WINDOW_S = 0.4  # that a velocity is averaged over
+MAX_SPEED_SIDES_PER_S = 12.0  # sides of the area; what is faster is no person's motion
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +35,7 @@ class Prediction:
 
 
 def predict(
-    people: Living, motion: Motion | None, now: float, seconds: float, body: Indices
+    people: TrackTable, motion: Motion | None, now: float, seconds: float, body: Indices
 ) -> Prediction:
     """Where everybody is `now`, `seconds` after the last frame.
 
@@ -46,40 +46,47 @@ def predict(
     """
     step = people.velocity * np.float32(seconds)
     if motion is None:
-        nothing, nobody = np.zeros(people.held.shape, bool), np.zeros(len(people), bool)
+        nothing, nobody = np.zeros(people.trackable.shape, bool), np.zeros(len(people), bool)
         return Prediction(people.xy + step[:, None], nothing, nobody, blind=True)
     step = step + motion.camera
     shift = motion.xy - people.xy
     side = np.sqrt(people.area)
     doubtful = people.missing[:, None] | (people.seen < people.last[:, None])
-    stray = STRAY[0] * side + STRAY[1] * np.linalg.norm(people.velocity, axis=1) * seconds
+    stray = (
+        MAX_HIDDEN_STRAY[0] * side
+        + MAX_HIDDEN_STRAY[1] * np.linalg.norm(people.velocity, axis=1) * seconds
+    )
     with np.errstate(invalid="ignore"):
         agrees = np.linalg.norm(shift - step[:, None], axis=-1) <= stray[:, None]
     if doubtful.any():
         behind = _behind(people, doubtful, body)
-        likely = motion.sure & agrees & ~behind & (now - people.seen <= BRIEF)
-        people.held &= ~doubtful | likely
-    sure = motion.sure & people.held
-    held = people.held[:, body].sum(axis=1)
-    most = sure[:, body].sum(axis=1) >= MOST * held
+        likely = motion.sure & agrees & ~behind & (now - people.seen <= MAX_HIDDEN_S)
+        people.trackable &= ~doubtful | likely
+    sure = motion.sure & people.trackable
+    trackable = people.trackable[:, body].sum(axis=1)
+    most = sure[:, body].sum(axis=1) >= MIN_SHARE_AGAINST_MOTION * trackable
     sure &= most[:, None] | agrees
     # Those that were found speak for the body, where there are enough of them.
     first, speaking, shifts = (sure & ~doubtful)[:, body], sure[:, body], shift[:, body]
     way = np.where(
-        (first.sum(axis=1) >= FEWEST)[:, None], _median(shifts, first), _median(shifts, speaking)
+        (first.sum(axis=1) >= MIN_FLOW_KEYPOINTS)[:, None],
+        _median(shifts, first),
+        _median(shifts, speaking),
     )
     count = speaking.sum(axis=1)
-    follows = (count >= FEWEST) & (count >= SHARE * held)
+    follows = (count >= MIN_FLOW_KEYPOINTS) & (count >= MIN_FLOW_SHARE * trackable)
     way = np.where(follows[:, None], way, step)
     with np.errstate(invalid="ignore"):
-        apart = np.linalg.norm(shift - way[:, None], axis=-1) <= LIMB * side[:, None]
+        apart = (
+            np.linalg.norm(shift - way[:, None], axis=-1) <= MAX_LIMB_SHIFT_SIDES * side[:, None]
+        )
     sure &= apart & follows[:, None]
     moved = people.xy + np.where(sure[..., None], shift, way[:, None])
     return Prediction(moved, sure, follows)
 
 
 def speed_up(
-    people: Living,
+    people: TrackTable,
     which: NDArray[np.int_],
     before: Floats,
     now: Floats,
@@ -89,21 +96,21 @@ def speed_up(
     """Draw the velocities of some towards what their bodies did: (M, B, 2) before and now."""
     shift = now - before
     both = ~np.isnan(shift[..., 0])
-    usable = both.sum(axis=1) >= FEWEST
+    usable = both.sum(axis=1) >= MIN_FLOW_KEYPOINTS
     velocity = (_median(shift, both) - camera) / max(seconds, 1e-3)
     side = np.sqrt(people.area[which])
     speed = np.linalg.norm(velocity, axis=1)
-    velocity *= np.minimum(1, FASTEST * side / np.maximum(speed, 1e-6))[:, None]
+    velocity *= np.minimum(1, MAX_SPEED_SIDES_PER_S * side / np.maximum(speed, 1e-6))[:, None]
     # The first steps count for more: nothing is known before them.
     age = people.last[which] - people.born[which]
-    rate = 1 - np.exp(-seconds / np.clip(age, seconds, STEADY))
+    rate = 1 - np.exp(-seconds / np.clip(age, seconds, VELOCITY_WINDOW_S))
     drawn = people.velocity[which] + rate[:, None] * (velocity - people.velocity[which])
     people.velocity[which] = np.where(usable[:, None], drawn, people.velocity[which])
 
 
-def _behind(people: Living, which: NDArray[np.bool_], body: Indices) -> NDArray[np.bool_]:
+def _behind(people: TrackTable, which: NDArray[np.bool_], body: Indices) -> NDArray[np.bool_]:
     """(N, K) whether a keypoint, of `which`, lies within the middle of somebody who is seen."""
-    behind = np.zeros(people.held.shape, bool)
+    behind = np.zeros(people.trackable.shape, bool)
     seen = np.flatnonzero(~people.missing)
     if not len(seen):
         return behind

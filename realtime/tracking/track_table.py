@@ -1,4 +1,4 @@
-"""The people that are being followed, as a struct of arrays."""
+"""The track table: the people that are being followed, as a struct of arrays."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from numpy.typing import NDArray
 from engines.types.arrays import Floats
 from engines.types.poses import Poses
 
-NOBODY = -1  # the id of somebody who is not sure to be there yet
+TENTATIVE_ID = -1  # of a tentative track: somebody who is not sure to be there yet
 
 
 @dataclass(slots=True, eq=False)
-class Living:
-    """N people: tentative ones (id -1), confirmed ones, and lost ones (missing for a while).
+class TrackTable:
+    """N tracks: tentative ones (id -1), confirmed ones, and lost ones (missing for a while).
 
     id: (N,). xy: (N, K, 2) where each keypoint is or should be, NaN = unknown. score: (N, K) when
-    it was last seen. seen: (N, K) when that was. held: (N, K) whether flow may go on from it.
-    velocity: (N, 2) px/s against the background. area: (N,) px^2, smoothed. born, last: (N,) when
-    first and last seen. missing: (N,) whether the network's last look did not find the person.
-    person_score: (N,). bones: (N, L) and colours: (N, G, C) as appearance.py has them. flipped:
-    (N, S) since when a side was found mirrored, inf = it was not. Times are the tracker's own
-    seconds.
+    it was last seen. seen: (N, K) when that was. trackable: (N, K) whether optical flow may go on
+    from it. velocity: (N, 2) px/s against the background. area: (N,) px^2, smoothed. born, last:
+    (N,) when first and last seen. missing: (N,) whether the network's last look did not find the
+    person. person_score: (N,). bones: (N, L) and colours: (N, G, C) as appearance.py has them.
+    flipped: (N, S) since when a side was found mirrored, inf = it was not. Times are the tracker's
+    own seconds.
     """
 
     id: NDArray[np.int64]
     xy: Floats
     score: Floats
     seen: NDArray[np.float64]
-    held: NDArray[np.bool_]
+    trackable: NDArray[np.bool_]
     velocity: Floats
     area: Floats
     born: NDArray[np.float64]
@@ -50,11 +50,11 @@ class Living:
         people = len(poses)
         found = poses.found
         return cls(
-            id=np.full(people, NOBODY, np.int64),
+            id=np.full(people, TENTATIVE_ID, np.int64),
             xy=poses.xy.copy(),
             score=poses.score.copy(),
             seen=np.where(found, now, -np.inf),
-            held=found,
+            trackable=found,
             velocity=np.zeros((people, 2), np.float32),
             area=area,
             born=np.full(people, now),
@@ -75,7 +75,7 @@ class Living:
             for field in fields(self):
                 setattr(self, field.name, getattr(self, field.name)[which])
 
-    def add(self, other: Living) -> None:
+    def add(self, other: TrackTable) -> None:
         """Take in more people."""
         for field in fields(self):
             both = getattr(self, field.name), getattr(other, field.name)

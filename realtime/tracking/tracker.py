@@ -15,28 +15,28 @@ from engines.types.oks import areas, oks_both_ways
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
 from realtime.tracking.appearance import Clothing, blend, bones
-from realtime.tracking.left_right import Flips
-from realtime.tracking.matching import Cue, Found, clear, match
+from realtime.tracking.left_right import LeftRightConsistency
+from realtime.tracking.matching import Cue, Detections, clear, match
 from realtime.tracking.optical_flow import Flow, Motion
-from realtime.tracking.pose_nms import without_duplicates
+from realtime.tracking.pose_nms import suppress_duplicates
 from realtime.tracking.prediction import Prediction, predict, speed_up
-from realtime.tracking.track_table import NOBODY, Living
+from realtime.tracking.track_table import TENTATIVE_ID, TrackTable
 from realtime.types.frames import Frame
 from realtime.types.results import Tracks
 
-STRONG = 0.12  # least score, over all keypoints of the body, of a confident pose,
-PARTS = 0.25  # and least share of the keypoints that it has
-TWIN = 0.5  # least OKS at which a new person is one who is there already
-CONFIRM = 0.1  # seconds for which somebody must be seen,
-SIGHTINGS_WITHIN = 0.2  # with no longer gap, to be confirmed
-LOST = 3.0  # seconds after which somebody who is missing has gone
-BLINK = 0.1  # seconds for which what is missing is carried on without flow's word,
-FILL = 0.3  # and for which somebody is carried on with it
-STALE = 0.5  # seconds after which a keypoint that is not seen is unknown
-USUAL = 1 / 30  # seconds between frames until the first step is known
-LONGEST = 1.0  # seconds between frames beyond which nobody can be followed by their motion
-LOOKS = 0.5  # seconds that colours and lengths are averaged over
-SAME_SHAPE = 0.02  # relative difference of aspect ratios of one picture in two sizes
+MIN_CONFIDENT_SCORE = 0.12  # mean over all keypoints of the body, of a confident pose,
+MIN_CONFIDENT_SHARE = 0.25  # and share of the keypoints that it has
+MIN_DUPLICATE_OKS = 0.5  # above which a new person is one who is there already
+MIN_CONFIRM_S = 0.1  # for which somebody tentative must be seen to be confirmed,
+MAX_GAP_S = 0.2  # with no longer gap
+MAX_LOST_S = 3.0  # after which somebody who is lost has gone
+MAX_BLIND_S = 0.1  # for which what is missing is carried on without optical flow,
+MAX_CARRY_S = 0.3  # and for which somebody is carried on with it
+MAX_UNSEEN_S = 0.5  # after which a keypoint that is not seen is unknown
+DEFAULT_STEP_S = 1 / 30  # between frames until the first step is known
+MAX_STEP_S = 1.0  # between frames that still counts as the usual step
+APPEARANCE_WINDOW_S = 0.5  # that colours and lengths are averaged over
+MAX_ASPECT_DIFFERENCE = 0.02  # relative, of one picture in two sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class TrackerSettings:
     flow: bool = True
     colours: bool = True
     bones: bool = True
-    fill: float = FILL
+    fill: float = MAX_CARRY_S
 
 
 class PoseTracker:
@@ -62,12 +62,12 @@ class PoseTracker:
         self._body = np.array(skeleton.body)
         self._settings = settings or TrackerSettings()
         self._flow = Flow(skeleton.body)
-        self._flips = Flips(skeleton)
+        self._left_right = LeftRightConsistency(skeleton)
         self._clothing = Clothing(skeleton)
         self._next = 1
         self._now = 0.0
         self._time: float | None = None
-        self._step = USUAL
+        self._step = DEFAULT_STEP_S
         self._size: tuple[int, int] | None = None
         self._anew = True
         self._begun: Frame | None = None
@@ -120,7 +120,7 @@ class PoseTracker:
         poses = self._repair(poses, rows, columns, now)
         self._see(poses, None, rows, columns, before, camera, seconds)
         self._confirm(len(rows))
-        shown = (people.id != NOBODY) & self._presentable(expected)
+        shown = (people.id != TENTATIVE_ID) & self._presentable(expected)
         shown[rows] = True
         tracks = self._tracks(shown)
         self._forget()
@@ -140,7 +140,7 @@ class PoseTracker:
         before, people.xy = people.xy, expected.xy
         if poses is None:
             return self._carry(before, expected, motion)
-        return self._meet(frame, without_duplicates(poses), before, expected, motion, seconds)
+        return self._meet(frame, suppress_duplicates(poses), before, expected, motion, seconds)
 
     def _begin(self, frame: Frame) -> None:
         """Go on to the next frame."""
@@ -148,7 +148,7 @@ class PoseTracker:
         self._seconds = self._pass_time(frame.time)
         cut = self._flow.see(frame.image) if self._settings.flow else False
         cut |= not self._fit_size(frame.size)
-        if cut or self._seconds > LOST:
+        if cut or self._seconds > MAX_LOST_S:
             self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -165,7 +165,7 @@ class PoseTracker:
         self._time = time
         if not 0 < seconds < np.inf:
             seconds = self._step
-        elif seconds < LONGEST:
+        elif seconds < MAX_STEP_S:
             self._step = seconds
         self._now += seconds
         return seconds
@@ -176,7 +176,7 @@ class PoseTracker:
         if last is None or last == size:
             return True
         scale = np.array([size[0] / last[0], size[1] / last[1]], np.float32)
-        if abs(scale[0] / scale[1] - 1) > SAME_SHAPE:
+        if abs(scale[0] / scale[1] - 1) > MAX_ASPECT_DIFFERENCE:
             return False
         people = self._people
         people.xy = (people.xy + 0.5) * scale - 0.5
@@ -191,7 +191,7 @@ class PoseTracker:
         if motion is not None:
             followed = np.flatnonzero(expected.follows & ~people.missing)
             self._speed_up(followed, before, expected, motion)
-        shown = (people.id != NOBODY) & self._presentable(expected)
+        shown = (people.id != TENTATIVE_ID) & self._presentable(expected)
         return self._tracks(shown)
 
     def _speed_up(
@@ -232,32 +232,32 @@ class PoseTracker:
         shown = np.zeros(len(people), bool)
         shown[row_of[row_of >= 0]] = True
         older = len(people) - len(fresh)
-        carried = (people.id != NOBODY) & people.missing
+        carried = (people.id != TENTATIVE_ID) & people.missing
         carried[:older] &= self._presentable(expected)
         shown |= carried & ~self._covered(carried, shown)
         tracks = self._tracks(shown, poses.some(np.flatnonzero(row_of < 0)))
         self._forget()
         return tracks
 
-    def _describe(self, image: Image, poses: Poses) -> Found:
+    def _describe(self, image: Image, poses: Poses) -> Detections:
         body, parts = poses.xy[:, self._body], len(self._body)
-        strong = (poses.score[:, self._body].sum(axis=1) >= STRONG * parts) & (
-            poses.found[:, self._body].sum(axis=1) >= PARTS * parts
+        strong = (poses.score[:, self._body].sum(axis=1) >= MIN_CONFIDENT_SCORE * parts) & (
+            poses.found[:, self._body].sum(axis=1) >= MIN_CONFIDENT_SHARE * parts
         )
-        colours = self._clothing.look(image, poses.xy)
+        colours = self._clothing.colours(image, poses.xy)
         lengths = bones(poses.xy, self._skeleton)
         if not self._settings.colours:
             colours = np.full_like(colours, np.nan)
         if not self._settings.bones:
             lengths = np.full_like(lengths, np.nan)
-        return Found(poses.xy, areas(body), lengths, colours, strong, clear(body))
+        return Detections(poses.xy, areas(body), lengths, colours, strong, clear(body))
 
     def _repair(self, poses: Poses, rows: Indices, columns: Indices, now: float) -> Poses:
         people = self._people
         if not len(rows):
             return poses
         xy, score = poses.xy.copy(), poses.score.copy()
-        xy[columns], score[columns], people.flipped[rows] = self._flips.repair(
+        xy[columns], score[columns], people.flipped[rows] = self._left_right.repair(
             people.xy[rows],
             xy[columns],
             score[columns],
@@ -270,14 +270,14 @@ class PoseTracker:
     def _see(
         self,
         poses: Poses,
-        found: Found | None,
+        found: Detections | None,
         rows: Indices,
         columns: Indices,
         before: Floats,
         camera: Floats,
         seconds: float,
     ) -> None:
-        """People (rows) are where poses (columns) say. found: what is learned of their looks."""
+        """People (rows) are where poses (columns) say. found: to learn their appearance from."""
         people, now = self._people, self._now
         xy, score = poses.xy[columns], poses.score[columns]
         here = ~np.isnan(xy[..., 0])
@@ -288,17 +288,19 @@ class PoseTracker:
             filled = people.seen[some] < people.last[some, None]
             past = np.where(filled[..., None], np.nan, before[some])[:, self._body]
             speed_up(people, some, past, xy[just][:, self._body], camera, seconds)
-        people.held[rows] = here | (people.held[rows] & (now - people.seen[rows] < STALE))
+        people.trackable[rows] = here | (
+            people.trackable[rows] & (now - people.seen[rows] < MAX_UNSEEN_S)
+        )
         people.seen[rows] = np.where(here, now, people.seen[rows])
         people.xy[rows] = np.where(here[..., None], xy, people.xy[rows])
         people.score[rows] = np.where(here, score, people.score[rows])
-        stale = now - people.seen[rows] > STALE
+        stale = now - people.seen[rows] > MAX_UNSEEN_S
         people.xy[rows] = np.where(stale[..., None], np.nan, people.xy[rows])
         people.score[rows] = np.where(stale, 0, people.score[rows])
         people.last[rows] = now
         people.missing[rows] = False
         people.person_score[rows] = poses.person_score[columns]
-        rate = 1 - np.exp(-max(seconds, 1e-3) / LOOKS)
+        rate = 1 - np.exp(-max(seconds, 1e-3) / APPEARANCE_WINDOW_S)
         area = areas(people.xy[rows[:, None], self._body])
         people.area[rows] = blend(people.area[rows], area, rate)
         if found is None:
@@ -310,7 +312,7 @@ class PoseTracker:
             people.colours[rows], found.colours[columns], learn[:, None, None]
         )
 
-    def _newcomers(self, poses: Poses, found: Found, left: NDArray[np.bool_]) -> Indices:
+    def _newcomers(self, poses: Poses, found: Detections, left: NDArray[np.bool_]) -> Indices:
         """Indices of confident poses that are somebody new, not somebody who is there twice."""
         fresh, there = np.flatnonzero(left & found.strong), np.flatnonzero(~left)
         area = np.minimum(found.area[fresh][:, None], found.area[there][None])
@@ -319,8 +321,8 @@ class PoseTracker:
     def _confirm(self, count: int) -> None:
         """Ids for those who were seen for long enough; at once where everything begins anew."""
         people = self._people
-        tentative = people.id == NOBODY
-        ready = tentative & ~people.missing & (self._now - people.born >= CONFIRM - 1e-6)
+        tentative = people.id == TENTATIVE_ID
+        ready = tentative & ~people.missing & (self._now - people.born >= MIN_CONFIRM_S - 1e-6)
         if self._anew and count:
             ready |= tentative
             self._anew = False
@@ -335,7 +337,7 @@ class PoseTracker:
         last = people.last[: len(expected.follows)]
         away = self._now - last
         still = (away <= self._settings.fill + 1e-6) & self._within()[: len(last)]
-        return still & (expected.follows | ~older | expected.blind | (away <= BLINK + 1e-6))
+        return still & (expected.follows | ~older | expected.blind | (away <= MAX_BLIND_S + 1e-6))
 
     def _within(self) -> NDArray[np.bool_]:
         """(N,) whether half of somebody's keypoints or more lie in the picture."""
@@ -358,7 +360,7 @@ class PoseTracker:
         upon = np.zeros(len(xy), bool)
         if len(xy) and len(others):
             for alike, common in oks_both_ways(xy, others, area, self._skeleton):
-                upon |= ((alike > TWIN) & (common >= least)).any(axis=1)
+                upon |= ((alike > MIN_DUPLICATE_OKS) & (common >= least)).any(axis=1)
         return upon
 
     def _tracks(self, shown: NDArray[np.bool_], others: Poses | None = None) -> Tracks:
@@ -370,7 +372,9 @@ class PoseTracker:
         xy, score = people.xy[rows].astype(np.float32), people.score[rows].astype(np.float32)
         seen = people.seen[rows] >= self._now
         away = self._now - people.seen[rows]
-        keep = seen | (away <= BLINK + 1e-6) | (people.held[rows] & (away <= STALE))
+        keep = (
+            seen | (away <= MAX_BLIND_S + 1e-6) | (people.trackable[rows] & (away <= MAX_UNSEEN_S))
+        )
         keep &= ~np.isnan(xy[..., 0])
         xy = np.where(keep[..., None], xy, np.float32(np.nan))
         score = np.where(keep, score, np.float32(0))
@@ -384,10 +388,10 @@ class PoseTracker:
         """Those who are gone; tentative people as soon as they are missing for a moment."""
         people = self._people
         away = self._now - people.last
-        patience = np.where(people.id == NOBODY, max(SIGHTINGS_WITHIN, 2.5 * self._step), LOST)
+        patience = np.where(people.id == TENTATIVE_ID, max(MAX_GAP_S, 2.5 * self._step), MAX_LOST_S)
         people.keep(away <= patience)
 
-    def _fresh(self, poses: Poses, found: Found, rows: Indices) -> Living:
+    def _fresh(self, poses: Poses, found: Detections, rows: Indices) -> TrackTable:
         area, lengths, colours = found.area[rows], found.bones[rows], found.colours[rows]
-        sides = len(self._flips)
-        return Living.fresh(poses.some(rows), self._now, area, lengths, colours, sides)
+        sides = len(self._left_right)
+        return TrackTable.fresh(poses.some(rows), self._now, area, lengths, colours, sides)

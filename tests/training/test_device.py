@@ -18,7 +18,7 @@ pytest.importorskip("matplotlib", reason="for training: pip install -r requireme
 from engines.networks.from_onnx import Graph  # noqa: E402
 from engines.types.arrays import Image  # noqa: E402
 from engines.types.errors import WeightsError  # noqa: E402
-from training.data.batches import Batch  # noqa: E402
+from training.data.batches import MapBatch  # noqa: E402
 from training.data.device_batches import DeviceBatches, Places, torch_teacher  # noqa: E402
 from training.data.photos import Photo  # noqa: E402
 from training.data.teacher import Teacher  # noqa: E402
@@ -210,14 +210,14 @@ def test_a_run_on_the_device_that_was_stopped_goes_on_as_if_it_was_not(
     learn = trainer.Student.learn
     left: list[int] = []
 
-    def counted(student: trainer.Student, batch: Batch, rate: float) -> float:
+    def counted(student: trainer.Student, batch: MapBatch, rate: float) -> float:
         left[0] -= 1
         if not left[0]:
             (run / "stop").touch()
         return learn(student, batch, rate)
 
     monkeypatch.setattr(trainer.Student, "learn", counted)
-    monkeypatch.setattr(trainer, "CHECKED", 2)
+    monkeypatch.setattr(trainer, "CHECK_CROPS", 2)
     monkeypatch.setattr(trainer, "torch_teacher", lambda device: Brightness())
     monkeypatch.setattr(trainer, "read_photos", lambda folder: TAKEN * 2)
     ends = []

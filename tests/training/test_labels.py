@@ -19,7 +19,7 @@ from training.data import photos  # noqa: E402
 from training.data.augmentation import Crop, crop  # noqa: E402
 from training.data.device_batches import DeviceBatches  # noqa: E402
 from training.data.errors import TrainingError  # noqa: E402
-from training.data.facing import BEHIND, importance  # noqa: E402
+from training.data.facing import BEHIND_WEIGHT, importance  # noqa: E402
 from training.data.photos import Photo  # noqa: E402
 from training.data.target_maps import SKELETON, add_labels, mirrored, trusted  # noqa: E402
 
@@ -176,5 +176,5 @@ def test_people_seen_from_behind_count_for_more() -> None:
     nobody = np.zeros_like(pafs[:1])
     weights = importance(torch.from_numpy(np.concatenate([pafs, nobody])))
     assert weights.mean() == pytest.approx(1)
-    most = 1 + BEHIND
+    most = 1 + BEHIND_WEIGHT
     np.testing.assert_allclose(weights / weights[0], [1, most, (1 + most) / 2, 1], rtol=0.1)

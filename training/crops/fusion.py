@@ -9,8 +9,8 @@ from engines.types.skeleton import named_skeleton
 
 COCO = named_skeleton("coco17")
 AREA = 0.53 * 1.4  # of the box of somebody's keypoints: what COCO calls the area of a person
-OTHER = 0.2  # OKS below which the crop network took somebody else
-TRUST = 0.3  # of the crop network's keypoints, from which on they go before the others
+MIN_SAME_OKS = 0.2  # below which the crop network took somebody else
+MIN_TRUSTED_SCORE = 0.3  # from which on the crop network's keypoints go before the others
 
 
 def oks(one: Floats, other: Floats, known: Mask) -> float:
@@ -26,7 +26,11 @@ def oks(one: Floats, other: Floats, known: Mask) -> float:
 
 
 def fuse(
-    first: Floats, first_score: Floats, second: Floats, second_score: Floats, trust: float = TRUST
+    first: Floats,
+    first_score: Floats,
+    second: Floats,
+    second_score: Floats,
+    trust: float = MIN_TRUSTED_SCORE,
 ) -> tuple[Floats, Floats, float, float]:
     """(K, 2) points and (K,) scores of both looks to those of the person, its score and the OKS.
 
@@ -34,7 +38,7 @@ def fuse(
     """
     found = first_score > 0
     same = oks(first, second, found)
-    if same < OTHER:
+    if same < MIN_SAME_OKS:
         own = first_score[found]
         return first, first_score, 0.5 * float(own.mean()) if len(own) else 0.0, same
     keep = (second_score < trust) & found

@@ -14,15 +14,15 @@ from training.crops.decode import decode
 from training.crops.fusion import oks
 from training.crops.loss import crop_loss
 from training.crops.pretrained import start_from_pafnet
-from training.crops.samples import Batch, some
+from training.crops.samples import CropBatch, some
 from training.data.errors import TrainingError
 from training.learning.student import prepared
 
-SLOW = 0.995  # of the averaged weights stay at each step
-DECAY = 0.01
-AT_ONCE = 32  # crops of a check
-SURE = 0.3  # the teacher's points from this score on are asked for
-NEAR = 0.05  # of the crop's side may a point lie off
+MAX_AVERAGE_DECAY = 0.995  # of the averaged weights at each step; less at first
+WEIGHT_DECAY = 0.01
+CHECK_BATCH = 32  # crops of a check at a time
+MIN_TEACHER_SCORE = 0.3  # from which on the teacher's points are asked for
+MAX_OFF_SHARE = 0.05  # of the crop's side by which a point may lie off
 
 
 class Learner:
@@ -35,14 +35,14 @@ class Learner:
             start_from_pafnet(self.network)
         self.network = self.network.to(memory_format=torch.channels_last)
         self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), betas=(0.9, 0.99), weight_decay=DECAY
+            self.network.parameters(), betas=(0.9, 0.99), weight_decay=WEIGHT_DECAY
         )
         self.slow = torch.optim.swa_utils.AveragedModel(self.network, avg_fn=_slowly)
         self.step = self.crops = 0
         self.seconds = 0.0
         self.curve: list[dict[str, float]] = []
 
-    def learn(self, batch: Batch, rate: float) -> float:
+    def learn(self, batch: CropBatch, rate: float) -> float:
         """One step; the loss."""
         self.network.train()
         loss = self._loss(self.network, batch)[0]
@@ -57,28 +57,28 @@ class Learner:
         self.crops += len(batch.images)
         return float(loss.detach())
 
-    def _loss(self, network: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    def _loss(self, network: Any, batch: CropBatch) -> tuple[torch.Tensor, torch.Tensor]:
         pictures = prepared(batch.images).contiguous(memory_format=torch.channels_last)
         places, nowhere = network(pictures)
         xy, score, weight = (torch.from_numpy(one) for one in batch[1:])
         return crop_loss(places, nowhere, xy, score, weight), heatmaps(places, nowhere)
 
-    def check(self, batch: Batch) -> dict[str, float]:
+    def check(self, batch: CropBatch) -> dict[str, float]:
         """Of photos that it never saw: loss, OKS and PCK beside the teacher, how scores agree."""
         self.slow.eval()
         losses, found, scores = [], [], []
         with torch.inference_mode():
-            for start in range(0, len(batch.images), AT_ONCE):
-                part = some(batch, slice(start, start + AT_ONCE))
+            for start in range(0, len(batch.images), CHECK_BATCH):
+                part = some(batch, slice(start, start + CHECK_BATCH))
                 loss, maps = self._loss(self.slow.module, part)
                 losses.append(float(loss) * len(part.images))
                 xy, score = decode(maps.numpy())
                 found.append(xy)
                 scores.append(score)
         have, confidence = np.concatenate(found), np.concatenate(scores)
-        sure = (batch.score >= SURE) & (batch.weight >= 1)
+        sure = (batch.score >= MIN_TEACHER_SCORE) & (batch.weight >= 1)
         away = np.linalg.norm(have - batch.xy, axis=2)
-        near = away[sure] <= NEAR * batch.images.shape[1]
+        near = away[sure] <= MAX_OFF_SHARE * batch.images.shape[1]
         alike = [
             oks(want, xy, known)
             for want, xy, known in zip(batch.xy, have, sure, strict=True)
@@ -123,5 +123,5 @@ class Learner:
 
 def _slowly(slow: torch.Tensor, now: torch.Tensor, count: torch.Tensor | int) -> torch.Tensor:
     """Of young networks a short average, of old ones a long one."""
-    stays = min(SLOW, (1 + float(count)) / (10 + float(count)))
+    stays = min(MAX_AVERAGE_DECAY, (1 + float(count)) / (10 + float(count)))
     return slow + (now - slow) * (1 - stays)

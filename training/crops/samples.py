@@ -37,7 +37,7 @@ class Sample(NamedTuple):
     weight: Floats
 
 
-class Batch(NamedTuple):
+class CropBatch(NamedTuple):
     """N samples, stacked."""
 
     images: Image
@@ -125,7 +125,7 @@ def make_batch(
     size: int,
     seed: tuple[int, ...],
     pool: Executor,
-) -> Batch:
+) -> CropBatch:
     """Varied crops of the people of these numbers; always the same for the same seed."""
 
     def one(place: int) -> Sample:
@@ -136,11 +136,11 @@ def make_batch(
     return stacked(list(pool.map(one, range(len(chosen)))))
 
 
-def some(batch: Batch, which: slice) -> Batch:
+def some(batch: CropBatch, which: slice) -> CropBatch:
     """These of them."""
-    return Batch(batch.images[which], batch.xy[which], batch.score[which], batch.weight[which])
+    return CropBatch(batch.images[which], batch.xy[which], batch.score[which], batch.weight[which])
 
 
-def stacked(samples: Sequence[Sample]) -> Batch:
+def stacked(samples: Sequence[Sample]) -> CropBatch:
     """The same as arrays with one more dimension."""
-    return Batch(*(np.stack(one) for one in zip(*samples, strict=True)))
+    return CropBatch(*(np.stack(one) for one in zip(*samples, strict=True)))

@@ -21,19 +21,19 @@ from engines.types.arrays import Floats, Image
 from engines.types.poses import Poses
 from engines.types.skeleton_conversion import converted
 from training.crops.boxes import around
-from training.crops.fusion import COCO, OTHER, fuse, oks
+from training.crops.fusion import COCO, MIN_SAME_OKS, fuse, oks
 from training.crops.movenet import MoveNet
 from training.crops.people import People, load_people
 from training.data.photos import Photo, read_photos
 from training.data.teacher import TEACHER
 
-SAME = 0.3  # OKS from which on two findings are one person
-DOUBT = 0.3  # weight of a person whom the two networks see differently
-HUMAN = 0.9  # score of a point that somebody labelled
-EVERY = 60.0  # seconds between saves
-TOGETHER = 16  # photos in flight
-SMALLEST = 40.0  # side of a crop in pixels: of smaller people too little can be seen
-MOST = 8  # people of a photo, the largest
+MIN_MATCH_OKS = 0.3  # from which on two findings are one person
+DOUBT_WEIGHT = 0.3  # of a person whom the two networks see differently
+LABEL_SCORE = 0.9  # of a point that somebody labelled
+SAVE_INTERVAL_S = 60.0  # at least, between saves
+PHOTOS_IN_FLIGHT = 16  # at a time
+MIN_CROP_SIDE_PX = 40.0  # of smaller people too little can be seen
+MAX_PEOPLE = 8  # of a photo, the largest
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,12 @@ def teach(settings: CropsTeachSettings) -> None:
     finders = _finder(TEACHER, settings.precision, settings.height), _finder("pafnet", "int8", 256)
     movenet = MoveNet(settings.movenet, settings.threads)
     saved = time.monotonic()
-    for start in range(begin, len(photos), TOGETHER):
-        numbers = range(start, min(start + TOGETHER, len(photos)))
+    for start in range(begin, len(photos), PHOTOS_IN_FLIGHT):
+        numbers = range(start, min(start + PHOTOS_IN_FLIGHT, len(photos)))
         images = [photos[n].image for n in numbers]
         for n, good, fast in zip(numbers, *(find(images) for find in finders), strict=True):
             rows += [(n, *one) for one in _people(photos[n], good, fast, movenet)]
-        if time.monotonic() - saved > EVERY or numbers[-1] == len(photos) - 1:
+        if time.monotonic() - saved > SAVE_INTERVAL_S or numbers[-1] == len(photos) - 1:
             saved = time.monotonic()
             photo, xy, score, weight, box = (np.array(one) for one in zip(*rows, strict=True))
             people = People(photo.astype(np.int32), xy, score, weight, box, numbers[-1] + 1)
@@ -103,7 +103,7 @@ def _people(
     for xy, score in zip(fast.xy, fast.score, strict=True):
         likes = [oks(one, xy, found > 0) for one, found in firsts]
         best = int(np.argmax(likes)) if likes else -1
-        if best >= 0 and likes[best] >= SAME:
+        if best >= 0 and likes[best] >= MIN_MATCH_OKS:
             boxes[best] = xy
         else:
             firsts.append((xy, score))
@@ -113,7 +113,7 @@ def _people(
         there = ~np.isnan(known[:, 0])
         likes = [oks(known, xy, there & (score > 0)) for xy, score in firsts]
         best = int(np.argmax(likes)) if likes else -1
-        if best >= 0 and likes[best] >= OTHER:
+        if best >= 0 and likes[best] >= MIN_SAME_OKS:
             labels[best] = known
         elif there.sum() >= 4:
             firsts.append((known, there.astype(np.float32)))
@@ -123,9 +123,9 @@ def _people(
     large = [
         (n, square)
         for n, square in enumerate(squares)
-        if square is not None and square.side >= SMALLEST
+        if square is not None and square.side >= MIN_CROP_SIDE_PX
     ]
-    large = sorted(large, key=lambda one: -one[1].side)[:MOST]
+    large = sorted(large, key=lambda one: -one[1].side)[:MAX_PEOPLE]
     seconds = movenet(photo.image, [square for _, square in large])
     out = []
     for (n, _), second, score in zip(large, *seconds, strict=True):
@@ -138,14 +138,14 @@ def taught(
 ) -> tuple[Floats, Floats, Floats]:
     """(17, 2) points, (17,) scores and (17,) weights to learn from both looks and the labels."""
     xy, score, _, same = fuse(first, first_score, second, second_score)
-    doubtful = same < OTHER
+    doubtful = same < MIN_SAME_OKS
     score = score * 0.5 if doubtful else score  # as of such a person as a whole
-    weight = np.full(len(xy), DOUBT if doubtful else 1.0, np.float32)
+    weight = np.full(len(xy), DOUBT_WEIGHT if doubtful else 1.0, np.float32)
     weight[np.isnan(xy[:, 0])] = 0
     if label is not None:
         known = ~np.isnan(label[:, 0])
         xy = np.where(known[:, None], label, xy)
-        score = np.where(known, np.maximum(score, HUMAN), score)
+        score = np.where(known, np.maximum(score, LABEL_SCORE), score)
         weight = np.where(known, 1.0, weight)
     return xy.astype(np.float32), score.astype(np.float32), weight.astype(np.float32)
 

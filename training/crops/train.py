@@ -16,16 +16,16 @@ import torch
 from engines.types.arrays import Indices
 from training.crops.learner import Learner
 from training.crops.people import People, load_people
-from training.crops.samples import Batch, make_batch, plain, stacked
+from training.crops.samples import CropBatch, make_batch, plain, stacked
 from training.data.errors import TrainingError
 from training.data.photos import Photo, read_photos
-from training.learning.train import HELD_OUT
+from training.learning.train import HELD_OUT_EVERY
 
-EVERY = 120.0  # seconds between checkpoints
-CHECKS = 480.0  # seconds between checks, which cost as much as a third of their crops to learn
-CHECKED = 160  # people of photos held back, always the same
-WARM = 60  # steps until the learning rate is full
-LEAST = 1.0  # sum of somebody's scores: of less nothing is to be learnt
+CHECKPOINT_INTERVAL_S = 120.0  # at least, between checkpoints
+CHECK_INTERVAL_S = 480.0  # checks cost as much as a third of their crops to learn
+CHECK_PEOPLE = 160  # of photos held back, always the same
+WARM_UP_STEPS = 60  # until the learning rate is full
+MIN_SCORE_SUM = 1.0  # of somebody's keypoints: of less nothing is to be learnt
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,12 @@ def train_crops(settings: CropsTrainSettings) -> None:
             passed = time.monotonic() - began
             learner.seconds = before + passed
             left = 1 - passed / (60 * settings.minutes)
-            rate = settings.rate * min(1.0, (learner.step + 1) / WARM)
+            rate = settings.rate * min(1.0, (learner.step + 1) / WARM_UP_STEPS)
             if settings.decay:
                 rate *= max(0.0, min(1.0, left / settings.decay))
             recent.append(learner.learn(batch, rate))
             over = left <= 0 or learner.step == settings.steps or (settings.run / "stop").exists()
-            if over or time.monotonic() - checked >= CHECKS:
+            if over or time.monotonic() - checked >= CHECK_INTERVAL_S:
                 point = {
                     "crops": learner.crops,
                     "minutes": learner.seconds / 60,
@@ -102,18 +102,18 @@ def train_crops(settings: CropsTrainSettings) -> None:
                     log.write(json.dumps(point) + "\n")
                 sys.stderr.write(f"{point}\n")
                 recent, checked = [], time.monotonic()
-            if over or time.monotonic() - saved >= EVERY:
+            if over or time.monotonic() - saved >= CHECKPOINT_INTERVAL_S:
                 learner.save(path)
                 saved = time.monotonic()
 
 
-def split(photos: list[Photo], people: People, size: int) -> tuple[Indices, Batch]:
+def split(photos: list[Photo], people: People, size: int) -> tuple[Indices, CropBatch]:
     """Numbers of the people to learn from, and plain crops of those held back."""
     if len(people.photo) and people.photo.max() >= len(photos):
         raise TrainingError("The people belong to other photos; run crops-teach on these.")
-    useful = (people.score * people.weight).sum(1) >= LEAST
-    held = people.photo % HELD_OUT == 0
-    seen, kept = np.flatnonzero(~held), np.flatnonzero(held & useful)[:CHECKED]
+    useful = (people.score * people.weight).sum(1) >= MIN_SCORE_SUM
+    held = people.photo % HELD_OUT_EVERY == 0
+    seen, kept = np.flatnonzero(~held), np.flatnonzero(held & useful)[:CHECK_PEOPLE]
     if not len(seen) or not len(kept):
         raise TrainingError("There are too few people in the photos to learn from.")
     return seen, stacked([plain(photos[people.photo[n]], people, n, size) for n in kept])

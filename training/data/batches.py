@@ -17,7 +17,7 @@ from training.data.target_maps import add_labels
 Teaching = Callable[[Image], tuple[Floats, Floats, Floats]]
 
 
-class Batch(NamedTuple):
+class MapBatch(NamedTuple):
     """(N, S, S, 3) pictures with the wanted (N, 19, S/8, S/8) and (N, 38, S/8, S/8) maps, and
     the teacher's (N, 128, S/8, S/8) features.
 
@@ -37,7 +37,7 @@ def make_batch(
     size: int,
     seed: tuple[int, ...],
     pool: Executor,
-) -> Batch:
+) -> MapBatch:
     """Always the same for the same seed. The teacher sees good pictures, the student worse ones."""
 
     def one(n: int) -> tuple[Crop, Image]:
@@ -51,4 +51,4 @@ def make_batch(
     persons = torch.from_numpy(np.concatenate([one.persons for one in good]))
     # The arrays are the teacher's own copies: the labels are drawn into them.
     add_labels(torch.from_numpy(heatmaps), torch.from_numpy(pafs), torch.from_numpy(crops), persons)
-    return Batch(np.stack(worse), heatmaps, pafs, features)
+    return MapBatch(np.stack(worse), heatmaps, pafs, features)

@@ -18,15 +18,15 @@ from engines.networks.from_onnx import Graph
 from engines.onnx_export.load import read_onnx
 from engines.types.arrays import Image
 from training.data.augmentation import CROWD, GREY, LEAN, SCALES, STRETCH, TINT, TURN
-from training.data.batches import Batch
+from training.data.batches import MapBatch
 from training.data.photos import Photo
 from training.data.target_maps import KEYPOINTS, SKELETON, add_labels
 from training.data.teacher import TEACHER, TRUNK
 
-LEVELS = 3  # of the photos' pyramid: what is scaled down is sampled from a smaller photo
-SIDE = 384  # longer photos are scaled down to this
-TAPS = 7  # of the blur
-MANY = 8  # people of a photo, at most, whose labels are used
+PYRAMID_LEVELS = 3  # of a photo: what is scaled down is sampled from a smaller one
+MAX_PHOTO_SIDE_PX = 384  # longer photos are scaled down to this
+BLUR_TAPS = 7  # weights of the blur's kernel
+MAX_PEOPLE = 8  # of a photo, whose labels are used
 
 
 class Places(NamedTuple):
@@ -60,24 +60,24 @@ class DeviceBatches:
     ) -> None:
         self._device = device
         self._teacher = teacher
-        side = min(SIDE, max(max(photo.image.shape[:2]) for photo in photos))
-        side = -(-side // 2 ** (LEVELS - 1)) * 2 ** (LEVELS - 1)
+        side = min(MAX_PHOTO_SIDE_PX, max(max(photo.image.shape[:2]) for photo in photos))
+        side = -(-side // 2 ** (PYRAMID_LEVELS - 1)) * 2 ** (PYRAMID_LEVELS - 1)
         padded = [_padded(photo.image, side) for photo in photos]
-        persons = np.full((len(photos), MANY, KEYPOINTS, 2), np.nan, np.float32)
+        persons = np.full((len(photos), MAX_PEOPLE, KEYPOINTS, 2), np.nan, np.float32)
         for known, photo, (_, size) in zip(persons, photos, padded, strict=True):
-            first = photo.persons[:MANY]
+            first = photo.persons[:MAX_PEOPLE]
             known[: len(first)] = first * (size[0] / photo.image.shape[1])
         self._persons = torch.from_numpy(persons).to(device)
         self._sizes = torch.tensor([size for _, size in padded], device=device)
         self._numbers = torch.tensor(numbers or range(len(photos)), device=device)
         whole = torch.from_numpy(np.stack([one for one, _ in padded])).to(device)
         self._levels = [whole.permute(0, 3, 1, 2).contiguous()]
-        for _ in range(LEVELS - 1):
+        for _ in range(PYRAMID_LEVELS - 1):
             self._levels.append(
                 torch.cat([_halved(one) for one in torch.split(self._levels[-1], 256)])
             )
 
-    def __call__(self, count: int, size: int, seed: Sequence[int]) -> Batch:
+    def __call__(self, count: int, size: int, seed: Sequence[int]) -> MapBatch:
         """Always the same for the same seed, on the same kind of device."""
         chance = torch.Generator(self._device)
         chance.manual_seed(int(np.random.SeedSequence(list(seed)).generate_state(1)[0]))
@@ -89,7 +89,7 @@ class DeviceBatches:
         # Tensors of inference mode may not enter a gradient.
         heatmaps, pafs, features = (one.float().clone() for one in taught)
         add_labels(heatmaps, pafs, *self.persons(places, count))
-        return Batch(worse.permute(0, 2, 3, 1), heatmaps, pafs, features)
+        return MapBatch(worse.permute(0, 2, 3, 1), heatmaps, pafs, features)
 
     def places(self, count: int, size: int, chance: torch.Generator) -> Places:
         """A random photo for each crop; for some of them four, a quarter of the crop each."""
@@ -172,7 +172,7 @@ class DeviceBatches:
     def _sampled(self, places: Places, at: Tensor) -> Tensor:
         """(P, 3, S, S) from the level of the pyramid that is the next larger one."""
         scale = torch.linalg.det(places.linear).abs().sqrt()
-        level = (-scale.log2()).floor().clamp(0, LEVELS - 1).long()
+        level = (-scale.log2()).floor().clamp(0, PYRAMID_LEVELS - 1).long()
         out = at.new_empty(len(at), 3, *at.shape[1:3])
         for n, photos in enumerate(self._levels):
             chosen = (level == n).nonzero()[:, 0]
@@ -239,11 +239,11 @@ def _worsened(image: Tensor, chance: torch.Generator) -> Tensor:
 
     # Blur: a row and a column of weights for each picture; most are a single one.
     sigma = torch.where(uniform(count, 0, 1) < 0.1, uniform(count, 0.5, 1.6), 0.01)
-    taps = torch.arange(TAPS, device=image.device) - TAPS // 2
+    taps = torch.arange(BLUR_TAPS, device=image.device) - BLUR_TAPS // 2
     row = (-0.5 * (taps / sigma[:, None]) ** 2).exp()
     row = (row / row.sum(1, keepdim=True)).repeat_interleave(3, 0)
     flat = image.reshape(1, 3 * count, *image.shape[2:])
-    half = TAPS // 2
+    half = BLUR_TAPS // 2
     flat = functional.pad(flat, (half,) * 4, mode="replicate")
     flat = functional.conv2d(flat, row[:, None, None, :], groups=3 * count)
     flat = functional.conv2d(flat, row[:, None, :, None], groups=3 * count)

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from training.data.target_maps import CHANNELS, SKELETON
 
-BEHIND = 3.0  # by how much more a crop counts in which all are seen from behind
-LEAST = 0.15  # of a field, to say anything of its direction
+BEHIND_WEIGHT = 3.0  # by how much more a crop counts in which all are seen from behind
+MIN_FIELD = 0.15  # difference of the shoulders' fields that says anything of a direction
 
 
 def importance(pafs: Tensor) -> Tensor:
@@ -22,7 +22,7 @@ def importance(pafs: Tensor) -> Tensor:
     limbs = [(name("neck"), name(f"{side}_shoulder")) for side in ("right", "left")]
     right, left = (CHANNELS[SKELETON.limbs.index(limb)][0] for limb in limbs)
     across = pafs[:, left] - pafs[:, right]  # points to the right of a picture of somebody's front
-    across = across.where(across.abs() >= LEAST, 0).flatten(1)
+    across = across.where(across.abs() >= MIN_FIELD, 0).flatten(1)
     behind = (-across).clamp(min=0).sum(1) / across.abs().sum(1).clamp(min=1e-6)
-    weights = 1 + BEHIND * behind
+    weights = 1 + BEHIND_WEIGHT * behind
     return weights / weights.mean()

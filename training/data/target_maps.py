@@ -20,10 +20,10 @@ KEYPOINTS = len(SKELETON.keypoints)
 STRIDE = 8
 SIGMA = 7.0 / STRIDE  # cells, of a keypoint's peak; what the teacher was trained with
 BAND = 1.0  # cells by which a limb reaches beyond its line, to all sides
-LEAST = 80.0  # pixels of somebody's labels, in the crop: of smaller people too little can be seen
-SEEN = 0.1  # of a keypoint's map near the label, or of a limb's field along it: the teacher's own
-TRUSTED = 0.6  # share of a photo's labels where the teacher, too, sees something
-SWAPPED = 0.25  # so much better with left for right: the labels are mirrored
+MIN_LABELS_SPAN_PX = 80.0  # in the crop: of smaller people too little can be seen
+MIN_TEACHER_EVIDENCE = 0.1  # of a keypoint's map near the label, or a limb's field along it
+MIN_SEEN_SHARE = 0.6  # of a photo's labels where the teacher, too, sees something
+MIN_MIRRORED_GAIN = 0.25  # so much better with left for right: the labels are mirrored
 
 Persons = NDArray[np.float32]  # (P, 18, 2) pixels, NaN where nobody wrote anything
 
@@ -32,7 +32,7 @@ def trusted(row: dict[str, Any]) -> Persons:
     """People of one line of labels.jsonl, none where the labels are doubtful."""
     as_is, mirrored = row.get("label_check") or (0.0, 0.0)
     points = np.array(row["persons"], np.float32).reshape(-1, KEYPOINTS, 3)
-    if as_is < TRUSTED or mirrored > as_is + SWAPPED:
+    if as_is < MIN_SEEN_SHARE or mirrored > as_is + MIN_MIRRORED_GAIN:
         points = points[:0]
     return np.where(points[..., 2:] > 0, points[..., :2], np.nan).astype(np.float32)
 
@@ -53,7 +53,7 @@ def add_labels(heatmaps: Tensor, pafs: Tensor, crop: Tensor, points: Tensor) -> 
     missing = points.isnan()
     far = torch.inf
     spans = points.masked_fill(missing, -far).amax(1) - points.masked_fill(missing, far).amin(1)
-    large = (spans.amax(-1) >= LEAST).nonzero()[:, 0]
+    large = (spans.amax(-1) >= MIN_LABELS_SPAN_PX).nonzero()[:, 0]
     crop, points = crop[large], points[large]
     if not len(crop):
         return
@@ -65,7 +65,7 @@ def add_labels(heatmaps: Tensor, pafs: Tensor, crop: Tensor, points: Tensor) -> 
     away = (grid - at[:, :, None, None]).square().sum(-1)
     peaks = (-away / (2 * SIGMA**2)).exp().nan_to_num(0)
     known = heatmaps[crop, :KEYPOINTS].where(away <= 2, 0).amax((2, 3))
-    peaks = peaks * (known < SEEN)[:, :, None, None]
+    peaks = peaks * (known < MIN_TEACHER_EVIDENCE)[:, :, None, None]
     drawn = torch.zeros_like(heatmaps[:, :KEYPOINTS])
     which = crop[:, None, None, None].expand_as(peaks)
     drawn.scatter_reduce_(0, which, peaks.to(drawn.dtype), "amax")
@@ -84,7 +84,7 @@ def add_labels(heatmaps: Tensor, pafs: Tensor, crop: Tensor, points: Tensor) -> 
         on = (forward >= -BAND) & (forward <= length[:, :, None] + BAND) & (across.abs() <= BAND)
         taught = pafs[crop, x] * unit[:, 0, None, None] + pafs[crop, y] * unit[:, 1, None, None]
         seen = (taught * on).sum((1, 2)) / on.sum((1, 2)).clamp(min=1)
-        on &= (seen < SEEN)[:, None, None]
+        on &= (seen < MIN_TEACHER_EVIDENCE)[:, None, None]
         count = torch.zeros_like(heatmaps[:, 0]).index_add_(0, crop, on.to(heatmaps.dtype))
         for channel, part in ((x, unit[:, 0]), (y, unit[:, 1])):
             values = on * part.nan_to_num(0)[:, None, None]

@@ -13,24 +13,24 @@ from torch import Tensor, nn
 from engines.networks.pafnet import HEAD, PafNet
 from engines.types.arrays import Image
 from engines.types.network_input import NetworkInput
-from training.data.batches import Batch
+from training.data.batches import MapBatch
 from training.data.errors import TrainingError
 from training.data.facing import importance
 from training.learning.muon import Muon
 
 MEAN, SCALE = 128.0, 64.0  # of the network's input, the same for all channels
-SLOW = 0.998  # of the averaged weights stay at each step
+MAX_AVERAGE_DECAY = 0.998  # of the averaged weights at each step; less at first
 FEATURES = 128  # channels of the teacher's trunk
-HINT = 0.15  # weight of its features beside the maps
+FEATURES_WEIGHT = 0.15  # of the hint by them beside the maps
 # Peaks are few cells beside the limbs' many, yet they decide: given the teacher's heat maps in
 # place of its own the network gained 0.10 AP, given the teacher's fields 0.02.
-PEAKS = 4.0  # weight of the keypoints' maps beside the fields
-BACKGROUND = 0.5  # of the map that no parser reads
+HEATMAPS_WEIGHT = 4.0  # of the keypoints' maps beside the fields
+BACKGROUND_WEIGHT = 0.5  # of the map that no parser reads
 
 
 def _slowly(slow: Tensor, now: Tensor, count: Tensor | int) -> Tensor:
     """Of young networks a short average, of old ones a long one."""
-    stays = min(SLOW, (1 + float(count)) / (10 + float(count)))
+    stays = min(MAX_AVERAGE_DECAY, (1 + float(count)) / (10 + float(count)))
     return slow + (now - slow) * (1 - stays)
 
 
@@ -58,14 +58,14 @@ class Student:
         self.seconds = 0.0
         self.curve: list[dict[str, float]] = []
 
-    def learn(self, batch: Batch, rate: float) -> float:
+    def learn(self, batch: MapBatch, rate: float) -> float:
         """One step; the loss."""
         self.network.train()
         features, maps, _ = self._maps(self.network, batch)
         wanted = self.teachers(torch.as_tensor(batch.features).to(self.device))
         hint = (self.hint(features.float()) - wanted).square().mean()
         loss = (maps * importance(torch.as_tensor(batch.pafs).to(self.device))).mean()
-        torch.autograd.backward(loss + HINT * hint)
+        torch.autograd.backward(loss + FEATURES_WEIGHT * hint)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
@@ -77,7 +77,7 @@ class Student:
         self.crops += len(batch.pictures)
         return float(loss.detach())
 
-    def _maps(self, network: PafNet, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    def _maps(self, network: PafNet, batch: MapBatch) -> tuple[Tensor, Tensor, Tensor]:
         """Features, weighted L2 of each crop to the wanted maps, and the heat maps."""
         pictures = prepared(batch.pictures).to(self.device)
         wanted = [torch.as_tensor(one).to(self.device) for one in (batch.heatmaps, batch.pafs)]
@@ -89,10 +89,12 @@ class Student:
             ((1 + 8 * want.abs()) * (have.float() - want).square()).mean((2, 3))
             for have, want in zip(found, wanted, strict=True)
         )
-        loss = PEAKS * heat[:, :-1].sum(1) + BACKGROUND * heat[:, -1] + limbs.sum(1)
+        loss = (
+            HEATMAPS_WEIGHT * heat[:, :-1].sum(1) + BACKGROUND_WEIGHT * heat[:, -1] + limbs.sum(1)
+        )
         return features, loss, found[0].float()
 
-    def check(self, batch: Batch) -> dict[str, float]:
+    def check(self, batch: MapBatch) -> dict[str, float]:
         """Of photos that it never saw: loss, and how the heat maps go with the teacher's."""
         self.slow.eval()
         with torch.inference_mode():

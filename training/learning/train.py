@@ -17,16 +17,16 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from training.data.batches import Batch, make_batch
+from training.data.batches import MapBatch, make_batch
 from training.data.device_batches import DeviceBatches, torch_teacher
 from training.data.photos import NOBODY, often, read_photos
 from training.data.teacher import Teacher
 from training.learning.loss_curve import draw_curve
 from training.learning.student import Student
 
-HELD_OUT = 50  # every so many-th photo is not learnt from
-CHECKED = 192  # crops of those photos, always the same
-EVERY = 120.0  # seconds between checkpoints
+HELD_OUT_EVERY = 50  # every so many-th photo is not learnt from
+CHECK_CROPS = 192  # of those photos, always the same
+CHECKPOINT_INTERVAL_S = 120.0  # at least, between checkpoints
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def train(settings: TrainSettings) -> None:
             over = left <= 0 or student.step == settings.steps or (settings.run / "stop").exists()
             said = f"{(student.crops - crops) / max(passed, 1):.0f} crops/s, loss {recent[-1]:.3f}"
             progress.update(bar, completed=passed, description="training", said=said)
-            if over or time.monotonic() - saved >= EVERY:
+            if over or time.monotonic() - saved >= CHECKPOINT_INTERVAL_S:
                 point = {
                     "crops": student.crops,
                     "minutes": student.seconds / 60,
@@ -104,19 +104,19 @@ def train(settings: TrainSettings) -> None:
 
 def _batches(
     settings: TrainSettings, device: str, pool: ThreadPoolExecutor
-) -> tuple[Callable[..., Batch], Batch]:
+) -> tuple[Callable[..., MapBatch], MapBatch]:
     """What makes a batch of photos to learn from, and a batch of photos held back."""
     photos = read_photos(settings.photos)
-    seen = [photo for n, photo in enumerate(photos) if n % HELD_OUT]
+    seen = [photo for n, photo in enumerate(photos) if n % HELD_OUT_EVERY]
     # How well the teacher is followed: without what people know better.
-    unseen = [photo._replace(persons=NOBODY) for photo in photos[::HELD_OUT]]
+    unseen = [photo._replace(persons=NOBODY) for photo in photos[::HELD_OUT_EVERY]]
     if settings.crops == "device" or (settings.crops == "auto" and device != "cpu"):
         module = torch_teacher(device)
-        test = DeviceBatches(unseen, module, device)(CHECKED, settings.size, (0,))
+        test = DeviceBatches(unseen, module, device)(CHECK_CROPS, settings.size, (0,))
         return DeviceBatches(seen, module, device, often(seen)), test
     teacher = Teacher(settings.threads)
     cv2.setNumThreads(1)  # crops are made side by side
-    test = make_batch(unseen, teacher, CHECKED, settings.size, (0,), pool)
+    test = make_batch(unseen, teacher, CHECK_CROPS, settings.size, (0,), pool)
     drawn = [seen[number] for number in often(seen)]
     return partial(make_batch, drawn, teacher, pool=pool), test
 

@@ -28,8 +28,8 @@ from training.learning.student import prepared
 from training.shipping.crop_export import network_of, trained
 from training.shipping.evaluate import photo_figures
 
-WEAK = 0.1  # of the first network: scores from which on a crop network's keypoint goes first
-DRAWN = 0.1  # keypoints of a lower score are not written
+MIN_TRUSTED_SCORE = 0.1  # from which on a crop network's keypoint goes before the first network's
+MIN_WRITTEN_SCORE = 0.1  # keypoints of a lower score are not written
 
 Looks = Callable[[Image, Sequence[Square]], tuple[Floats, Floats]]
 
@@ -52,7 +52,7 @@ class CropsEvaluateSettings:
     """Its arithmetic."""
     size: int = 192
     """Side of the crops of a run."""
-    trust: float = WEAK
+    trust: float = MIN_TRUSTED_SCORE
     """Crop keypoints below this score give way to the PAF model's."""
     threads: int = 2
     """Processor threads."""
@@ -138,7 +138,7 @@ def second_look(
     entries = []
     for (first, _), xy, score in zip(seen, *seconds, strict=True):
         points, scores, total, _ = fuse(*first, xy, score, trust)
-        entries.append(_entry(number, points, scores, total, DRAWN))
+        entries.append(_entry(number, points, scores, total, MIN_WRITTEN_SCORE))
     return entries
 
 

@@ -18,9 +18,9 @@ from training.data.errors import TrainingError
 from training.data.teacher import TEACHER
 
 PROGRAM = Path(__file__).parents[2] / "run.py"
-TORSO = 0.2  # of the torso's length may a keypoint lie off (PCK)
+MAX_TORSO_SHARE = 0.2  # of the torso's length may a keypoint lie off (PCK)
 KEYPOINTS = 18  # of the COCO-18 layout, which teacher and student share
-SURE = 0.3  # the teacher's keypoints from this score on count
+MIN_TEACHER_SCORE = 0.3  # from which on the teacher's keypoints count
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def photo_figures(labels: Path, results: Path) -> dict[str, float]:
 
 
 def agreement(ours: Path, theirs: Path) -> float:
-    """Share of the teacher's sure keypoints that lie where ours are, within TORSO torso lengths.
+    """Share of the teacher's sure keypoints that lie where ours are, by MAX_TORSO_SHARE (PCK).
 
     Two folders of OpenPose JSON of the same frames; each of the teacher's people is compared with
     ours that has the most keypoints in place.
@@ -109,13 +109,13 @@ def agreement(ours: Path, theirs: Path) -> float:
     for path in sorted(theirs.iterdir()):
         mine = _people(ours / path.name)
         for person in _people(path):
-            sure = person[:, 2] >= SURE
+            sure = person[:, 2] >= MIN_TEACHER_SCORE
             torso = _torso(person)
             if torso is None or not sure.any():
                 continue
             every += int(sure.sum())
             away = np.linalg.norm(mine[:, :, :2] - person[:, :2], axis=2)
-            near = (away <= TORSO * torso) & (mine[:, :, 2] > 0) & sure
+            near = (away <= MAX_TORSO_SHARE * torso) & (mine[:, :, 2] > 0) & sure
             right += int(near.sum(1).max(initial=0))
     return right / every if every else float("nan")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engines.crops.rule import SMALLEST, CropRule
+from engines.crops.rule import MIN_CROP_PX, CropRule
 from engines.types.arrays import Floats
 from engines.types.errors import CardError
 from engines.types.skeleton import named_skeleton
@@ -88,7 +88,7 @@ def test_who_has_no_box_is_not_looked_at() -> None:
 def test_tiny_person_gets_a_crop_that_shows_something() -> None:
     crops, ok = CropRule().crops(points(nose=(7, 7), neck=(7, 7)), SKELETON, SQUARE)
     assert ok.all()
-    assert (crops.extent == SMALLEST).all()
+    assert (crops.extent == MIN_CROP_PX).all()
 
 
 @pytest.mark.parametrize(

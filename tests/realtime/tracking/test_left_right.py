@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engines.types.skeleton import named_skeleton
-from realtime.tracking.left_right import PATIENCE, Flips
+from realtime.tracking.left_right import MAX_MIRRORED_S, LeftRightConsistency
 from tests.synth import person
 
 SKELETON = named_skeleton("coco18")
@@ -26,7 +26,7 @@ def swapped(*parts: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def never() -> np.ndarray:
-    return np.full((1, len(Flips(SKELETON))), np.inf)
+    return np.full((1, len(LeftRightConsistency(SKELETON))), np.inf)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,9 @@ def never() -> np.ndarray:
 def test_a_limb_that_swaps_sides_is_put_back_with_its_scores(parts: tuple[str, ...]) -> None:
     xy, score = swapped(*parts)
     assert np.abs(xy - BODY).max() > 5
-    put_back, scores, since = Flips(SKELETON).repair(BODY, xy, score, AREA, never(), 7.0)
+    put_back, scores, since = LeftRightConsistency(SKELETON).repair(
+        BODY, xy, score, AREA, never(), 7.0
+    )
     np.testing.assert_array_equal(put_back, BODY)
     np.testing.assert_array_equal(scores, SCORE)
     assert sorted(since[0].tolist()) == [7.0, np.inf, np.inf]
@@ -44,9 +46,9 @@ def test_a_limb_that_swaps_sides_is_put_back_with_its_scores(parts: tuple[str, .
 def test_what_stays_mirrored_is_believed() -> None:
     """Somebody has turned round."""
     xy, score = swapped("hip", "knee", "ankle")
-    flips, since = Flips(SKELETON), never()
+    flips, since = LeftRightConsistency(SKELETON), never()
     answers = []
-    for now in (1.0, 1.0 + 0.9 * PATIENCE, 1.0 + 1.1 * PATIENCE):
+    for now in (1.0, 1.0 + 0.9 * MAX_MIRRORED_S, 1.0 + 1.1 * MAX_MIRRORED_S):
         found, _, since = flips.repair(BODY, xy, score, AREA, since, now)
         answers.append(np.array_equal(found, xy))
     assert answers == [False, False, True]
@@ -55,7 +57,9 @@ def test_what_stays_mirrored_is_believed() -> None:
 def test_a_body_that_is_where_it_was_expected_or_moves_is_left_alone() -> None:
     for off in (0.0, 3.0, 40.0):
         xy = BODY + np.float32(off)
-        found, scores, since = Flips(SKELETON).repair(BODY, xy, SCORE, AREA, never(), 1.0)
+        found, scores, since = LeftRightConsistency(SKELETON).repair(
+            BODY, xy, SCORE, AREA, never(), 1.0
+        )
         np.testing.assert_array_equal(found, xy)
         np.testing.assert_array_equal(scores, SCORE)
         assert np.isinf(since).all()
@@ -66,5 +70,5 @@ def test_limbs_that_are_seen_from_the_side_are_left_alone() -> None:
     side = BODY.copy()
     side[..., 0] = 300 + 0.02 * (side[..., 0] - 300)
     mirrored = side[:, SKELETON.mirror]
-    found = Flips(SKELETON).repair(side, mirrored, SCORE, AREA, never(), 1.0)[0]
+    found = LeftRightConsistency(SKELETON).repair(side, mirrored, SCORE, AREA, never(), 1.0)[0]
     np.testing.assert_array_equal(found, mirrored)

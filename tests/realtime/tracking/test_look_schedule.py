@@ -4,7 +4,13 @@ from itertools import pairwise
 
 import pytest
 
-from realtime.tracking.look_schedule import LATEST, LOST, NOBODY, SOONEST, LookSchedule
+from realtime.tracking.look_schedule import (
+    EMPTY_INTERVAL_S,
+    LOST_INTERVAL_S,
+    MAX_INTERVAL_S,
+    MIN_INTERVAL_S,
+    LookSchedule,
+)
 
 
 def looks(
@@ -28,19 +34,19 @@ def gaps(times: list[float]) -> list[float]:
 def test_somebody_new_is_never_missed_for_longer_than_the_latest_look(rate: float) -> None:
     times = looks(rate, 20)
     assert times[0] == 0
-    assert max(gaps(times)) <= LATEST + 1 / rate
-    assert len(times) <= 20 / (LATEST - 1 / rate) + 5
+    assert max(gaps(times)) <= MAX_INTERVAL_S + 1 / rate
+    assert len(times) <= 20 / (MAX_INTERVAL_S - 1 / rate) + 5
 
 
 def test_looks_come_sooner_where_people_come_and_go() -> None:
     busy = looks(50, 20, changed=True)
     assert len(busy) > 1.5 * len(looks(50, 20))
-    assert min(gaps(busy)) >= SOONEST - 1e-3
+    assert min(gaps(busy)) >= MIN_INTERVAL_S - 1e-3
 
 
 def test_an_empty_picture_and_a_lost_person_are_looked_at_soon() -> None:
-    assert max(gaps(looks(100, 5, people=0))) == pytest.approx(NOBODY, abs=0.011)
-    assert max(gaps(looks(100, 5, lost=True))) == pytest.approx(LOST, abs=0.011)
+    assert max(gaps(looks(100, 5, people=0))) == pytest.approx(EMPTY_INTERVAL_S, abs=0.011)
+    assert max(gaps(looks(100, 5, lost=True))) == pytest.approx(LOST_INTERVAL_S, abs=0.011)
 
 
 def test_time_that_stands_or_runs_back_does_not_blind() -> None:

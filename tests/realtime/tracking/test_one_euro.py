@@ -26,8 +26,8 @@ def one_euro(values: list[float], times: list[float], sides: list[float]) -> lis
     for n in range(1, len(values)):
         seconds = times[n] - times[n - 1]
         now = (values[n] - out[-1]) / seconds
-        speed += alpha(smooth.SPEED_CUTOFF, seconds) * (now - speed)
-        cutoff = smooth.REST + smooth.SPEED * abs(speed) / sides[n]
+        speed += alpha(smooth.SPEED_CUTOFF_HZ, seconds) * (now - speed)
+        cutoff = smooth.MIN_CUTOFF_HZ + smooth.CUTOFF_SLOPE * abs(speed) / sides[n]
         out.append(out[-1] + alpha(cutoff, seconds) * (values[n] - out[-1]))
     return out
 

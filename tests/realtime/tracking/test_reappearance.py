@@ -11,7 +11,7 @@ import pytest
 
 from engines.types.arrays import Image
 from realtime.assembly import stream
-from realtime.tracking.tracker import LOST, PoseTracker, TrackerSettings
+from realtime.tracking.tracker import MAX_LOST_S, PoseTracker, TrackerSettings
 from realtime.types.results import Tracks
 from tests.realtime.tracked import BLACK, found, frame, texture
 from tests.realtime.wanted import settings
@@ -114,7 +114,7 @@ def test_somebody_else_in_the_same_place_is_somebody_new() -> None:
 
 def test_who_stays_away_for_too_long_gets_a_new_id() -> None:
     body = person((300, 180), 200)
-    for away, expected in ((LOST - 0.5, 1), (LOST + 0.5, 2)):
+    for away, expected in ((MAX_LOST_S - 0.5, 1), (MAX_LOST_S + 0.5, 2)):
         tracker = PoseTracker(SKELETON)
         watch(tracker, seconds(0, 1), lambda _: [(body, RED)])
         watch(tracker, seconds(1, 1 + away), lambda _: [])

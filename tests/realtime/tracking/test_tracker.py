@@ -7,7 +7,7 @@ import pytest
 
 from engines.types.skeleton import Skeleton, named_skeleton
 from engines.types.skeleton_conversion import converted
-from realtime.tracking.pose_nms import without_duplicates
+from realtime.tracking.pose_nms import suppress_duplicates
 from realtime.tracking.tracker import PoseTracker
 from realtime.types.results import Tracks
 from tests.realtime.tracked import BLACK, found, frame, texture, walk
@@ -161,11 +161,11 @@ def test_one_person_found_twice_is_one_and_two_side_by_side_are_two() -> None:
     body = person((300, 180), 200)
     part = hide(body + 3, *SKELETON.keypoints[8:14])
     lacking = hide(body, "left_wrist")
-    merged = without_duplicates(found([part, lacking]))
+    merged = suppress_duplicates(found([part, lacking]))
     assert len(merged) == 1
     wrist = SKELETON.keypoints.index("left_wrist")
     np.testing.assert_allclose(merged.xy[0, wrist], part[wrist], atol=1e-3)
-    assert len(without_duplicates(found([body, body + np.array([60, 0])]))) == 2
+    assert len(suppress_duplicates(found([body, body + np.array([60, 0])]))) == 2
 
 
 def test_a_person_found_from_both_sides_at_once_is_one() -> None:
@@ -176,7 +176,7 @@ def test_a_person_found_from_both_sides_at_once_is_one() -> None:
     lacking = hide(body, "left_wrist")
     mixed = np.where(np.isin(SKELETON.keypoints, arms)[:, None], body[mirror], body)
     for other in (body[mirror], hide(body[mirror], *SKELETON.keypoints[8:14]), mixed):
-        merged = without_duplicates(found([lacking, hide(other, "nose")]))
+        merged = suppress_duplicates(found([lacking, hide(other, "nose")]))
         np.testing.assert_array_equal(merged.xy, lacking[None].astype(np.float32))
 
 
@@ -187,7 +187,7 @@ def test_somebody_found_again_a_little_off_gets_no_second_id(way: slice | list[i
     off = body[way] + np.array([10, 0])
     for n in range(20):
         poses = found([body, off] if n > 5 else [body])
-        assert len(without_duplicates(poses)) == len(poses)
+        assert len(suppress_duplicates(poses)) == len(poses)
         assert ids(tracker.update(frame(n / 25), poses)) == [1]
 
 
@@ -326,7 +326,7 @@ def test_two_poses_of_one_body_are_one_person_with_the_hands_of_both() -> None:
     one = whole_body(walk(300, 0, 0), skeleton)
     other = one.copy()
     one[left], other[right] = one[9] + (5, 5), one[10] + (-5, 5)
-    merged = without_duplicates(found([one, other], 0.6, skeleton))
+    merged = suppress_duplicates(found([one, other], 0.6, skeleton))
     assert len(merged) == 1
     assert merged.found[0, left + right].all()
 
@@ -337,7 +337,7 @@ def test_a_hand_alone_on_anothers_body_is_no_duplicate_of_it() -> None:
     whole[list(skeleton.left_hand)] = whole[9] + (5, 5)
     hand = np.full_like(whole, np.nan)
     hand[list(skeleton.left_hand)] = whole[9] + (5, 5)
-    assert len(without_duplicates(found([whole, hand], 0.6, skeleton))) == 2
+    assert len(suppress_duplicates(found([whole, hand], 0.6, skeleton))) == 2
 
 
 @pytest.mark.parametrize("name", ["hand21", "face70", "car12"])
