@@ -39,7 +39,10 @@ def people_of(path: Path) -> list[list[dict[str, object]]]:
         (("--refine", "nowhere.toml"), "no model card nowhere.toml"),
         (("--detect-every", "auto"), "--refine"),
         (("--detect-every", "auto", "--refine", LIGHTNING, "--no-track"), "--no-track"),
-        (("--refine", LIGHTNING, "--refine-people", "0"), "--refine-people must be 1 or more, not 0"),
+        (
+            ("--refine", LIGHTNING, "--refine-people", "0"),
+            "--refine-people must be 1 or more",
+        ),
         (("--preset", "fastest"), "--preset"),
     ],
 )

@@ -29,8 +29,7 @@ class Kind:
         skeletons = [tomllib.loads(path.read_text()) for path in SKELETONS.glob("*.toml")]
         paf = next(one for one in self._data if one["decoder"]["kind"] == "paf")
         self._data += [
-            {**paf, "skeleton": skeleton, "decoder": _decoder(skeleton)}
-            for skeleton in skeletons
+            {**paf, "skeleton": skeleton, "decoder": _decoder(skeleton)} for skeleton in skeletons
         ]
 
     def case(self, rng: Random) -> bool:
