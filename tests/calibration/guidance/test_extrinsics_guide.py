@@ -336,7 +336,7 @@ def test_a_browser_shows_all_cameras_and_its_keys_are_heard(tmp_path: Path) -> N
             await page.evaluate(
                 "dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', cancelable: true }))"
             )
-            await page.until("at('state').textContent.startsWith('that was all')")
+            await page.until("at('state').textContent.startsWith('finished')")
 
     assert child.stderr is not None
     try:
