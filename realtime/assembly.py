@@ -13,6 +13,7 @@ from engines.models.card import load_card
 from engines.models.weights import Device
 from engines.nvidia.open import choose
 from engines.opening import EngineOpener, engine_opener
+from engines.parts.opening import Part, PartsOpener, parts_opener
 from engines.refining import SecondLookOpener, second_look_opener
 from engines.types.skeleton import Skeleton
 from realtime.default_model import DEFAULT, usual_model
@@ -32,15 +33,16 @@ from realtime.sinks.together import Together
 from realtime.sources import enter_sources
 from realtime.sources.rig_sources import open_fitting
 from realtime.tracking.camera_tracker import CameraTracker
-from realtime.types.errors import Stopped
+from realtime.types.errors import SettingsError, Stopped
 from realtime.types.frames import Source
-from realtime.types.model import Keypoints, Model
+from realtime.types.model import Keypoints, Model, WithParts
 from realtime.types.results import Result
 from realtime.types.view_mode import Shown, ViewMode, parse_view_mode
 
 # For the 3D people, and for the second looks, of an instant of live cameras: bound the latency.
 RIG_BUDGET_SECONDS = 0.01
 REFINE_BUDGET_SECONDS = 0.05
+PARTS_BUDGET_SECONDS = 0.03  # for the hands, and for the faces, of an instant
 
 
 def run(settings: Settings) -> None:
@@ -67,9 +69,11 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         model: Model = card
         open_engine: EngineOpener | None = None
         open_second: SecondLookOpener | None = None
+        open_parts: PartsOpener | None = None
         device: Device | None = None
         if (skeleton := sources[0].skeleton) is not None:
             model = Keypoints("OpenPose JSON", skeleton)
+            refuse_parts(models.parts)
         elif models.model is None:
             device = choose(models.device)
             model = card = usual_model(models.precision, device)
@@ -79,6 +83,14 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             check_showable(card.decoder, card.name, _to_show(mode, settings.files))
             shows = card.decoder.shows
         shown = Shown(mode, keypoints, shows)
+        if skeleton is None and models.parts:
+            open_parts = parts_opener(
+                models.parts,
+                card.skeleton,
+                budget=PARTS_BUDGET_SECONDS if sources[0].live else None,
+            )
+            if open_parts is not None:
+                model = WithParts(card.name, open_parts.skeleton)
         space = None
         if rig is not None:
             space = _open_space(settings, sources, model.skeleton, rig)
@@ -118,6 +130,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             reconstructor=space,
             max_people=most,
             open_second=open_second,
+            open_parts=open_parts,
         )
         fresh = files.overwrite
         if not fresh:
@@ -128,6 +141,15 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
                 fresh = False
             sinks.write(result)
             yield result
+
+
+def refuse_parts(parts: frozenset[Part]) -> None:
+    """SettingsError where a source has keypoints alone, but parts are to be looked for."""
+    if parts:
+        raise SettingsError(
+            f"--{min(parts)} needs pictures, but the source contains keypoints; those of hands, "
+            "faces and feet that it has are used in any case."
+        )
 
 
 def _every(asked: int | Literal["auto"], second: SecondLookOpener | None) -> int | Literal["auto"]:

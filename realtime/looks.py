@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from engines.parts.parts_look import PartsLook
 from engines.runtimes.second_look import SecondLook
 from engines.types.evidence import Evidence
 from engines.types.poses import Poses
+from engines.types.skeleton_groups import core_of
 from realtime.runtime.synchronizer import FrameSet
 from realtime.tracking.look_schedule import LookSchedule
 from realtime.types.frames import Frame
@@ -21,28 +23,34 @@ WholeLook = Callable[[Sequence[Frame]], Sequence[Seen]]
 class Looks:
     """People of each camera by its tracker; with a second look, refined and followed.
 
-    trackers: one for each camera, None = nobody has an id there.
+    trackers: one for each camera, None = nobody has an id there. parts: looks at hands, faces and
+    feet of all who are seen; the trackers' people have these groups then.
     """
 
     def __init__(
-        self, trackers: Sequence[Tracker | None], second: SecondLook | None = None
+        self,
+        trackers: Sequence[Tracker | None],
+        second: SecondLook | None = None,
+        parts: PartsLook | None = None,
     ) -> None:
         self._trackers = trackers
         self._second = second
+        self._parts = parts
         self._schedules = [LookSchedule() for _ in trackers]
         self._ids: dict[int, frozenset[int]] = {}
 
     def close(self) -> None:
-        """Let the crop network go."""
-        if self._second is not None:
-            self._second.close()
+        """Let the crop networks go."""
+        for one in (self._second, self._parts):
+            if one is not None:
+                one.close()
 
     def meet(self, frames: FrameSet, seen: Sequence[Seen | None]) -> Views:
         """The people of an instant, from what the network saw in each camera's frame.
 
         seen: None where a camera is out, or the network did not look: people are followed then.
         """
-        refined = self._refine(frames, seen)
+        refined = self._add_parts(frames, self._refine(frames, seen))
         pairs = list(zip(frames, refined, strict=True))
         unseen = [(n, frame) for n, (frame, one) in enumerate(pairs) if frame and one is None]
         followed = self._follow(unseen)
@@ -64,7 +72,8 @@ class Looks:
         seen: dict[int, Evidence | None] = dict.fromkeys(tracks)
         asked = [(n, frame) for n, frame in there if n not in tracks]
         if asked:
-            whole = self._refine(frames, self._looked_at(asked, look, len(frames)))
+            refined = self._refine(frames, self._looked_at(asked, look, len(frames)))
+            whole = self._add_parts(frames, refined)
             for n, frame in asked:
                 poses, seen[n] = whole[n] or (None, None)
                 tracks[n] = self._tracker(n).update(frame, poses)
@@ -98,19 +107,39 @@ class Looks:
             for n, (frame, one) in enumerate(zip(frames, seen, strict=True))
             if frame is not None and one is not None
         ]
-        trackers = [self._trackers[n] for n, _, _ in there]
-        expected = [
-            tracker.expect(frame)
-            if isinstance(tracker, FollowingTracker)
-            else Poses.nobody(one[0].skeleton)
-            for tracker, (_, frame, one) in zip(trackers, there, strict=True)
-        ]
+        expected = [core_of(self._expected(n, frame, one[0])) for n, frame, one in there]
         images, found = [frame.image for _, frame, _ in there], [one[0] for _, _, one in there]
         out: list[Seen | None] = [None] * len(seen)
         refined = self._second.refine(images, found, expected)
         for (n, _, one), poses in zip(there, refined, strict=True):
             out[n] = poses, one[1]
         return out
+
+    def _add_parts(self, frames: FrameSet, seen: Sequence[Seen | None]) -> list[Seen | None]:
+        """What was seen, with the hands, faces and feet of these people."""
+        out = list(seen)
+        if self._parts is None:
+            return out
+        there = [
+            (n, frame, one)
+            for n, (frame, one) in enumerate(zip(frames, seen, strict=True))
+            if frame is not None and one is not None
+        ]
+        whole = self._parts.look(
+            [frame.image for _, frame, _ in there],
+            [one[0] for _, _, one in there],
+            [self._expected(n, frame, one[0]) for n, frame, one in there],
+        )
+        for (n, _, one), poses in zip(there, whole, strict=True):
+            out[n] = poses, one[1]
+        return out
+
+    def _expected(self, camera: int, frame: Frame, seen: Poses) -> Poses:
+        """Where a camera's people should be; nobody where its tracker does not say."""
+        tracker = self._trackers[camera]
+        if isinstance(tracker, FollowingTracker):
+            return tracker.expect(frame)
+        return Poses.nobody(self._parts.skeleton if self._parts else seen.skeleton)
 
     def _follow(
         self, frames: Sequence[tuple[int, Frame]], *, watched: bool = False
@@ -123,14 +152,18 @@ class Looks:
             return {}
         most = self._second.most
         expected = [self._tracker(n).expect(frame, most) for n, frame in frames]
-        followed = self._second.follow([frame.image for _, frame in frames], expected)
+        images = [frame.image for _, frame in frames]
+        followed = self._second.follow(images, [core_of(one) for one in expected])
+        whole = [one.poses for one in followed]
+        if self._parts is not None:
+            whole = self._parts.look(images, whole, expected)
         found = {}
-        for (n, frame), one in zip(frames, followed, strict=True):
+        for (n, frame), one, poses in zip(frames, followed, whole, strict=True):
             lost = bool((one.at & ~one.ok).any())
             if not (
                 watched and lost and self._schedules[n].due(frame.time, len(one.ok), lost=True)
             ):
-                found[n] = self._tracker(n).follow(frame, one.poses, one.ok)
+                found[n] = self._tracker(n).follow(frame, poses, one.ok)
         return found
 
     def _tracker(self, camera: int) -> FollowingTracker:

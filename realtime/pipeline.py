@@ -12,6 +12,7 @@ from typing import Literal
 
 from engines.decoders.decoder import Decoder
 from engines.estimator import Estimator
+from engines.parts.parts_look import PartsLook
 from engines.runtimes.second_look import SecondLook
 from engines.types.evidence import Evidence
 from realtime.looks import Looks, Seen, Views
@@ -68,9 +69,10 @@ class Pipeline:
     = no ids. every: how many sets come to one that the network is asked about; "auto": people are
     followed by crops, and the network looks when it is time or somebody is lost. That needs
     open_second, the network that looks again at each person, and one thread for all that looks: who
-    is followed decides what is looked at next. idle: called in iteration, again and again, while no
-    result comes. reconstructor: where there is a rig; ids and max_people, which people to keep, are
-    those in 3D then.
+    is followed decides what is looked at next. open_parts: what looks at hands, faces and feet of
+    all people, whose skeleton the trackers know. idle: called in iteration, again and again, while
+    no result comes. reconstructor: where there is a rig; ids and max_people, which people to keep,
+    are those in 3D then.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Pipeline:
         reconstructor: Reconstructor | None = None,
         max_people: int | None = None,
         open_second: Callable[[], SecondLook] | None = None,
+        open_parts: Callable[[], PartsLook] | None = None,
     ) -> None:
         assert every != "auto" or (open_engine and open_second), "nothing to follow people with"
         self._sources = sources
@@ -97,6 +100,7 @@ class Pipeline:
         self._reconstructor = reconstructor
         self._max_people = max_people
         self._open_second = open_second
+        self._open_parts = open_parts
         self._entrance: Channel[FrameSet] = Channel(1, drop_oldest=self._live)
         self._inferred: Channel[Inferred] = Channel(1)
         self._results: Channel[Result] = Channel(1)
@@ -206,7 +210,8 @@ class Pipeline:
         self._results.close()
 
     def _looks(self) -> Looks:
-        return Looks(self._trackers, self._open_second() if self._open_second else None)
+        second = self._open_second() if self._open_second else None
+        return Looks(self._trackers, second, self._open_parts() if self._open_parts else None)
 
     def _give(self, frames: FrameSet, views: Views, infer: float, began: float) -> None:
         """The result of an instant. began: when its people's turn came."""

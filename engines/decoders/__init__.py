@@ -10,6 +10,7 @@ from engines.decoders.crop_heatmaps import HeatmapDecoder
 from engines.decoders.decoder import Decoder
 from engines.decoders.direct import DirectDecoder
 from engines.decoders.paf import PafDecoder
+from engines.decoders.parts import FaceMeshDecoder, HandDecoder
 from engines.decoders.regression import BlazePoseDecoder, RegressionDecoder
 from engines.decoders.simcc import SimCCDecoder
 from engines.types.network_input import NetworkInput
@@ -23,4 +24,6 @@ DECODERS: dict[str, MakeDecoder] = {
     "simcc": SimCCDecoder.from_table,
     "heatmap": HeatmapDecoder.from_table,
     "blazepose": BlazePoseDecoder.from_table,
+    "hand": HandDecoder.from_table,
+    "face-mesh": FaceMeshDecoder.from_table,
 }

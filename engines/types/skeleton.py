@@ -33,6 +33,8 @@ class Skeleton:
         ankles, and without which people in 3D were told apart less well (Shelf).
     body: indices of all others, the core that tracking, similarity, scores and association go by.
         What has no body (a single hand, a face, a car) is a body altogether.
+    base: the skeleton that groups were added to, see `skeleton_groups.with_groups`; its keypoints
+        come first.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Skeleton:
     right_hand: tuple[int, ...] = ()
     face: tuple[int, ...] = ()
     deciding: tuple[str, ...] = ()
+    base: Skeleton | None = None
     body: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -120,6 +123,7 @@ def parse_skeleton(name: str, data: Any) -> Skeleton:
         raise CardError(f"skeleton {name} needs at least one limb.")
     if len(names) > MAX_KEYPOINTS:
         raise CardError(f"skeleton {name} has more than {MAX_KEYPOINTS} keypoints; leave some out.")
+    groups = _groups(data.get("groups", {}), names)
     return Skeleton(
         name=name,
         keypoints=names,
@@ -128,7 +132,10 @@ def parse_skeleton(name: str, data: Any) -> Skeleton:
         sigmas=tuple(point.sigma for point in points),
         colours=tuple((p.colour[2], p.colour[1], p.colour[0]) for p in points),
         deciding=_deciding(data.get("deciding", [])),
-        **_groups(data.get("groups", {}), names),
+        feet=groups.get("feet", ()),
+        left_hand=groups.get("left_hand", ()),
+        right_hand=groups.get("right_hand", ()),
+        face=groups.get("face", ()),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal
 
+from engines.parts.opening import Part
 from realtime.types.errors import SettingsError
 
 
@@ -30,6 +31,14 @@ class ModelSettings:
     or card; auto picks one that is here or can be downloaded. Off by default."""
     refine_people: int | None = None
     """Look again at no more than this many people in a frame, the largest first."""
+    hands: bool = False
+    """Add the 21 keypoints of each hand (MediaPipe's network, downloaded once)."""
+    face: bool = False
+    """Add OpenPose's 70 keypoints of each face (MediaPipe's network, downloaded once)."""
+    feet: bool = False
+    """Add heels and big toes (BlazePose, downloaded once); without effect for models with feet."""
+    whole_body: bool = False
+    """Add hands, faces and feet."""
     preset: Literal["fast", "balanced", "best", "auto"] | None = None
     """Sets --model, --height and --refine together, except those that you give. auto measures what
     this machine can do."""
@@ -44,6 +53,12 @@ class ModelSettings:
     max_people: int | None = None
     """Keep at most this many people in a frame: those with the oldest ids, or with --no-track those
     with the best scores."""
+
+    @property
+    def parts(self) -> frozenset[Part]:
+        """Which parts to add to the bodies."""
+        every: tuple[Part, ...] = ("hands", "face", "feet")
+        return frozenset(part for part in every if self.whole_body or getattr(self, part))
 
     def __post_init__(self) -> None:
         if self.height is not None and not 32 <= self.height <= 4096:

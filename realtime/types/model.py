@@ -8,7 +8,7 @@ from engines.types.skeleton import Skeleton
 
 
 class Model(Protocol):
-    """A model's card, or `Keypoints`."""
+    """A model's card, `WithParts` or `Keypoints`."""
 
     @property
     def name(self) -> str: ...
@@ -18,6 +18,13 @@ class Model(Protocol):
 
 class Keypoints(NamedTuple):
     """People that somebody else found."""
+
+    name: str
+    skeleton: Skeleton
+
+
+class WithParts(NamedTuple):
+    """A model's people with hands, faces or feet of other networks."""
 
     name: str
     skeleton: Skeleton

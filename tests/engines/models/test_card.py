@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from engines.decoders.paf import PafDecoder
 from engines.models.card import Card, card_names, load_card
 from engines.models.download import sha256_of
+from engines.parts.opening import CARDS
 from engines.types.errors import MAX_SENTENCE, CardError
 from engines.types.skeleton import named_skeleton
 
@@ -83,6 +84,8 @@ def test_the_default_height_fits_the_stride(card: Card) -> None:
 
 
 def test_people_can_be_written_as_coco_results(card: Card) -> None:
+    if card.name in CARDS.values() and card.name != CARDS["feet"]:
+        pytest.skip("a hand or a face")
     card.skeleton.order_in(named_skeleton("coco17"))
 
 
@@ -105,7 +108,7 @@ def test_the_first_card_is_as_published() -> None:
 
 @pytest.mark.parametrize("typed", ["human-pose-estimation-001", "human-pose", "Human-Pose", "x"])
 def test_an_unknown_model_is_told_with_the_nearest_names(typed: str) -> None:
-    with pytest.raises(CardError, match=f"no model '{typed}'; did you mean {MODEL}"):
+    with pytest.raises(CardError, match=f"no model '{typed}'; did you mean .*{MODEL}"):
         load_card(typed)
 
 

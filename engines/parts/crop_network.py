@@ -1,0 +1,46 @@
+"""A network of one part, run over crops of all pictures at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engines.crops.affine import Crops, cut
+from engines.decoders.crop_decoder import CropDecoder
+from engines.runtimes.network import Network
+from engines.types.arrays import Arrays, Floats, Image
+
+
+class CropNetwork:
+    """Used and closed by one thread."""
+
+    def __init__(self, network: Network, decoder: CropDecoder) -> None:
+        self._network = network
+        self.decoder = decoder
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the network's input."""
+        return self.decoder.size
+
+    def look(
+        self, images: Sequence[Image], crops: Sequence[Crops]
+    ) -> tuple[Floats, Floats, Arrays]:
+        """What it says of N crops, one or more, in one batch: those of all pictures in their order.
+
+        images, crops: one a camera. Returns (N, K, 2) picture pixels, (N, K) confidence and the
+        network's own arrays (N, ...).
+        """
+        self._network.submit(list(cut(images, crops)))
+        results = self._network.result()
+        arrays = {name: np.stack([one[name] for one in results]) for name in results[0]}
+        xy, score = self.decoder.points(arrays)
+        ends = np.cumsum([len(one) for one in crops])[:-1]
+        pairs = zip(crops, np.split(xy, ends), strict=True)
+        placed = [one.to_picture(some) for one, some in pairs if len(one)]
+        return np.concatenate(placed), score, arrays
+
+    def close(self) -> None:
+        """Let the device go."""
+        self._network.close()

@@ -1,0 +1,46 @@
+"""Feet by a network of one person that knows heels and tips (BlazePose), held to our ankles."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engines.types.arrays import Floats
+from engines.types.poses import Poses
+
+MIN_VISIBLE = 0.5  # confidence of ankle, heel and tip
+MAX_ANKLE_OFF = 0.25  # shanks between its ankle and ours
+TAKEN = {"heel": "heel", "big_toe": "foot_index"}  # ours by its
+SIDES = ("left", "right")
+
+
+def feet_of(people: Poses, theirs: Poses) -> tuple[list[str], Floats, Floats]:
+    """Names of keypoints of feet with (P, F, 2) their places and (P, F) confidence, 0 = unknown.
+
+    people: with knees and ankles. theirs: the same P as the other network sees them. A foot is
+    shifted by what lies between the ankles, ours and its, and taken only where these agree.
+    """
+    names, places, scores = [], [], []
+    for side in SIDES:
+        ankle, sure = _point(theirs, f"{side}_ankle")
+        ours, _ = _point(people, f"{side}_ankle")
+        knee, _ = _point(people, f"{side}_knee")
+        shift = ours - ankle
+        shank = np.linalg.norm(ours - knee, axis=-1)
+        with np.errstate(invalid="ignore"):
+            near = np.linalg.norm(shift, axis=-1) <= MAX_ANKLE_OFF * shank
+        for name, their in TAKEN.items():
+            xy, score = _point(theirs, f"{side}_{their}")
+            ok = near & (np.minimum(sure, score) >= MIN_VISIBLE)
+            names.append(f"{side}_{name}")
+            places.append(np.where(ok[:, None], xy + shift, np.float32(np.nan)))
+            scores.append(np.where(ok, score, np.float32(0)))
+    return names, np.stack(places, axis=1), np.stack(scores, axis=1)
+
+
+def _point(poses: Poses, name: str) -> tuple[Floats, Floats]:
+    """(P, 2) and (P,) of a keypoint; not found where the skeleton has none of this name."""
+    if name not in poses.skeleton.keypoints:
+        nowhere = np.full((len(poses), 2), np.nan, np.float32)
+        return nowhere, np.zeros(len(poses), np.float32)
+    at = poses.skeleton.keypoints.index(name)
+    return poses.xy[:, at], poses.score[:, at]

@@ -1,0 +1,165 @@
+"""Looks for parts of people: from the body at first, from the part itself where it is known."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.crops.affine import Crops
+from engines.decoders.parts import PartHead
+from engines.parts.boxes import Boxes
+from engines.parts.crop_network import CropNetwork
+from engines.types.arrays import Floats, Image, Indices, Mask
+
+MIN_HINT = 0.1  # presence in the body's crop from which on the part's own crop is tried
+PACE_SHARE = 0.1  # of the newest set in what a crop is known to take
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wanted:
+    """N parts of one picture to look for.
+
+    first: crops by the body, and (N,) whether there is one. known: (N, K, 2) where the part should
+    be by what came before, NaN = not known.
+    """
+
+    first: Boxes
+    known: Floats
+
+    def __len__(self) -> int:
+        return len(self.known)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """N parts of one picture: (N, K, 2) picture pixels and (N,) their presence, 0 = not there, NaN
+    = nobody looked. right: (N,) how much of a right hand it is, 0..1; NaN = not known.
+    """
+
+    xy: Floats
+    presence: Floats
+    right: Floats
+
+
+class PartCrops:
+    """One kind of part, such as hands: a batch a set of pictures, and one for second tries.
+
+    own: crops of parts that are known. budget: seconds a set; the largest parts are looked at in
+    every set then, and the others take turns. Used and closed by one thread.
+    """
+
+    def __init__(
+        self,
+        network: CropNetwork,
+        own: Callable[[Floats, tuple[int, int]], Boxes],
+        budget: float | None = None,
+    ) -> None:
+        head = network.decoder.settings
+        self._head: PartHead = head  # type: ignore[assignment]
+        self._network = network
+        self._own = own
+        self._budget = budget
+        self._pace: float | None = None
+        self._turn = 0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the network's input."""
+        return self._network.size
+
+    def look(self, images: Sequence[Image], wanted: Sequence[Wanted]) -> list[Found]:
+        """The parts of each picture, in the order of those wanted."""
+        ends = np.cumsum([len(one) for one in wanted])
+        known = np.concatenate([one.known for one in wanted])
+        first = _together([one.first[0] for one in wanted])
+        has_first = np.concatenate([one.first[1] for one in wanted])
+        own, has_own = self._own(known, self.size)
+        crops = _either(has_own, own, first)
+        ok = self._chosen(crops.extent[:, 1], has_own | has_first)
+        found = Found(
+            np.full(known.shape, np.nan, np.float32),
+            np.full(len(known), np.nan, np.float32),
+            np.full(len(known), np.nan, np.float32),
+        )
+        began, rows = time.perf_counter(), np.flatnonzero(ok)
+        self._see(images, crops, rows, ends, found)
+        # Found in its body's crop a part is seen better in its own; lost in its own, in its body's.
+        again, fits = self._own(found.xy, self.size)
+        fresh = ok & ~has_own & fits & (found.presence >= MIN_HINT)
+        lost = ok & has_own & has_first & (found.presence < self._head.present)
+        anew = np.flatnonzero(fresh | lost)
+        self._see(images, _either(fresh, again, first), anew, ends, found)
+        if len(rows):
+            self._learn((time.perf_counter() - began) / (len(rows) + len(anew)))
+        there = found.presence >= self._head.present
+        found.xy[~there] = np.nan
+        found.presence[ok & ~there] = 0
+        arrays = (np.split(one, ends[:-1]) for one in (found.xy, found.presence, found.right))
+        return [Found(*some) for some in zip(*arrays, strict=True)]
+
+    def close(self) -> None:
+        """Let the device go."""
+        self._network.close()
+
+    def _see(
+        self, images: Sequence[Image], crops: Crops, rows: Indices, ends: Indices, found: Found
+    ) -> None:
+        """What the network says of these rows, unless what is there already is surer."""
+        if not len(rows):
+            return
+        cuts = np.searchsorted(rows, ends)[:-1]
+        boxes = [crops.some(some) for some in np.split(rows, cuts)]
+        xy, _, arrays = self._network.look(images, boxes)
+        presence, before = self._head.presence(arrays), np.nan_to_num(found.presence[rows])
+        better = (presence >= self._head.present) | (presence >= before)
+        rows = rows[better]
+        found.xy[rows], found.presence[rows] = xy[better], presence[better]
+        if "right" in arrays:
+            found.right[rows] = arrays["right"][better, 0]
+
+    def _chosen(self, side: Floats, ok: Mask) -> Mask:
+        """Those that there is time for: half the largest, half in turns."""
+        if self._budget is None or self._pace is None:
+            return ok
+        most = max(1, int(self._budget / self._pace))
+        rows = np.flatnonzero(ok)
+        if len(rows) <= most:
+            return ok
+        rows = rows[np.argsort(-side[rows], kind="stable")]
+        always = (most + 1) // 2
+        others = np.roll(rows[always:], -self._turn * (most - always))
+        self._turn += 1
+        keep = np.zeros(len(ok), bool)
+        keep[rows[:always]] = keep[others[: most - always]] = True
+        return keep
+
+    def _learn(self, seconds: float) -> None:
+        """What a crop takes; the first one, which warms up, is forgotten by the second."""
+        if self._pace is None:
+            self._pace = seconds
+        else:
+            self._pace = min(self._pace, seconds) + PACE_SHARE * max(seconds - self._pace, 0)
+
+
+def _together(crops: Sequence[Crops]) -> Crops:
+    """Those of all pictures."""
+    return Crops(
+        np.concatenate([one.centre for one in crops]),
+        np.concatenate([one.extent for one in crops]),
+        np.concatenate([one.angle for one in crops]),
+        crops[0].size,
+    )
+
+
+def _either(which: NDArray[np.bool_], one: Crops, other: Crops) -> Crops:
+    """(N,) crops of the one, of the other elsewhere."""
+    return Crops(
+        np.where(which[:, None], one.centre, other.centre),
+        np.where(which[:, None], one.extent, other.extent),
+        np.where(which, one.angle, other.angle),
+        one.size,
+    )

@@ -1,0 +1,173 @@
+"""Adds hands, faces and feet to people whose bodies were found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engines.crops.rule import CropRule
+from engines.parts.crop_network import CropNetwork
+from engines.parts.faces import Heads
+from engines.parts.feet import feet_of
+from engines.parts.hands import Arms
+from engines.parts.part_crops import PartCrops
+from engines.types.arrays import Floats, Image, Indices, Mask
+from engines.types.oks import areas, oks
+from engines.types.poses import Poses
+from engines.types.skeleton import Skeleton
+from engines.types.skeleton_groups import core
+
+MIN_SAME_OKS = 0.3  # from which on somebody expected is somebody found
+HANDS = ("left_hand", "right_hand")
+
+
+class PartsLook:
+    """Looks at the parts of people, one batch a kind over all pictures of a set.
+
+    skeleton: that of the people it gives on: keypoints of the body as they come, then the groups'.
+    hands, face, feet: what looks for them, None = nobody; rule: where the one for feet crops. Used
+    and closed by one thread.
+    """
+
+    def __init__(
+        self,
+        skeleton: Skeleton,
+        hands: PartCrops | None = None,
+        face: PartCrops | None = None,
+        feet: tuple[CropNetwork, CropRule] | None = None,
+    ) -> None:
+        self.skeleton = skeleton
+        self._hands = hands
+        self._face = face
+        self._feet = feet
+
+    def look(
+        self,
+        images: Sequence[Image],
+        people: Sequence[Poses],
+        expected: Sequence[Poses] | None = None,
+    ) -> list[Poses]:
+        """The people of each picture, in their order, with what could be seen of their parts.
+
+        people: in the skeleton without its groups. expected: where people should be by what came
+        before, with their groups; a part is looked for where it should be.
+        """
+        found = [_widened(poses, self.skeleton) for poses in people]
+        if not sum(map(len, found)):
+            return found
+        if expected is None:
+            expected = [Poses.nobody(self.skeleton)] * len(found)
+        known = [self._known(one, other) for one, other in zip(found, expected, strict=True)]
+        if self._hands is not None:
+            self._add_hands(images, found, known, self._hands)
+        if self._face is not None:
+            self._add_faces(images, found, known, self._face)
+        if self._feet is not None:
+            self._add_feet(images, found, *self._feet)
+        for image, poses in zip(images, found, strict=True):
+            _leave_out(poses, _outside(poses, image))
+        return found
+
+    def close(self) -> None:
+        """Let the device go."""
+        for one in (self._hands, self._face, self._feet and self._feet[0]):
+            if one is not None:
+                one.close()
+
+    def _known(self, found: Poses, expected: Poses) -> Floats:
+        """(P, K, 2) where each of those found should be by what came before; NaN = not known."""
+        known = np.full(found.xy.shape, np.nan, np.float32)
+        if not len(found) or not len(expected):
+            return known
+        body = np.array(self.skeleton.body)
+        sigmas = np.array(self.skeleton.sigmas, np.float32)[body]
+        one, other = found.xy[:, body], expected.xy[:, body]
+        area = np.maximum(areas(one)[:, None], areas(other)[None])
+        alike, _ = oks(one, other, area, sigmas)
+        for row, column in enumerate(alike.argmax(axis=1).tolist()):
+            if alike[row, column] >= MIN_SAME_OKS:
+                known[row] = expected.xy[column]
+        return known
+
+    def _add_hands(
+        self, images: Sequence[Image], people: list[Poses], known: list[Floats], hands: PartCrops
+    ) -> None:
+        groups = [np.array(self.skeleton.groups[name]) for name in HANDS]
+        arms = [Arms.of(poses) for poses in people]
+        wanted = [
+            arm.wanted(np.concatenate([xy[:, at] for at in groups]), hands.size)
+            for arm, xy in zip(arms, known, strict=True)
+        ]
+        looks = hands.look(images, wanted)
+        for poses, arm, found in zip(people, arms, looks, strict=True):
+            ok = arm.accepted(found)
+            for side, at in enumerate(groups):
+                rows = slice(side * len(poses), (side + 1) * len(poses))
+                _place(poses, at, found.xy[rows], found.presence[rows], ok[rows])
+
+    def _add_faces(
+        self, images: Sequence[Image], people: list[Poses], known: list[Floats], faces: PartCrops
+    ) -> None:
+        at = np.array(self.skeleton.face)
+        heads = [Heads.of(poses) for poses in people]
+        wanted = [head.wanted(xy[:, at], faces.size) for head, xy in zip(heads, known, strict=True)]
+        looks = faces.look(images, wanted)
+        for poses, head, found in zip(people, heads, looks, strict=True):
+            _place(poses, at, found.xy, found.presence, head.accepted(found))
+
+    def _add_feet(
+        self, images: Sequence[Image], people: list[Poses], network: CropNetwork, rule: CropRule
+    ) -> None:
+        boxes = [rule.crops(poses.xy, poses.skeleton, network.size) for poses in people]
+        if not any(ok.any() for _, ok in boxes):
+            return
+        xy, score, _ = network.look(images, [crops.some(ok) for crops, ok in boxes])
+        begin = 0
+        for poses, (_, ok) in zip(people, boxes, strict=True):
+            end = begin + int(ok.sum())
+            mine = np.flatnonzero(ok)
+            theirs = Poses(
+                network.decoder.skeleton, xy[begin:end], score[begin:end], score[begin:end, 0]
+            )
+            names, places, sure = feet_of(poses.some(mine), theirs)
+            for n, name in enumerate(names):
+                at = self.skeleton.keypoints.index(name)
+                poses.xy[mine, at], poses.score[mine, at] = places[:, n], sure[:, n]
+            begin = end
+
+
+def _place(poses: Poses, at: Indices, xy: Floats, presence: Floats, ok: Mask) -> None:
+    """Keypoints of a group where they are taken."""
+    rows = np.flatnonzero(ok)
+    poses.xy[np.ix_(rows, at)] = xy[rows]
+    poses.score[np.ix_(rows, at)] = presence[rows, None]
+
+
+def _outside(poses: Poses, image: Image) -> Mask:
+    """(P, K) keypoints of groups beyond the picture's edge: a network's guess, seen by nobody.
+
+    Of a hand or a face of which less than half can be seen all are left out.
+    """
+    high, wide = image.shape[:2]
+    added = np.arange(poses.xy.shape[1]) >= len(core(poses.skeleton).keypoints)
+    with np.errstate(invalid="ignore"):
+        there = ((poses.xy >= -0.5) & (poses.xy < (wide - 0.5, high - 0.5))).all(axis=-1)
+    beyond = added & poses.found & ~there
+    for name in (*HANDS, "face"):
+        at = np.array([n for n in poses.skeleton.groups[name] if added[n]], np.intp)
+        mostly = 2 * beyond[:, at].sum(axis=1) > len(at)
+        beyond[np.ix_(np.flatnonzero(mostly), at)] = True
+    return np.asarray(beyond, bool)
+
+
+def _leave_out(poses: Poses, which: Mask) -> None:
+    poses.xy[which] = np.nan
+    poses.score[which] = 0
+
+
+def _widened(poses: Poses, skeleton: Skeleton) -> Poses:
+    """The same people with keypoints of groups, not found yet."""
+    more = len(skeleton.keypoints) - len(poses.skeleton.keypoints)
+    xy = np.pad(poses.xy, ((0, 0), (0, more), (0, 0)), constant_values=np.nan)
+    return Poses(skeleton, xy, np.pad(poses.score, ((0, 0), (0, more))), poses.person_score)
