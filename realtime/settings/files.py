@@ -12,6 +12,7 @@ VIDEO_ENDINGS = (".mp4", ".mkv", ".avi")
 JsonSkeleton = Literal[
     "coco17",
     "coco18",
+    "body19",
     "body25",
     "halpe26",
     "mpi15",

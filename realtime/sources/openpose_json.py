@@ -17,15 +17,25 @@ from typing import Any, Self
 import numpy as np
 
 from engines.types.arrays import Floats, Image
+from engines.types.openpose_arrays import ARRAYS, Apart, part_skeleton
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton, named_skeleton
+from engines.types.skeleton_groups import core, with_groups
 from realtime.sources.file_names import natural, unique_names
 from realtime.sources.skip_unreadable import readable
 from realtime.types.errors import SourceError
 from realtime.types.frames import Frame
 
 # BODY_25B has as many keypoints as BODY_25 and cannot be told from it; hardly anybody has it.
-SKELETONS = {17: "coco17", 18: "coco18", 25: "body25"}
+SKELETONS = {
+    17: "coco17",
+    18: "coco18",
+    19: "body19",
+    25: "body25",
+    26: "halpe26",
+    133: "coco133",
+    135: "body135",
+}
 DEFAULT_FPS = 30.0  # where nobody says
 MAX_PROBED_FILES = 100  # evenly chosen, by which the picture size is guessed: bounds the start
 COMMON_SIZES = ((640, 480), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
@@ -51,11 +61,23 @@ def glob_keypoints(pattern: str) -> list[str]:
     return sorted((path for path in paths if path.lower().endswith(".json")), key=natural)
 
 
-def read_people(path: str) -> list[Floats]:
-    """(K, 3) x, y, score of each person of an OpenPose JSON file; SourceError where it is none.
-
-    People without body keypoints (a hand alone) are left out.
+@dataclass(frozen=True, slots=True, eq=False)
+class Person:
+    """x, y, score of somebody's keypoints: (K, 3) of the body; of hands and face those that the
+    file has, (21, 3) and (70, 3). Without a body (a hand alone) K is 0.
     """
+
+    body: Floats
+    parts: dict[Apart, Floats]
+
+    @property
+    def all(self) -> Floats:
+        """(N, 3) of all of them."""
+        return np.concatenate([self.body, *self.parts.values()])
+
+
+def read_people(path: str) -> list[Person]:
+    """The people of an OpenPose JSON file; SourceError where it is none."""
     name = os.path.basename(path)
     try:
         if os.path.getsize(path) > MAX_BYTES:
@@ -65,14 +87,29 @@ def read_people(path: str) -> list[Floats]:
         people = json.loads(Path(path).read_bytes())["people"]
         if len(people) > MAX_PEOPLE:
             raise SourceError(f"{name} has {len(people)} people; the limit is {MAX_PEOPLE}.")
-        listed = [one.get("pose_keypoints_2d", one.get("pose_keypoints")) for one in people]
-        return [_triples(numbers) for numbers in listed if numbers]
-    except SourceError:
-        raise
+        return [_person(one) for one in people]
+    except SourceError as error:
+        raise error if name in str(error) else SourceError(f"{name}: {error}") from error
     except OSError as error:
         raise SourceError(f"{name} cannot be read: {error.strerror}.") from error
     except NOT_OPENPOSE as error:
         raise SourceError(f"{name} is damaged or not OpenPose JSON.") from error
+
+
+def _person(entry: Any) -> Person:
+    """Of its entry in a file; OpenPose's first versions named arrays without `_2d`."""
+
+    def array(name: str) -> Any:
+        return entry.get(f"{name}_2d", entry.get(name)) or []
+
+    found = {part: _triples(array(name)) for part, name in ARRAYS.items() if array(name)}
+    for part, triples in found.items():
+        wanted = len(part_skeleton(part).keypoints)
+        if len(triples) != wanted:
+            raise SourceError(
+                f"{ARRAYS[part]}_2d has {len(triples)} keypoints; OpenPose's has {wanted}."
+            )
+    return Person(_triples(array("pose_keypoints")), found)
 
 
 def _triples(numbers: Any) -> Floats:
@@ -153,19 +190,25 @@ class KeypointSource:
                 f"--start {chosen.start} leaves nothing: {name} has {len(paths)} files."
             )
         probes = self._files[:: -(-len(self._files) // MAX_PROBED_FILES)]
-        found = [person for _, path, _ in probes for person in _people_or_none(path)]
-        self.skeleton: Skeleton | None = _skeleton(name, {len(person) for person in found})
+        people = [person for _, path, _ in probes for person in _people_or_none(path)]
+        found = [person for person in people if len(person.body)]
+        if not found and any(person.parts for person in people):
+            raise SourceError(
+                f"{name} has hands or faces without bodies; people are followed by their bodies."
+            )
+        self.skeleton: Skeleton | None = _skeleton(name, found)
+        self._bodiless = self._unexpected = 0
         if rate is None:
             self._notes.append(
                 f"{name}: OpenPose JSON does not contain the frame rate; assuming {DEFAULT_FPS:g} "
                 "fps (set it with --camera-fps)."
             )
-        self._units = _units(name, found)
+        self._units = _units(name, [person.all for person in found])
         if self._units.full_score != 1:
             self._notes.append(f"{name}: scores up to {self._units.full_score:g} were scaled to 1.")
         self._size = size
         self._fitting = fitting
-        self._extent = _extent(found)
+        self._extent = _extent([person.all for person in found])
         self._black: Image = np.zeros((0, 0, 3), np.uint8)
 
     def _find_size(self) -> tuple[int, int]:
@@ -216,17 +259,28 @@ class KeypointSource:
         for (index, _, name), poses in found:
             moment = index * self._seconds
             yield Frame(self.name, index, name, moment, self._clock(), self._black, poses)
+        self._tell_left_out()
 
     def _read(self, entry: tuple[int, str, str]) -> Poses:
         assert self.skeleton is not None
         people = read_people(entry[1])
-        wanted = len(self.skeleton.keypoints)
-        if any(len(person) != wanted for person in people):
+        bodies = [person for person in people if len(person.body)]
+        self._bodiless += sum(bool(one.parts) and not len(one.body) for one in people)
+        own = len(core(self.skeleton).keypoints)
+        if any(len(person.body) != own for person in bodies):
             raise SourceError(
-                f"{os.path.basename(entry[1])} has other keypoints than {self.skeleton.name}, the "
-                "skeleton of the other files."
+                f"{os.path.basename(entry[1])} has other keypoints than "
+                f"{core(self.skeleton).name}, the skeleton of the other files."
             )
-        triples = np.array(people, np.float32).reshape(-1, wanted, 3)
+        triples = np.zeros((len(bodies), len(self.skeleton.keypoints), 3), np.float32)
+        for row, person in zip(triples, bodies, strict=True):
+            row[:own] = person.body
+            for part, listed in person.parts.items():
+                at = self.skeleton.groups[part]
+                if at and at[0] >= own:
+                    row[list(at)] = listed
+                else:
+                    self._unexpected += 1
         high, wide = self._black.shape[:2]
         triples = self._units.of_pictures(triples, (wide, high))
         score = triples[..., 2].clip(0)
@@ -234,6 +288,18 @@ class KeypointSource:
         body = score[:, np.array(self.skeleton.body)]
         found = (body > 0).sum(1)
         return Poses(self.skeleton, xy, score, body.sum(1) / np.maximum(found, 1))
+
+    def _tell_left_out(self) -> None:
+        """What the source could not use, once it is read."""
+        if self._bodiless:
+            self._notes.append(
+                f"{self.name}: {self._bodiless} hands or faces without a body were left out."
+            )
+        if self._unexpected:
+            self._notes.append(
+                f"{self.name}: {self._unexpected} hands or faces were left out, as those who tell "
+                "the skeleton have none."
+            )
 
 
 def _indices(names: Sequence[str]) -> Sequence[int]:
@@ -259,15 +325,18 @@ def _check_one_camera(folder: str, names: Sequence[str]) -> None:
             )
 
 
-def _people_or_none(path: str) -> list[Floats]:
+def _people_or_none(path: str) -> list[Person]:
     try:
         return read_people(path)
     except SourceError:
         return []  # reported when its turn comes
 
 
-def _skeleton(name: str, counts: set[int]) -> Skeleton:
-    """Of people with so many keypoints; OpenPose's own where there are none to tell by."""
+def _skeleton(name: str, people: Sequence[Person]) -> Skeleton:
+    """Of people with so many keypoints, and the hands and faces that any of them has; OpenPose's
+    own where there are none to tell by.
+    """
+    counts = {len(person.body) for person in people}
     if not counts:
         return named_skeleton("body25")
     if len(counts) > 1 or not counts <= SKELETONS.keys():
@@ -276,7 +345,8 @@ def _skeleton(name: str, counts: set[int]) -> Skeleton:
             f"{name} has people with {' and '.join(map(str, sorted(counts)))} keypoints; all "
             f"files of a folder must have the same number, one of {known}."
         )
-    return named_skeleton(SKELETONS[counts.pop()])
+    parts = {part for person in people for part in person.parts}
+    return with_groups(named_skeleton(SKELETONS[counts.pop()]), tuple(sorted(parts)))
 
 
 def _units(name: str, people: Sequence[Floats]) -> Units:

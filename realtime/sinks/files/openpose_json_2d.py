@@ -8,26 +8,19 @@ from typing import Self
 
 from engines.types.arrays import Floats
 from engines.types.errors import CardError
+from engines.types.openpose_arrays import ARRAYS, parts_apart, pose_skeleton
+from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton, named_skeleton
 from engines.types.skeleton_conversion import check_conversion, converted
+from engines.types.skeleton_groups import core
 from realtime.types.errors import OutputError
 from realtime.types.results import Result, Tracks
 from realtime.writing.json_text import keypoint_triples
 from realtime.writing.whole_files import check_folder, write_whole
 
-# What OpenPose's other networks would fill, in its order.
-EMPTY_FIELDS = "".join(
-    f',"{name}":[]'
-    for name in (
-        "face_keypoints_2d",
-        "hand_left_keypoints_2d",
-        "hand_right_keypoints_2d",
-        "pose_keypoints_3d",
-        "face_keypoints_3d",
-        "hand_left_keypoints_3d",
-        "hand_right_keypoints_3d",
-    )
-)
+FIELDS_3D = "".join(
+    f',"{name}_3d":[]' for name in ("pose_keypoints", *ARRAYS.values())
+)  # which --json3d fills
 
 
 class JsonSink:
@@ -85,22 +78,35 @@ def openpose_json(
 ) -> str:
     """The people of a frame as OpenPose writes them: no blanks, no line ends, six digits.
 
-    skeleton: whose keypoints to write in place of the tracks' own. candidates: (M, 4) keypoint
+    Hands and faces have arrays of their own, unless `skeleton` has them itself: whose keypoints to
+    write as a body's in place of the tracks' own. candidates: (M, 4) keypoint
     type, x, y, score; become its `part_candidates`, a list for each keypoint of the model.
     """
-    poses = converted(tracks.poses, skeleton or tracks.poses.skeleton)
+    own = tracks.poses.skeleton
+    pose = pose_skeleton(own, skeleton)
+    apart = parts_apart(own, pose)
+    fields = {"pose_keypoints": pose, **{ARRAYS[part]: apart.get(part) for part in ARRAYS}}
+    columns = [_field(name, tracks.poses, one) for name, one in fields.items()]
     people = (
-        f'{{"person_id":[{track}],"pose_keypoints_2d":[{numbers(triples)}]{EMPTY_FIELDS}}}'
-        for track, triples in zip(tracks.id.tolist(), keypoint_triples(poses), strict=True)
+        f'{{"person_id":[{track}],{",".join(row)}{FIELDS_3D}}}'
+        for track, *row in zip(tracks.id.tolist(), *columns, strict=True)
     )
     parts = ""
     if candidates is not None:
         lists = (
             f'"{n}":[{numbers(candidates[candidates[:, 0] == n, 1:])}]'
-            for n in range(len(tracks.poses.skeleton.keypoints))
+            for n in range(len(core(own).keypoints))
         )
         parts = f',"part_candidates":[{{{",".join(lists)}}}]'
     return f'{{"version":1.3,"people":[{",".join(people)}]{parts}}}'
+
+
+def _field(name: str, poses: Poses, skeleton: Skeleton | None) -> list[str]:
+    """An array of each person; empty without a skeleton."""
+    if skeleton is None:
+        return [f'"{name}_2d":[]'] * len(poses)
+    triples = keypoint_triples(converted(poses, skeleton))
+    return [f'"{name}_2d":[{numbers(one)}]' for one in triples]
 
 
 def numbers(values: Floats) -> str:

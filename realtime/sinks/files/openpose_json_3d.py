@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 
+from engines.types.openpose_arrays import ARRAYS, parts_apart, pose_skeleton
 from engines.types.skeleton import Skeleton
 from engines.types.skeleton_conversion import origins
 from realtime.types.results import Poses3D, Result
@@ -45,20 +46,28 @@ class Json3DSink:
 def openpose_json3d(poses: Poses3D, skeleton: Skeleton | None = None) -> str:
     """x, y, z in metres and 1 for each keypoint that is known, four times 0 otherwise.
 
-    skeleton: whose keypoints to write in place of their own, see `skeleton_conversion.converted`.
+    Hands and faces have arrays of their own, see openpose_json. skeleton: whose keypoints to write
+    in place of their own, see `skeleton_conversion.converted`.
     """
-    points = poses.xyz
-    if skeleton is not None and skeleton is not poses.skeleton:
-        points = np.full((len(poses), len(skeleton.keypoints), 3), np.nan)
-        for n, at in enumerate(origins(poses.skeleton, skeleton)):
-            if at:
-                points[:, n] = poses.xyz[:, at].mean(1)
-    people = []
-    for identity, xyz in zip(poses.id.tolist(), points, strict=True):
-        known = ~np.isnan(xyz[:, :1])
-        numbers = np.concatenate([np.where(known, xyz, 0), known], axis=1).ravel().tolist()
-        triples = ",".join(f"{number:.6g}" for number in numbers)
-        people.append(
-            f'{{"person_id":[{identity}],"pose_keypoints_2d":[],"pose_keypoints_3d":[{triples}]}}'
-        )
+    pose = pose_skeleton(poses.skeleton, skeleton)
+    apart = parts_apart(poses.skeleton, pose)
+    columns = [_field("pose_keypoints", poses, pose)]
+    columns += [_field(ARRAYS[part], poses, one) for part, one in apart.items()]
+    people = (
+        f'{{"person_id":[{identity}],"pose_keypoints_2d":[],{",".join(row)}}}'
+        for identity, *row in zip(poses.id.tolist(), *columns, strict=True)
+    )
     return f'{{"version":1.3,"people":[{",".join(people)}]}}'
+
+
+def _field(name: str, poses: Poses3D, skeleton: Skeleton) -> list[str]:
+    """An array of each person."""
+    points = np.full((len(poses), len(skeleton.keypoints), 3), np.nan)
+    for n, at in enumerate(origins(poses.skeleton, skeleton)):
+        if at:
+            points[:, n] = poses.xyz[:, at].mean(1)
+    known = ~np.isnan(points[..., :1])
+    numbers = np.concatenate([np.where(known, points, 0), known], axis=-1).reshape(len(poses), -1)
+    return [
+        f'"{name}_3d":[{",".join(f"{number:.6g}" for number in one)}]' for one in numbers.tolist()
+    ]
