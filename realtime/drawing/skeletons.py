@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from engines.types.arrays import Floats, Image
 from engines.types.oks import boxes
+from engines.types.skeleton import Skeleton
 from realtime.types.joint_angles import joint_angles, joints
 from realtime.types.results import Tracks
 
@@ -20,6 +21,10 @@ MAX_LIMB_ASPECT = 0.25  # most half-width of a limb, in its own lengths: faces s
 DOT_WIDTH = 1.15  # radius of a dot, in half-widths of the thinnest limb that ends in it
 MIN_HALF_WIDTH_PX = 1.0  # least half-width of a limb
 MAX_HALF_WIDTH = 1 / 110  # most half-width of a limb, in short sides of the picture
+FINE_GROUPS = ("left_hand", "right_hand", "face")  # drawn thin, and not at all when small:
+MIN_FINE_PX = 16.0  # longer side of a hand or a face that is drawn
+FINE_WIDTH = 0.012  # half-width of its lines, in its longer side,
+MIN_FINE_HALF_WIDTH_PX = 0.5  # and at least
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 CAPITAL_HEIGHT_PX = 22  # of FONT at scale 1
 ELLIPSE_ANGLES = np.arange(16) * np.pi / 8  # of the polygon drawn for an ellipse
@@ -38,16 +43,20 @@ def draw(image: Image, tracks: Tracks) -> Image:
     # A coordinate far away must not overflow OpenCV's integers.
     size = np.array([width, height], np.float32)
     xy = np.clip(tracks.poses.xy, -size, 2 * size)
+    fine = _fine_widths(xy, skeleton)
+    xy = np.where((fine == 0)[..., None], np.float32(np.nan), xy)
     limbs = np.array(skeleton.drawn, int).reshape(-1, 2)
     start, end = xy[:, limbs[:, 0]], xy[:, limbs[:, 1]]
     length = np.linalg.norm(end - start, axis=-1)
-    longest = np.nan_to_num(length).max(axis=1, initial=0)
+    thin = fine[:, limbs[:, 1]]
+    longest = np.nan_to_num(np.where(np.isnan(thin), length, 0)).max(axis=1, initial=0)
     widest = np.clip(
         longest * LIMB_WIDTH,
         MIN_HALF_WIDTH_PX,
         max(MIN_HALF_WIDTH_PX, min(width, height) * MAX_HALF_WIDTH),
     )
     half = np.clip(length * MAX_LIMB_ASPECT, MIN_HALF_WIDTH_PX, widest[:, None])
+    half = np.where(np.isnan(thin), half, thin)
     # Limbs get a layer of their own, so that crossing ones do not shine through each other.
     layer = image.copy()
     shapes = _fixed(_ellipses(start, end, half))
@@ -103,6 +112,20 @@ def _ellipses(start: Floats, end: Floats, half: Floats) -> Floats:
     centre = (start + end)[:, :, None] / 2
     outlines: Floats = centre + along * np.cos(turn) + across * np.sin(turn)
     return outlines
+
+
+def _fine_widths(xy: Floats, skeleton: Skeleton) -> Floats:
+    """(P, K) half-width of the lines of hands and faces, 0 = too small to be drawn; NaN = any other
+    keypoint.
+    """
+    widths = np.full(xy.shape[:2], np.nan, np.float32)
+    for name in FINE_GROUPS:
+        at = [n for n in skeleton.groups[name] if n not in skeleton.body]
+        corners = boxes(xy[:, at])
+        side = np.nan_to_num((corners[:, 2:] - corners[:, :2]).max(axis=1))
+        half = np.maximum(FINE_WIDTH * side, MIN_FINE_HALF_WIDTH_PX)
+        widths[:, at] = np.where(side >= MIN_FINE_PX, half, 0)[:, None]
+    return widths
 
 
 def _radii(limbs: NDArray[np.int_], half: Floats, widest: Floats, xy: Floats) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -11,8 +12,11 @@ from typing import Self
 import numpy as np
 
 from calibration.disk.replace import write_all
+from engines.types.arrays import Floats
 from engines.types.errors import CardError
+from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton, named_skeleton
+from engines.types.skeleton_conversion import origins_of
 from realtime.sinks.files.openpose_json_2d import numbers
 from realtime.types.errors import OutputError
 from realtime.types.frames import Frame
@@ -21,6 +25,12 @@ from realtime.writing.json_text import keypoint_triples
 from realtime.writing.whole_files import begin_file, broken, check_file
 
 CLOSING_BRACKET = b"\n]\n"
+WHOLE_BODY = {
+    "foot_kpts": "feet",
+    "face_kpts": "face",
+    "lefthand_kpts": "left_hand",
+    "righthand_kpts": "right_hand",
+}
 
 
 class CocoSink:
@@ -79,16 +89,36 @@ class CocoSink:
 
 
 def coco_entries(view: View) -> list[str]:
-    """A JSON object for each person with at least one of COCO's keypoints."""
+    """A JSON object for each person with at least one of COCO's keypoints.
+
+    People with hands, face or feet have these too, in the fields of COCO-WholeBody (ECCV'20).
+    """
     poses = view.tracks.poses
-    points = keypoint_triples(poses)[:, coco_order(poses.skeleton)]
     found = poses.found[:, coco_order(poses.skeleton)]
-    points[..., 2] = found
+    fields = {"keypoints": named_skeleton("coco17").keypoints}
+    whole = named_skeleton("coco133")
+    for name, group in WHOLE_BODY.items():
+        names = tuple(whole.keypoints[n] for n in whole.groups[group])
+        if not {*names}.isdisjoint(poses.skeleton.keypoints):
+            fields[name] = names
+    points = {name: _triples(poses, names) for name, names in fields.items()}
     return [
         f'{{"image_id":{image_id(view.frame)},"category_id":1,'
-        f'"keypoints":[{numbers(points[person])}],"score":{poses.person_score[person]:g}}}'
+        + "".join(f'"{name}":[{numbers(some[person])}],' for name, some in points.items())
+        + f'"score":{poses.person_score[person]:g}}}'
         for person in np.flatnonzero(found.any(axis=1))
     ]
+
+
+def _triples(poses: Poses, names: Sequence[str]) -> Floats:
+    """(P, K, 3) x, y and 1 of the keypoints of these names."""
+    all_of_them = keypoint_triples(poses)
+    out = np.zeros((len(poses), len(names), 3), np.float32)
+    for n, name in enumerate(names):
+        for at in origins_of(name, poses.skeleton)[:1]:
+            out[:, n] = all_of_them[:, at]
+            out[:, n, 2] = poses.found[:, at]
+    return out
 
 
 def coco_order(skeleton: Skeleton) -> tuple[int, ...]:

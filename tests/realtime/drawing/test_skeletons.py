@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from engines.types.arrays import Image
-from engines.types.skeleton import Skeleton
+from engines.types.skeleton import Skeleton, named_skeleton
+from engines.types.skeleton_groups import with_groups
 from realtime.drawing.skeletons import draw, id_colour
+from realtime.types.results import Tracks
 from tests.realtime.results import grey, keypoints, tracks
 from tests.synth import SKELETON, crowd, person
 
@@ -160,3 +162,28 @@ def test_a_crowd_on_a_photo(data: Path) -> None:
     for points in people:
         for x, y in points[[4, 7, 10, 13]][~np.isnan(points[[4, 7, 10, 13], 0])]:
             assert (out[round(y), round(x)] != image[round(y), round(x)]).any()
+
+
+def with_hand(side: float) -> Tracks:
+    """A forearm of 100 px with a hand of so many pixels below it."""
+    skeleton = with_groups(named_skeleton("coco18"), ("left_hand", "face"))
+    xy = np.full((len(skeleton.keypoints), 2), np.nan)
+    xy[skeleton.keypoints.index("left_elbow")] = (100, 20)
+    xy[skeleton.keypoints.index("left_wrist")] = (100, 120)
+    hand = np.array([(n % 5 - 2, n // 5) for n in range(21)])
+    xy[list(skeleton.left_hand)] = (100, 122) + side / 4 * hand
+    return tracks([xy], skeleton=skeleton)
+
+
+def test_a_hand_is_drawn_thinner_than_its_arm() -> None:
+    image = draw(grey(), with_hand(80))
+    arm = np.flatnonzero((image[70] != 100).any(axis=1))
+    assert len(arm) >= 4
+    hand = (image[126:, 60:140] != 100).any(axis=2)
+    assert 0 < hand.mean() < 0.3  # its lines and dots are few of the pixels that it spans
+
+
+def test_a_small_hand_is_not_drawn() -> None:
+    below = draw(grey(), with_hand(14))[126:]
+    assert (below == 100).all()
+    assert not (draw(grey(), with_hand(18))[126:] == 100).all()

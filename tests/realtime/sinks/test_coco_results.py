@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from engines.types.skeleton import Skeleton, named_skeleton
+from engines.types.skeleton_groups import with_groups
 from realtime.sinks.files.coco_results import CocoSink
 from realtime.types.errors import OutputError
 from tests.conftest import ROOT
@@ -155,3 +156,27 @@ def test_places_that_cannot_be_are_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"--coco .* is the source itself"):
         CocoSink(file, [file.resolve()])
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_whole_bodies_are_written_as_coco_whole_body_has_them(tmp_path: Path) -> None:
+    """Four more fields; the right hand was not found, and the face's pupils have no place."""
+    whole = with_groups(named_skeleton("coco17"), ("left_hand", "right_hand", "face", "feet"))
+    points = np.arange(2.0 * len(whole.keypoints)).reshape(-1, 2) + 1
+    points[list(whole.right_hand)] = np.nan
+    with CocoSink(tmp_path / "r.json", [], whole) as sink:
+        sink.write(result(tracks([points], skeleton=whole), name="7"))
+    [entry] = read(tmp_path / "r.json")
+    layout, at = named_skeleton("coco133"), 0
+    for name, count in (
+        *(("keypoints", 17), ("foot_kpts", 6), ("face_kpts", 68)),
+        *(("lefthand_kpts", 21), ("righthand_kpts", 21)),
+    ):
+        triples = np.array(entry[name]).reshape(count, 3)
+        names = layout.keypoints[at : at + count]
+        at += count
+        if name == "righthand_kpts":
+            assert not triples.any()
+            continue
+        expected = points[[whole.keypoints.index(one) for one in names]]
+        np.testing.assert_allclose(triples[:, :2], expected)
+        assert (triples[:, 2] == 1).all()
