@@ -1,6 +1,7 @@
 """Keypoints without tremble: the 1 Euro filter (Casiez et al., CHI'12), without any delay.
 
-Speeds are in sides of a person's area a second, so that one setting fits people near and far.
+Speeds are in sides of a person's area a second, so that one setting fits people near and far; those
+of hands and faces in sides of their own area, as a finger moves little for a person.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from numpy.typing import NDArray
 
 from engines.types.arrays import Floats
 from engines.types.oks import areas
+from engines.types.skeleton import Skeleton
 from realtime.types.results import Tracks
 
 MIN_CUTOFF_HZ = 1.2  # what is faster is tremble while a keypoint rests
 CUTOFF_SLOPE = 5.0  # beta of the paper: Hz more for each side a second
 SPEED_CUTOFF_HZ = 1.0  # of the low-pass filter of the speed itself
+PART_SIDES = 3.0  # a part goes along with its body, so much the slower in sides of its own
 MAX_GAP_S = 0.5  # after which a keypoint that comes back begins anew
 DEFAULT_STEP_S = 1 / 30  # between frames whose times stand or run back
 
@@ -40,7 +43,7 @@ class OneEuro:
         age = age + seconds
         found = ~np.isnan(raw[..., 0])
         going = found & (age <= MAX_GAP_S) & ~np.isnan(last[..., 0])
-        side = np.sqrt(areas(raw[:, np.array(tracks.poses.skeleton.body)]))[:, None]
+        side = _sides(raw, tracks.poses.skeleton)
         past = np.where(going, age, seconds)[..., None]
         with np.errstate(invalid="ignore"):
             now = (raw - last) / past
@@ -69,6 +72,16 @@ class OneEuro:
             last[here], speed[here] = self._xy[there], self._speed[there]
             age[here] = self._age[there]
         return last, speed, age
+
+
+def _sides(xy: Floats, skeleton: Skeleton) -> Floats:
+    """(P, K) square root of the area of what each keypoint belongs to: a hand, a face, the body."""
+    side = np.repeat(np.sqrt(areas(xy[:, np.array(skeleton.body)]))[:, None], xy.shape[1], axis=1)
+    for name in ("left_hand", "right_hand", "face"):
+        at = [n for n in skeleton.groups[name] if n not in skeleton.body]
+        if at:
+            side[:, at] = np.sqrt(areas(xy[:, at]))[:, None] * PART_SIDES
+    return side
 
 
 def _rate(cutoff: NDArray[np.floating], seconds: NDArray[np.floating]) -> NDArray[np.floating]:

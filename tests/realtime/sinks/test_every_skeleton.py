@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import get_args
@@ -15,8 +16,10 @@ import pytest
 
 from calibration.plots.viewpoint import upwards
 from engines.types.arrays import Doubles
+from engines.types.openpose_arrays import pose_skeleton
 from engines.types.skeleton import FOLDER, Skeleton, named_skeleton
 from engines.types.skeleton_conversion import converted
+from engines.types.skeleton_groups import with_groups
 from realtime.drawing.skeletons import draw
 from realtime.mocap.bvh import bvh_files
 from realtime.mocap.c3d import c3d_files
@@ -45,8 +48,13 @@ HIDDEN = 3  # a keypoint of the second one that is not found
 RIG = ring(3)
 
 
-@pytest.fixture(params=NAMES)
+WHOLE = "coco18 with hands, face and feet"
+
+
+@pytest.fixture(params=[*NAMES, WHOLE])
 def skeleton(request: pytest.FixtureRequest) -> Skeleton:
+    if request.param == WHOLE:
+        return with_groups(named_skeleton("coco18"), ("left_hand", "right_hand", "face", "feet"))
     return named_skeleton(request.param)
 
 
@@ -72,7 +80,20 @@ def test_openpose_json(skeleton: Skeleton, tmp_path: Path) -> None:
     people = json.loads((tmp_path / "a_keypoints.json").read_text())["people"]
     assert [one["person_id"] for one in people] == [[7], [9]]
     flat = [one["pose_keypoints_2d"] for one in people]
-    check(np.array(flat).reshape(2, -1, 3), seen(skeleton))
+    pose = pose_skeleton(skeleton)
+    expected = Tracks.untracked(converted(seen(skeleton).poses, pose))
+    check(np.array(flat).reshape(2, -1, 3), expected)
+    for field, group in (
+        ("hand_left_keypoints_2d", "left_hand"),
+        ("hand_right_keypoints_2d", "right_hand"),
+        ("face_keypoints_2d", "face"),
+    ):
+        at = skeleton.groups[group] if skeleton.base else ()
+        triples = np.array([one[field] for one in people]).reshape(2, -1, 3)
+        assert triples.shape[1] == len(at)
+        np.testing.assert_allclose(
+            triples[..., :2], seen(skeleton).poses.xy[:, list(at)], atol=1e-2
+        )
 
 
 @pytest.mark.parametrize("target", get_args(JsonSkeleton))
@@ -195,9 +216,17 @@ def test_space_in_json_lines_json3d_and_the_table(skeleton: Skeleton, tmp_path: 
     points = [[point or [np.nan] * 3 for point in who["xyz"]] for who in line["space"]]
     np.testing.assert_allclose(points, expected, atol=1e-4)
     people = json.loads(openpose_json3d(one.poses3d))["people"]
-    quads = np.array([who["pose_keypoints_3d"] for who in people]).reshape(2, -1, 4)
-    np.testing.assert_allclose(quads[..., :3], np.nan_to_num(expected), atol=1e-4)
-    np.testing.assert_array_equal(quads[..., 3], ~np.isnan(expected[..., 0]))
+    arrays: dict[str, Sequence[int]] = {"pose_keypoints_3d": range(len(skeleton.keypoints))}
+    if skeleton.base:
+        arrays = {
+            "hand_left_keypoints_3d": skeleton.left_hand,
+            "hand_right_keypoints_3d": skeleton.right_hand,
+            "face_keypoints_3d": skeleton.face,
+        }
+    for field, at in arrays.items():
+        quads = np.array([who[field] for who in people]).reshape(2, -1, 4)
+        np.testing.assert_allclose(quads[..., :3], np.nan_to_num(expected[:, at]), atol=1e-4)
+        np.testing.assert_array_equal(quads[..., 3], ~np.isnan(expected[:, at, 0]))
     with Csv3DSink(tmp_path / "p_3d.csv", [], skeleton) as table:
         table.write(one)
     rows = list(csv.DictReader(io.StringIO((tmp_path / "p_3d.csv").read_text())))
