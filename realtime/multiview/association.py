@@ -23,6 +23,7 @@ from realtime.types.sightings import keypoints_seen
 # s of COCO's OKS, the square root of a person's area: an upright adult's 1.7 m by 0.3 m.
 PERSON_SCALE_M = 0.7
 NETWORK_RASTER = 0.004  # picture heights, the standard deviation that a network's raster adds
+PART_RASTER = 0.001  # the same of hands and faces, which are seen in crops of their own
 MIN_DEPTH_M = 0.3  # bounds the angle that a keypoint may be off by when somebody is very near
 MIN_COMMON_KEYPOINTS = 4  # bounds chance matches: two bodies with fewer in common are not compared
 # OKS from which a detection may be a tracked person, from which detections may be a new one, and
@@ -83,13 +84,17 @@ class Association:
         self.body = np.array(skeleton.body)
         self._sigmas = np.array(skeleton.sigmas)
         heights = np.array([camera.size[1] for camera in rig.cameras])
-        self._raster = NETWORK_RASTER * heights / rig.focals.mean(1)  # of undistorted coordinates
+        parts = {*skeleton.left_hand, *skeleton.right_hand, *skeleton.face} - {*skeleton.body}
+        rasters = np.full(len(skeleton.keypoints), NETWORK_RASTER)
+        rasters[list(parts)] = PART_RASTER
+        self._raster = (heights / rig.focals.mean(1))[:, None] * rasters  # (V, K), undistorted
 
     def deviations(self, depth: Doubles) -> Doubles:
         """(V, ..., K) standard deviations of sightings, in undistorted coordinates, at depths
         (V, ...), metres: what COCO's annotators differ by, and the network's raster.
         """
-        raster = self._raster.reshape(-1, *[1] * depth.ndim)
+        views, keypoints = self._raster.shape
+        raster = self._raster.reshape(views, *[1] * (depth.ndim - 1), keypoints)
         deviations: Doubles = np.hypot(
             PERSON_SCALE_M * self._sigmas / np.maximum(depth, MIN_DEPTH_M)[..., None], raster
         )

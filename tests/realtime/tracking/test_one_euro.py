@@ -106,7 +106,7 @@ def with_hand(hand: np.ndarray) -> Tracks:
     return tracks(poses, 1)
 
 
-HAND = np.array([(n % 5 * 4.0, n // 5 * 4.0) for n in range(21)]) + (300, 200)
+HAND = np.array([(300 + n % 5 * 4.0, 200 + n // 5 * 4.0) for n in range(21)])
 
 
 def test_a_finger_is_smoothed_by_the_size_of_its_hand() -> None:
