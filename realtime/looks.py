@@ -155,7 +155,7 @@ class Looks:
         images = [frame.image for _, frame in frames]
         followed = self._second.follow(images, [core_of(one) for one in expected])
         whole = [one.poses for one in followed]
-        if self._parts is not None:
+        if self._parts is not None and frames:
             whole = self._parts.look(images, whole, expected)
         found = {}
         for (n, frame), one, poses in zip(frames, followed, whole, strict=True):

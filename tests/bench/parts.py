@@ -1,0 +1,245 @@
+"""Hands, faces and feet on real pictures, through the program's own pipeline.
+
+    python -m tests.bench.parts {clips,photos,labelled,rig,cost} ...
+
+clips: hands of the webcam clips: how many, how far from their arms, sides exchanged. photos: faces
+of coco-dev against labelled eyes, and faces that are nobody's. labelled: hands and faces of
+shared/data/parts, cropped by their labels. rig: feet in 3D on rig-single. cost: milliseconds a hand
+and a face beside the INT8 PAF network; run it on one core (taskset -c 0).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from engines.crops.affine import Crops
+from engines.models.card import load_card
+from engines.opening import engine_opener
+from engines.parts.boxes import eyes_of, forearms, hand_boxes
+from engines.parts.opening import CARDS, GROUPS, PartsOpener, parts_opener
+from engines.parts.part_crops import PartCrops, Wanted
+from engines.types.arrays import Doubles, Floats
+from engines.types.skeleton import Skeleton, named_skeleton
+from realtime.assembly import stream
+from realtime.settings.model import ModelSettings
+from realtime.types.results import Result, Tracks
+from tests.conftest import DATA, ROOT
+from tests.realtime.wanted import settings
+
+REFINE = str(ROOT / "tests" / "cards" / "movenet-lightning.toml")
+NEAR = 0.25  # forearms between a hand's wrist and the body's
+MIN_EYES_PX = 15.0
+EYE_OFF = 0.10  # eye distances
+PCK = 0.2  # of the longer side of a hand's box
+
+
+def run(*sources: Path, **options: Any) -> Iterator[Result]:
+    return stream(settings(*map(str, sources), refine=REFINE, **options))
+
+
+def column(tracks: Tracks, name: str) -> Floats:
+    return tracks.poses.xy[:, tracks.poses.skeleton.keypoints.index(name)]
+
+
+def clips() -> None:
+    """Of arms seen: hands told; of these, wrists near; nearer the other arm."""
+    for clip in ("want", "walk"):
+        arms, told, near, swapped = 0, 0, 0, 0
+        for result in run(DATA / "video" / f"webcam-{clip}.mkv", hands=True):
+            [view] = filter(None, result.views)
+            tracks = view.tracks
+            for side, other in (("left", "right"), ("right", "left")):
+                joints = [column(tracks, f"{side}_{one}") for one in ("wrist", "elbow", "shoulder")]
+                length = forearms(*joints)
+                at = tracks.poses.skeleton.groups[f"{side}_hand"][0]
+                there = ~np.isnan(tracks.poses.xy[:, at, 0]) & ~tracks.filled[:, at]
+                off = np.linalg.norm(tracks.poses.xy[:, at] - joints[0], axis=-1)
+                away = np.linalg.norm(
+                    tracks.poses.xy[:, at] - column(tracks, f"{other}_wrist"), axis=-1
+                )
+                arms += int(np.isfinite(length).sum())
+                told += int(there.sum())
+                near += int((off[there] < NEAR * length[there]).sum())
+                swapped += int((away[there] < off[there]).sum())
+        print(f"webcam-{clip}: {arms} arms, {told} hands told, {near / max(told, 1):.3f} of their")
+        print(f"  wrists within {NEAR} forearms, {swapped} nearer the other arm")
+
+
+def photos() -> None:
+    """Faces of coco-dev's people, bodies by the usual network at 368 rows and Lightning."""
+    listed = json.loads((DATA / "coco-dev" / "person_keypoints.json").read_text())
+    names = {one["id"]: one["file_name"] for one in listed["images"]}
+    labels: dict[str, list[Doubles]] = {}
+    for one in listed["annotations"]:
+        points = np.array(one["keypoints"], float).reshape(-1, 3)
+        labels.setdefault(Path(names[one["image_id"]]).stem, []).append(points)
+    wanted, found, close, middle, faces = 0, 0, 0, 0, 0
+    strangers: list[str] = []
+    for result in run(DATA / "coco-dev" / "images", face=True, height=368, track=False):
+        [view] = filter(None, result.views)
+        tracks = view.tracks
+        xy = tracks.poses.xy[:, list(tracks.poses.skeleton.face)]
+        right, left = eyes_of(xy[~np.isnan(xy[:, 0, 0])])
+        faces += len(right)
+        people = labels.get(view.frame.name, [])
+        for points in people:
+            apart = np.linalg.norm(points[1, :2] - points[2, :2])
+            if min(points[1, 2], points[2, 2]) == 0 or apart < MIN_EYES_PX:
+                continue
+            wanted += 1
+            off = [
+                np.linalg.norm(one - points[n, :2], axis=-1) for one, n in ((left, 1), (right, 2))
+            ]
+            mid = np.linalg.norm((left + right) / 2 - (points[1, :2] + points[2, :2]) / 2, axis=-1)
+            if len(right) and mid.min() < apart / 2:
+                best = int(mid.argmin())
+                found += 1
+                close += max(off[0][best], off[1][best]) < EYE_OFF * apart
+                middle += mid[best] < EYE_OFF * apart
+        known = [one[:5][one[:5, 2] > 0, :2] for one in people]
+        heads = np.concatenate([np.zeros((0, 2)), *known])
+        for one, other in zip(right, left, strict=True):
+            gaps = np.linalg.norm(heads - (one + other) / 2, axis=-1)
+            if gaps.min(initial=np.inf) > 2 * np.linalg.norm(one - other):
+                strangers.append(view.frame.name)
+    print(f"{wanted} labelled faces, {found / wanted:.3f} found; of these both eyes within "
+          f"{EYE_OFF}: {close / found:.3f}, their middle: {middle / found:.3f}")  # fmt: skip
+    print(f"{faces} faces, {len(strangers)} on no labelled head, in {len({*strangers})} photos")
+
+
+def around(points: Doubles, share: float, size: tuple[int, int]) -> tuple[Crops, Floats]:
+    """An upright square around labelled points."""
+    low, high = points.min(0), points.max(0)
+    side = np.full((1, 2), share * (high - low).max(), np.float32)
+    centre = ((low + high) / 2)[None].astype(np.float32)
+    return Crops(centre, side, np.zeros(1, np.float32), size), np.ones(1, bool)
+
+
+def part(name: str) -> tuple[PartCrops, Skeleton]:
+    opener = parts_opener({name}, named_skeleton("coco17"))  # type: ignore[arg-type]
+    assert opener is not None
+    look = opener()
+    found = look._hands or look._face
+    assert found is not None
+    return found, opener.skeleton
+
+
+def labelled() -> None:
+    """PCK of hands, and the mean error of faces in eye distances (NME, 68 points)."""
+    hands, _ = part("hands")
+    for name, tips_first in (("onehand10k", False), ("freihand", False), ("rhd", True)):
+        hits: list[float] = []
+        told, count = 0, 0
+        for image, points, seen in pictures(name, 21):
+            if tips_first:
+                order = [0, *(4 * f + j for f in range(5) for j in (4, 3, 2, 1))]
+                points, seen = points[order], seen[order]
+            count += 1
+            crop = hand_boxes(points[None].astype(np.float32), hands.size)  # turned by the labels
+            if not seen.all():
+                crop = around(points[seen], 2.0, hands.size)
+            wanted = Wanted(crop, np.full((1, 21, 2), np.nan, np.float32))
+            [found] = hands.look([image], [wanted])
+            told += bool(found.presence[0] > 0)
+            off = np.linalg.norm(found.xy[0] - points, axis=-1)[seen]
+            side = np.ptp(points[seen], axis=0).max()
+            hits.append(float(np.mean(np.nan_to_num(off, nan=np.inf) < PCK * side)))
+        print(f"{name}: {told} of {count} hands told, PCK {PCK} {np.mean(hits):.3f}")
+    faces, _ = part("face")
+    errors = []
+    for image, points, _ in pictures("300w", 68):
+        wanted = Wanted(around(points, 1.6, faces.size), np.full((1, 70, 2), np.nan, np.float32))
+        [found] = faces.look([image], [wanted])
+        off = np.linalg.norm(found.xy[0, :68] - points, axis=-1)
+        errors.append(off.mean() / np.linalg.norm(points[36] - points[45]))
+    print(f"300w: NME {np.round(errors, 4).tolist()}")
+
+
+def pictures(name: str, count: int) -> Iterator[tuple[Any, Doubles, Any]]:
+    """Of a labelled set: picture, (count, 2) points, and which are labelled."""
+    folder = DATA / "parts" / name
+    data = json.loads(next(folder.glob("test_*.json")).read_text())
+    files = {one["id"]: one["file_name"] for one in data["images"]}
+    for one in data["annotations"]:
+        image = cv2.imread(str(folder / Path(files[one["image_id"]]).name))
+        points = np.array(one["keypoints"], float).reshape(-1, 3)[:count]
+        assert image is not None
+        yield image, points[:, :2], points[:, 2] > 0
+
+
+def rig() -> None:
+    """Feet of rig-single by BlazePose: views, heel to toe, and height over the floor."""
+    folder = DATA / "rig-single"
+    views: list[Any] = []
+    feet: list[Any] = []
+    for result in run(*sorted(folder.glob("cam*.mp4")), feet=True, rig=folder / "rig.toml"):
+        if result.poses3d is None or not len(result.poses3d):
+            continue
+        names = result.poses3d.skeleton.keypoints
+        at = [
+            names.index(f"{side}_{one}")
+            for side in ("left", "right")
+            for one in ("heel", "big_toe")
+        ]
+        views.append(result.poses3d.views[0, at])
+        feet.append(result.poses3d.xyz[0, at])
+    seen, xyz = np.array(views), np.array(feet)
+    for side, (heel, toe) in (("left", (0, 1)), ("right", (2, 3))):
+        both = np.minimum(seen[:, heel], seen[:, toe])
+        length = np.linalg.norm(xyz[:, toe] - xyz[:, heel], axis=-1)
+        low = np.minimum(xyz[:, heel, 2], xyz[:, toe, 2])
+        print(
+            f"{side}: >= 3 views in {(both >= 3).mean():.2f} of {len(both)} instants, >= 2 in "
+            f"{(both >= 2).mean():.2f}; heel to toe {np.nanmedian(length):.3f} m, "
+            f"+- {np.nanstd(length) / np.nanmean(length):.3f}; lowest point "
+            f"{np.nanquantile(low, 0.25):.3f} m (lower quarter)"
+        )
+
+
+def cost() -> None:
+    """Milliseconds, the least of 30, in turns."""
+    card = load_card("human-pose-estimation-0001")
+    body = engine_opener(card, ModelSettings(height=256, precision="int8"), live=True)()
+    opener = parts_opener({*GROUPS}, named_skeleton("coco18"))
+    assert isinstance(opener, PartsOpener)
+    networks = {name: opener._network(name) for name in CARDS}
+    picture = np.random.default_rng(0).integers(0, 256, (480, 852, 3), np.uint8)
+    taken: dict[str, list[float]] = {"PAF 256": [], **{name: [] for name in networks}}
+    for _ in range(30):
+        began = time.perf_counter()
+        body.submit([picture])
+        body.decoder.decode(body.result()[0])
+        taken["PAF 256"].append(time.perf_counter() - began)
+        for name, network in networks.items():
+            crops, _ = around(np.array([[200, 100], [400, 300]], float), 1.0, network.size)
+            began = time.perf_counter()
+            network.look([picture], [crops])
+            taken[name].append(time.perf_counter() - began)
+    least = {name: 1e3 * min(some) for name, some in taken.items()}
+    for name, ms in least.items():
+        print(f"{name}: {ms:.2f} ms, {ms / least['PAF 256']:.3f} of the PAF network")
+
+
+WHAT = {"clips": clips, "photos": photos, "labelled": labelled, "rig": rig, "cost": cost}
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """What is asked for."""
+    ask = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    ask.add_argument("what", nargs="+", choices=WHAT)
+    for one in ask.parse_args(words).what:
+        WHAT[one]()
+
+
+if __name__ == "__main__":
+    main()
