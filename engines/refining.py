@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -15,7 +16,14 @@ from engines.runtimes.second_look import SecondLook
 from engines.types.errors import CardError, UnreachableError, WeightsError
 from engines.types.skeleton import Skeleton
 from engines.types.skeleton_conversion import origins
+from engines.types.skeleton_groups import Group, with_groups
 
+TELLING: dict[Group, tuple[str, ...]] = {  # keypoints that tell of a group
+    "feet": ("left_heel", "left_big_toe", "right_heel", "right_big_toe"),
+    "left_hand": ("left_thumb_4", "left_pinky_4"),
+    "right_hand": ("right_thumb_4", "right_pinky_4"),
+    "face": ("chin", "upper_lip"),
+}
 AUTO = ("movenet-lightning", "movenet-thunder")  # measured here; the one that is here already
 LOG = logging.getLogger(__name__)
 
@@ -25,6 +33,7 @@ class SecondLookOpener:
     """Opens a SecondLook on the thread that will use it.
 
     first: the card of the network whose people it looks at. budget: seconds a set of pictures.
+    skeleton: of the people it gives, the first's or one that `refined_skeleton` says.
     """
 
     card: Card
@@ -32,6 +41,7 @@ class SecondLookOpener:
     first: Card
     max_people: int | None = None
     budget: float | None = None
+    skeleton: Skeleton | None = None
 
     def __call__(self) -> SecondLook:
         decoder, rule = self.card.decoder, self.card.crop
@@ -44,7 +54,7 @@ class SecondLookOpener:
             decoder,
             rule,
             self.card.fusion_beside(self.first.name),
-            self.first.skeleton,
+            self.skeleton or self.first.skeleton,
             self.max_people,
             self.budget,
         )
@@ -61,6 +71,7 @@ def second_look_opener(
     max_people: int | None = None,
     budget: float | None = None,
     needed: bool = True,
+    skeleton: Skeleton | None = None,
 ) -> SecondLookOpener | None:
     """Finds (or fetches) the weights of a crop network now, for what is opened later.
 
@@ -84,7 +95,20 @@ def second_look_opener(
             *(card.name, str(error.__cause__).rstrip(".")),
         )
         return None
-    return SecondLookOpener(card, located, first, max_people, budget)
+    return SecondLookOpener(card, located, first, max_people, budget, skeleton)
+
+
+def refined_skeleton(refine: str, first: Card, wanted: Collection[Group] = ()) -> Skeleton:
+    """That of people after a second look: the first's, and the feet that the crop network finds.
+
+    wanted: other groups to take from a crop network that has them. A network has a group if it
+    knows all of it, but for small toes.
+    """
+    if refine in ("off", "auto"):
+        return first.skeleton
+    known = load_card(refine).skeleton.keypoints
+    has = [group for group, telling in TELLING.items() if {*telling} <= {*known}]
+    return with_groups(first.skeleton, tuple(g for g in has if g == "feet" or g in wanted))
 
 
 def _at_hand() -> Card:

@@ -13,8 +13,8 @@ from engines.models.card import load_card
 from engines.models.weights import Device
 from engines.nvidia.open import choose
 from engines.opening import EngineOpener, engine_opener
-from engines.parts.opening import Part, PartsOpener, parts_opener
-from engines.refining import SecondLookOpener, second_look_opener
+from engines.parts.opening import GROUPS, Part, PartsOpener, parts_opener
+from engines.refining import SecondLookOpener, refined_skeleton, second_look_opener
 from engines.types.skeleton import Skeleton
 from realtime.default_model import DEFAULT, usual_model
 from realtime.multiview.stage import RigStage
@@ -83,14 +83,16 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             check_showable(card.decoder, card.name, _to_show(mode, settings.files))
             shows = card.decoder.shows
         shown = Shown(mode, keypoints, shows)
-        if skeleton is None and models.parts:
+        body = card.skeleton
+        if skeleton is None:
+            groups = {group for part in models.parts for group in GROUPS[part]}
+            body = refined_skeleton(models.refine or "off", card, groups)
             open_parts = parts_opener(
-                models.parts,
-                card.skeleton,
-                budget=PARTS_BUDGET_SECONDS if sources[0].live else None,
+                models.parts, body, budget=PARTS_BUDGET_SECONDS if sources[0].live else None
             )
-            if open_parts is not None:
-                model = WithParts(card.name, open_parts.skeleton)
+            whole = open_parts.skeleton if open_parts is not None else body
+            if whole is not card.skeleton:
+                model = WithParts(card.name, whole)
         space = None
         if rig is not None:
             space = _open_space(settings, sources, model.skeleton, rig)
@@ -108,6 +110,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
                 max_people=models.refine_people,
                 budget=REFINE_BUDGET_SECONDS if sources[0].live else None,
                 needed=models.preset is None,
+                skeleton=body,
             )
         if files.stats is not None:  # entered first, it sees how all ends
             taken = files_of(settings.sources.source)

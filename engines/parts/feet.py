@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engines.types.arrays import Floats
+from engines.types.arrays import Floats, Mask
 from engines.types.poses import Poses
 
 MIN_VISIBLE = 0.5  # confidence of ankle, heel and tip
@@ -35,6 +35,15 @@ def feet_of(people: Poses, theirs: Poses) -> tuple[list[str], Floats, Floats]:
             places.append(np.where(ok[:, None], xy + shift, np.float32(np.nan)))
             scores.append(np.where(ok, score, np.float32(0)))
     return names, np.stack(places, axis=1), np.stack(scores, axis=1)
+
+
+def has_shank(people: Poses) -> Mask:
+    """(P,) whether a knee and its ankle were found, without which no foot can be taken."""
+    pairs = [
+        ~np.isnan(_point(people, f"{side}_ankle")[0] + _point(people, f"{side}_knee")[0])[:, 0]
+        for side in SIDES
+    ]
+    return np.asarray(pairs[0] | pairs[1], bool)
 
 
 def _point(poses: Poses, name: str) -> tuple[Floats, Floats]:

@@ -11,8 +11,8 @@ from engines.models.card import Card, load_card
 from engines.models.download import download_bar
 from engines.models.weights import Located, locate
 from engines.parts.boxes import Boxes, face_boxes, hand_boxes
-from engines.parts.crop_network import CropNetwork
 from engines.parts.part_crops import PartCrops
+from engines.parts.part_network import PartNetwork
 from engines.parts.parts_look import PartsLook
 from engines.runtimes.openvino_cpu import OpenVino
 from engines.types.arrays import Floats
@@ -67,10 +67,10 @@ class PartsOpener:
             return None
         return PartCrops(self._network(part), own, self.budget)
 
-    def _network(self, part: Part) -> CropNetwork:
+    def _network(self, part: Part) -> PartNetwork:
         card, located = self.networks[part]
         assert isinstance(card.decoder, CropDecoder)
-        return CropNetwork(OpenVino(card, located, live=True, batched=True), card.decoder)
+        return PartNetwork(OpenVino(card, located, live=True, batched=True), card.decoder)
 
 
 def parts_opener(

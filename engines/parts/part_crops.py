@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engines.crops.affine import Crops
 from engines.decoders.parts import PartHead
 from engines.parts.boxes import Boxes
-from engines.parts.crop_network import CropNetwork
+from engines.parts.part_network import PartNetwork
 from engines.types.arrays import Floats, Image, Indices, Mask
 
 MIN_HINT = 0.1  # presence in the body's crop from which on the part's own crop is tried
@@ -54,7 +54,7 @@ class PartCrops:
 
     def __init__(
         self,
-        network: CropNetwork,
+        network: PartNetwork,
         own: Callable[[Floats, tuple[int, int]], Boxes],
         budget: float | None = None,
     ) -> None:

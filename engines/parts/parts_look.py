@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from engines.crops.rule import CropRule
-from engines.parts.crop_network import CropNetwork
 from engines.parts.faces import Heads
-from engines.parts.feet import feet_of
+from engines.parts.feet import feet_of, has_shank
 from engines.parts.hands import Arms
 from engines.parts.part_crops import PartCrops
+from engines.parts.part_network import PartNetwork
 from engines.types.arrays import Floats, Image, Indices, Mask
 from engines.types.oks import areas, oks
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
-from engines.types.skeleton_groups import core
+from engines.types.skeleton_groups import core, fitted
 
 MIN_SAME_OKS = 0.3  # from which on somebody expected is somebody found
 HANDS = ("left_hand", "right_hand")
@@ -35,7 +35,7 @@ class PartsLook:
         skeleton: Skeleton,
         hands: PartCrops | None = None,
         face: PartCrops | None = None,
-        feet: tuple[CropNetwork, CropRule] | None = None,
+        feet: tuple[PartNetwork, CropRule] | None = None,
     ) -> None:
         self.skeleton = skeleton
         self._hands = hands
@@ -53,7 +53,7 @@ class PartsLook:
         people: in the skeleton without its groups. expected: where people should be by what came
         before, with their groups; a part is looked for where it should be.
         """
-        found = [_widened(poses, self.skeleton) for poses in people]
+        found = [_copy(fitted(poses, self.skeleton)) for poses in people]
         if not sum(map(len, found)):
             return found
         if expected is None:
@@ -117,9 +117,12 @@ class PartsLook:
             _place(poses, at, found.xy, found.presence, head.accepted(found))
 
     def _add_feet(
-        self, images: Sequence[Image], people: list[Poses], network: CropNetwork, rule: CropRule
+        self, images: Sequence[Image], people: list[Poses], network: PartNetwork, rule: CropRule
     ) -> None:
-        boxes = [rule.crops(poses.xy, poses.skeleton, network.size) for poses in people]
+        boxes = []
+        for poses in people:
+            crops, ok = rule.crops(poses.xy, poses.skeleton, network.size)
+            boxes.append((crops, ok & has_shank(poses)))
         if not any(ok.any() for _, ok in boxes):
             return
         xy, score, _ = network.look(images, [crops.some(ok) for crops, ok in boxes])
@@ -166,8 +169,6 @@ def _leave_out(poses: Poses, which: Mask) -> None:
     poses.score[which] = 0
 
 
-def _widened(poses: Poses, skeleton: Skeleton) -> Poses:
-    """The same people with keypoints of groups, not found yet."""
-    more = len(skeleton.keypoints) - len(poses.skeleton.keypoints)
-    xy = np.pad(poses.xy, ((0, 0), (0, more), (0, 0)), constant_values=np.nan)
-    return Poses(skeleton, xy, np.pad(poses.score, ((0, 0), (0, more))), poses.person_score)
+def _copy(poses: Poses) -> Poses:
+    """To be changed in place."""
+    return Poses(poses.skeleton, poses.xy.copy(), poses.score.copy(), poses.person_score)

@@ -19,6 +19,7 @@ from engines.types.oks import areas, oks
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
 from engines.types.skeleton_conversion import converted, origins
+from engines.types.skeleton_groups import fitted
 
 MIN_COVERED_OKS = 0.4  # at which somebody who is expected is one of those found
 PACE_SHARE = 0.1  # of the newest frame in what a crop is known to take
@@ -49,7 +50,8 @@ class SecondLook:
     """Refines the people that another network found, or that a tracker expects.
 
     One batch a set of pictures, over all cameras; used and closed by one thread.
-    skeleton: the first network's, in which poses come and go. max_people: of a set of pictures look
+    skeleton: in which poses go: the first network's, in which they come, or that with groups added
+    which the crop network knows. max_people: of a set of pictures look
     at so many at most, the largest. budget: seconds a set; as many people as fit into it by what a
     crop has taken so far, but one at least.
     """
@@ -90,8 +92,10 @@ class SecondLook:
         found: whom the first network found in each. expected: where a tracker expects people; those
         of them who are not among the found are looked for too.
         """
+        found = [fitted(poses, self._skeleton) for poses in found]
         guesses = [np.zeros(len(poses), bool) for poses in found]
         if expected is not None:
+            expected = [fitted(poses, self._skeleton) for poses in expected]
             missed = [
                 guess.some(_uncovered(guess, poses))
                 for guess, poses in zip(expected, found, strict=True)
@@ -113,6 +117,7 @@ class SecondLook:
         Who was not found has no keypoints.
         """
         out = []
+        expected = [fitted(poses, self._skeleton) for poses in expected]
         for guess, look in zip(expected, self.look(images, expected), strict=True):
             seen, wanted = look.poses, self._fusion
             agree, sure = agreement(guess, seen), confidence(seen, self._known)

@@ -7,6 +7,8 @@ from dataclasses import replace
 from functools import cache
 from typing import Literal
 
+import numpy as np
+
 from engines.types.poses import Poses
 from engines.types.skeleton import FOLLOWERS, Skeleton, named_skeleton
 
@@ -48,9 +50,21 @@ def core(skeleton: Skeleton) -> Skeleton:
 
 def core_of(poses: Poses) -> Poses:
     """The same people without the groups that were added."""
-    base = core(poses.skeleton)
-    own = len(base.keypoints)
-    return Poses(base, poses.xy[:, :own], poses.score[:, :own], poses.person_score)
+    return fitted(poses, core(poses.skeleton))
+
+
+def fitted(poses: Poses, skeleton: Skeleton) -> Poses:
+    """The same people in a skeleton with more, or fewer, groups after the same keypoints."""
+    have, want = len(poses.skeleton.keypoints), len(skeleton.keypoints)
+    if poses.skeleton is skeleton:
+        return poses
+    common = min(have, want)
+    assert poses.skeleton.keypoints[:common] == skeleton.keypoints[:common], "no groups of one body"
+    xy, score = poses.xy[:, :want], poses.score[:, :want]
+    if want > have:
+        xy = np.pad(xy, ((0, 0), (0, want - have), (0, 0)), constant_values=np.nan)
+        score = np.pad(score, ((0, 0), (0, want - have)))
+    return Poses(skeleton, xy, score, poses.person_score)
 
 
 def _joined(skeleton: Skeleton, group: str) -> Skeleton:

@@ -13,7 +13,7 @@ WIDE, HIGH, SPLIT = 192, 256, 2
 KEYPOINTS = 17
 
 
-def network() -> onnx.ModelProto:
+def network(keypoints: int = KEYPOINTS) -> onnx.ModelProto:
     """`input` (N, 3, 256, 192) -> `simcc_x` (N, 17, 384), `simcc_y` (N, 17, 512)."""
     nodes, constants = [], []
     for name, axis, length in (("x", 2, WIDE), ("y", 3, HIGH)):
@@ -31,10 +31,10 @@ def network() -> onnx.ModelProto:
         numpy_helper.from_array(np.array([2], np.int64), "last"),
         # The first bin of a pixel is the higher one.
         numpy_helper.from_array(np.array([[[1.0, 0.9]]], np.float32), "pair"),
-        numpy_helper.from_array(np.ones((1, KEYPOINTS, 1), np.float32), "all"),
+        numpy_helper.from_array(np.ones((1, keypoints, 1), np.float32), "all"),
     ]
     outputs = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", KEYPOINTS, SPLIT * side])
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", keypoints, SPLIT * side])
         for name, side in (("simcc_x", WIDE), ("simcc_y", HIGH))
     ]
     picture = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["N", 3, HIGH, WIDE])
@@ -45,9 +45,11 @@ def network() -> onnx.ModelProto:
     return model
 
 
-def write_card(folder: Path, *, skeleton: str = "coco17", scale: float = 255.0) -> Path:
+def write_card(
+    folder: Path, *, skeleton: str = "coco17", scale: float = 255.0, keypoints: int = KEYPOINTS
+) -> Path:
     """The network and its card."""
-    body = network().SerializeToString()
+    body = network(keypoints).SerializeToString()
     (folder / "simcc.onnx").write_bytes(body)
     card = folder / "simcc.toml"
     card.write_text(

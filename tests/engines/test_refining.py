@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from engines.models.card import load_card
-from engines.refining import AUTO, second_look_opener
+from engines.parts.opening import parts_opener
+from engines.refining import AUTO, refined_skeleton, second_look_opener
 from engines.runtimes.second_look import SecondLook
 from engines.types.errors import CardError, WeightsError
 from engines.types.poses import Poses
@@ -22,6 +23,9 @@ from tests.synth import SKELETON, person
 
 FIRST = load_card("pafnet")
 MOVENET = ("movenet-thunder", "movenet-lightning")
+FIRST_FEET = tuple(
+    f"{side}_{name}" for side in ("left", "right") for name in ("big_toe", "small_toe", "heel")
+)
 OTHERS = ("rtmpose-t", "rtmpose-s", "rtmo-s", "movenet-multipose")
 
 
@@ -39,6 +43,34 @@ def opened(card: Path) -> SecondLook:
     opener = second_look_opener(str(card), FIRST)
     assert opener is not None
     return opener()
+
+
+def test_feet_that_the_crop_network_knows_are_added(tmp_path: Path) -> None:
+    """Halpe26 beside COCO-18: the body is fused, the feet are the crop network's own."""
+    card = str(write_card(tmp_path, skeleton="halpe26", keypoints=26))
+    whole = refined_skeleton(card, FIRST)
+    assert whole.keypoints[18:] == FIRST_FEET
+    assert refined_skeleton("auto", FIRST) is FIRST.skeleton
+    opener = second_look_opener(card, FIRST, skeleton=whole)
+    assert opener is not None
+    second = opener()
+    image = np.zeros((400, 600, 3), np.uint8)
+    cv2.circle(image, (130, 210), 2, (0, 0, 255), -1)
+    body = person((139, 196), 200)[None].astype(np.float32)
+    score = np.full((1, 18), 0.5, np.float32)
+    [refined] = second.refine([image], [Poses(SKELETON, body, score, score.sum(axis=1))])
+    second.close()
+    assert refined.skeleton is whole
+    assert refined.found.all()
+    np.testing.assert_allclose(refined.xy[0, 18:], np.broadcast_to((130, 210), (6, 2)), atol=2.5)
+
+
+def test_other_groups_are_taken_from_a_crop_network_when_wanted(tmp_path: Path) -> None:
+    card = str(write_card(tmp_path, skeleton="coco133", keypoints=133))
+    assert refined_skeleton(card, FIRST).name == "coco18+feet"
+    every = refined_skeleton(card, FIRST, ("left_hand", "right_hand", "face"))
+    assert len(every.keypoints) == 18 + 6 + 42 + 70
+    assert parts_opener({"hands", "face", "feet"}, every) is None
 
 
 def test_network_of_rtmposes_contract_runs_from_its_card(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from engines.parts.faces import Heads
-from engines.parts.feet import feet_of
+from engines.parts.feet import feet_of, has_shank
 from engines.parts.hands import Arms
 from engines.parts.part_crops import Found
 from engines.types.arrays import Floats
@@ -128,3 +128,8 @@ def test_feet_are_shifted_to_our_ankle_and_taken_only_where_ankles_agree() -> No
     assert np.isnan(at["right_big_toe"]).all()
     assert dict(zip(names, score[0], strict=True))["left_heel"] == np.float32(0.8)
     assert (feet_of(legs, blaze(0.4, **theirs))[2] == 0).all()
+
+
+def test_nobody_without_a_knee_and_its_ankle_is_looked_at_for_feet() -> None:
+    assert has_shank(body(left_knee=(300, 300), left_ankle=(300, 400))).tolist() == [True]
+    assert has_shank(body(left_knee=(300, 300), right_ankle=(200, 400))).tolist() == [False]

@@ -11,9 +11,9 @@ import pytest
 from engines.decoders.parts import FaceMesh, FaceMeshDecoder, HandDecoder
 from engines.models.card import load_card
 from engines.parts.boxes import face_boxes, hand_boxes
-from engines.parts.crop_network import CropNetwork
 from engines.parts.opening import parts_opener
 from engines.parts.part_crops import PartCrops
+from engines.parts.part_network import PartNetwork
 from engines.parts.parts_look import PartsLook
 from engines.types.arrays import Arrays, Floats, Image
 from engines.types.errors import CardError
@@ -68,7 +68,7 @@ class LampNetwork:
 def hand_parts(network: LampNetwork, budget: float | None = None) -> PartCrops:
     decoder = load_card("mediapipe-hand").decoder
     assert isinstance(decoder, HandDecoder)
-    return PartCrops(CropNetwork(network, decoder), hand_boxes, budget)
+    return PartCrops(PartNetwork(network, decoder), hand_boxes, budget)
 
 
 def picture(*lamps: tuple[int, int]) -> Image:
@@ -204,7 +204,7 @@ def test_faces_are_found_by_the_eyes() -> None:
             mesh[list(some), 0] = {"right": -64, "left": 64}[side]
     head = body(right_eye=(290, 100), left_eye=(310, 100))
     network = LampNetwork(mesh, logit=3.0)
-    look = PartsLook(WHOLE, None, PartCrops(CropNetwork(network, card.decoder), face_boxes))
+    look = PartsLook(WHOLE, None, PartCrops(PartNetwork(network, card.decoder), face_boxes))
     [whole] = look.look([picture((300, 100))], [head])
     face = whole.xy[0, list(WHOLE.face)]
     np.testing.assert_allclose(face[36:42].mean(0), (290, 100), atol=2.5)

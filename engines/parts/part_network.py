@@ -12,7 +12,7 @@ from engines.runtimes.network import Network
 from engines.types.arrays import Arrays, Floats, Image
 
 
-class CropNetwork:
+class PartNetwork:
     """Used and closed by one thread."""
 
     def __init__(self, network: Network, decoder: CropDecoder) -> None:
