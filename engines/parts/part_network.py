@@ -32,7 +32,15 @@ class PartNetwork:
         images, crops: one a camera. Returns (N, K, 2) picture pixels, (N, K) confidence and the
         network's own arrays (N, ...).
         """
+        self.begin(images, crops)
+        return self.end(crops)
+
+    def begin(self, images: Sequence[Image], crops: Sequence[Crops]) -> None:
+        """Start on what `end` will tell, while others work."""
         self._network.submit(list(cut(images, crops)))
+
+    def end(self, crops: Sequence[Crops]) -> tuple[Floats, Floats, Arrays]:
+        """What `look` says, of the crops that were begun."""
         results = self._network.result()
         arrays = {name: np.stack([one[name] for one in results]) for name in results[0]}
         xy, score = self.decoder.points(arrays)

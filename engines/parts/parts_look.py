@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engines.crops.affine import Crops
 from engines.crops.rule import CropRule
 from engines.parts.faces import Heads
 from engines.parts.feet import feet_of, has_shank
@@ -59,12 +60,13 @@ class PartsLook:
         if expected is None:
             expected = [Poses.nobody(self.skeleton)] * len(found)
         known = [self._known(one, other) for one, other in zip(found, expected, strict=True)]
+        legs = self._begin_feet(images, found)  # the longest of all, at work meanwhile
         if self._hands is not None:
             self._add_hands(images, found, known, self._hands)
         if self._face is not None:
             self._add_faces(images, found, known, self._face)
-        if self._feet is not None:
-            self._add_feet(images, found, *self._feet)
+        if legs is not None:
+            self._add_feet(found, *legs)
         for image, poses in zip(images, found, strict=True):
             _leave_out(poses, _outside(poses, image))
         return found
@@ -116,20 +118,30 @@ class PartsLook:
         for poses, head, found in zip(people, heads, looks, strict=True):
             _place(poses, at, found.xy, found.presence, head.accepted(found))
 
-    def _add_feet(
-        self, images: Sequence[Image], people: list[Poses], network: PartNetwork, rule: CropRule
-    ) -> None:
-        boxes = []
+    def _begin_feet(
+        self, images: Sequence[Image], people: list[Poses]
+    ) -> tuple[list[Crops], list[Indices]] | None:
+        """The crops of whom the network for feet was set to work on, and whose these are."""
+        if self._feet is None:
+            return None
+        network, rule = self._feet
+        crops, rows = [], []
         for poses in people:
-            crops, ok = rule.crops(poses.xy, poses.skeleton, network.size)
-            boxes.append((crops, ok & has_shank(poses)))
-        if not any(ok.any() for _, ok in boxes):
-            return
-        xy, score, _ = network.look(images, [crops.some(ok) for crops, ok in boxes])
+            boxes, ok = rule.crops(poses.xy, poses.skeleton, network.size)
+            rows.append(np.flatnonzero(ok & has_shank(poses)))
+            crops.append(boxes.some(rows[-1]))
+        if not sum(map(len, crops)):
+            return None
+        network.begin(images, crops)
+        return crops, rows
+
+    def _add_feet(self, people: list[Poses], crops: list[Crops], rows: list[Indices]) -> None:
+        assert self._feet is not None
+        network = self._feet[0]
+        xy, score, _ = network.end(crops)
         begin = 0
-        for poses, (_, ok) in zip(people, boxes, strict=True):
-            end = begin + int(ok.sum())
-            mine = np.flatnonzero(ok)
+        for poses, mine in zip(people, rows, strict=True):
+            end = begin + len(mine)
             theirs = Poses(
                 network.decoder.skeleton, xy[begin:end], score[begin:end], score[begin:end, 0]
             )
