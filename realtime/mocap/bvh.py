@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.types.arrays import Doubles
-from realtime.mocap.inverse_kinematics import BONES, ROOT, Bone, Pose, posed
+from realtime.mocap.inverse_kinematics import ROOT, Bone, Pose, posed
 from realtime.mocap.rotations import euler
 from realtime.mocap.take import Take
 from realtime.mocap.take_sink import of_person
@@ -65,7 +65,7 @@ def _hierarchy(bone: Bone, pose: Pose, ordered: list[Bone], depth: int) -> list[
     rotation = " ".join(f"{axis}rotation" for axis in bone.order)
     lines = [f"{'JOINT' if depth else 'ROOT'} {bone.name}", "{"]
     lines += [f"\t{_offset(offset)}", f"\tCHANNELS {position} {rotation}"]
-    below = [one for one in BONES if one.parent == bone.name]
+    below = [one for one in pose.bones if one.parent == bone.name]
     for one in below:
         lines += [f"\t{line}" for line in _hierarchy(one, pose, ordered, depth + 1)]
     if not below:

@@ -5,7 +5,9 @@ At rest it stands upright and looks along z, y up, its arms out to the sides.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +37,9 @@ LENGTHS_IN_HEIGHTS = {
     "nose": 0.06,
     "hip": 0.0955,
 }
+# The same of fingers, from the wrist to the knuckle and on (Buchholz et al., Ergonomics 1992).
+FINGER_LENGTHS = (0.055, 0.026, 0.015, 0.011)
+FINGERS = ("thumb", "index", "middle", "ring", "pinky")
 
 
 class Bone(NamedTuple):
@@ -87,14 +92,41 @@ BONES = (
 )
 
 
+def _fingers(side: str, sign: int) -> Iterator[Bone]:
+    """Of each finger the part within the palm, and three beyond the knuckle."""
+    name = side.capitalize()
+    for finger in FINGERS:
+        rest = unit(sign * LEFT + AHEAD) if finger == "thumb" else sign * LEFT
+        points = [f"{side}_palm", *(f"{side}_{finger}_{n}" for n in range(1, 5))]
+        parent = f"{name}Hand"
+        for n, (at, to) in enumerate(pairwise(points)):
+            own = (
+                f"{name}Hand{finger.capitalize()}{n}" if n else f"{name}InHand{finger.capitalize()}"
+            )
+            yield Bone(own, parent, at, to, rest, "ZXY")
+            parent = own
+
+
+def bones_of(skeleton: Skeleton) -> tuple[Bone, ...]:
+    """Those of the body, and of hands that the skeleton has."""
+    sides = [
+        (side, sign)
+        for side, sign in (("left", 1), ("right", -1))
+        if f"{side}_pinky_4" in skeleton.keypoints
+    ]
+    return (*BONES, *(bone for one in sides for bone in _fingers(*one)))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Pose:
-    """offsets: of every point from the joint on which it hangs, metres. root: (T, 3) metres.
+    """bones: the root first, each after its parent. offsets: of every point from the joint on which
+    it hangs, metres. root: (T, 3) metres.
 
     turns: (T, 3, 3) of each joint against its parent. unknown: the most frames in a row in which
     each that was ever seen held still for want of its points.
     """
 
+    bones: tuple[Bone, ...]
     offsets: dict[str, Doubles]
     root: Doubles
     turns: dict[str, Doubles]
@@ -108,7 +140,8 @@ def posed(xyz: Doubles, skeleton: Skeleton) -> Pose | None:
     is turned about itself comes from its knee or elbow where that is bent, from moments before and
     after where it is straight.
     """
-    points = _points(xyz, skeleton)
+    bones = bones_of(skeleton)
+    points = _points(xyz, skeleton, bones)
     hips = points["hips"]
     line = points["left_hip"] - points["right_hip"]
     world = frames(line, points["neck"] - hips, "XY")
@@ -123,7 +156,7 @@ def posed(xyz: Doubles, skeleton: Skeleton) -> Pose | None:
     waist = np.array([0, WAIST_HEIGHT * trunk, 0])
     points["waist"] = root + turns["Hips"] @ waist
     offsets = {"waist": waist, "left_hip": wide * LEFT, "right_hip": -wide * LEFT}
-    for bone in BONES[1:]:
+    for bone in bones[1:]:
         along = points[bone.to] - points[bone.at]
         turn = _turn(bone, along, points, worlds[bone.parent])
         known = _known(turn)
@@ -135,8 +168,9 @@ def posed(xyz: Doubles, skeleton: Skeleton) -> Pose | None:
         lengths = np.linalg.norm(along, axis=-1)
         seen = np.isfinite(lengths)
         offsets[bone.to] = bone.rest * (np.median(lengths[seen]) if seen.any() else np.nan)
-    _complete(offsets)
-    return Pose(offsets, root, turns, unknown)
+    _complete(offsets, bones)
+    offsets |= {f"{side}_palm": np.zeros(3) for side in ("left", "right")}
+    return Pose(bones, offsets, root, turns, unknown)
 
 
 def _turn(bone: Bone, along: Doubles, points: dict[str, Doubles], parent: Doubles) -> Doubles:
@@ -165,11 +199,17 @@ def _turn(bone: Bone, along: Doubles, points: dict[str, Doubles], parent: Double
     return turn @ about(bone.rest, even)
 
 
-def _points(xyz: Doubles, skeleton: Skeleton) -> dict[str, Doubles]:
+def _points(xyz: Doubles, skeleton: Skeleton, bones: Sequence[Bone]) -> dict[str, Doubles]:
     """All points that bones need, NaN = not known; the middle of a pair where both are."""
     nothing = np.full((len(xyz), 3), np.nan)
     points = {name: xyz[:, n] for n, name in enumerate(skeleton.keypoints)}
-    needed = {point for bone in BONES for point in (bone.at, bone.to)}
+    for side in ("left", "right"):  # a hand is as its middle finger's palm is
+        points[f"{side}_palm"] = points.get(
+            f"{side}_hand_wrist", points.get(f"{side}_wrist", nothing)
+        )
+        if f"{side}_middle_1" in points:
+            points[f"{side}_hand"] = points[f"{side}_middle_1"]
+    needed = {point for bone in bones for point in (bone.at, bone.to)}
     for name in (*needed, "left_ear", "right_ear"):
         points.setdefault(name, nothing)
     middles = {"hips": "hip", "head": "ear"}
@@ -180,19 +220,23 @@ def _points(xyz: Doubles, skeleton: Skeleton) -> dict[str, Doubles]:
     return points
 
 
-def _complete(offsets: dict[str, Doubles]) -> None:
+def _complete(offsets: dict[str, Doubles], bones: Sequence[Bone]) -> None:
     """Bones that were never seen as long as they are in people of this height."""
-    usual = {
-        name: LENGTHS_IN_HEIGHTS[name.removeprefix("left_").removeprefix("right_")]
-        for name in offsets
-        if name != "waist"
-    }
+    usual = {name: _usual(name) for name in offsets if name != "waist"}
     lengths = {name: float(np.linalg.norm(offsets[name])) for name in usual}
-    height = np.nanmedian([length / usual[name] for name, length in lengths.items()])
-    rests = {bone.to: bone.rest for bone in BONES}
+    body = {bone.to for bone in BONES} & {*lengths}  # fingers would be the most of all
+    height = np.nanmedian([lengths[name] / usual[name] for name in body])
+    rests = {bone.to: bone.rest for bone in bones}
     for name, length in lengths.items():
         if np.isnan(length):
             offsets[name] = rests[name] * usual[name] * height
+
+
+def _usual(name: str) -> float:
+    """The length of the bone that ends in this point, in body heights."""
+    name = name.removeprefix("left_").removeprefix("right_")
+    finger, _, joint = name.partition("_")
+    return FINGER_LENGTHS[int(joint) - 1] if finger in FINGERS else LENGTHS_IN_HEIGHTS[name]
 
 
 def _known(turns: Doubles) -> NDArray[np.bool_]:

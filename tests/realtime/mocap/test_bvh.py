@@ -12,11 +12,12 @@ from scipy.spatial.transform import Rotation
 
 from engines.types.arrays import Doubles
 from engines.types.skeleton import Skeleton, named_skeleton
+from engines.types.skeleton_groups import with_groups
 from realtime.mocap.bvh import bvh_files
 from realtime.mocap.inverse_kinematics import posed
 from realtime.mocap.rotations import euler, swing
 from realtime.mocap.take import PersonMotion, Take
-from tests.bodies import BODY25, body
+from tests.bodies import BODY25, body, hand
 
 TURN = np.eye(3)[[1, 2, 0]]  # z up to y up
 SIDES = {"left": "Left", "right": "Right"}
@@ -237,3 +238,33 @@ def test_swings_are_least_rotations() -> None:
     turns = Rotation.from_matrix(swing(np.array([1.0, 0, 0]), aims))
     assert np.allclose(turns.apply([1, 0, 0]), aims)
     assert np.allclose(turns.magnitude(), np.arccos(aims[:, 0].clip(-1, 1)))
+
+
+def test_fingers_come_back(tmp_path: Path) -> None:
+    """Hands whose fingers curl: 20 joints each, from the palm to the tips."""
+    skeleton = with_groups(BODY25, ("left_hand", "right_hand"))
+    bodies = walk(40)
+    wholes = []
+    for n, own in enumerate(bodies):
+        parts = [own]
+        for side, sign in (("left", 1), ("right", -1)):
+            wrist, elbow = (
+                own[BODY25.keypoints.index(f"{side}_{one}")] for one in ("wrist", "elbow")
+            )
+            parts.append(hand(wrist, wrist - elbow, 0.5 + 0.4 * np.sin(n / 8), sign))
+        wholes.append(np.concatenate(parts))
+    xyz = np.array(wholes)
+    places, _ = written(tmp_path, xyz, skeleton)
+    expected = xyz @ TURN.T
+    worst, count = 0.0, 0
+    for side, name in SIDES.items():
+        for finger in ("thumb", "index", "middle", "ring", "pinky"):
+            for joint in (1, 2, 3, 4):
+                own = f"{name}Hand{finger.capitalize()}{min(joint, 3)}"
+                at = places[own if joint < 4 else f"{own}_end"]
+                keypoint = skeleton.keypoints.index(f"{side}_{finger}_{joint}")
+                gaps = np.linalg.norm(at - expected[:, keypoint], axis=-1)
+                worst, count = max(worst, float(gaps.max())), count + 1
+    assert count == 40
+    assert worst < 0.002
+    assert off(places, bodies).max() < 0.001

@@ -13,35 +13,13 @@ from engines.types.skeleton_groups import with_groups
 from realtime.multiview.reconstructor import MultiViewReconstructor
 from realtime.sinks.files.openpose_json_3d import openpose_json3d
 from realtime.types.results import Poses3D, View
-from tests.bodies import body, sightings
+from tests.bodies import body, hand, sightings
 from tests.calibration.cameras import ring
 
 RIG = ring(4, radius=3.5)
 WHOLE = with_groups(named_skeleton("body25"), ("left_hand", "right_hand", "face"))
 HANDS = [*WHOLE.left_hand, *WHOLE.right_hand]
 RATE = 25.0
-
-
-def hand(wrist: Doubles, forearm: Doubles, curl: float, sign: int) -> Doubles:
-    """(21, 3) metres: 9 cm from wrist to knuckles, fingers of 4, 2.5 and 2 cm that bend by `curl`
-    radians a joint; sign: 1 of a left hand, whose thumb is on the other side.
-    """
-    ahead = forearm / np.linalg.norm(forearm)
-    across = np.cross(ahead, (0, 0, 1.0))
-    across /= np.linalg.norm(across)
-    palm = np.cross(across, ahead)
-    out = [wrist]
-    for finger in range(5):
-        at = wrist + 0.09 * ahead + sign * (0.02 * finger - 0.04) * across
-        lengths = (0.04, 0.025, 0.02)
-        if finger == 0:
-            at, lengths = wrist + 0.03 * ahead - sign * 0.035 * across, (0.035, 0.03, 0.025)
-        out.append(at)
-        for joint, length in enumerate(lengths):
-            bend = curl * (joint + 1)
-            at = at + length * (np.cos(bend) * ahead + np.sin(bend) * palm)
-            out.append(at)
-    return np.array(out)
 
 
 def whole(n: int, at: tuple[float, float] = (0.0, 0.0)) -> Doubles:
