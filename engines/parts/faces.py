@@ -34,11 +34,15 @@ class Heads:
         )
         return cls(right, left)
 
-    def wanted(self, known: Floats, size: tuple[int, int]) -> Wanted:
-        """Their faces to look for. known: (P, 70, 2) where they should be, NaN = not known."""
+    def wanted(self, known: Floats, tracked: Mask, size: tuple[int, int]) -> Wanted:
+        """Their faces to look for. known: (P, 70, 2) where they should be, NaN = not known.
+
+        tracked: (P,) whether the person was there before.
+        """
+        waits = tracked & np.isnan(known[:, 0, 0])
         near = self._near(known)
         known = np.where(near[:, None, None], known, np.float32(np.nan))
-        return Wanted(eye_boxes(self.right, self.left, size), known)
+        return Wanted(eye_boxes(self.right, self.left, size), known, waits)
 
     def accepted(self, found: Found) -> Mask:
         """(P,) which faces found are these heads' own; of one that two crops found, the surer."""

@@ -32,16 +32,18 @@ class Arms:
         """NaN where a joint was not found, or the skeleton has none of this name."""
         return cls(*(_joint(people, name) for name in ("wrist", "elbow", "shoulder")))
 
-    def wanted(self, known: Floats, size: tuple[int, int]) -> Wanted:
+    def wanted(self, known: Floats, tracked: Mask, size: tuple[int, int]) -> Wanted:
         """Their hands to look for. known: (2 P, 21, 2) where they should be, NaN = not known.
 
-        Nobody looks where a hand was that its arm has left.
+        tracked: (2 P,) whether the person was there before. Nobody looks where a hand was that its
+        arm has left.
         """
         off = np.linalg.norm(known[:, 0] - self.wrist, axis=-1)
         with np.errstate(invalid="ignore"):
             near = off <= MAX_WRIST_OFF * forearms(self.wrist, self.elbow, self.shoulder)
+        waits = tracked & np.isnan(off)
         known = np.where(near[:, None, None], known, np.float32(np.nan))
-        return Wanted(forearm_boxes(self.wrist, self.elbow, self.shoulder, size), known)
+        return Wanted(forearm_boxes(self.wrist, self.elbow, self.shoulder, size), known, waits)
 
     def accepted(self, found: Found) -> Mask:
         """(2 P,) which hands found are these arms' own.

@@ -16,6 +16,7 @@ from engines.parts.part_network import PartNetwork
 from engines.types.arrays import Floats, Image, Indices, Mask
 
 MIN_HINT = 0.1  # presence in the body's crop from which on the part's own crop is tried
+PATIENCE = 3  # sets of pictures from one search for a part that was not found to the next
 PACE_SHARE = 0.1  # of the newest set in what a crop is known to take
 
 
@@ -24,11 +25,13 @@ class Wanted:
     """N parts of one picture to look for.
 
     first: crops by the body, and (N,) whether there is one. known: (N, K, 2) where the part should
-    be by what came before, NaN = not known.
+    be by what came before, NaN = not known. waits: (N,) whose person is known, but whose part was
+    not found lately: it is sought in every third set only.
     """
 
     first: Boxes
     known: Floats
+    waits: Mask
 
     def __len__(self) -> int:
         return len(self.known)
@@ -64,7 +67,7 @@ class PartCrops:
         self._own = own
         self._budget = budget
         self._pace: float | None = None
-        self._turn = 0
+        self._turn = self._sets = 0
 
     @property
     def size(self) -> tuple[int, int]:
@@ -79,7 +82,10 @@ class PartCrops:
         has_first = np.concatenate([one.first[1] for one in wanted])
         own, has_own = self._own(known, self.size)
         crops = _either(has_own, own, first)
-        ok = self._chosen(crops.extent[:, 1], has_own | has_first)
+        waits = np.concatenate([one.waits for one in wanted])
+        waits &= (np.arange(len(waits)) + self._sets) % PATIENCE != 0
+        self._sets += 1
+        ok = self._chosen(crops.extent[:, 1], has_own | (has_first & ~waits))
         found = Found(
             np.full(known.shape, np.nan, np.float32),
             np.full(len(known), np.nan, np.float32),

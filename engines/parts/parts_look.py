@@ -98,7 +98,9 @@ class PartsLook:
         groups = [np.array(self.skeleton.groups[name]) for name in HANDS]
         arms = [Arms.of(poses) for poses in people]
         wanted = [
-            arm.wanted(np.concatenate([xy[:, at] for at in groups]), hands.size)
+            arm.wanted(
+                np.concatenate([xy[:, at] for at in groups]), np.tile(_tracked(xy), 2), hands.size
+            )
             for arm, xy in zip(arms, known, strict=True)
         ]
         looks = hands.look(images, wanted)
@@ -113,7 +115,10 @@ class PartsLook:
     ) -> None:
         at = np.array(self.skeleton.face)
         heads = [Heads.of(poses) for poses in people]
-        wanted = [head.wanted(xy[:, at], faces.size) for head, xy in zip(heads, known, strict=True)]
+        wanted = [
+            head.wanted(xy[:, at], _tracked(xy), faces.size)
+            for head, xy in zip(heads, known, strict=True)
+        ]
         looks = faces.look(images, wanted)
         for poses, head, found in zip(people, heads, looks, strict=True):
             _place(poses, at, found.xy, found.presence, head.accepted(found))
@@ -150,6 +155,11 @@ class PartsLook:
                 at = self.skeleton.keypoints.index(name)
                 poses.xy[mine, at], poses.score[mine, at] = places[:, n], sure[:, n]
             begin = end
+
+
+def _tracked(known: Floats) -> Mask:
+    """(P,) of whom anything is known by what came before, (P, K, 2)."""
+    return np.asarray(~np.isnan(known[..., 0]).all(axis=1), bool)
 
 
 def _place(poses: Poses, at: Indices, xy: Floats, presence: Floats, ok: Mask) -> None:

@@ -146,7 +146,8 @@ def labelled() -> None:
             crop = hand_boxes(points[None].astype(np.float32), hands.size)  # turned by the labels
             if not seen.all():
                 crop = around(points[seen], 2.0, hands.size)
-            wanted = Wanted(crop, np.full((1, 21, 2), np.nan, np.float32))
+            unknown = np.full((1, 21, 2), np.nan, np.float32)
+            wanted = Wanted(crop, unknown, np.zeros(1, bool))
             [found] = hands.look([image], [wanted])
             told += bool(found.presence[0] > 0)
             off = np.linalg.norm(found.xy[0] - points, axis=-1)[seen]
@@ -156,7 +157,8 @@ def labelled() -> None:
     faces, _ = part("face")
     errors = []
     for image, points, _ in pictures("300w", 68):
-        wanted = Wanted(around(points, 1.6, faces.size), np.full((1, 70, 2), np.nan, np.float32))
+        unknown = np.full((1, 70, 2), np.nan, np.float32)
+        wanted = Wanted(around(points, 1.6, faces.size), unknown, np.zeros(1, bool))
         [found] = faces.look([image], [wanted])
         off = np.linalg.norm(found.xy[0, :68] - points, axis=-1)
         errors.append(off.mean() / np.linalg.norm(points[36] - points[45]))

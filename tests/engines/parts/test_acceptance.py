@@ -61,15 +61,19 @@ def test_one_hand_in_two_crops_is_that_of_its_own_side() -> None:
 def test_crop_follows_a_hand_until_the_arm_leaves_it() -> None:
     arms = Arms.of(ARMS)
     known = np.stack([moved(HAND, 310, 310), moved(HAND, 270, 300)]).astype(np.float32)
-    wanted = arms.wanted(known, (224, 224))
+    wanted = arms.wanted(known, np.ones(2, bool), (224, 224))
     assert wanted.first[1].tolist() == [True, True]
     assert np.isnan(wanted.known[:, 0, 0]).tolist() == [False, True]
+    assert not wanted.waits.any()
+    known[1] = np.nan
+    assert arms.wanted(known, np.ones(2, bool), (224, 224)).waits.tolist() == [False, True]
+    assert not arms.wanted(known, np.zeros(2, bool), (224, 224)).waits.any()
 
 
 def test_no_hands_without_wrist_or_elbow() -> None:
     lone = Arms.of(body(left_wrist=(300, 300), right_elbow=(200, 200)))
     nothing = np.full((2, 21, 2), np.nan, np.float32)
-    assert not lone.wanted(nothing, (224, 224)).first[1].any()
+    assert not lone.wanted(nothing, np.zeros(2, bool), (224, 224)).first[1].any()
     found = seen(moved(HAND, 300, 300), moved(HAND, 200, 300), right=(0.1, 0.9))
     assert not lone.accepted(found).any()
 
@@ -95,7 +99,7 @@ def test_face_belongs_to_the_eyes_that_it_lies_upon() -> None:
 def test_profile_with_one_eye_has_no_crop() -> None:
     heads = Heads.of(body(right_eye=(100, 50), right_ear=(80, 50), nose=(110, 60)))
     nothing = np.full((1, 70, 2), np.nan, np.float32)
-    assert not heads.wanted(nothing, (192, 192)).first[1].any()
+    assert not heads.wanted(nothing, np.zeros(1, bool), (192, 192)).first[1].any()
 
 
 BLAZE = named_skeleton("blaze33")

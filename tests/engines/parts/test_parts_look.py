@@ -140,6 +140,22 @@ def test_crop_follows_the_hand_and_falls_back_to_the_arm() -> None:
     np.testing.assert_allclose(found.xy[0, WHOLE.right_hand[0]], (302, 262), atol=1.5)
 
 
+def test_a_hand_that_is_not_there_is_sought_now_and_then() -> None:
+    """Of somebody who was there before, in every third set; of somebody new at once."""
+    network = LampNetwork(flat_hand() * 60)
+    look = PartsLook(WHOLE, hand_parts(network))
+    [known] = look.look([picture()], [RIGHT_ARM])
+    assert network.crops == [1]
+    for _ in range(6):
+        [known] = look.look([picture()], [RIGHT_ARM], [known])
+    assert network.crops == [1] * 3
+    found = 0
+    for _ in range(3):  # it comes, and is seen within three sets
+        [known] = look.look([picture((302, 262))], [RIGHT_ARM], [known])
+        found += int(known.found[0, WHOLE.right_hand[0]])
+    assert found >= 1
+
+
 def test_no_hand_where_no_lamp_shines_and_nothing_is_cropped_without_an_arm() -> None:
     network = LampNetwork(flat_hand() * 60)
     look = PartsLook(WHOLE, hand_parts(network))
