@@ -23,6 +23,7 @@ LAYOUTS = {
     "coco17": (17, 0, 0, 0, 0),
     "coco18": (18, 0, 0, 0, 0),
     "mpi15": (15, 0, 0, 0, 0),
+    "body19": (19, 0, 0, 0, 0),
     "body25": (25, 6, 0, 0, 0),  # its feet decide too
     "halpe26": (20, 6, 0, 0, 0),
     "blaze33": (17, 4, 3, 3, 6),
@@ -78,6 +79,7 @@ PLACES = {
         29: "left_heel",
         32: "right_foot_index",
     },
+    "body19": {0: "nose", 4: "right_wrist", 8: "mid_hip", 14: "left_ankle", 18: "left_ear"},
     "mpi15": {0: "head_top", 1: "upper_neck", 2: "right_shoulder", 7: "left_wrist", 14: "chest"},
     "hand21": {0: "wrist", 4: "thumb_4", 5: "index_1", 20: "pinky_4"},
     "face70": {8: "chin", 30: "nose_bridge_4", 36: "right_eye_outer", 45: "left_eye_outer"},
@@ -212,7 +214,7 @@ def test_a_skeleton_that_lacks_a_keypoint_says_which() -> None:
 
 
 def test_an_unknown_skeleton_names_the_known() -> None:
-    with pytest.raises(CardError, match="no skeleton 'hand'; known are blaze33, body135, body25"):
+    with pytest.raises(CardError, match="no skeleton 'hand'; known are blaze33, body135, body19"):
         named_skeleton("hand")
 
 
