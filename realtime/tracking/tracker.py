@@ -60,6 +60,7 @@ class PoseTracker:
     def __init__(self, skeleton: Skeleton, settings: TrackerSettings | None = None) -> None:
         self._skeleton = skeleton
         self._body = np.array(skeleton.body)
+        self._part = ~np.isin(np.arange(len(skeleton.keypoints)), self._body)
         self._settings = settings or TrackerSettings()
         self._flow = Flow(skeleton.body)
         self._left_right = LeftRightConsistency(skeleton)
@@ -375,7 +376,9 @@ class PoseTracker:
         keep = (
             seen | (away <= MAX_BLIND_S + 1e-6) | (people.trackable[rows] & (away <= MAX_UNSEEN_S))
         )
-        keep &= ~np.isnan(xy[..., 0])
+        # A hand that is not found for a while is elsewhere: no joint leaves its body so.
+        gone = self._part & (people.last[rows] >= self._now)[:, None] & (away > MAX_BLIND_S + 1e-6)
+        keep &= ~np.isnan(xy[..., 0]) & ~gone
         xy = np.where(keep[..., None], xy, np.float32(np.nan))
         score = np.where(keep, score, np.float32(0))
         poses = Poses(self._skeleton, xy, score, people.person_score[rows])
