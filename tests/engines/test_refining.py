@@ -22,7 +22,7 @@ from tests.synth import SKELETON, person
 
 FIRST = load_card("pafnet")
 MOVENET = ("movenet-thunder", "movenet-lightning")
-OTHERS = ("rtmpose-t", "rtmpose-s", "rtmo-s", "movenet-multipose")
+OTHERS = ("rtmpose-t", "rtmpose-s", "rtmpose-m", "rtmo-s", "movenet-multipose")
 
 
 @pytest.fixture
@@ -107,9 +107,7 @@ def test_cards_of_the_box_and_of_the_tests_say_the_same(name: str) -> None:
     assert published.input.size == local.input.size
 
 
-@pytest.mark.parametrize(
-    "name", ["rtmpose-t", "rtmpose-s", "rtmo-s", "movenet-multipose", *MOVENET]
-)
+@pytest.mark.parametrize("name", [*OTHERS, *MOVENET])
 def test_published_cards_are_pinned_and_licensed(name: str) -> None:
     card = load_card(name)
     assert card.licence == "Apache-2.0"

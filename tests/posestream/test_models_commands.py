@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -184,6 +185,27 @@ def test_fetch_says_in_one_sentence_what_is_not_to_be_had(engines: Engines, tiny
     assert said.err.count("\n") == 1
     assert "tiny.bin (not published)" in said.err
     assert "POSE_WEIGHTS" in said.err
+
+
+def test_fetch_takes_the_users_word_for_a_file_without_a_pin(
+    engines: Engines, tiny: Path, site: Site
+) -> None:
+    body = tiny.with_name("tiny.bin").read_bytes()
+    site.files["tiny.bin"] = body
+    tiny.with_name("tiny.bin").unlink()
+    digest = hashlib.sha256(body).hexdigest()
+    pin = f', size = {len(body)}, sha256 = "{digest}"'
+    assert pin in tiny.read_text()
+    tiny.write_text(tiny.read_text().replace(pin, f', url = "{site.url("tiny.bin")}"'))
+    refused = engines("fetch", tiny)
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "does not know the sha256 of tiny.bin" in refused.err
+    assert "--trust SHA256" in engines("info", tiny).out
+    for wrong in ("abc", digest[::-1]):
+        assert engines("fetch", tiny, "--trust", wrong).code == 2
+    assert engines("fetch", tiny, "--trust", digest.upper()).code == 0
+    assert engines("fetch", tiny).code == 0
+    assert "--trust" not in engines("info", tiny).out
 
 
 # bench

@@ -197,7 +197,8 @@ def cameras(devices: Path = Path("/dev")) -> Iterator[Finding]:
 def weights() -> Iterator[Finding]:
     """What each model would run with, and where more would be put."""
     from engines.models.card import card_names, load_card
-    from engines.models.weights import cache_folder, locate, named_folders
+    from engines.models.places import cache_folder, named_folders
+    from engines.models.weights import locate
     from engines.types.errors import WeightsError
 
     for card in map(load_card, card_names()):

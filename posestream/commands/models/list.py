@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 
 from engines.models.card import card_names, load_card
+from engines.models.trust import with_trusted
 from engines.models.weights import Search
 
 
@@ -17,7 +18,7 @@ class Options:
 def run(_: Options) -> int:
     """One line a model."""
     rows = [("model", "licence", "skeleton", "weights here", "title")]
-    for card in map(load_card, card_names()):
+    for card in map(with_trusted, map(load_card, card_names())):
         search = Search(card)
         here = [name for form in card.weights if search.find_all(form) for name in form.precision]
         known = ", ".join(dict.fromkeys(here)) or "none"
