@@ -1,4 +1,4 @@
-"""What RTMPose's cards feed their network: its owners' normalisation, in either order of colours."""
+"""What RTMPose's cards feed their network: its owners' normalisation, in both orders of colours."""
 
 from __future__ import annotations
 

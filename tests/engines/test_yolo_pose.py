@@ -53,7 +53,7 @@ def test_its_people_are_where_they_are_in_the_picture(
     estimator.close()
     np.testing.assert_allclose(poses.person_score, [1, 0.6], atol=1e-3)
     for person, apart in zip(poses.xy, (APART[0], APART[2]), strict=True):
-        wanted = np.array(lamp) + (OFFSETS + [apart, 0]) / scale
+        wanted = np.array(lamp) + (OFFSETS + np.array([apart, 0])) / scale
         # The first of equally bright rows and columns is taken: the lamp's upper left.
         off = (person - wanted) * scale
         assert np.abs(off - off[0]).max() < 0.01

@@ -20,7 +20,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_emulated(tmp_path_factory.mktemp("driver"))
 
 
-CASES = ["same", "stream", "order", "shapes", "overflow", "refused", "full", "breaks"]
+CASES = ["same", "stream", "order", "shapes", "overflow", "crops", "refused", "full", "breaks"]
 
 
 @pytest.mark.parametrize("case", CASES)
