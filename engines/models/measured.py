@@ -33,8 +33,8 @@ class Measured:
     height: 0 = the model's default. refine: a crop network's name; empty = none.
     ap, ap50, ar: OKS average precision and recall on 141 COCO photos. precision_at_half: at recall
     0.5 and OKS 0.5. false_people: a photo.
-    picture_ms: of a picture of 1280x720 without a second look. person_ms: of one person's crop. 0 =
-    not measured.
+    picture_ms: processor time of a picture of 1280x720 without a second look, on one core.
+    person_ms: of one person's crop. 0 = not measured.
     """
 
     model: str

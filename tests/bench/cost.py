@@ -1,10 +1,10 @@
 """What a picture takes, and what a second look at one person takes, in milliseconds.
 
-    python -m tests.bench.cost [--rounds 40] [--write]
+    python -m tests.bench.cost [--rounds 40] [--core 0] [--write]
 
 Each combination that tests.bench.accuracy scores, in turns, so that whatever else the machine does
-falls on all of them alike; the tenth percentile of the turns is what is said, which other work
-hardly touches. A picture of 1280x720, one in flight, all cores: from its pixels to its people.
+falls on all of them alike. Processor time on one core, of which the tenth percentile of the turns
+is said: other work hardly touches it. A picture of 1280x720, from its pixels to its people.
 --write puts the figures into engines/measured.toml, which commands and the README quote.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +21,7 @@ import cv2
 import numpy as np
 
 from engines.estimator import Estimator, open_estimator
-from engines.machine import processor
+from engines.machine import processor_name
 from engines.models.card import load_card
 from engines.models.measured import Machine, measured
 from engines.models.weights import locate
@@ -71,8 +72,11 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__)
     ask.formatter_class = argparse.RawDescriptionHelpFormatter
     ask.add_argument("--rounds", type=int, default=40)
+    ask.add_argument("--core", type=int, default=0)
     ask.add_argument("--write", action="store_true")
     given = ask.parse_args()
+    if sys.platform == "linux":
+        os.sched_setaffinity(0, {given.core})
     os.environ.update(with_weights())
     image = picture()
     work: dict[tuple[str, ...], Work] = {}
@@ -90,10 +94,10 @@ def main() -> None:
     times: dict[tuple[str, ...], list[float]] = {key: [] for key in work}
     for turn in range(WARM_UP + given.rounds):
         for key, one_work in work.items():
-            began = time.perf_counter()
+            began = time.process_time()
             one_work()
             if turn >= WARM_UP:
-                times[key].append(1e3 * (time.perf_counter() - began))
+                times[key].append(1e3 * (time.process_time() - began))
     taken = {key: float(np.percentile(each, PERCENTILE)) for key, each in times.items()}
     for key, ms in taken.items():
         print(f"{' '.join(key):45} {ms:7.2f} ms  (median {np.median(times[key]):.2f})")
@@ -107,7 +111,7 @@ def main() -> None:
                 )
                 for one in measured()
             ),
-            machine=Machine(processor()),
+            machine=Machine(f"one core of {processor_name()}"),
         )
 
 

@@ -1,4 +1,4 @@
-"""What test_cuda_stream.py runs in a process of its own: -m tests.engines.on_emulated DRIVER CASE."""
+"""What test_cuda_stream.py runs in a process of its own: on_emulated DRIVER CASE."""
 
 from __future__ import annotations
 
