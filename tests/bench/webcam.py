@@ -4,7 +4,8 @@
 
 Our networks following by crops, alone, and MediaPipe's pose (complexity 1) where an interpreter is
 named that has it (mediapipe 0.10.9, in an environment of its own). All take turns on the same core.
-fps: of video decoding, networks and tracking together, from the sixth frame to the last. PCK: the
+fps: frames a second of processor time, which other work on the machine hardly touches: of video
+decoding, networks and tracking together, from the sixth frame to the last. PCK: the
 share of the joints in webcam_joints.json within a tenth of the torso (mid-shoulder to mid-hip);
 joints that are not found are wrong.
 """
@@ -52,7 +53,7 @@ while True:
     frames.append({} if found is None else {
         name: [found.landmark[n].x * wide - 0.5, found.landmark[n].y * high - 0.5]
         for n, name in names.items()})
-    times.append(time.perf_counter())
+    times.append(time.process_time())
 print(json.dumps({"frames": frames, "times": times}))
 """
 
@@ -87,7 +88,7 @@ def ours(clip: str, model: str, refine: str, every: str) -> dict[str, Any]:
                 if np.isfinite(x)
             }
         )
-        times.append(time.perf_counter())
+        times.append(time.process_time())
     return {"frames": frames, "times": times}
 
 
