@@ -108,7 +108,7 @@ def errors(frames: list[dict[str, list[float]]], labels: dict[str, Any]) -> dict
 
 
 def pck(off: dict[str, list[float]], *, hips: bool) -> str:
-    """The share of the joints that are right; where clothes hide the hips, by eye they are a guess."""
+    """The share of joints that are right. Hips under long clothes are a guess, also by eye."""
     each = np.concatenate([one for name, one in off.items() if hips or not name.endswith("_hip")])
     right = each <= SHARE
     return (
