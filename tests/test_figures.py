@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from defusedxml.ElementTree import fromstring
 
@@ -61,3 +63,25 @@ def test_a_row_says_ap_time_licence_and_size() -> None:
     assert rows_of([untimed])[1][5] == "?"
     lines = aligned([head, row], indent=2)
     assert lines[0].index("AP") == lines[1].index("0.400")
+
+
+def test_joints_by_hand_are_scored_in_torsos() -> None:
+    """A tenth of the torso's length is right, a joint that is not found is wrong."""
+    bench = pytest.importorskip("tests.bench.webcam")
+    labels = {"0": {f"{side}_{part}": [x, y, seen] for side, x in (("left", 60), ("right", 20))
+                    for part, y, seen in (("shoulder", 100, 2), ("hip", 300, 1))}}  # fmt: skip
+    labels["0"]["nose"] = [40, 50, 2]
+    found = [{"nose": [40.0, 69.0], "left_shoulder": [60.0, 121.0]}]
+    off = bench.errors(found, labels)
+    assert off == {
+        "left_shoulder": [pytest.approx(0.105)],
+        "right_shoulder": [float("inf")],
+        "nose": [pytest.approx(0.095)],
+    }
+    assert bench.pck(off, hips=True).startswith("0.333 (1 of 3), median 0.105")
+    clips = json.loads(bench.LABELS.read_text())["clips"]
+    joints = [
+        joint for frames in clips.values() for frame in frames.values() for joint in frame.values()
+    ]
+    assert [len(frames) for frames in clips.values()] == [20, 20]
+    assert all(0 <= x < 640 and 0 <= y < 480 for x, y, _ in joints)
