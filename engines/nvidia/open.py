@@ -19,7 +19,7 @@ from engines.nvidia.tensorrt_engine import TensorRt, installed
 from engines.runtimes.device_crops import BATCHES, CropsOnDevice
 from engines.runtimes.device_estimator import OnDevice
 from engines.runtimes.device_stream import BoundNetwork, Buffer, Lane
-from engines.types.errors import DeviceError
+from engines.types.errors import DeviceError, EngineError
 from engines.types.letterbox import Sizing
 
 LOG = logging.getLogger(__name__)
@@ -110,13 +110,13 @@ def open_nvidia(
             keep_maps=keep_maps,
             close=cuda.close,
         )
-    except DeviceError:
+    except EngineError:
         cuda.close()
         raise
 
 
 def open_nvidia_crops(card: Card, located: Located, border: int) -> CropsOnDevice:
-    """A crop network on the first usable GPU; DeviceError where it cannot run there.
+    """A crop network on the first usable GPU; DeviceError or WeightsError where it cannot run.
 
     border: grey value beyond a picture's edge.
     """
@@ -132,7 +132,7 @@ def open_nvidia_crops(card: Card, located: Located, border: int) -> CropsOnDevic
     try:
         network.load()
         return CropsOnDevice(cuda.lane(), network, roles, entry, border, cuda.close)
-    except DeviceError:
+    except EngineError:
         cuda.close()
         raise
 
