@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from engines.decoders.crop_decoder import CropDecoder
 from engines.models.card import Card, load_card
 from engines.models.download import download_bar
-from engines.models.weights import Located, locate
+from engines.models.weights import Device, Located, locate
+from engines.runtimes.crop_network import CropNetwork, CropsOnHost, SparedCrops
 from engines.runtimes.openvino_cpu import OpenVino
 from engines.runtimes.second_look import SecondLook
 from engines.types.errors import CardError, UnreachableError, WeightsError
@@ -34,6 +35,7 @@ class SecondLookOpener:
 
     first: the card of the network whose people it looks at. budget: seconds a set of pictures.
     skeleton: of the people it gives, the first's or one that `refined_skeleton` says.
+    on_gpu: the weights for a GPU, where one is to do it; where it cannot, the CPU does.
     """
 
     card: Card
@@ -42,15 +44,15 @@ class SecondLookOpener:
     max_people: int | None = None
     budget: float | None = None
     skeleton: Skeleton | None = None
+    on_gpu: Located | None = None
 
     def __call__(self) -> SecondLook:
         decoder, rule = self.card.decoder, self.card.crop
         assert isinstance(decoder, CropDecoder)
         assert rule is not None
-        # Frames wait for their crops: all cores work on one set.
-        network = OpenVino(self.card, self.located, live=True, batched=True)
+        crops = self._on_cpu() if self.on_gpu is None else SparedCrops(self._on_gpu, self._on_cpu)
         return SecondLook(
-            network,
+            crops,
             decoder,
             rule,
             self.card.fusion_beside(self.first.name),
@@ -58,6 +60,19 @@ class SecondLookOpener:
             self.max_people,
             self.budget,
         )
+
+    def _on_cpu(self) -> CropNetwork:
+        assert self.card.crop is not None
+        # Frames wait for their crops: all cores work on one set.
+        network = OpenVino(self.card, self.located, live=True, batched=True)
+        return CropsOnHost(network, self.card.crop.border)
+
+    def _on_gpu(self) -> CropNetwork:
+        from engines.nvidia.open import open_nvidia_crops
+
+        assert self.on_gpu is not None
+        assert self.card.crop is not None
+        return open_nvidia_crops(self.card, self.on_gpu, self.card.crop.border)
 
     @property
     def model(self) -> str:
@@ -72,6 +87,7 @@ def second_look_opener(
     budget: float | None = None,
     needed: bool = True,
     skeleton: Skeleton | None = None,
+    device: Device = "cpu",
 ) -> SecondLookOpener | None:
     """Finds (or fetches) the weights of a crop network now, for what is opened later.
 
@@ -95,7 +111,8 @@ def second_look_opener(
             *(card.name, str(error.__cause__).rstrip(".")),
         )
         return None
-    return SecondLookOpener(card, located, first, max_people, budget, skeleton)
+    on_gpu = _for_gpu(card) if device == "cuda" else None
+    return SecondLookOpener(card, located, first, max_people, budget, skeleton, on_gpu)
 
 
 def refined_skeleton(refine: str, first: Card, wanted: Collection[Group] = ()) -> Skeleton:
@@ -109,6 +126,19 @@ def refined_skeleton(refine: str, first: Card, wanted: Collection[Group] = ()) -
     known = load_card(refine).skeleton.keypoints
     has = [group for group, telling in TELLING.items() if {*telling} <= {*known}]
     return with_groups(first.skeleton, tuple(g for g in has if g == "feet" or g in wanted))
+
+
+def _for_gpu(card: Card) -> Located | None:
+    """The weights that a GPU takes, of those that are here; None, and a sentence, without any."""
+    try:
+        located = locate(card, device="cuda", download=False)
+    except WeightsError as error:
+        LOG.warning("The CPU looks at people again: %s", error)
+        return None
+    if located.paths[0].suffix == ".tflite":
+        LOG.warning("The CPU looks at people again: GPUs take no TFLite, which %s is.", card.name)
+        return None
+    return located
 
 
 def _at_hand() -> Card:

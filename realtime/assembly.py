@@ -111,6 +111,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
                 budget=REFINE_BUDGET_SECONDS if sources[0].live else None,
                 needed=models.preset is None,
                 skeleton=body,
+                device=open_engine.device,
             )
         if files.stats is not None:  # entered first, it sees how all ends
             taken = files_of(settings.sources.source)
