@@ -67,7 +67,8 @@ def _field(name: str, poses: Poses3D, skeleton: Skeleton) -> list[str]:
         if at:
             points[:, n] = poses.xyz[:, at].mean(1)
     known = ~np.isnan(points[..., :1])
-    numbers = np.concatenate([np.where(known, points, 0), known], axis=-1).reshape(len(poses), -1)
+    numbers = np.concatenate([np.where(known, points, 0), known], axis=-1)
     return [
-        f'"{name}_3d":[{",".join(f"{number:.6g}" for number in one)}]' for one in numbers.tolist()
+        f'"{name}_3d":[{",".join(f"{number:.6g}" for number in one.ravel().tolist())}]'
+        for one in numbers
     ]

@@ -96,3 +96,8 @@ def test_json3d_has_openposes_arrays() -> None:
         points = np.array(person[field]).reshape(-1, 4)
         np.testing.assert_allclose(points[:, :3], found.xyz[0, list(at)], rtol=1e-5)
         assert (points[:, 3] == 1).all()
+
+
+def test_an_instant_without_people_is_written_too() -> None:
+    found, _ = run(0.0, frames=1)
+    assert json.loads(openpose_json3d(found.some(np.zeros(0, int))))["people"] == []
