@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 from calibration.board.detection import Sighting
 from calibration.board.extrinsics import locate, on_board
@@ -229,12 +230,22 @@ def _by_instant(seen: dict[int, Sighting], synced: dict[int, int] | None) -> dic
     return seen if synced is None else {synced[frame]: sight for frame, sight in seen.items()}
 
 
+def _whole_rows(path: Path, file: TextIO) -> Iterable[dict[str, str]]:
+    """All rows, but for a last one that ends before its line does."""
+    lines = file.read().splitlines(keepends=True)
+    torn = len(lines) > 1 and not lines[-1].endswith(("\r", "\n"))
+    if torn and lines[-1].count(",") < lines[0].count(","):
+        sys.stderr.write(f"posestream: {path.name}: the last line is torn and is left out.\n")
+        del lines[-1]
+    return csv.DictReader(lines)
+
+
 def read_timestamps(path: Path, cameras: int) -> list[dict[int, int]]:
     """By camera: frame -> instant. A file without frame_index counts each camera's rows."""
     synced: list[dict[int, int]] = [{} for _ in range(cameras)]
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            for row in csv.DictReader(file):
+            for row in _whole_rows(path, file):
                 camera = int(row["cam_id"])
                 if not 0 <= camera < cameras:
                     raise CalibrationError(
