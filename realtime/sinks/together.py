@@ -57,6 +57,8 @@ class Together:
         self._sinks = sinks
         self._needed = needed
         self._entered: list[Sink] = []
+        # Asked once: of a protocol it takes time, and it is asked for every frame.
+        self._idle = {id(sink) for sink in sinks if isinstance(sink, Idle)}
         self._failed: OutputError | None = None
 
     def __enter__(self) -> Self:
@@ -92,7 +94,7 @@ class Together:
     def write(self, result: Result) -> None:
         """Give the result to each; a signal waits until the files have all of it."""
         # A window in pause may keep its write for as long as it likes, so it is left open to them.
-        for waits, sinks in groupby([*self._entered], lambda sink: isinstance(sink, Idle)):
+        for waits, sinks in groupby([*self._entered], lambda sink: id(sink) in self._idle):
             with nullcontext() if waits else deferred_signals():
                 for sink in sinks:
                     try:
@@ -103,7 +105,7 @@ class Together:
     def idle(self) -> None:
         """While no result comes."""
         for sink in self._entered:
-            if isinstance(sink, Idle):
+            if id(sink) in self._idle and isinstance(sink, Idle):
                 sink.idle()
 
     def tell_failure(self, sentence: str) -> None:

@@ -40,7 +40,7 @@ FORMATS: dict[str, tuple[str, dict[str, str]]] = {
             "frag_duration": str(round(FRAGMENT_SECONDS * 1_000_000)),
         },
     ),
-    ".mkv": ("matroska", {"cluster_time_limit": str(round(FRAGMENT_SECONDS * 1000))}),
+    ".mkv": ("matroska", {"cluster_time_limit": "1"}),  # ms: every picture on its own
     ".avi": ("avi", {}),
 }
 # Pictures do not wait for long for sound that has ended.
