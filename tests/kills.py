@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from itertools import chain, cycle, islice
@@ -35,7 +35,7 @@ from tests.synth import person, scene, write_tiny_network, write_video
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[1]
-FRAMES = 1500  # more than any run gets to before it is killed
+FRAMES = 600  # more than any run gets to before it is killed
 RATE = 30.0
 YESTERDAY = '{"yesterday": true}\n'
 IN_THE_MAKING = 2  # frames of one output that may lack of another
@@ -162,7 +162,8 @@ def _read_back(left: Remains, out: Path, sources: int) -> None:
     else:
         check("json3d", lambda: _each(out / "json3d", "_keypoints.json", _people, 1))
         check("csv3d", lambda: _table(out / "a_3d.csv", "", 1))
-        check("takes", lambda: _takes(out))
+        if left.frames > 4:  # before that nobody is in 3D
+            check("takes", lambda: _takes(out))
     parts = [*out.rglob(".posestream-*")]
     if len(parts) > 1:
         left.wrong.append(f"{len(parts)} unfinished files are left")
@@ -283,9 +284,8 @@ def _takes(out: Path) -> int:
     return max(frames, default=0)
 
 
-def kills(folder: Path, seeds: range) -> Iterator[Remains]:
+def kills(folder: Path, seeds: Iterable[int]) -> Iterator[Remains]:
     """Many, one after the other."""
-    folder.mkdir(exist_ok=True)
     stage = Stage(folder)
     for seed in seeds:
         yield kill(stage, folder / f"out{seed}", seed)

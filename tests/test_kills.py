@@ -17,8 +17,7 @@ SEEDS = (2, 3, 20)
 def test_a_killed_run_leaves_every_frame_in_every_output(tmp_path: Path) -> None:
     pytest.importorskip("ezc3d")
     outputs = set()
-    for seed in SEEDS:
-        (left,) = kills(tmp_path / str(seed), range(seed, seed + 1))
+    for left in kills(tmp_path, SEEDS):
         assert left.wrong == []
         outputs |= set(left.behind)
     assert outputs >= {"takes", "record", "csv3d", "csv", "coco", "json", "json3d", "mot"}

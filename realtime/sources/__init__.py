@@ -17,7 +17,7 @@ from pathlib import Path
 from realtime.runtime.channel import Channel
 from realtime.runtime.stages import Stages
 from realtime.settings.sources import SourceSettings
-from realtime.sources.file_names import file_name, nearest, unused
+from realtime.sources.file_names import file_name, glob_name, nearest, unused
 from realtime.sources.images import ImageSource, glob_images, images_in, is_image
 from realtime.sources.mapped import MappedSource
 from realtime.sources.network_camera import StreamConnector, stream_name
@@ -241,10 +241,8 @@ def _file(
         raise SourceError(f"{name} is neither a file nor a folder.")
     if any(sign in path for sign in "*?["):
         found = glob_keypoints(path) or glob_images(path)
-        folder = os.path.commonpath([os.path.dirname(os.path.abspath(one)) for one in found])
-        if not is_image(found[0]):
-            return keypoints(os.path.basename(folder), found)
-        return images(os.path.basename(folder), found)
+        called = glob_name(path, found)
+        return images(called, found) if is_image(found[0]) else keypoints(called, found)
     if (shown := redacted(name)) != name:
         raise SourceError(
             f"{shown} is neither a file nor the address of a network camera, which begins with "
