@@ -39,6 +39,7 @@ FRAMES = 600  # more than any run gets to before it is killed
 RATE = 30.0
 YESTERDAY = '{"yesterday": true}\n'
 IN_THE_MAKING = 2  # frames of one output that may lack of another
+IN_THE_ENCODER = 2  # frames of a video of which nothing is to be seen yet
 OF_A_VIDEO = 40  # frames: half a second that is not yet a fragment, and those in the encoder
 
 
@@ -152,13 +153,14 @@ def _read_back(left: Remains, out: Path, sources: int) -> None:
     check("json", lambda: _each(out / "json", "_keypoints.json", _people, sources))
     check("stats", lambda: left.frames if _whole(out / "stats.json") else 0)
     for path in out.glob("v.*"):
-        slack = 10**6 if path.suffix == ".avi" and left.frames < OF_A_VIDEO else OF_A_VIDEO
-        check(path.suffix, lambda path=path: _video(path), slack)  # type: ignore[misc]
+        if left.frames > IN_THE_ENCODER:
+            check(path.suffix, lambda path=path: _video(path), OF_A_VIDEO)  # type: ignore[misc]
     if (out / "pictures").is_dir():
         check("pictures", lambda: _each(out / "pictures", ".jpg", _picture, 1))
     if sources == 1:
         check("heatmaps", lambda: _each(out / "maps", ".png", _picture, 1))
-        check("record", lambda: _recorded(out / "rec"), OF_A_VIDEO)
+        if left.frames > IN_THE_ENCODER:
+            check("record", lambda: _recorded(out / "rec"), OF_A_VIDEO)
     else:
         check("json3d", lambda: _each(out / "json3d", "_keypoints.json", _people, 1))
         check("csv3d", lambda: _table(out / "a_3d.csv", "", 1))
