@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -89,10 +91,14 @@ class TakeSink:
         try:
             if self._journal is None:
                 self._path, self._journal = begin_journal(self._path, self._head)
+            if self._removed:
+                raise OutputError(f"{self._path} was removed while the run went on.")
             self._journal.add(result.time, result.poses3d)
             if self._clock() - self._synced >= SYNC_SECONDS:
                 os.fsync(self._journal.file.fileno())
                 self._synced = self._clock()
+        except OutputError:
+            raise
         except OSError as error:
             raise broken(self._path, error) from error
 
@@ -115,9 +121,20 @@ class TakeSink:
             if whole:
                 self._path.unlink(missing_ok=True)
 
+    @property
+    def _removed(self) -> bool:
+        """Whether the journal has no name any more."""
+        return self._journal is not None and not os.fstat(self._journal.file.fileno()).st_nlink
+
     def _kept(self) -> str:
-        if not self._path.exists():
-            return f"{self._path}, the journal of the 3D people, was removed while the run went on."
+        """Where the journal is; one that was removed is saved among the system's passing files."""
+        assert self._journal is not None
+        if self._removed:
+            folder = Path(tempfile.mkdtemp(prefix="posestream-"))
+            self._path = folder / self._path.name
+            self._journal.file.seek(0)
+            with self._path.open("xb") as copy:
+                shutil.copyfileobj(self._journal.file, copy)
         return f"{self._path} keeps the 3D people; {RECOVER} {self._path} makes the files of it."
 
     def _tell_nobody(self) -> None:

@@ -88,8 +88,10 @@ class Together:
                     add_loss(first, later)
         if first is not None and first is not error:
             raise first
-        if self._failed is not None and (error is None or isinstance(error, Stopped)):
-            raise self._failed
+        if self._failed is not None:
+            if error is None or isinstance(error, Stopped):
+                raise self._failed
+            add_loss(error, self._failed)
 
     def write(self, result: Result) -> None:
         """Give the result to each; a signal waits until the files have all of it."""
@@ -124,4 +126,7 @@ class Together:
             raise error
         LOG.error("%s The other outputs continue.", error)
         self.tell_failure(str(error))
-        self._failed = self._failed or error
+        if self._failed is None:
+            self._failed = error
+        else:
+            add_loss(self._failed, error)
