@@ -65,7 +65,7 @@ def fetch(file: WeightFile, target: Path, progress: Progress | None = None) -> N
         raise
     except OSError as error:
         raise WeightsError(
-            f"{file.name} cannot be written to {target.parent} ({error.strerror or error})"
+            f"cannot be written to {target.parent} ({error.strerror or error})"
         ) from error
 
 
