@@ -6,8 +6,8 @@ of JSON), then one an instant. What a power cut leaves of the last record is kno
 
 from __future__ import annotations
 
+import glob
 import json
-import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -96,7 +96,7 @@ def begin_journal(path: Path, head: Head) -> tuple[Path, Journal]:
     while True:
         name = path if number == 1 else path.with_name(f"{path.stem}_{number}{path.suffix}")
         try:
-            file = FileIO(os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), "r+")
+            file = FileIO(name, "x+")
         except FileExistsError:
             number += 1
             continue
@@ -111,7 +111,8 @@ def begin_journal(path: Path, head: Head) -> tuple[Path, Journal]:
 
 def left_over(path: Path) -> list[Path]:
     """Journals of that name that no running program writes to."""
-    names = [path, *path.parent.glob(f"{path.stem}_*{path.suffix}")]
+    numbered = f"{glob.escape(path.stem)}_*{path.suffix}"
+    names = [path, *path.parent.glob(numbered)]
     return [name for name in sorted(names) if name.is_file() and not in_use(name)]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +110,29 @@ def test_journals_are_never_written_over(tmp_path: Path, caplog: pytest.LogCaptu
     assert not other.exists()  # its files are whole
     assert f"{dead} holds the 3D people of a run that was cut off" in caplog.text
     assert f"python -m posestream recover {dead}" in caplog.text
+
+
+def test_names_with_signs_of_patterns(tmp_path: Path) -> None:
+    for _ in range(2):
+        begin_journal(tmp_path / "walk[1].takes", Head(BODY25, 30))[1].file.close()
+    found = left_over(tmp_path / "walk[1].takes")
+    assert [path.name for path in found] == ["walk[1].takes", "walk[1]_2.takes"]
+
+
+def test_memory_stays_level_however_long_a_run_is(tmp_path: Path) -> None:
+    """An hour of one person takes 50 MB on disk; what is kept in memory was that much too."""
+    outputs = take_files({"trc": tmp_path / "walk.trc"}, RIG)
+    seen = [instant([body((0, 0))], [1], n / 30) for n in range(3)]
+    with TakeSink(outputs, Head(BODY25, 30), []) as sink:
+        sink.write(seen[0])
+        tracemalloc.start()
+        for n in range(1, 3000):
+            sink.write(replace(seen[n % 3], time=n / 30))
+        held, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert held < 20_000
+    assert most < 100_000
+    assert len((tmp_path / "walk_person1.trc").read_text().splitlines()) == 3006
 
 
 def test_another_run_with_the_same_files_is_told(
