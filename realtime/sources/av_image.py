@@ -84,7 +84,7 @@ def read_still(path: str, orientation: int | None = None) -> Image:
     """
     name = os.path.basename(path)
     try:
-        with av.open(f"file:{path}") as container:
+        with av.open(f"file:{path}", metadata_errors="replace") as container:
             frames = max((stream.frames for stream in container.streams.video), default=1)
             if frames > 1:
                 raise SourceError(

@@ -167,3 +167,12 @@ def test_what_others_say_meanwhile_is_heard(capfd: pytest.CaptureFixture[str]) -
     with libpng_hushed():
         os.write(2, b"libpng warning: iCCP\nours\n")
     assert capfd.readouterr().err == "ours\n"
+
+
+def test_what_a_file_says_of_itself_need_not_be_utf8(tmp_path: Path) -> None:
+    """Found by the fuzzer: an item of an AVIF has a name, which libavif gives as Color."""
+    path = animation(tmp_path / "a.avif", 1)
+    data = path.read_bytes()
+    assert data.count(b"Color") == 1
+    path.write_bytes(data.replace(b"Color", b"Col\xd3\xff"))
+    assert read_image(str(path)).shape == (40, 60, 3)
