@@ -1,7 +1,8 @@
-"""`python -m posestream`: what it does stands in posestream/commands/files."""
+"""`python -m posestream`: the program."""
 
 import sys
-from importlib import import_module
+
+from posestream.main import main
 
 if __name__ == "__main__":
-    sys.exit(import_module("posestream.commands.files.main").main())
+    sys.exit(main(prog="python -m posestream"))

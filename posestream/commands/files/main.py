@@ -14,12 +14,12 @@ COMMANDS = {
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, prog: str = PROG) -> int:
     """Run the command that the arguments name; the exit code says how it went."""
     logging.basicConfig(format="posestream: %(message)s")
     words = sys.argv[1:] if arguments is None else arguments
     folder = "posestream.commands.files"
-    return run_command(words, COMMANDS, folder, PROG, __doc__ or "", _errors)
+    return run_command(words, COMMANDS, folder, prog, __doc__ or "", _errors)
 
 
 def _errors() -> tuple[type[Exception], ...]:
