@@ -35,7 +35,7 @@ from tests.synth import person, scene, write_tiny_network, write_video
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[1]
-FRAMES = 600  # more than any run gets to before it is killed
+FRAMES = 400  # more than any run gets to before it is killed
 RATE = 30.0
 YESTERDAY = '{"yesterday": true}\n'
 IN_THE_MAKING = 2  # frames of one output that may lack of another
