@@ -16,7 +16,7 @@ from realtime.mocap.journal import ENDING, Head, Journal, begin_journal, in_use,
 from realtime.mocap.take import Take, take_of
 from realtime.types.errors import OutputError, add_loss
 from realtime.types.results import Result
-from realtime.writing.whole_files import broken, check_file, write_whole
+from realtime.writing.whole_files import broken, check_file, reason, write_whole
 
 LOG = logging.getLogger(__name__)
 SYNC_SECONDS = 5.0  # between waits for the disk, which bound what a power cut takes
@@ -130,11 +130,14 @@ class TakeSink:
         """Where the journal is; one that was removed is saved among the system's passing files."""
         assert self._journal is not None
         if self._removed:
-            folder = Path(tempfile.mkdtemp(prefix="posestream-"))
+            try:
+                folder = Path(tempfile.mkdtemp(prefix="posestream-"))
+                self._journal.file.seek(0)
+                with (folder / self._path.name).open("xb") as copy:
+                    shutil.copyfileobj(self._journal.file, copy)
+            except OSError as error:
+                return f"{self._path} cannot be saved elsewhere: {reason(error)}."
             self._path = folder / self._path.name
-            self._journal.file.seek(0)
-            with self._path.open("xb") as copy:
-                shutil.copyfileobj(self._journal.file, copy)
         return f"{self._path} keeps the 3D people; {RECOVER} {self._path} makes the files of it."
 
     def _tell_nobody(self) -> None:
