@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.types.arrays import Floats, Image
+from engines.types.oks import boxes
 
 MAX_ROWS_PX = 360  # of the grey picture that flow is computed on
 WINDOW_PX = (13, 13)
@@ -167,12 +168,12 @@ class _Picture:
     @property
     def grey(self) -> Image:
         if self._grey is None:
-            image = self._image
-            assert image is not None
+            assert self._image is not None
+            # Grey first: the reduction, by far the slower step, has one channel then.
+            grey = cv2.cvtColor(self._image, cv2.COLOR_BGR2GRAY)
             if self.grey_size != self.size:
-                smaller = cv2.resize(image, self.grey_size, interpolation=cv2.INTER_AREA)
-                image = np.asarray(smaller, np.uint8)
-            self._grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+                grey = cv2.resize(grey, self.grey_size, interpolation=cv2.INTER_AREA)
+            self._grey = np.asarray(grey, np.uint8)
             self._image = None
         return self._grey
 
@@ -207,8 +208,7 @@ def _alike_shades(one: Floats, other: Floats) -> float:
 
 def _within_people(grid: Floats, xy: Floats) -> NDArray[np.bool_]:
     """(G,) whether a point of the grid lies on somebody."""
-    found = ~np.isnan(xy[..., 0]).all(axis=1)
-    low = np.nanmin(xy[found], axis=1)[:, None]
-    high = np.nanmax(xy[found], axis=1)[:, None]
+    corners = boxes(xy)[:, None]
+    low, high = corners[..., :2], corners[..., 2:]  # NaN for nobody, within whom nothing lies
     within: NDArray[np.bool_] = ((grid >= low) & (grid <= high)).all(axis=-1).any(axis=0)
     return within

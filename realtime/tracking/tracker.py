@@ -33,6 +33,7 @@ from realtime.types.frames import Frame
 from realtime.types.results import Tracks
 
 MIN_CONFIDENT_SCORE = 0.12  # mean over all keypoints of the body, of a confident pose,
+MIN_REFINED_SCORE = 0.25  # instead, of one that a crop network has made whole,
 MIN_CONFIDENT_SHARE = 0.25  # and share of the keypoints that it has
 MIN_CONFIRM_S = 0.1  # for which somebody tentative must be seen to be confirmed,
 MAX_GAP_S = 0.2  # with no longer gap
@@ -72,6 +73,7 @@ class PoseTracker:
         self._size: tuple[int, int] | None = None
         self._anew = True
         self._begun: Frame | None = None
+        self._expectation: Poses | None = None
         self._seconds = 0.0
         self._expected = np.zeros(0, np.intp)
         nobody, nothing = Poses.nobody(skeleton), np.zeros((1, 1, 3), np.uint8)
@@ -85,6 +87,8 @@ class PoseTracker:
         """
         if self._begun is not frame:
             self._begin(frame)
+        if most is None and self._expectation is not None:
+            return self._expectation
         people = self._people
         rows = np.flatnonzero(~people.missing)
         if most is not None and len(rows) > most:
@@ -94,7 +98,10 @@ class PoseTracker:
         step = people.velocity[rows] * np.float32(self._seconds)
         xy = people.xy[rows] + step[:, None]
         score = np.where(np.isnan(xy[..., 0]), 0, people.score[rows]).astype(np.float32)
-        return Poses(self._skeleton, xy, score, people.person_score[rows])
+        expected = Poses(self._skeleton, xy, score, people.person_score[rows])
+        # Asked again, as whoever looks at one frame in several steps does, it is the same.
+        self._expectation = expected if most is None else None
+        return expected
 
     def follow(self, frame: Frame, poses: Poses, seen: NDArray[np.bool_]) -> Tracks:
         """The people of the frame that `expect` was asked about, where nobody looked for others.
@@ -145,7 +152,7 @@ class PoseTracker:
 
     def _begin(self, frame: Frame) -> None:
         """Go on to the next frame."""
-        self._begun = frame
+        self._begun, self._expectation = frame, None
         self._seconds = self._clock.tick(frame.time)
         cut = self._flow.see(frame.image) if self._settings.flow else False
         cut |= not self._fit_size(frame.size)
@@ -229,7 +236,10 @@ class PoseTracker:
 
     def _describe(self, image: Image, poses: Poses) -> Detections:
         body, parts = poses.xy[:, self._body], len(self._body)
-        strong = (poses.score[:, self._body].sum(axis=1) >= MIN_CONFIDENT_SCORE * parts) & (
+        least: float | Floats = MIN_CONFIDENT_SCORE
+        if poses.refined is not None:
+            least = np.where(poses.refined, MIN_REFINED_SCORE, MIN_CONFIDENT_SCORE)
+        strong = (poses.score[:, self._body].sum(axis=1) >= least * parts) & (
             poses.found[:, self._body].sum(axis=1) >= MIN_CONFIDENT_SHARE * parts
         )
         colours = self._clothing.colours(image, poses.xy)
