@@ -53,24 +53,25 @@ class Looks:
             for n, (frame, one) in enumerate(pairs)
         )
 
-    def watch(self, frames: FrameSet, look: WholeLook) -> Views:
+    def watch(self, frames: FrameSet, look: WholeLook, *, whole: bool = False) -> Views:
         """The people of an instant, between whole looks followed by crops.
 
         look: what the network sees in whole frames, asked where it is time to look, somebody was
         lost, people are too close to each other or too many for crops, or another scene begins.
+        whole: everywhere.
         """
         there = [(n, frame) for n, frame in enumerate(frames) if frame is not None]
         people = {n: self._tracker(n).expect(frame) for n, frame in there}
         most = self._second.most if self._second is not None else 0
-        crops = most is None or sum(map(len, people.values())) <= most
+        crops = not whole and (most is None or sum(map(len, people.values())) <= most)
         alone = [(n, frame) for n, frame in there if crops and not self._due(n, frame, people[n])]
         tracks = self._follow(alone, watched=True)
         seen: dict[int, Evidence | None] = dict.fromkeys(tracks)
         asked = [(n, frame) for n, frame in there if n not in tracks]
         if asked:
-            whole = self._refine(frames, self._looked_at(asked, look, len(frames)))
+            found = self._refine(frames, self._looked_at(asked, look, len(frames)))
             for n, frame in asked:
-                poses, seen[n] = whole[n] or (None, None)
+                poses, seen[n] = found[n] or (None, None)
                 tracks[n] = self._tracker(n).update(frame, poses)
                 ids = frozenset(tracks[n].id[tracks[n].id >= 0].tolist())
                 self._schedules[n].looked(frame.time, changed=ids != self._ids.get(n))

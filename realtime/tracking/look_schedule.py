@@ -58,6 +58,6 @@ def crowded(people: Poses) -> bool:
     corners = boxes(people.xy[:, people.skeleton.body])
     margin = APART_HEIGHTS * (corners[:, 3:] - corners[:, 1:2])
     low, high = corners[:, :2] - margin, corners[:, 2:] + margin
-    meet = ((low[:, None] < high[None]) & (low[None] < high[:, None])).all(axis=-1)
+    meet = np.asarray(((low[:, None] < high[None]) & (low[None] < high[:, None])).all(axis=-1))
     np.fill_diagonal(meet, False)
     return bool(meet.any())

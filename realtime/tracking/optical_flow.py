@@ -210,5 +210,4 @@ def _within_people(grid: Floats, xy: Floats) -> NDArray[np.bool_]:
     """(G,) whether a point of the grid lies on somebody."""
     corners = boxes(xy)[:, None]
     low, high = corners[..., :2], corners[..., 2:]  # NaN for nobody, within whom nothing lies
-    within: NDArray[np.bool_] = ((grid >= low) & (grid <= high)).all(axis=-1).any(axis=0)
-    return within
+    return np.asarray(((grid >= low) & (grid <= high)).all(axis=-1).any(axis=0), bool)

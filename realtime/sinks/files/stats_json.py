@@ -37,7 +37,8 @@ class StatsSink:
     """Writes a JSON object when the run ends, whatever ends it: the file is whole or not there.
 
     taken: files that it must not be. network: None where frames bring their poses along. step: of
-    the frames chosen. refine: the network that looks again at each person.
+    the frames chosen. refine: the network that looks again at each person. preset: which one was
+    taken, None = none was asked for.
     """
 
     of_the_run = True
@@ -50,12 +51,14 @@ class StatsSink:
         network: RunningNetwork | None,
         step: int = 1,
         refine: str | None = None,
+        preset: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         check_file(path, "--stats", taken)
         self._path = path
         self._network = network
         self._refine = refine
+        self._preset = preset
         self._clock = clock
         self._began = clock()
         self._stats = RunMetrics(sources, step)
@@ -93,6 +96,7 @@ class StatsSink:
             "name": network.model,
             "precision": network.precision,
             "refine": self._refine,
+            "preset": self._preset,
             "input": size and network.network_size(size),
         }
 
