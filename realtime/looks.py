@@ -31,6 +31,7 @@ class Looks:
         self._second = second
         self._schedules = [LookSchedule() for _ in trackers]
         self._ids: dict[int, frozenset[int]] = {}
+        self._shown: set[int] = set()  # cameras in whose last frame there was somebody
 
     def close(self) -> None:
         """Let the crop network go."""
@@ -76,14 +77,19 @@ class Looks:
                 ids = frozenset(tracks[n].id[tracks[n].id >= 0].tolist())
                 self._schedules[n].looked(frame.time, changed=ids != self._ids.get(n))
                 self._ids[n] = ids
+        self._shown = {n for n, one in tracks.items() if len(one)}
         return tuple(
             None if frame is None else View(frame, tracks[n], seen[n])
             for n, frame in enumerate(frames)
         )
 
     def _due(self, camera: int, frame: Frame, people: Poses) -> bool:
-        """Whether the whole frame is to be looked at: it is time, or people hide each other."""
-        return crowded(people) or self._schedules[camera].due(frame.time, len(people))
+        """Whether the whole frame is to be looked at.
+
+        That is where people hide each other, where all have just gone, as at a cut, or it is time.
+        """
+        gone = not len(people) and camera in self._shown
+        return gone or crowded(people) or self._schedules[camera].due(frame.time, len(people))
 
     def _looked_at(
         self, asked: Sequence[tuple[int, Frame]], look: WholeLook, cameras: int
