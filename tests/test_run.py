@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import run
+from posestream.main import ENDS
 from tests.conftest import ROOT, with_weights
 from tests.synth import (
     Points,
@@ -63,7 +64,7 @@ def told(
     for name in [name for name in os.environ if "DISPLAY" in name]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("POSE_WEIGHTS", with_weights()["POSE_WEIGHTS"])
-    handlers = {one: signal.getsignal(one) for one in run.ENDS}
+    handlers = {one: signal.getsignal(one) for one in ENDS}
     yield work
     for one, handler in handlers.items():
         signal.signal(one, handler)
