@@ -103,6 +103,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
                 max_people=models.refine_people,
                 budget=REFINE_BUDGET_SECONDS if sources[0].live else None,
                 needed=settings.models.refine is not None,
+                device=open_engine.device,
             )
         every = _every(settings, sources, rig, open_second, card)
         if open_engine is not None and every == "auto":

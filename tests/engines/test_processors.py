@@ -43,7 +43,7 @@ def test_int8_is_as_good_without_vnni(capped: dict[str, str]) -> None:
         if "pytest.mark.int8" in path.read_text(encoding="utf-8")
     ]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-m", "int8", *files],
+        [sys.executable, "-m", "pytest", "-q", "-n", "0", "-m", "int8", *files],
         cwd=ROOT,
         env=capped,
         capture_output=True,

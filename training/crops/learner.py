@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from engines.networks.cropnet import CropNet, heatmaps
-from training.crops.decode import decode
-from training.crops.fusion import oks
+from training.crops.head import HEAD
+from training.crops.likeness import like
 from training.crops.loss import crop_loss
 from training.crops.pretrained import start_from_pafnet
 from training.crops.samples import CropBatch, some
@@ -78,7 +78,7 @@ class Learner:
                 part = some(batch, slice(start, start + CHECK_BATCH))
                 loss, maps = self._loss(self.slow.module, part)
                 losses.append(float(loss) * len(part.images))
-                xy, score = decode(maps.numpy())
+                xy, score = HEAD.points({"heatmaps": maps.numpy()}, part.images.shape[1:3])
                 found.append(xy)
                 scores.append(score)
         have, confidence = np.concatenate(found), np.concatenate(scores)
@@ -86,7 +86,7 @@ class Learner:
         away = np.linalg.norm(have - batch.xy, axis=2)
         near = away[sure] <= MAX_OFF_SHARE * batch.images.shape[1]
         alike = [
-            oks(want, xy, known)
+            like(want, xy, known)
             for want, xy, known in zip(batch.xy, have, sure, strict=True)
             if known.sum() >= 4
         ]
