@@ -41,7 +41,8 @@ class StatsSink:
     or not there, and a killed run leaves what was so a minute before at most.
 
     taken: files that it must not be. network: None where frames bring their poses along. step: of
-    the frames chosen. refine: the network that looks again at each person.
+    the frames chosen. refine: the network that looks again at each person. preset: which one was
+    taken, None = none was asked for.
     """
 
     of_the_run = True
@@ -54,12 +55,14 @@ class StatsSink:
         network: RunningNetwork | None,
         step: int = 1,
         refine: str | None = None,
+        preset: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         check_file(path, "--stats", taken)
         self._path = path
         self._network = network
         self._refine = refine
+        self._preset = preset
         self._clock = clock
         self._began = self._written = clock()
         self._stats = RunMetrics(sources, step)
@@ -105,6 +108,7 @@ class StatsSink:
             "name": network.model,
             "precision": network.precision,
             "refine": self._refine,
+            "preset": self._preset,
             "input": size and network.network_size(size),
         }
 
