@@ -26,6 +26,7 @@ COMMANDS = {
     "calibrate": "Calibrate lenses and rigs of cameras, and check them.",
     "train": "Train our own networks.",
     "doctor": "Check this machine.",
+    "recover": "Make the files of a run that was killed.",
 }
 
 
@@ -82,6 +83,10 @@ def _command(name: str, words: Sequence[str], prog: str) -> int:
         from training.__main__ import main as train
 
         return train(words, f"{prog} train")
+    if name == "recover":
+        from posestream.commands.files.main import main as files
+
+        return files([name, *words], prog)
     from posestream.commands.models.main import main as models
 
     if name == "doctor":

@@ -13,6 +13,7 @@ from engines.types.arrays import Floats, Image
 from engines.types.oks import boxes
 from engines.types.skeleton import named_skeleton
 from posestream.errors import translated
+from posestream.tables import Row, to_arrow, to_pandas
 from realtime.drawing.skeletons import draw as draw_tracks
 from realtime.sinks.files.openpose_json_2d import openpose_json
 from realtime.types.results import Tracks
@@ -106,16 +107,24 @@ class People:
         """OpenPose's JSON 1.3. skeleton: "body25", "coco18", ... in place of the model's own."""
         return openpose_json(self.tracks, named_skeleton(skeleton) if skeleton else None)
 
+    def rows(self) -> list[Row]:
+        """A row for each keypoint that was found, with the columns of `to_pandas`."""
+        who = np.where(self.ids >= 0, self.ids, np.arange(len(self))).tolist()
+        about = self.frame, self.time, self.camera
+        return [
+            (*about, who[person], self.names[keypoint], x, y, score)
+            for person, keypoint in np.argwhere(self.scores > 0).tolist()
+            for x, y, score in [
+                (*self.keypoints[person, keypoint].tolist(), float(self.scores[person, keypoint]))
+            ]
+        ]
+
     def to_pandas(self) -> Any:
         """A DataFrame, a row a keypoint found (see `to_pandas` of the package)."""
-        from posestream.tables import to_pandas
-
         return to_pandas(self)
 
     def to_arrow(self) -> Any:
         """A pyarrow Table, a row a keypoint found (see `to_arrow` of the package)."""
-        from posestream.tables import to_arrow
-
         return to_arrow(self)
 
     def draw(self, image: Image) -> Image:

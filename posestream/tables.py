@@ -4,38 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib import import_module
-from typing import Any
-
-import numpy as np
+from typing import Any, Protocol, runtime_checkable
 
 from posestream.errors import PosestreamError
-from posestream.people import People
 
 COLUMNS = ("frame", "time", "camera", "person", "keypoint", "x", "y", "score")
+Row = tuple[int, float, str, int, str, float, float, float]
 
 
-def to_pandas(people: People | Iterable[People]) -> Any:
+@runtime_checkable
+class Tabular(Protocol):
+    """The People of a picture, as far as tables need them: a Row a keypoint found."""
+
+    def rows(self) -> list[Row]: ...
+
+
+def to_pandas(people: Tabular | Iterable[Tabular]) -> Any:
     """A DataFrame with the columns frame, time (seconds), camera, person (its id, or its place in
     the picture without tracking), keypoint, x, y (pixels) and score (0..1).
     """
     return _library("pandas").DataFrame(columns(people))
 
 
-def to_arrow(people: People | Iterable[People]) -> Any:
+def to_arrow(people: Tabular | Iterable[Tabular]) -> Any:
     """A pyarrow Table with the same columns; `pyarrow.parquet.write_table` makes Parquet of it."""
     return _library("pyarrow").table(columns(people))
 
 
-def columns(people: People | Iterable[People]) -> dict[str, list[Any]]:
+def columns(people: Tabular | Iterable[Tabular]) -> dict[str, list[Any]]:
     """Each column's values, by name."""
-    rows: list[tuple[Any, ...]] = []
-    for one in [people] if isinstance(people, People) else people:
-        who = np.where(one.ids >= 0, one.ids, np.arange(len(one))).tolist()
-        for person, keypoint in np.argwhere(one.scores > 0).tolist():
-            x, y = one.keypoints[person, keypoint].tolist()
-            score = float(one.scores[person, keypoint])
-            name = one.names[keypoint]
-            rows.append((one.frame, one.time, one.camera, who[person], name, x, y, score))
+    several = [people] if isinstance(people, Tabular) else people
+    rows = [row for one in several for row in one.rows()]
     return {name: [row[n] for row in rows] for n, name in enumerate(COLUMNS)}
 
 

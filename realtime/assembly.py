@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from math import inf
 from typing import Literal
 
 from calibration.geometry.camera import Rig
 from engines.decoders.decoder import Showable, check_showable
-from engines.models.card import load_card
+from engines.models.card import Card, load_card
 from engines.models.weights import Device
 from engines.nvidia.open import choose
 from engines.opening import EngineOpener, engine_opener
 from engines.parts.opening import GROUPS, Part, PartsOpener, parts_opener
 from engines.refining import SecondLookOpener, refined_skeleton, second_look_opener
 from engines.types.skeleton import Skeleton
-from realtime.default_model import DEFAULT, usual_model
+from realtime.default_model import DEFAULT, here, usual_model, usual_refine
 from realtime.multiview.stage import RigStage
 from realtime.pipeline import Pipeline
 from realtime.presets import with_preset
@@ -43,6 +44,7 @@ from realtime.types.view_mode import Shown, ViewMode, parse_view_mode
 RIG_BUDGET_SECONDS = 0.01
 REFINE_BUDGET_SECONDS = 0.05
 PARTS_BUDGET_SECONDS = 0.03  # for the hands, and for the faces, of an instant
+MIN_FOLLOWED_FPS = 5  # below it a look is due at nearly every frame, as at photos
 
 
 def run(settings: Settings) -> None:
@@ -76,7 +78,12 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             refuse_parts(models.parts)
         elif models.model is None:
             device = choose(models.device)
+            first_run = not here(DEFAULT, models.precision)
             model = card = usual_model(models.precision, device)
+            if models.refine is None and device == "cpu" and rig is None:
+                # With the usual model, which was just fetched as well: nobody waits at each start.
+                fetch = first_run and card.name == DEFAULT
+                models = replace(models, refine=usual_refine(fetch=fetch))
         keypoints = model.skeleton.keypoints
         mode, shows = parse_view_mode(settings.pictures.view, keypoints), frozenset[Showable]()
         if skeleton is None:
@@ -109,15 +116,21 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
                 card,
                 max_people=models.refine_people,
                 budget=REFINE_BUDGET_SECONDS if sources[0].live else None,
-                needed=models.preset is None,
+                needed=settings.models.refine is not None,
                 skeleton=body,
                 device=open_engine.device,
             )
+        every = _every(settings, sources, rig, open_second, card)
+        if open_engine is not None and every == "auto":
+            open_engine = replace(open_engine, live=True)  # nobody has the next frame in flight
         if files.stats is not None:  # entered first, it sees how all ends
             taken = files_of(settings.sources.source)
             step = settings.sources.step
             refine = open_second.model if open_second else None
-            outputs = [StatsSink(files.stats, taken, sources, open_engine, step, refine), *outputs]
+            figures = StatsSink(
+                files.stats, taken, sources, open_engine, step, refine, models.preset
+            )
+            outputs = [figures, *outputs]
         sinks = stack.enter_context(Together(outputs, needed=files.record is None))
         recorder = None
         if files.record is not None:
@@ -129,12 +142,13 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             open_engine,
             recorder,
             [CameraTracker(model.skeleton, tracks, own) for _ in sources],
-            _every(tracks.detect_every, open_second),
+            every,
             idle=sinks.idle,
             reconstructor=space,
             max_people=most,
             open_second=open_second,
             open_parts=open_parts,
+            whole=shown.wants_maps,
         )
         fresh = files.overwrite
         if not fresh:
@@ -156,9 +170,25 @@ def refuse_parts(parts: frozenset[Part]) -> None:
         )
 
 
-def _every(asked: int | Literal["auto"], second: SecondLookOpener | None) -> int | Literal["auto"]:
-    """Without a network that follows people, every frame is looked at."""
-    return 1 if asked == "auto" and second is None else asked
+def _every(
+    settings: Settings,
+    sources: Sequence[Source],
+    rig: Rig | None,
+    second: SecondLookOpener | None,
+    card: Card,
+) -> int | Literal["auto"]:
+    """How many frames come to one that is looked at; without a network that follows people, one.
+
+    By default people are followed where frames come fast enough, and no output needs every look.
+    """
+    asked = settings.tracks.detect_every
+    if asked is not None and (asked != "auto" or second is not None):
+        return asked
+    if second is None or rig is not None or not settings.tracks.track:
+        return 1
+    fast = all(source.live or (source.rate or 0) >= MIN_FOLLOWED_FPS for source in sources)
+    mode = parse_view_mode(settings.pictures.view, card.skeleton.keypoints)
+    return "auto" if fast and not any(_to_show(mode, settings.files)) else 1
 
 
 def _open_space(

@@ -1,4 +1,4 @@
-"""The model that runs where the user names none."""
+"""The models that run where the user names none."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from engines.models.bundled import shipped
 from engines.models.card import Card, Precision, load_card
 from engines.models.download import download_bar
 from engines.models.weights import Device, locate
-from engines.types.errors import UnreachableError
+from engines.types.errors import CardError, UnreachableError, WeightsError
 
 DEFAULT = "human-pose-estimation-0001"
+REFINE = "movenet-lightning"
 LOG = logging.getLogger(__name__)
 
 
@@ -36,3 +37,36 @@ def usual_model(precision: Precision | Literal["auto"] = "auto", device: Device 
         )
         return own
     return card
+
+
+def here(model: str, precision: Precision | Literal["auto"] = "auto") -> bool:
+    """Whether a model's weights need no download; for the CPU."""
+    try:
+        locate(load_card(model), precision, download=False)
+    except (CardError, WeightsError):
+        return False
+    return True
+
+
+def usual_refine(*, fetch: bool) -> str:
+    """The crop network of a second look, "off" where its weights are not here.
+
+    fetch: whether to download them then. Where that fails, one sentence says so.
+    """
+    if here(REFINE):
+        return REFINE
+    if not fetch:
+        return "off"
+    try:
+        with download_bar() as progress:
+            locate(load_card(REFINE), progress=progress)
+    except CardError:
+        return "off"
+    except WeightsError as error:
+        LOG.warning(
+            "People get no second look: the weights of %s cannot be downloaded (%s). To try again: "
+            "python -m engines fetch %s.",
+            *(REFINE, str(error.__cause__ or error).rstrip("."), REFINE),
+        )
+        return "off"
+    return REFINE

@@ -10,7 +10,7 @@ from engines.types.evidence import Evidence
 from engines.types.poses import Poses
 from engines.types.skeleton_groups import core_of
 from realtime.runtime.synchronizer import FrameSet
-from realtime.tracking.look_schedule import LookSchedule
+from realtime.tracking.look_schedule import LookSchedule, crowded
 from realtime.types.frames import Frame
 from realtime.types.protocols import FollowingTracker, Tracker
 from realtime.types.results import Tracks, View
@@ -38,6 +38,7 @@ class Looks:
         self._parts = parts
         self._schedules = [LookSchedule() for _ in trackers]
         self._ids: dict[int, frozenset[int]] = {}
+        self._shown: set[int] = set()  # cameras in whose last frame there was somebody
 
     def close(self) -> None:
         """Let the crop networks go."""
@@ -61,34 +62,43 @@ class Looks:
             for n, (frame, one) in enumerate(pairs)
         )
 
-    def watch(self, frames: FrameSet, look: WholeLook) -> Views:
+    def watch(self, frames: FrameSet, look: WholeLook, *, whole: bool = False) -> Views:
         """The people of an instant, between whole looks followed by crops.
 
         look: what the network sees in whole frames, asked where it is time to look, somebody was
-        lost, or another scene begins.
+        lost, people are too close to each other or too many for crops, or another scene begins.
+        whole: everywhere.
         """
         there = [(n, frame) for n, frame in enumerate(frames) if frame is not None]
-        tracks = self._follow([one for one in there if not self._due(*one)], watched=True)
+        people = {n: self._tracker(n).expect(frame) for n, frame in there}
+        most = self._second.most if self._second is not None else 0
+        crops = not whole and (most is None or sum(map(len, people.values())) <= most)
+        alone = [(n, frame) for n, frame in there if crops and not self._due(n, frame, people[n])]
+        tracks = self._follow(alone, watched=True)
         seen: dict[int, Evidence | None] = dict.fromkeys(tracks)
         asked = [(n, frame) for n, frame in there if n not in tracks]
         if asked:
             refined = self._refine(frames, self._looked_at(asked, look, len(frames)))
-            whole = self._add_parts(frames, refined)
+            found = self._add_parts(frames, refined)
             for n, frame in asked:
-                poses, seen[n] = whole[n] or (None, None)
+                poses, seen[n] = found[n] or (None, None)
                 tracks[n] = self._tracker(n).update(frame, poses)
                 ids = frozenset(tracks[n].id[tracks[n].id >= 0].tolist())
                 self._schedules[n].looked(frame.time, changed=ids != self._ids.get(n))
                 self._ids[n] = ids
+        self._shown = {n for n, one in tracks.items() if len(one)}
         return tuple(
             None if frame is None else View(frame, tracks[n], seen[n])
             for n, frame in enumerate(frames)
         )
 
-    def _due(self, camera: int, frame: Frame) -> bool:
-        """Whether the whole frame is to be looked at, by the clock or as another scene begins."""
-        people = len(self._tracker(camera).expect(frame))
-        return self._schedules[camera].due(frame.time, people)
+    def _due(self, camera: int, frame: Frame, people: Poses) -> bool:
+        """Whether the whole frame is to be looked at.
+
+        That is where people hide each other, where all have just gone, as at a cut, or it is time.
+        """
+        gone = not len(people) and camera in self._shown
+        return gone or crowded(people) or self._schedules[camera].due(frame.time, len(people))
 
     def _looked_at(
         self, asked: Sequence[tuple[int, Frame]], look: WholeLook, cameras: int
@@ -150,7 +160,7 @@ class Looks:
         """
         if self._second is None:
             return {}
-        most = self._second.most
+        most = None if watched else self._second.most  # what is watched was found to be few
         expected = [self._tracker(n).expect(frame, most) for n, frame in frames]
         images = [frame.image for _, frame in frames]
         followed = self._second.follow(images, [core_of(one) for one in expected])

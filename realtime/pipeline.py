@@ -69,10 +69,11 @@ class Pipeline:
     = no ids. every: how many sets come to one that the network is asked about; "auto": people are
     followed by crops, and the network looks when it is time or somebody is lost. That needs
     open_second, the network that looks again at each person, and one thread for all that looks: who
-    is followed decides what is looked at next. open_parts: what looks at hands, faces and feet of
-    all people, whose skeleton the trackers know. idle: called in iteration, again and again, while
-    no result comes. reconstructor: where there is a rig; ids and max_people, which people to keep,
-    are those in 3D then.
+    is followed decides what is looked at next. whole: asked at each set whether somebody wants what
+    whole looks give. open_parts: what looks at hands, faces and feet of all people, whose skeleton
+    the trackers know. idle: called in iteration, again and again, while no result comes.
+    reconstructor: where there is a rig; ids and max_people, which people to keep, are those in 3D
+    then.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Pipeline:
         max_people: int | None = None,
         open_second: Callable[[], SecondLook] | None = None,
         open_parts: Callable[[], PartsLook] | None = None,
+        whole: Callable[[], bool] = lambda: False,
     ) -> None:
         assert every != "auto" or (open_engine and open_second), "nothing to follow people with"
         self._sources = sources
@@ -101,6 +103,7 @@ class Pipeline:
         self._max_people = max_people
         self._open_second = open_second
         self._open_parts = open_parts
+        self._whole = whole
         self._entrance: Channel[FrameSet] = Channel(1, drop_oldest=self._live)
         self._inferred: Channel[Inferred] = Channel(1)
         self._results: Channel[Result] = Channel(1)
@@ -205,7 +208,7 @@ class Pipeline:
 
             for frames in self._entrance:
                 began, seconds = self._clock(), 0.0
-                views = looks.watch(frames, look)
+                views = looks.watch(frames, look, whole=self._whole())
                 self._give(frames, views, seconds, began + seconds)
         self._results.close()
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
-from engines.models.card import load_card
+from engines.models.card import Card, load_card
+from engines.nvidia.open import choose
 from engines.opening import engine_opener
 from engines.refining import second_look_opener
-from engines.types.errors import EngineError
+from engines.types.errors import DeviceError
 from engines.types.poses import Poses
+from realtime.default_model import DEFAULT, usual_model
 from realtime.settings.model import ModelSettings
 
+PresetName = Literal["fast", "balanced", "best"]
 LOG = logging.getLogger(__name__)
 PICTURE = (480, 640, 3)
 PEOPLE = 2  # to look at again, when a preset is measured
@@ -32,7 +37,7 @@ class Preset:
 
 
 # On 141 COCO photos, INT8: AP 0.350, 0.387 and 0.476 (python -m tests.bench.accuracy).
-PRESETS = {
+PRESETS: dict[PresetName, Preset] = {
     "fast": Preset("pafnet", 256, "movenet-lightning"),
     "balanced": Preset("human-pose-estimation-0001", 256, "movenet-lightning"),
     "best": Preset("human-pose-estimation-0001", 368, "movenet-thunder"),
@@ -42,34 +47,59 @@ PRESETS = {
 def with_preset(models: ModelSettings) -> ModelSettings:
     """The settings with those of their preset where the user has named none.
 
-    auto: measured here and now, and said in one line.
+    auto: measured here and now, and said in one line; `preset` is the one that was taken. What a
+    preset needs and cannot be fetched is left out, and one sentence says so: the bundled model
+    takes the place of the usual one, and without a crop network there is no second look.
+    UnreachableError for what the user has named.
     """
     if models.preset is None:
-        return replace(models, refine=models.refine or "off")
-    name = _measured(models) if models.preset == "auto" else models.preset
-    return _applied(models, PRESETS[name])
-
-
-def _applied(models: ModelSettings, preset: Preset) -> ModelSettings:
-    model = models.model or preset.model
-    # A height belongs to the model that it was chosen for.
-    height = models.height or (preset.height if model == preset.model else None)
-    return replace(models, model=model, height=height, refine=models.refine or preset.refine)
-
-
-def _measured(models: ModelSettings) -> str:
-    """The most accurate preset that keeps up with a webcam here."""
+        return models
+    applied = _Applied(models)
+    if models.preset != "auto":
+        return applied(models.preset)
     for name in ("best", "balanced"):
+        wanted = applied(name)
         try:
-            seconds = _seconds(_applied(models, PRESETS[name]))
-        except EngineError as error:
+            seconds = _seconds(wanted)
+        except DeviceError as error:
             LOG.warning("Preset %s is left out: %s", name, error)
             continue
         if seconds <= ENOUGH:
             LOG.warning("Preset auto: %s, at %.0f ms a frame with two people.", name, 1e3 * seconds)
-            return name
+            return wanted
     LOG.warning("Preset auto: fast, as the others do not keep up with a webcam here.")
-    return "fast"
+    return applied("fast")
+
+
+class _Applied:
+    """Presets on a user's settings, by name. What cannot be fetched is asked for once."""
+
+    def __init__(self, models: ModelSettings) -> None:
+        self._models = models
+        self._usual: str | None = None
+        self._refine: dict[str, str] = {}
+
+    def __call__(self, name: PresetName) -> ModelSettings:
+        models, preset = self._models, PRESETS[name]
+        model = models.model or self._obtainable(preset.model)
+        # A height belongs to the model that it was chosen for.
+        height = models.height or (preset.height if model == preset.model else None)
+        refine = models.refine or self._refined(preset.refine, load_card(model))
+        return replace(models, model=model, height=height, refine=refine, preset=name)
+
+    def _obtainable(self, model: str) -> str:
+        if model != DEFAULT:
+            return model
+        if self._usual is None:
+            device = choose(self._models.device)
+            self._usual = usual_model(self._models.precision, device).name
+        return self._usual
+
+    def _refined(self, refine: str, first: Card) -> str:
+        if refine not in self._refine:
+            there = second_look_opener(refine, first, needed=False)
+            self._refine[refine] = "off" if there is None else refine
+        return self._refine[refine]
 
 
 def _seconds(models: ModelSettings) -> float:
@@ -77,8 +107,6 @@ def _seconds(models: ModelSettings) -> float:
     assert models.model is not None
     card = load_card(models.model)
     opener = second_look_opener(models.refine or "off", card)
-    estimator = engine_opener(card, models, live=True)()
-    second = opener() if opener else None
     picture = np.random.default_rng(0).integers(0, 256, PICTURE, np.uint8)
     keypoints = len(card.skeleton.keypoints)
     xy = np.random.default_rng(1).uniform(50, 430, (PEOPLE, keypoints, 2)).astype(np.float32)
@@ -86,7 +114,9 @@ def _seconds(models: ModelSettings) -> float:
         card.skeleton, xy, np.ones((PEOPLE, keypoints), np.float32), np.ones(PEOPLE, np.float32)
     )
     taken = []
-    try:
+    with ExitStack() as stack:
+        estimator = stack.enter_context(closing(engine_opener(card, models, live=True)()))
+        second = stack.enter_context(closing(opener())) if opener else None
         for _ in range(TURNS + 1):
             began = time.perf_counter()
             estimator.submit([picture])
@@ -94,8 +124,4 @@ def _seconds(models: ModelSettings) -> float:
             if second is not None:
                 second.refine([picture], [people])
             taken.append(time.perf_counter() - began)
-    finally:
-        estimator.close()
-        if second is not None:
-            second.close()
     return min(taken[1:])

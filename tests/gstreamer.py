@@ -73,6 +73,13 @@ class GStreamerCamera:
             self._process.communicate()
             self._process = None
 
+    def end(self) -> None:
+        """As a service manager does it."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.communicate()
+            self._process = None
+
     def freeze(self) -> None:
         assert self._process is not None
         os.kill(self._process.pid, signal.SIGSTOP)

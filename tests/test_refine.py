@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from realtime.presets import PRESETS, with_preset
 from realtime.settings.all import Settings
 from realtime.settings.model import ModelSettings
 from realtime.settings.sources import SourceSettings
@@ -62,14 +61,17 @@ def test_what_cannot_be_is_one_sentence(
 def test_followed_video_is_the_same_every_time(data: Path, tmp_path: Path) -> None:
     """Which frames are looked at whole rests on the frames alone, not on how busy the machine is.
 
-    And the poses are those of a second look at every frame, at a fraction of the looks.
+    People are followed by default, and the poses are those of a second look at every frame, at a
+    fraction of the looks.
     """
     clip = data / "video" / "webcam-walk.mkv"
     lines = []
-    for name, every in (("one", "auto"), ("other", "auto"), ("whole", "1")):
+    wanted = {"one": "auto", "default": None, "whole": "1"}
+    for name, every in wanted.items():
         out = tmp_path / f"{name}.jsonl"
+        asked = ("--detect-every", every) if every else ()
         done = run(
-            *("--source", clip, "--end", "60", "--refine", LIGHTNING, "--detect-every", every),
+            *("--source", clip, "--end", "60", "--refine", LIGHTNING, *asked),
             *("--quiet", "--jsonl", out),
         )
         assert done.returncode == 0, done.stderr
@@ -85,18 +87,6 @@ def test_followed_video_is_the_same_every_time(data: Path, tmp_path: Path) -> No
         side = np.ptp(b[both, 1])
         near.append((np.linalg.norm(a[both, :2] - b[both, :2], axis=1) < 0.05 * side).mean())
     assert np.mean(near) > 0.9
-
-
-def test_preset_leaves_what_the_user_names() -> None:
-    best = PRESETS["best"]
-    plain = with_preset(ModelSettings(preset="best"))
-    assert (plain.model, plain.height, plain.refine) == (best.model, best.height, best.refine)
-    mine = with_preset(ModelSettings("pafnet", preset="best", refine="off"))
-    assert (mine.model, mine.height, mine.refine) == ("pafnet", None, "off")
-    taller = with_preset(ModelSettings(height=480, preset="fast"))
-    assert (taller.model, taller.height) == (PRESETS["fast"].model, 480)
-    nothing = with_preset(ModelSettings())
-    assert (nothing.model, nothing.height, nothing.refine) == (None, None, "off")
 
 
 def test_following_needs_somebody_who_follows() -> None:

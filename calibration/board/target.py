@@ -16,6 +16,7 @@ from calibration.geometry.errors import BoardError
 
 Kind = Literal["chessboard", "charuco"]
 MARKER_SHARE = 0.75  # side of a marker in squares, where it is not told: what `board` prints
+MAX_SQUARE = 1.0  # metres: what is more was measured in millimetres or centimetres
 DICTIONARIES = sorted(
     (name for name in dir(cv2.aruco) if name.startswith("DICT_")),
     key=lambda name: int(getattr(cv2.aruco, name)),
@@ -53,6 +54,11 @@ class Board:
             raise BoardError("A chessboard needs at least 3 inner corners along one side.")
         if not 0 < self.square < np.inf:
             raise BoardError(f"A square cannot be {self.square} m wide; give its side in metres.")
+        if self.square > MAX_SQUARE:
+            raise BoardError(
+                f"A square of {self.square:g} m is too large; give its side in metres, such as "
+                f"{self.square / 1000:g} for {self.square:g} mm."
+            )
         if self.kind == "chessboard":
             return
         if self.dictionary not in DICTIONARIES:

@@ -35,11 +35,16 @@ def read_rig(path: Path | str) -> Rig:
     or caliscope's [cameras.0], [cameras.1] … of the same.
     """
     path = Path(path)
-    tables = _tables(path)
+    return parse_rig(read_text(path), path.name)
+
+
+def parse_rig(text: str, name: str) -> Rig:
+    """The rig of a TOML text; name: of the file, for errors, which are those of `read_rig`."""
+    tables = _tables(text, name)
     try:
         return Rig(tuple(_camera(key, value) for key, value in tables.items()))
     except RigError as error:
-        raise RigError(f"Rig file {path.name}: {error}") from error
+        raise RigError(f"Rig file {name}: {error}") from error
 
 
 def read_offsets(path: Path | str) -> dict[str, float]:
@@ -48,7 +53,7 @@ def read_offsets(path: Path | str) -> dict[str, float]:
     """
     path = Path(path)
     offsets = {}
-    for key, table in _tables(path).items():
+    for key, table in _tables(read_text(path), path.name).items():
         if "time_offset" in table:
             offset = table["time_offset"]
             if isinstance(offset, bool) or not isinstance(offset, int | float):
@@ -64,23 +69,21 @@ def unread(path: Path | str) -> list[str]:
     path = Path(path)
     return [
         f"[{table}] {key}"
-        for table, values in _tables(path).items()
+        for table, values in _tables(read_text(path), path.name).items()
         for key in values
         if key not in KEYS
     ]
 
 
-def _tables(path: Path) -> dict[str, dict[str, Any]]:
+def _tables(text: str, name: str) -> dict[str, dict[str, Any]]:
     """By its name, what the file says of a camera."""
     try:
-        data = tomllib.loads(read_text(path))
-    except RigError:
-        raise
+        data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise RigError(f"Rig file {path.name} cannot be read: {error}") from error
+        raise RigError(f"Rig file {name} cannot be read: {error}") from error
     tables = {key: value for key, value in data.items() if key != "metadata"}
     if not tables or not all(isinstance(value, dict) for value in tables.values()):
-        raise RigError(f"Rig file {path.name} must have one table per camera, such as [cam_0].")
+        raise RigError(f"Rig file {name} must have one table per camera, such as [cam_0].")
     inner = tables.get("cameras", {})
     if len(tables) == 1 and inner and all(isinstance(value, dict) for value in inner.values()):
         return {f"cam_{key}": value for key, value in inner.items()}  # caliscope's [cameras.0]

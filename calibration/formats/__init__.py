@@ -8,7 +8,8 @@ from pathlib import Path
 
 from calibration.files.atomic import write_texts
 from calibration.files.rig_toml import read_offsets, read_rig, unread, write_rig
-from calibration.formats.opencv_storage import read_storage
+from calibration.formats.opencv_stereo import is_stereo, read_stereo
+from calibration.formats.opencv_storage import read_storage, storage_values
 from calibration.formats.openpose_xml import openpose_xml, write_folder
 from calibration.formats.qualisys import read_qualisys
 from calibration.geometry.camera import Rig
@@ -29,16 +30,17 @@ class CameraFiles:
     offsets: Mapping[str, float] = field(default_factory=dict)
 
 
-def read(path: Path, size: Size | None = None) -> CameraFiles:
+def read(path: Path, size: Size | None = None, unit: float = 1.0) -> CameraFiles:
     """The rig of any file or folder that can be read; RigError says what is wrong.
 
-    size: of the pictures (width, height), where the files do not say it.
+    size: of the pictures (width, height), where the files do not say it. unit: of positions, in
+    metres, where the files do not say it (OpenCV's stereo files).
     """
     name = path.name.lower()
     if path.is_dir():
-        return _folder(path, size)
+        return _folder(path, size, unit)
     if name.endswith(STORAGE):
-        return _storage([path], size)
+        return _storage([path], size, unit)
     if name.endswith(".qca.txt"):
         loaded = CameraFiles(read_qualisys(path))
     elif name.endswith(".toml"):
@@ -77,7 +79,7 @@ def write(
     return ("time_offset",) if offsets else ()
 
 
-def _folder(folder: Path, size: Size | None) -> CameraFiles:
+def _folder(folder: Path, size: Size | None, unit: float) -> CameraFiles:
     """One camera a file; only one kind of file, lest some be there twice."""
     try:
         files = sorted(file for file in folder.iterdir() if file.suffix.lower() in STORAGE)
@@ -92,10 +94,13 @@ def _folder(folder: Path, size: Size | None) -> CameraFiles:
         raise RigError(
             f"{folder} has files of several formats ({', '.join(sorted(kinds))}); keep one."
         )
-    return _storage(files, size)
+    return _storage(files, size, unit)
 
 
-def _storage(files: list[Path], size: Size | None) -> CameraFiles:
+def _storage(files: list[Path], size: Size | None, unit: float) -> CameraFiles:
+    if any(is_stereo(storage_values(file)) for file in files):
+        rig, unused = read_stereo(files, size, unit)
+        return CameraFiles(rig, tuple(unused))
     read = [read_storage(file, size) for file in files]
     left = tuple(
         f"{file.name} {key}" for file, (_, own) in zip(files, read, strict=True) for key in own

@@ -7,7 +7,7 @@ download must not.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -40,27 +40,35 @@ def read_storage(path: Path, size: tuple[int, int] | None = None) -> tuple[Camer
 
     size: where the file does not say it. RigError says what is wrong.
     """
-    xml = path.suffix.lower() == ".xml"
-    content = read_bytes(path) if xml else read_text(path)
+    values = storage_values(path)
     try:
-        values = _xml(content) if isinstance(content, bytes) else _yaml(content)
         return _camera(path.stem, values, size), [key for key in values if key not in KEYS]
     except RigError as error:
         raise RigError(f"Camera file {path.name}: {error}") from error
 
 
+def storage_values(path: Path) -> dict[str, Value]:
+    """What a file says on its outermost level; RigError says what is wrong."""
+    xml = path.suffix.lower() == ".xml"
+    content = read_bytes(path) if xml else read_text(path)
+    try:
+        return _xml(content) if isinstance(content, bytes) else _yaml(content)
+    except RigError as error:
+        raise RigError(f"Camera file {path.name}: {error}") from error
+
+
 def _camera(name: str, values: Mapping[str, Value], given: tuple[int, int] | None) -> Camera:
-    matrix = _matrix(values, MATRIX)
+    matrix = matrix_of(values, MATRIX)
     if matrix is None:
         raise RigError(f"it contains no {' or '.join(MATRIX[:2])}, so it is not a camera file.")
-    pose = _matrix(values, POSE)
+    pose = matrix_of(values, POSE)
     pose = np.eye(3, 4) if pose is None else pose
     if pose.shape != (3, 4):
         raise RigError(f"its CameraMatrix has shape {pose.shape}; it must be (3, 4).")
-    distortion = _matrix(values, DISTORTION)
+    distortion = matrix_of(values, DISTORTION)
     return Camera(
         name=name,
-        size=_size(values, given),
+        size=size_of(values, given),
         matrix=matrix,
         distortion=np.zeros(0) if distortion is None else distortion.ravel(),
         rotation=pose[:, :3].copy(),
@@ -69,7 +77,8 @@ def _camera(name: str, values: Mapping[str, Value], given: tuple[int, int] | Non
     )
 
 
-def _size(values: Mapping[str, Value], given: tuple[int, int] | None) -> tuple[int, int]:
+def size_of(values: Mapping[str, Value], given: tuple[int, int] | None) -> tuple[int, int]:
+    """(width, height) of the pictures; RigError where neither the file nor `given` says it."""
     words = _first(values, WIDTH), _first(values, HEIGHT)
     if words == (None, None):
         if given is None:
@@ -86,11 +95,12 @@ def _size(values: Mapping[str, Value], given: tuple[int, int] | None) -> tuple[i
     return wide, high
 
 
-def _first(values: Mapping[str, Value], names: tuple[str, ...]) -> Value | None:
+def _first(values: Mapping[str, Value], names: Sequence[str]) -> Value | None:
     return next((values[name] for name in names if name in values), None)
 
 
-def _matrix(values: Mapping[str, Value], names: tuple[str, ...]) -> Doubles | None:
+def matrix_of(values: Mapping[str, Value], names: Sequence[str]) -> Doubles | None:
+    """The matrix of one of these names; None where there is none of them."""
     found = _first(values, names)
     if isinstance(found, str):
         raise RigError(f"its {next(name for name in names if name in values)} is no matrix.")

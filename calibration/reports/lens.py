@@ -6,8 +6,8 @@ from calibration.board.intrinsics import Intrinsics
 from calibration.reports.lens_verdict import verdict
 
 
-def lens_report(found: Intrinsics, count: int) -> str:
-    """Figures, then words."""
+def lens_report(found: Intrinsics, count: int) -> tuple[str, bool]:
+    """Figures, then words; and whether the verdict is that the lens is poorly known."""
     matrix, off = found.camera.matrix, found.deviations
     tried = ", ".join(f"{model} {error:.3f}" for model, error in found.tried.items())
     first, *more = verdict(found)
@@ -22,4 +22,4 @@ def lens_report(found: Intrinsics, count: int) -> str:
         f"verdict        {first}",
         *(f"               {line}" for line in more),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n", first.startswith("poor")

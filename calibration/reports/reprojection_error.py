@@ -27,6 +27,11 @@ def refined_lenses(before: Sequence[Camera], after: Sequence[Camera]) -> str:
     return "".join(lines)
 
 
+def is_poor(found: BoardExtrinsics) -> bool:
+    """Whether the cameras agree on boards worse than any that are calibrated well."""
+    return found.rms > POOR_RMS_SHARE * max(found.rig.cameras[0].size)
+
+
 def reprojection_report(found: BoardExtrinsics) -> str:
     """Which pairs join the cameras, and the reprojection error of each camera and of all."""
     names = [camera.name for camera in found.rig.cameras]
@@ -45,7 +50,7 @@ def reprojection_report(found: BoardExtrinsics) -> str:
         f"a rig of {len(names)} cameras; reprojection error {found.rms:.3f} px (RMS); "
         f"{left} corners left out"
     )
-    if found.rms > POOR_RMS_SHARE * max(found.rig.cameras[0].size):
+    if is_poor(found):
         lines.append(
             "verdict        poor: check that the videos are synchronised (--sync board finds "
             "their offsets), that the lenses belong to these cameras, and that the board is "

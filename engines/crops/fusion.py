@@ -33,24 +33,20 @@ class FusionSettings:
     least: keypoints with less confidence are not given on.
     alone: least mean confidence of the crop network in somebody whom it alone has found, where the
         tracker expected them.
-    follow: people a frame who are worth following by crops; optical flow carries the others on.
     """
 
     guard: float = 0.2
     refuted: float = 0.5
     own: float = 0.3
     base: float = 0.3
-    same: float = 0.7
+    same: float = 0.5
     least: float = 0.05
     alone: float = 0.3
-    follow: int = 2
 
     def __post_init__(self) -> None:
         for name in ("guard", "refuted", "own", "base", "same", "least", "alone"):
             if not 0 <= getattr(self, name) <= 1:
                 raise CardError(f"fusion {name} must be from 0 to 1, not {getattr(self, name)}.")
-        if self.follow < 1:
-            raise CardError(f"fusion follow must be 1 person or more, not {self.follow}.")
 
 
 def fuse(
@@ -108,7 +104,8 @@ def _mixed(
     score = np.where(weak, np.float32(0), score)
     trust = confidence(seen, known) * (settings.base + agree)
     person = np.where(taken, trust, settings.refuted * mean_confidence(first))
-    return replace(first, xy=xy, score=score, person_score=person.astype(np.float32))
+    person = person.astype(np.float32)
+    return replace(first, xy=xy, score=score, person_score=person, refined=taken)
 
 
 def agreement(first: Poses, seen: Poses) -> Floats:

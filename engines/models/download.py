@@ -69,7 +69,7 @@ def fetch(
         raise
     except OSError as error:
         raise WeightsError(
-            f"{file.name} cannot be written to {target.parent} ({error.strerror or error})"
+            f"cannot be written to {target.parent} ({error.strerror or error})"
         ) from error
 
 

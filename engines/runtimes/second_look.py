@@ -76,9 +76,12 @@ class SecondLook:
         self._pace: float | None = None
 
     @property
-    def most(self) -> int:
-        """How many people of a frame are worth following by crops."""
-        return self._fusion.follow
+    def most(self) -> int | None:
+        """How many people of a set of pictures it looks at, None = all."""
+        if self._budget is None or self._pace is None:
+            return self._max_people
+        fit = max(1, int(self._budget / self._pace))
+        return fit if self._max_people is None else min(fit, self._max_people)
 
     def refine(
         self,
@@ -163,10 +166,7 @@ class SecondLook:
         self, extents: Sequence[Floats], ok: Sequence[NDArray[np.bool_]]
     ) -> list[NDArray[np.bool_]]:
         """Of each picture's people those who are looked at: the largest of all pictures."""
-        most = self._max_people
-        if self._budget is not None and self._pace is not None:
-            fit = max(1, int(self._budget / self._pace))
-            most = fit if most is None else min(most, fit)
+        most = self.most
         if most is None or sum(int(one.sum()) for one in ok) <= most:
             return list(ok)
         size = np.concatenate([extent[:, 1] for extent in extents])

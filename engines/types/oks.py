@@ -16,10 +16,8 @@ MIN_AREA_SHARE = 0.35**2  # of the square of the longer side: bounds people seen
 
 def boxes(xy: Floats) -> Floats:
     """(P, K, 2) poses -> (P, 4) left, top, right, bottom of what was found; NaN for nobody."""
-    found = ~np.isnan(xy)
-    low = np.where(found, xy, np.inf).min(axis=1, initial=np.inf)
-    high = np.where(found, xy, -np.inf).max(axis=1, initial=-np.inf)
-    corners = np.concatenate([low, high], axis=-1)
+    # fmin and fmax leave NaN out.
+    corners = np.concatenate([np.fmin.reduce(xy, axis=1), np.fmax.reduce(xy, axis=1)], axis=-1)
     return np.where(np.isinf(corners), np.nan, corners).astype(np.float32)
 
 
@@ -41,12 +39,14 @@ def oks(
     square pixels, broadcast to (N, P). sigmas: (K,) spread: how unsure a place is beside that, as
     a standard deviation in sides of the area; broadcast to (N, P).
     """
-    apart: Floats = ((one[:, None] - other[None]) ** 2).sum(axis=-1)
+    wide = one[:, None, :, 0] - other[None, :, :, 0]
+    high = one[:, None, :, 1] - other[None, :, :, 1]
+    apart: Floats = wide * wide + high * high
     common = ~np.isnan(apart)
-    wide = 2 * (2 * sigmas) ** 2
+    unsure = 2 * (2 * sigmas) ** 2
     if spread is not None:
-        wide = wide + 2 * np.broadcast_to(spread, apart.shape[:2])[..., None] ** 2
-    scale = wide * np.broadcast_to(area, apart.shape[:2])[..., None]
+        unsure = unsure + 2 * np.broadcast_to(spread, apart.shape[:2])[..., None] ** 2
+    scale = unsure * np.broadcast_to(area, apart.shape[:2])[..., None]
     alike = np.where(common, np.exp(-np.where(common, apart, 0) / scale), 0)
     count = common.sum(axis=-1)
     similarity: Floats = (alike.sum(axis=-1) / np.maximum(count, 1)).astype(np.float32)

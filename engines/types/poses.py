@@ -14,8 +14,11 @@ from engines.types.skeleton import Skeleton
 
 def check_shape(owner: str, field: str, array: NDArray[np.generic], *expected: int | None) -> None:
     """ValueError with both shapes unless `array` has the expected one (None = any length)."""
-    fits = array.ndim == len(expected) and all(
-        want is None or have == want for have, want in zip(array.shape, expected, strict=True)
+    shape = array.shape
+    if shape == expected:
+        return
+    fits = len(shape) == len(expected) and all(
+        want is None or have == want for have, want in zip(shape, expected, strict=True)
     )
     if not fits:
         wanted = ", ".join("any" if n is None else str(n) for n in expected)
@@ -68,15 +71,20 @@ class Poses:
     xy: (P, K, 2) image pixels, pixel centres at whole numbers; NaN = not found.
     score: (P, K) 0..1, 0 where not found.
     person_score: (P,)
+    refined: (P,) whether a second network has looked at the person and confirmed them; None = at
+        nobody.
     """
 
     skeleton: Skeleton
     xy: Floats
     score: Floats
     person_score: Floats
+    refined: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         people, keypoints = len(self.xy), len(self.skeleton.keypoints)
+        if self.refined is not None:
+            check_shape("Poses", "refined", self.refined, people)
         check_shape("Poses", "xy", self.xy, people, keypoints, 2)
         check_shape("Poses", "score", self.score, people, keypoints)
         check_shape("Poses", "person_score", self.person_score, people)
@@ -93,8 +101,9 @@ class Poses:
 
     def some(self, which: NDArray[np.int_]) -> Self:
         """The people in these rows."""
-        xy, score = self.xy[which], self.score[which]
-        return replace(self, xy=xy, score=score, person_score=self.person_score[which])
+        xy, score, person = self.xy[which], self.score[which], self.person_score[which]
+        refined = None if self.refined is None else self.refined[which]
+        return replace(self, xy=xy, score=score, person_score=person, refined=refined)
 
     @property
     def found(self) -> NDArray[np.bool_]:

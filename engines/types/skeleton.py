@@ -72,15 +72,7 @@ class Skeleton:
     @property
     def mirror(self) -> tuple[int, ...]:
         """For each keypoint the one that takes its place in a mirrored picture."""
-        swap = {"left": "right", "right": "left"}
-        names = []
-        for name in self.keypoints:
-            side, _, rest = name.partition("_")
-            names.append(f"{swap[side]}_{rest}" if side in swap else name)
-        return tuple(
-            self.keypoints.index(other) if other in self.keypoints else n
-            for n, other in enumerate(names)
-        )
+        return _mirror(self.keypoints)
 
     def order_in(self, target: Skeleton) -> tuple[int, ...]:
         """For each keypoint of `target` its index here; CardError where one has no counterpart."""
@@ -91,6 +83,18 @@ class Skeleton:
                 f"choose a model with these keypoints."
             )
         return tuple(self.keypoints.index(name) for name in target.keypoints)
+
+
+@cache
+def _mirror(keypoints: tuple[str, ...]) -> tuple[int, ...]:
+    swap = {"left": "right", "right": "left"}
+    names = []
+    for name in keypoints:
+        side, _, rest = name.partition("_")
+        names.append(f"{swap[side]}_{rest}" if side in swap else name)
+    return tuple(
+        keypoints.index(other) if other in keypoints else n for n, other in enumerate(names)
+    )
 
 
 @dataclass(frozen=True, slots=True)

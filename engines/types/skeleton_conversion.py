@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from engines.types.errors import CardError
@@ -44,10 +46,21 @@ def converted(poses: Poses, target: Skeleton) -> Poses:
     shape = len(poses), len(target.keypoints)
     xy = np.full((*shape, 2), np.nan, np.float32)
     score = np.zeros(shape, np.float32)
-    for n, at in enumerate(origins(poses.skeleton, target)):
-        if at:
-            xy[:, n], score[:, n] = poses.xy[:, at].mean(1), poses.score[:, at].min(1)
+    to, of, middles = _mapping(poses.skeleton, target)
+    xy[:, to], score[:, to] = poses.xy[:, of], poses.score[:, of]
+    for n, at in middles:
+        xy[:, n], score[:, n] = poses.xy[:, at].mean(1), poses.score[:, at].min(1)
     return Poses(target, xy, score, poses.person_score)
+
+
+@cache
+def _mapping(
+    source: Skeleton, target: Skeleton
+) -> tuple[list[int], list[int], list[tuple[int, list[int]]]]:
+    """Keypoints of the target that are one of the source's, which, and those that are middles."""
+    places = list(enumerate(origins(source, target)))
+    one = [(n, at[0]) for n, at in places if len(at) == 1]
+    return [n for n, _ in one], [at for _, at in one], [(n, at) for n, at in places if len(at) > 1]
 
 
 def origins(source: Skeleton, target: Skeleton) -> list[list[int]]:

@@ -14,6 +14,7 @@ from engines.types.errors import EngineError
 
 USER_ERROR = 2
 INTERRUPTED = 130
+POOR = 3  # all was done, but the verdict on it is "poor"
 
 
 def run_command(

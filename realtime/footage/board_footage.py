@@ -17,6 +17,7 @@ from engines.console.status_line import working
 from engines.types.arrays import Image
 from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source
+from realtime.sources.images import ImageSource
 
 MAX_SAMPLE_PICTURES = 6  # pictures to try other boards on, where this one is not seen
 SAMPLE_PX = 1280  # pixels of their longer side
@@ -59,12 +60,13 @@ class BoardSearch:
 @dataclass(frozen=True, slots=True, eq=False)
 class BoardFootage:
     """What a source shows. seen: by frame index. times: of all frames that were looked at, seconds
-    on the source's own clock.
+    on the source's own clock. photos: how many there are, where it is no video.
     """
 
     name: str
     seen: dict[int, Sighting]
     times: dict[int, float]
+    photos: int | None = None
 
     @property
     def rate(self) -> float | None:
@@ -94,7 +96,8 @@ def film(
             sys.stderr.write(f"posestream: {note}\n")
     if not seen:
         raise search.nothing(source.name)
-    return BoardFootage(source.name, seen, times)
+    photos = source.total if isinstance(source, ImageSource) else None
+    return BoardFootage(source.name, seen, times, photos)
 
 
 def sightings(

@@ -97,6 +97,19 @@ def check_in_step(
             )
 
 
+def check_counts(films: Sequence[BoardFootage]) -> None:
+    """CalibrationError where one camera has fewer photos than another: from the one that is missing
+    on, the first of one camera would be paired with the second of another.
+    """
+    counts = [(one.photos, one.name) for one in films if one.photos is not None]
+    if len({count for count, _ in counts}) > 1:
+        (fewer, least), (more, most) = min(counts), max(counts)
+        raise CalibrationError(
+            f"{least} has {fewer} photos and {most} has {more}, so they cannot be paired by their "
+            "order; remove the photos that have no partner."
+        )
+
+
 def words(name: str, first: str, behind: float, rate: float | None) -> str:
     """How far a recording is behind the first."""
     frames = (

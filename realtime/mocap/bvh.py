@@ -10,6 +10,7 @@ import numpy as np
 
 from engines.types.arrays import Doubles
 from realtime.mocap.inverse_kinematics import ROOT, Bone, Pose, posed
+from realtime.mocap.number_rows import number_rows
 from realtime.mocap.rotations import euler
 from realtime.mocap.take import Take
 from realtime.mocap.take_sink import of_person
@@ -42,10 +43,10 @@ def bvh_files(path: Path, take: Take, turn: Doubles) -> Iterator[tuple[Path, byt
             )
         if notes:
             LOG.warning("%s %s.", name.name, " and ".join(notes))
-        yield name, bvh_text(pose, take.rate).encode()
+        yield name, bvh_bytes(pose, take.rate)
 
 
-def bvh_text(pose: Pose, rate: float) -> str:
+def bvh_bytes(pose: Pose, rate: float) -> bytes:
     """Metres and degrees."""
     ordered: list[Bone] = []
     lines = ["HIERARCHY", *_hierarchy(ROOT, pose, ordered, 0)]
@@ -53,8 +54,7 @@ def bvh_text(pose: Pose, rate: float) -> str:
     table = np.concatenate([pose.root, *angles], axis=1)
     lines += ["MOTION", f"Frames: {len(table)}", f"Frame Time: {1 / rate:.9f}"]
     row = " ".join(["%.5f"] * 3 + ["%.4f"] * (table.shape[1] - 3))
-    lines.extend(row % tuple(one) for one in table.tolist())
-    return "\n".join(lines) + "\n"
+    return "".join(f"{line}\n" for line in lines).encode() + number_rows(row, table)
 
 
 def _hierarchy(bone: Bone, pose: Pose, ordered: list[Bone], depth: int) -> list[str]:

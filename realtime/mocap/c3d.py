@@ -12,7 +12,7 @@ import numpy as np
 from calibration.geometry.camera import Rig
 from calibration.plots.viewpoint import upwards
 from engines.types.arrays import Doubles
-from realtime.mocap.take import PersonMotion, Take
+from realtime.mocap.take import Span, Take
 from realtime.mocap.up_axis import turned_up
 from realtime.types.errors import OutputError
 from realtime.writing.whole_files import broken
@@ -38,31 +38,29 @@ def c3d_files(path: Path, take: Take, rig: Rig) -> Iterator[tuple[Path, bytes]]:
     """
     start = part = 0
     while start < len(take):
-        people, count = _part(take, start)
+        spans, count = _part(take, start)
         part += 1
-        if people:
+        if spans:
             suffix = path.suffix or ".c3d"
             name = f"{path.stem}_{part}{suffix}" if part > 1 else f"{path.stem}{suffix}"
             frames = range(start, start + count)
-            yield path.with_name(name), c3d_bytes(path, take, people, frames, rig)
+            yield path.with_name(name), c3d_bytes(path, take, spans, frames, rig)
         start += count
 
 
-def _part(take: Take, start: int) -> tuple[list[PersonMotion], int]:
+def _part(take: Take, start: int) -> tuple[list[Span], int]:
     """The people from that frame on for as many frames as go into one file."""
     count = min(len(take) - start, MAX_FRAMES)
     while True:
-        people = [
-            one for one in take.people if one.first < start + count and one.first + len(one) > start
+        spans = [
+            one for one in take.spans if one.first < start + count and one.first + one.count > start
         ]
-        if len(people) * len(take.skeleton.keypoints) * count <= MAX_POINTS or count == 1:
-            return people, count
+        if len(spans) * len(take.skeleton.keypoints) * count <= MAX_POINTS or count == 1:
+            return spans, count
         count = (count + 1) // 2
 
 
-def c3d_bytes(
-    path: Path, take: Take, people: Sequence[PersonMotion], frames: range, rig: Rig
-) -> bytes:
+def c3d_bytes(path: Path, take: Take, spans: Sequence[Span], frames: range, rig: Rig) -> bytes:
     """Points `person3:left_knee` in millimetres, Z up.
 
     A residual is how far off the cameras' pixels are at the point's distance, in whole millimetres
@@ -71,10 +69,10 @@ def c3d_bytes(
     import ezc3d
 
     names = take.skeleton.keypoints
-    points = np.full((4, len(people) * len(names), len(frames)), np.nan)
+    points = np.full((4, len(spans) * len(names), len(frames)), np.nan)
     residuals = np.full((1, *points.shape[1:]), -1.0)
     turn = turned_up(upwards(rig), 2) * MM_PER_METRE
-    for n, motion in enumerate(people):
+    for n, motion in enumerate(map(take.load, spans)):
         of = slice(n * len(names), (n + 1) * len(names))
         begin = max(motion.first, frames.start)
         end = min(motion.first + len(motion), frames.stop)
@@ -92,7 +90,7 @@ def c3d_bytes(
     # Below 0: points are floats, and this is the residuals' scale.
     point["SCALE"]["value"] = [-RESIDUAL_STEP_MM]
     point["UNITS"]["value"] = ["mm"]
-    point["LABELS"]["value"] = [f"person{one.id}:{name}" for one in people for name in names]
+    point["LABELS"]["value"] = [f"person{one.id}:{name}" for one in spans for name in names]
     for key, value in (("X_SCREEN", "+X"), ("Y_SCREEN", "+Z")):
         file.add_parameter("POINT", key, [value])
     file["data"]["points"] = points

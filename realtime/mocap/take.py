@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from io import RawIOBase
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.types.arrays import Doubles, Floats
 from engines.types.skeleton import Skeleton
+from realtime.mocap.journal import CHANNELS, Instant, instants, points, read_head
 from realtime.types.errors import OutputError
-from realtime.types.results import Poses3D
 
 SAME_FRAME_SHARE = 0.05  # of a frame's duration: an instant so near to a frame is that frame
 MAX_GAP_FRAMES = 2.5  # between instants: longer gaps are not interpolated
@@ -38,65 +40,98 @@ class PersonMotion:
         return len(self.xyz)
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Who is in which frames: the first one, counted from 0, and how many.
+
+    begin, end: the instants that they lie in.
+    """
+
+    id: int
+    first: int
+    count: int
+    begin: int = 0
+    end: int = 0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Take:
-    """Everybody of a run; frame n is n / rate seconds after the first instant."""
+    """Everybody of a run; frame n is n / rate seconds after the first instant.
+
+    load: gives one person's motion, so that never all of them are in memory.
+    """
 
     skeleton: Skeleton
     rate: float
-    people: tuple[PersonMotion, ...]
+    spans: tuple[Span, ...]
+    load: Callable[[Span], PersonMotion]
+
+    @classmethod
+    def of(cls, skeleton: Skeleton, rate: float, people: Sequence[PersonMotion]) -> Take:
+        """Of motions that are there."""
+        spans = [Span(one.id, one.first, len(one)) for one in people]
+        return cls(skeleton, rate, (*spans,), dict(zip(spans, people, strict=True)).__getitem__)
+
+    @property
+    def people(self) -> Iterator[PersonMotion]:
+        """One after the other."""
+        return map(self.load, self.spans)
 
     def __len__(self) -> int:
         """How many frames there are up to the last person's last."""
-        return max((motion.first + len(motion) for motion in self.people), default=0)
+        return max((span.first + span.count for span in self.spans), default=0)
 
 
-class TakeRecorder:
-    """Keeps all instants, some 500 bytes for each person of 25 keypoints in each.
+def take_of(file: RawIOBase | BinaryIO, name: str) -> tuple[Take, int]:
+    """The people of a journal at a constant rate, and how many damaged instants were left out.
 
-    rate: fps, as the sources say it.
+    The rate is the sources' own where instants come at it or a fraction of it, else the median of
+    the instants'. A frame without an instant at its time is interpolated (linearly) between its
+    neighbours. An instant that is not later than the one before is left out. OutputError where the
+    file is no journal, or one person's frames would be too many.
     """
+    head = read_head(file, name)
+    keypoints = len(head.skeleton.keypoints)
+    found: list[Instant] = []
+    damaged = 0
+    for one in instants(file, keypoints):
+        if one is None:
+            damaged += 1
+        elif not found or one.time > found[-1].time:
+            found.append(one)
+    times = np.array([one.time for one in found])
+    times -= times[0] if len(times) else 0
+    rate = _rate(times, head.rate)
+    spans = (*_spans(found, times, rate, keypoints),)
 
-    def __init__(self, skeleton: Skeleton, rate: float | None = None) -> None:
-        self._skeleton = skeleton
-        self._rate = rate
-        self._times: list[float] = []
-        self._ids: list[NDArray[np.int64]] = []
-        self._points: list[Floats] = []  # x, y, z, error, filled of each instant's keypoints
+    def load(span: Span) -> PersonMotion:
+        seen = np.full((span.end - span.begin, keypoints, CHANNELS), np.nan, np.float32)
+        for n, one in enumerate(found[span.begin : span.end]):
+            for row in np.flatnonzero(one.ids == span.id)[:1].tolist():
+                seen[n] = points(file, one, row, keypoints)
+        even = _evenly(times[span.begin : span.end], seen, rate, span)
+        return PersonMotion(span.id, span.first, even[..., :3], even[..., 3], even[..., 4] > 0)
 
-    def add(self, time: float, poses: Poses3D) -> None:
-        """Keep an instant; one that is not later than the last is left out."""
-        if self._times and time <= self._times[-1]:
-            return
-        self._times.append(time)
-        self._ids.append(poses.id)
-        more = np.stack([poses.error, poses.filled], axis=-1)
-        self._points.append(np.concatenate([poses.xyz, more], axis=-1).astype(np.float32))
+    return Take(head.skeleton, rate, spans, load), damaged
 
-    def take(self) -> Take:
-        """The people at a constant rate: the sources' own where instants come at it or a fraction
-        of it, else the median of the instants'.
 
-        A frame without an instant at its time is interpolated (linearly) between its neighbours.
-        OutputError where there would be too much of it.
-        """
-        times = np.array(self._times) - (self._times[0] if self._times else 0)
-        rate = _rate(times, self._rate)
-        people = tuple(self._motions(times, rate)) if len(times) else ()
-        return Take(self._skeleton, rate, people)
-
-    def _motions(self, times: Doubles, rate: float) -> Iterator[PersonMotion]:
-        ids, points = np.concatenate(self._ids), np.concatenate(self._points)
-        instants = np.repeat(np.arange(len(times)), [len(one) for one in self._ids])
-        for identity in np.unique(ids[ids >= 0]).tolist():
-            own = ids == identity
-            at = instants[own]
-            seen = np.full((np.ptp(at) + 1, *points.shape[1:]), np.nan, np.float32)
-            seen[at - at[0]] = points[own]
-            first, even = _evenly(times[at[0] : at[-1] + 1], seen, rate)
-            if len(even):
-                xyz, error, filled = even[..., :3], even[..., 3], even[..., 4] > 0
-                yield PersonMotion(identity, first, xyz, error, filled)
+def _spans(found: Sequence[Instant], times: Doubles, rate: float, keypoints: int) -> Iterator[Span]:
+    places: dict[int, tuple[int, int]] = {}  # the first and the last instant of each
+    for n, one in enumerate(found):
+        for identity in one.ids.tolist():
+            if identity >= 0:
+                places[identity] = (places.get(identity, (n, n))[0], n)
+    size = keypoints * CHANNELS * 4 * 3  # such arrays at a time
+    for identity, (begin, end) in sorted(places.items()):
+        first = int(np.ceil(times[begin] * rate - SAME_FRAME_SHARE))
+        last = int(np.floor(times[end] * rate + SAME_FRAME_SHARE))
+        if (last - first) * size > MAX_BYTES:
+            raise OutputError(
+                f"The 3D people span {last - first} frames at {rate:g} fps, too many to write at "
+                "once. Make shorter runs."
+            )
+        if last >= first:
+            yield Span(identity, first, last - first + 1, begin, end + 1)
 
 
 def _rate(times: Doubles, named: float | None) -> float:
@@ -111,19 +146,9 @@ def _rate(times: Doubles, named: float | None) -> float:
     return float(f"{1 / usual:.4g}")
 
 
-def _evenly(times: Doubles, seen: Floats, rate: float) -> tuple[int, Floats]:
-    """Instants (T, ...) at increasing times as frames: the first one's number, and all."""
-    first, last = (
-        int(np.ceil(times[0] * rate - SAME_FRAME_SHARE)),
-        int(np.floor(times[-1] * rate + SAME_FRAME_SHARE)),
-    )
-    size = seen[0].nbytes * 3  # such arrays at a time
-    if (last - first) * size > MAX_BYTES:
-        raise OutputError(
-            f"The 3D people span {last - first} frames at {rate:g} fps, too many to write at once. "
-            f"Make shorter runs."
-        )
-    frames = np.arange(first, last + 1) / rate
+def _evenly(times: Doubles, seen: Floats, rate: float, span: Span) -> Floats:
+    """Instants (T, ...) at increasing times as the frames of a span."""
+    frames = np.arange(span.first, span.first + span.count) / rate
     after = np.searchsorted(times, frames - SAME_FRAME_SHARE / rate).clip(0, len(times) - 1)
     before = np.maximum(after - 1, 0)
     gap = times[after] - times[before]
@@ -134,4 +159,4 @@ def _evenly(times: Doubles, seen: Floats, rate: float) -> tuple[int, Floats]:
     mixed: Floats = seen[after] * share
     partly = ~exact
     mixed[partly] += seen[before[partly]] * (1 - share[partly])
-    return first, mixed
+    return mixed

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.types.arrays import Doubles
+from realtime.mocap.number_rows import number_rows
 from realtime.mocap.take import PersonMotion, Take
 from realtime.mocap.take_sink import of_person
 
@@ -21,10 +22,10 @@ def trc_files(path: Path, take: Take, turn: Doubles) -> Iterator[tuple[Path, byt
     """A file for each person. turn: (3, 3) into the world of the files, Y up."""
     for motion in take.people:
         name = of_person(path, motion.id, ".trc")
-        yield name, trc_text(name.name, take, motion, turn).encode()
+        yield name, trc_bytes(name.name, take, motion, turn)
 
 
-def trc_text(name: str, take: Take, motion: PersonMotion, turn: Doubles) -> str:
+def trc_bytes(name: str, take: Take, motion: PersonMotion, turn: Doubles) -> bytes:
     """The frames in which the person was seen, numbered from 1 by the run; times too are the run's.
 
     Metres; what is not known is nan, as OpenSim itself writes it: it refuses a row that ends with
@@ -46,8 +47,7 @@ def trc_text(name: str, take: Take, motion: PersonMotion, turn: Doubles) -> str:
     row = "%d\t%.6f" + "\t%.6f" * len(axes)
     cells = (motion.xyz @ turn.T).reshape(count, -1)
     table = np.column_stack([numbers, (numbers - 1) / take.rate, cells])
-    lines.extend(row % tuple(one) for one in table.tolist())
-    return "\n".join(lines) + "\n"
+    return "".join(f"{line}\n" for line in lines).encode() + number_rows(row, table)
 
 
 def marker(keypoint: str) -> str:

@@ -12,6 +12,8 @@ FrameSet = tuple[Frame | None, ...]  # one a camera, None = that camera is out
 
 DEFAULT_PERIOD = 1 / 30  # seconds between frames, until cameras have shown theirs
 SILENCE_SECONDS = 0.5  # seconds after which a camera that says nothing is left out
+# A camera that takes so many periods is silent too; slower ones than this are not waited for.
+SILENCE_PERIODS, MAX_PERIOD = 1.5, 10.0
 MAX_WAITING = 8  # frames of each camera that wait for their partners
 
 
@@ -46,14 +48,16 @@ class Pairer:
         self._waiting: list[deque[Frame]] = [deque(maxlen=MAX_WAITING) for _ in range(cameras)]
         self._seen: list[float | None] = [None] * cameras
         self._period = [DEFAULT_PERIOD] * cameras
+        self._gap = [0.0] * cameras  # between the last two frames of each
         self._began: float | None = None
 
     def put(self, camera: int, frame: Frame) -> FrameSet | None:
         """Take a camera's next frame; the set that it completes, if it does."""
         now = frame.time
         last = self._seen[camera]
-        if last is not None and 0 < now - last < SILENCE_SECONDS:
-            self._period[camera] += 0.1 * (now - last - self._period[camera])
+        if last is not None and now > last:
+            self._period[camera] = self._learned(camera, now - last)
+            self._gap[camera] = now - last
         self._began = now if self._began is None else self._began
         self._seen[camera] = now
         self._waiting[camera].append(frame)
@@ -74,6 +78,16 @@ class Pairer:
                 frames.popleft()
         return tuple(chosen.get(n) for n in range(len(self._waiting)))
 
+    def _learned(self, camera: int, gap: float) -> float:
+        """A camera's period after this gap: two long ones are that of a slow camera, and a single
+        one is a pause.
+        """
+        before = self._period[camera]
+        if gap < SILENCE_SECONDS:
+            return gap if before > SILENCE_SECONDS else before + 0.1 * (gap - before)
+        usual = min(gap, self._gap[camera])
+        return usual if SILENCE_SECONDS <= usual <= MAX_PERIOD else before
+
     def _nearest(self, alive: Sequence[int], moment: float) -> dict[int, Frame]:
         """Each camera's frame that is nearest to a moment."""
         return {n: min(self._waiting[n], key=lambda one: abs(one.time - moment)) for n in alive}
@@ -83,7 +97,7 @@ class Pairer:
         last = self._seen[camera]
         if last is None:
             last = now if self._began is None else self._began
-        return now - last <= SILENCE_SECONDS
+        return now - last <= max(SILENCE_SECONDS, SILENCE_PERIODS * self._period[camera])
 
 
 def _spread(frames: Mapping[int, Frame]) -> float:

@@ -48,7 +48,7 @@ class Settings:
                 "--detect-every auto follows people with the network of --refine; name one, for "
                 "example --refine auto."
             )
-        if maps and self.tracks.detect_every != 1:
+        if maps and self.tracks.detect_every not in (None, 1):
             raise SettingsError(
                 "--heatmaps and --part-candidates need the network on every frame; leave out "
                 "--detect-every."

@@ -28,7 +28,8 @@ class ModelSettings:
     for upright ones at the same cost."""
     refine: str | None = None
     """Look again at each person with a crop network: its name (movenet-lightning, movenet-thunder)
-    or card; auto picks one that is here or can be downloaded. Off by default."""
+    or card; auto picks one that is here or can be downloaded. By default movenet-lightning on CPUs
+    if its weights are here and you name no --model and no --rig, else off."""
     refine_people: int | None = None
     """Look again at no more than this many people in a frame, the largest first."""
     hands: bool = False

@@ -14,14 +14,15 @@ class TrackSettings:
 
     track: bool = True
     """Give every person a lasting id, and bridge short gaps in their detection."""
-    detect_every: int | Literal["auto"] = 1
+    detect_every: int | Literal["auto"] | None = None
     """Run the network on every N-th frame only; optical flow follows people in between, or with
-    --refine its network. auto: as often as people come and go; that needs --refine."""
+    --refine its network. auto: as often as people come and go, and on every frame while they are
+    close to each other; that needs --refine, and is the default with it for videos and cameras."""
     smooth: Literal["off", "one-euro"] = "off"
     """Smooth jittering keypoints."""
 
     def __post_init__(self) -> None:
-        if self.detect_every != "auto" and self.detect_every < 1:
+        if isinstance(self.detect_every, int) and self.detect_every < 1:
             raise SettingsError(f"--detect-every must be 1 or more, not {self.detect_every}.")
-        if not self.track and (self.detect_every != 1 or self.smooth != "off"):
+        if not self.track and (self.detect_every not in (None, 1) or self.smooth != "off"):
             raise SettingsError("--detect-every and --smooth need ids; leave out --no-track.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from realtime.runtime.display import has_terminal
+from realtime.types.errors import SettingsError
 from realtime.web.address import check_access
 
 
@@ -17,6 +18,9 @@ class WebSettings:
     by default."""
     serve_token: str | None = None
     """Password for --serve; required if other computers can connect."""
+    required: tuple[str, ...] = ()
+    """Name of a camera without which /healthz of --serve says 503; several --required name several.
+    By default all cameras are required."""
     show3d: bool = False
     """Show the 3D people live in a browser: page /space of --serve, which is 8080 if not given."""
     stay: bool = field(default_factory=has_terminal)
@@ -28,4 +32,6 @@ class WebSettings:
     def __post_init__(self) -> None:
         if self.show3d and self.serve is None:
             object.__setattr__(self, "serve", "8080")
+        if self.required and self.serve is None:
+            raise SettingsError("--required is about /healthz of --serve; add --serve PORT.")
         check_access(self.serve, self.serve_token)

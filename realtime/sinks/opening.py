@@ -11,11 +11,13 @@ from engines.console.import_errors import explain_import_error
 from realtime.drawing.mosaic import Mosaic
 from realtime.drawing.overlay import Overlay
 from realtime.drawing.reprojection import Reprojection
+from realtime.runtime.service import ServiceManager
 from realtime.settings.all import Settings
 from realtime.settings.web import WebSettings
 from realtime.sinks.files.jsonl_csv_udp import UdpSink
 from realtime.sinks.protocol import Sink, Writing
 from realtime.sinks.screens.progress import ProgressSink
+from realtime.sinks.screens.service_sink import ServiceSink
 from realtime.sinks.screens.window import WindowSink
 from realtime.sinks.table import OF_3D, OF_ALL_SOURCES, OF_EACH_SOURCE, Opening, open_takes
 from realtime.sinks.together import OneView
@@ -63,6 +65,8 @@ def open_sinks(
     # Entered last, the files are finished first; then comes the summary; then the window, which
     # may wait for a key.
     front: list[Sink] = []
+    if (manager := ServiceManager()).there:
+        front.append(ServiceSink(manager))
     if settings.window.show:
         hold = not sources[0].live and all(source.total == 1 for source in sources)
         live, announce = sources[0].live, not settings.window.quiet
@@ -135,6 +139,15 @@ def _open_files(
         yield from open_takes(opening, rig)
 
 
+def _required(web: WebSettings, sources: Sequence[Source]) -> tuple[str, ...] | None:
+    """The cameras of --required; OutputError where one is no source of the run."""
+    names = [source.name for source in sources]
+    for name in web.required:
+        if name not in names:
+            raise OutputError(f"--required {name}: the sources are called {', '.join(names)}.")
+    return web.required or None
+
+
 def _open_server(
     web: WebSettings,
     sources: Sequence[Source],
@@ -160,5 +173,6 @@ def _open_server(
         lines,
         announce=announce,
         rig=rig,
+        required=_required(web, sources),
         stay=web.stay if web.show3d and not sources[0].live else None,
     )

@@ -6,22 +6,18 @@ The option is a field of FileSettings. A sink is given what it needs, never the 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from calibration.files.rig_toml import rig_toml
 from calibration.geometry.camera import Rig
-from calibration.plots.viewpoint import upwards
 from engines.types.skeleton import Skeleton
 from realtime.drawing.overlay import Overlay
-from realtime.mocap.bvh import bvh_files
-from realtime.mocap.c3d import c3d_files, check_ezc3d
-from realtime.mocap.take import TakeRecorder
-from realtime.mocap.take_sink import TakeFile, TakeSink
-from realtime.mocap.trc import trc_files
-from realtime.mocap.up_axis import turned_up
+from realtime.mocap.journal import Head
+from realtime.mocap.outputs import take_files
+from realtime.mocap.take_sink import TakeSink
 from realtime.settings.files import VIDEO_ENDINGS, FileSettings
 from realtime.sinks.files import image_files as images
 from realtime.sinks.files.audio_track import open_sound
@@ -155,20 +151,14 @@ OF_3D = (
 
 
 def open_takes(of: Opening, rig: Rig) -> Iterator[TakeSink]:
-    """The files that need the whole run, which they share in memory."""
-    turn = turned_up(upwards(rig), 1)
-    kinds: Sequence[tuple[str, Callable[..., Iterator[tuple[Path, bytes]]], str | None]] = (
-        ("trc", partial(trc_files, turn=turn), ".trc"),
-        ("c3d", partial(c3d_files, rig=rig), None),
-        ("bvh", partial(bvh_files, turn=turn), ".bvh"),
-    )
-    takes = [
-        TakeFile(f"--{option}", path, files, ending)
-        for option, files, ending in kinds
+    """The files that need the whole run, which share a journal."""
+    paths = {
+        option: path
+        for option in ("trc", "c3d", "bvh")
         if (path := getattr(of.files, option)) is not None
-    ]
-    if of.files.c3d is not None:
-        check_ezc3d()
-    if takes:
-        recorder = TakeRecorder(of.skeleton, of.source.rate)
-        yield TakeSink(takes, recorder, of.taken, overwrite=of.files.overwrite)
+    }
+    if not paths:
+        return
+    outputs = tuple((option, str(path.absolute())) for option, path in paths.items())
+    head = Head(of.skeleton, of.source.rate, rig_toml(rig), outputs)
+    yield TakeSink(take_files(paths, rig), head, of.taken, overwrite=of.files.overwrite)

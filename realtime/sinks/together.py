@@ -57,6 +57,8 @@ class Together:
         self._sinks = sinks
         self._needed = needed
         self._entered: list[Sink] = []
+        # Asked once: of a protocol it takes time, and it is asked for every frame.
+        self._idle = {id(sink) for sink in sinks if isinstance(sink, Idle)}
         self._failed: OutputError | None = None
 
     def __enter__(self) -> Self:
@@ -86,13 +88,15 @@ class Together:
                     add_loss(first, later)
         if first is not None and first is not error:
             raise first
-        if self._failed is not None and (error is None or isinstance(error, Stopped)):
-            raise self._failed
+        if self._failed is not None:
+            if error is None or isinstance(error, Stopped):
+                raise self._failed
+            add_loss(error, self._failed)
 
     def write(self, result: Result) -> None:
         """Give the result to each; a signal waits until the files have all of it."""
         # A window in pause may keep its write for as long as it likes, so it is left open to them.
-        for waits, sinks in groupby([*self._entered], lambda sink: isinstance(sink, Idle)):
+        for waits, sinks in groupby([*self._entered], lambda sink: id(sink) in self._idle):
             with nullcontext() if waits else deferred_signals():
                 for sink in sinks:
                     try:
@@ -103,7 +107,7 @@ class Together:
     def idle(self) -> None:
         """While no result comes."""
         for sink in self._entered:
-            if isinstance(sink, Idle):
+            if id(sink) in self._idle and isinstance(sink, Idle):
                 sink.idle()
 
     def tell_failure(self, sentence: str) -> None:
@@ -122,4 +126,7 @@ class Together:
             raise error
         LOG.error("%s The other outputs continue.", error)
         self.tell_failure(str(error))
-        self._failed = self._failed or error
+        if self._failed is None:
+            self._failed = error
+        else:
+            add_loss(self._failed, error)

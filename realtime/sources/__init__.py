@@ -17,8 +17,8 @@ from pathlib import Path
 from realtime.runtime.channel import Channel
 from realtime.runtime.stages import Stages
 from realtime.settings.sources import SourceSettings
-from realtime.sources.file_names import file_name, nearest, unused
-from realtime.sources.images import ImageSource, glob_images, images_in, is_image
+from realtime.sources.file_names import file_name, glob_name, nearest, unused
+from realtime.sources.images import ImageSource, glob_images, images_in, is_image, unread_photos
 from realtime.sources.mapped import MappedSource
 from realtime.sources.network_camera import StreamConnector, stream_name
 from realtime.sources.openpose_json import KeypointSource, glob_keypoints, keypoint_files
@@ -208,8 +208,8 @@ def _file(
 ) -> Source:
     path = os.path.expanduser(name)
 
-    def images(name: str, files: list[str]) -> Source:
-        return ImageSource(file_name(name), files, chosen, clock, settings.camera_fps)
+    def images(name: str, files: list[str], notes: Sequence[str] = ()) -> Source:
+        return ImageSource(file_name(name), files, chosen, clock, settings.camera_fps, notes)
 
     def keypoints(name: str, files: list[str]) -> Source:
         return KeypointSource(
@@ -236,15 +236,13 @@ def _file(
             if files := keypoint_files(path):
                 return keypoints(folder, files)
             raise
-        return images(folder, paths)
+        return images(folder, paths, unread_photos(path))
     if os.path.exists(path):
         raise SourceError(f"{name} is neither a file nor a folder.")
     if any(sign in path for sign in "*?["):
         found = glob_keypoints(path) or glob_images(path)
-        folder = os.path.commonpath([os.path.dirname(os.path.abspath(one)) for one in found])
-        if not is_image(found[0]):
-            return keypoints(os.path.basename(folder), found)
-        return images(os.path.basename(folder), found)
+        called = glob_name(path, found)
+        return images(called, found) if is_image(found[0]) else keypoints(called, found)
     if (shown := redacted(name)) != name:
         raise SourceError(
             f"{shown} is neither a file nor the address of a network camera, which begins with "

@@ -17,6 +17,16 @@ from engines.types.arrays import Image
 from realtime.sources.orientation import Matrix, matrix_of, turn
 from realtime.types.errors import SourceError
 
+# By EXIF's orientation: mirrored left to right, and then turned clockwise by so many degrees.
+EXIF_TURNS = dict(
+    enumerate(
+        (
+            *((False, 0), (True, 0), (False, 180), (True, 180)),
+            *((True, 270), (False, 90), (True, 90), (False, 270)),
+        ),
+        start=1,
+    )
+)
 # Not `picture.side_data`: the picture keeps that (PyAV 18.1), a reference cycle, so that decoded
 # pictures pile up until the cycle collector runs, which it seldom does here: 1 GB in ten minutes.
 _side_data = cast(Callable[[VideoFrame], Mapping[str, Any]], SideDataContainer)
@@ -37,9 +47,11 @@ class Developer:
         self._reformatter = VideoReformatter()
         self._aspect = pixel_aspect if pixel_aspect and pixel_aspect > 0 else Fraction(1)
 
-    def image(self, picture: VideoFrame) -> Image:
+    def image(self, picture: VideoFrame, orientation: int | None = None) -> Image:
         """(H, W, 3) uint8 BGR in memory of its own; rows may be padded. SourceError where the
         pixel format has no colours to convert.
+
+        orientation: EXIF's, in place of what the picture says of itself.
         """
         width, height = shown_size((picture.width, picture.height), self._aspect)
         try:
@@ -51,6 +63,8 @@ class Developer:
                 f"Pictures of pixel format {picture.format.name} cannot be converted: {error}."
             ) from error
         image = np.asarray(colours.to_ndarray(), np.uint8)
+        if orientation is not None:
+            return turn(image, matrix_of(*EXIF_TURNS[orientation]))
         return turn(image, _display_matrix(picture))
 
 
@@ -62,20 +76,27 @@ def shown_size(stored: tuple[int, int], pixel_aspect: Fraction) -> tuple[int, in
     return width, round(height / pixel_aspect)
 
 
-def read_still(path: str) -> Image:
-    """(H, W, 3) uint8 BGR of a photo that FFmpeg reads, upright by the file's irot and imir.
+def read_still(path: str, orientation: int | None = None) -> Image:
+    """(H, W, 3) uint8 BGR of a photo that FFmpeg reads, upright by its irot and imir, or by an
+    orientation as EXIF counts it.
 
-    SourceError where it cannot be read, or is made of several tiles.
+    SourceError where it cannot be read, is made of several tiles, or moves.
     """
     name = os.path.basename(path)
     try:
-        with av.open(f"file:{path}") as container:
+        with av.open(f"file:{path}", metadata_errors="replace") as container:
+            frames = max((stream.frames for stream in container.streams.video), default=1)
+            if frames > 1:
+                raise SourceError(
+                    f"{name} contains {frames} pictures, but only files of one are read; convert "
+                    "it to a video, or save its pictures one by one."
+                )
             if len(container.streams.video) > 1 and not container.duration:
                 raise SourceError(
                     f"{name} is stored in tiles, which is not supported; save it as JPEG or PNG."
                 )
             for picture in container.decode(video=0):
-                return Developer().image(picture)
+                return Developer().image(picture, orientation)
     except (av.FFmpegError, IndexError) as error:
         raise SourceError(f"{name} cannot be read: it is damaged or not an image.") from error
     raise SourceError(f"{name} contains no picture.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -41,6 +41,20 @@ def unique_names(paths: Iterable[str]) -> list[str]:
         taken.add(name.casefold())
         names.append(name)
     return names
+
+
+def glob_name(pattern: str, found: Sequence[str]) -> str:
+    """What the files of a pattern are called together: as their folder; where that holds others of
+    their kind too (of another camera), what the pattern says of them: `left` of `photos/left*.png`.
+    """
+    folder = os.path.commonpath([os.path.dirname(os.path.abspath(one)) for one in found])
+    endings = {Path(one).suffix.lower() for one in found}
+    there = [one for one in os.listdir(folder) if Path(one).suffix.lower() in endings]
+    words = re.split(r"\[[^]]*\]|[*?]+", Path(os.path.basename(pattern)).stem)
+    said = max((word.strip("_-. ") for word in words), key=len)
+    if len(there) > len(found) and re.search(r"[^\W\d_]", said):
+        return said
+    return os.path.basename(folder)
 
 
 def nearest(path: str) -> str:

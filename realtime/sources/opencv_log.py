@@ -1,9 +1,14 @@
 """Silence for OpenCV, which prints to the terminal what we say in a sentence of our own."""
 
+import os
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import cv2
+
+STDERR = 2
+LIBRARIES = (b"libpng warning:", b"libpng error:")
 
 
 @contextmanager
@@ -15,3 +20,26 @@ def hushed() -> Iterator[None]:
         yield
     finally:
         cv2.utils.logging.setLogLevel(level)
+
+
+@contextmanager
+def libpng_hushed() -> Iterator[None]:
+    """libpng, which writes to file descriptor 2 whatever OpenCV's log is, is not heard; all that
+    others write there meanwhile follows when the `with` is left.
+    """
+    try:
+        kept = os.dup(STDERR)
+    except OSError:  # there is no stderr
+        yield
+        return
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), STDERR)
+        try:
+            yield
+        finally:
+            os.dup2(kept, STDERR)
+            os.close(kept)
+            aside.seek(0)
+            lines = [line for line in aside if not line.startswith(LIBRARIES)]
+            with suppress(OSError):
+                os.write(STDERR, b"".join(lines))

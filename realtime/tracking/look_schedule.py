@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from engines.types.oks import boxes
+from engines.types.poses import Poses
+
 FIRST_INTERVAL_S = 0.25  # from one look to the next at first,
 MIN_INTERVAL_S, MAX_INTERVAL_S = 0.2, 0.4  # and later, as looks find somebody new or nobody
 LOST_INTERVAL_S = 0.2  # at most, where somebody was lost
 EMPTY_INTERVAL_S = 0.1  # at most, where nobody is there to be followed
 UNCHANGED_FACTOR, CHANGED_FACTOR = 1.25, 0.5  # of the interval, after a look
+APART_HEIGHTS = 0.2  # that people's boxes must have around them for a crop to show one person
 TIME_TOLERANCE_S = 1e-4  # times of frames are rounded
 
 
@@ -40,3 +46,18 @@ class LookSchedule:
         self._last = time
         gap = self._gap * (CHANGED_FACTOR if changed else UNCHANGED_FACTOR)
         self._gap = min(max(gap, MIN_INTERVAL_S), MAX_INTERVAL_S)
+
+
+def crowded(people: Poses) -> bool:
+    """Whether two people are so close that the crop of one may show the other.
+
+    Crops cannot tell such people apart: the network that sees the whole picture can.
+    """
+    if len(people) < 2:
+        return False
+    corners = boxes(people.xy[:, people.skeleton.body])
+    margin = APART_HEIGHTS * (corners[:, 3:] - corners[:, 1:2])
+    low, high = corners[:, :2] - margin, corners[:, 2:] + margin
+    meet = np.asarray(((low[:, None] < high[None]) & (low[None] < high[:, None])).all(axis=-1))
+    np.fill_diagonal(meet, False)
+    return bool(meet.any())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.types.arrays import Floats, Image
+from engines.types.oks import boxes
 
 MAX_ROWS_PX = 360  # of the grey picture that flow is computed on
 WINDOW_PX = (13, 13)
@@ -99,22 +101,17 @@ class Flow:
         moved, sure = xy.copy(), np.zeros(xy.shape[:2], bool)
         camera = np.zeros(2, np.float32)
         there = ~np.isnan(xy[..., 0])
-        grid = self._grid()
+        grid = _grid(self._size)
         points = np.concatenate([xy[there], grid])
         now, good = self._track(self._before.grey, self._now.grey, points)
         moved[there], sure[there] = now[: -len(grid)], good[: -len(grid)]
         still = good[-len(grid) :] & ~_within_people(grid, xy)
         if still.sum() >= MIN_GRID_POINTS:
-            camera = np.median((now[-len(grid) :] - grid)[still], axis=0)
+            shift = np.sort((now[-len(grid) :] - grid)[still], axis=0)
+            camera = (shift[(len(shift) - 1) // 2] + shift[len(shift) // 2]) / 2  # the median
         again = np.concatenate([sure[:, self._body][there[:, self._body]], good[-len(grid) :]])
         lost = self._unlike and again.mean() < MIN_FOUND_SHARE
         return Motion(moved, sure, camera, bool(lost))
-
-    def _grid(self) -> Floats:
-        columns, rows = CAMERA_GRID
-        x = (np.arange(columns) + 0.5) * self._size[0] / columns
-        y = (np.arange(rows) + 0.5) * self._size[1] / rows
-        return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2).astype(np.float32)
 
     def _track(
         self, before: Image, after: Image, points: Floats
@@ -136,6 +133,15 @@ class Flow:
             & (came[:, 0] > 0)
         )
         return (end + 0.5) / self._scale - 0.5, good
+
+
+@lru_cache(maxsize=8)  # cameras have few sizes
+def _grid(size: tuple[int, int]) -> Floats:
+    """(G, 2) points all over a picture of this (width, height)."""
+    columns, rows = CAMERA_GRID
+    x = (np.arange(columns) + 0.5) * size[0] / columns
+    y = (np.arange(rows) + 0.5) * size[1] / rows
+    return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2).astype(np.float32)
 
 
 def _lucas_kanade(one: Image, other: Image, points: Floats, levels: int, guess: Floats) -> Any:
@@ -167,12 +173,12 @@ class _Picture:
     @property
     def grey(self) -> Image:
         if self._grey is None:
-            image = self._image
-            assert image is not None
+            assert self._image is not None
+            # Grey first: the reduction, by far the slower step, has one channel then.
+            grey = cv2.cvtColor(self._image, cv2.COLOR_BGR2GRAY)
             if self.grey_size != self.size:
-                smaller = cv2.resize(image, self.grey_size, interpolation=cv2.INTER_AREA)
-                image = np.asarray(smaller, np.uint8)
-            self._grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+                grey = cv2.resize(grey, self.grey_size, interpolation=cv2.INTER_AREA)
+            self._grey = np.asarray(grey, np.uint8)
             self._image = None
         return self._grey
 
@@ -207,8 +213,6 @@ def _alike_shades(one: Floats, other: Floats) -> float:
 
 def _within_people(grid: Floats, xy: Floats) -> NDArray[np.bool_]:
     """(G,) whether a point of the grid lies on somebody."""
-    found = ~np.isnan(xy[..., 0]).all(axis=1)
-    low = np.nanmin(xy[found], axis=1)[:, None]
-    high = np.nanmax(xy[found], axis=1)[:, None]
-    within: NDArray[np.bool_] = ((grid >= low) & (grid <= high)).all(axis=-1).any(axis=0)
-    return within
+    corners = boxes(xy)[:, None]
+    low, high = corners[..., :2], corners[..., 2:]  # NaN for nobody, within whom nothing lies
+    return np.asarray(((grid >= low) & (grid <= high)).all(axis=-1).any(axis=0), bool)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,7 +45,7 @@ def suppress_duplicates(poses: Poses) -> Poses:
                 kept[other] = False
                 gap = np.isnan(xy[best, :, 0]) & (crossed[best, other] < MAX_ELSEWHERE_SHARE)
                 xy[best, gap], score[best, gap] = xy[other, gap], score[other, gap]
-    return Poses(poses.skeleton, xy[kept], score[kept], poses.person_score[kept])
+    return replace(poses, xy=xy, score=score).some(np.flatnonzero(kept))
 
 
 def _agreement(poses: Poses, way: NDArray[np.int_]) -> Floats:

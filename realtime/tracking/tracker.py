@@ -11,30 +11,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.types.arrays import Floats, Image, Indices
-from engines.types.oks import areas, oks_both_ways
+from engines.types.oks import areas
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
 from realtime.tracking.appearance import Clothing, blend, bones
+from realtime.tracking.frame_clock import FrameClock
 from realtime.tracking.left_right import LeftRightConsistency
 from realtime.tracking.matching import Cue, Detections, clear, match
 from realtime.tracking.optical_flow import Flow, Motion
 from realtime.tracking.pose_nms import suppress_duplicates
 from realtime.tracking.prediction import Prediction, predict, speed_up
+from realtime.tracking.presentation import (
+    MAX_UNSEEN_S,
+    covered,
+    presentable,
+    shown_tracks,
+    upon,
+)
 from realtime.tracking.track_table import TENTATIVE_ID, TrackTable
 from realtime.types.frames import Frame
 from realtime.types.results import Tracks
 
 MIN_CONFIDENT_SCORE = 0.12  # mean over all keypoints of the body, of a confident pose,
+MIN_REFINED_SCORE = 0.25  # instead, of one that a crop network has made whole,
 MIN_CONFIDENT_SHARE = 0.25  # and share of the keypoints that it has
-MIN_DUPLICATE_OKS = 0.5  # above which a new person is one who is there already
 MIN_CONFIRM_S = 0.1  # for which somebody tentative must be seen to be confirmed,
 MAX_GAP_S = 0.2  # with no longer gap
 MAX_LOST_S = 3.0  # after which somebody who is lost has gone
-MAX_BLIND_S = 0.1  # for which what is missing is carried on without optical flow,
-MAX_CARRY_S = 0.3  # and for which somebody is carried on with it
-MAX_UNSEEN_S = 0.5  # after which a keypoint that is not seen is unknown
-DEFAULT_STEP_S = 1 / 30  # between frames until the first step is known
-MAX_STEP_S = 1.0  # between frames that still counts as the usual step
+MAX_CARRY_S = 0.3  # for which somebody is carried on with optical flow
 APPEARANCE_WINDOW_S = 0.5  # that colours and lengths are averaged over
 MAX_ASPECT_DIFFERENCE = 0.02  # relative, of one picture in two sizes
 
@@ -60,18 +64,16 @@ class PoseTracker:
     def __init__(self, skeleton: Skeleton, settings: TrackerSettings | None = None) -> None:
         self._skeleton = skeleton
         self._body = np.array(skeleton.body)
-        self._part = ~np.isin(np.arange(len(skeleton.keypoints)), self._body)
         self._settings = settings or TrackerSettings()
         self._flow = Flow(skeleton.body)
         self._left_right = LeftRightConsistency(skeleton)
         self._clothing = Clothing(skeleton)
         self._next = 1
-        self._now = 0.0
-        self._time: float | None = None
-        self._step = DEFAULT_STEP_S
+        self._clock = FrameClock()
         self._size: tuple[int, int] | None = None
         self._anew = True
         self._begun: Frame | None = None
+        self._expectation: Poses | None = None
         self._seconds = 0.0
         self._expected = np.zeros(0, np.intp)
         nobody, nothing = Poses.nobody(skeleton), np.zeros((1, 1, 3), np.uint8)
@@ -85,6 +87,8 @@ class PoseTracker:
         """
         if self._begun is not frame:
             self._begin(frame)
+        if most is None and self._expectation is not None:
+            return self._expectation
         people = self._people
         rows = np.flatnonzero(~people.missing)
         if most is not None and len(rows) > most:
@@ -94,7 +98,10 @@ class PoseTracker:
         step = people.velocity[rows] * np.float32(self._seconds)
         xy = people.xy[rows] + step[:, None]
         score = np.where(np.isnan(xy[..., 0]), 0, people.score[rows]).astype(np.float32)
-        return Poses(self._skeleton, xy, score, people.person_score[rows])
+        expected = Poses(self._skeleton, xy, score, people.person_score[rows])
+        # Asked again, as whoever looks at one frame in several steps does, it is the same.
+        self._expectation = expected if most is None else None
+        return expected
 
     def follow(self, frame: Frame, poses: Poses, seen: NDArray[np.bool_]) -> Tracks:
         """The people of the frame that `expect` was asked about, where nobody looked for others.
@@ -104,7 +111,7 @@ class PoseTracker:
         """
         assert self._begun is frame, "follow comes after expect"
         self._begun = None
-        people, now, seconds = self._people, self._now, self._seconds
+        people, now, seconds = self._people, self._clock.now, self._seconds
         rows = self._expected[seen]
         poses = poses.some(np.flatnonzero(seen))
         rest = ~people.missing
@@ -123,7 +130,7 @@ class PoseTracker:
         self._confirm(len(rows))
         shown = (people.id != TENTATIVE_ID) & self._presentable(expected)
         shown[rows] = True
-        tracks = self._tracks(shown)
+        tracks = shown_tracks(people, shown, self._skeleton, now)
         self._forget()
         return tracks
 
@@ -137,7 +144,7 @@ class PoseTracker:
         if motion is not None and motion.lost:
             self._begin_anew()
             motion = None
-        expected = predict(people, motion, self._now, seconds, self._body)
+        expected = predict(people, motion, self._clock.now, seconds, self._body)
         before, people.xy = people.xy, expected.xy
         if poses is None:
             return self._carry(before, expected, motion)
@@ -145,8 +152,8 @@ class PoseTracker:
 
     def _begin(self, frame: Frame) -> None:
         """Go on to the next frame."""
-        self._begun = frame
-        self._seconds = self._pass_time(frame.time)
+        self._begun, self._expectation = frame, None
+        self._seconds = self._clock.tick(frame.time)
         cut = self._flow.see(frame.image) if self._settings.flow else False
         cut |= not self._fit_size(frame.size)
         if cut or self._seconds > MAX_LOST_S:
@@ -156,20 +163,6 @@ class PoseTracker:
         """Another scene: nobody is there any more."""
         self._people.keep(np.zeros(len(self._people), bool))
         self._anew = True
-
-    def _pass_time(self, time: float) -> float:
-        """Seconds since the frame before; as usual where the frame's time stands or jumps back."""
-        if self._time is None:
-            self._time = time
-            return 0.0
-        seconds = time - self._time
-        self._time = time
-        if not 0 < seconds < np.inf:
-            seconds = self._step
-        elif seconds < MAX_STEP_S:
-            self._step = seconds
-        self._now += seconds
-        return seconds
 
     def _fit_size(self, size: tuple[int, int]) -> bool:
         """Whether the picture shows the same as before; people are scaled with it."""
@@ -193,7 +186,7 @@ class PoseTracker:
             followed = np.flatnonzero(expected.follows & ~people.missing)
             self._speed_up(followed, before, expected, motion)
         shown = (people.id != TENTATIVE_ID) & self._presentable(expected)
-        return self._tracks(shown)
+        return shown_tracks(people, shown, self._skeleton, self._clock.now)
 
     def _speed_up(
         self, rows: Indices, before: Floats, expected: Prediction, motion: Motion
@@ -214,7 +207,7 @@ class PoseTracker:
         seconds: float,
     ) -> Tracks:
         """Everybody meets the poses of the frame."""
-        people, now = self._people, self._now
+        people, now = self._people, self._clock.now
         found = self._describe(frame.image, poses)
         rows, columns = match(people, people.xy, found, now, self._skeleton, self._settings.cue)
         poses = self._repair(poses, rows, columns, now)
@@ -235,14 +228,18 @@ class PoseTracker:
         older = len(people) - len(fresh)
         carried = (people.id != TENTATIVE_ID) & people.missing
         carried[:older] &= self._presentable(expected)
-        shown |= carried & ~self._covered(carried, shown)
-        tracks = self._tracks(shown, poses.some(np.flatnonzero(row_of < 0)))
+        shown |= carried & ~covered(people, carried, shown, self._skeleton)
+        others = poses.some(np.flatnonzero(row_of < 0))
+        tracks = shown_tracks(people, shown, self._skeleton, now, others)
         self._forget()
         return tracks
 
     def _describe(self, image: Image, poses: Poses) -> Detections:
         body, parts = poses.xy[:, self._body], len(self._body)
-        strong = (poses.score[:, self._body].sum(axis=1) >= MIN_CONFIDENT_SCORE * parts) & (
+        least: float | Floats = MIN_CONFIDENT_SCORE
+        if poses.refined is not None:
+            least = np.where(poses.refined, MIN_REFINED_SCORE, MIN_CONFIDENT_SCORE)
+        strong = (poses.score[:, self._body].sum(axis=1) >= least * parts) & (
             poses.found[:, self._body].sum(axis=1) >= MIN_CONFIDENT_SHARE * parts
         )
         colours = self._clothing.colours(image, poses.xy)
@@ -279,7 +276,7 @@ class PoseTracker:
         seconds: float,
     ) -> None:
         """People (rows) are where poses (columns) say. found: to learn their appearance from."""
-        people, now = self._people, self._now
+        people, now = self._people, self._clock.now
         xy, score = poses.xy[columns], poses.score[columns]
         here = ~np.isnan(xy[..., 0])
         away = now - people.last[rows]
@@ -317,13 +314,15 @@ class PoseTracker:
         """Indices of confident poses that are somebody new, not somebody who is there twice."""
         fresh, there = np.flatnonzero(left & found.strong), np.flatnonzero(~left)
         area = np.minimum(found.area[fresh][:, None], found.area[there][None])
-        return fresh[~self._upon(poses.xy[fresh], poses.xy[there], area, 3)]
+        return fresh[~upon(poses.xy[fresh], poses.xy[there], area, self._skeleton, 3)]
 
     def _confirm(self, count: int) -> None:
         """Ids for those who were seen for long enough; at once where everything begins anew."""
         people = self._people
         tentative = people.id == TENTATIVE_ID
-        ready = tentative & ~people.missing & (self._now - people.born >= MIN_CONFIRM_S - 1e-6)
+        ready = (
+            tentative & ~people.missing & (self._clock.now - people.born >= MIN_CONFIRM_S - 1e-6)
+        )
         if self._anew and count:
             ready |= tentative
             self._anew = False
@@ -332,69 +331,20 @@ class PoseTracker:
         self._next += len(rows)
 
     def _presentable(self, expected: Prediction) -> NDArray[np.bool_]:
-        """(N,) whether somebody who is not seen may be shown where they should be."""
-        people = self._people
-        older = people.missing[: len(expected.follows)]
-        last = people.last[: len(expected.follows)]
-        away = self._now - last
-        still = (away <= self._settings.fill + 1e-6) & self._within()[: len(last)]
-        return still & (expected.follows | ~older | expected.blind | (away <= MAX_BLIND_S + 1e-6))
-
-    def _within(self) -> NDArray[np.bool_]:
-        """(N,) whether half of somebody's keypoints or more lie in the picture."""
-        xy = self._people.xy[:, self._body]
-        inside = np.all((xy >= 0) & (xy <= np.subtract(self._size or (0, 0), 1)), axis=-1)
-        known = ~np.isnan(xy[..., 0])
-        return np.asarray(2 * inside.sum(axis=1) >= known.sum(axis=1), bool)
-
-    def _covered(self, carried: NDArray[np.bool_], shown: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """(N,) whether somebody carried on lies upon somebody seen: one body is shown once."""
-        people = self._people
-        one, other = np.flatnonzero(carried), np.flatnonzero(shown)
-        covered = np.zeros(len(people), bool)
-        area = people.area[one][:, None]
-        covered[one] = self._upon(people.xy[one], people.xy[other], area, 1)
-        return covered
-
-    def _upon(self, xy: Floats, others: Floats, area: Floats, least: int) -> NDArray[np.bool_]:
-        """(N,) whether poses lie upon one of the others, least keypoints or more in common."""
-        upon = np.zeros(len(xy), bool)
-        if len(xy) and len(others):
-            for alike, common in oks_both_ways(xy, others, area, self._skeleton):
-                upon |= ((alike > MIN_DUPLICATE_OKS) & (common >= least)).any(axis=1)
-        return upon
-
-    def _tracks(self, shown: NDArray[np.bool_], others: Poses | None = None) -> Tracks:
-        """Those who are shown, eldest first; then tentative people, and poses of nobody."""
-        people = self._people
-        rows = np.flatnonzero(shown)
-        # As an unsigned number -1 comes last.
-        rows = rows[np.argsort(people.id[rows].astype(np.uint64), kind="stable")]
-        xy, score = people.xy[rows].astype(np.float32), people.score[rows].astype(np.float32)
-        seen = people.seen[rows] >= self._now
-        away = self._now - people.seen[rows]
-        keep = (
-            seen | (away <= MAX_BLIND_S + 1e-6) | (people.trackable[rows] & (away <= MAX_UNSEEN_S))
-        )
-        # A hand that is not found for a while is elsewhere: no joint leaves its body so.
-        gone = self._part & (people.last[rows] >= self._now)[:, None] & (away > MAX_BLIND_S + 1e-6)
-        keep &= ~np.isnan(xy[..., 0]) & ~gone
-        xy = np.where(keep[..., None], xy, np.float32(np.nan))
-        score = np.where(keep, score, np.float32(0))
-        poses = Poses(self._skeleton, xy, score, people.person_score[rows])
-        speed = np.linalg.norm(people.velocity[rows], axis=1).astype(np.float32)
-        speed[people.last[rows] == people.born[rows]] = np.nan
-        tracks = Tracks(people.id[rows], poses, keep & ~seen, speed)
-        return tracks if others is None or not len(others) else tracks.with_others(others)
+        """(N,) of those expected who may be shown without having been seen."""
+        now, fill, size = self._clock.now, self._settings.fill, self._size or (0, 0)
+        return presentable(self._people, expected, now, fill, size, self._body)
 
     def _forget(self) -> None:
         """Those who are gone; tentative people as soon as they are missing for a moment."""
         people = self._people
-        away = self._now - people.last
-        patience = np.where(people.id == TENTATIVE_ID, max(MAX_GAP_S, 2.5 * self._step), MAX_LOST_S)
+        away = self._clock.now - people.last
+        patience = np.where(
+            people.id == TENTATIVE_ID, max(MAX_GAP_S, 2.5 * self._clock.step), MAX_LOST_S
+        )
         people.keep(away <= patience)
 
     def _fresh(self, poses: Poses, found: Detections, rows: Indices) -> TrackTable:
         area, lengths, colours = found.area[rows], found.bones[rows], found.colours[rows]
         sides = len(self._left_right)
-        return TrackTable.fresh(poses.some(rows), self._now, area, lengths, colours, sides)
+        return TrackTable.fresh(poses.some(rows), self._clock.now, area, lengths, colours, sides)

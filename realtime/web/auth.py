@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
+from collections import Counter, OrderedDict
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
@@ -22,26 +25,39 @@ SECURITY_HEADERS = {
 }
 
 
+GUESS_SECONDS = 0.5
+MAX_WAITING_GUESSES = 20  # of one address
+MAX_GUESSERS = 1000  # addresses that are remembered
+
+
 class Authentication:
     """Refuses requests without the token. Where none is set, only this computer can connect.
 
     Even so a page from elsewhere that is open in its browser could: under a name that leads here
-    (DNS rebinding: the Host is wrong), or by a WebSocket (the Origin is).
+    (DNS rebinding: the Host is wrong), by a WebSocket (the Origin is), or as a picture or a script
+    of its own (the browser says so).
     """
 
     def __init__(self, token: str | None) -> None:
         self._token = token
+        self._guesses = Guesses()
 
-    def check(self, request: web.BaseRequest) -> None:
-        """HTTPUnauthorized or HTTPForbidden unless the request may pass."""
+    async def check(self, request: web.BaseRequest) -> None:
+        """HTTPUnauthorized or HTTPForbidden unless the request may pass.
+
+        A wrong token costs its address GUESS_SECONDS, during which no other of its is looked at.
+        """
         if self._token is not None:
-            given = request.headers.get(hdrs.AUTHORIZATION, "").removeprefix("Bearer ")
-            given = given or request.query.get("token", "")
-            if not hmac.compare_digest(_bytes(given), _bytes(self._token)):
+            # A proxy may have a password of its own, in the same header.
+            header = request.headers.get(hdrs.AUTHORIZATION, "").removeprefix("Bearer ")
+            given = [one for one in (request.query.get("token", ""), header) if one]
+            if not given or not await self._guesses.right(request.remote or "", self._is(*given)):
                 raise web.HTTPUnauthorized(
                     headers={hdrs.WWW_AUTHENTICATE: "Bearer"},
                     text="A token is required; add ?token=... to the address.\n",
                 )
+            if request.headers.get("Sec-Fetch-Mode") != "websocket":  # a dashboard's
+                _check_site(request)
             return
         host = request.headers.get(hdrs.HOST, "")
         if not is_loopback(_split(f"//{host}")[0]):
@@ -49,6 +65,60 @@ class Authentication:
         origin = request.headers.get(hdrs.ORIGIN)
         if origin is not None and _split(origin)[1] != host.lower():
             raise web.HTTPForbidden(text="Pages of other sites cannot connect without a token.\n")
+        _check_site(request)
+
+    def _is(self, *given: str) -> Callable[[], bool]:
+        """Whether one of them is the token; asked when it is this address's turn."""
+        token = _bytes(self._token or "")
+        return lambda: any(hmac.compare_digest(_bytes(one), token) for one in given)
+
+
+class Guesses:
+    """Makes each address that guessed wrong wait. For one event loop."""
+
+    def __init__(self) -> None:
+        self._turns: OrderedDict[str, asyncio.Lock] = OrderedDict()
+        self._waiting: Counter[str] = Counter()
+
+    async def right(self, address: str, check: Callable[[], bool]) -> bool:
+        """Whether it is; HTTPTooManyRequests where too many of that address wait already."""
+        turn = self._turns.get(address)
+        if turn is None:
+            if check():
+                return True
+            turn = self._turns[address] = asyncio.Lock()
+            if len(self._turns) > MAX_GUESSERS:
+                self._turns.popitem(last=False)
+            async with turn:
+                await asyncio.sleep(GUESS_SECONDS)
+            return False
+        if self._waiting[address] >= MAX_WAITING_GUESSES:
+            raise web.HTTPTooManyRequests(
+                headers={hdrs.RETRY_AFTER: "10"},
+                text="Too many wrong tokens came from your address; try again later.\n",
+            )
+        self._waiting[address] += 1
+        try:
+            async with turn:
+                if check():
+                    self._turns.pop(address, None)
+                    return True
+                await asyncio.sleep(GUESS_SECONDS)
+                return False
+        finally:
+            self._waiting[address] -= 1
+            if not self._waiting[address]:
+                del self._waiting[address]
+
+
+def _check_site(request: web.BaseRequest) -> None:
+    """HTTPForbidden for what a page of another site loads as a part of itself, which browsers say
+    (Fetch Metadata). Whoever follows a link from there comes in.
+    """
+    link = request.headers.get("Sec-Fetch-Mode") == "navigate"
+    opened = link and request.headers.get("Sec-Fetch-Dest", "document") == "document"
+    if request.headers.get("Sec-Fetch-Site") == "cross-site" and not opened:
+        raise web.HTTPForbidden(text="Pages of other sites cannot show this.\n")
 
 
 def _split(url: str) -> tuple[str, str]:

@@ -16,9 +16,15 @@ NEWEST_SHARE = 0.2  # share of the newest value in a smoothed one
 
 
 class Metrics:
-    """Counts results, each with the moment it arrived (seconds on the monotonic clock)."""
+    """Counts results, each with the moment it arrived (seconds on the monotonic clock).
 
-    def __init__(self, model: str, sources: Sequence[str]) -> None:
+    required: the cameras without which the run is not healthy; by default all of them.
+    """
+
+    def __init__(
+        self, model: str, sources: Sequence[str], required: Sequence[str] | None = None
+    ) -> None:
+        self._required = frozenset(sources if required is None else required)
         self._model = model
         self._frames = dict.fromkeys(sources, 0)
         self._latest: dict[str, View] = {}
@@ -60,14 +66,14 @@ class Metrics:
         return now - self._arrivals[-1] if self._arrivals else float("inf")
 
     def health(self, now: float) -> str | None:
-        """What is wrong, None where results come and every camera is in them."""
+        """What is wrong, None where results come and every required camera is in them."""
         if not self._arrivals:
             return "no result yet"
         silence = self.silence(now)
         if silence > MAX_SILENCE_SECONDS:
             return f"no result for {silence:.0f} s"
-        down = [name for name in self._frames if not self._up(name, now)]
-        return f"no picture of {', '.join(down)}" if down else None
+        down = [name for name in self._required if not self._up(name, now)]
+        return f"no picture of {', '.join(sorted(down))}" if down else None
 
     def health_page(self, now: float) -> str:
         """All of it as JSON; age: seconds since the newest frame of a camera came, null = none."""

@@ -96,7 +96,7 @@ class LivePage:
 
     @web.middleware
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        self._guard.check(request)
+        await self._guard.check(request)
         return await handler(request)
 
     async def _get(self, _: web.Request) -> web.Response:

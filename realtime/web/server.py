@@ -31,6 +31,7 @@ from realtime.web.connections import (
 )
 from realtime.web.mailbox import Mailbox
 from realtime.web.metrics import Metrics
+from realtime.web.recording import MAX_READERS, send_recording
 from realtime.web.replay import RUN_OVER, Replay
 from realtime.web.space_json import space_line
 from realtime.web.view_jpeg import jpeg
@@ -61,6 +62,7 @@ class Server:
         space: str | None = None,
         replay: Replay | None = None,
         bodies: Reprojection | None = None,
+        required: Sequence[str] | None = None,
     ) -> None:
         self._listener = listener
         self._authentication = Authentication(token)
@@ -69,7 +71,7 @@ class Server:
         self._replay = replay
         self._shown, self._bodies = shown, bodies
         self._clock = clock
-        self._metrics = Metrics(model, sources)
+        self._metrics = Metrics(model, sources, required)
         self._page, self._space_page = (
             (files("realtime.web") / name).read_text(encoding="utf-8")
             for name in ("page.html", "space.html")
@@ -80,6 +82,7 @@ class Server:
         # From here on for the loop alone.
         self._stopping = asyncio.Event()
         self._fresh = asyncio.Event()
+        self._few = asyncio.Semaphore(MAX_READERS)  # read the recording
         self._newest: Result | None = None
         self._readers: set[Mailbox] = set()
         self._onlookers: set[Mailbox] = set()  # of the 3D people
@@ -262,7 +265,7 @@ class Server:
 
     @web.middleware
     async def _authenticated(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        self._authentication.check(request)
+        await self._authentication.check(request)
         return await handler(request)
 
     async def _get_page(self, _: web.Request) -> web.Response:
@@ -280,21 +283,10 @@ class Server:
         return await self._follow(request, self._onlookers, MAX_LINES, WSMsgType.TEXT, *first)
 
     async def _get_recording(self, request: web.Request) -> web.StreamResponse:
-        """All lines of the 3D people, when the run is over: a chunk at a time, so that a
-        client costs no more than that, and one that takes nothing is let go.
-        """
+        """All lines of the 3D people, when the run is over."""
         if self._replay is None:
             raise web.HTTPNotFound(text="There is no recording to replay.\n")
-        transport = transport_of(request)
-        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "application/x-ndjson"})
-        await response.prepare(request)
-        try:
-            for chunk in self._replay.chunks():
-                async with asyncio.timeout(HEARTBEAT_SECONDS):
-                    await response.write(chunk)
-        except (ConnectionError, TimeoutError):
-            transport.abort()
-        return response
+        return await send_recording(request, self._replay, self._few, HEARTBEAT_SECONDS)
 
     async def _get_views(self, _: web.Request) -> web.Response:
         keypoints = self._shown.keypoints

@@ -23,7 +23,7 @@ def serve_page(page: str, port: int, ready: Callable[[str], None]) -> None:
 
     @web.middleware
     async def authenticated(request: web.Request, handler: Handler) -> web.StreamResponse:
-        authentication.check(request)
+        await authentication.check(request)
         return await handler(request)
 
     async def get(_: web.Request) -> web.Response:

@@ -87,6 +87,17 @@ def begin_file(path: Path, data: bytes) -> FileIO:
     return file
 
 
+def check_kept(path: Path, descriptor: int) -> None:
+    """OutputError where a file that is being written has no name any more: what goes into it is
+    lost. A file that was renamed (as logs are) is kept.
+    """
+    if os.fstat(descriptor).st_nlink == 0:
+        raise OutputError(
+            f"{path} was removed, or replaced by another program, while it was being written; what "
+            "this run wrote into it is lost."
+        )
+
+
 def broken(path: Path, error: Exception) -> OutputError:
     """The sentence for an output that failed on the way."""
     return OutputError(

@@ -13,10 +13,18 @@ from realtime.looks import Looks, Seen
 from realtime.settings.tracking import TrackSettings
 from realtime.tracking.camera_tracker import CameraTracker
 from realtime.types.frames import Frame
-from tests.scenes import Scene, Step, Walker, apart
+from tests.scenes import Scene, Step, Walker, apart, straight
 from tests.synth import SKELETON
 
 RATE = 25
+
+
+def spaced(count: int) -> Scene:
+    """People who walk so far from each other that a crop shows one of them alone."""
+    walkers = [
+        Walker(straight(120 + 260 * n, 180, 12 * (-1) ** n), 190, seed=n) for n in range(count)
+    ]
+    return Scene("spaced", tuple(walkers), size=(760, 360))
 
 
 def poses(people: Sequence[np.ndarray], shift: float = 0.0) -> Poses:
@@ -35,7 +43,7 @@ class Truth:
     people: dict[int, list[np.ndarray]] = field(default_factory=dict)
     blind: set[int] = field(default_factory=set)
     looked: list[float] = field(default_factory=list)
-    most: int = 4
+    most: int | None = None
 
     def look(self, frames: Sequence[Frame]) -> list[Seen]:
         self.looked += [frame.time for frame in frames]
@@ -93,7 +101,7 @@ def run(
 
 
 def test_people_keep_their_ids_with_a_tenth_of_the_looks() -> None:
-    truth, steps = Truth(), list(apart(3).steps())
+    truth, steps = Truth(), list(spaced(3).steps())
     instants = run(truth, [steps])
     assert all(ids == ([1, 2, 3],) for ids, _ in instants)
     assert max(worst for _, worst in instants) < 1e-3  # no pose is the first network's own
@@ -119,7 +127,7 @@ def test_who_comes_in_is_found_soon() -> None:
 
 
 def test_lost_people_are_looked_for_in_the_whole_picture() -> None:
-    steps = list(apart(2).steps())[:40]
+    steps = list(spaced(2).steps())[:40]
     calm, troubled = Truth(), Truth()
     run(calm, [steps])
 
@@ -135,18 +143,56 @@ def test_lost_people_are_looked_for_in_the_whole_picture() -> None:
 
 
 def test_another_scene_is_looked_at_at_once() -> None:
-    first = list(apart(2).steps())[:10]
+    first = list(spaced(2).steps())[:10]
     noise = np.kron(
         np.random.default_rng(0).integers(0, 60, (36, 64, 3)), np.ones((10, 10, 1), int)
     ).astype(np.uint8)
     second = [
-        Step(one.time, noise, one.people, one.visible) for one in list(apart(2).steps())[10:15]
+        Step(one.time, noise, one.people, one.visible) for one in list(spaced(2).steps())[10:15]
     ]
     truth = Truth()
     instants = run(truth, [[*first, *second]])
     assert first[0].time in truth.looked
     assert second[0].time in truth.looked
     assert instants[10][0] == ([3, 4],)
+
+
+def test_a_cut_right_after_a_look_is_looked_at_too() -> None:
+    first, second = list(spaced(2).steps())[:1], list(spaced(1).steps())[1:4]
+    noise = np.kron(
+        np.random.default_rng(0).integers(0, 60, (36, 76, 3)), np.ones((10, 10, 1), int)
+    ).astype(np.uint8)
+    truth = Truth()
+    run(truth, [[*first, *(Step(one.time, noise, one.people, one.visible) for one in second)]])
+    assert truth.looked[:2] == [first[0].time, second[0].time]
+
+
+def test_people_close_to_each_other_are_looked_at_whole_in_every_frame() -> None:
+    """What comes out is what a look at every frame gives, and no crop is asked of whom it shows."""
+    truth, steps = Truth(), list(apart(2).steps())[:30]
+    run(truth, [steps])
+    assert truth.looked == [step.time for step in steps]
+
+
+def test_more_people_than_crops_are_looked_at_whole() -> None:
+    few, many = Truth(most=1), Truth(most=2)
+    steps = list(spaced(2).steps())[:30]
+    run(few, [steps])
+    run(many, [steps])
+    assert few.looked == [step.time for step in steps]
+    assert len(many.looked) < 10
+
+
+def test_who_wants_the_maps_gets_whole_looks() -> None:
+    truth, steps = Truth(), list(spaced(2).steps())[:10]
+    looks = Looks([CameraTracker(SKELETON, TrackSettings())], truth)  # type: ignore[arg-type]
+    for index, step in enumerate(steps):
+        image = step.image.copy()
+        truth.people[id(image)] = list(step.people.values())
+        frame = Frame("0", index, f"0_{index}", step.time, step.time, image)
+        looks.watch((frame,), truth.look, whole=index >= 5)
+    assert truth.looked[-5:] == [step.time for step in steps[5:]]
+    assert len(truth.looked) < 10
 
 
 def test_cameras_are_looked_at_each_by_its_own_need_and_may_be_out() -> None:

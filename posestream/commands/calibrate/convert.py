@@ -19,7 +19,8 @@ class Options:
     """Convert camera files from one format to another; the file names determine the formats.
 
     Input: a rig .toml (Anipose, FreeMoCap, Pose2Sim, caliscope), a Qualisys .qca.txt, an OpenCV or
-    OpenPose .xml or .yml of one camera, or a folder of them. Output: a .toml, or a folder (or a
+    OpenPose .xml or .yml of one camera or of a stereo pair (M1, D1, M2, D2, R, T), or a folder of
+    them. Output: a .toml, or a folder (or a
     single .xml) that OpenPose reads.
     """
 
@@ -29,6 +30,8 @@ class Options:
     """The file or folder to write."""
     size: str | None = None
     """Picture size, if the files do not contain it: 1280x720."""
+    unit: float = 1.0
+    """Metres of the unit of T in OpenCV's stereo files: 0.001 for millimetres."""
     force: bool = False
     """Replace existing files; they are kept as .bak."""
 
@@ -36,7 +39,9 @@ class Options:
 def run(options: Options) -> None:
     """The files, the cameras' names, and what could not go along."""
     check_apart([options.output], {"the input": [options.input]})
-    found = read(options.input, parse_size(options.size))
+    if not 0 < options.unit < 1000:
+        raise CalibrationError(f"--unit {options.unit:g} must be metres, such as 0.001.")
+    found = read(options.input, parse_size(options.size), options.unit)
     left = found.left + write(found.rig, options.output, force=options.force, offsets=found.offsets)
     if left:
         rest = f" and {len(left) - MAX_KEYS_NAMED} more" if len(left) > MAX_KEYS_NAMED else ""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 from calibration.board.detection import Sighting
 from calibration.board.extrinsics import locate, on_board
@@ -19,15 +20,23 @@ from calibration.files.rig_toml import read_rig, write_rig
 from calibration.files.sightings_csv import read_boards
 from calibration.geometry.camera import Camera
 from calibration.geometry.errors import CalibrationError
-from calibration.reports.reprojection_error import refined_lenses, reprojection_report
+from calibration.reports.reprojection_error import is_poor, refined_lenses, reprojection_report
 from calibration.sync.board_motion import in_step
 from calibration.sync.people_lags import in_time
 from engines.console.status_line import working
 from posestream.commands.calibrate.options import BoardOptions
+from posestream.commands.program import POOR
 from realtime.footage.board_footage import film
 from realtime.footage.live_extrinsics import LiveOptions, gathered
 from realtime.footage.people_footage import FootageOptions, record
-from realtime.footage.recording_lags import Sync, by_board, by_sound, check_in_step, words
+from realtime.footage.recording_lags import (
+    Sync,
+    by_board,
+    by_sound,
+    check_counts,
+    check_in_step,
+    words,
+)
 from realtime.settings.model import ModelSettings
 from realtime.settings.sources import SourceSettings
 from realtime.sources import open_sources
@@ -36,7 +45,10 @@ from realtime.types.frames import Source
 
 @dataclass(frozen=True)
 class Options:
-    """Calibrate the poses of cameras from a board in videos or in front of live cameras."""
+    """Calibrate the poses of cameras from a board in videos or in front of live cameras.
+
+    The exit code is 3 if the verdict is "poor"; the files are written all the same.
+    """
 
     intrinsics: tuple[Path, ...]
     """One camera file per --source, in the same order, or one rig file with all cameras."""
@@ -66,8 +78,8 @@ class Options:
     """Replace an existing file; it is kept as .bak."""
 
 
-def run(options: Options) -> None:
-    """The rig file, and how well all fits."""
+def run(options: Options) -> int:
+    """The rig file, and how well all fits, which the exit code says too."""
     board = options.board.wanted()
     check_free(options.output, force=options.force, ending=".toml")
     cameras = [camera for path in options.intrinsics for camera in read_rig(path).cameras]
@@ -109,6 +121,7 @@ def run(options: Options) -> None:
     write_corners(board_corners(located, rig), options.output)
     files = [options.output, corners_file(options.output), *filter(None, [kept])]
     sys.stdout.write(reprojection_report(located) + ", ".join(map(str, files)) + "\n")
+    return POOR if is_poor(located) else 0
 
 
 def _check_apart(options: Options, boards: Path) -> None:
@@ -186,6 +199,8 @@ def _recorded(
         for n, source in enumerate(options.source)
     ]
     offsets: dict[str, float] = {}
+    if sync == "frames":
+        check_counts(films)
     if sync in ("timestamps", "frames"):
         seen = [_by_instant(one.seen, synced[n]) for n, one in enumerate(films)]
         check_in_step(seen, films, cameras, board, table=table is not None)
@@ -229,12 +244,22 @@ def _by_instant(seen: dict[int, Sighting], synced: dict[int, int] | None) -> dic
     return seen if synced is None else {synced[frame]: sight for frame, sight in seen.items()}
 
 
+def _whole_rows(path: Path, file: TextIO) -> Iterable[dict[str, str]]:
+    """All rows, but for a last one that ends before its line does."""
+    lines = file.read().splitlines(keepends=True)
+    torn = len(lines) > 1 and not lines[-1].endswith(("\r", "\n"))
+    if torn and lines[-1].count(",") < lines[0].count(","):
+        sys.stderr.write(f"posestream: {path.name}: the last line is torn and is left out.\n")
+        del lines[-1]
+    return csv.DictReader(lines)
+
+
 def read_timestamps(path: Path, cameras: int) -> list[dict[int, int]]:
     """By camera: frame -> instant. A file without frame_index counts each camera's rows."""
     synced: list[dict[int, int]] = [{} for _ in range(cameras)]
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            for row in csv.DictReader(file):
+            for row in _whole_rows(path, file):
                 camera = int(row["cam_id"])
                 if not 0 <= camera < cameras:
                     raise CalibrationError(

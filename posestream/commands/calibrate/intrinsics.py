@@ -20,6 +20,7 @@ from calibration.plots.coverage_chart import coverage_chart
 from calibration.reports.lens import lens_report
 from engines.console.status_line import working
 from posestream.commands.calibrate.options import BoardOptions
+from posestream.commands.program import POOR
 from realtime.footage.board_footage import sightings
 from realtime.footage.live_intrinsics import guided
 from realtime.runtime.display import has_display
@@ -29,7 +30,10 @@ from realtime.sources import open_source
 
 @dataclass(frozen=True)
 class Options:
-    """Calibrate one camera: focal lengths, principal point, distortion."""
+    """Calibrate one camera: focal lengths, principal point, distortion.
+
+    The exit code is 3 if the verdict is "poor"; the files are written all the same.
+    """
 
     source: str
     """A video, folder or quoted glob that shows the board at many places and tilts; or a live
@@ -63,8 +67,8 @@ class Options:
     """Replace an existing file; it is kept as .bak."""
 
 
-def run(options: Options) -> None:
-    """The camera file, the chart, the figures and the verdict."""
+def run(options: Options) -> int:
+    """The camera file, the chart, the figures and the verdict, which the exit code says too."""
     board = options.board.wanted()
     check_free(options.output, force=options.force, ending=".toml")
     chart = options.output.with_suffix(".png")
@@ -99,4 +103,6 @@ def run(options: Options) -> None:
     write_rig(Rig((found.camera,)), options.output, force=options.force)
     _, data = cv2.imencode(".png", coverage_chart(found))
     write_file(chart, data.tobytes())
-    sys.stdout.write(lens_report(found, len(seen)) + f"{options.output}, {chart}\n")
+    report, poor = lens_report(found, len(seen))
+    sys.stdout.write(f"{report}{options.output}, {chart}\n")
+    return POOR if poor else 0

@@ -22,7 +22,7 @@ from realtime.types.errors import OutputError
 from realtime.types.frames import Frame
 from realtime.types.results import Result, View
 from realtime.writing.json_text import keypoint_triples
-from realtime.writing.whole_files import begin_file, broken, check_file
+from realtime.writing.whole_files import begin_file, broken, check_file, check_kept
 
 CLOSING_BRACKET = b"\n]\n"
 WHOLE_BODY = {
@@ -58,7 +58,9 @@ class CocoSink:
         if self._file is None and kind is None:  # a run without any frame
             self._append(b"")
         if self._file is not None:
-            self._file.close()
+            with self._file:
+                if kind is None or not issubclass(kind, OutputError):
+                    check_kept(self._path, self._file.fileno())
 
     def write(self, result: Result) -> None:
         """Append the people of all views."""
@@ -75,6 +77,7 @@ class CocoSink:
             self._file = begin_file(self._path, b"[" + data + CLOSING_BRACKET)
             self._end += len(data)
             return
+        check_kept(self._path, self._file.fileno())
         self._file.seek(self._end)
         try:
             write_all(self._file.fileno(), data + CLOSING_BRACKET)

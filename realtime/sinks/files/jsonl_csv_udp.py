@@ -19,7 +19,7 @@ from engines.types.skeleton import Skeleton
 from realtime.types.errors import OutputError
 from realtime.types.results import Result, View
 from realtime.writing.json_text import ResultLines, keypoint_triples
-from realtime.writing.whole_files import begin_file, broken, check_file
+from realtime.writing.whole_files import begin_file, broken, check_file, check_kept
 
 MAX_DATAGRAM_BYTES = 65_507  # of UDP over IPv4
 
@@ -46,6 +46,7 @@ class LineFile:
         if self._file is None:
             self._file = begin_file(self._path, self._head + data)
             return
+        check_kept(self._path, self._file.fileno())
         end = self._file.tell()
         try:
             write_all(self._file.fileno(), data)
@@ -59,7 +60,9 @@ class LineFile:
         if self._file is None and kind is None:
             self.append("")
         if self._file is not None:
-            self._file.close()
+            with self._file:
+                if kind is None or not issubclass(kind, OutputError):
+                    check_kept(self._path, self._file.fileno())
 
 
 class JsonLinesSink:

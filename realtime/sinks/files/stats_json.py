@@ -6,6 +6,7 @@ import json
 import platform
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Protocol, Self
@@ -16,11 +17,13 @@ import numpy as np
 
 from engines.machine import cores, memory, processor_name
 from realtime.runtime.run_metrics import RunMetrics
-from realtime.types.errors import Stopped
+from realtime.types.errors import OutputError, Stopped
 from realtime.types.frames import Source
 from realtime.types.results import Result
 from realtime.writing.json_text import PROGRAM
 from realtime.writing.whole_files import check_file, write_whole
+
+SAVE_SECONDS = 60.0
 
 
 class RunningNetwork(Protocol):
@@ -34,10 +37,12 @@ class RunningNetwork(Protocol):
 
 
 class StatsSink:
-    """Writes a JSON object when the run ends, whatever ends it: the file is whole or not there.
+    """Writes a JSON object every minute and when the run ends, whatever ends it: the file is whole
+    or not there, and a killed run leaves what was so a minute before at most.
 
     taken: files that it must not be. network: None where frames bring their poses along. step: of
-    the frames chosen. refine: the network that looks again at each person.
+    the frames chosen. refine: the network that looks again at each person. preset: which one was
+    taken, None = none was asked for.
     """
 
     of_the_run = True
@@ -50,14 +55,16 @@ class StatsSink:
         network: RunningNetwork | None,
         step: int = 1,
         refine: str | None = None,
+        preset: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         check_file(path, "--stats", taken)
         self._path = path
         self._network = network
         self._refine = refine
+        self._preset = preset
         self._clock = clock
-        self._began = clock()
+        self._began = self._written = clock()
         self._stats = RunMetrics(sources, step)
 
     def __enter__(self) -> Self:
@@ -66,10 +73,13 @@ class StatsSink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, *_: object
     ) -> None:
+        self._save(_ending(kind), str(error) if isinstance(error, Exception) else "")
+
+    def _save(self, ended: str | None, error: str = "") -> None:
         data = {
             "program": PROGRAM,
-            "ended": _ending(kind),
-            "error": str(error) if isinstance(error, Exception) and str(error) else None,
+            "ended": ended,
+            "error": error or None,
             "seconds": round(self._clock() - self._began, 3),
             **self._stats.report(),
             "model": self._network and self._described(self._network),
@@ -85,7 +95,12 @@ class StatsSink:
 
     def write(self, result: Result) -> None:
         """Count a result."""
-        self._stats.add(result, self._clock())
+        now = self._clock()
+        self._stats.add(result, now)
+        if now - self._written >= SAVE_SECONDS:
+            self._written = now
+            with suppress(OutputError):  # there may be room at the end
+                self._save(None)
 
     def _described(self, network: RunningNetwork) -> dict[str, object]:
         size = self._stats.size
@@ -93,6 +108,7 @@ class StatsSink:
             "name": network.model,
             "precision": network.precision,
             "refine": self._refine,
+            "preset": self._preset,
             "input": size and network.network_size(size),
         }
 

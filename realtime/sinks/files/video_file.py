@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from fractions import Fraction
 from io import SEEK_END, FileIO
@@ -21,8 +22,9 @@ from calibration.disk.replace import write_all
 from engines.types.arrays import Image
 from realtime.drawing.overlay import Overlay
 from realtime.sinks.files.audio_track import Sound
+from realtime.types.errors import OutputError
 from realtime.types.results import Result
-from realtime.writing.whole_files import broken, check_file
+from realtime.writing.whole_files import broken, check_file, check_kept
 
 TICKS_PER_SECOND = 90_000  # as MPEG streams count
 KEYFRAME_SECONDS = 2
@@ -40,7 +42,7 @@ FORMATS: dict[str, tuple[str, dict[str, str]]] = {
             "frag_duration": str(round(FRAGMENT_SECONDS * 1_000_000)),
         },
     ),
-    ".mkv": ("matroska", {"cluster_time_limit": str(round(FRAGMENT_SECONDS * 1000))}),
+    ".mkv": ("matroska", {"cluster_time_limit": "1"}),  # ms: every picture on its own
     ".avi": ("avi", {}),
 }
 # Pictures do not wait for long for sound that has ended.
@@ -161,7 +163,11 @@ class VideoWriter:
             frame.pict_type = PictureType.I
             self._key = frame.pts
         try:
+            self._file.check_kept()
             self._mux(self._stream.encode(frame))
+        except OutputError:
+            self._give_up()
+            raise
         except (OSError, av.FFmpegError) as error:
             self._give_up()
             raise broken(self._path, error) from error
@@ -176,7 +182,11 @@ class VideoWriter:
                 end = (self._last + self._length) / self._ticks
                 self._container.mux([*self._sound.rest(float(end))])
             self._container.close()
+            self._file.check_kept()
             self._file.close()
+        except OutputError:
+            self._give_up()
+            raise
         except (OSError, av.FFmpegError) as error:
             self._give_up()
             raise broken(self._path, error) from error
@@ -206,7 +216,7 @@ class FragmentFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._cut = path.suffix.lower() == ".mp4"
-        self._file = FileIO(path, "w+")
+        self._file = _anew(path)
         self._frozen = False
 
     @property
@@ -239,8 +249,13 @@ class FragmentFile:
     def close(self) -> None:
         """Close it; nothing is left of a file without a single picture."""
         self._file.close()
-        if self._frozen and self._path.stat().st_size == 0:
-            self._path.unlink()
+        with suppress(FileNotFoundError):
+            if self._frozen and self._path.stat().st_size == 0:
+                self._path.unlink()
+
+    def check_kept(self) -> None:
+        """OutputError where the file has no name any more."""
+        check_kept(self._path, self._file.fileno())
 
     def _whole(self) -> int:
         """Where the last whole `mdat` box, the end of a fragment, ends."""
@@ -253,6 +268,16 @@ class FragmentFile:
             if kind == b"mdat" and start <= length:
                 whole = start
         return whole
+
+
+def _anew(path: Path) -> FileIO:
+    """A file in place of what was there: another program that still writes to that does not write
+    into this. A link is followed.
+    """
+    real = Path(os.path.realpath(path))
+    with suppress(OSError):  # there is none, or a folder that keeps it
+        real.unlink()
+    return FileIO(real, "w+")
 
 
 def fitted(picture: Image, size: tuple[int, int]) -> Image:

@@ -26,8 +26,8 @@ class WebSink:
 
     announce: say on stderr where. rig: for the page of the 3D people. stay: keep that page
     when the results have ended, until KeyboardInterrupt, to play them again (None: nobody asked, so
-    that nothing need be said). The address is final
-    (port 0 is any free one) once entered. OutputError where the port cannot be had.
+    that nothing need be said). required: cameras without which /healthz says 503. The address is
+    final (port 0 is any free one) once entered. OutputError where the port cannot be had.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class WebSink:
         announce: bool = True,
         rig: Rig | None = None,
         stay: bool | None = None,
+        required: Sequence[str] | None = None,
     ) -> None:
         self.address = address
         self._token = token
@@ -54,6 +55,7 @@ class WebSink:
         self._lines = lines or ResultLines()
         self._shown = shown or Shown(keypoints=skeleton.keypoints)
         self._announce = announce
+        self._required = required
         self._stay = stay if self._space else None
         self._server: Server | None = None
         self._stages = Stages()
@@ -66,6 +68,7 @@ class WebSink:
             space=self._space,
             replay=Replay() if self._stay else None,
             bodies=self._bodies,
+            required=self._required,
         )
         self._stages.start("serve", self._server.run)
         if self._announce:

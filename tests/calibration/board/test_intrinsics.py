@@ -164,7 +164,7 @@ def test_command_from_photos(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert np.allclose(np.diag(found.matrix)[:2], (450, 449), rtol=0.02)
     said = capsys.readouterr().out
     assert "held-out" in said
-    assert "verdict" in said
+    assert "verdict        usable" in said
     assert (tmp_path / "out" / "cam.png").is_file()
     assert main(words.split()) == 2
     assert "--force" in capsys.readouterr().err

@@ -117,6 +117,7 @@ def test_caliscope_board_files_are_read(data: Path) -> None:
         ('kind = "charuco"\ncolumns = 5\nrows = 4\nsquare = 0.05\nmarker = 0.06', "does not fit"),
         ('kind = "chessboard"\ncolumns = 9\nrows = 6\nsquare = nan', "cannot be nan"),
         ('kind = "chessboard"\ncolumns = 900\nrows = 6\nsquare = 1', "between 2 and 100"),
+        ('kind = "chessboard"\ncolumns = 9\nrows = 6\nsquare = 25', "such as 0.025 for 25 mm"),
         ('kind = "dots"\ncolumns = 9\nrows = 6\nsquare = 1', "'dots' is not a kind of board"),
         ("kind = [", "cannot be read"),
     ],

@@ -137,6 +137,17 @@ def test_fragment_of_somebody_is_them() -> None:
     assert same_as_better(poses(BODY, small), 0.7).tolist() == [-1, 0]
 
 
+def test_it_is_told_whom_the_crop_network_has_confirmed() -> None:
+    """A tracker believes the two kinds of confidence differently."""
+    other = person((600, 200), 150)
+    first = poses(BODY, other, person((1000, 200), 150), score=0.6)
+    seen = poses(BODY + 2, other + 300, person((1000, 200), 150), score=0.9)
+    fused = fuse(first, seen, ALL, np.array([True, True, False]), FusionSettings())
+    assert fused.refined is not None
+    told = dict(zip(np.nanmean(fused.xy[..., 0], axis=1) // 400, fused.refined, strict=True))
+    assert told == {0: True, 1: False, 2: False}  # confirmed, somebody else, not looked at
+
+
 def test_who_stands_beside_the_person_in_the_crop_is_not_lost() -> None:
     """Two whom the first network tells apart; the crop network sees the front one in both crops."""
     beside = BODY + np.array([26, 0])

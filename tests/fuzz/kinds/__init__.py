@@ -3,5 +3,5 @@
 KINDS = (
     "streams",  # first, as they wait more than they work
     *("videos", "images", "keypoints", "cards", "rigs", "foreign", "settings", "commands"),
-    *("requests", "websockets", "downloads"),
+    *("requests", "websockets", "downloads", "journals"),
 )

@@ -33,6 +33,22 @@ distortion_coefficients: !!opencv-matrix
    data: [ 0.1, -0.05, 0.001,
        0., 0. ]
 """
+STEREO = YAML.replace("camera_matrix", "M1").replace("distortion_coefficients", "D1") + (
+    YAML.partition("image_height: 480\n")[2]
+    .replace("camera_matrix", "M2")
+    .replace("distortion_coefficients", "D2")
+    + """R: !!opencv-matrix
+   rows: 3
+   cols: 3
+   dt: d
+   data: [ 1., 0., 0., 0., 1., 0., 0., 0., 1. ]
+T: !!opencv-matrix
+   rows: 3
+   cols: 1
+   dt: d
+   data: [ -0.06, 0., 0. ]
+"""
+)
 QCA = """<?xml version='1.0' encoding='ASCII'?>
 <calibration><cameras>
 <camera active="1" serial="cam01"><fov_video bottom="479" left="0" right="639" top="0"/>
@@ -43,7 +59,7 @@ QCA = """<?xml version='1.0' encoding='ASCII'?>
  tangentalDistortion1="0.0006" tangentalDistortion2="0.00069"/></camera>
 </cameras></calibration>
 """
-FORMS = {"a.xml": XML, "a.yml": YAML, "a.qca.txt": QCA, "rig.corners.csv": ""}
+FORMS = {"a.xml": XML, "a.yml": YAML, "s.yml": STEREO, "a.qca.txt": QCA, "rig.corners.csv": ""}
 
 
 def read_xml(folder: Path) -> Rig:
@@ -52,7 +68,7 @@ def read_xml(folder: Path) -> Rig:
 
 
 class Kind:
-    share = 600
+    share = 700
     limit = 10.0
     speaks = ""
 

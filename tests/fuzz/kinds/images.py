@@ -18,6 +18,7 @@ KINDS = {
     "colour": (".png", ".jpg", ".bmp", ".tiff", ".webp", ".ppm", ".jp2", ".avif", ".pam", ".ras"),
     "grey": (".png", ".jpg", ".bmp", ".tiff", ".pgm", ".pbm"),
     "deep": (".png", ".tiff"),
+    "dark": (".png", ".tiff", ".pgm", ".jp2"),
     "clear": (".png", ".tiff", ".webp"),
 }
 EXIF = b"\xff\xe1\0\x22Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
@@ -26,11 +27,8 @@ EXIF = b"\xff\xe1\0\x22Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x
 class Kind:
     share = 1800
     limit = 60.0  # 400 bytes can be a JPEG of 300 megapixels
-    # libjpeg and libpng inside OpenCV, which cannot be told to be silent.
-    speaks = (
-        r"(Corrupt JPEG data|Premature end of JPEG|Warning: unknown JFIF|Invalid SOS"
-        r"|libpng (error|warning)).*"
-    )
+    # libjpeg inside OpenCV, which cannot be told to be silent.
+    speaks = r"(Corrupt JPEG data|Premature end of JPEG|Warning: unknown JFIF|Invalid SOS).*"
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "case"
@@ -39,6 +37,7 @@ class Kind:
             "colour": cv2.resize(noise.integers(0, 256, (4, 5, 3), np.uint8), (50, 40)),
             "grey": noise.integers(0, 256, (30, 20), np.uint8),
             "deep": noise.integers(0, 65536, (20, 30, 3), np.uint16),
+            "dark": noise.integers(0, 4096, (80, 90), np.uint16),
             "clear": noise.integers(0, 256, (20, 30, 4), np.uint8),
         }
         self._whole: list[tuple[str, bytes]] = []
@@ -48,6 +47,14 @@ class Kind:
                 self._whole.append((ending, content))
                 if ending == ".jpg":
                     self._whole.append((ending, content[:2] + EXIF + content[2:]))
+
+        moving = cv2.Animation()
+        moving.frames, moving.durations = [pictures["colour"][:, :, :3]] * 3, [100] * 3
+        for ending in (".png", ".webp", ".avif"):
+            content = cv2.imencodeanimation(ending, moving)[1].tobytes()
+            self._whole.append((ending, content))
+        pages = cv2.imencodemulti(".tiff", [pictures["colour"]] * 3)[1].tobytes()
+        self._whole.append((".tiff", pages))
 
     def case(self, rng: Random) -> bool:
         shutil.rmtree(self._folder, ignore_errors=True)

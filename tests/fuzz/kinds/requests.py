@@ -10,6 +10,8 @@ from pathlib import Path
 from random import Random
 from urllib.parse import quote_from_bytes
 
+import pytest
+
 from tests.fuzz.mutate import TEXTS, damage
 from tests.fuzz.worker import Finding
 from tests.realtime.results import result, tracks
@@ -26,6 +28,9 @@ PATHS = (
     "/figures",
     "/metrics",
     "/healthz",
+    "/space",
+    "/space/ws",
+    "/space/recording",
     "/x",
 )
 QUERIES = (
@@ -71,6 +76,7 @@ HEADERS = (
         "Sec-WebSocket-Protocol: a, b",
         "Cookie: a=b;",
     ),
+    *("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: iframe"),
     *("Accept-Encoding: gzip", "If-None-Match: *", "X: " + "b" * 20_000, "Content-Type: a/b; c=d"),
 )
 METHODS = (*("GET",) * 8, "HEAD", "POST", "OPTIONS", "PUT", "CONNECT", "TRACE", "PRI", "get", "é")
@@ -85,6 +91,9 @@ class Kind:
 
     def __init__(self, folder: Path) -> None:
         self._stack = ExitStack()
+        # All come from one address, whose wrong guesses would make the others wait.
+        patch = self._stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr("realtime.web.auth.GUESS_SECONDS", 0.0)
         servers = [self._stack.enter_context(serving(token)) for token in (None, TOKEN)]
         self._sinks = [sink for sink, _ in servers]
         self._count = 0

@@ -94,7 +94,7 @@ def written(
     """Bodies (T, K, 3) with Z up through a file: the joints, Y up, and the angles."""
     nothing = np.zeros(xyz.shape[:2])
     motion = PersonMotion(5, first, xyz.astype(np.float32), nothing.astype(np.float32), nothing > 0)
-    ((path, data),) = bvh_files(folder / "walk.bvh", Take(skeleton, 30, (motion,)), TURN)
+    ((path, data),) = bvh_files(folder / "walk.bvh", Take.of(skeleton, 30, [motion]), TURN)
     assert path.name == "walk_person5.bvh"
     path.write_bytes(data)
     places, angles, seconds = read_bvh(path)
@@ -207,7 +207,7 @@ def test_who_has_no_hips_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFi
     motion = PersonMotion(
         5, 0, xyz, np.zeros(xyz.shape[:2], np.float32), np.zeros(xyz.shape[:2], bool)
     )
-    take = Take(BODY25, 30, (motion,))
+    take = Take.of(BODY25, 30, [motion])
     with caplog.at_level(logging.WARNING):
         assert not list(partial(bvh_files, turn=TURN)(tmp_path / "walk.bvh", take))
     said = "walk_person5.bvh is not written, because hips and trunk were never seen together."

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import shutil
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,12 +18,14 @@ import pytest
 from calibration.plots.viewpoint import upwards
 from engines.types.arrays import Doubles
 from realtime.mocap.c3d import c3d_files, check_ezc3d, metres_per_pixel
-from realtime.mocap.take import TakeRecorder
+from realtime.mocap.journal import Head, Journal
+from realtime.mocap.outputs import take_files
+from realtime.mocap.take import Take, take_of
 from realtime.mocap.take_sink import TakeFile, TakeSink
 from realtime.mocap.trc import trc_files
 from realtime.mocap.up_axis import turned_up
 from realtime.settings.files import FileSettings
-from realtime.types.errors import OutputError, SettingsError
+from realtime.types.errors import OutputError, SettingsError, losses
 from tests.bodies import BODY25, body
 from tests.calibration.cameras import ring
 from tests.realtime.instants import instant
@@ -39,12 +43,12 @@ def at(time: float) -> Doubles:
     return body((1.2 * time, 0.5), phase=6 * time)
 
 
-def recorded(times: list[float], rate: float | None = None, **gone: list[int]) -> TakeRecorder:
+def recorded(times: list[float], rate: float | None = None, **gone: list[int]) -> Take:
     """Person 3 at these times, and person 7 beside them from the third instant on.
 
     wrist, absent: instants without person 3's wrist, or without person 3.
     """
-    recording = TakeRecorder(BODY25, rate)
+    recording = Journal(io.BytesIO(), Head(BODY25, rate))
     for n, time in enumerate(times):
         one = at(time)
         if n in gone.get("wrist", []):
@@ -57,12 +61,14 @@ def recorded(times: list[float], rate: float | None = None, **gone: list[int]) -
         poses = instant(people, ids, time, filled=[(0, 0)] if n == 4 else []).poses3d
         assert poses is not None
         recording.add(time, poses)
-    return recording
+    take, damaged = take_of(recording.file, "walk.takes")
+    assert damaged == 0
+    return take
 
 
 def test_instants_at_the_rate_of_the_source_are_frames_as_they_are() -> None:
     times = [10 + n / 60 for n in range(0, 40, 2)]  # every second frame of 60
-    take = recorded(times, 60, wrist=[5], absent=[7, 8]).take()
+    take = recorded(times, 60, wrist=[5], absent=[7, 8])
     assert (take.rate, len(take)) == (30, 20)
     three, seven = take.people
     assert (three.id, three.first, len(three)) == (3, 0, 20)
@@ -84,7 +90,7 @@ def test_times_that_jitter_are_resampled() -> None:
     """
     rng = np.random.default_rng(0)
     times = sorted((np.arange(90) / 30 + rng.uniform(-0.008, 0.008, 90)).tolist())
-    take = recorded(times, 30).take()
+    take = recorded(times, 30)
     assert take.rate == 30
     for motion in take.people:
         moments = (np.arange(len(motion)) + motion.first) / 30 + times[0]
@@ -96,19 +102,19 @@ def test_times_that_jitter_are_resampled() -> None:
 
 
 def test_the_rate_is_that_of_the_instants_where_sources_are_slower() -> None:
-    take = recorded([n * 0.085 for n in range(20)], 30).take()
+    take = recorded([n * 0.085 for n in range(20)], 30)
     assert take.rate == pytest.approx(1 / 0.085, abs=0.005)
-    assert recorded([5.0], None).take().rate == 30
+    assert recorded([5.0], None).rate == 30
 
 
 def test_a_pause_stays_empty_and_time_never_goes_back() -> None:
     times = [n / 30 for n in range(10)] + [n / 30 for n in range(40, 50)] + [0.5]
-    (three, seven) = recorded(times, 30).take().people
+    (three, seven) = recorded(times, 30).people
     known = ~np.isnan(three.xyz[:, 0, 0])
     assert known.nonzero()[0].tolist() == [*range(10), *range(40, 50)]
     assert len(three) == len(seven) + 2 == 50
     with pytest.raises(OutputError, match="Make shorter runs"):
-        recorded([0, 1 / 30, 2 / 30, 3 / 30, 1e8], 30).take()
+        recorded([0, 1 / 30, 2 / 30, 3 / 30, 1e8], 30)
 
 
 def read_trc(path: Path) -> tuple[dict[str, str], list[str], Doubles, Doubles, Doubles]:
@@ -131,7 +137,7 @@ def read_trc(path: Path) -> tuple[dict[str, str], list[str], Doubles, Doubles, D
 def test_markers_for_opensim(tmp_path: Path) -> None:
     """A file a person, Y up, x y z of the file are y z x of a rig with Z up."""
     times = [n / 30 for n in range(20)]
-    take = recorded(times, 30, wrist=[5], absent=[7]).take()
+    take = recorded(times, 30, wrist=[5], absent=[7])
     for path, data in trc_files(tmp_path / "walk.trc", take, TURN):
         path.write_bytes(data)
     names = ["walk_person3.trc", "walk_person7.trc"]
@@ -156,7 +162,7 @@ def test_markers_for_opensim(tmp_path: Path) -> None:
 def test_points_of_everybody_in_c3d(tmp_path: Path) -> None:
     ezc3d = pytest.importorskip("ezc3d")
     times = [n / 30 for n in range(20)]
-    take = recorded(times, 30, wrist=[5], absent=[7]).take()
+    take = recorded(times, 30, wrist=[5], absent=[7])
     ((path, data),) = c3d_files(tmp_path / "walk.c3d", take, RIG)
     path.write_bytes(data)
     file = ezc3d.c3d(str(path))
@@ -199,7 +205,7 @@ def test_long_recordings_go_on_in_another_c3d(
 ) -> None:
     ezc3d = pytest.importorskip("ezc3d")
     monkeypatch.setattr("realtime.mocap.c3d.MAX_FRAMES", 8)
-    take = recorded([n / 30 for n in range(20)], 30, absent=list(range(14, 20))).take()
+    take = recorded([n / 30 for n in range(20)], 30, absent=list(range(14, 20)))
     frames, ids = [], []
     for path, data in c3d_files(tmp_path / "walk.c3d", take, RIG):
         path.write_bytes(data)
@@ -216,7 +222,7 @@ def test_many_points_go_into_several_c3d(tmp_path: Path, monkeypatch: pytest.Mon
     """25 keypoints of two people over five frames fit into one here."""
     ezc3d = pytest.importorskip("ezc3d")
     monkeypatch.setattr("realtime.mocap.c3d.MAX_POINTS", 250)
-    take = recorded([n / 30 for n in range(20)], 30).take()
+    take = recorded([n / 30 for n in range(20)], 30)
     points = []
     for path, data in c3d_files(tmp_path / "walk.c3d", take, RIG):
         path.write_bytes(data)
@@ -227,18 +233,22 @@ def test_many_points_go_into_several_c3d(tmp_path: Path, monkeypatch: pytest.Mon
     np.testing.assert_allclose(np.concatenate(points), expected, atol=0.01)
 
 
-def sink_of(tmp_path: Path, recording: TakeRecorder) -> TakeSink:
+def sink_of(tmp_path: Path, times: Sequence[float] = ()) -> TakeSink:
+    """Which has seen somebody at these times."""
     trc: Callable[..., object] = partial(trc_files, turn=TURN)
     outputs = [
         TakeFile("--trc", tmp_path / name / "walk.trc", trc)  # type: ignore[arg-type]
         for name in ("one", "two")
     ]
-    return TakeSink(outputs, recording, [])
+    sink = TakeSink(outputs, Head(BODY25, 30), [])
+    for time in times:
+        sink.write(instant([at(time), at(time) + ASIDE], [3, 7], time))
+    return sink
 
 
 def test_files_are_whole_after_an_interruption(tmp_path: Path) -> None:
     def interrupted() -> None:
-        with sink_of(tmp_path, TakeRecorder(BODY25, 30)) as sink:
+        with sink_of(tmp_path) as sink:
             for n in range(5):
                 sink.write(instant([at(n / 30)], [1], n / 30))
             raise KeyboardInterrupt
@@ -250,33 +260,40 @@ def test_files_are_whole_after_an_interruption(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_nothing_half_and_the_others_written(tmp_path: Path) -> None:
-    sink = sink_of(tmp_path, recorded([n / 30 for n in range(20)], 30))
-    (tmp_path / "one").rmdir()  # gone meanwhile
+    sink = sink_of(tmp_path, [n / 30 for n in range(20)])
+    shutil.rmtree(tmp_path / "one")  # gone meanwhile
     with pytest.raises(OutputError, match=r"one.*cannot be written"):
         sink.__exit__()
     assert len(list((tmp_path / "two").iterdir())) == 2
-    sink = sink_of(tmp_path / "full", recorded([n / 30 for n in range(200)], 30))
-    with files_at_most(4000), pytest.raises(OutputError, match="cannot be written: file too"):
+    sink = sink_of(tmp_path / "full", [n / 30 for n in range(200)])
+    with files_at_most(4000), pytest.raises(OutputError, match="cannot be written: file too") as no:
         sink.__exit__()
-    assert not any(path.is_file() for path in (tmp_path / "full").rglob("*"))
+    (left,) = [path for path in (tmp_path / "full").rglob("*") if path.is_file()]
+    assert left.name == "walk.takes"
+    assert f"{left} keeps the 3D people; python -m posestream recover" in losses(no.value)[-1]
 
 
 def test_people_of_an_earlier_run_do_not_pass_for_people_of_this_one(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    others = ["walk_person.trc", "walk_person2.bvh", "walk_personal.trc", "walks_person2.trc"]
+    others = [
+        "walk_person.trc",
+        "walk_2.c3d",
+        "walk_person2.bvh",
+        "walk_personal.trc",
+        "walks_person2.trc",
+    ]
     for name in ["walk_person1.trc", "walk_person2.trc", "walk_person14.trc", *others]:
         (tmp_path / name).write_text("old")
     trc: Callable[..., Any] = partial(trc_files, turn=TURN)
-    outputs = [TakeFile("--trc", tmp_path / "walk.trc", trc, ".trc")]
-    with TakeSink(outputs, TakeRecorder(BODY25, 30), []):
+    outputs = [TakeFile("--trc", tmp_path / "walk.trc", trc)]
+    with TakeSink(outputs, Head(BODY25, 30), []):
         pass  # which ended before its first frame
     assert (tmp_path / "walk_person14.trc").exists()
     source = tmp_path / "walk_person14.trc"
     for overwrite in (False, True):
         assert (tmp_path / "walk_person2.trc").exists()  # nothing goes without being asked
-        recorder = TakeRecorder(BODY25, 30)
-        with TakeSink(outputs, recorder, [source.resolve()], overwrite=overwrite) as sink:
+        with TakeSink(outputs, Head(BODY25, 30), [source.resolve()], overwrite=overwrite) as sink:
             for n in range(5):
                 sink.write(instant([at(n / 30)], [1], n / 30))
     assert (tmp_path / "walk_person1.trc").read_text().startswith("PathFileType")
@@ -286,10 +303,22 @@ def test_people_of_an_earlier_run_do_not_pass_for_people_of_this_one(
 
 
 def test_nobody_is_a_sentence_and_no_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING), sink_of(tmp_path, TakeRecorder(BODY25)) as sink:
+    with caplog.at_level(logging.WARNING), sink_of(tmp_path) as sink:
         sink.write(instant([], []))
     assert "--trc: no 3D people were found" in caplog.text
     assert not list((tmp_path / "one").iterdir())
+
+
+def test_parts_of_an_earlier_c3d_do_not_pass_for_parts_of_this_one(tmp_path: Path) -> None:
+    pytest.importorskip("ezc3d")
+    for name in ("walk_2.c3d", "walk_3.c3d", "walk_b.c3d", "walk_2.trc"):
+        (tmp_path / name).write_text("old")
+    outputs = take_files({"c3d": tmp_path / "walk.c3d"}, RIG)
+    with TakeSink(outputs, Head(BODY25, 30), [], overwrite=True) as sink:
+        for n in range(5):
+            sink.write(instant([at(n / 30)], [1], n / 30))
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["walk.c3d", "walk_2.trc", "walk_b.c3d"]
 
 
 @pytest.mark.parametrize("option", ["trc", "c3d", "bvh", "json3d"])
@@ -313,4 +342,4 @@ def test_c3d_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     outputs = [TakeFile("--trc", tmp_path, partial(trc_files, turn=TURN))]
     with pytest.raises(OutputError, match=r"--trc .* is a folder; name a file"):
-        TakeSink(outputs, TakeRecorder(BODY25), [])
+        TakeSink(outputs, Head(BODY25), [])

@@ -21,7 +21,7 @@ from realtime.types.errors import OutputError, Stopped
 from realtime.types.frames import Frame
 from realtime.types.results import Result, View
 from tests.realtime.instants import instant
-from tests.realtime.results import Origin, files_at_most, grey, tracks
+from tests.realtime.results import Origin, files_at_most, grey, result, tracks
 from tests.realtime.wanted import settings
 from tests.synth import person, scene, write_tiny_network, write_video
 
@@ -137,6 +137,20 @@ def test_the_file_is_written_whatever_ends_the_run(
     data = json.loads(path.read_text())
     assert (data["ended"], data["error"], data["results"]) == (ended, error, 0)
     assert [one.name for one in path.parent.iterdir()] == ["stats.json"]
+
+
+def test_a_killed_run_leaves_what_was_a_minute_before(tmp_path: Path) -> None:
+    path = tmp_path / "stats.json"
+    path.write_text("older")
+    now = 0.0
+    sink = StatsSink(path, [], [Origin()], None, clock=lambda: now)
+    for n in range(200):
+        now = float(n)
+        sink.write(result(index=n, time=now))
+        if n == 59:
+            assert path.read_text() == "older"
+    data = json.loads(path.read_text())
+    assert (data["ended"], data["results"], data["seconds"]) == (None, 181, 180)
 
 
 def test_without_room_what_was_there_stays(tmp_path: Path) -> None:

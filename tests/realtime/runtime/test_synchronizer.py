@@ -129,6 +129,23 @@ def test_a_camera_that_falls_silent_is_left_out_and_let_in_again() -> None:
     assert max(spread(each) for each in both) <= 1 / 60
 
 
+@pytest.mark.parametrize("period", [0.6, 1.0, 5.0])
+def test_slow_cameras_are_paired(period: float) -> None:
+    """One picture a second and less, a fifth of a period apart: neither is silent."""
+    slow = [n * period for n in range(40)]
+    _, sets = play([slow, [time + period / 5 for time in slow]])
+    both = [each for each in sets if None not in each]
+    assert len(both) >= 35
+    assert max(spread(each) for each in both) == pytest.approx(period / 5)
+
+
+def test_a_slow_camera_that_dies_is_left_out() -> None:
+    slow = [n * 1.0 for n in range(60)]
+    _, sets = play([slow, [time + 0.2 for time in slow if time < 30]])
+    alone = [each[0].time for each in sets if each[0] is not None and each[1] is None]  # type: ignore[union-attr]
+    assert [time for time in alone if time > 10] == slow[31:]
+
+
 def test_a_camera_that_never_speaks_does_not_hold_up_the_other() -> None:
     _, sets = play([[n / 30 for n in range(60)], []])
     assert len(sets) > 40

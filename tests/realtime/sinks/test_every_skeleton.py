@@ -23,7 +23,8 @@ from engines.types.skeleton_groups import with_groups
 from realtime.drawing.skeletons import draw
 from realtime.mocap.bvh import bvh_files
 from realtime.mocap.c3d import c3d_files
-from realtime.mocap.take import Take, TakeRecorder
+from realtime.mocap.journal import Head, Journal
+from realtime.mocap.take import Take, take_of
 from realtime.mocap.trc import trc_files
 from realtime.mocap.up_axis import turned_up
 from realtime.settings.files import JsonSkeleton
@@ -197,12 +198,12 @@ def bodies(skeleton: Skeleton, n: int = 0) -> list[Doubles]:
 
 
 def take(skeleton: Skeleton) -> Take:
-    recording = TakeRecorder(skeleton, 25)
+    recording = Journal(io.BytesIO(), Head(skeleton, 25))
     for n in range(5):
         poses = instant(bodies(skeleton, n), [7, 9], n / 25, skeleton=skeleton).poses3d
         assert poses is not None
         recording.add(n / 25, poses)
-    return recording.take()
+    return take_of(recording.file, "t.takes")[0]
 
 
 def test_space_in_json_lines_json3d_and_the_table(skeleton: Skeleton, tmp_path: Path) -> None:

@@ -169,16 +169,18 @@ def test_one_that_cannot_write_is_left_out_and_raised_at_the_end(
 
 
 def test_a_user_who_ends_the_run_hears_of_it_again() -> None:
-    """Exit code 2 and not 0; Ctrl-C has a code of its own."""
+    """Exit code 2, not 0 and not that of Ctrl-C, which losses of an interrupted run change too."""
     full = {"write": OutputError("full")}
     assert run({"write": Stopped()}, {})[-1] == "Stopped()"
     assert run(full, {}, {"write": Stopped()})[-1] == "OutputError('full')"
-    assert run(full, {}, {"write": KeyboardInterrupt()})[-1] == "KeyboardInterrupt()"
+    assert run(full, {}, {"write": KeyboardInterrupt()})[-1] == (
+        "KeyboardInterrupt() ['then: full']"
+    )
 
 
 def test_where_no_output_is_left_the_run_ends() -> None:
     log = run({"write": OutputError("a is full")}, {"write": OutputError("b is full")}, results=2)
-    assert log[-1] == "OutputError('b is full')"
+    assert log[-1] == "OutputError('b is full') ['then: a is full']"
     assert log.count("write a") == log.count("write b") == 1
 
 

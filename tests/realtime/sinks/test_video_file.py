@@ -314,9 +314,9 @@ def test_what_is_killed_within_its_first_half_second_can_be_read(
         except av.FFmpegError:
             read.append(0)
     writer.close()
-    soonest = {".mp4": 2, ".mkv": 20}[ending]
+    soonest = 2
     assert min(read[soonest:]) >= 1
-    assert read[39] >= 15
+    assert read[39] >= {".mp4": 15, ".mkv": 36}[ending]
     with av.open(str(path)) as video:
         values = [frame.to_ndarray(format="gray").mean() for frame in video.decode(video=0)]
     assert len(values) == 40

@@ -300,3 +300,32 @@ def test_avif_is_turned_as_the_file_says(data: Path, orientation: int) -> None:
     got = frames(folder / f"exif{orientation}.avif")[0].image
     assert got.shape == upright.shape == (480, 640, 3)
     assert np.abs(got.astype(int) - upright).mean() < 6
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("left*.png", "left"),
+        ("*_right.png", "right"),
+        ("cam[12]_?.png", "cam"),
+        ("*.png", "photos"),
+        ("[0-9]*.png", "photos"),
+    ],
+)
+def test_two_cameras_in_one_folder_have_names_of_their_own(
+    tmp_path: Path, pattern: str, name: str
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for one in ("left1", "left2", "a_right", "b_right", "cam1_a", "cam2_a", "7", "8"):
+        save(folder / f"{one}.png", photo(9))
+    assert open_source(SourceSettings((str(folder / pattern),))).name == name
+
+
+def test_a_pattern_for_a_whole_folder_is_called_as_the_folder(tmp_path: Path) -> None:
+    for folder in ("cam1", "cam2"):
+        (tmp_path / folder).mkdir()
+        save(tmp_path / folder / "img1.png", photo(9))
+        (tmp_path / folder / "notes.txt").touch()
+        source = open_source(SourceSettings((str(tmp_path / folder / "img*.png"),)))
+        assert source.name == folder

@@ -2,15 +2,19 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
+from engines.types.poses import Poses
 from realtime.tracking.look_schedule import (
     EMPTY_INTERVAL_S,
     LOST_INTERVAL_S,
     MAX_INTERVAL_S,
     MIN_INTERVAL_S,
     LookSchedule,
+    crowded,
 )
+from tests.synth import SKELETON, person
 
 
 def looks(
@@ -54,3 +58,29 @@ def test_time_that_stands_or_runs_back_does_not_blind() -> None:
     schedule.looked(100.0, changed=False)
     assert not schedule.due(100.0, 1)
     assert schedule.due(3.0, 1)
+
+
+@pytest.mark.parametrize(
+    ("places", "close"),
+    [
+        ([], False),
+        ([(200, 200)], False),
+        ([(200, 200), (260, 200)], True),  # shoulder to shoulder
+        ([(200, 200), (200, 330)], True),  # one before the other
+        ([(200, 200), (500, 200)], False),
+        ([(200, 200), (500, 200), (540, 220)], True),
+    ],
+)
+def test_people_are_crowded_where_a_crop_shows_two(
+    places: list[tuple[float, float]], close: bool
+) -> None:
+    xy = np.array([person(place, 160) for place in places], np.float32).reshape(-1, 18, 2)
+    people = Poses(SKELETON, xy, np.ones(xy.shape[:2], np.float32), np.ones(len(xy), np.float32))
+    assert crowded(people) is close
+
+
+def test_who_has_no_keypoints_crowds_nobody() -> None:
+    xy = np.array([person((200, 200), 160), person((210, 200), 160)], np.float32)
+    xy[1] = np.nan
+    score = np.where(np.isnan(xy[..., 0]), 0, 1).astype(np.float32)
+    assert not crowded(Poses(SKELETON, xy, score, np.ones(2, np.float32)))

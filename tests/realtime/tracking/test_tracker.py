@@ -1,6 +1,7 @@
 """Identities: people who walk, hide, cross and come back, and input that nobody would wish for."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -111,6 +112,22 @@ def test_flashes_of_a_false_person_get_no_id() -> None:
             people.append(person((550, 180), 150))
         seen.update(ids(tracker.update(frame(n / 25), found(people))))
     assert seen == {1}
+
+
+@pytest.mark.parametrize(("refined", "score", "known"), [(False, 0.2, 1), (True, 0.2, 0)])
+def test_what_a_crop_network_made_whole_must_be_surer_to_be_somebody_new(
+    refined: bool, score: float, known: int
+) -> None:
+    """A crop network draws a whole body around any fragment; its confidence tells what to."""
+    tracker = PoseTracker(SKELETON)
+    for n in range(10):
+        one = found([walk(100, 50, n / 25)])
+        one = replace(one, score=one.found * np.float32(score), refined=np.array([refined]))
+        tracks = tracker.update(frame(n / 25), one)
+    assert len(ids(tracks)) == known
+    assert len(tracks) == 1  # who has no id is shown all the same
+    sure = replace(one, score=one.found * np.float32(0.5))
+    assert len(ids(PoseTracker(SKELETON).update(frame(0.0), sure))) == 1
 
 
 def test_every_found_pose_comes_out_also_weak_ones() -> None:

@@ -22,6 +22,12 @@ from tests.synth import person
 PATHS = ("/", "/figures", "/metrics", "/healthz", "/video", "/pictures", "/ws")
 
 
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wrong tokens cost no time here; test_guesses.py is about that."""
+    monkeypatch.setattr("realtime.web.auth.GUESS_SECONDS", 0.0)
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_nothing_is_given_without_the_token(path: str) -> None:
     async def work(sink: WebSink, client: aiohttp.ClientSession, url: str) -> None:
@@ -35,6 +41,8 @@ def test_nothing_is_given_without_the_token(path: str) -> None:
         for given, headers in (
             (f"?token={TOKEN}", {}),
             ("", {"Authorization": f"Bearer {TOKEN}"}),
+            (f"?token={TOKEN}", {"Authorization": "Basic dXNlcjpwcm94eQ=="}),  # a proxy's own
+            (f"?token={TOKEN}", {"Authorization": "Bearer wrong"}),
         ):
             if path in ("/pictures", "/ws"):
                 async with client.ws_connect(url + path + given, headers=headers):

@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Iterator
 
 import aiohttp
+import pytest
 
+from realtime.web.recording import MAX_READERS
 from realtime.web.replay import Replay
 from tests.realtime.serving import serving
 
 LINES = [f'{{"n":{n},"more":"{"x" * 1600}"}}'.encode() for n in range(20_000)]  # 32 MB
-CLIENTS = 10
+CLIENTS = MAX_READERS + 4
 
 
 class Watched(Replay):
@@ -31,7 +33,11 @@ class Watched(Replay):
             yield chunk
 
 
-def test_clients_that_do_not_read_cost_little_and_block_nobody() -> None:
+def test_clients_that_do_not_read_cost_little_and_block_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A few are given anything at a time; those that take nothing are let go, and the next come."""
+    monkeypatch.setattr("realtime.web.server.HEARTBEAT_SECONDS", 1.0)
     replay = Watched()
     for line in LINES:
         replay.add(line)

@@ -1,0 +1,29 @@
+"""Files of a run: recover what a run that was cut off has left."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+
+from posestream.commands.program import run_command
+
+PROG = "python -m posestream"
+COMMANDS = {
+    "recover": "Make the TRC, BVH and C3D files of a run that was killed; mend torn line files.",
+}
+
+
+def main(arguments: Sequence[str] | None = None, prog: str = PROG) -> int:
+    """Run the command that the arguments name; the exit code says how it went."""
+    logging.basicConfig(format="posestream: %(message)s")
+    words = sys.argv[1:] if arguments is None else arguments
+    folder = "posestream.commands.files"
+    return run_command(words, COMMANDS, folder, prog, __doc__ or "", _errors)
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    from calibration.geometry.errors import CalibrationError
+    from realtime.types.errors import RealtimeError
+
+    return CalibrationError, RealtimeError

@@ -1,0 +1,1 @@
+"""What files of photos say of themselves, read before they are decoded."""

@@ -1,0 +1,108 @@
+"""A run as a service of systemd, which is a socket here."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from engines.console.arguments import parse
+from realtime.runtime.service import ServiceManager
+from realtime.settings.all import Settings
+from realtime.sinks.opening import open_sinks
+from realtime.sinks.screens.service_sink import ServiceSink
+from realtime.types.errors import OutputError, SettingsError
+from realtime.types.model import Keypoints
+from tests.conftest import ROOT
+from tests.realtime.results import Origin, result
+from tests.realtime.wanted import settings
+from tests.synth import SKELETON
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="systemd")
+
+
+@contextmanager
+def listening(address: str) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(address)
+        manager.setblocking(False)
+        yield manager
+
+
+def said(manager: socket.socket) -> list[str]:
+    lines = []
+    while True:
+        try:
+            lines += manager.recv(4096).decode().split("\n")
+        except BlockingIOError:
+            return [line for line in lines if not line.startswith("STATUS=")]
+
+
+@pytest.mark.parametrize("kind", ["file", "abstract"])
+def test_results_feed_the_watchdog_and_nothing_else_does(kind: str, tmp_path: Path) -> None:
+    name = f"posestream-test-{os.getpid()}"
+    named = str(tmp_path / "notify") if kind == "file" else f"@{name}"
+    environment = {"NOTIFY_SOCKET": named, "WATCHDOG_USEC": "8000000"}
+    now = 100.0
+    with listening(named if kind == "file" else f"\0{name}") as manager:
+        service = ServiceManager(environment)
+        with ServiceSink(service, clock=lambda: now) as sink:
+            assert said(manager) == []  # nothing is ready before the first result
+            sink.write(result())
+            assert said(manager) == ["READY=1", "WATCHDOG=1"]
+            for n in range(80):  # 8 s at 10 fps: a quarter of the limit lies between two
+                now = 100 + n / 10
+                sink.write(result(index=n))
+            assert said(manager) == ["WATCHDOG=1"] * 3
+            now += 60  # a stage is stuck
+            sink.tell_failure("The disk is full.")
+            assert said(manager) == []
+        assert said(manager) == ["STOPPING=1"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "interval"),
+    [
+        ({}, None),
+        ({"WATCHDOG_USEC": "x"}, None),
+        ({"WATCHDOG_USEC": "0"}, None),
+        ({"WATCHDOG_USEC": "4000000", "WATCHDOG_PID": "1"}, None),
+        ({"WATCHDOG_USEC": "4000000", "WATCHDOG_PID": str(os.getpid())}, 1.0),
+    ],
+)
+def test_the_limit_is_ours_or_nobodys(environment: dict[str, str], interval: float | None) -> None:
+    assert ServiceManager(environment).interval == interval
+
+
+def test_a_manager_that_is_gone_ends_no_run(tmp_path: Path) -> None:
+    service = ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "gone")})
+    with ServiceSink(service) as sink:
+        sink.write(result())
+    assert not ServiceManager({}).there
+
+
+def test_the_example_unit_starts_a_run_that_systemd_watches() -> None:
+    text = (ROOT / "docs" / "posestream.service").read_text()
+    service = dict(line.split("=", 1) for line in text.splitlines() if "=" in line[1:])
+    assert service["Type"] == "notify"
+    assert float(service["WatchdogSec"]) > 0
+    assert service["Restart"] == "always"
+    words = service["ExecStart"].replace("${CAMERA}", "rtsp://camera/live").split()[2:]
+    wanted = parse(Settings, "run.py", words=[word.replace("${TOKEN}", "t" * 16) for word in words])
+    assert wanted.sources.source == ("rtsp://camera/live",)
+    assert wanted.web.serve_token == "t" * 16
+    assert wanted.files.jsonl is not None
+
+
+def test_a_required_camera_must_be_one_of_the_run(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="add --serve PORT"):
+        settings("a", "b", required=("a",))
+    model = Keypoints("OpenPose JSON", SKELETON)
+    wanted = settings("a", "b", serve="0", required=("door",))
+    with pytest.raises(OutputError, match="--required door: the sources are called a, b"):
+        open_sinks(wanted, [Origin("a"), Origin("b")], model)
