@@ -36,7 +36,6 @@ WALKING_SPEED = 2.0  # metres / second, bounds how far a lost person may have wa
 RELIABLE_VIEWS = 3  # confirm a track at once: two may agree on what is wrong,
 CONFIRMING_FRAMES = 3  # and with two it takes so many frames
 MIN_DUPLICATE_OKS = 0.6  # from which on two tracks are the same person
-MIN_BONE_SIGHTINGS = 5  # of a bone, from which on its mean length is used
 BONE_LENGTH_SIGMA = 0.03  # of a rigid bone, by which the keypoints at its ends wander along it
 
 
@@ -288,22 +287,18 @@ class MultiViewReconstructor:
 
     def _learn(self, measured: Measured, views: Indices) -> None:
         """Bone lengths are learnt where both ends are reliable, and imposed where one is not."""
-        people = self._people
+        people, count = self._people, len(measured.xyz)
         seen = np.full((len(people), *measured.xyz.shape[1:]), np.nan)
-        seen[: len(measured.xyz)] = measured.xyz
-        reliable = np.where((views >= RELIABLE_VIEWS)[..., None], seen, np.nan)
-        if (views.max(initial=0) < RELIABLE_VIEWS) or len(self._rig) < RELIABLE_VIEWS:
-            reliable = np.where((views >= 2)[..., None], seen, np.nan)
-        people.lengths, people.counts = self._bones.learn(people.lengths, people.counts, reliable)
-        weak = views < RELIABLE_VIEWS
-        people.state[..., :3] = self._bones.fitted(people.state[..., :3], self._usual(), weak)
-
-    def _usual(self) -> Doubles:
-        """(P, L) lengths of bones, NaN = not known well."""
-        people = self._people
-        return self._bones.usual(
-            np.where(people.counts >= MIN_BONE_SIGHTINGS, people.lengths, np.nan)
+        noise = np.zeros((*seen.shape, 3))
+        seen[:count], noise[:count] = measured.xyz, measured.covariance
+        enough = RELIABLE_VIEWS if views.max(initial=0) >= RELIABLE_VIEWS else 2
+        reliable = np.where((views >= enough)[..., None], seen, np.nan)
+        people.lengths, people.evidence = self._bones.learn(
+            people.lengths, people.evidence, reliable, noise
         )
+        self._lengths = self._bones.believed(people.lengths, people.evidence)
+        weak = views < RELIABLE_VIEWS
+        people.state[..., :3] = self._bones.fitted(people.state[..., :3], self._lengths[0], weak)
 
     def _whole(self) -> Doubles:
         """(P, K, 3) people as their filters, views and rigid bones together have them.
@@ -311,11 +306,13 @@ class MultiViewReconstructor:
         The filters themselves stay as they are: what bones say is the same at all times, and would
         count again and again.
         """
-        people = self._people
-        lengths = np.where(self._bones.rigid, self._usual(), np.nan)
+        people, held = self._people, self._bones.held
+        lengths, sigma = (np.where(held, one, np.nan) for one in self._bones.believed(
+            people.lengths, people.evidence))
         covariance = people.covariance[..., :3, :3]
         xyz, done = refined(
-            *(self._bones, people.state[..., :3], covariance, lengths, BONE_LENGTH_SIGMA * lengths),
+            *(self._bones, people.state[..., :3], covariance, lengths),
+            np.hypot(BONE_LENGTH_SIGMA * lengths, sigma),
             deadline=self._deadline,
         )
         self._refined &= done

@@ -15,7 +15,7 @@ TRUE = BONES.measured(body((0, 0))[None])
 
 def learnt(frames: list[Doubles]) -> Doubles:
     """(1, L) lengths after these frames of one person."""
-    lengths, counts = np.full(TRUE.shape, np.nan), np.zeros(TRUE.shape, np.int64)
+    lengths, counts = np.full(TRUE.shape, np.nan), np.zeros(TRUE.shape)
     for xyz in frames:
         lengths, counts = BONES.learn(lengths, counts, xyz[None])
     return lengths
