@@ -79,7 +79,7 @@ class MultiViewReconstructor:
         self._remember(chosen, seen, measured)
         self._time_views(time, views, bodies)
         chosen, views_used, error = self._welcome(seen, chosen, views_used, error)
-        self._learn(measured, views_used)
+        self._learn(views_used)
         return self._leave(chosen, views_used, error)
 
     def _nobody(self, people: int) -> TrackTable3D:
@@ -285,16 +285,13 @@ class MultiViewReconstructor:
                 best = gap, int(row)
         return best[1] if best else None
 
-    def _learn(self, measured: Measured, views: Indices) -> None:
+    def _learn(self, views: Indices) -> None:
         """Bone lengths are learnt where both ends are reliable, and imposed where one is not."""
-        people, count = self._people, len(measured.xyz)
-        seen = np.full((len(people), *measured.xyz.shape[1:]), np.nan)
-        noise = np.zeros((*seen.shape, 3))
-        seen[:count], noise[:count] = measured.xyz, measured.covariance
+        people = self._people
         enough = RELIABLE_VIEWS if views.max(initial=0) >= RELIABLE_VIEWS else 2
-        reliable = np.where((views >= enough)[..., None], seen, np.nan)
+        reliable = np.where((views >= enough)[..., None], people.state[..., :3], np.nan)
         people.lengths, people.evidence = self._bones.learn(
-            people.lengths, people.evidence, reliable, noise
+            people.lengths, people.evidence, reliable, people.covariance[..., :3, :3]
         )
         self._lengths = self._bones.believed(people.lengths, people.evidence)
         weak = views < RELIABLE_VIEWS
