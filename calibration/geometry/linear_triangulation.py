@@ -13,6 +13,9 @@ from calibration.geometry.arrays import Doubles, Indices, Mask
 from calibration.geometry.camera import Rig
 
 GATE_SIGMAS = 3.5  # standard deviations beyond which a view does not fit: 1 in 450 that do
+# A point with a view beyond so many is in doubt: views that are wrong alike may have drawn it away
+# from the right ones. Of five right views 1 in 2 points has none such.
+DOUBT_SIGMAS = 2.0
 MAX_PAIRS = 45  # pairs of views to try for a point, all of ten cameras
 # Below it two rays say nothing of the distance: a sighting off by 0.1 degrees moves the point by a
 # tenth of its distance.
@@ -48,13 +51,13 @@ class Lines:
         everything = np.arange(used.shape[1])
         xyz = self.solve(used, everything)
         off = self._errors(xyz, everything)
-        hard = np.flatnonzero((used & ~(off < GATE_SIGMAS)).any(0) & (used.sum(0) >= 2))
+        hard = np.flatnonzero((used & ~(off < DOUBT_SIGMAS)).any(0) & (used.sum(0) >= 2))
         if len(hard):
             used[:, hard] = self._agreeing(hard)
             # Once more with all views that fit the better point.
             for _ in range(2):
-                xyz[hard] = self.solve(used[:, hard], hard)
-                off = self._errors(xyz[hard], hard)
+                parted = self.solve(used[:, hard], hard)
+                off = self._errors(parted, hard)
                 used[:, hard] = self._seen[:, hard] & (off < GATE_SIGMAS)
             xyz[hard] = self.solve(used[:, hard], hard)
         used &= self._apart(used)
