@@ -106,7 +106,8 @@ class Lines:
         )
         tried = np.take_along_axis(both, order, 0) > 0
         off = self._errors(xyz.reshape(-1, 3), point.ravel()).reshape(-1, *one.shape)
-        loss = np.where(off < BEYOND, off**2 / (off**2 + CORE_SIGMAS**2), 1.0)
+        square = np.minimum(off, BEYOND) ** 2
+        loss = square / (square + CORE_SIGMAS**2)
         loss = np.where(tried, (loss * trust[:, None]).sum(0), np.inf)
         best = loss.argmin(0)
         chosen: Mask = (off[:, best, np.arange(len(hard))] < GATE_SIGMAS) & self._seen[:, hard]

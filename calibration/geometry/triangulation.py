@@ -24,7 +24,8 @@ class Triangulation:
     """N points; NaN where fewer than two views agree.
 
     xyz: (N, 3) metres. error: (N,) root mean square over the used views, pixels.
-    used: (V, N) views that the point rests on. covariance: (N, 3, 3) square metres.
+    used: (V, N) views that the point rests on. covariance: (N, 3, 3) square metres,
+    greater where views miss each other by more than their sigma (Birge 1932).
     before: (N,) half the weighted squares of the errors before refinement, after: since.
     refined: whether there was time for all of the refinement.
     """
@@ -104,4 +105,8 @@ def triangulate(
         across = jacobian.reshape(len(kept), -1, 3)
         information = across.swapaxes(1, 2) @ across
         covariance[kept] = np.linalg.inv(information + 1e-12 * np.eye(3))
+        # Birge's ratio: where views miss each other by more than they should, all are less certain.
+        freedom = 2 * used[:, kept].sum(0) - 3
+        ratio = np.maximum((r**2).sum((1, 2)) / freedom, 1.0)
+        covariance[kept] *= ratio[:, None, None]
     return Triangulation(xyz, error, used, covariance, before, after, bool((fit.stop != 2).all()))
