@@ -20,6 +20,7 @@ def refined(
     covariance: Doubles,
     lengths: Doubles,
     sigma: Doubles,
+    bound: Doubles | None = None,
     *,
     deadline: float = np.inf,
     clock: Callable[[], float] = time.monotonic,
@@ -27,7 +28,7 @@ def refined(
     """Bodies (P, K, 3) moved to where keypoints and bones fit best, and whether time sufficed.
 
     covariance: (P, K, 3, 3) of the keypoints, square metres. lengths, sigma: (P, L) metres, NaN =
-    not known. The most likely bodies, where bones measure how far their ends are apart: an
+    not known. bound: (P, K) standard deviations past which a keypoint is not moved. The most likely bodies, where bones measure how far their ends are apart: an
     iterated Kalman update (Bell and Cathey 1993, Gauss-Newton in as many dimensions as there are
     bones), of which no step is taken that makes a body less likely.
     """
@@ -69,4 +70,8 @@ def refined(
         moved = (gain.swapaxes(1, 2) @ weight).reshape(start.shape)
         change = np.abs(start + moved - body).max()
         body = start + moved
+    if bound is not None:
+        moved = best - start
+        far = np.sqrt((moved * np.linalg.solve(prior, moved[..., None])[..., 0]).sum(-1))
+        best = start + moved * np.minimum(1.0, bound / np.maximum(far, 1e-9))[..., None]
     return np.where(known[..., None], best, np.nan), done

@@ -22,6 +22,7 @@ from realtime.multiview.association import (
 )
 from realtime.multiview.bone_lengths import MAX_LIMB_M, BoneLengths
 from realtime.multiview.bone_refinement import refined
+from realtime.multiview.innovations import InnovationRatio
 from realtime.multiview.left_right_3d import LeftRightConsistency
 from realtime.multiview.time_offsets import TimeOffsets
 from realtime.multiview.track_table_3d import Bodies, Measured, TrackTable3D
@@ -36,6 +37,8 @@ WALKING_SPEED = 2.0  # metres / second, bounds how far a lost person may have wa
 RELIABLE_VIEWS = 3  # confirm a track at once: two may agree on what is wrong,
 CONFIRMING_FRAMES = 3  # and with two it takes so many frames
 MIN_DUPLICATE_OKS = 0.6  # from which on two tracks are the same person
+# Standard deviations past which no bone moves a keypoint on which so many views agree: 5 %.
+MAX_BONE_SIGMAS = 2.0
 BONE_LENGTH_SIGMA = 0.03  # of a rigid bone, by which the keypoints at its ends wander along it
 
 
@@ -54,6 +57,7 @@ class MultiViewReconstructor:
         self._now = 0.0
         self._time: float | None = None
         self._step = FIRST_INTERVAL_S
+        self._noise = InnovationRatio(len(skeleton.keypoints))
         self.timing = TimeOffsets(rig)
 
     def update(
@@ -156,9 +160,11 @@ class MultiViewReconstructor:
             measured.covariance[both],
         )
         near = both & (off < GATE_SIGMAS**2)
+        sure = measured.views >= min(RELIABLE_VIEWS, len(self._rig))
+        self._noise.add(np.where(near & sure, off, np.nan))
         anew = agreed & ~near & (~known | (measured.views >= RELIABLE_VIEWS))
         # Two views alone may agree on what is wrong.
-        far = np.where(measured.views >= min(RELIABLE_VIEWS, len(self._rig)), off, 0.0)[near]
+        far = np.where(sure, off, 0.0)[near]
         people.state[near], people.covariance[near] = kalman.updated(
             people.state[near],
             kalman.widened(people.covariance[near], far, seconds),
@@ -297,8 +303,8 @@ class MultiViewReconstructor:
         weak = views < RELIABLE_VIEWS
         people.state[..., :3] = self._bones.fitted(people.state[..., :3], self._lengths[0], weak)
 
-    def _whole(self) -> Doubles:
-        """(P, K, 3) people as their filters, views and rigid bones together have them.
+    def _whole(self, views: Indices) -> Doubles:
+        """(P, K, 3) people as their filters, views (P, K) and rigid bones together have them.
 
         The filters themselves stay as they are: what bones say is the same at all times, and would
         count again and again.
@@ -306,10 +312,12 @@ class MultiViewReconstructor:
         people, held = self._people, self._bones.held
         lengths, sigma = (np.where(held, one, np.nan) for one in self._bones.believed(
             people.lengths, people.evidence))
-        covariance = people.covariance[..., :3, :3]
+        covariance = people.covariance[..., :3, :3] * self._noise.ratio[:, None, None]
+        self._shown_covariance = covariance
         xyz, done = refined(
             *(self._bones, people.state[..., :3], covariance, lengths),
             np.hypot(BONE_LENGTH_SIGMA * lengths, sigma),
+            np.where(views >= RELIABLE_VIEWS, MAX_BONE_SIGMAS, np.inf),
             deadline=self._deadline,
         )
         self._refined &= done
@@ -332,7 +340,7 @@ class MultiViewReconstructor:
         chosen, views, error = chosen[keep], views[keep], error[keep]
         shown = people.confirmed & ((away[keep] <= MAX_CARRIED_S) | (chosen >= 0).any(1))
         stale = self._now - people.measured_at > MAX_CARRIED_S
-        xyz = np.where(stale[..., None], np.nan, self._whole())
+        xyz = np.where(stale[..., None], np.nan, self._whole(views))
         shown &= np.isfinite(xyz[:, self._body, 0]).sum(1) >= MIN_COMMON_KEYPOINTS
         return Poses3D(
             self._skeleton,
