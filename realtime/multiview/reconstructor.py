@@ -39,6 +39,9 @@ CONFIRMING_FRAMES = 3  # and with two it takes so many frames
 MIN_DUPLICATE_OKS = 0.6  # from which on two tracks are the same person
 # Standard deviations past which no bone moves a keypoint on which so many views agree: 5 %.
 MAX_BONE_SIGMAS = 2.0
+# Share of a keypoint's assumed variance that stays where innovations are small: what networks miss
+# by alike in many frames, no innovation shows.
+MIN_STEADY_SHARE = 0.5
 BONE_LENGTH_SIGMA = 0.03  # of a rigid bone, by which the keypoints at its ends wander along it
 
 
@@ -312,8 +315,8 @@ class MultiViewReconstructor:
         people, held = self._people, self._bones.held
         lengths, sigma = (np.where(held, one, np.nan) for one in self._bones.believed(
             people.lengths, people.evidence))
-        covariance = people.covariance[..., :3, :3] * self._noise.ratio[:, None, None]
-        self._shown_covariance = covariance
+        steady = np.clip(self._noise.ratio, MIN_STEADY_SHARE, 1.0)
+        covariance = people.covariance[..., :3, :3] * steady[:, None, None]
         xyz, done = refined(
             *(self._bones, people.state[..., :3], covariance, lengths),
             np.hypot(BONE_LENGTH_SIGMA * lengths, sigma),
