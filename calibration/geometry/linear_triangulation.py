@@ -15,10 +15,10 @@ from calibration.geometry.camera import Rig
 GATE_SIGMAS = 3.5  # standard deviations beyond which a view does not fit: 1 in 450 that do
 # A point with a view beyond so many is in doubt: views that are wrong alike may have drawn it away
 # from the right ones. Of five right views 1 in 2 points has none such.
-DOUBT_SIGMAS = 2.0
+DOUBT_SIGMAS = 1.5
 # Where the loss of a view reaches half of its most: narrower than the gate, as networks miss by
 # little as a rule and by far where they mistake something, and a point between is then neither.
-CORE_SIGMAS = 1.5
+CORE_SIGMAS = 1.0
 BEYOND = 1e6  # standard deviations, so that their squares stay finite
 MAX_PAIRS = 45  # pairs of views to try for a point, all of ten cameras
 # Below it two rays say nothing of the distance: a sighting off by 0.1 degrees moves the point by a
