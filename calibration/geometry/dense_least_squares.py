@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from calibration.geometry.arrays import Doubles, Indices, Mask
 from calibration.geometry.levenberg_marquardt import descend
+from calibration.geometry.small_matrices import symmetric_solved
 
 # (M, P) parameters and the (M,) places of their problems -> (M, R, D) residuals and their
 # (M, R, D, P) derivative.
@@ -85,7 +86,10 @@ class _Dense:
         diagonal = np.maximum(np.einsum("npp->np", curvature), MIN_CURVATURE)
         damped = damping[:, None] * diagonal
         matrix = curvature + damped[..., None] * np.eye(len(diagonal.T))
-        step = -np.linalg.solve(matrix, gradient[..., None])[..., 0]
+        if matrix.shape[-1] == 3:
+            step = -symmetric_solved(matrix, gradient)
+        else:
+            step = -np.linalg.solve(matrix, gradient[..., None])[..., 0]
         self._trial[which] = self.x[which] + step
         expected: Doubles = 0.5 * (step * (damped * step - gradient)).sum(-1)
         return expected

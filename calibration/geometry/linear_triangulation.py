@@ -11,6 +11,7 @@ import numpy as np
 
 from calibration.geometry.arrays import Doubles, Indices, Mask
 from calibration.geometry.camera import Rig
+from calibration.geometry.small_matrices import symmetric_solved
 
 GATE_SIGMAS = 3.5  # standard deviations beyond which a view does not fit: 1 in 450 that do
 # A point with a view beyond so many is in doubt: views that are wrong alike may have drawn it away
@@ -58,28 +59,34 @@ class Lines:
         hard = np.flatnonzero((used & ~(off < DOUBT_SIGMAS)).any(0) & (used.sum(0) >= 2))
         if len(hard):
             used[:, hard] = self._agreeing(hard)
+            better = self.solve(used[:, hard], hard)
             # Once more with all views that fit the better point.
             for _ in range(2):
-                parted = self.solve(used[:, hard], hard)
-                off = self._errors(parted, hard)
-                used[:, hard] = self._seen[:, hard] & (off < GATE_SIGMAS)
-            xyz[hard] = self.solve(used[:, hard], hard)
+                fitting = self._seen[:, hard] & (self._errors(better, hard) < GATE_SIGMAS)
+                if (fitting == used[:, hard]).all():
+                    break
+                used[:, hard] = fitting
+                better = self._weighed(fitting, hard, better)
+            xyz[hard] = better
         used &= self._apart(used)
         used &= np.isfinite(xyz[:, 0]) & (used.sum(0) >= 2)
         return xyz, used
 
     def solve(self, used: Mask, which: Indices) -> Doubles:
         """(M, 3) points of these views; a second solution weighs errors by the depths."""
-        share = used.astype(float)
-        for last in (False, True):
-            xyz = _solved(
-                np.einsum("vn,vnij->nij", share, self._left[:, which]),
-                np.einsum("vn,vni->ni", share, self._right[:, which]),
-            )
-            if not last:
-                depth = xyz @ self._rig.rotations[:, 2].T + self._rig.translations[:, 2]
-                share = used / np.maximum(depth.T, 1e-3) ** 2
-        return xyz
+        rough = self._solved(used.astype(float), which)
+        return self._weighed(used, which, rough)
+
+    def _weighed(self, used: Mask, which: Indices, near: Doubles) -> Doubles:
+        """(M, 3) points of these views, errors weighed by the depths of points near them."""
+        depth = near @ self._rig.rotations[:, 2].T + self._rig.translations[:, 2]
+        return self._solved(used / np.maximum(depth.T, 1e-3) ** 2, which)
+
+    def _solved(self, share: Doubles, which: Indices) -> Doubles:
+        left, right = self._left[:, which], self._right[:, which]
+        return symmetric_solved(
+            (share[..., None, None] * left).sum(0), (share[..., None] * right).sum(0)
+        )
 
     def _errors(self, xyz: Doubles, which: Indices) -> Doubles:
         """(V, M) distances from the sightings, in standard deviations; infinite behind."""
@@ -100,7 +107,7 @@ class Lines:
         order = np.argsort(-both, axis=0, kind="stable")[:MAX_PAIRS]
         one, other = pairs[order, 0], pairs[order, 1]
         point = np.broadcast_to(hard, one.shape)
-        xyz = _solved(
+        xyz = symmetric_solved(
             self._left[one, point] + self._left[other, point],
             self._right[one, point] + self._right[other, point],
         )
@@ -122,17 +129,6 @@ class Lines:
         length = np.linalg.norm(rays.sum(0), axis=-1) / np.maximum(used.sum(0), 1)
         apart: Mask = length < np.cos(MIN_RAY_ANGLE / 2)
         return apart
-
-
-def _solved(left: Doubles, right: Doubles) -> Doubles:
-    """(..., 3) solutions of normal equations, by cofactors; NaN where there is none."""
-    a, b, c = left[..., 0, :], left[..., 1, :], left[..., 2, :]
-    cofactors = np.stack([cross(b, c), cross(c, a), cross(a, b)], -2)
-    determinant = (a * cofactors[..., 0, :]).sum(-1, keepdims=True)
-    size = np.trace(left, axis1=-2, axis2=-1)[..., None]
-    with np.errstate(all="ignore"):
-        x = (cofactors @ right[..., None])[..., 0] / determinant
-    return np.where(determinant > 1e-14 * size**3, x, np.nan)
 
 
 def cross(a: Doubles, b: Doubles) -> Doubles:

@@ -14,6 +14,7 @@ from calibration.geometry.camera import Rig
 from calibration.geometry.dense_least_squares import minimise
 from calibration.geometry.levenberg_marquardt import Stop
 from calibration.geometry.linear_triangulation import Lines
+from calibration.geometry.small_matrices import symmetric_inverse
 
 # Deviations beyond which a view pulls with constant strength: 13 % of Gaussian residuals.
 HUBER_SIGMAS = 2.0
@@ -84,7 +85,7 @@ def triangulate(
         start[good],
         huber=HUBER_SIGMAS,
         max_evaluations=12,
-        tolerance=1e-4,
+        tolerance=1e-3,
         deadline=deadline,
         clock=clock,
     )
@@ -104,7 +105,7 @@ def triangulate(
         error[kept] = np.sqrt(off.sum(1) / used[:, kept].sum(0))
         across = jacobian.reshape(len(kept), -1, 3)
         information = across.swapaxes(1, 2) @ across
-        covariance[kept] = np.linalg.inv(information + 1e-12 * np.eye(3))
+        covariance[kept] = symmetric_inverse(information + 1e-12 * np.eye(3))
         # Birge's ratio: where views miss each other by more than they should, all are less certain.
         freedom = 2 * used[:, kept].sum(0) - 3
         ratio = np.maximum((r**2).sum((1, 2)) / freedom, 1.0)

@@ -145,6 +145,8 @@ class Association:
         """
         clusters: list[Indices] = []
         left = free.copy()
+        if free.any(1).sum() < 2:
+            return np.empty((0, len(self._rig)), np.int64)
         alike = self._meeting(seen, free)
         while len(pairs := _pairs(alike, left)):
             support = self._support(seen, pairs, left)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from calibration.geometry.small_matrices import symmetric_inverse
 from engines.types.arrays import Doubles
 from realtime.multiview.bone_lengths import BoneLengths
 
@@ -46,6 +47,7 @@ def refined(
     want = np.where(held, lengths, 0.0)
     variance = np.where(held, sigma, 1.0) ** 2
     noise = variance[..., None] * np.eye(len(parent))
+    information = symmetric_inverse(prior)
     body = best = start
     moved = np.zeros_like(start)
     least, change, done = np.full(len(xyz), np.inf), np.inf, True
@@ -53,7 +55,7 @@ def refined(
         bone = body[:, child] - body[:, parent]
         have = np.maximum(np.sqrt((bone * bone).sum(-1)), 1e-6)
         off = np.where(held, want - have, 0.0)
-        pull = np.linalg.solve(prior, moved[..., None])[..., 0]
+        pull = (information @ moved[..., None])[..., 0]
         cost = (moved * pull).sum((1, 2)) + (off**2 / variance).sum(1)
         best = np.where((cost <= least)[:, None, None], body, best)
         least = np.minimum(cost, least)
@@ -72,6 +74,6 @@ def refined(
         body = start + moved
     if bound is not None:
         moved = best - start
-        far = np.sqrt((moved * np.linalg.solve(prior, moved[..., None])[..., 0]).sum(-1))
+        far = np.sqrt((moved * (information @ moved[..., None])[..., 0]).sum(-1))
         best = start + moved * np.minimum(1.0, bound / np.maximum(far, 1e-9))[..., None]
     return np.where(known[..., None], best, np.nan), done
