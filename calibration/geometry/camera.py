@@ -100,6 +100,8 @@ class Camera:
         the lower edge, as video codecs do (1088 columns become 1080), rather than drawn out.
         RigError where it differs by more.
         """
+        if tuple(size) == self.size:
+            return np.ones(2)
         scale = np.array(size) / self.size
         if abs(scale[0] / scale[1] - 1) > ASPECT_TOLERANCE:
             raise RigError(
@@ -114,6 +116,8 @@ class Camera:
 
     def from_picture(self, xy: Doubles, size: tuple[int, int]) -> Doubles:
         """(..., 2) pixels of a picture of another size to those of the calibration."""
+        if tuple(size) == self.size:
+            return np.asarray(xy, np.float64)
         # Pixel centres lie at whole numbers, so the picture's corner is at -0.5.
         return np.asarray((xy + 0.5) / self.scale(size) - 0.5, np.float64)
 
@@ -123,6 +127,8 @@ class Camera:
             return self
         scale = self.scale(size)
         matrix = self.matrix.copy()
+        if tuple(size) == self.size:
+            return np.asarray(xy, np.float64)
         # Pixel centres lie at whole numbers, so the picture's corner is at -0.5.
         matrix[:2, 2] = (matrix[:2, 2] + 0.5) * scale - 0.5
         matrix[0, 0] *= scale[0]

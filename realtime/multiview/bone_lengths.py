@@ -67,6 +67,7 @@ class BoneLengths:
         body = set(skeleton.body)
         self.body = np.array([body.issuperset(limb) for limb in self.limbs.tolist()], bool)
         self.body[len(drawn) :] = False
+        self._drawn = len(drawn)
         self.parts = mirrored_parts(skeleton)
 
     def measured(self, xyz: Doubles) -> Doubles:
@@ -76,19 +77,25 @@ class BoneLengths:
         return lengths
 
     def learn(
-        self, lengths: Doubles, evidence: Doubles, xyz: Doubles, covariance: Doubles | None = None
+        self,
+        lengths: Doubles,
+        evidence: Doubles,
+        xyz: Doubles,
+        covariance: Doubles | None = None,
+        believed: tuple[Doubles, Doubles] | None = None,
     ) -> tuple[Doubles, Doubles]:
         """The lengths with those of bodies whose keypoints are reliable, NaN otherwise, and the
         evidence for each: sightings, those that are odd or uncertain counting less.
 
-        covariance: (P, K, 3, 3) of the keypoints, square metres.
+        covariance: (P, K, 3, 3) of the keypoints, square metres. believed: what `believed` says of
+        the lengths until now, where that is known already.
         """
         now = self.measured(xyz)
         # Nothing is learnt of a bone that is not measured: its NaN must not become a length.
         known = now > 0
-        believed, sigma = self.believed(lengths, evidence)
-        there = np.isfinite(believed)
-        expected = np.where(there, believed, now)
+        usual, sigma = self.believed(lengths, evidence) if believed is None else believed
+        there = np.isfinite(usual)
+        expected = np.where(there, usual, now)
         with np.errstate(invalid="ignore", divide="ignore"):
             off = np.where(known, np.log(now / expected), 0.0)
             wide = np.where(self.held, (sigma / expected) ** 2, BENDING_DEVIATION**2)
@@ -116,7 +123,8 @@ class BoneLengths:
         both, weight = lengths[:, self.twins], evidence[:, self.twins]
         total = evidence + weight
         with np.errstate(invalid="ignore", divide="ignore"):
-            mean = (np.nan_to_num(lengths) * evidence + np.nan_to_num(both) * weight) / total
+            mine, theirs = np.where(evidence > 0, lengths, 0), np.where(weight > 0, both, 0)
+            mean = (mine * evidence + theirs * weight) / total
         enough = np.maximum(evidence, weight) >= MIN_SIGHTINGS
         length, sigma = np.where(enough, mean, np.nan), np.full(mean.shape, np.nan)
         held = self._held
@@ -128,13 +136,18 @@ class BoneLengths:
 
     def fitted(self, xyz: Doubles, lengths: Doubles, weak: NDArray[np.bool_]) -> Doubles:
         """Bodies whose weak keypoints (P, K) are as far from their parents as they should be."""
+        least, most = (1 - MAX_STRETCH) * lengths, (1 + MAX_STRETCH) * lengths
+        now = self.measured(xyz)
+        odd = weak[:, self.limbs[:, 1]] & ((now < least) | (now > most))
+        if not odd[:, : self._drawn].any():
+            return xyz
         xyz = xyz.copy()
         for at in self._levels:
-            (parent, child), length = self.limbs[at].T, lengths[:, at]
+            parent, child = self.limbs[at].T
             bone = xyz[:, child] - xyz[:, parent]
             have = np.sqrt((bone * bone).sum(-1))
             with np.errstate(all="ignore"):
-                scale = np.clip(have, (1 - MAX_STRETCH) * length, (1 + MAX_STRETCH) * length) / have
+                scale = np.clip(have, least[:, at], most[:, at]) / have
             wrong = weak[:, child] & (np.abs(scale - 1) > 1e-9)
             moved = xyz[:, parent] + bone * scale[..., None]
             xyz[:, child] = np.where(wrong[..., None], moved, xyz[:, child])

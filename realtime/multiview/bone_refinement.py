@@ -62,11 +62,12 @@ def refined(
         done = clock() <= deadline
         if not done or change < MIN_STEP_M or turn == MAX_ROUNDS - 1:
             break
-        slope = np.zeros((people, len(parent), keypoints, 3))
+        slope, across = np.zeros((2, people, len(parent), keypoints, 3))
         ahead = np.where(held[..., None], bone / have[..., None], 0.0)
         slope[:, limbs, child], slope[:, limbs, parent] = ahead, -ahead
-        gain = (slope[..., None, :] @ prior[:, None])[..., 0, :].reshape(people, len(parent), -1)
-        jacobian = slope.reshape(people, len(parent), -1)
+        across[:, limbs, child] = (prior[:, child] @ ahead[..., None])[..., 0]
+        across[:, limbs, parent] = -(prior[:, parent] @ ahead[..., None])[..., 0]
+        jacobian, gain = (one.reshape(people, len(parent), -1) for one in (slope, across))
         innovation = off[..., None] + jacobian @ moved.reshape(people, -1, 1)
         weight = np.linalg.solve(jacobian @ gain.swapaxes(1, 2) + noise, innovation)
         moved = (gain.swapaxes(1, 2) @ weight).reshape(start.shape)

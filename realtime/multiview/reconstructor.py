@@ -61,7 +61,7 @@ class MultiViewReconstructor:
         self._time: float | None = None
         self._step = FIRST_INTERVAL_S
         self._noise = InnovationRatio(len(skeleton.keypoints))
-        self.timing = TimeOffsets(rig)
+        self.timing = TimeOffsets(rig, self._sigmas)
 
     def update(
         self, time: float, views: Sequence[View | None], deadline: float = np.inf
@@ -91,7 +91,9 @@ class MultiViewReconstructor:
 
     def _nobody(self, people: int) -> TrackTable3D:
         keypoints = len(self._skeleton.keypoints)
-        return TrackTable3D.none(people, keypoints, len(self._rig), len(self._bones.limbs))
+        nobody = TrackTable3D.none(people, keypoints, len(self._rig), len(self._bones.limbs))
+        nobody.believed, nobody.deviation = self._bones.believed(nobody.lengths, nobody.evidence)
+        return nobody
 
     def _pass_time(self, time: float) -> float:
         """Seconds since the instant before; as usual where time stands or jumps back."""
@@ -109,6 +111,11 @@ class MultiViewReconstructor:
         fresh = self._now - self._people.measured_at <= MAX_LOST_S
         where: Doubles = np.where(fresh[..., None], self._people.state[..., :3], np.nan)
         return where
+
+    def _sigmas(self, xyz: Doubles) -> Doubles:
+        """(V, P, K) pixels by which sightings of bodies (P, K, 3) are off as a rule."""
+        deviations = self._association.deviations(self._association.depths(xyz))
+        return np.asarray(deviations * self._rig.focals.mean(1)[:, None, None], np.float64)
 
     def _gathered(self, seen: Sightings, chosen: Indices) -> Bodies:
         """The bodies of which the detections (P, V) are."""
@@ -300,11 +307,12 @@ class MultiViewReconstructor:
         enough = RELIABLE_VIEWS if views.max(initial=0) >= RELIABLE_VIEWS else 2
         reliable = np.where((views >= enough)[..., None], people.state[..., :3], np.nan)
         people.lengths, people.evidence = self._bones.learn(
-            people.lengths, people.evidence, reliable, people.covariance[..., :3, :3]
+            *(people.lengths, people.evidence, reliable, people.covariance[..., :3, :3]),
+            believed=(people.believed, people.deviation),
         )
-        self._lengths = self._bones.believed(people.lengths, people.evidence)
+        people.believed, people.deviation = self._bones.believed(people.lengths, people.evidence)
         weak = views < RELIABLE_VIEWS
-        people.state[..., :3] = self._bones.fitted(people.state[..., :3], self._lengths[0], weak)
+        people.state[..., :3] = self._bones.fitted(people.state[..., :3], people.believed, weak)
 
     def _whole(self, views: Indices) -> Doubles:
         """(P, K, 3) people as their filters, views (P, K) and rigid bones together have them.
@@ -313,13 +321,12 @@ class MultiViewReconstructor:
         count again and again.
         """
         people, held = self._people, self._bones.held
-        lengths, sigma = (np.where(held, one, np.nan) for one in self._bones.believed(
-            people.lengths, people.evidence))
+        lengths = np.where(held, people.believed, np.nan)
         steady = np.clip(self._noise.ratio, MIN_STEADY_SHARE, 1.0)
         covariance = people.covariance[..., :3, :3] * steady[:, None, None]
         xyz, done = refined(
             *(self._bones, people.state[..., :3], covariance, lengths),
-            np.hypot(BONE_LENGTH_SIGMA * lengths, sigma),
+            np.hypot(BONE_LENGTH_SIGMA * lengths, people.deviation),
             np.where(views >= RELIABLE_VIEWS, MAX_BONE_SIGMAS, np.inf),
             deadline=self._deadline,
         )
@@ -329,10 +336,8 @@ class MultiViewReconstructor:
     def _time_views(self, time: float, views: Sequence[View | None], bodies: Bodies) -> None:
         """How far each view's sightings are from their time shows in people who move."""
         people = self._people
-        depths = self._association.depths(people.state[..., :3])
-        sigma = self._association.deviations(depths) * self._rig.focals.mean(1)[:, None, None]
         late = np.array([0.0 if view is None else view.frame.time - time for view in views])
-        self.timing.add(self._now, late, people.id, people.state[..., :3], bodies, sigma)
+        self.timing.add(self._now, late, people.id, people.state[..., :3], bodies)
 
     def _leave(self, chosen: Indices, views: Indices, error: Doubles) -> Poses3D:
         """Delete tracks that were lost for too long; return the confirmed ones."""

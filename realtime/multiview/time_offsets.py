@@ -5,6 +5,7 @@ late or early.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,6 @@ class Moment:
     id: NDArray[np.int64]
     xyz: Doubles
     bodies: Bodies
-    sigma: Doubles
 
 
 class TimeOffsets:
@@ -41,8 +41,10 @@ class TimeOffsets:
     many of them showed people who move.
     """
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Rig, sigma: Callable[[Doubles], Doubles]) -> None:
+        """sigma: (P, K, 3) bodies to (V, P, K) pixels by which sightings are off as a rule."""
         self._rig = rig
+        self._sigma = sigma
         self._moments: deque[Moment] = deque()
         self._last = -np.inf
         self.moving_instants = 0
@@ -56,13 +58,12 @@ class TimeOffsets:
         id: NDArray[np.int64],
         xyz: Doubles,
         bodies: Bodies,
-        sigma: Doubles,
     ) -> None:
         """An instant, seconds. late: (V,) by which the views' own times differ from it. xyz:
-        (P, K, 3) metres. sigma: (V, P, K) pixels by which sightings are off as a rule.
+        (P, K, 3) metres.
         """
         moments = self._moments
-        moments.append(Moment(time, late, id, xyz.copy(), bodies, sigma))
+        moments.append(Moment(time, late, id, xyz.copy(), bodies))
         middle = next(
             (one for one in moments if one.time >= moments[0].time + VELOCITY_SPAN_S), None
         )
@@ -101,7 +102,8 @@ class TimeOffsets:
         moving = np.linalg.norm(speed, axis=-1) > MIN_SPEED
         xyz, velocity = now.xyz[other][moving], speed[moving]
         xy, score, sigma = (
-            array[:, other][:, moving] for array in (now.bodies.xy, now.bodies.score, now.sigma)
+            array[:, other][:, moving]
+            for array in (now.bodies.xy, now.bodies.score, self._sigma(now.xyz))
         )
         pixels, slope = self._rig.linearise(xyz)
         by_time = (slope @ velocity[..., None])[..., 0]

@@ -18,7 +18,8 @@ class TrackTable3D:
     state, covariance: of the filter, NaN = keypoint never seen. measured_at: seconds when two views
     last agreed on a keypoint. seen_at: seconds when two views last showed the person. sightings:
     frames in which they did. confirmed: whether that is enough; a track is tentative until then.
-    memory: 2D ids of the views. lengths, evidence: of limbs, as `BoneLengths` learns them.
+    memory: 2D ids of the views. lengths, evidence: of limbs, as `BoneLengths` learns them; believed,
+    deviation: what it believes of them.
     """
 
     id: Indices
@@ -31,6 +32,8 @@ class TrackTable3D:
     memory: Indices
     lengths: Doubles
     evidence: Doubles
+    believed: Doubles
+    deviation: Doubles
 
     def __len__(self) -> int:
         return len(self.id)
@@ -49,6 +52,8 @@ class TrackTable3D:
             memory=np.full((people, views), NOBODY, np.int64),
             lengths=np.full((people, limbs), np.nan),
             evidence=np.zeros((people, limbs)),
+            believed=np.full((people, limbs), np.nan),
+            deviation=np.full((people, limbs), np.nan),
         )
 
     def only(self, rows: Mask | Indices) -> TrackTable3D:
