@@ -127,8 +127,6 @@ class Camera:
             return self
         scale = self.scale(size)
         matrix = self.matrix.copy()
-        if tuple(size) == self.size:
-            return np.asarray(xy, np.float64)
         # Pixel centres lie at whole numbers, so the picture's corner is at -0.5.
         matrix[:2, 2] = (matrix[:2, 2] + 0.5) * scale - 0.5
         matrix[0, 0] *= scale[0]

@@ -19,8 +19,8 @@ def symmetric_inverse(matrix: Doubles) -> Doubles:
     aa, ab, ac = d * f - e * e, c * e - b * f, b * e - c * d
     determinant = a * aa + b * ab + c * ac
     with np.errstate(all="ignore"):
-        scale = 1 / determinant
-        scale[~(determinant > MIN_DETERMINANT * (a + d + f) ** 3)] = np.nan
+        regular = determinant > MIN_DETERMINANT * (a + d + f) ** 3
+        scale = np.where(regular, 1 / determinant, np.nan)
         inverse[..., 0, 0] = aa * scale
         inverse[..., 0, 1] = inverse[..., 1, 0] = ab * scale
         inverse[..., 0, 2] = inverse[..., 2, 0] = ac * scale

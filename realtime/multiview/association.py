@@ -251,6 +251,20 @@ def middles(xyz: Doubles) -> Doubles:
     return np.asarray(np.where(known, xyz, 0).sum(1) / np.maximum(known.sum(1), 1), np.float64)
 
 
+def body_similarity(one: Doubles, other: Doubles, sigmas: Doubles) -> Doubles:
+    """(A, B) OKS in 3D of bodies (A, K, 3) and (B, K, 3)."""
+    off = ((one[:, None] - other[None]) ** 2).sum(-1)
+    known = np.isfinite(off)
+    alike = np.where(
+        known, np.exp(-0.5 * np.where(known, off, 0) / (2 * PERSON_SCALE_M * sigmas) ** 2), 0
+    )
+    common = known.sum(-1)
+    likeness: Doubles = np.where(
+        common >= MIN_COMMON_KEYPOINTS, alike.sum(-1) / np.maximum(common, 1), 0
+    )
+    return likeness
+
+
 def _assigned(table: Doubles, min_oks: float) -> list[tuple[int, int]]:
     """Pairs (row, column) of greatest total, each at least `min_oks`."""
     _, column_of, _ = lap.lapjv(1 - table, extend_cost=True, cost_limit=1 - min_oks)

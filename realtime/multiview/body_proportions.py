@@ -1,8 +1,9 @@
 """How long bones are before anything is known of a person, and how one bone tells of another.
 
 Limbs as shares of stature: Drillis and Contini 1966, as in Winter, "Biomechanics and Motor Control
-of Human Movement", figure 4.1. Heads as measured by ANSUR II (Gordon et al. 2014): bitragion breadth
-and the depths from tragus and pupil to the nose, a little wider as keypoints of ears lie on them.
+of Human Movement", figure 4.1. Heads: about what ANSUR II (Gordon et al. 2014) measured of adults,
+bitragion breadth and depths from tragus and pupil to the nose, a little wider as keypoints of ears
+lie on them.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ HEAD_LENGTHS_M = {
     frozenset({"left_eye", "left_ear"}): 0.11,
     frozenset({"right_eye", "right_ear"}): 0.11,
 }
-HEAD_DEVIATION = 0.12  # share, mostly of what networks call an ear or a nose
+HEAD_DEVIATION = 0.15  # share, mostly of what networks call an ear or a nose
 MEASURED_DEVIATION = 0.10  # share by which a single sighting of a bone is off as a rule
 MEASURED_FLOOR = 0.02  # share that no number of sightings takes away: they are off together
 

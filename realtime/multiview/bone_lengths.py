@@ -114,7 +114,8 @@ class BoneLengths:
         along = (xyz[:, one] - xyz[:, other]) / now[..., None]
         both = covariance[:, one] + covariance[:, other]
         variance = (along * (both @ along[..., None])[..., 0]).sum(-1) / now**2
-        return MEASURED_DEVIATION**2 / (MEASURED_DEVIATION**2 + variance)
+        left: Doubles = MEASURED_DEVIATION**2 / (MEASURED_DEVIATION**2 + variance)
+        return left
 
     def believed(self, lengths: Doubles, evidence: Doubles) -> tuple[Doubles, Doubles]:
         """(P, L) how long limbs are, from both sides' means and what bodies are like, and the
@@ -134,9 +135,18 @@ class BoneLengths:
         )
         return length, sigma
 
-    def fitted(self, xyz: Doubles, lengths: Doubles, weak: NDArray[np.bool_]) -> Doubles:
-        """Bodies whose weak keypoints (P, K) are as far from their parents as they should be."""
-        least, most = (1 - MAX_STRETCH) * lengths, (1 + MAX_STRETCH) * lengths
+    def fitted(
+        self,
+        xyz: Doubles,
+        lengths: Doubles,
+        weak: NDArray[np.bool_],
+        max_stretch: float = MAX_STRETCH,
+    ) -> Doubles:
+        """Bodies whose weak keypoints (P, K) are as far from their parents as they should be.
+
+        max_stretch: share by which they may be nearer or farther.
+        """
+        least, most = (1 - max_stretch) * lengths, (1 + max_stretch) * lengths
         now = self.measured(xyz)
         odd = weak[:, self.limbs[:, 1]] & ((now < least) | (now > most))
         if not odd[:, : self._drawn].any():

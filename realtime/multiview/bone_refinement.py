@@ -29,9 +29,11 @@ def refined(
     """Bodies (P, K, 3) moved to where keypoints and bones fit best, and whether time sufficed.
 
     covariance: (P, K, 3, 3) of the keypoints, square metres. lengths, sigma: (P, L) metres, NaN =
-    not known. bound: (P, K) standard deviations past which a keypoint is not moved. The most likely bodies, where bones measure how far their ends are apart: an
-    iterated Kalman update (Bell and Cathey 1993, Gauss-Newton in as many dimensions as there are
-    bones), of which no step is taken that makes a body less likely.
+    not known. bound: (P, K) standard deviations past which a keypoint is not moved.
+
+    The most likely bodies, where bones measure how far their ends are apart: an iterated Kalman
+    update (Bell and Cathey 1993, Gauss-Newton in as many dimensions as there are bones), of which
+    no step is taken that makes a body less likely.
     """
     parent, child = bones.limbs.T
     known = np.isfinite(xyz[..., 0])

@@ -10,14 +10,14 @@ import numpy as np
 from calibration.geometry.camera import Rig
 from calibration.geometry.linear_triangulation import GATE_SIGMAS
 from calibration.geometry.triangulation import triangulate
-from engines.types.arrays import Doubles, Indices, Mask
+from engines.types.arrays import Doubles, Floats, Indices, Mask
 from engines.types.skeleton import Skeleton
 from realtime.multiview import kalman
 from realtime.multiview.association import (
     MIN_COMMON_KEYPOINTS,
-    PERSON_SCALE_M,
     Association,
     Sightings,
+    body_similarity,
     middles,
 )
 from realtime.multiview.bone_lengths import MAX_LIMB_M, BoneLengths
@@ -42,6 +42,7 @@ MAX_BONE_SIGMAS = 2.0
 # Share of a keypoint's assumed variance that stays where innovations are small: what networks miss
 # by alike in many frames, no innovation shows.
 MIN_STEADY_SHARE = 0.5
+TWO_VIEWS_VARIANCE = 10.0  # by which two views count less for the length of a bone
 BONE_LENGTH_SIGMA = 0.03  # of a rigid bone, by which the keypoints at its ends wander along it
 
 
@@ -306,8 +307,11 @@ class MultiViewReconstructor:
         people = self._people
         enough = RELIABLE_VIEWS if views.max(initial=0) >= RELIABLE_VIEWS else 2
         reliable = np.where((views >= enough)[..., None], people.state[..., :3], np.nan)
+        # Two views may agree on what is wrong, frame after frame.
+        trust = np.where(views >= RELIABLE_VIEWS, 1.0, TWO_VIEWS_VARIANCE)
+        noise = people.covariance[..., :3, :3] * trust[..., None, None]
         people.lengths, people.evidence = self._bones.learn(
-            *(people.lengths, people.evidence, reliable, people.covariance[..., :3, :3]),
+            *(people.lengths, people.evidence, reliable, noise),
             believed=(people.believed, people.deviation),
         )
         people.believed, people.deviation = self._bones.believed(people.lengths, people.evidence)
@@ -331,7 +335,9 @@ class MultiViewReconstructor:
             deadline=self._deadline,
         )
         self._refined &= done
-        return xyz
+        # What few views say of a keypoint never stretches a bone beyond belief.
+        weak = views < RELIABLE_VIEWS
+        return self._bones.fitted(xyz, lengths, weak, 2 * BONE_LENGTH_SIGMA)
 
     def _time_views(self, time: float, views: Sequence[View | None], bodies: Bodies) -> None:
         """How far each view's sightings are from their time shows in people who move."""
@@ -359,7 +365,14 @@ class MultiViewReconstructor:
             ((views < 2) & ~stale)[shown],
             chosen[shown],
             self._refined,
+            covariance=self._uncertainty(xyz)[shown],
         )
+
+    def _uncertainty(self, xyz: Doubles) -> Floats:
+        """(P, K, 3, 3) covariances of keypoints, as innovations show them; NaN = not known."""
+        covariance = self._people.covariance[..., :3, :3] * self._noise.ratio[:, None, None]
+        covariance[np.isnan(xyz[..., 0])] = np.nan
+        return covariance.astype(np.float32)
 
     def _duplicates(self) -> Mask:
         """(P,) tracks that duplicate an older one."""
@@ -370,21 +383,7 @@ class MultiViewReconstructor:
 
     def _alike(self, one: Doubles, other: Doubles) -> Doubles:
         sigmas = np.array(self._skeleton.sigmas)[self._body]
-        return _alike(one[:, self._body], other[:, self._body], sigmas)
+        return body_similarity(one[:, self._body], other[:, self._body], sigmas)
 
 
 FIELDS = [field.name for field in fields(Measured)]
-
-
-def _alike(one: Doubles, other: Doubles, sigmas: Doubles) -> Doubles:
-    """(A, B) OKS in 3D of bodies (A, K, 3) and (B, K, 3)."""
-    off = ((one[:, None] - other[None]) ** 2).sum(-1)
-    known = np.isfinite(off)
-    alike = np.where(
-        known, np.exp(-0.5 * np.where(known, off, 0) / (2 * PERSON_SCALE_M * sigmas) ** 2), 0
-    )
-    common = known.sum(-1)
-    likeness: Doubles = np.where(
-        common >= MIN_COMMON_KEYPOINTS, alike.sum(-1) / np.maximum(common, 1), 0
-    )
-    return likeness

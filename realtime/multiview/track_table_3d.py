@@ -18,8 +18,8 @@ class TrackTable3D:
     state, covariance: of the filter, NaN = keypoint never seen. measured_at: seconds when two views
     last agreed on a keypoint. seen_at: seconds when two views last showed the person. sightings:
     frames in which they did. confirmed: whether that is enough; a track is tentative until then.
-    memory: 2D ids of the views. lengths, evidence: of limbs, as `BoneLengths` learns them; believed,
-    deviation: what it believes of them.
+    memory: 2D ids of the views. lengths, evidence: (P, L) what `BoneLengths` learnt of limbs.
+    believed, deviation: (P, L) what it believes of them, metres.
     """
 
     id: Indices

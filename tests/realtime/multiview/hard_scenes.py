@@ -1,4 +1,4 @@
-"""What goes wrong in real footage, as synthetic scenes: limbs that are unseen, mistaken or hidden."""
+"""What goes wrong in real footage, as synthetic scenes: limbs unseen, mistaken or hidden."""
 
 from __future__ import annotations
 
@@ -47,11 +47,6 @@ class Shown:
         true, shown = lengths(self.truth), lengths(self.xyz)
         return (shown / true - 1)[np.isfinite(shown)]
 
-    @property
-    def right(self) -> Doubles:
-        """(B,) whether the outer end of each rigid bone is within half that bone of the truth."""
-        return np.asarray(self.off[RIGID[:, 1]] <= 0.5 * lengths(self.truth), float)
-
 
 def lengths(xyz: Doubles) -> Doubles:
     """(B,) of rigid bones."""
@@ -84,7 +79,9 @@ def played(
             yield Shown(n, people[int(np.argmin(gaps))], xyz, poses, row)
 
 
-def walker(at: tuple[float, float] = (0.3, -0.2), seed: int = 0, height: float = 1.75):  # type: ignore[no-untyped-def]
+def walker(
+    at: tuple[float, float] = (0.3, -0.2), seed: int = 0, height: float = 1.75
+) -> Callable[[int], list[Doubles]]:
     """Somebody who walks to and fro, with a heading of the seed's."""
     turn = 2.4 * seed
 
