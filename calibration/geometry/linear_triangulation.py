@@ -15,7 +15,7 @@ from calibration.geometry.small_matrices import symmetric_solved
 
 GATE_SIGMAS = 3.5  # standard deviations beyond which a view does not fit: 1 in 450 that do
 # A point with a view beyond so many is in doubt: views that are wrong alike may have drawn it away
-# from the right ones. Of five right views 1 in 2 points has none such.
+# from the right ones. Of right views with Gaussian noise a third is beyond it.
 DOUBT_SIGMAS = 1.5
 # Where the loss of a view reaches half of its most: narrower than the gate, as networks miss by
 # little as a rule and by far where they mistake something, and a point between is then neither.

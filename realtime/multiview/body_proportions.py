@@ -35,7 +35,7 @@ HEAD_LENGTHS_M = {
 }
 HEAD_DEVIATION = 0.15  # share, mostly of what networks call an ear or a nose
 MEASURED_DEVIATION = 0.10  # share by which a single sighting of a bone is off as a rule
-MEASURED_FLOOR = 0.02  # share that no number of sightings takes away: they are off together
+MEASURED_FLOOR = 0.01  # share that no number of sightings takes away: they are off together
 
 
 def limb_share(one: str, other: str) -> float:

@@ -45,12 +45,14 @@ class Ground:
         """Metres, after one more instant; None where it is not wanted."""
         if self._wanted != "auto":
             return 0.0 if self._wanted == "rig" else None
+        self._frames += 1
+        if len(self._steps) >= MIN_STEPS and self._frames % EVERY:
+            return self._floor
         high = poses.xyz[:, self._feet] @ self._up - self._above
         high = np.where(poses.filled[:, self._feet], np.nan, high)
         known = np.isfinite(high).any(1)
         self._steps.extend(np.nanmin(high[known], axis=1).tolist())
-        self._frames += 1
-        if len(self._steps) < MIN_STEPS or self._frames % EVERY:
+        if len(self._steps) < MIN_STEPS:
             return self._floor
         # Of two feet the lower one stands, most of the time.
         floor = float(np.quantile(self._steps, STANDING_QUANTILE))

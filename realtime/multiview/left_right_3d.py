@@ -23,12 +23,16 @@ class LeftRightConsistency:
         self._association = association
         self._bones = bones
 
-    def corrected(self, expected: Doubles, bodies: Bodies, deadline: float = np.inf) -> Bodies:
-        """The same with left and right as expected (P, K, 3), where a view mistook them."""
+    def corrected(
+        self, expected: Doubles, bodies: Bodies, deviations: Doubles, deadline: float = np.inf
+    ) -> Bodies:
+        """The same with left and right as expected (P, K, 3), where a view mistook them.
+
+        deviations: (V, P, K) of sightings, in undistorted coordinates.
+        """
         if not len(expected):
             return bodies
         there = self._association.project_undistorted(expected)
-        deviations = self._association.deviations(self._association.depths(expected))
         mirror = self._bones.mirror
 
         def misfit(points: Doubles) -> Doubles:

@@ -81,8 +81,10 @@ class MultiViewReconstructor:
             )
         expected = self._expected()
         chosen = self._association.follow(expected, people.memory, seen)
-        bodies = self._consistency.corrected(expected, self._gathered(seen, chosen), deadline)
-        measured = self._measure(bodies, self._association.depths(expected))
+        deviations = self._association.deviations(self._association.depths(expected))
+        bodies = self._gathered(seen, chosen)
+        bodies = self._consistency.corrected(expected, bodies, deviations, deadline)
+        measured = self._measure(bodies, deviations)
         views_used, error = self._correct(measured, bodies, seconds)
         self._remember(chosen, seen, measured)
         self._time_views(time, views, bodies)
@@ -132,10 +134,10 @@ class MultiViewReconstructor:
         )
         return Bodies(xy, undistorted, np.where(there, seen.score[view, chosen.T], 0))
 
-    def _measure(self, bodies: Bodies, depths: Doubles) -> Measured:
-        """Bodies triangulated, at (V, P) depths."""
+    def _measure(self, bodies: Bodies, deviations: Doubles) -> Measured:
+        """Bodies triangulated, whose sightings are off by (V, P, K) deviations."""
         views, people, keypoints = bodies.score.shape
-        sigma = self._association.deviations(depths) * self._rig.focals.mean(1)[:, None, None]
+        sigma = deviations * self._rig.focals.mean(1)[:, None, None]
         found = triangulate(
             self._rig,
             bodies.xy.reshape(views, people * keypoints, 2),
@@ -245,9 +247,11 @@ class MultiViewReconstructor:
         if not len(clusters):
             return chosen, views, error
         bodies = self._gathered(seen, clusters)
-        rough = self._measure(bodies, np.full(bodies.score.shape[:2], FIRST_DEPTH_M))
-        bodies = self._consistency.corrected(rough.xyz, bodies, self._deadline)
-        measured = self._measure(bodies, self._association.depths(rough.xyz))
+        deviations = self._association.deviations(np.full(bodies.score.shape[:2], FIRST_DEPTH_M))
+        rough = self._measure(bodies, deviations)
+        deviations = self._association.deviations(self._association.depths(rough.xyz))
+        bodies = self._consistency.corrected(rough.xyz, bodies, deviations, self._deadline)
+        measured = self._measure(bodies, deviations)
         limbs = self._bones.measured(measured.xyz)[:, self._bones.body]
         good = (measured.views[:, self._body] >= 2).sum(1) >= MIN_COMMON_KEYPOINTS
         good &= (limbs > MAX_LIMB_M).sum(1) <= 0.25 * np.isfinite(limbs).sum(1)

@@ -21,7 +21,7 @@ PROGRAM = "posestream 0.1.0"
 
 # What the header says of the 3D people.
 SPACE_HEADER = {
-    "in": "the first line of each instant",
+    "in": "the first line of frames taken together",
     "unit": "metre",
     "id": "as in people, -1 there = not in space",
     "xyz": "a point or null for each keypoint, in the world of the rig",
