@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from engines.decoders.crop_decoder import CropDecoder
 from engines.models.card import Card, load_card
 from engines.models.download import download_bar
-from engines.models.weights import Located, locate
+from engines.models.weights import Device, Located, locate
+from engines.runtimes.crop_network import CropNetwork, CropsOnHost, SparedCrops
 from engines.runtimes.openvino_cpu import OpenVino
 from engines.runtimes.second_look import SecondLook
 from engines.types.errors import CardError, UnreachableError, WeightsError
@@ -25,6 +26,7 @@ class SecondLookOpener:
     """Opens a SecondLook on the thread that will use it.
 
     first: the card of the network whose people it looks at. budget: seconds a set of pictures.
+    on_gpu: the weights for a GPU, where one is to do it; where it cannot, the CPU does.
     """
 
     card: Card
@@ -32,15 +34,15 @@ class SecondLookOpener:
     first: Card
     max_people: int | None = None
     budget: float | None = None
+    on_gpu: Located | None = None
 
     def __call__(self) -> SecondLook:
         decoder, rule = self.card.decoder, self.card.crop
         assert isinstance(decoder, CropDecoder)
         assert rule is not None
-        # Frames wait for their crops: all cores work on one set.
-        network = OpenVino(self.card, self.located, live=True, batched=True)
+        crops = self._on_cpu() if self.on_gpu is None else SparedCrops(self._on_gpu, self._on_cpu)
         return SecondLook(
-            network,
+            crops,
             decoder,
             rule,
             self.card.fusion_beside(self.first.name),
@@ -48,6 +50,19 @@ class SecondLookOpener:
             self.max_people,
             self.budget,
         )
+
+    def _on_cpu(self) -> CropNetwork:
+        assert self.card.crop is not None
+        # Frames wait for their crops: all cores work on one set.
+        network = OpenVino(self.card, self.located, live=True, batched=True)
+        return CropsOnHost(network, self.card.crop.border)
+
+    def _on_gpu(self) -> CropNetwork:
+        from engines.nvidia.open import open_nvidia_crops
+
+        assert self.on_gpu is not None
+        assert self.card.crop is not None
+        return open_nvidia_crops(self.card, self.on_gpu, self.card.crop.border)
 
     @property
     def model(self) -> str:
@@ -61,6 +76,7 @@ def second_look_opener(
     max_people: int | None = None,
     budget: float | None = None,
     needed: bool = True,
+    device: Device = "cpu",
 ) -> SecondLookOpener | None:
     """Finds (or fetches) the weights of a crop network now, for what is opened later.
 
@@ -84,7 +100,21 @@ def second_look_opener(
             *(card.name, str(error.__cause__).rstrip(".")),
         )
         return None
-    return SecondLookOpener(card, located, first, max_people, budget)
+    on_gpu = _for_gpu(card) if device == "cuda" else None
+    return SecondLookOpener(card, located, first, max_people, budget, on_gpu)
+
+
+def _for_gpu(card: Card) -> Located | None:
+    """The weights that a GPU takes, of those that are here; None, and a sentence, without any."""
+    try:
+        located = locate(card, device="cuda", download=False)
+    except WeightsError as error:
+        LOG.warning("The CPU looks at people again: %s", error)
+        return None
+    if located.paths[0].suffix == ".tflite":
+        LOG.warning("The CPU looks at people again: GPUs take no TFLite, which %s is.", card.name)
+        return None
+    return located
 
 
 def _at_hand() -> Card:

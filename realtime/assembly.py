@@ -96,6 +96,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
                 max_people=models.refine_people,
                 budget=REFINE_BUDGET_SECONDS if sources[0].live else None,
                 needed=models.preset is None,
+                device=open_engine.device,
             )
         if files.stats is not None:  # entered first, it sees how all ends
             taken = files_of(settings.sources.source)

@@ -19,7 +19,7 @@ BELOW = {
     "engines": {"engines"},
     "calibration": {"calibration"},
     "realtime": {"realtime", "engines", "calibration"},
-    "posestream": {"posestream", "realtime", "engines", "calibration"},
+    "posestream": {"posestream", "realtime", "engines", "calibration", "training"},
     "training": {"training", "engines"},
 }
 # Library -> the only places that may import it.

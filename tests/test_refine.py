@@ -16,7 +16,9 @@ from realtime.settings.model import ModelSettings
 from realtime.settings.sources import SourceSettings
 from realtime.settings.tracking import TrackSettings
 from realtime.types.errors import SettingsError
+from tests import synth
 from tests.conftest import ROOT, with_weights
+from tests.engines.simcc_network import write_card
 
 LIGHTNING = "tests/cards/movenet-lightning.toml"
 
@@ -104,3 +106,45 @@ def test_following_needs_somebody_who_follows() -> None:
     with pytest.raises(SettingsError, match="--refine"):
         Settings(sources, ModelSettings(refine="off"), tracks=auto)
     Settings(sources, ModelSettings(preset="fast"), tracks=auto)
+
+
+@pytest.mark.parametrize("awkward", ["nobody", "narrow", "crowd"])
+def test_awkward_pictures_have_the_people_that_they_had(awkward: str, tmp_path: Path) -> None:
+    """Nobody; a picture narrower than any crop; fifty people, of whom the largest are looked at.
+
+    What the crop network sees in them is nobody's pose, so that all stay as the first one saw them.
+    """
+    size = {"nobody": (160, 128), "narrow": (40, 128), "crowd": (1600, 640)}[awkward]
+    rng = np.random.default_rng(4)
+    people = {
+        "nobody": [],
+        "narrow": [synth.person((20, 64), 100)],
+        "crowd": synth.crowd(50, size, rng),
+    }[awkward]
+    picture = synth.write_picture(tmp_path / "picture.png", synth.scene(people, size))
+    (tmp_path / "first").mkdir()
+    first = synth.write_tiny_network(tmp_path / "first", height=size[1])
+    second = write_card(tmp_path)
+    second.write_text(second.read_text().replace("guard = 0.05", "guard = 0.9"))
+    found = {}
+    for refine in ("off", str(second)):
+        out = tmp_path / f"{refine == 'off'}.jsonl"
+        options = ("--refine", refine, "--jsonl", out, "--quiet", "--no-track")
+        command: list[object] = [sys.executable, "run.py", "--no-show", "--source", picture]
+        command += ["--model", first, "--height", size[1]]
+        done = subprocess.run(
+            [*map(str, (*command, *options))], cwd=ROOT, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        (found[refine],) = people_of(out)
+    plain, refined = (sorted(keypoints(one) for one in found[name]) for name in found)
+    assert len(plain) == len(people)
+    assert len(refined) == len(plain)
+    np.testing.assert_allclose(refined, plain, atol=0.02)
+
+
+def keypoints(person: dict[str, object]) -> list[float]:
+    """The places of somebody's keypoints, the first two in front."""
+    places = person["keypoints"]
+    assert isinstance(places, list)
+    return [float(value) for point in places for value in point[:2]]

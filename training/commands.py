@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from engines.console.arguments import parse
@@ -18,7 +19,6 @@ from training.shipping.crop_export import CropsExportSettings, export_crops
 from training.shipping.evaluate import EvaluateSettings, evaluate
 from training.shipping.export import ExportSettings, export
 
-PROG = "python -m training"
 USER_ERROR = 2
 INTERRUPTED = 130
 COMMANDS: dict[str, tuple[type, Any]] = {
@@ -32,13 +32,13 @@ COMMANDS: dict[str, tuple[type, Any]] = {
 }
 
 
-def main() -> int:
+def main(words: Sequence[str] | None, prog: str) -> int:
     """Run the command that the arguments name; the exit code says how it went."""
     try:
         about = {name: settings.__doc__ or "" for name, (settings, _) in COMMANDS.items()}
-        name, words = choose(sys.argv[1:], about, PROG, __doc__ or "")
+        name, rest = choose(sys.argv[1:] if words is None else words, about, prog, __doc__ or "")
         settings, job = COMMANDS[name]
-        said = job(parse(settings, f"{PROG} {name}", words=words))
+        said = job(parse(settings, f"{prog} {name}", words=rest))
         if said is not None:
             sys.stdout.write(f"{said}\n")
     except (EngineError, TrainingError) as error:

@@ -52,11 +52,16 @@ def parse(
         if error.argument_name is not None:  # else a positional is missing, which is told below
             raise UsageError(_wants(options, error.argument_name, prog)) from error
         extra = []
-    if extra := [word for word in extra if word != "--"]:
+    extra = [word for word in extra if word != "--"]
+    found = vars(given)
+    for option in options:
+        if extra and option.hints.get("rest"):
+            found[_dest(option)] = [*found.get(_dest(option), ()), *extra]
+            extra = []
+    if extra:
         needed = [one.name for one in options if one.required and not one.positional]
         hint = f"did you mean {needed[0]} {extra[0]}?" if len(needed) == 1 else _more(prog)
         raise UsageError(f"{extra[0]!r} follows no option; {hint}")
-    found = vars(given)
     values = {one.path: _value(one, found[_dest(one)]) for one in options if _dest(one) in found}
     if missing := [one.name for one in options if one.required and one.path not in values]:
         are = "are" if len(missing) > 1 else "is"
@@ -92,13 +97,14 @@ class _Parser(ArgumentParser):
     def _add(self, option: Option) -> Action:
         if option.positional:
             return self.add_argument(_dest(option))
+        names = [option.short, option.name] if option.short else [option.name]
         if option.flag:
             return self.add_argument(
-                option.name, dest=_dest(option), action=BooleanOptionalAction, default=SUPPRESS
+                *names, dest=_dest(option), action=BooleanOptionalAction, default=SUPPRESS
             )
         nargs = "+" if option.hints.get("values") else len(option.types)
         action = "extend" if option.repeats else "store"
-        return self.add_argument(option.name, dest=_dest(option), nargs=nargs, action=action)
+        return self.add_argument(*names, dest=_dest(option), nargs=nargs, action=action)
 
     def print_help(self, file: object = None) -> None:
         settings, description, options = self._page

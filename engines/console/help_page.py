@@ -22,9 +22,8 @@ VALUES: dict[object, str] = {int: "N", float: "X"}
 
 def help_page(prog: str, settings: type, description: str, options: Sequence[Option]) -> str:
     """Usage, description, and the options in groups: a group for each (nested) dataclass."""
-    needed = [one for one in options if one.required]
     positional = [_shown(one) for one in options if one.positional]
-    named = [_shown(one) for one in needed if not one.positional]
+    named = [_usage(one) for one in options if one.required and not one.positional]
     usage = textwrap.fill(
         f"usage: {' '.join([prog, *positional, *named, '[options]'])}",
         width(),
@@ -60,10 +59,16 @@ def width() -> int:
     return min(max(shutil.get_terminal_size().columns, MIN_WIDTH), MAX_WIDTH)
 
 
+def _usage(option: Option) -> str:
+    """An option that must be there, as its value alone where words by themselves are its own."""
+    return f"{option.path[-1].upper()} ..." if option.hints.get("rest") else _shown(option)
+
+
 def _entry(option: Option) -> str:
     text = _texts(option.owner).get(option.path[-1], "")
     listed = f"One of {', '.join(map(str, option.choices))}." if _many(option) else ""
-    return _row(f"  {_shown(option)}", " ".join(filter(None, [text, listed, _more(option)])))
+    short = f"{option.short}, " if option.short else ""
+    return _row(f"  {short}{_shown(option)}", " ".join(filter(None, [text, listed, _more(option)])))
 
 
 def _many(option: Option) -> bool:

@@ -2,7 +2,8 @@
 
 A field's name, type and default make the option; the string literal below it is its help. More
 is said in the field's metadata: `positional` (no `--name` before the value), `values` (one
-`--name` takes several values) and `metavar` (what stands for the value in help).
+`--name` takes several values), `short` (one letter for `-x`), `rest` (words that follow no option
+are values of this one) and `metavar` (what stands for the value in help).
 """
 
 from __future__ import annotations
@@ -37,6 +38,12 @@ class Option:
         """As it is typed, and as sentences call it."""
         word = self.path[-1]
         return word.upper() if self.positional else f"--{word.replace('_', '-')}"
+
+    @property
+    def short(self) -> str | None:
+        """The same in one letter, where it has one."""
+        letter = self.hints.get("short")
+        return f"-{letter}" if letter else None
 
     @property
     def flag(self) -> bool:

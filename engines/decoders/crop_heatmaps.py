@@ -1,9 +1,10 @@
 """A confidence map a keypoint of one person: where its maximum is, finer than its cells.
 
 quarter: a quarter of a cell towards the higher neighbour (Newell et al., ECCV'16; Simple Baselines,
-Xiao et al., ECCV'18, section 3). dark: the maximum of the Gaussian that the map is, from its
-logarithm's second-order expansion after smoothing (Zhang et al., CVPR'20, section 3.1). integral:
-the mean place (Sun et al., ECCV'18, equation 3).
+Xiao et al., ECCV'18, section 3). parabola: the vertex of the parabola through the logarithms of the
+maximum and its neighbours along each axis, exact for a Gaussian. dark: the maximum of the Gaussian
+that the map is, from its logarithm's second-order expansion after smoothing (Zhang et al., CVPR'20,
+section 3.1). integral: the mean place (Sun et al., ECCV'18, equation 3).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from engines.decoders.crop_decoder import CropDecoder, CropPoints
 from engines.decoders.decoder import NeededArray
-from engines.types.arrays import Arrays, Floats
+from engines.types.arrays import Arrays, Floats, Mask
 from engines.types.errors import CardError
 
 TINY = 1e-10
@@ -34,7 +35,7 @@ class CropHeatmaps:
     are taken as they are.
     """
 
-    refine: Literal["none", "quarter", "dark", "integral"] = "quarter"
+    refine: Literal["none", "quarter", "parabola", "dark", "integral"] = "quarter"
     stride: float = 4.0
     offset: float = 0.0
     sigma: float = 2.0
@@ -64,6 +65,8 @@ class CropHeatmaps:
             xy = np.stack([x, y], axis=-1).astype(np.float32)
             if self.refine == "quarter":
                 xy += _quarter(flat, x, y)
+            elif self.refine == "parabola":
+                xy += _parabola(flat, x, y)
             elif self.refine == "dark":
                 xy += _dark(flat, x, y, self.sigma)
         placed = xy * np.float32(self.stride) + np.float32(self.offset)
@@ -72,14 +75,35 @@ class CropHeatmaps:
 
 def _quarter(maps: Floats, x: Cells, y: Cells) -> Floats:
     """(M, 2) a quarter towards the higher neighbour; 0 along an axis at whose end the cell is."""
-    rows, (high, wide) = np.arange(len(maps)), maps.shape[1:]
-    inner = (x > 0) & (x < wide - 1), (y > 0) & (y < high - 1)
-    left, right, up, down = (
-        maps[rows, np.clip(y + dy, 0, high - 1), np.clip(x + dx, 0, wide - 1)]
-        for dx, dy in ((-1, 0), (1, 0), (0, -1), (0, 1))
+    (left, up), (right, down), inner = _neighbours(maps, x, y)
+    shift = np.stack([np.sign(right - left), np.sign(down - up)], axis=-1)
+    return np.where(inner, 0.25 * shift, 0).astype(np.float32)
+
+
+def _parabola(maps: Floats, x: Cells, y: Cells) -> Floats:
+    """(M, 2) to the vertex, half a cell at most; 0 along an axis at whose end the cell is."""
+    before, after, inner = _neighbours(maps, x, y)
+    middle = maps[np.arange(len(maps)), y, x]
+    low, mid, high = (
+        np.log(np.maximum(one, TINY)) for one in (np.array(before), middle, np.array(after))
     )
-    shift = np.where(inner[0], np.sign(right - left), 0), np.where(inner[1], np.sign(down - up), 0)
-    return (0.25 * np.stack(shift, axis=-1)).astype(np.float32)
+    bend = 2 * mid - low - high
+    shift = ((high - low) / (2 * np.maximum(bend, TINY))).T
+    return np.where(inner & (bend.T > TINY), np.clip(shift, -0.5, 0.5), 0).astype(np.float32)
+
+
+def _neighbours(
+    maps: Floats, x: Cells, y: Cells
+) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats], Mask]:
+    """(M,) values left and above, (M,) right and below, (M, 2) whether both of an axis exist."""
+    rows, (high, wide) = np.arange(len(maps)), maps.shape[1:]
+    inner = np.stack([(x > 0) & (x < wide - 1), (y > 0) & (y < high - 1)], axis=-1)
+
+    def at(dx: int, dy: int) -> Floats:
+        value: Floats = maps[rows, np.clip(y + dy, 0, high - 1), np.clip(x + dx, 0, wide - 1)]
+        return value
+
+    return (at(-1, 0), at(0, -1)), (at(1, 0), at(0, 1)), inner
 
 
 def _dark(maps: Floats, x: Cells, y: Cells, sigma: float) -> Floats:

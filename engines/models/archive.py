@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 import zipfile
 import zlib
@@ -15,23 +16,26 @@ from engines.types.errors import WeightsError
 BLOCK = 1 << 16
 # What may come before the member in a tar.gz, which has to be unpacked to get past it.
 MAX_BEFORE = 1 << 32
+MAX_UNKNOWN = 1 << 30  # bytes of a file whose size nobody has stated
 BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, ValueError, OSError)
 
 
 def extract(archive: Path, member: str, size: int, target: Path) -> None:
     """Write the member to `target`; nothing else of the archive is written anywhere.
 
-    member: its whole name, or the end of it where the folders that it lies in are not known.
+    member: its whole name, or the end of it where the folders that it lies in are not known; *
+    stands for anything. size: 0 where it is not known.
     WeightsError where it is not there, has not this size, or the archive cannot be read.
     """
     try:
         with _opened(archive, member, size) as source, target.open("wb") as out:
-            left = size
+            left = size or MAX_UNKNOWN
             while left and (block := source.read(min(BLOCK, left))):
                 out.write(block)
                 left -= len(block)
-            if left or source.read(1):
-                raise WeightsError(f"{member} in {archive.name} does not have {size} bytes")
+            if (left and size) or source.read(1):
+                said = f"does not have {size} bytes" if size else "is too large"
+                raise WeightsError(f"{member} in {archive.name} {said}")
     except WeightsError:
         target.unlink(missing_ok=True)
         raise
@@ -68,11 +72,12 @@ def _opened(archive: Path, member: str, size: int) -> Iterator[IO[bytes]]:
 
 
 def _is(name: str, member: str) -> bool:
-    return f"/{name}".endswith(f"/{member}")
+    wanted = ".*".join(map(re.escape, member.split("*")))
+    return bool(re.fullmatch(f"(.*/)?{wanted}", name))
 
 
 def _check(archive: Path, member: str, found: int, size: int) -> None:
-    if found != size:
+    if size and found != size:
         raise WeightsError(f"{member} in {archive.name} has {found} bytes, the card says {size}")
 
 

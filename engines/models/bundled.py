@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from engines.models import weights
+from engines.models import places, weights
 from engines.models.card import Card, Precision, card_names, load_card
 from engines.types.errors import WeightsError
 
@@ -21,6 +21,6 @@ def shipped(
             paths = weights.locate(card, precision, device=device, download=False).paths
         except WeightsError:
             continue
-        if {path.parent for path in paths} <= {card.folder, weights.PACKAGE}:
+        if {path.parent for path in paths} <= {card.folder, places.PACKAGE}:
             return card
     return None

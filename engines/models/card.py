@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -14,6 +13,7 @@ from engines.crops.rule import CropRule
 from engines.decoders import DECODERS
 from engines.decoders.crop_decoder import CropDecoder
 from engines.decoders.decoder import Decoder
+from engines.models.weight_file import Archive, WeightFile
 from engines.networks import NETWORKS
 from engines.types.errors import CardError
 from engines.types.network_input import NetworkInput
@@ -21,68 +21,7 @@ from engines.types.skeleton import Skeleton, named_skeleton, parse_skeleton
 from engines.types.toml_tables import build, check_keys, table, tables
 
 FOLDER = Path(__file__).parents[1] / "cards"
-SHA256 = r"[0-9a-f]{64}"
 Precision = Literal["fp32", "bf16", "fp16", "int8"]
-
-
-@dataclass(frozen=True, slots=True)
-class Archive:
-    """The zip or tar.gz that a file is published in. member: the file's name within it, with or
-    without the folders there.
-    """
-
-    member: str
-    size: int
-    sha256: str
-
-    def __post_init__(self) -> None:
-        if not self.member or self.size <= 0 or not re.fullmatch(SHA256, self.sha256):
-            raise CardError(
-                "archive needs a member's name, a positive size, and a sha256 of 64 lower-case "
-                "hexadecimal digits."
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class WeightFile:
-    """One file of a network: known by its sha256, its name is for people.
-
-    urls: where it can be had, tried in order; `url` in a card is one of these. archive: what lies
-    there in place of the file itself; both are held to their pins.
-    """
-
-    name: str
-    size: int
-    sha256: str
-    urls: tuple[str, ...] = ()
-    archive: Archive | None = None
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"[\w+-][\w.+ -]*", self.name) or self.size <= 0:
-            raise CardError(f"{self.name!r}: name must be a plain file name, size positive.")
-        if not re.fullmatch(SHA256, self.sha256):
-            raise CardError(f"{self.name}: sha256 must be 64 lower-case hexadecimal digits.")
-        for url in self.urls:
-            if not re.fullmatch(r"https?://[^/\s]+/\S+", url):
-                raise CardError(f"{self.name}: url must begin with https:// and name a file.")
-
-    @property
-    def published(self) -> Published:
-        """What is downloaded: the file, or the archive that it lies in."""
-        if self.archive is None:
-            return Published(self.name, self.size, self.sha256, self.urls)
-        name = f"{self.name}.archive"
-        return Published(name, self.archive.size, self.archive.sha256, self.urls)
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """Bytes that can be had at any of some addresses, the same at all."""
-
-    name: str
-    size: int
-    sha256: str
-    urls: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +44,8 @@ class Card:
 
     folder: where the card lies; its weights may lie beside it. crop: of a network for one person,
     where it wants people cropped. fusions: what a second look with it is worth beside another
-    network, by the name of that network's model; "" = beside all others.
+    network, by the name of that network's model; "" = beside all others. claim: how accurate its
+    owners say that it is, where that was not measured here.
     """
 
     name: str
@@ -119,6 +59,7 @@ class Card:
     decoder: Decoder
     crop: CropRule | None = None
     fusions: dict[str, FusionSettings] = field(default_factory=dict)
+    claim: str = ""
 
     def fusion_beside(self, model: str) -> FusionSettings:
         """The constants of the fusion with the people of this model."""
@@ -158,7 +99,7 @@ def load_card(model: str) -> Card:
 
 def _parse(path: Path, data: dict[str, Any]) -> Card:
     needed = ("skeleton", "input", "decoder", "weights")
-    known = ("title", "licence", "home", "crop", "fusion", *needed)
+    known = ("title", "licence", "home", "claim", "crop", "fusion", *needed)
     check_keys("the card", data, known, needed)
     skeleton = data["skeleton"]
     if isinstance(skeleton, str):
@@ -186,6 +127,7 @@ def _parse(path: Path, data: dict[str, Any]) -> Card:
         decoder=decoder,
         crop=build(CropRule, "crop", data.get("crop", {})) if one_person else None,
         fusions=_parse_fusions(data.get("fusion", {})),
+        claim=str(data.get("claim", "")),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
@@ -25,8 +25,8 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
-from engines.models.archive import extract
-from engines.models.card import Published, WeightFile
+from engines.models.archive import MAX_UNKNOWN, extract
+from engines.models.weight_file import Archive, Published, WeightFile
 from engines.types.errors import WeightsError
 
 Progress = Callable[[str, int, int], None]  # file name, bytes that are here, bytes in all
@@ -42,25 +42,29 @@ class _BrokenOff(Exception):
     """The connection ended before the file did."""
 
 
-def fetch(file: WeightFile, target: Path, progress: Progress | None = None) -> None:
-    """Bring a file to `target`, whole and verified; WeightsError says why it cannot be.
+def fetch(
+    file: WeightFile,
+    target: Path,
+    progress: Progress | None = None,
+    trust: Collection[str] = (),
+) -> str:
+    """Bring a file to `target`, whole and verified; its sha256. WeightsError says why it cannot be.
 
     Of several addresses the first that gives the right bytes serves. What has come so far waits
     beside it in a `.part` file for the next attempt. Of several processes that want the same file
     one fetches it and the others wait.
+    trust: of a file that its card has no sha256 for, those that the user answers for: the file's,
+    or that of the archive which it comes in.
     """
-    published = file.published
+    wanted = {file.sha256} if file.sha256 else set(trust)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.parent / ".lock"):
-            if sha256_of(target) != file.sha256:
-                part = target.with_name(f"{target.name}.part")
-                _fetch(published, part, progress or (lambda name, done, total: None))
-                if file.archive is None:
-                    os.replace(part, target)
-                else:
-                    unpack(file, part, target)
-                    part.unlink()
+            found = sha256_of(target)
+            if found not in wanted:
+                found = _fetch(file, wanted, target, progress or (lambda name, done, total: None))
+            assert found is not None
+            return found
     except WeightsError:
         raise
     except OSError as error:
@@ -70,17 +74,36 @@ def fetch(file: WeightFile, target: Path, progress: Progress | None = None) -> N
 
 
 def unpack(file: WeightFile, archive: Path, target: Path) -> None:
-    """The file out of its archive, verified, to `target`."""
+    """The file out of the archive that its card describes, verified, to `target`."""
     assert file.archive is not None
     target.parent.mkdir(parents=True, exist_ok=True)
+    _unpack(file, file.archive, archive, {file.sha256}, target)
+
+
+def _unpack(
+    file: WeightFile, described: Archive, archive: Path, wanted: Collection[str], target: Path
+) -> str:
+    """wanted: sums of which the file must have one; none = any will do. Its sha256."""
     unpacked = target.with_name(f"{target.name}.unpacked")
-    extract(archive, file.archive.member, file.size, unpacked)
-    if sha256_of(unpacked) != file.sha256:
-        unpacked.unlink()
-        raise WeightsError(
-            f"{file.archive.member} in {archive.name} is not the file that the model card describes"
-        )
+    extract(archive, described.member, file.size, unpacked)
+    found = sha256_of(unpacked)
+    if found is None or (wanted and found not in wanted):
+        unpacked.unlink(missing_ok=True)
+        raise _another(file, f"{described.member} in {archive.name}", found, wanted)
     os.replace(unpacked, target)
+    return found
+
+
+def _another(
+    file: WeightFile, what: str, found: str | None, wanted: Collection[str]
+) -> WeightsError:
+    """Bytes that nobody has answered for."""
+    who = "the model card describes" if file.sha256 else "--trust names"
+    expected = " or ".join(one[:12] for one in sorted(wanted))
+    return WeightsError(
+        f"{what} is not the file that {who} "
+        f"(sha256 {(found or 'unreadable')[:12]}, expected {expected})"
+    )
 
 
 def sha256_of(path: Path) -> str | None:
@@ -118,12 +141,23 @@ def download_bar() -> Iterator[Progress]:
             bar.stop()
 
 
-def _fetch(file: Published, part: Path, progress: Progress) -> None:
-    """Fill `part` from the first address that serves."""
+def _fetch(file: WeightFile, wanted: Collection[str], target: Path, progress: Progress) -> str:
+    """Fill `target` from the first address that serves; its sha256."""
     errors = []
-    for url in file.urls:
+    for source in file.published:
+        ending = ".archive.part" if source.archive else ".part"
+        part = target.with_name(f"{target.name}{ending}")
         try:
-            return _fetch_from(url, file, part, progress)
+            found = _fetch_from(file, source, wanted, part, progress)
+            if source.archive is None:
+                os.replace(part, target)
+                return found
+            # Where the archive is the one that is trusted, so is what is in it.
+            inside = () if not file.sha256 and found in wanted else wanted
+            try:
+                return _unpack(file, source.archive, part, inside, target)
+            finally:
+                part.unlink()
         except WeightsError as error:
             errors.append(error)
     if len(errors) == 1:
@@ -131,58 +165,76 @@ def _fetch(file: Published, part: Path, progress: Progress) -> None:
     raise WeightsError("; ".join(str(error) for error in errors))
 
 
-def _fetch_from(url: str, file: Published, part: Path, progress: Progress) -> None:
-    """Fill `part` with the whole file. A resumed one that went wrong is begun anew, once."""
+def _fetch_from(
+    file: WeightFile, source: Published, wanted: Collection[str], part: Path, progress: Progress
+) -> str:
+    """Fill `part` with all that the address has; its sha256, verified unless it is an archive
+    without a pin. A resumed one that went wrong is begun anew, once.
+    """
+    right = {source.sha256} if source.sha256 else set() if source.archive else wanted
     found = None
     for _ in range(2):
-        _fill(url, file, part, progress)
+        _fill(source, part, progress)
         found = sha256_of(part)
-        if found == file.sha256:
-            return
+        if found is not None and (not right or found in right):
+            return found
         part.unlink()
-    raise WeightsError(
-        f"{url} is not the file that the model card describes "
-        f"(sha256 {(found or 'unreadable')[:12]}, expected {file.sha256[:12]})"
-    )
+    raise _another(file, source.url, found, right)
 
 
-def _fill(url: str, file: Published, part: Path, progress: Progress) -> None:
+def _fill(source: Published, part: Path, progress: Progress) -> None:
     """Bytes into `part` until it has the file's size, however often the connection breaks off."""
+    size = source.size
+    if not size:
+        part.unlink(missing_ok=True)  # nothing says whether it was whole
     most, failures = _size(part), 0
-    while _size(part) != file.size:
+    while not size or _size(part) != size:
         try:
-            _receive(url, file, part, progress)
+            size = _receive(source, size, part, progress)
         except _BrokenOff as error:
             here = _size(part)
             failures = 0 if here > most else failures + 1
             most = max(most, here)
             if failures > len(PAUSES):
-                raise WeightsError(f"{url} {error}") from error
+                raise WeightsError(f"{source.url} {error}") from error
             time.sleep(PAUSES[max(failures - 1, 0)])
 
 
-def _receive(url: str, file: Published, part: Path, progress: Progress) -> None:
-    """One request: what `part` lacks, or all of it where the server knows no ranges."""
-    here = _size(part)
-    if here > file.size:
+def _receive(source: Published, size: int, part: Path, progress: Progress) -> int:
+    """One request: what `part` lacks, or all of it where the server knows no ranges.
+
+    size: of all, 0 where it is not known. Returns it.
+    """
+    url, here = source.url, _size(part)
+    if size and here > size:
         part.unlink()
         here = 0
     with _open(url, here, part) as response:
         if response.status != 206:
             here = 0
-        if response.length is not None and here + response.length != file.size:
-            raise WeightsError(
-                f"{url} has {here + response.length} bytes, the model card says {file.size}"
-            )
+        if response.length is not None:
+            if size and here + response.length != size:
+                raise WeightsError(
+                    f"{url} has {here + response.length} bytes, the model card says {size}"
+                )
+            size = here + response.length
+        most = size or MAX_UNKNOWN
+        if most > max(source.size, MAX_UNKNOWN):
+            raise WeightsError(f"{url} has {most} bytes, which is too large for a network")
         with part.open("ab" if here else "wb") as out:
             for block in _blocks(response):
                 here += len(block)
                 out.write(block)
-                progress(file.name, here, file.size)
-                if here > file.size:
-                    raise WeightsError(f"{url} has more bytes than the model card says")
-    if here < file.size:
-        raise _BrokenOff(f"broke off at {here} of {file.size} bytes")
+                progress(source.name, here, size or here)
+                if here > most:
+                    raise WeightsError(f"{url} has more bytes than {_expected(source)}")
+    if here < size or not here:
+        raise _BrokenOff(f"broke off at {here} of {size or 'unknown'} bytes")
+    return here
+
+
+def _expected(source: Published) -> str:
+    return "the model card says" if source.size else "a network may have"
 
 
 class _Redirects(HTTPRedirectHandler):

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import platformdirs
-
-from engines.models.card import Card, Precision, WeightFile, Weights
+from engines.models.card import Card, Precision, Weights
 from engines.models.download import Progress, fetch, sha256_of, unpack
+from engines.models.places import VARIABLE, cache_folder, cached, candidates, named_folders
+from engines.models.trust import with_trusted
+from engines.models.weight_file import WeightFile
 from engines.types.errors import UnreachableError, WeightsError
 
-PACKAGE = Path(__file__).parents[1] / "weights"
-VARIABLE = "POSE_WEIGHTS"
-FOLDER_LEVELS = 2  # how many folders below those of POSE_WEIGHTS are looked into
+ARCHIVE_SUFFIXES = (".zip", ".gz", ".tgz")  # of those whose size a card does not know
 Device = Literal["cpu", "cuda"]
 FASTEST: dict[Device, tuple[Precision, ...]] = {
     "cpu": ("int8", "bf16", "fp32", "fp16"),
@@ -51,8 +49,10 @@ def locate(
 
     `auto` takes the fastest form for the device that is here, else fetches the fastest there is.
     progress: told of the bytes as they come, see download_bar. WeightsError says what is wrong and
-    what to do, UnreachableError where it is only the network.
+    what to do, UnreachableError where it is only the network. Files that nobody knows the sha256 of
+    are not used (see trust.py).
     """
+    card = with_trusted(card)
     wanted: tuple[Precision, ...] = FASTEST[device] if precision == "auto" else (precision,)
     forms = _serving(card, wanted)
     search = Search(card)
@@ -61,9 +61,19 @@ def locate(
         if paths := search.find_all(form):
             return Located(form, served, paths)
         search.refuse_impostors(form)
-    obtainable = (pair for pair in forms if all(f.urls or search.find(f) for f in pair[0].files))
+    obtainable = (
+        pair
+        for pair in forms
+        if all(search.find(f) or (f.urls and f.sha256) for f in pair[0].files)
+    )
     form, served = next(obtainable, forms[0])
     lacking = [file for file in form.files if not search.find(file)]
+    if unknown := [file for file in lacking if not file.sha256]:
+        raise WeightsError(
+            f"The card of model {card.name} does not know the sha256 of {_described(unknown[0])}, "
+            f"so the file is not used; if its owner has told you, run python -m engines fetch "
+            f"{card.name} --trust SHA256."
+        )
     advice = _advice(card, served, lacking)
     if not all(file.urls for file in lacking):
         raise WeightsError(f"{advice}.")
@@ -74,7 +84,9 @@ def locate(
             fetch(file, cached(file), progress)
     except WeightsError as error:
         # Where they come from is in the advice already.
-        reason = str(error).replace(f"{file.urls[0]} ", "")
+        reason = str(error)
+        for source in file.published[:1]:
+            reason = reason.replace(f"{source.url} ", "")
         raise UnreachableError(
             f"To fetch the weights failed, as {file.name} {reason}. {advice}."
         ) from error
@@ -109,8 +121,14 @@ class Search:
         return self._find(file.archive.size, file.archive.sha256) if file.archive else None
 
     def _find(self, size: int, sha256: str) -> Path | None:
-        same_size = self._by_size.get(size, [])
-        return next((path for path in same_size if self._digest(path) == sha256), None)
+        if not sha256:
+            return None
+        if size:
+            alike = self._by_size.get(size, [])
+        else:
+            everything = (path for paths in self._by_size.values() for path in paths)
+            alike = [path for path in everything if path.suffix in ARCHIVE_SUFFIXES]
+        return next((path for path in alike if self._digest(path) == sha256), None)
 
     def find_all(self, form: Weights) -> tuple[Path, ...]:
         """Where the files of one form lie; empty unless all are here."""
@@ -122,7 +140,7 @@ class Search:
         ours = {file.sha256 for one in self._card.weights for file in one.files}
         everything = [path for paths in self._by_size.values() for path in paths]
         for file in form.files:
-            if self.find(file):
+            if self.find(file) or not file.sha256:
                 continue
             for path in everything:
                 if path.name == file.name and self._digest(path) not in ours:
@@ -142,40 +160,12 @@ class Search:
 def unpack_all(search: Search, form: Weights) -> None:
     """Bring files that are here only within their archive into the cache."""
     for file in form.files:
-        if not search.find(file) and (archive := search.find_archive(file)):
+        if file.sha256 and not search.find(file) and (archive := search.find_archive(file)):
             try:
                 unpack(file, archive, cached(file))
             except OSError as error:
                 raise WeightsError(f"{archive} cannot be unpacked: {error}") from error
             search.add(cached(file))
-
-
-def cached(file: WeightFile) -> Path:
-    """Where a file lies in the cache."""
-    return cache_folder() / f"{file.sha256[:12]}-{file.name}"
-
-
-def cache_folder() -> Path:
-    """Where fetched weights are kept."""
-    return platformdirs.user_cache_path("posestream", appauthor=False) / "weights"
-
-
-def named_folders() -> list[Path]:
-    """The folders that POSE_WEIGHTS names."""
-    named = os.environ.get(VARIABLE, "").split(os.pathsep)
-    return [Path(folder).expanduser() for folder in named if folder]
-
-
-def candidates(card: Card) -> Iterator[Path]:
-    """Files that may be a model's weights: all where weights are looked for."""
-    flat = [PACKAGE, card.folder, cache_folder()]
-    for folder, levels in [(f, 0) for f in flat] + [(f, FOLDER_LEVELS) for f in named_folders()]:
-        for root, below, names in os.walk(folder):
-            here = Path(root)
-            below.sort()
-            if len(here.relative_to(folder).parts) >= levels:
-                below.clear()
-            yield from (here / name for name in sorted(names))
 
 
 def _serving(card: Card, wanted: Sequence[Precision]) -> list[tuple[Weights, Precision]]:
@@ -197,7 +187,7 @@ def _serves(form: Weights, precision: Precision) -> bool:
 
 def _described(file: WeightFile) -> str:
     """Its name, and where it can be had."""
-    where = " or ".join(file.urls) or "not published"
+    where = " or ".join(source.url for source in file.published) or "not published"
     if file.archive is not None:
         where = f"{file.archive.member} in {where}"
     return f"{file.name} ({where})"

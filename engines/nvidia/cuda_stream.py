@@ -21,7 +21,7 @@ from engines.nvidia.nvcc import cubin
 from engines.runtimes.device_stream import Argument, Shape
 from engines.types.errors import DeviceError
 
-KERNELS = ("letterbox", "peaks", "limbs")
+KERNELS = ("letterbox", "peaks", "limbs", "crops")
 THREAD_LOCAL = 1  # CU_STREAM_CAPTURE_MODE: other threads may go on using the device
 MISSING = "run: pip install -r requirements-gpu.txt (it needs a C++ compiler and the CUDA toolkit)"
 

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from engines.models.download import sha256_of
-from engines.models.weights import cache_folder
+from engines.models.places import cache_folder
 from engines.types.errors import DeviceError
 
 KERNELS = Path(__file__).parents[1] / "kernels"

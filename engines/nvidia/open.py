@@ -16,9 +16,10 @@ from engines.nvidia.driver import Gpu, load_driver, usable_gpu
 from engines.nvidia.nvcc import find_nvcc
 from engines.nvidia.plan_cache import Profile, plan_for
 from engines.nvidia.tensorrt_engine import TensorRt, installed
+from engines.runtimes.device_crops import BATCHES, CropsOnDevice
 from engines.runtimes.device_estimator import OnDevice
 from engines.runtimes.device_stream import BoundNetwork, Buffer, Lane
-from engines.types.errors import DeviceError
+from engines.types.errors import DeviceError, EngineError
 from engines.types.letterbox import Sizing
 
 LOG = logging.getLogger(__name__)
@@ -109,17 +110,44 @@ def open_nvidia(
             keep_maps=keep_maps,
             close=cuda.close,
         )
-    except DeviceError:
+    except EngineError:
+        cuda.close()
+        raise
+
+
+def open_nvidia_crops(card: Card, located: Located, border: int) -> CropsOnDevice:
+    """A crop network on the first usable GPU; DeviceError or WeightsError where it cannot run.
+
+    border: grey value beyond a picture's edge.
+    """
+    gpu, roles, entry = usable_gpu(), tuple(card.decoder.outputs), card.input
+    if runtime(gpu) == "PyTorch":
+        from engines.runtimes.pytorch import open_torch_crops
+
+        return open_torch_crops(card, located, "cuda", border)
+    from engines.nvidia.cuda_stream import Cuda
+
+    network = Planned(card, located, gpu, entry.sizing(), BATCHES[-1])
+    cuda = Cuda(gpu)
+    try:
+        network.load()
+        return CropsOnDevice(cuda.lane(), network, roles, entry, border, cuda.close)
+    except EngineError:
         cuda.close()
         raise
 
 
 class Planned:
-    """A DeviceNetwork with a plan for the pictures that come, built before where one fits."""
+    """A DeviceNetwork with a plan for the pictures that come, built before where one fits.
 
-    def __init__(self, card: Card, located: Located, gpu: Gpu, sizing: Sizing) -> None:
+    most: pictures at once that a plan holds where no more have come yet.
+    """
+
+    def __init__(
+        self, card: Card, located: Located, gpu: Gpu, sizing: Sizing, most: int = PLAN_CAMERAS
+    ) -> None:
         self._card, self._located, self._gpu = card, located, gpu
-        self._usual = Profile.usual(card.input, PLAN_CAMERAS, [sizing])
+        self._usual = Profile.usual(card.input, most, [sizing])
         self._engines: dict[Profile, TensorRt] = {}
 
     def load(self) -> None:

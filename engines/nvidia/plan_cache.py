@@ -16,7 +16,8 @@ from filelock import FileLock
 
 from engines.decoders.decoder import Decoder
 from engines.models.card import Card
-from engines.models.weights import Located, cache_folder
+from engines.models.places import cache_folder
+from engines.models.weights import Located
 from engines.nvidia.driver import Gpu
 from engines.nvidia.tensorrt_engine import load_tensorrt, logger, reason
 from engines.onnx_export.load import read_onnx

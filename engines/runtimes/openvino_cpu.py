@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from engines.types.errors import CardError, DeviceError
 from engines.types.network_input import CHANNELS
 
 RANK = 4  # of a network's input
+ISAS_WITHOUT_BF16 = {"SSE41", "AVX", "AVX2", "AVX2_VNNI"}  # values of ONEDNN_MAX_CPU_ISA
 
 
 class OpenVino:
@@ -178,7 +180,10 @@ class OpenVino:
     def _arithmetic(self) -> dict[str, str]:
         """INT8 weights say for themselves where they are used; the rest of them may be bf16."""
         native = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        if self._located.precision == "fp32" or not native:
+        # Told to use less of the processor oneDNN obeys; OpenVINO goes by the processor, and with
+        # bf16 would compute garbage.
+        capped = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in ISAS_WITHOUT_BF16
+        if self._located.precision == "fp32" or capped or not native:
             return {"INFERENCE_PRECISION_HINT": "f32"}
         return {"INFERENCE_PRECISION_HINT": "bf16"}
 

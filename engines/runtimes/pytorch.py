@@ -21,6 +21,7 @@ from engines.models.card import Card
 from engines.models.weights import Device, Located
 from engines.networks import NETWORKS
 from engines.onnx_export.load import read_onnx
+from engines.runtimes.device_crops import CropsOnDevice
 from engines.runtimes.device_estimator import OnDevice
 from engines.runtimes.device_stream import Argument, Lane, Shape
 from engines.runtimes.pytorch_kernels import KERNELS
@@ -217,13 +218,7 @@ def open_torch(
     keep_maps: Callable[[], bool] = lambda: False,
 ) -> OnDevice:
     """An Estimator whose network is the torch module that the weights name, or are made one."""
-    torch = load_torch(device)
-    if located.weights.network is None:
-        module = load_graph(located, decoder)
-    else:
-        module = load_module(torch, card, located)
-    with told(device):
-        network = TorchNetwork(torch, module, tuple(decoder.outputs), located.precision, device)
+    torch, network = _opened(card, located, device, decoder)
     return OnDevice(
         lambda: TorchLane(torch, device),
         network,
@@ -233,6 +228,27 @@ def open_torch(
         live=live,
         keep_maps=keep_maps,
     )
+
+
+def open_torch_crops(card: Card, located: Located, device: Device, border: int) -> CropsOnDevice:
+    """A crop network in torch. border: grey value beyond a picture's edge."""
+    torch, network = _opened(card, located, device, card.decoder)
+    roles = tuple(card.decoder.outputs)
+    return CropsOnDevice(TorchLane(torch, device), network, roles, card.input, border)
+
+
+def _opened(
+    card: Card, located: Located, device: Device, decoder: Decoder
+) -> tuple[Any, TorchNetwork]:
+    """The library, and the card's network in it."""
+    torch = load_torch(device)
+    if located.weights.network is None:
+        module = load_graph(located, decoder)
+    else:
+        module = load_module(torch, card, located)
+    with told(device):
+        roles = tuple(decoder.outputs)
+        return torch, TorchNetwork(torch, module, roles, located.precision, device)
 
 
 def load_graph(located: Located, decoder: Decoder) -> Any:

@@ -127,4 +127,46 @@ def limbs(
         to.copy_(table.scatter_(1, place_of, values.to(to.dtype))[:, :capacity])
 
 
-KERNELS: dict[str, Callable[..., None]] = {"letterbox": letterbox, "peaks": peaks, "limbs": limbs}
+def crops(
+    torch: Any, pictures: Any, places: Any, maps: Any, channel: Any, reverse: int, border: int,
+    interleaved: int, element: int, out: Any, wide: int, high: int,
+) -> None:  # fmt: skip
+    """kernels/crops.cu: cv2.warpAffine's arithmetic."""
+    x = torch.arange(wide, device=maps.device, dtype=maps.dtype)
+    y = torch.arange(high, device=maps.device, dtype=maps.dtype)[:, None]
+    each = maps.reshape(-1, 6)[..., None, None]  # (batch, 6, 1, 1)
+    column = x * each[:, 0] + (y * each[:, 1] + each[:, 2])
+    row = x * each[:, 3] + (y * each[:, 4] + each[:, 5])
+    first, rows, columns = (places[:, n, None, None].long() for n in range(3))
+    near = (column > -1) & (row > -1) & (column < columns) & (row < rows)
+    zero = column.new_zeros(())
+    left, top = (torch.where(near, one, zero).floor().long() for one in (column, row))
+    fx, fy = (column - left)[..., None], (row - top)[..., None]
+
+    def corner(dy: int, dx: int) -> Any:
+        down, right = top + dy, left + dx
+        inside = near & (down >= 0) & (down < rows) & (right >= 0) & (right < columns)
+        at = first + torch.where(inside, (down * columns + right) * 3, down.new_zeros(()))
+        three = at[..., None] + torch.arange(3, device=at.device)
+        edge = column.new_full((), border)
+        return torch.where(inside[..., None], pictures[three].to(column.dtype), edge)
+
+    above = corner(0, 0) + fx * (corner(0, 1) - corner(0, 0))
+    below = corner(1, 0) + fx * (corner(1, 1) - corner(1, 0))
+    # What is far away has places that are no numbers.
+    value = torch.where(
+        near[..., None], (above + fy * (below - above)).round(), column.new_full((), border)
+    )
+    if reverse:
+        value = value.flip(3)
+    if not element:
+        value = (value - channel[:, 0]) / channel[:, 1]
+    out.copy_(value if interleaved else value.permute(0, 3, 1, 2))
+
+
+KERNELS: dict[str, Callable[..., None]] = {
+    "letterbox": letterbox,
+    "peaks": peaks,
+    "limbs": limbs,
+    "crops": crops,
+}

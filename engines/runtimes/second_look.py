@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.crops.affine import cut
 from engines.crops.fusion import FusionSettings, agreement, confidence, fuse, same_as_better
 from engines.crops.rule import CropRule
 from engines.decoders.crop_decoder import CropDecoder
-from engines.runtimes.network import Network
+from engines.runtimes.crop_network import CropNetwork
 from engines.types.arrays import Floats, Image
 from engines.types.oks import areas, oks
 from engines.types.poses import Poses
@@ -56,7 +55,7 @@ class SecondLook:
 
     def __init__(
         self,
-        network: Network,
+        network: CropNetwork,
         decoder: CropDecoder,
         rule: CropRule,
         fusion: FusionSettings,
@@ -136,12 +135,9 @@ class SecondLook:
         if not sum(map(len, some)):
             return looks
         began = time.perf_counter()
-        self._network.submit(list(cut(images, some, self._rule.border)))
-        results = self._network.result()
-        xy, score = self._decoder.points(
-            {name: np.stack([one[name] for one in results]) for name in results[0]}
-        )
-        self._learn((time.perf_counter() - began) / len(results))
+        arrays = self._network.run(images, some)
+        xy, score = self._decoder.points(arrays)
+        self._learn((time.perf_counter() - began) / len(score))
         begin = 0
         for look, crops in zip(looks, some, strict=True):
             end = begin + len(crops)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -28,12 +28,12 @@ JsonSkeleton = Literal[
 class FileSettings:
     """Files to write."""
 
-    output: Path | None = None
+    output: Path | None = field(default=None, metadata={"short": "o"})
     """Write the pictures with the poses drawn: a video (.mp4, .mkv, .avi), a folder of .jpg files,
     or one image."""
     audio: bool = False
     """Copy the sound of the source into the video of --output, in sync."""
-    json: Path | None = None
+    json: Path | None = field(default=None, metadata={"short": "j"})
     """Write OpenPose JSON into this folder, one file for each frame."""
     json_skeleton: JsonSkeleton | None = None
     """Skeleton of the --json and --json3d files, matched by keypoint names; the model's own by

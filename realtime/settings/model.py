@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Literal
 
@@ -13,7 +13,7 @@ from realtime.types.errors import SettingsError
 class ModelSettings:
     """The model that finds the people."""
 
-    model: str | None = None
+    model: str | None = field(default=None, metadata={"short": "m"})
     """A model's name, as `python -m engines list` shows it, or your own model card (a .toml file).
     The default is human-pose-estimation-0001, or the bundled model if that cannot be downloaded."""
     device: Literal["auto", "cuda", "cpu"] = "auto"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Literal
 
@@ -14,7 +14,7 @@ from realtime.types.errors import SettingsError
 class SourceSettings:
     """Where the pictures come from."""
 
-    source: tuple[str, ...]
+    source: tuple[str, ...] = field(metadata={"short": "s", "rest": True})
     """A video, image, folder of images or OpenPose JSON, quoted glob, webcam[:N], or network camera
     (rtsp://, http://)."""
     start: int = 0

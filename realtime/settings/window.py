@@ -13,7 +13,7 @@ class WindowSettings:
 
     show: bool = field(default_factory=has_display)
     """Show the poses in a window; q or Esc quits. On by default if there is a display."""
-    quiet: bool = False
+    quiet: bool = field(default=False, metadata={"short": "q"})
     """Print errors only: no status line, notices or summary."""
 
 

@@ -13,7 +13,7 @@ from typing import Self
 
 from calibration.disk.same_file import Identity, fold, identity
 from engines.models.card import Card
-from engines.models.weights import candidates
+from engines.models.places import candidates
 from realtime.settings.all import Settings
 from realtime.sinks.files.csv_3d import csv3d_path
 from realtime.sinks.table import beside, within

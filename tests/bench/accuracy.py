@@ -1,10 +1,11 @@
 """Accuracy on labelled photos, through the same command that users run.
 
-    python -m tests.bench.accuracy [WORD ...]
+    python -m tests.bench.accuracy [WORD ...] [--write]
 
 Runs run.py over coco-dev at each setting, alone and with a second look, and scores its --coco
-file: OKS average precision
-(pycocotools), precision at recall 0.5 (OKS 0.5) and people that are not there, per photo.
+file: OKS average precision (pycocotools), precision at recall 0.5 (OKS 0.5) and people that are not
+there, per photo. --write puts the figures into engines/measured.toml, which commands and the README
+quote.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from pathlib import Path
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from engines.models.measured import Measured
+from tests.bench.measured_file import updated
 from tests.conftest import DATA, ROOT, with_weights
 
 MODEL, OWN = "human-pose-estimation-0001", "pafnet"
@@ -29,7 +32,13 @@ REFINE = {
 }
 FIRST: tuple[tuple[str, str, int | None], ...] = (
     *((MODEL, "fp32", 368), (MODEL, "int8", 368), (MODEL, "fp32", 256), (MODEL, "bf16", 256)),
-    *((MODEL, "int8", 256), (MODEL, "int8", None), (OWN, "int8", None), (OWN, "int8", 368)),
+    *(
+        (MODEL, "int8", 256),
+        (MODEL, "int8", None),
+        (OWN, "int8", None),
+        (OWN, "int8", 256),
+        (OWN, "int8", 368),
+    ),
 )
 
 
@@ -58,7 +67,9 @@ def main() -> None:
     """Print a line for each setting that is asked for."""
     ask = argparse.ArgumentParser(description=__doc__)
     ask.add_argument("words", nargs="*", help="run those alone whose line has all of these words")
-    words = ask.parse_args().words
+    ask.add_argument("--write", action="store_true")
+    given = ask.parse_args()
+    found = []
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO(str(DATA / "coco-dev" / "person_keypoints.json"))
     with tempfile.TemporaryDirectory() as folder:
@@ -66,7 +77,7 @@ def main() -> None:
         for model, precision, height in FIRST:
             for refine, card in (("alone", "off"), *REFINE.items()):
                 name = f"{model} {precision} {height or 'default'} {refine}"
-                if not all(word in name.split() for word in words):
+                if not all(word in name.split() for word in given.words):
                     continue
                 options = ["--model", model, "--precision", precision, "--refine", card]
                 if height is not None:
@@ -79,10 +90,13 @@ def main() -> None:
                     env=with_weights(),
                     check=True,
                 )
-                figures = "  ".join(
-                    f"{key} {value:.4f}" for key, value in score(truth, results).items()
-                )
+                scores = score(truth, results)
+                figures = "  ".join(f"{key} {value:.4f}" for key, value in scores.items())
                 print(f"{name}:  {figures}", flush=True)
+                second = "" if refine == "alone" else f"movenet-{refine}"
+                found.append(Measured(model, precision, height or 0, second, *scores.values()))
+    if given.write:
+        updated(found)
 
 
 if __name__ == "__main__":

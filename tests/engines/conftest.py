@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.models import weights
+from engines.models import places
 from tests.engines.webserver import Site, serving
 
 
@@ -17,7 +17,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.delenv("POSE_WEIGHTS", raising=False)
-    monkeypatch.setattr(weights, "PACKAGE", tmp_path / "package")
+    monkeypatch.setattr(places, "PACKAGE", tmp_path / "package")
 
 
 @pytest.fixture

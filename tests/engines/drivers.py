@@ -48,6 +48,10 @@ def make_emulated(folder: Path) -> Path:
 
     A compiler that makes nothing lies beside it, in cuda/. Skips where a C++ compiler is not
     installed, or where there is a real driver, and without pycuda where no GPU is required.
+    pycuda can be built without a GPU: pip install nvidia-cuda-nvcc nvidia-cuda-runtime
+    nvidia-cuda-crt nvidia-nvvm nvidia-cuda-profiler-api, all ==13.0.*; then pip wheel --no-binary
+    pycuda pycuda==2026.1 with CUDA_ROOT at their nvidia/cu13, an empty libcuda.so on LIBRARY_PATH,
+    and CUDA_ENABLE_CURAND = False in ~/.aksetup-defaults.py.
     """
     found = find_spec("pycuda")
     if found is None or found.origin is None:

@@ -137,7 +137,8 @@ template <class... Given> static Function function(const char *name, void (*kern
 }
 
 static Function functions[] = {
-    function("letterbox", letterbox), function("limbs", limbs), function("peaks", peaks)};
+    function("letterbox", letterbox), function("limbs", limbs), function("peaks", peaks),
+    function("crops", crops)};
 
 extern "C" {
 int cuInit(unsigned) { return OK; }

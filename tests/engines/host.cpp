@@ -19,6 +19,7 @@ static int atomicAdd(int *to, int value)
     return before;
 }
 
+#include "crops.cu"
 #include "letterbox.cu"
 #include "limbs.cu"
 #include "peaks.cu"
@@ -51,6 +52,7 @@ static int launch(void (*kernel)(Given...), const int *shape, void **given, int 
     {                                                                                              \
         return launch(name, shape, given, count);                                                  \
     }
+LAUNCHES(crops)
 LAUNCHES(letterbox)
 LAUNCHES(limbs)
 LAUNCHES(peaks)

@@ -1,4 +1,4 @@
-"""What test_cuda.py runs in a process of its own: python on_emulated.py DRIVER CASE."""
+"""What test_cuda_stream.py runs in a process of its own: on_emulated DRIVER CASE."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from engines.fallback import Spared  # noqa: E402
 from engines.models.card import load_card  # noqa: E402
 from engines.nvidia.cuda_stream import Cuda  # noqa: E402
 from engines.nvidia.driver import usable_gpu  # noqa: E402
+from engines.runtimes.device_crops import CropsOnDevice  # noqa: E402
 from engines.runtimes.device_estimator import OnDevice  # noqa: E402
 from engines.runtimes.device_graph import DeviceGraph  # noqa: E402
 from engines.runtimes.device_stream import BoundNetwork, Buffer, Lane  # noqa: E402
@@ -26,6 +27,7 @@ from engines.types.errors import DeviceError  # noqa: E402
 from engines.types.letterbox import Letterbox, Rows  # noqa: E402
 from engines.types.poses import Candidates  # noqa: E402
 from tests import synth  # noqa: E402
+from tests.gpu.crops import BORDER, ENTRY, NoNetwork, compare_crops, people  # noqa: E402
 from tests.gpu.measure import Still  # noqa: E402
 
 CARD = load_card("human-pose-estimation-0001")
@@ -239,6 +241,29 @@ def refused(cuda: Cuda) -> None:
         DeviceGraph(cuda.lane(), Waiting(), PARSER, CARD.input, BOX, 1)
     gc.collect()
     overflow(cuda)
+
+
+def crops(cuda: Cuda) -> None:
+    """Recorded once for each number of crops, and done in one order; the pixels are OpenCV's."""
+    compare_crops(cuda.lane)
+    gc.collect()
+    held = DRIVER.emulated_live()
+    runner = CropsOnDevice(cuda.lane(), NoNetwork(), ("points",), ENTRY, BORDER)
+    image = np.random.default_rng(1).integers(0, 256, (320, 480, 3)).astype(np.uint8)
+
+    def run(count: int) -> int:
+        before = DRIVER.emulated_recordings()
+        found = runner.run([image], [people(count, (192, 256))])
+        assert found["points"].shape == (count, 1, 17, 3)
+        return int(DRIVER.emulated_recordings() - before)
+
+    assert [run(count) for count in (1, 3, 4, 1, 2, 3)] == [1, 1, 0, 0, 1, 0]
+    done()
+    run(3)
+    assert [what for _, what in done()] == ["up", "up", "up", "crops", "down"]
+    runner.close()
+    gc.collect()
+    assert DRIVER.emulated_live() == held
 
 
 def full(cuda: Cuda) -> None:

@@ -12,7 +12,7 @@ import pytest
 from engines.models.card import load_card
 from engines.refining import AUTO, second_look_opener
 from engines.runtimes.second_look import SecondLook
-from engines.types.errors import CardError, WeightsError
+from engines.types.errors import CardError, DeviceError, WeightsError
 from engines.types.poses import Poses
 from engines.types.skeleton import named_skeleton
 from engines.types.skeleton_conversion import converted
@@ -22,7 +22,7 @@ from tests.synth import SKELETON, person
 
 FIRST = load_card("pafnet")
 MOVENET = ("movenet-thunder", "movenet-lightning")
-OTHERS = ("rtmpose-t", "rtmpose-s", "rtmo-s", "movenet-multipose")
+OTHERS = ("rtmpose-t", "rtmpose-s", "rtmpose-m", "rtmo-s", "movenet-multipose")
 
 
 @pytest.fixture
@@ -107,9 +107,7 @@ def test_cards_of_the_box_and_of_the_tests_say_the_same(name: str) -> None:
     assert published.input.size == local.input.size
 
 
-@pytest.mark.parametrize(
-    "name", ["rtmpose-t", "rtmpose-s", "rtmo-s", "movenet-multipose", *MOVENET]
-)
+@pytest.mark.parametrize("name", [*OTHERS, *MOVENET])
 def test_published_cards_are_pinned_and_licensed(name: str) -> None:
     card = load_card(name)
     assert card.licence == "Apache-2.0"
@@ -178,3 +176,39 @@ def test_movenet_finds_joints_where_photos_have_them(
         right, every = right + int(near[seen].sum()), every + int(seen.sum())
     second.close()
     assert right > 0.6 * every  # as given, none was
+
+
+def test_a_gpu_that_is_not_there_leaves_it_to_the_cpu(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One sentence; the people are looked at all the same."""
+
+    def none() -> None:
+        raise DeviceError("There is no NVIDIA driver on this machine.")
+
+    monkeypatch.setattr("engines.nvidia.open.usable_gpu", none)
+    opener = second_look_opener(str(write_card(tmp_path)), FIRST, device="cuda")
+    assert opener is not None
+    assert opener.on_gpu is not None
+    second = opener()
+    body = person((200, 200), 200)[None].astype(np.float32)
+    score = np.full((1, 18), 0.5, np.float32)
+    image = np.zeros((400, 600, 3), np.uint8)
+    (look,) = second.look([image], [Poses(SKELETON, body, score, score.sum(axis=1))])
+    second.close()
+    assert look.at.all()
+    assert [record.getMessage() for record in caplog.records] == [
+        "There is no NVIDIA driver on this machine. The CPU looks at people again."
+    ]
+
+
+def test_gpus_take_no_tflite(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = write_card(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "simcc.onnx").rename(tmp_path / "simcc.tflite")
+    opener = second_look_opener(str(card), FIRST, device="cuda")
+    assert opener is not None
+    assert opener.on_gpu is None
+    assert "GPUs take no TFLite, which simcc is." in caplog.text

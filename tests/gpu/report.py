@@ -20,6 +20,7 @@ from engines.runtimes.device_graph import DeviceGraph
 from engines.runtimes.pytorch import TorchLane, TorchNetwork, load_graph, load_torch, open_torch
 from engines.types.errors import EngineError
 from engines.types.letterbox import Letterbox, Rows
+from tests.gpu.crops import compare_crops, time_crops
 from tests.gpu.measure import (
     PEOPLE,
     PICTURE,
@@ -193,6 +194,10 @@ def main(network: str | None, dry: bool, trouble: str | None) -> int:
         with step("CUDA kernels against numpy"):
             for height in (100,) if dry else (368, 250):
                 compare(cuda.lane, height)
+        with step("CUDA crops against OpenCV"):
+            print(f"   {compare_crops(cuda.lane)}")
+        with step("CUDA crops, CUDA graph, no network"):
+            time_crops(cuda.lane, effort)
         with step("CUDA kernels, CUDA graph, no network"):
             report.table("CUDA kernels, no network", CARD, cuda.lane, Crowds())
         cuda.close()
@@ -201,6 +206,9 @@ def main(network: str | None, dry: bool, trouble: str | None) -> int:
         with step("torch operations against numpy"):
             for height in (100,) if dry else (368, 250):
                 compare(lambda: TorchLane(torch, device), height)
+        with step("torch crops against OpenCV"):
+            print(f"   {compare_crops(lambda: TorchLane(torch, device))}")
+            time_crops(lambda: TorchLane(torch, device), effort)
         with step("a photo"):
             photo(device, 96 if dry else 368, ("fp32",) if dry else ("fp32", "fp16"))
         with step("torch network, torch operations"):

@@ -38,7 +38,7 @@ def rehearsed(**environment: str) -> tuple[str, str]:
     printed, _, not_run = done.stdout.partition("== Not run, or wrong")
     # What is missing is told by our own errors; any other is a mistake in the script.
     assert not re.search(r"\b\w+(Error|Exception): ", not_run), not_run
-    for one in ("torch operations", "torch network", "a photo", "floors"):
+    for one in ("torch operations", "torch crops", "torch network", "a photo", "floors"):
         assert f"{one}: " not in not_run
     assert "DRY: NO MEASUREMENT" in printed
     return printed, not_run
@@ -61,7 +61,9 @@ def test_it_is_rehearsed_on_an_emulated_gpu(tmp_path: Path) -> None:
     )
     assert "Emulated, (9, 0), 8 GiB" in printed
     assert printed.count("letterbox to the bit, people identical") == 6
+    assert printed.count("8 crops: at most ") == 2
     assert "DRY: NO MEASUREMENT  CUDA kernels, no network" in printed
     assert "CUDA kernels, no network, 64x32, batch 2: ms/floor" in printed
     assert "TensorRT fp16: TensorRT for Emulated is not installed; run: pip install" in not_run
     assert "CUDA kernels" not in not_run
+    assert "CUDA crops" not in not_run

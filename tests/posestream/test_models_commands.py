@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -133,7 +134,9 @@ def test_a_missing_package_is_one_sentence(package: str, tiny: Path) -> None:
 def test_list_tells_what_is_here(
     engines: Engines, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert re.search(rf"^{MODEL} +Apache-2.0 +coco18 +none ", engines("list").out, re.MULTILINE)
+    assert re.search(
+        rf"^{MODEL} +Apache-2.0 +coco18 +4.6 MB +yes +none ", engines("list").out, re.MULTILINE
+    )
     monkeypatch.setenv("POSE_WEIGHTS", str(data / "models"))
     said = engines("list")
     assert said.code == 0
@@ -156,6 +159,15 @@ def test_info_tells_where_the_files_of_ones_own_card_lie(engines: Engines, tiny:
     assert said.code == 0
     for name in ("tiny.xml", "tiny.bin"):
         assert re.search(rf"{name} \(\d+ bytes\): at {tiny.with_name(name)}\n", said.out)
+
+
+def test_list_and_info_say_what_was_measured_and_what_owners_claim(engines: Engines) -> None:
+    row = r"^ *pafnet +movenet-thunder +INT8 +368 +0\.\d{3} +[\d., ]+ Apache-2\.0 +[\d.]+ MB$"
+    for words in (["list"], ["info", "pafnet"], ["info", "movenet-thunder"]):
+        assert re.search(row, engines(*words).out, re.MULTILINE), words
+    for model in ("rtmpose-t", "rtmpose-s", "rtmpose-m", "rtmo-s"):
+        said = engines("info", model).out
+        assert re.search(r"^measured  no; its owners state \d\d\.\d AP on COCO", said, re.MULTILINE)
 
 
 def test_fetch_brings_the_files_and_says_where(
@@ -184,6 +196,27 @@ def test_fetch_says_in_one_sentence_what_is_not_to_be_had(engines: Engines, tiny
     assert said.err.count("\n") == 1
     assert "tiny.bin (not published)" in said.err
     assert "POSE_WEIGHTS" in said.err
+
+
+def test_fetch_takes_the_users_word_for_a_file_without_a_pin(
+    engines: Engines, tiny: Path, site: Site
+) -> None:
+    body = tiny.with_name("tiny.bin").read_bytes()
+    site.files["tiny.bin"] = body
+    tiny.with_name("tiny.bin").unlink()
+    digest = hashlib.sha256(body).hexdigest()
+    pin = f', size = {len(body)}, sha256 = "{digest}"'
+    assert pin in tiny.read_text()
+    tiny.write_text(tiny.read_text().replace(pin, f', url = "{site.url("tiny.bin")}"'))
+    refused = engines("fetch", tiny)
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "does not know the sha256 of tiny.bin" in refused.err
+    assert "--trust SHA256" in engines("info", tiny).out
+    for wrong in ("abc", digest[::-1]):
+        assert engines("fetch", tiny, "--trust", wrong).code == 2
+    assert engines("fetch", tiny, "--trust", digest.upper()).code == 0
+    assert engines("fetch", tiny).code == 0
+    assert "--trust" not in engines("info", tiny).out
 
 
 # bench
@@ -252,6 +285,8 @@ def test_doctor_tells_of_weights_and_how_to_get_them(
     said = engines("doctor")
     assert re.search(rf"ok +{MODEL}, int8: {data / 'models'}", said.out)
     assert f"POSE_WEIGHTS names {tmp_path / 'gone'}, which is not a folder" in said.out
+    assert re.search(rf"ok +{MODEL}, INT8, default height: AP 0\.\d\d\d, \d+ ms with one", said.out)
+    assert "+ movenet" not in said.out  # whose weights are not here in the form that is published
 
 
 def test_doctor_speaks_where_opencv_cannot_be_imported() -> None:

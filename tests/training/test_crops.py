@@ -17,12 +17,12 @@ pytest.importorskip("onnx", reason=MISSING)
 
 from engines.networks.cropnet import CropNet, heatmaps  # noqa: E402
 from training.crops import samples  # noqa: E402
-from training.crops.boxes import around, back, cut, moved  # noqa: E402
-from training.crops.decode import decode  # noqa: E402
-from training.crops.fusion import COCO, fuse  # noqa: E402
+from training.crops.boxes import around, cut, matrix_of, moved  # noqa: E402
+from training.crops.head import HEAD  # noqa: E402
 from training.crops.learner import Learner  # noqa: E402
+from training.crops.likeness import fused, like, likes  # noqa: E402
 from training.crops.loss import crop_loss, wanted  # noqa: E402
-from training.crops.people import People, load_people  # noqa: E402
+from training.crops.people import COCO, People, load_people  # noqa: E402
 from training.crops.pretrained import TRUNK, pafnet_convolutions, start_from_pafnet  # noqa: E402
 from training.crops.samples import make_batch, plain, varied  # noqa: E402
 from training.crops.teach import taught  # noqa: E402
@@ -64,24 +64,25 @@ def assert_dots(image: Image, xy: Floats, score: Floats, *, mirror: bool) -> Non
 
 
 def test_the_square_is_the_second_looks() -> None:
-    xy = np.array([[10, 20], [30, 100], [np.nan, np.nan]], np.float32)
-    square = around(xy)
-    assert square is not None
-    assert square.side == pytest.approx(1.25 * 80)
-    assert square.centre == (20.5, 60.5)
-    assert around(xy[2:]) is None
+    xy = np.full((17, 2), np.nan, np.float32)
+    assert around(xy, 200) is None
+    xy[3], xy[8] = (10, 20), (30, 100)
+    crop = around(xy, 200)
+    assert crop is not None
+    np.testing.assert_allclose(crop.extent, [[100, 100]])
     # The middle of the box lies in the middle of the crop, and comes back from there.
-    matrix = square.matrix(200)
-    middle = moved(np.array([[20, 60]], np.float32), matrix)
+    middle = moved(np.array([[20, 60]], np.float32), matrix_of(crop))
     np.testing.assert_allclose(middle, [[99.5, 99.5]], atol=1e-4)
-    np.testing.assert_allclose(back(middle, matrix), [[20, 60]], atol=1e-4)
+    np.testing.assert_allclose(crop.to_picture(middle[None])[0], [[20, 60]], atol=1e-4)
 
 
 def test_beyond_the_picture_a_crop_is_black() -> None:
     image = np.full((40, 40, 3), 200, np.uint8)
-    square = around(np.array([[0, 0], [0, 40]], np.float32))
+    xy = np.full((17, 2), np.nan, np.float32)
+    xy[0], xy[5] = (0, 0), (0, 40)
+    square = around(xy, 100)
     assert square is not None
-    crop = cut(image, square.matrix(100), 100)
+    crop = cut(image, matrix_of(square), 100)
     assert crop[50, 20].max() == 0
     assert crop[50, 70].min() == 200
 
@@ -192,12 +193,12 @@ def test_a_map_as_wanted_gives_the_point_and_its_score() -> None:
     score = torch.tensor([[0.8, 0.35]])
     logs = wanted(xy, score, 32).clamp(min=1e-12).log()
     maps = heatmaps(logs[..., :-1].reshape(1, 2, 32, 32), logs[..., -1])
-    found, confidence = decode(maps.numpy())
+    found, confidence = HEAD.points({"heatmaps": maps.numpy()}, (128, 128))
     np.testing.assert_allclose(found, xy.numpy(), atol=0.05)
     np.testing.assert_allclose(confidence, score.numpy(), atol=0.05)
 
 
-def test_both_looks_are_fused_by_their_likeness() -> None:
+def test_both_looks_are_fused_as_the_second_look_does() -> None:
     rng = np.random.default_rng(3)
     first = rng.uniform(0, 200, (17, 2)).astype(np.float32)
     first_score = np.full(17, 0.6, np.float32)
@@ -205,18 +206,31 @@ def test_both_looks_are_fused_by_their_likeness() -> None:
     second = first + 1
     second[16] = 50
     second_score = np.full(17, 0.8, np.float32)
-    second_score[:2] = 0.05
-    xy, score, total, same = fuse(first, first_score, second, second_score)
+    second_score[:2], second_score[16] = 0.05, 0.01
+    xy, score, same = fused(first, first_score, second, second_score)
     np.testing.assert_array_equal(xy[:2], first[:2])  # unsure: the first network's
     np.testing.assert_array_equal(xy[2:], second[2:])
-    assert same > 0.9
-    assert total == pytest.approx(second_score.mean() * (0.3 + same))
-    # Somebody else: the first look stands, at half its score.
-    xy, score, total, same = fuse(first, first_score, second + 500, second_score)
+    assert same
+    assert score[16] == np.float32(0.01)  # that it is hardly there is to be learnt
+    # Somebody else: the first look stands.
+    xy, score, same = fused(first, first_score, second + 500, second_score)
     np.testing.assert_array_equal(xy, first)
     np.testing.assert_array_equal(score, first_score)
-    assert same < 0.01
-    assert total == pytest.approx(0.3)
+    assert not same
+
+
+def test_likeness_is_object_keypoint_similarity() -> None:
+    """Two points, one in place and one a known number of sigmas off; of nobody there is none."""
+    one = np.full((17, 2), np.nan, np.float32)
+    one[0], one[15] = (100, 100), (200, 300)
+    off = 2 * COCO.sigmas[15] * np.sqrt(0.53 * 1.4 * 100 * 200)
+    other = one.copy()
+    other[15, 1] += off
+    wanted = [1, (1 + np.exp(-0.5)) / 2]
+    np.testing.assert_allclose(likes(one, np.stack([one, other])), wanted, rtol=1e-5)
+    known = np.arange(17) == 0
+    assert like(one, other, known) == 1
+    assert len(likes(one, np.empty((0, 17, 2), np.float32))) == 0
 
 
 def test_labels_go_before_both_networks_and_doubt_weighs_less() -> None:

@@ -10,7 +10,6 @@ import pytest
 from engines.decoders.crop_decoder import CropDecoder
 from engines.models.card import load_card
 from engines.models.weights import locate
-from engines.types.arrays import Floats, Image
 from engines.types.poses import Poses
 
 MISSING = "for training: pip install -r requirements-train.txt"
@@ -20,11 +19,12 @@ pytest.importorskip("pycocotools", reason=MISSING)
 
 from engines.networks.cropnet import heatmaps  # noqa: E402
 from engines.runtimes.openvino_cpu import load_openvino  # noqa: E402
-from training.crops.boxes import Square  # noqa: E402
-from training.crops.fusion import COCO  # noqa: E402
+from training.crops.boxes import RULE  # noqa: E402
+from training.crops.head import HEAD  # noqa: E402
 from training.crops.learner import Learner  # noqa: E402
+from training.crops.people import COCO  # noqa: E402
 from training.data.errors import TrainingError  # noqa: E402
-from training.shipping.crop_evaluate import second_look  # noqa: E402
+from training.shipping.crop_evaluate import as_results, second_look_of  # noqa: E402
 from training.shipping.crop_export import CropsExportSettings, export_crops  # noqa: E402
 
 
@@ -35,6 +35,7 @@ def test_what_is_exported_gives_the_same_maps(tmp_path: Path) -> None:
         str(export_crops(CropsExportSettings(tmp_path, tmp_path / "net.toml", size=64)))
     )
     assert isinstance(card.decoder, CropDecoder)
+    assert (card.decoder.settings, card.crop) == (HEAD, RULE)
     (path,) = locate(card, "fp32").paths
     crops = np.random.default_rng(0).normal(0, 1, (2, 3, 64, 64)).astype(np.float32)
     with torch.inference_mode():
@@ -49,25 +50,35 @@ def test_what_is_exported_gives_the_same_maps(tmp_path: Path) -> None:
         export_crops(CropsExportSettings(tmp_path, tmp_path / "net.onnx"))
 
 
-def test_the_second_look_is_what_is_scored() -> None:
+def test_a_run_and_what_is_exported_of_it_see_the_same(tmp_path: Path) -> None:
+    """The second look of the one in torch, and of the other as run.py takes it."""
+    Learner(1, pretrained=True).save(tmp_path / "checkpoint.pt")
+    card = export_crops(CropsExportSettings(tmp_path, tmp_path / "net.toml", size=64))
+    first = load_card("pafnet")
     rng = np.random.default_rng(1)
-    first = rng.uniform(100, 300, (1, 17, 2)).astype(np.float32)
+    image = rng.integers(0, 256, (400, 400, 3)).astype(np.uint8)
+    xy = rng.uniform(100, 300, (2, 18, 2)).astype(np.float32)
+    score = np.full((2, 18), 0.5, np.float32)
+    people = Poses(first.skeleton, xy, score, score.sum(axis=1))
+    looks = [
+        second_look_of(path, first, 64, trust).look([image], [people])[0].poses
+        for path, trust in ((tmp_path, None), (card, 0.1))
+    ]
+    assert looks[0].found.any()
+    np.testing.assert_array_equal(looks[0].found, looks[1].found)
+    np.testing.assert_allclose(looks[0].score, looks[1].score, atol=0.03)
+    with pytest.raises(TrainingError, match="no crop network's card"):
+        second_look_of(Path("engines/cards/pafnet.toml"), first, 64, None)
+
+
+def test_results_are_those_of_coco() -> None:
+    xy = np.random.default_rng(1).uniform(100, 300, (1, 17, 2)).astype(np.float32)
     score = np.full((1, 17), 0.5, np.float32)
-    poses = Poses(COCO, first, score, np.ones(1, np.float32))
-    asked: list[Square] = []
-
-    def looks(image: Image, squares: list[Square]) -> tuple[Floats, Floats]:
-        asked.extend(squares)
-        seen = np.full((1, 17), 0.9, np.float32)
-        seen[0, 3] = 0.02
-        return first + 2, seen
-
-    (entry,) = second_look(looks, np.zeros((400, 400, 3), np.uint8), poses, 7, 0.1)
-    assert len(asked) == 1
-    assert entry["image_id"] == 7
+    xy[0, 3], score[0, 3] = np.nan, 0
+    (entry,) = as_results(Poses(COCO, xy, score, np.full(1, 0.7, np.float32)), 7)
+    assert (entry["image_id"], entry["category_id"]) == (7, 1)
+    assert entry["score"] == pytest.approx(0.7)
     points = np.array(entry["keypoints"]).reshape(17, 3)
-    np.testing.assert_allclose(points[3, :2], first[0, 3])  # the crop network does not see it
-    np.testing.assert_allclose(np.delete(points, 3, 0)[:, :2], np.delete(first[0] + 2, 3, 0))
-    assert points[:, 2].all()
-    nobody = Poses.nobody(COCO)
-    assert second_look(looks, np.zeros((9, 9, 3), np.uint8), nobody, 7, 0.1) == []
+    np.testing.assert_allclose(np.delete(points, 3, 0)[:, :2], np.delete(xy[0], 3, 0))
+    np.testing.assert_array_equal(points[3], 0)
+    assert as_results(Poses.nobody(COCO), 7) == []

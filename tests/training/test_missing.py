@@ -17,5 +17,6 @@ def test_a_missing_package_is_told_of(
     monkeypatch.setitem(sys.modules, "torch", None)  # as where it is not installed
     assert main() == 2
     assert capsys.readouterr().err == (
-        "training: the package torch is missing; run: pip install -r requirements-train.txt\n"
+        "training: the package torch is missing; run: pip install 'posestream[train]' "
+        "(in a checkout: pip install -r requirements-train.txt)\n"
     )

@@ -27,6 +27,7 @@ from training.data.batches import make_batch  # noqa: E402
 from training.data.errors import TrainingError  # noqa: E402
 from training.data.photos import Photo, often, read_photos  # noqa: E402
 from training.learning import train as trainer  # noqa: E402
+from training.learning.muon import orthogonal  # noqa: E402
 from training.learning.student import MEAN, Student, prepared  # noqa: E402
 from training.learning.train import TrainSettings, train  # noqa: E402
 from training.shipping.export import ExportSettings, averaged, export  # noqa: E402
@@ -127,6 +128,18 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_was_not(photos: Path, tmp_path:
     for name, value in whole.items():
         torch.testing.assert_close(parts[name], value, msg=lambda text, name=name: f"{name} {text}")
     assert averaged(tmp_path / "parts")[1][:2] == (4, 8)
+
+
+@pytest.mark.parametrize("shape", [(24, 60), (60, 24)])
+def test_a_step_has_the_directions_of_the_gradient_and_all_of_one_length(
+    shape: tuple[int, int],
+) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    left, _, right = torch.linalg.svd(matrix, full_matrices=False)
+    found = left.T @ orthogonal(matrix) @ right.T
+    assert (found - torch.diag(found.diagonal())).abs().max() < 1e-3
+    assert found.diagonal().min() > 0.6
+    assert found.diagonal().max() < 1.25
 
 
 def test_it_learns(photos: Path, tmp_path: Path) -> None:

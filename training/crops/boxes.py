@@ -1,43 +1,29 @@
-"""Squares around people, and pixels of a photo <-> pixels of such a crop."""
+"""Crops of people by the second look's own rule, and pixels of a photo <-> pixels of a crop."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from engines.crops.affine import Crops
+from engines.crops.rule import CropRule
 from engines.types.arrays import Floats, Image
+from training.crops.people import COCO
 
-MARGIN = 1.25  # side of the square against the longer side of the keypoints' box
+RULE = CropRule()  # upright squares with a black border, as the exported card says
 
 
-@dataclass(frozen=True, slots=True)
-class Square:
-    """An upright square of a photo. centre: x, y in pixels, side in pixels.
-
-    Coordinates are those of pixel edges: a photo's first pixel reaches from 0 to 1.
+def around(xy: Floats, size: int) -> Crops | None:
+    """The crop of size x size around one person's (17, 2) points, NaN = unknown; None where too
+    few of them are known.
     """
-
-    centre: tuple[float, float]
-    side: float
-
-    def matrix(self, size: int) -> Floats:
-        """(2, 3), pixel centres of the photo to pixel centres of a crop of size x size."""
-        scale = size / self.side
-        shift = [(0.5 - (one - self.side / 2)) * scale - 0.5 for one in self.centre]
-        return np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float32)
+    crops, ok = RULE.crops(xy[None], COCO, (size, size))
+    return crops if ok[0] else None
 
 
-def around(xy: Floats, margin: float = MARGIN) -> Square | None:
-    """The square around (K, 2) pixel centres, NaN = unknown; None where they span nothing."""
-    known = xy[~np.isnan(xy[:, 0])]
-    if len(known) < 2:
-        return None
-    low, high = known.min(0), known.max(0)
-    side = float((high - low).max()) * margin
-    x, y = (low + high) / 2 + 0.5
-    return Square((float(x), float(y)), side) if side >= 1 else None
+def matrix_of(crop: Crops) -> Floats:
+    """(2, 3), pixels of the photo to pixels of the one crop."""
+    return np.asarray(cv2.invertAffineTransform(crop.matrices()[0]), np.float32)
 
 
 def cut(image: Image, matrix: Floats, size: int) -> Image:
@@ -55,8 +41,3 @@ def cut(image: Image, matrix: Floats, size: int) -> Image:
 def moved(xy: Floats, matrix: Floats) -> Floats:
     """(..., 2) points through a (2, 3) matrix."""
     return (xy @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
-
-
-def back(xy: Floats, matrix: Floats) -> Floats:
-    """The other way."""
-    return ((xy - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T).astype(np.float32)

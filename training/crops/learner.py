@@ -10,16 +10,17 @@ import numpy as np
 import torch
 
 from engines.networks.cropnet import CropNet, heatmaps
-from training.crops.decode import decode
-from training.crops.fusion import oks
+from training.crops.head import HEAD
+from training.crops.likeness import like
 from training.crops.loss import crop_loss
 from training.crops.pretrained import start_from_pafnet
 from training.crops.samples import CropBatch, some
+from training.data.arithmetic import autocast
 from training.data.errors import TrainingError
+from training.learning.muon import Muon
 from training.learning.student import prepared
 
 MAX_AVERAGE_DECAY = 0.995  # of the averaged weights at each step; less at first
-WEIGHT_DECAY = 0.01
 CHECK_BATCH = 32  # crops of a check at a time
 MIN_TEACHER_SCORE = 0.3  # from which on the teacher's points are asked for
 MAX_OFF_SHARE = 0.05  # of the crop's side by which a point may lie off
@@ -34,9 +35,12 @@ class Learner:
         if pretrained:
             start_from_pafnet(self.network)
         self.network = self.network.to(memory_format=torch.channels_last)
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), betas=(0.9, 0.99), weight_decay=WEIGHT_DECAY
-        )
+        banks = [one for one in self.network.parameters() if one.ndim == 4 and len(one) > 1]
+        rest = [one for one in self.network.parameters() if one.ndim != 4 or len(one) == 1]
+        self.optimisers: list[torch.optim.Optimizer] = [
+            Muon(banks),
+            torch.optim.AdamW(rest, betas=(0.9, 0.99), weight_decay=0.0),
+        ]
         self.slow = torch.optim.swa_utils.AveragedModel(self.network, avg_fn=_slowly)
         self.step = self.crops = 0
         self.seconds = 0.0
@@ -48,10 +52,11 @@ class Learner:
         loss = self._loss(self.network, batch)[0]
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        self.optimiser.step()
-        self.optimiser.zero_grad()
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            optimiser.step()
+            optimiser.zero_grad()
         self.slow.update_parameters(self.network)
         self.step += 1
         self.crops += len(batch.images)
@@ -59,7 +64,8 @@ class Learner:
 
     def _loss(self, network: Any, batch: CropBatch) -> tuple[torch.Tensor, torch.Tensor]:
         pictures = prepared(batch.images).contiguous(memory_format=torch.channels_last)
-        places, nowhere = network(pictures)
+        with autocast("cpu"):
+            places, nowhere = (one.float() for one in network(pictures))
         xy, score, weight = (torch.from_numpy(one) for one in batch[1:])
         return crop_loss(places, nowhere, xy, score, weight), heatmaps(places, nowhere)
 
@@ -72,7 +78,7 @@ class Learner:
                 part = some(batch, slice(start, start + CHECK_BATCH))
                 loss, maps = self._loss(self.slow.module, part)
                 losses.append(float(loss) * len(part.images))
-                xy, score = decode(maps.numpy())
+                xy, score = HEAD.points({"heatmaps": maps.numpy()}, part.images.shape[1:3])
                 found.append(xy)
                 scores.append(score)
         have, confidence = np.concatenate(found), np.concatenate(scores)
@@ -80,7 +86,7 @@ class Learner:
         away = np.linalg.norm(have - batch.xy, axis=2)
         near = away[sure] <= MAX_OFF_SHARE * batch.images.shape[1]
         alike = [
-            oks(want, xy, known)
+            like(want, xy, known)
             for want, xy, known in zip(batch.xy, have, sure, strict=True)
             if known.sum() >= 4
         ]
@@ -99,7 +105,7 @@ class Learner:
         state = {
             "network": self.network.state_dict(),
             "slow": self.slow.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimisers": [one.state_dict() for one in self.optimisers],
             "figures": (self.step, self.crops, self.seconds),
             "curve": self.curve,
         }
@@ -112,7 +118,8 @@ class Learner:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             self.network.load_state_dict(state["network"])
             self.slow.load_state_dict(state["slow"])
-            self.optimiser.load_state_dict(state["optimiser"])
+            for one, kept in zip(self.optimisers, state["optimisers"], strict=True):
+                one.load_state_dict(kept)
             self.step, self.crops, self.seconds = state["figures"]
             self.curve = state["curve"]
         except (OSError, RuntimeError, KeyError, ValueError, UnpicklingError) as error:

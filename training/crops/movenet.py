@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from engines.crops.affine import Crops
+from engines.decoders.regression import Regression
 from engines.runtimes.openvino_package import load_openvino
 from engines.types.arrays import Floats, Image
-from training.crops.boxes import Square, back, cut
+from training.crops.boxes import cut, matrix_of
 
 
 class MoveNet:
@@ -29,18 +31,19 @@ class MoveNet:
     def _done(self, request: Any, number: int) -> None:
         self._found[number] = np.array(request.get_output_tensor(0).data, np.float32)
 
-    def __call__(self, image: Image, squares: Sequence[Square]) -> tuple[Floats, Floats]:
-        """(P, 17, 2) pixels of the picture and (P, 17) scores of the person of each square."""
+    def __call__(self, image: Image, crops: Sequence[Crops]) -> tuple[Floats, Floats]:
+        """(P, 17, 2) pixels of the picture and (P, 17) scores of the person of each crop."""
         self._found = {}
-        matrices = [square.matrix(self.size) for square in squares]
-        for number, matrix in enumerate(matrices):
-            crop = cut(image, matrix, self.size)[..., ::-1]
-            self._queue.start_async({0: crop[None].astype(np.int32)}, number)
+        for number, crop in enumerate(crops):
+            pixels = cut(image, matrix_of(crop), self.size)[..., ::-1]
+            self._queue.start_async({0: pixels[None].astype(np.int32)}, number)
         self._queue.wait_all()
-        xy = np.empty((len(squares), 17, 2), np.float32)
-        score = np.empty((len(squares), 17), np.float32)
-        for number, matrix in enumerate(matrices):
-            one = self._found[number].reshape(17, 3)
-            xy[number] = back(one[:, 1::-1] * self.size - 0.5, matrix)
-            score[number] = one[:, 2]
+        xy = np.empty((len(crops), 17, 2), np.float32)
+        score = np.empty((len(crops), 17), np.float32)
+        for number, crop in enumerate(crops):
+            points = self._found[number].reshape(1, 1, 17, 3)
+            (at,), (score[number],) = Regression().points(
+                {"points": points}, (self.size, self.size)
+            )
+            xy[number] = crop.to_picture(at[None])[0]
         return xy, score

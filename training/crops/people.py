@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.types.arrays import Floats
+from engines.types.skeleton import named_skeleton
 from training.data.errors import TrainingError
+
+COCO = named_skeleton("coco17")  # the keypoints that are learnt
 
 
 @dataclass(frozen=True, slots=True, eq=False)

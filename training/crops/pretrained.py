@@ -12,7 +12,7 @@ from engines.models.weights import locate
 from engines.networks.cropnet import FINE, HEAD, CropNet
 from engines.networks.from_onnx import convolutions
 from engines.onnx_export.load import read_onnx
-from training.crops.fusion import COCO
+from training.crops.people import COCO
 
 PAFNET = "pafnet"
 SHARPER = 10.0  # of the logarithm of a probability for a heat map's 0..1

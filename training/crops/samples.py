@@ -9,9 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from engines.types.arrays import Floats, Image, Indices
-from training.crops.boxes import around, cut, moved
-from training.crops.fusion import COCO
-from training.crops.people import People
+from training.crops.boxes import around, cut, matrix_of, moved
+from training.crops.people import COCO, People
 from training.data.augmentation import worsened
 from training.data.photos import Photo
 
@@ -48,9 +47,9 @@ class CropBatch(NamedTuple):
 
 def plain(photo: Photo, people: People, n: int, size: int) -> Sample:
     """Person n as the rule of the second look cuts it."""
-    square = around(people.box[n])
-    assert square is not None
-    return _sample(photo, people, n, square.matrix(size), size, mirror=False)
+    crop = around(people.box[n], size)
+    assert crop is not None
+    return _sample(photo, people, n, matrix_of(crop), size, mirror=False)
 
 
 def varied(photo: Photo, people: People, n: int, size: int, rng: np.random.Generator) -> Sample:
@@ -62,9 +61,9 @@ def varied(photo: Photo, people: People, n: int, size: int, rng: np.random.Gener
         part[chosen] = people.xy[n, chosen]
         seen = part[people.score[n] > 0.3]
         box = part if np.isfinite(seen[:, 0]).sum() >= 4 else box
-    square = around(box) or around(people.box[n])
-    assert square is not None
-    matrix = square.matrix(size)
+    crop = around(box, size) or around(people.box[n], size)
+    assert crop is not None
+    matrix = matrix_of(crop)
     middle = np.array([(size - 1) / 2] * 2)
     chance = rng.random()
     if chance < ANYHOW:

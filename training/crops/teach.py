@@ -7,7 +7,7 @@ the labels can be trusted, their word goes before both.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,9 +21,9 @@ from engines.types.arrays import Floats, Image
 from engines.types.poses import Poses
 from engines.types.skeleton_conversion import converted
 from training.crops.boxes import around
-from training.crops.fusion import COCO, MIN_SAME_OKS, fuse, oks
+from training.crops.likeness import FUSION, fused, likes
 from training.crops.movenet import MoveNet
-from training.crops.people import People, load_people
+from training.crops.people import COCO, People, load_people
 from training.data.photos import Photo, read_photos
 from training.data.teacher import TEACHER
 
@@ -101,9 +101,8 @@ def _people(
     labels: list[Floats | None] = [None] * len(firsts)
     # People whom only the fast network finds are those of whom it must be told that they are none.
     for xy, score in zip(fast.xy, fast.score, strict=True):
-        likes = [oks(one, xy, found > 0) for one, found in firsts]
-        best = int(np.argmax(likes)) if likes else -1
-        if best >= 0 and likes[best] >= MIN_MATCH_OKS:
+        best, alike = _nearest(xy, firsts)
+        if alike >= MIN_MATCH_OKS:
             boxes[best] = xy
         else:
             firsts.append((xy, score))
@@ -111,34 +110,40 @@ def _people(
             labels.append(None)
     for known in human:
         there = ~np.isnan(known[:, 0])
-        likes = [oks(known, xy, there & (score > 0)) for xy, score in firsts]
-        best = int(np.argmax(likes)) if likes else -1
-        if best >= 0 and likes[best] >= MIN_SAME_OKS:
+        best, alike = _nearest(known, firsts)
+        if alike >= FUSION.guard:
             labels[best] = known
         elif there.sum() >= 4:
             firsts.append((known, there.astype(np.float32)))
             boxes.append(known)
             labels.append(known)
-    squares = [around(xy) for xy, _ in firsts]
+    crops = [around(xy, movenet.size) for xy, _ in firsts]
+    sides = [0.0 if crop is None else float(crop.extent[0, 0]) for crop in crops]
     large = [
-        (n, square)
-        for n, square in enumerate(squares)
-        if square is not None and square.side >= MIN_CROP_SIDE_PX
+        (n, crop)
+        for n, crop in enumerate(crops)
+        if crop is not None and sides[n] >= MIN_CROP_SIDE_PX
     ]
-    large = sorted(large, key=lambda one: -one[1].side)[:MAX_PEOPLE]
-    seconds = movenet(photo.image, [square for _, square in large])
+    large = sorted(large, key=lambda one: -sides[one[0]])[:MAX_PEOPLE]
+    seconds = movenet(photo.image, [crop for _, crop in large])
     out = []
     for (n, _), second, score in zip(large, *seconds, strict=True):
         out.append((*taught(*firsts[n], second, score, labels[n]), boxes[n]))
     return out
 
 
+def _nearest(one: Floats, people: Sequence[tuple[Floats, Floats]]) -> tuple[int, float]:
+    """Who is most like one (17, 2) person, and the OKS; -1 and 0 where there is nobody."""
+    alike = likes(one, np.array([xy for xy, _ in people], np.float32).reshape(-1, *one.shape))
+    return (int(alike.argmax()), float(alike.max())) if len(alike) else (-1, 0.0)
+
+
 def taught(
     first: Floats, first_score: Floats, second: Floats, second_score: Floats, label: Floats | None
 ) -> tuple[Floats, Floats, Floats]:
     """(17, 2) points, (17,) scores and (17,) weights to learn from both looks and the labels."""
-    xy, score, _, same = fuse(first, first_score, second, second_score)
-    doubtful = same < MIN_SAME_OKS
+    xy, score, same = fused(first, first_score, second, second_score)
+    doubtful = not same
     score = score * 0.5 if doubtful else score  # as of such a person as a whole
     weight = np.full(len(xy), DOUBT_WEIGHT if doubtful else 1.0, np.float32)
     weight[np.isnan(xy[:, 0])] = 0

@@ -17,6 +17,7 @@ from engines.models.weights import locate
 from engines.networks.from_onnx import Graph
 from engines.onnx_export.load import read_onnx
 from engines.types.arrays import Image
+from training.data.arithmetic import autocast
 from training.data.augmentation import CROWD, GREY, LEAN, SCALES, STRETCH, TINT, TURN
 from training.data.batches import MapBatch
 from training.data.photos import Photo
@@ -83,7 +84,7 @@ class DeviceBatches:
         chance.manual_seed(int(np.random.SeedSequence(list(seed)).generate_state(1)[0]))
         places = self.places(count, size, chance)
         good = self.crops(places, count, size, chance)
-        with torch.inference_mode(), torch.autocast(self._device, torch.bfloat16):
+        with torch.inference_mode(), autocast(self._device):
             taught = self._teacher(good.to(memory_format=torch.channels_last))
         worse = _worsened(good, chance).round().clamp(0, 255).to(torch.uint8)
         # Tensors of inference mode may not enter a gradient.

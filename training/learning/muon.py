@@ -46,13 +46,21 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """The nearest matrix with singular values near one (Newton-Schulz)."""
+    """The nearest matrix with singular values near one (Newton-Schulz).
+
+    Every step multiplies by a polynomial of x x^T, and all of these commute; so they are gathered
+    from the small square matrix, and the wide one is multiplied twice in all.
+    """
     a, b, c = TERMS
-    x = matrix.bfloat16()
-    tall = x.shape[0] > x.shape[1]
-    x = x.T if tall else x
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = matrix.T if tall else matrix
     x = x / (x.norm() + 1e-7)
+    square = x @ x.T
+    steps = torch.eye(len(x), dtype=x.dtype, device=x.device)
     for _ in range(STEPS):
-        square = x @ x.T
-        x = a * x + (b * square + c * (square @ square)) @ x
-    return (x.T if tall else x).to(matrix.dtype)
+        step = b * square + c * (square @ square)
+        step.diagonal().add_(a)
+        steps = step @ steps
+        square = step @ square @ step
+    x = steps @ x
+    return x.T if tall else x

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from engines.networks.pafnet import HEAD, PafNet
 from engines.types.arrays import Image
 from engines.types.network_input import NetworkInput
+from training.data.arithmetic import autocast
 from training.data.batches import MapBatch
 from training.data.errors import TrainingError
 from training.data.facing import importance
@@ -81,7 +82,7 @@ class Student:
         """Features, weighted L2 of each crop to the wanted maps, and the heat maps."""
         pictures = prepared(batch.pictures).to(self.device)
         wanted = [torch.as_tensor(one).to(self.device) for one in (batch.heatmaps, batch.pafs)]
-        with torch.autocast(self.device, torch.bfloat16):
+        with autocast(self.device):
             features = network.features(pictures)
             found = network.heads(features)
         # Most of a map is empty; where something is, an error counts for more.

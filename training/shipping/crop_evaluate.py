@@ -5,33 +5,39 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from engines.crops.fusion import FusionSettings
+from engines.decoders.crop_decoder import CropDecoder
+from engines.decoders.crop_heatmaps import HeatmapDecoder
 from engines.estimator import open_estimator
-from engines.models.card import load_card
+from engines.models.card import Card, load_card
 from engines.models.weights import locate
-from engines.runtimes.openvino_package import load_openvino
-from engines.types.arrays import Floats, Image
+from engines.networks.cropnet import heatmaps
+from engines.runtimes.crop_network import CropsOnHost
+from engines.runtimes.network import Network
+from engines.runtimes.openvino_cpu import OpenVino
+from engines.runtimes.second_look import SecondLook
+from engines.types.arrays import Arrays, Image
 from engines.types.poses import Poses
 from engines.types.skeleton_conversion import converted
-from training.crops.boxes import Square, around, back, cut
-from training.crops.decode import decode
-from training.crops.fusion import COCO, fuse
-from training.crops.movenet import MoveNet
+from training.crops.boxes import RULE
+from training.crops.head import HEAD
+from training.crops.people import COCO
+from training.data.errors import TrainingError
 from training.learning.student import prepared
 from training.shipping.crop_export import network_of, trained
 from training.shipping.evaluate import photo_figures
 
-MIN_TRUSTED_SCORE = 0.1  # from which on a crop network's keypoint goes before the first network's
-MIN_WRITTEN_SCORE = 0.1  # keypoints of a lower score are not written
-
-Looks = Callable[[Image, Sequence[Square]], tuple[Floats, Floats]]
+# From which on a crop network's keypoint goes before the first network's, of a run.
+MIN_TRUSTED_SCORE = 0.1
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class CropsEvaluateSettings:
     """Score a PAF model alone and with each of some crop networks, on labelled photos."""
 
     networks: tuple[Path, ...]
-    """Crop networks: a run's folder, an exported .xml or .onnx, or MoveNet (by its name)."""
+    """Crop networks: a run's folder, or a model card (.toml) such as crops-export writes."""
     images: Path
     """Folder of labelled photos."""
     labels: Path
@@ -52,40 +58,51 @@ class CropsEvaluateSettings:
     """Its arithmetic."""
     size: int = 192
     """Side of the crops of a run."""
-    trust: float = MIN_TRUSTED_SCORE
-    """Crop keypoints below this score give way to the PAF model's."""
-    threads: int = 2
-    """Processor threads."""
+    trust: float | None = None
+    """Crop keypoints below this score give way to the PAF model's; as the card says by default."""
 
 
-class OwnNet:
-    """Our own crop network: of a run in torch, or exported in OpenVINO."""
+class RunNetwork:
+    """A run's network in torch, as a Network on crops of one size."""
 
-    def __init__(self, path: Path, size: int) -> None:
-        self._size = size
-        self._run: Any = None
-        if path.is_dir():
-            self._network = network_of(trained(path))
-        else:
-            model = load_openvino().Core().read_model(str(path))
-            self._size = int(model.input(0).partial_shape[2].get_length())
-            self._run = load_openvino().Core().compile_model(model, "CPU")
+    depth = 1
 
-    def __call__(self, image: Image, squares: Sequence[Square]) -> tuple[Floats, Floats]:
-        """(P, 17, 2) pixels of the picture and (P, 17) scores of the person of each square."""
-        matrices = [square.matrix(self._size) for square in squares]
-        crops = prepared(np.stack([cut(image, one, self._size) for one in matrices]))
-        if self._run is None:
-            import torch
+    def __init__(self, run: Path) -> None:
+        self._network = network_of(trained(run))
+        self._flying: deque[Image] = deque()
 
-            from engines.networks.cropnet import heatmaps
+    def submit(self, pictures: Sequence[Image]) -> None:
+        """Crops, (S, S, 3) BGR."""
+        self._flying.append(np.stack(pictures))
 
-            with torch.inference_mode():
-                maps = heatmaps(*self._network(crops)).numpy()
-        else:
-            maps = np.asarray(self._run(crops.numpy())[0])
-        xy, score = decode(maps)
-        return np.stack([back(*one) for one in zip(xy, matrices, strict=True)]), score
+    def result(self) -> list[Arrays]:
+        """The heat maps of each."""
+        import torch
+
+        with torch.inference_mode():
+            maps = heatmaps(*self._network(prepared(self._flying.popleft()))).numpy()
+        return [{"heatmaps": one} for one in maps]
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+def second_look_of(path: Path, first: Card, size: int, trust: float | None) -> SecondLook:
+    """The second look that run.py takes, with a card's network or with a run's."""
+    network: Network
+    if path.is_dir():
+        network, rule = RunNetwork(path), RULE
+        decoder: CropDecoder = HeatmapDecoder(COCO, (size, size), HEAD)
+        fusion = FusionSettings(own=MIN_TRUSTED_SCORE)
+    else:
+        card = load_card(str(path))
+        if not isinstance(card.decoder, CropDecoder) or card.crop is None:
+            raise TrainingError(f"{path} is no crop network's card.")
+        network = OpenVino(card, locate(card, download=False), live=True, batched=True)
+        decoder, rule, fusion = card.decoder, card.crop, card.fusion_beside(first.name)
+    if trust is not None:
+        fusion = replace(fusion, own=trust)
+    return SecondLook(CropsOnHost(network, rule.border), decoder, rule, fusion, first.skeleton)
 
 
 def evaluate_crops(settings: CropsEvaluateSettings) -> None:
@@ -101,57 +118,41 @@ def evaluate_crops(settings: CropsEvaluateSettings) -> None:
     for path in sorted(settings.images.iterdir()):
         if path.name in ids:
             estimator.submit([_read(path)])
-            people.append((path, converted(estimator.decoder.decode(estimator.result()[0]), COCO)))
-    entries = [
-        _entry(ids[path.name], xy, score, total, 0)
-        for path, poses in people
-        for xy, score, total in zip(poses.xy, poses.score, poses.person_score, strict=True)
-    ]
+            people.append((path, estimator.decoder.decode(estimator.result()[0])))
+    estimator.close()
+    entries = [one for path, poses in people for one in as_results(poses, ids[path.name])]
     _say(settings, f"{settings.model} alone", entries)
     for network in settings.networks:
-        name = network.name
-        looks: Looks = (
-            MoveNet(network, settings.threads)
-            if "movenet" in name
-            else OwnNet(network, settings.size)
-        )
+        second = second_look_of(network, card, settings.size, settings.trust)
         entries = []
         for path, poses in people:
-            entries += second_look(looks, _read(path), poses, ids[path.name], settings.trust)
-        _say(settings, f"{settings.model} + {name}", entries)
+            (seen,) = second.refine([_read(path)], [poses])
+            entries += as_results(seen, ids[path.name])
+        second.close()
+        _say(settings, f"{settings.model} + {network.name}", entries)
 
 
 def _read(path: Path) -> Image:
     return np.asarray(cv2.imread(str(path)), np.uint8)
 
 
-def second_look(
-    looks: Looks, image: Image, poses: Poses, number: int, trust: float
-) -> list[dict[str, Any]]:
-    """The people of one picture after the second look, as COCO's results."""
-    firsts = list(zip(poses.xy, poses.score, strict=True))
-    squares = [around(xy) for xy, _ in firsts]
-    seen = [(one, square) for one, square in zip(firsts, squares, strict=True) if square]
-    if not seen:
-        return []
-    seconds = looks(image, [square for _, square in seen])
+def as_results(poses: Poses, number: int) -> list[dict[str, Any]]:
+    """The people of the picture of this number, as COCO's results."""
     entries = []
-    for (first, _), xy, score in zip(seen, *seconds, strict=True):
-        points, scores, total, _ = fuse(*first, xy, score, trust)
-        entries.append(_entry(number, points, scores, total, MIN_WRITTEN_SCORE))
+    people = converted(poses, COCO)
+    for xy, score, total in zip(people.xy, people.score, people.person_score, strict=True):
+        found = ~np.isnan(xy[:, 0]) & (score > 0)
+        points = np.column_stack([np.nan_to_num(xy) + 0.0, found])
+        points[~found] = 0
+        entries.append(
+            {
+                "image_id": number,
+                "category_id": 1,
+                "keypoints": [float(one) for one in points.ravel()],
+                "score": float(total),
+            }
+        )
     return entries
-
-
-def _entry(number: int, xy: Floats, score: Floats, total: float, least: float) -> dict[str, Any]:
-    found = ~np.isnan(xy[:, 0]) & (score > least)
-    points = np.column_stack([np.nan_to_num(xy) + 0.0, found])
-    points[~found] = 0
-    return {
-        "image_id": number,
-        "category_id": 1,
-        "keypoints": [float(one) for one in points.ravel()],
-        "score": float(total),
-    }
 
 
 def _say(settings: CropsEvaluateSettings, what: str, entries: list[dict[str, Any]]) -> None:

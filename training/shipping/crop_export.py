@@ -14,12 +14,12 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from engines.networks.cropnet import STRIDE, CropNet, heatmaps
+from engines.networks.cropnet import CropNet, heatmaps
 from engines.types.arrays import Image
-from training.crops.boxes import MARGIN
-from training.crops.fusion import COCO
+from training.crops.boxes import RULE
+from training.crops.head import HEAD
 from training.crops.learner import Learner
-from training.crops.people import People, load_people
+from training.crops.people import COCO, People, load_people
 from training.crops.samples import varied
 from training.data.errors import TrainingError
 from training.data.photos import Photo, read_photos
@@ -112,13 +112,13 @@ scale = [{SCALE}, {SCALE}, {SCALE}]
 
 [decoder]
 kind = "heatmap"
-refine = "quarter"
-stride = {STRIDE}.0
-offset = {(STRIDE - 1) / 2}
+refine = "{HEAD.refine}"
+stride = {HEAD.stride}
+offset = {HEAD.offset}
 
 [crop]
-padding = {MARGIN}
-border = 0
+padding = {RULE.padding}
+border = {RULE.border}
 """ + "".join(weights_table(one, {"heatmaps": "heat"}) for one in forms)
 
 

@@ -19,11 +19,11 @@ COMMANDS = {
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, prog: str = PROG) -> int:
     """Run the command that the arguments name; the exit code says how it went."""
     words = sys.argv[1:] if arguments is None else arguments
     folder = "posestream.commands.calibrate"
-    return run_command(words, COMMANDS, folder, PROG, __doc__ or "", _errors)
+    return run_command(words, COMMANDS, folder, prog, __doc__ or "", _errors)
 
 
 def _errors() -> tuple[type[Exception], ...]:

@@ -197,7 +197,8 @@ def cameras(devices: Path = Path("/dev")) -> Iterator[Finding]:
 def weights() -> Iterator[Finding]:
     """What each model would run with, and where more would be put."""
     from engines.models.card import card_names, load_card
-    from engines.models.weights import cache_folder, locate, named_folders
+    from engines.models.places import cache_folder, named_folders
+    from engines.models.weights import locate
     from engines.types.errors import WeightsError
 
     for card in map(load_card, card_names()):
@@ -221,6 +222,26 @@ def weights() -> Iterator[Finding]:
         )
 
 
+def accuracy() -> Iterator[Finding]:
+    """What can be expected of the models that are here, and of second looks with them."""
+    from engines.models.card import load_card
+    from engines.models.measured import cards_of, measured, measured_on
+    from engines.models.weights import locate
+    from engines.types.errors import WeightsError
+
+    for one in measured():
+        if one.height or one.precision != "int8":
+            continue  # those at their defaults will do
+        try:
+            locate(load_card(one.model), "int8", download=False)
+            for card in cards_of(one)[1:]:
+                locate(card, download=False)
+        except WeightsError:
+            continue
+        ms = f", {one.ms(1):.0f} ms with one person on {measured_on().processor}"
+        yield Finding("ok", f"{one.name}: AP {one.ap:.3f}{ms if one.ms(1) else ''}")
+
+
 def _version(package: str) -> str | None:
     try:
         return version(package)
@@ -228,4 +249,4 @@ def _version(package: str) -> str | None:
         return None
 
 
-CHECKS = (packages, opencv, video, cpu, nvidia, cameras, weights)
+CHECKS = (packages, opencv, video, cpu, nvidia, cameras, weights, accuracy)

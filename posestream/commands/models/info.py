@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict, dataclass, field
 
-from engines.models.card import WeightFile, load_card
+from engines.models.card import load_card
+from engines.models.measured import aligned, measured_on, of, rows_of
+from engines.models.trust import with_trusted
+from engines.models.weight_file import WeightFile
 from engines.models.weights import Search
 
 
@@ -19,7 +22,7 @@ class Options:
 
 def run(options: Options) -> int:
     """The card in words, and for each file where it lies or whence it can be had."""
-    card = load_card(options.model)
+    card = with_trusted(load_card(options.model))
     search = Search(card)
     limbs = f"{len(card.skeleton.keypoints)} keypoints, {len(card.skeleton.limbs)} limbs"
     facts = {
@@ -35,6 +38,11 @@ def run(options: Options) -> int:
     for form in card.weights:
         lines.append(f"{'weights':10}{', '.join(form.precision)}")
         lines += [f"{'':12}{_whereabouts(file, search)}" for file in form.files]
+    if figures := of(card.name):
+        lines.append(f"measured  141 COCO photos; 1280x720 on {measured_on().processor}")
+        lines += aligned(rows_of(figures), indent=12)
+    elif card.claim:
+        lines.append(f"measured  no; its owners state {card.claim}")
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
@@ -45,5 +53,8 @@ def _words(values: dict[str, object]) -> str:
 
 def _whereabouts(file: WeightFile, search: Search) -> str:
     path = search.find(file)
-    place = f"at {path}" if path else f"not downloaded; {' or '.join(file.urls) or 'not published'}"
-    return f"{file.name} ({file.size} bytes): {place}"
+    urls = [source.url for source in file.published]
+    place = f"at {path}" if path else f"not downloaded; {' or '.join(urls) or 'not published'}"
+    if not file.sha256:
+        place += "; its sha256 is not known: it needs fetch --trust SHA256"
+    return f"{file.name} ({file.size or 'unknown number of'} bytes): {place}"

@@ -18,7 +18,7 @@ COMMANDS = {
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, prog: str = PROG) -> int:
     """Run the command that the arguments name; the exit code says how it went."""
     words = sys.argv[1:] if arguments is None else arguments
-    return run_command(words, COMMANDS, "posestream.commands.models", PROG, __doc__ or "")
+    return run_command(words, COMMANDS, "posestream.commands.models", prog, __doc__ or "")

@@ -47,6 +47,17 @@ def test_quarter_shift_goes_a_quarter_towards_the_higher_neighbour() -> None:
     assert np.abs(xy - PLACES).max() <= 0.25 + 1e-4
 
 
+@pytest.mark.parametrize("sigma", [1.0, 1.5, 3.0])
+@pytest.mark.parametrize("peak", [0.1, 0.9])
+def test_parabola_is_exact_for_gaussians(sigma: float, peak: float) -> None:
+    xy, score = read(rendered(PLACES, sigma, peak), refine="parabola")
+    assert np.abs(xy - PLACES).max() < 1e-3
+    assert (score <= peak + 1e-6).all()
+    flat = np.full((1, 1, HIGH, WIDE), 0.4, np.float32)  # no peak, nowhere to go
+    flat[0, 0, 10, 10:12] = 0.5
+    np.testing.assert_allclose(read(flat, refine="parabola")[0], [[[10.5, 10]]], atol=1e-4)
+
+
 @pytest.mark.parametrize("sigma", [1.5, 2.0, 3.0])
 def test_dark_is_exact_for_gaussians(sigma: float) -> None:
     """Whatever their width and height; smoothing a Gaussian leaves its centre."""
@@ -76,7 +87,7 @@ def test_integral_is_the_expected_place() -> None:
     assert np.abs(exact - PLACES).max() < 0.01
 
 
-@pytest.mark.parametrize("refine", ["none", "quarter", "dark", "integral"])
+@pytest.mark.parametrize("refine", ["none", "quarter", "parabola", "dark", "integral"])
 def test_peaks_at_the_edge_and_empty_maps_stay_in_the_map(refine: str) -> None:
     corners = np.array([[[0, 0], [WIDE - 1, HIGH - 1], [0, 30], [20, HIGH - 1]]], np.float32)
     for maps in (rendered(corners), np.zeros((1, 4, HIGH, WIDE), np.float32)):

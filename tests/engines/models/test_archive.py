@@ -14,7 +14,8 @@ import pytest
 from engines.models.archive import extract
 from engines.models.card import Archive, WeightFile
 from engines.models.download import fetch
-from engines.models.weights import cached, locate
+from engines.models.places import cached
+from engines.models.weights import locate
 from engines.types.errors import UnreachableError, WeightsError
 from tests.engines import toy
 from tests.engines.webserver import Site

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engines.models import card as cards
-from engines.models import weights
+from engines.models import places
 from engines.models.bundled import shipped
 from engines.models.weights import locate
 from tests.engines.toy import put
@@ -60,7 +60,7 @@ def test_what_a_gpu_cannot_run_is_not_shipped_for_one(folder: Path) -> None:
 
 
 def test_in_the_folder_of_the_packages_weights_too(folder: Path) -> None:
-    move(folder, weights.PACKAGE)
+    move(folder, places.PACKAGE)
     assert shipped() is not None
 
 

@@ -274,10 +274,12 @@ BROKEN = [
     ("weights.0.files", [{**FILE, "urls": ["ftp://there/net.onnx"]}], "url must begin with"),
     ("weights.0.files", [{**FILE, "urls": 5}], "urls in"),
     ("weights.0.files", [{**FILE, "url": "https://a/b", "urls": []}], "url and urls"),
-    ("weights.0.files", [{**FILE, "archive": {"member": "a"}}], "archive lacks 'size'"),
+    ("weights.0.files", [{**FILE, "archive": {"size": 7}}], "archive lacks 'member'"),
+    ("weights.0.files", [{**FILE, "archive": {**ARCHIVE, "size": -1}}], "a positive one"),
     ("weights.0.files", [{**FILE, "archive": {**ARCHIVE, "member": ""}}], "a member's name"),
     ("weights.0.files", [{**FILE, "archive": {**ARCHIVE, "sha256": "ab"}}], "hexadecimal"),
-    ("weights.0.files", [{"name": "net.onnx"}], "lacks 'size'"),
+    ("weights.0.files", [{"size": 7}], "lacks 'name'"),
+    ("weights.0.files", [{**FILE, "size": 0}], "needs its size in bytes"),
     ("licnece", "MIT", "'licnece' is not known in the card"),
 ]
 

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from engines.models import download
-from engines.models.card import WeightFile, Weights
+from engines.models.card import Weights
 from engines.models.download import download_bar
-from engines.models.weights import cache_folder, locate
+from engines.models.places import cache_folder
+from engines.models.weight_file import WeightFile
+from engines.models.weights import locate
 from tests.conftest import ROOT
 from tests.engines.toy import OUTPUTS, SIZE, card, content, form, put, refusal
 from tests.engines.webserver import Site, serving

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from engines.models.card import Precision, load_card
-from engines.models.weights import Located, cache_folder, locate
+from engines.models.places import cache_folder
+from engines.models.weights import Located, locate
 from tests.engines.toy import card, content, form, put, refusal
 from tests.engines.webserver import Site
 

@@ -12,15 +12,13 @@ import pytest
 from tests.conftest import ROOT
 from tests.engines.drivers import make_emulated
 
-HERE = Path(__file__).parents[1]
-
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_emulated(tmp_path_factory.mktemp("driver"))
 
 
-CASES = ["same", "stream", "order", "shapes", "overflow", "refused", "full", "breaks"]
+CASES = ["same", "stream", "order", "shapes", "overflow", "crops", "refused", "full", "breaks"]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -29,10 +27,9 @@ def test_on_an_emulated_gpu(driver: Path, tmp_path: Path, case: str) -> None:
         **os.environ,
         "CUDA_HOME": str(driver.parent / "cuda"),
         "XDG_CACHE_HOME": str(tmp_path),
-        "PYTHONPATH": str(ROOT),
     }
     done = subprocess.run(
-        [sys.executable, str(HERE / "on_emulated.py"), str(driver), case],
+        [sys.executable, "-m", "tests.engines.on_emulated", str(driver), case],
         cwd=ROOT,
         env=environment,
         capture_output=True,

@@ -8,6 +8,7 @@ import numpy as np
 from engines.crops.fusion import FusionSettings
 from engines.crops.rule import CropRule
 from engines.decoders.regression import Regression, RegressionDecoder
+from engines.runtimes.crop_network import CropsOnHost
 from engines.runtimes.second_look import SecondLook
 from engines.types.arrays import Arrays, Floats, Image
 from engines.types.poses import Poses
@@ -84,7 +85,8 @@ def second_look(**settings: object) -> tuple[SecondLook, DotNetwork]:
     network = DotNetwork()
     decoder = RegressionDecoder(COCO17, SIZE, Regression())
     rule, fusion = CropRule(padding=1.4), FusionSettings()
-    look = SecondLook(network, decoder, rule, fusion, SKELETON, **settings)  # type: ignore[arg-type]
+    crops = CropsOnHost(network, rule.border)
+    look = SecondLook(crops, decoder, rule, fusion, SKELETON, **settings)  # type: ignore[arg-type]
     return look, network
 
 

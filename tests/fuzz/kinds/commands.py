@@ -9,6 +9,7 @@ from random import Random
 from unittest import mock
 
 import run
+from posestream import main as program
 from realtime import assembly
 from realtime.settings.all import Settings
 from realtime.sinks.opening import open_sinks
@@ -53,7 +54,7 @@ class Kind(Prepared):
         with (
             mock.patch.object(sys, "argv", ["run.py", *words]),
             mock.patch.object(assembly, "run", _prepare),
-            mock.patch.object(run, "_fail", lambda sentence: said.append(sentence) or 2),
+            mock.patch.object(program, "_fail", lambda *words: said.extend(words) or 2),
         ):
             try:
                 code = run.main()

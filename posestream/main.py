@@ -1,0 +1,108 @@
+"""Find the poses of people in webcams, videos and images, live.
+
+Example: {prog} webcam
+
+Example: {prog} video.mp4 -o poses.mp4 --json poses/
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+from posestream.version import __version__
+
+USER_ERROR = 2
+INTERRUPTED = 130
+# Ctrl-C; a service manager's and a container's way to say so; a terminal that is closed.
+ENDS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+COMMANDS = {
+    "models": "List, describe, fetch and measure models.",
+    "calibrate": "Calibrate lenses and rigs of cameras, and check them.",
+    "train": "Train our own networks.",
+    "doctor": "Check this machine.",
+}
+
+
+def main(words: Sequence[str] | None = None, prog: str = "posestream") -> int:
+    """Run the job that the command line names; the exit code says how it went."""
+    words = sys.argv[1:] if words is None else words
+    if words[:1] and words[0] in COMMANDS:
+        return _command(words[0], words[1:], prog)
+    if words[:1] and words[0] in ("-V", "--version"):
+        sys.stdout.write(f"posestream {__version__}\n")
+        return 0
+    # Until there is something to finish a signal ends the program here and now: libraries that
+    # are being loaded would make errors of their own of an exception.
+    _on_signals(lambda _, __: os._exit(INTERRUPTED))
+    try:
+        import logging
+
+        from engines.console.arguments import parse
+        from engines.console.import_errors import explain_import_error
+        from engines.types.errors import EngineError
+        from realtime.assembly import run
+        from realtime.settings.all import Settings
+        from realtime.settings.openpose_flags import HINTS
+        from realtime.types.errors import RealtimeError, losses
+    except ImportError as error:
+        from engines.console.import_errors import explain_import_error
+
+        sentence = explain_import_error(error)
+        if sentence is None:
+            raise
+        return _fail(sentence)
+    try:
+        about = (__doc__ or "").format(prog=prog)
+        settings = parse(Settings, prog, f"{about}\n\n{_others(prog)}", words, HINTS)
+        if settings.window.quiet:
+            logging.getLogger("realtime").setLevel(logging.ERROR)
+        _on_signals(signal.default_int_handler)
+        run(settings)
+    except (EngineError, RealtimeError) as error:
+        return _fail(str(error), *losses(error))
+    except KeyboardInterrupt as end:
+        lost = losses(end)
+        return _fail(*lost) if lost else INTERRUPTED
+    return 0
+
+
+def _command(name: str, words: Sequence[str], prog: str) -> int:
+    """Each is loaded alone: what one of them needs another may lack."""
+    if name == "calibrate":
+        from posestream.commands.calibrate.main import main as calibrate
+
+        return calibrate(words, f"{prog} calibrate")
+    if name == "train":
+        from training.__main__ import main as train
+
+        return train(words, f"{prog} train")
+    from posestream.commands.models.main import main as models
+
+    if name == "doctor":
+        return models(["doctor", *words], prog)
+    return models(words, f"{prog} models")
+
+
+def _others(prog: str) -> str:
+    listed = ", ".join(f"{name} ({text[0].lower()}{text[1:-1]})" for name, text in COMMANDS.items())
+    return f"Other commands: {listed}; {prog} COMMAND --help describes each."
+
+
+def _on_signals(handler: Callable[[int, FrameType | None], Any]) -> None:
+    """What ends the program; what its starter ignores (nohup) stays ignored."""
+    for one in ENDS:
+        if signal.getsignal(one) is not signal.SIG_IGN:
+            signal.signal(one, handler)
+
+
+def _fail(*sentences: str) -> int:
+    for sentence in sentences:
+        with suppress(OSError):  # the terminal is closed
+            sys.stderr.write(f"posestream: {sentence}\n")
+    return USER_ERROR

@@ -1,0 +1,148 @@
+"""Any source as a stream of results: webcams, network cameras, videos, images, several at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.console.arguments import did_you_mean
+from engines.console.options import build, options_of
+from engines.types.arrays import Floats, Image
+from posestream.errors import PosestreamError, translated
+from posestream.people import People
+from realtime.assembly import stream as run_stream
+from realtime.settings.all import Settings
+from realtime.types.results import Poses3D, Result, View
+
+Source = str | os.PathLike[str] | int
+UNSEEN = {"show": False, "quiet": True}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class People3D:
+    """The P people of a rig at one time.
+
+    ids: (P,), those of the 2D people. keypoints: (P, K, 3) metres in the rig's world, NaN = not
+    known. errors: (P, K) distance from the views it rests on, pixels. views: (P, K) how many.
+    names: the K keypoints.
+    """
+
+    ids: NDArray[np.int64]
+    keypoints: Floats
+    errors: Floats
+    views: NDArray[np.int64]
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What all cameras saw at one time.
+
+    time: seconds. people: of the first camera that is there. cameras: the People of each camera,
+    None for one that is out. images: their (H, W, 3) uint8 BGR pictures, read-only. people3d: with
+    a rig.
+    """
+
+    time: float
+    cameras: tuple[People | None, ...]
+    images: tuple[Image | None, ...]
+    people3d: People3D | None = None
+
+    @property
+    def people(self) -> People:
+        return next(one for one in self.cameras if one is not None)
+
+    @property
+    def image(self) -> Image:
+        """Of the camera of `people`."""
+        return next(one for one in self.images if one is not None)
+
+
+def stream(source: Source | Sequence[Source], **options: Any) -> Generator[Seen, None, None]:
+    """What is seen in a source (or in several cameras at once), frame by frame, with lasting ids.
+
+    source: a file, folder, glob, address of a network camera, "webcam", or a webcam's number.
+    options: those of the command line, with underscores: model="pafnet", rig="rig.toml",
+    output="poses.mp4", max_people=2, ... No window opens and nothing is printed unless
+    show=True or quiet=False. Close the generator (or leave a `with contextlib.closing(...)`) to
+    end a run early; outputs are finished then. PosestreamError for what cannot be done.
+    """
+    with translated():
+        settings = _settings(source, options)
+        with closing(run_stream(settings)) as results:
+            for result in results:
+                yield _seen(result)
+
+
+def run(
+    source: Source | Sequence[Source], callback: Callable[[Seen], object], **options: Any
+) -> None:
+    """Call `callback` with everything that `stream` gives, until it ends or False comes back."""
+    with closing(stream(source, **options)) as results:
+        for seen in results:
+            if callback(seen) is False:
+                return
+
+
+async def astream(source: Source | Sequence[Source], **options: Any) -> AsyncIterator[Seen]:
+    """`stream` for asyncio: the event loop goes on while a frame is waited for."""
+    loop, results = asyncio.get_running_loop(), stream(source, **options)
+    with ThreadPoolExecutor(1, "posestream") as pool:
+        try:
+            while (seen := await loop.run_in_executor(pool, next, results, None)) is not None:
+                yield seen
+        finally:
+            await loop.run_in_executor(pool, results.close)
+
+
+def _settings(source: Source | Sequence[Source], options: dict[str, Any]) -> Settings:
+    several = source if isinstance(source, list | tuple) else (source,)
+    if not all(isinstance(one, str | os.PathLike | int) for one in several):
+        raise PosestreamError(
+            f"A source is a file, an address or a webcam's number, not {type(source).__name__}; "
+            "for pictures in memory use posestream.Pose()(picture), or its track(picture)."
+        )
+    known = {one.path[-1]: one for one in options_of(Settings)}
+    values: dict[tuple[str, ...], object] = {known["source"].path: tuple(map(_word, several))}
+    for name, value in {**UNSEEN, **options}.items():
+        if name not in known or name == "source":
+            more = "python -m posestream --help lists them all."
+            raise PosestreamError(f"There is no option {name!r}; {did_you_mean(name, known, more)}")
+        is_path = Path in known[name].types and isinstance(value, str)
+        values[known[name].path] = Path(str(value)) if is_path else value
+    settings: Settings = build(Settings, values)
+    return settings
+
+
+def _word(source: Source) -> str:
+    return f"webcam:{source}" if isinstance(source, int) else os.fspath(source)
+
+
+def _seen(result: Result) -> Seen:
+    return Seen(
+        result.time,
+        tuple(None if view is None else _people(view) for view in result.views),
+        tuple(None if view is None else view.frame.image for view in result.views),
+        None if result.poses3d is None else _people3d(result.poses3d),
+    )
+
+
+def _people(view: View) -> People:
+    return People(view.tracks, view.frame.camera, view.frame.index, view.frame.time)
+
+
+def _people3d(poses: Poses3D) -> People3D:
+    names = poses.skeleton.keypoints
+    return People3D(poses.id, poses.xyz, poses.error, poses.views, names)

@@ -1,0 +1,247 @@
+"""The package as other programs use it: people of pictures, ids, streams, space, calibration."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import posestream
+from calibration.geometry.camera import rotation_matrix
+from tests.calibration.boards import CHARUCO, photograph
+from tests.conftest import ROOT
+from tests.synth import person, scene, write_picture, write_tiny_network, write_video
+
+SIZE = (320, 256)
+TRUTH = [person((60 + 12 * n, 128), 180, "walking") for n in range(6)]
+
+
+@pytest.fixture(scope="module")
+def card(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_tiny_network(tmp_path_factory.mktemp("tiny"), height=SIZE[1]))
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "walk.mkv"
+    write_video(path, [scene([one], SIZE) for one in TRUTH], [n / 10 for n in range(6)])
+    return path
+
+
+def close(people: posestream.People, truth: np.ndarray, within: float = 1.5) -> bool:
+    seen = ~np.isnan(truth[:, 0])
+    return len(people) == 1 and np.abs(people.keypoints[0][seen] - truth[seen]).max() <= within
+
+
+def test_every_name_that_is_promised_is_there() -> None:
+    for name in posestream.__all__:
+        assert getattr(posestream, name) is not None
+    assert dir(posestream) == sorted(posestream.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'Pause'"):
+        _ = posestream.Pause
+
+
+def test_a_picture_in_memory_or_in_a_file_gives_its_people(card: str, tmp_path: Path) -> None:
+    picture = scene([TRUTH[2]], SIZE)
+    write_picture(tmp_path / "one.png", picture)
+    with posestream.Pose(card) as pose:
+        people = pose(picture)
+        assert close(people, TRUTH[2])
+        several = pose([picture, str(tmp_path / "one.png"), tmp_path / "one.png"])
+        assert [close(one, TRUTH[2]) for one in several] == [True] * 3
+        assert len(pose(np.zeros((64, 64), np.uint8))) == 0  # grey, and nobody
+    with posestream.Pose(card, color="rgb") as pose:
+        np.testing.assert_array_equal(pose(picture[..., ::-1]).keypoints, people.keypoints)
+    assert picture.flags.writeable
+
+
+def test_a_person_is_read_by_names(card: str) -> None:
+    with posestream.Pose(card) as pose:
+        (one,) = pose(scene([TRUTH[2]], SIZE))
+    assert one.id == -1
+    assert 0 < one.score <= 1
+    place = one["left_wrist"]
+    assert place is not None
+    assert place[:2] == pytest.approx(TRUTH[2][7], abs=1.5)
+    assert one["tail"] is None
+    x, y, wide, high = one.box
+    seen = np.nan_to_num(TRUTH[2][:, 1], nan=-1)
+    assert high == pytest.approx(seen.max() - seen[seen >= 0].min(), abs=4)
+    assert x > 0
+    assert y > 0
+    assert wide > 0
+
+
+def test_the_formats_agree_with_the_arrays(card: str) -> None:
+    pandas, pyarrow = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
+    with posestream.Pose(card) as pose:
+        people = pose(scene([TRUTH[2]], SIZE))
+    plain = json.loads(json.dumps(people.to_dict()))
+    assert plain["people"][0]["keypoints"]["nose"] == pytest.approx(
+        [*people.keypoints[0, 0].tolist(), people.scores[0, 0]]
+    )
+    triples = json.loads(people.to_json())["people"][0]["pose_keypoints_2d"]
+    want = np.nan_to_num(np.column_stack([people.keypoints[0], people.scores[0]]))
+    np.testing.assert_allclose(np.reshape(triples, (-1, 3)), want, rtol=1e-4, atol=1e-4)
+    assert len(json.loads(people.to_json("body25"))["people"][0]["pose_keypoints_2d"]) == 75
+    frame = posestream.to_pandas([people, people])
+    assert isinstance(frame, pandas.DataFrame)
+    assert len(frame) == 2 * int((people.scores > 0).sum())
+    nose = frame[frame.keypoint == "nose"].iloc[0]
+    assert (nose.x, nose.y) == pytest.approx(people.keypoints[0, 0].tolist())
+    table = people.to_arrow()
+    assert isinstance(table, pyarrow.Table)
+    assert table.column_names == list(frame.columns)
+    assert len(posestream.to_pandas([])) == 0
+
+
+def test_frames_of_ones_own_loop_keep_ids(card: str) -> None:
+    with posestream.Pose(card) as pose:
+        seen = [pose.track(scene([one], SIZE), n / 10) for n, one in enumerate(TRUTH)]
+        assert [one.ids.tolist() for one in seen] == [[1]] * 6
+        assert [one.frame for one in seen] == list(range(6))
+        assert close(seen[-1], TRUTH[-1])
+        pose.reset()
+        assert pose.track(scene([TRUTH[0]], SIZE), 0.0).ids.tolist() == [1]
+
+
+def test_a_source_is_streamed_with_outputs_of_the_command_line(
+    card: str, clip: Path, tmp_path: Path
+) -> None:
+    seen = list(posestream.stream(clip, model=card, json=str(tmp_path / "json")))
+    assert [round(one.time, 3) for one in seen] == [0, 0.1, 0.2, 0.3, 0.4, 0.5]
+    assert all(close(one.people, truth) for one, truth in zip(seen, TRUTH, strict=True))
+    assert {one.people.ids.item() for one in seen} == {1}
+    assert seen[0].image.shape == (256, 320, 3)
+    assert len(list((tmp_path / "json").iterdir())) == 6
+    drawn = seen[0].people.draw(seen[0].image)
+    assert (drawn != seen[0].image).any()
+
+
+def test_a_callback_ends_a_run_and_asyncio_waits_for_one(card: str, clip: Path) -> None:
+    times: list[float] = []
+
+    def callback(seen: posestream.Seen) -> bool:
+        times.append(seen.time)
+        return len(times) < 3
+
+    posestream.run(clip, callback, model=card)
+    assert len(times) == 3
+
+    async def gathered() -> list[float]:
+        return [seen.time async for seen in posestream.astream(str(clip), model=card)]
+
+    assert len(asyncio.run(gathered())) == 6
+
+
+@pytest.mark.parametrize("with_scores", [True, False])
+def test_people_of_another_program_get_ids(with_scores: bool) -> None:
+    tracker = posestream.Tracker("coco17", size=(640, 480), fps=10)
+    rng = np.random.default_rng(1)
+    one, two = (rng.uniform(0, 90, (17, 2)) + offset for offset in ((50, 60), (400, 200)))
+    first = None
+    for n in range(8):
+        order = [0, 1] if n % 2 else [1, 0]
+        step = np.array([3.0 * n, 0])
+        poses = np.stack([one + step, two - step])[order]
+        scores = np.full((2, 17), 0.9)
+        given = (poses, scores) if with_scores else (np.dstack([poses, scores]),)
+        people = tracker.update(*given)
+        left = int(np.argmin(people.keypoints[:, 0, 0]))
+        first = int(people.ids[left]) if first is None else first
+        assert people.ids[left] == first
+        assert sorted(people.ids.tolist()) == [1, 2]
+    assert len(tracker.update([])) <= 2
+
+
+def rig() -> posestream.Rig:
+    lens = np.array([[500.0, 0, 240], [0, 500, 180], [0, 0, 1]])
+    cameras = []
+    for n, angle in enumerate((-0.3, 0.0, 0.3)):
+        turn = rotation_matrix(np.array([0.0, angle, 0.0]))
+        at = np.array([0.5 * (n - 1), 0, 0])
+        cameras.append(
+            posestream.Camera(f"c{n}", (480, 360), lens, rotation=turn, translation=-turn @ at)
+        )
+    return posestream.Rig(tuple(cameras))
+
+
+def test_points_are_triangulated_with_an_honest_covariance(tmp_path: Path) -> None:
+    cameras, rng = rig(), np.random.default_rng(3)
+    truth = rng.uniform((-0.3, -0.3, 1.8), (0.3, 0.3, 2.4), (400, 3))
+    clean = cameras.project(truth)
+    np.testing.assert_allclose(posestream.triangulate(cameras, clean).xyz, truth, atol=1e-6)
+    found = posestream.triangulate(cameras, clean + rng.normal(0, 1.0, clean.shape))
+    off = found.xyz - truth
+    squares = np.einsum("ni,nij,nj->n", off, np.linalg.inv(found.covariance), off)
+    assert 0.85 <= (squares <= 6.251).mean() <= 0.95  # 90 % of chi squared with 3 degrees
+    assert (found.views == 3).mean() > 0.9
+    posestream.save_rig(cameras, tmp_path / "rig.toml")
+    again = posestream.load_rig(tmp_path / "rig.toml")
+    np.testing.assert_allclose(again.project(truth), clean, atol=1e-6)
+
+
+def test_a_lens_and_a_rig_are_calibrated_from_pictures_in_memory() -> None:
+    cameras, rng = rig(), np.random.default_rng(4)
+    middle = np.array([*np.array(CHARUCO.size) / 2, 0])
+    pictures: list[list[np.ndarray]] = [[] for _ in cameras.cameras]
+    for _ in range(9):
+        turn = rotation_matrix(np.array([*rng.uniform(-0.4, 0.4, 2), rng.uniform(-0.3, 0.3)]))
+        at = rng.uniform((-0.04, -0.05, 0.95), (0.04, 0.05, 1.15))
+        for camera, own in zip(cameras.cameras, pictures, strict=True):
+            pose = camera.rotation @ turn
+            shift = camera.rotation @ (at - turn @ middle) + camera.translation
+            own.append(photograph(CHARUCO, camera, pose, shift))
+    lens = posestream.calibrate_lens(
+        [cv2.cvtColor(one, cv2.COLOR_GRAY2BGR) for one in pictures[1]], CHARUCO, fisheye=False
+    )
+    assert np.allclose(np.diag(lens.camera.matrix)[:2], 500, rtol=0.03)
+    assert lens.rms < 0.3
+    found = posestream.calibrate_rig(cameras.cameras, pictures, CHARUCO)
+    apart = np.linalg.norm(np.diff(found.centres, axis=0), axis=1)
+    np.testing.assert_allclose(apart, 0.5, atol=0.01)
+
+
+def test_the_readme_s_examples_run_as_they_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    part = text[text.index("### From Python") : text.index("## Tracking")]
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite(str(tmp_path / "photo.jpg"), scene([TRUTH[0]], SIZE))
+    write_video(tmp_path / "clip.mkv", [scene([one], SIZE) for one in TRUTH[:2]], [0, 0.1])
+    posestream.save_rig(rig(), tmp_path / "rig.toml")
+    names: dict[str, object] = {}
+    blocks = re.findall(r"```python\n(.*?)```", part, re.DOTALL)
+    assert len(blocks) == 3
+    for block in blocks:
+        exec(block.replace("clip.mp4", "clip.mkv"), names)
+    assert (tmp_path / "drawn.png").exists()
+    assert len(list((tmp_path / "poses").iterdir())) == 2
+
+
+def test_what_is_wrong_is_one_error_with_what_to_do(card: str, tmp_path: Path) -> None:
+    picture = scene([TRUTH[0]], SIZE)
+    wrong = {
+        "use posestream.Pose": lambda: list(posestream.stream(picture)),
+        "did you mean model": lambda: list(posestream.stream("a.mp4", modle=card)),
+        "no file or folder": lambda: list(posestream.stream(tmp_path / "none.mp4", model=card)),
+        "no model": lambda: posestream.Pose("nobody-knows-it"),
+        "color must be": lambda: posestream.Pose(card, color="hsv"),  # type: ignore[arg-type]
+        r"array of uint8, not float64": lambda: posestream.Pose(card)(np.zeros((9, 9, 3))),
+        "1, 3 or 4 channels": lambda: posestream.Pose(card)(np.zeros((9, 9, 2), np.uint8)),
+        "cannot be read": lambda: posestream.Pose(card)(tmp_path / "none.png"),
+        r"\(people, 17, 2 or 3\)": lambda: posestream.Tracker(size=(9, 9)).update([[1, 2]]),
+        "size=": lambda: posestream.Tracker().update(np.zeros((1, 17, 2))),
+        r"array \(3, points, 2\)": lambda: posestream.triangulate(rig(), np.zeros((2, 5, 2))),
+        "as many pictures": lambda: posestream.calibrate_rig(rig().cameras, [[], [None]], CHARUCO),
+        "no rig|cannot be read|no file": lambda: posestream.load_rig(tmp_path / "none.toml"),
+    }
+    for words, call in wrong.items():
+        with pytest.raises(posestream.PosestreamError, match=words):
+            call()
