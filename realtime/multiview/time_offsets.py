@@ -18,7 +18,7 @@ from realtime.multiview.track_table_3d import Bodies
 VELOCITY_SPAN_S = 0.1  # to either side over which a velocity is taken
 MIN_INTERVAL_S = 0.08  # between instants that are used: bounds the time that this takes
 MIN_SPEED = 0.3  # metres / second, below which noise hides what time does to a keypoint
-HUBER_SIGMAS = 3.0  # beyond which residuals count linearly: 0.3 % of Gaussian ones
+HUBER_SIGMAS = 1.0  # beyond which residuals count linearly: a third of Gaussian ones
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +110,10 @@ class TimeOffsets:
         off = xy - pixels - by_time * now.late[:, None, None]
         seen = (score > 0) & np.isfinite(off[..., 0]) & np.isfinite(sigma)
         seen &= seen.sum(0) >= 2
-        length = np.linalg.norm(np.where(seen[..., None], off, 0), axis=-1)
+        # Weights are of what is left when the offsets found so far are taken away: those of a view
+        # that is late would shrink with how late it is.
+        left = off - by_time * self.offsets()[0][:, None, None]
+        length = np.linalg.norm(np.where(seen[..., None], left, 0), axis=-1)
         with np.errstate(all="ignore"):
             weight = (
                 score / sigma**2 * np.minimum(1, HUBER_SIGMAS * sigma / np.maximum(length, 1e-9))
