@@ -100,6 +100,8 @@ class Camera:
         the lower edge, as video codecs do (1088 columns become 1080), rather than drawn out.
         RigError where it differs by more.
         """
+        if tuple(size) == self.size:
+            return np.ones(2)
         scale = np.array(size) / self.size
         if abs(scale[0] / scale[1] - 1) > ASPECT_TOLERANCE:
             raise RigError(
@@ -114,6 +116,8 @@ class Camera:
 
     def from_picture(self, xy: Doubles, size: tuple[int, int]) -> Doubles:
         """(..., 2) pixels of a picture of another size to those of the calibration."""
+        if tuple(size) == self.size:
+            return np.asarray(xy, np.float64)
         # Pixel centres lie at whole numbers, so the picture's corner is at -0.5.
         return np.asarray((xy + 0.5) / self.scale(size) - 0.5, np.float64)
 
@@ -176,10 +180,17 @@ class Rig:
 
     @cached_property
     def _lenses(self) -> tuple[tuple[list[int], Doubles, bool], ...]:
-        """Cameras of one model together: their places, their (C, 14) or (C, 4) numbers, fisheye."""
+        """Cameras of one model together: their places, their (C, 14) or (C, 4) numbers, fisheye.
+
+        Those without distortion are left out.
+        """
         groups = []
         for fisheye in (False, True):
-            at = [n for n, camera in enumerate(self.cameras) if camera.fisheye is fisheye]
+            at = [
+                n
+                for n, camera in enumerate(self.cameras)
+                if camera.fisheye is fisheye and (fisheye or camera.distortion.any())
+            ]
             if at:
                 own = [self.cameras[n].distortion for n in at]
                 groups.append((at, np.stack(own if fisheye else [padded(k) for k in own]), fisheye))
@@ -199,16 +210,15 @@ class Rig:
         with np.errstate(all="ignore"):
             inverse = np.where(depth > 0, 1 / depth, np.nan)
         ideal = inside[..., :2] * inverse
-        bent, by_ideal = np.empty_like(ideal), np.empty((*ideal.shape, 2))
+        # d(ideal) / d(inside) is [[1/z, 0, -x/z^2], [0, 1/z, -y/z^2]].
+        turn = self.rotations[:, None]
+        slope = (turn[..., :2, :] - ideal[..., None] * turn[..., 2:, :]) * inverse[..., None]
         for at, k, fisheye in self._lenses:
             model = distort_fisheye if fisheye else distort
-            bent[at], by_ideal[at] = model(ideal[at], k[:, None])
-        # d(ideal) / d(inside) is [[1/z, 0, -x/z^2], [0, 1/z, -y/z^2]].
-        by_inside = np.concatenate([by_ideal, -(by_ideal @ ideal[..., None])], axis=-1) * (
-            inverse[..., None] * self.focals[:, None, :, None]
-        )
-        pixels = bent * self.focals[:, None] + self.principals[:, None]
-        return pixels, by_inside @ self.rotations[:, None]
+            ideal[at], by_ideal = model(ideal[at], k[:, None])
+            slope[at] = by_ideal @ slope[at]
+        pixels = ideal * self.focals[:, None] + self.principals[:, None]
+        return pixels, slope * self.focals[:, None, :, None]
 
     def normalise(self, xy: Doubles) -> Doubles:
         """(V, ..., 2) pixels to (V, ..., 2) undistorted x / z, y / z of each camera."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from calibration.geometry.arrays import Doubles, Indices, Mask
 from calibration.geometry.levenberg_marquardt import descend
+from calibration.geometry.small_matrices import symmetric_solved
 
 # (M, P) parameters and the (M,) places of their problems -> (M, R, D) residuals and their
 # (M, R, D, P) derivative.
@@ -70,10 +71,10 @@ class _Dense:
 
     def begin(self) -> Doubles:
         r, jacobian = self._residuals(self.x, np.arange(len(self.x)))
-        cost = _cost(r, self._huber)
+        cost = robust_cost(r, self._huber)
         cost[~np.isfinite(jacobian).all((1, 2, 3))] = np.nan
         valid = np.isfinite(cost)
-        self._gradient[valid], self._curvature[valid] = _normal(
+        self._gradient[valid], self._curvature[valid] = normal_equations(
             r[valid], jacobian[valid], self._huber
         )
         return cost
@@ -85,25 +86,29 @@ class _Dense:
         diagonal = np.maximum(np.einsum("npp->np", curvature), MIN_CURVATURE)
         damped = damping[:, None] * diagonal
         matrix = curvature + damped[..., None] * np.eye(len(diagonal.T))
-        step = -np.linalg.solve(matrix, gradient[..., None])[..., 0]
+        if matrix.shape[-1] == 3:
+            step = -symmetric_solved(matrix, gradient)
+        else:
+            step = -np.linalg.solve(matrix, gradient[..., None])[..., 0]
         self._trial[which] = self.x[which] + step
         expected: Doubles = 0.5 * (step * (damped * step - gradient)).sum(-1)
         return expected
 
     def evaluate(self, which: Indices) -> Doubles:
         self._last = self._residuals(self._trial[which], which)
-        return _cost(self._last[0], self._huber)
+        return robust_cost(self._last[0], self._huber)
 
     def accept(self, which: Indices, better: Mask) -> None:
         r, jacobian = self._last
         took = which[better]
         self.x[took] = self._trial[took]
-        self._gradient[took], self._curvature[took] = _normal(
+        self._gradient[took], self._curvature[took] = normal_equations(
             r[better], jacobian[better], self._huber
         )
 
 
-def _cost(r: Doubles, huber: float) -> Doubles:
+def robust_cost(r: Doubles, huber: float) -> Doubles:
+    """(M,) half the sum of rho(|r|^2) over residual vectors (M, R, D)."""
     square = (r * r).sum(-1)
     if huber < np.inf:
         square = np.where(square > huber**2, 2 * huber * np.sqrt(square) - huber**2, square)
@@ -111,7 +116,7 @@ def _cost(r: Doubles, huber: float) -> Doubles:
     return cost
 
 
-def _normal(r: Doubles, jacobian: Doubles, huber: float) -> tuple[Doubles, Doubles]:
+def normal_equations(r: Doubles, jacobian: Doubles, huber: float) -> tuple[Doubles, Doubles]:
     """Gradient (M, P) and Gauss-Newton's curvature (M, P, P)."""
     (count, blocks, width), size = r.shape, jacobian.shape[-1]
     weighted = jacobian

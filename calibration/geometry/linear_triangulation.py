@@ -11,8 +11,16 @@ import numpy as np
 
 from calibration.geometry.arrays import Doubles, Indices, Mask
 from calibration.geometry.camera import Rig
+from calibration.geometry.small_matrices import symmetric_solved
 
 GATE_SIGMAS = 3.5  # standard deviations beyond which a view does not fit: 1 in 450 that do
+# A point with a view beyond so many is in doubt: views that are wrong alike may have drawn it away
+# from the right ones. Of right views with Gaussian noise a third is beyond it.
+DOUBT_SIGMAS = 1.5
+# Where the loss of a view reaches half of its most: narrower than the gate, as networks miss by
+# little as a rule and by far where they mistake something, and a point between is then neither.
+CORE_SIGMAS = 1.0
+BEYOND = 1e6  # standard deviations, so that their squares stay finite
 MAX_PAIRS = 45  # pairs of views to try for a point, all of ten cameras
 # Below it two rays say nothing of the distance: a sighting off by 0.1 degrees moves the point by a
 # tenth of its distance.
@@ -48,31 +56,37 @@ class Lines:
         everything = np.arange(used.shape[1])
         xyz = self.solve(used, everything)
         off = self._errors(xyz, everything)
-        hard = np.flatnonzero((used & ~(off < GATE_SIGMAS)).any(0) & (used.sum(0) >= 2))
+        hard = np.flatnonzero((used & ~(off < DOUBT_SIGMAS)).any(0) & (used.sum(0) >= 2))
         if len(hard):
             used[:, hard] = self._agreeing(hard)
+            better = self.solve(used[:, hard], hard)
             # Once more with all views that fit the better point.
             for _ in range(2):
-                xyz[hard] = self.solve(used[:, hard], hard)
-                off = self._errors(xyz[hard], hard)
-                used[:, hard] = self._seen[:, hard] & (off < GATE_SIGMAS)
-            xyz[hard] = self.solve(used[:, hard], hard)
+                fitting = self._seen[:, hard] & (self._errors(better, hard) < GATE_SIGMAS)
+                if (fitting == used[:, hard]).all():
+                    break
+                used[:, hard] = fitting
+                better = self._weighed(fitting, hard, better)
+            xyz[hard] = better
         used &= self._apart(used)
         used &= np.isfinite(xyz[:, 0]) & (used.sum(0) >= 2)
         return xyz, used
 
     def solve(self, used: Mask, which: Indices) -> Doubles:
         """(M, 3) points of these views; a second solution weighs errors by the depths."""
-        share = used.astype(float)
-        for last in (False, True):
-            xyz = _solved(
-                np.einsum("vn,vnij->nij", share, self._left[:, which]),
-                np.einsum("vn,vni->ni", share, self._right[:, which]),
-            )
-            if not last:
-                depth = xyz @ self._rig.rotations[:, 2].T + self._rig.translations[:, 2]
-                share = used / np.maximum(depth.T, 1e-3) ** 2
-        return xyz
+        rough = self._solved(used.astype(float), which)
+        return self._weighed(used, which, rough)
+
+    def _weighed(self, used: Mask, which: Indices, near: Doubles) -> Doubles:
+        """(M, 3) points of these views, errors weighed by the depths of points near them."""
+        depth = near @ self._rig.rotations[:, 2].T + self._rig.translations[:, 2]
+        return self._solved(used / np.maximum(depth.T, 1e-3) ** 2, which)
+
+    def _solved(self, share: Doubles, which: Indices) -> Doubles:
+        left, right = self._left[:, which], self._right[:, which]
+        return symmetric_solved(
+            (share[..., None, None] * left).sum(0), (share[..., None] * right).sum(0)
+        )
 
     def _errors(self, xyz: Doubles, which: Indices) -> Doubles:
         """(V, M) distances from the sightings, in standard deviations; infinite behind."""
@@ -83,7 +97,7 @@ class Lines:
         return np.where((inside[..., 2] > 0) & np.isfinite(length), length, np.inf)
 
     def _agreeing(self, hard: Indices) -> Mask:
-        """(V, M) the views that fit the best pair: least truncated squares, as MSAC's (Torr 2000).
+        """(V, M) the views that fit the best pair, by Geman and McClure's loss (1985).
 
         With many cameras only the pairs of highest confidence are tried.
         """
@@ -93,14 +107,15 @@ class Lines:
         order = np.argsort(-both, axis=0, kind="stable")[:MAX_PAIRS]
         one, other = pairs[order, 0], pairs[order, 1]
         point = np.broadcast_to(hard, one.shape)
-        xyz = _solved(
+        xyz = symmetric_solved(
             self._left[one, point] + self._left[other, point],
             self._right[one, point] + self._right[other, point],
         )
         tried = np.take_along_axis(both, order, 0) > 0
         off = self._errors(xyz.reshape(-1, 3), point.ravel()).reshape(-1, *one.shape)
-        cut = np.minimum(off, GATE_SIGMAS) ** 2
-        loss = np.where(tried, (cut * trust[:, None]).sum(0), np.inf)
+        square = np.minimum(off, BEYOND) ** 2
+        loss = square / (square + CORE_SIGMAS**2)
+        loss = np.where(tried, (loss * trust[:, None]).sum(0), np.inf)
         best = loss.argmin(0)
         chosen: Mask = (off[:, best, np.arange(len(hard))] < GATE_SIGMAS) & self._seen[:, hard]
         return chosen
@@ -114,17 +129,6 @@ class Lines:
         length = np.linalg.norm(rays.sum(0), axis=-1) / np.maximum(used.sum(0), 1)
         apart: Mask = length < np.cos(MIN_RAY_ANGLE / 2)
         return apart
-
-
-def _solved(left: Doubles, right: Doubles) -> Doubles:
-    """(..., 3) solutions of normal equations, by cofactors; NaN where there is none."""
-    a, b, c = left[..., 0, :], left[..., 1, :], left[..., 2, :]
-    cofactors = np.stack([cross(b, c), cross(c, a), cross(a, b)], -2)
-    determinant = (a * cofactors[..., 0, :]).sum(-1, keepdims=True)
-    size = np.trace(left, axis1=-2, axis2=-1)[..., None]
-    with np.errstate(all="ignore"):
-        x = (cofactors @ right[..., None])[..., 0] / determinant
-    return np.where(determinant > 1e-14 * size**3, x, np.nan)
 
 
 def cross(a: Doubles, b: Doubles) -> Doubles:

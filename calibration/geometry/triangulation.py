@@ -11,12 +11,19 @@ from numpy.typing import NDArray
 
 from calibration.geometry.arrays import Doubles, Indices, Mask
 from calibration.geometry.camera import Rig
-from calibration.geometry.dense_least_squares import minimise
-from calibration.geometry.levenberg_marquardt import Stop
+from calibration.geometry.dense_least_squares import (
+    Residuals,
+    minimise,
+    normal_equations,
+    robust_cost,
+)
+from calibration.geometry.levenberg_marquardt import MIN_FALL, Stop
 from calibration.geometry.linear_triangulation import Lines
+from calibration.geometry.small_matrices import symmetric_inverse, symmetric_solved
 
 # Deviations beyond which a view pulls with constant strength: 13 % of Gaussian residuals.
 HUBER_SIGMAS = 2.0
+TOLERANCE = 1e-3  # share of its cost by which another step must be expected to lower a point's
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,7 +31,8 @@ class Triangulation:
     """N points; NaN where fewer than two views agree.
 
     xyz: (N, 3) metres. error: (N,) root mean square over the used views, pixels.
-    used: (V, N) views that the point rests on. covariance: (N, 3, 3) square metres.
+    used: (V, N) views that the point rests on. covariance: (N, 3, 3) square metres,
+    greater where views miss each other by more than their sigma (Birge 1932).
     before: (N,) half the weighted squares of the errors before refinement, after: since.
     refined: whether there was time for all of the refinement.
     """
@@ -78,15 +86,7 @@ def triangulate(
         jacobian = np.where(on[..., None], slope * factor[..., None], 0.0)
         return r.swapaxes(0, 1), jacobian.swapaxes(0, 1)
 
-    fit = minimise(
-        residuals,
-        start[good],
-        huber=HUBER_SIGMAS,
-        max_evaluations=12,
-        tolerance=1e-4,
-        deadline=deadline,
-        clock=clock,
-    )
+    fit = _refined(residuals, start[good], deadline, clock)
     xyz, error = np.full((count, 3), np.nan), np.full(count, np.nan)
     covariance = np.full((count, 3, 3), np.nan)
     before, after = np.full(count, np.nan), np.full(count, np.nan)
@@ -97,11 +97,67 @@ def triangulate(
     lost[kept] = False
     used[:, lost] = False
     if len(kept):
-        r, jacobian = residuals(fit.x[ok], np.flatnonzero(ok))
+        r, jacobian = fit.residuals[ok], fit.jacobian[ok]
         factor = whitening[:, ok].T
         off = (r**2).sum(-1) / np.where(factor > 0, factor, 1) ** 2
         error[kept] = np.sqrt(off.sum(1) / used[:, kept].sum(0))
         across = jacobian.reshape(len(kept), -1, 3)
         information = across.swapaxes(1, 2) @ across
-        covariance[kept] = np.linalg.inv(information + 1e-12 * np.eye(3))
-    return Triangulation(xyz, error, used, covariance, before, after, bool((fit.stop != 2).all()))
+        covariance[kept] = symmetric_inverse(information + 1e-12 * np.eye(3))
+        # Birge's ratio: where views miss each other by more than chance explains (three standard
+        # deviations of chi-squared above its mean), all of them are less certain.
+        freedom, misfit = 2 * used[:, kept].sum(0) - 3, (r**2).sum((1, 2))
+        chance = freedom + 3 * np.sqrt(2 * freedom)
+        ratio = np.where(misfit > chance, misfit / freedom, 1.0)
+        covariance[kept] *= ratio[:, None, None]
+    in_time = bool((fit.stop != Stop.TIME).all())
+    return Triangulation(xyz, error, used, covariance, before, after, in_time)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fit:
+    """N points x (N, 3), costs at the start and after, Stop, residuals and their derivative."""
+
+    x: Doubles
+    start: Doubles
+    cost: Doubles
+    stop: NDArray[np.int64]
+    residuals: Doubles
+    jacobian: Doubles
+
+
+def _refined(residuals: Residuals, x: Doubles, deadline: float, clock: Callable[[], float]) -> _Fit:
+    """Points after one step of Gauss and Newton, which is enough for most as linear solutions are
+    near; those that are not there yet, or that it did no good, by Levenberg and Marquardt.
+    """
+    everything = np.arange(len(x))
+    r, jacobian = residuals(x, everything)
+    start = robust_cost(r, HUBER_SIGMAS)
+    stop = np.where(np.isfinite(start), Stop.CONVERGED, Stop.INVALID).astype(np.int64)
+    if clock() > deadline:
+        return _Fit(x, start, start, np.where(stop, stop, Stop.TIME), r, jacobian)
+    gradient, curvature = normal_equations(r, jacobian, HUBER_SIGMAS)
+    trial = x - symmetric_solved(curvature, gradient)
+    r_then, jacobian_then = residuals(trial, everything)
+    cost = robust_cost(r_then, HUBER_SIGMAS)
+    with np.errstate(invalid="ignore"):
+        better = cost <= start
+    x, cost = np.where(better[:, None], trial, x), np.where(better, cost, start)
+    r = np.where(better[:, None, None], r_then, r)
+    jacobian = np.where(better[:, None, None, None], jacobian_then, jacobian)
+    gradient, curvature = normal_equations(r, jacobian, HUBER_SIGMAS)
+    fall = 0.5 * (gradient * symmetric_solved(curvature, gradient)).sum(-1)
+    more = np.flatnonzero(~(fall <= TOLERANCE * cost + MIN_FALL) & (stop != Stop.INVALID))
+    if len(more):
+        rest = minimise(
+            lambda x, which: residuals(x, more[which]),
+            x[more],
+            huber=HUBER_SIGMAS,
+            max_evaluations=12,
+            tolerance=TOLERANCE,
+            deadline=deadline,
+            clock=clock,
+        )
+        x[more], cost[more], stop[more] = rest.x, rest.cost, rest.stop
+        r[more], jacobian[more] = residuals(rest.x, more)
+    return _Fit(x, start, cost, stop, r, jacobian)

@@ -150,6 +150,8 @@ class Association:
         """
         clusters: list[Indices] = []
         left = free.copy()
+        if free.any(1).sum() < 2:
+            return np.empty((0, len(self._rig)), np.int64)
         alike = self._meeting(seen, free)
         while len(pairs := _pairs(alike, left)):
             support = self._support(seen, pairs, left)
@@ -252,6 +254,20 @@ def middles(xyz: Doubles) -> Doubles:
     """(P, 3) means of the known keypoints of bodies (P, K, 3), 0 where there are none."""
     known = np.isfinite(xyz)
     return np.asarray(np.where(known, xyz, 0).sum(1) / np.maximum(known.sum(1), 1), np.float64)
+
+
+def body_similarity(one: Doubles, other: Doubles, sigmas: Doubles) -> Doubles:
+    """(A, B) OKS in 3D of bodies (A, K, 3) and (B, K, 3)."""
+    off = ((one[:, None] - other[None]) ** 2).sum(-1)
+    known = np.isfinite(off)
+    alike = np.where(
+        known, np.exp(-0.5 * np.where(known, off, 0) / (2 * PERSON_SCALE_M * sigmas) ** 2), 0
+    )
+    common = known.sum(-1)
+    likeness: Doubles = np.where(
+        common >= MIN_COMMON_KEYPOINTS, alike.sum(-1) / np.maximum(common, 1), 0
+    )
+    return likeness
 
 
 def _assigned(table: Doubles, min_oks: float) -> list[tuple[int, int]]:

@@ -7,24 +7,42 @@ from numpy.typing import NDArray
 
 from engines.types.arrays import Doubles
 from engines.types.skeleton import Skeleton
+from realtime.multiview.body_proportions import (
+    HEAD_DEVIATION,
+    LIMB_DEVIATION,
+    MEASURED_DEVIATION,
+    STATURE_M,
+    Proportions,
+    head_length,
+    head_pairs,
+    limb_share,
+)
 from realtime.types.mirrored_parts import mirrored_parts
 
-RIGID_BONES = {"shoulder", "elbow"}, {"elbow", "wrist"}, {"hip", "knee"}, {"knee", "ankle"}
 AVERAGED_MEASUREMENTS = 60  # 2 s at 30 fps: each later measurement moves the mean by a 60th
 MAX_LIMB_M = 0.8  # bounds what may be a limb: no person has a longer one
 MAX_STRETCH = 0.15  # share by which a bone may differ from the mean length of that person's
+MIN_SIGHTINGS = 5  # of a limb without usual length, from which on its mean is used
+# Normalised residuals from which on a sighting counts less, with the square of how far it is off:
+# of Gaussian ones 5 % are.
+ODD_SIGMAS = 2.0
+BENDING_DEVIATION = 0.25  # share by which necks, backs and shoulders change their length
 
 
 class BoneLengths:
-    """The limbs of a skeleton, from the trunk outwards.
+    """The limbs of a skeleton, from the trunk outwards, then the pairs of a rigid head.
 
-    rigid: (L,) those that are a bone; necks, backs and shoulders bend. body: (L,) those whose both
-    ends are of the body. Lengths are (P, L), NaN = not known yet; left and right share what they
-    learn.
+    rigid: (L,) limbs that are a bone; necks, backs and shoulders bend. held: (L,) those that keep
+    their length, of heads too. body: (L,) limbs whose both ends are of the body. Lengths are
+    (P, L), NaN = not known yet; left and right share what they learn.
     """
 
     def __init__(self, skeleton: Skeleton) -> None:
-        self.limbs = np.array(_outwards(skeleton.drawn), np.int64).reshape(-1, 2)
+        limbs = _outwards(skeleton.drawn)
+        self._levels = _levels(np.array(limbs, np.int64).reshape(-1, 2))
+        drawn = {frozenset(limb) for limb in limbs}
+        limbs += [pair for pair in head_pairs(skeleton) if frozenset(pair) not in drawn]
+        self.limbs = np.array(limbs, np.int64).reshape(-1, 2)
         mirror = skeleton.mirror
         pairs = [frozenset(limb) for limb in self.limbs.tolist()]
         self.twins = np.array(
@@ -34,56 +52,112 @@ class BoneLengths:
             ],
             np.int64,
         )
-        self._levels = _levels(self.limbs)
         self.mirror = np.array(mirror)
-        names = [name.partition("_")[2] for name in skeleton.keypoints]
-        self.rigid = np.array(
-            [{names[a], names[b]} in RIGID_BONES for a, b in self.limbs.tolist()], bool
+        names = [[skeleton.keypoints[n] for n in limb] for limb in self.limbs.tolist()]
+        shares = np.array([limb_share(*ends) for ends in names])
+        heads = np.array([head_length(*ends) for ends in names])
+        self.rigid = shares > 0
+        self.held = self.rigid | (heads > 0)
+        self._held = np.flatnonzero(self.held)
+        self._proportions = Proportions(
+            (shares * STATURE_M + heads)[self._held],
+            np.where(self.rigid, LIMB_DEVIATION, HEAD_DEVIATION)[self._held],
+            self.rigid[self._held].astype(float),
         )
         body = set(skeleton.body)
         self.body = np.array([body.issuperset(limb) for limb in self.limbs.tolist()], bool)
+        self.body[len(drawn) :] = False
+        self._drawn = len(drawn)
         self.parts = mirrored_parts(skeleton)
 
     def measured(self, xyz: Doubles) -> Doubles:
         """(P, L) lengths of bodies (P, K, 3)."""
-        lengths: Doubles = np.linalg.norm(
-            xyz[:, self.limbs[:, 0]] - xyz[:, self.limbs[:, 1]], axis=-1
-        )
+        bone = xyz[:, self.limbs[:, 0]] - xyz[:, self.limbs[:, 1]]
+        lengths: Doubles = np.sqrt((bone * bone).sum(-1))
         return lengths
 
     def learn(
-        self, lengths: Doubles, counts: NDArray[np.int64], xyz: Doubles
-    ) -> tuple[Doubles, NDArray[np.int64]]:
-        """The lengths with those of bodies whose keypoints are reliable, NaN otherwise."""
+        self,
+        lengths: Doubles,
+        evidence: Doubles,
+        xyz: Doubles,
+        covariance: Doubles | None = None,
+        believed: tuple[Doubles, Doubles] | None = None,
+    ) -> tuple[Doubles, Doubles]:
+        """The lengths with those of bodies whose keypoints are reliable, NaN otherwise, and the
+        evidence for each: sightings, those that are odd or uncertain counting less.
+
+        covariance: (P, K, 3, 3) of the keypoints, square metres. believed: what `believed` says of
+        the lengths until now, where that is known already.
+        """
         now = self.measured(xyz)
-        # A bone that is not measured stays unknown: minimum, unlike fmin, keeps its NaN.
-        now = np.minimum(now, 4 * np.where(np.isnan(lengths), now, lengths))
-        known = np.isfinite(now)
-        counts = counts + known
-        first = known & np.isnan(lengths)
-        # After the first few an odd one moves the mean as much as any other, in its direction.
-        change = np.clip(now / lengths, 0.9, 1.1) * lengths - lengths
-        step = np.where(known, change, 0) / np.minimum(np.maximum(counts, 1), AVERAGED_MEASUREMENTS)
-        return np.where(first, now, lengths + step), counts
+        # Nothing is learnt of a bone that is not measured: its NaN must not become a length.
+        known = now > 0
+        usual, sigma = self.believed(lengths, evidence) if believed is None else believed
+        there = np.isfinite(usual)
+        expected = np.where(there, usual, now)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            off = np.where(known, np.log(now / expected), 0.0)
+            wide = np.where(self.held, (sigma / expected) ** 2, BENDING_DEVIATION**2)
+            odd = off**2 / (ODD_SIGMAS**2 * (wide + MEASURED_DEVIATION**2))
+        weight = np.where(known, 1 / np.maximum(np.where(there, odd, 0.0), 1.0), 0.0)
+        if covariance is not None:
+            weight = np.where(known, weight * self._precision(xyz, now, covariance), 0.0)
+        evidence = evidence + weight
+        share = weight / np.clip(evidence, 1e-9, AVERAGED_MEASUREMENTS)
+        before = np.where(np.isnan(lengths), now, lengths)
+        return np.where(known, before + share * (now - before), lengths), evidence
 
-    def usual(self, lengths: Doubles) -> Doubles:
-        """(P, L) lengths, the mean of left and right."""
-        both = np.stack([lengths, lengths[:, self.twins]])
-        known = np.isfinite(both)
-        total = np.where(known, both, 0).sum(0)
-        with np.errstate(invalid="ignore"):
-            mean: Doubles = np.where(known.any(0), total / known.sum(0), np.nan)
-        return mean
+    def _precision(self, xyz: Doubles, now: Doubles, covariance: Doubles) -> Doubles:
+        """(P, L) of 0 to 1, what is left of a sighting whose ends are uncertain along the bone."""
+        one, other = self.limbs.T
+        along = (xyz[:, one] - xyz[:, other]) / now[..., None]
+        both = covariance[:, one] + covariance[:, other]
+        variance = (along * (both @ along[..., None])[..., 0]).sum(-1) / now**2
+        left: Doubles = MEASURED_DEVIATION**2 / (MEASURED_DEVIATION**2 + variance)
+        return left
 
-    def fitted(self, xyz: Doubles, lengths: Doubles, weak: NDArray[np.bool_]) -> Doubles:
-        """Bodies whose weak keypoints (P, K) are as far from their parents as they should be."""
+    def believed(self, lengths: Doubles, evidence: Doubles) -> tuple[Doubles, Doubles]:
+        """(P, L) how long limbs are, from both sides' means and what bodies are like, and the
+        standard deviation of that, metres; NaN where a limb that bends is not known well.
+        """
+        both, weight = lengths[:, self.twins], evidence[:, self.twins]
+        total = evidence + weight
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mine, theirs = np.where(evidence > 0, lengths, 0), np.where(weight > 0, both, 0)
+            mean = (mine * evidence + theirs * weight) / total
+        enough = np.maximum(evidence, weight) >= MIN_SIGHTINGS
+        length, sigma = np.where(enough, mean, np.nan), np.full(mean.shape, np.nan)
+        held = self._held
+        one_side = np.where(self.twins == np.arange(len(self.twins)), 0.5, 1.0) * total
+        length[:, held], sigma[:, held] = self._proportions.believed(
+            mean[:, held], np.minimum(one_side, AVERAGED_MEASUREMENTS)[:, held]
+        )
+        return length, sigma
+
+    def fitted(
+        self,
+        xyz: Doubles,
+        lengths: Doubles,
+        weak: NDArray[np.bool_],
+        max_stretch: float = MAX_STRETCH,
+    ) -> Doubles:
+        """Bodies whose weak keypoints (P, K) are as far from their parents as they should be.
+
+        max_stretch: share by which they may be nearer or farther.
+        """
+        least, most = (1 - max_stretch) * lengths, (1 + max_stretch) * lengths
+        now = self.measured(xyz)
+        odd = weak[:, self.limbs[:, 1]] & ((now < least) | (now > most))
+        if not odd[:, : self._drawn].any():
+            return xyz
         xyz = xyz.copy()
         for at in self._levels:
-            (parent, child), length = self.limbs[at].T, lengths[:, at]
+            parent, child = self.limbs[at].T
             bone = xyz[:, child] - xyz[:, parent]
             have = np.sqrt((bone * bone).sum(-1))
             with np.errstate(all="ignore"):
-                scale = np.clip(have, (1 - MAX_STRETCH) * length, (1 + MAX_STRETCH) * length) / have
+                scale = np.clip(have, least[:, at], most[:, at]) / have
             wrong = weak[:, child] & (np.abs(scale - 1) > 1e-9)
             moved = xyz[:, parent] + bone * scale[..., None]
             xyz[:, child] = np.where(wrong[..., None], moved, xyz[:, child])

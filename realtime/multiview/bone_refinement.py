@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from calibration.geometry.small_matrices import symmetric_inverse
 from engines.types.arrays import Doubles
 from realtime.multiview.bone_lengths import BoneLengths
 
@@ -20,6 +21,7 @@ def refined(
     covariance: Doubles,
     lengths: Doubles,
     sigma: Doubles,
+    bound: Doubles | None = None,
     *,
     deadline: float = np.inf,
     clock: Callable[[], float] = time.monotonic,
@@ -27,9 +29,11 @@ def refined(
     """Bodies (P, K, 3) moved to where keypoints and bones fit best, and whether time sufficed.
 
     covariance: (P, K, 3, 3) of the keypoints, square metres. lengths, sigma: (P, L) metres, NaN =
-    not known. The most likely bodies, where bones measure how far their ends are apart: an
-    iterated Kalman update (Bell and Cathey 1993, Gauss-Newton in as many dimensions as there are
-    bones), of which no step is taken that makes a body less likely.
+    not known. bound: (P, K) standard deviations past which a keypoint is not moved.
+
+    The most likely bodies, where bones measure how far their ends are apart: an iterated Kalman
+    update (Bell and Cathey 1993, Gauss-Newton in as many dimensions as there are bones), of which
+    no step is taken that makes a body less likely.
     """
     parent, child = bones.limbs.T
     known = np.isfinite(xyz[..., 0])
@@ -45,6 +49,7 @@ def refined(
     want = np.where(held, lengths, 0.0)
     variance = np.where(held, sigma, 1.0) ** 2
     noise = variance[..., None] * np.eye(len(parent))
+    information = symmetric_inverse(prior)
     body = best = start
     moved = np.zeros_like(start)
     least, change, done = np.full(len(xyz), np.inf), np.inf, True
@@ -52,21 +57,26 @@ def refined(
         bone = body[:, child] - body[:, parent]
         have = np.maximum(np.sqrt((bone * bone).sum(-1)), 1e-6)
         off = np.where(held, want - have, 0.0)
-        pull = np.linalg.solve(prior, moved[..., None])[..., 0]
+        pull = (information @ moved[..., None])[..., 0]
         cost = (moved * pull).sum((1, 2)) + (off**2 / variance).sum(1)
         best = np.where((cost <= least)[:, None, None], body, best)
         least = np.minimum(cost, least)
         done = clock() <= deadline
         if not done or change < MIN_STEP_M or turn == MAX_ROUNDS - 1:
             break
-        slope = np.zeros((people, len(parent), keypoints, 3))
+        slope, across = np.zeros((2, people, len(parent), keypoints, 3))
         ahead = np.where(held[..., None], bone / have[..., None], 0.0)
         slope[:, limbs, child], slope[:, limbs, parent] = ahead, -ahead
-        gain = (slope[..., None, :] @ prior[:, None])[..., 0, :].reshape(people, len(parent), -1)
-        jacobian = slope.reshape(people, len(parent), -1)
+        across[:, limbs, child] = (prior[:, child] @ ahead[..., None])[..., 0]
+        across[:, limbs, parent] = -(prior[:, parent] @ ahead[..., None])[..., 0]
+        jacobian, gain = (one.reshape(people, len(parent), -1) for one in (slope, across))
         innovation = off[..., None] + jacobian @ moved.reshape(people, -1, 1)
         weight = np.linalg.solve(jacobian @ gain.swapaxes(1, 2) + noise, innovation)
         moved = (gain.swapaxes(1, 2) @ weight).reshape(start.shape)
         change = np.abs(start + moved - body).max()
         body = start + moved
+    if bound is not None:
+        moved = best - start
+        far = np.sqrt((moved * (information @ moved[..., None])[..., 0]).sum(-1))
+        best = start + moved * np.minimum(1.0, bound / np.maximum(far, 1e-9))[..., None]
     return np.where(known[..., None], best, np.nan), done

@@ -17,6 +17,7 @@ GroundChoice = Literal["auto", "rig", "off"]
 BODY_HEIGHT_M = 1.7  # of an adult, for the height of ankles alone
 HEIGHTS_ABOVE_FLOOR_M = {"ankle": ANKLE_HEIGHT * BODY_HEIGHT_M, "heel": 0.02, "big_toe": 0.02}
 MAX_STEPS = 600  # the newest that count: 20 s of one person at 30 fps
+EVERY = 5  # frames: the floor does not move
 MIN_STEPS = 15  # fewer are no estimate: the floor stays at 0
 STANDING_QUANTILE = 0.25  # of the feet's heights: lower ones are noise
 MAX_ORIGIN_OFFSET_M = 0.15  # bounds the noise for which the world's own floor, at 0, is left
@@ -37,17 +38,23 @@ class Ground:
         self._feet = np.array([name in HEIGHTS_ABOVE_FLOOR_M for name in names])
         self._above = np.array([HEIGHTS_ABOVE_FLOOR_M.get(name, 0.0) for name in names])[self._feet]
         self._steps: deque[float] = deque(maxlen=MAX_STEPS)
+        self._frames = 0
+        self._floor = 0.0
 
     def update(self, poses: Poses3D) -> float | None:
         """Metres, after one more instant; None where it is not wanted."""
         if self._wanted != "auto":
             return 0.0 if self._wanted == "rig" else None
+        self._frames += 1
+        if len(self._steps) >= MIN_STEPS and self._frames % EVERY:
+            return self._floor
         high = poses.xyz[:, self._feet] @ self._up - self._above
         high = np.where(poses.filled[:, self._feet], np.nan, high)
         known = np.isfinite(high).any(1)
         self._steps.extend(np.nanmin(high[known], axis=1).tolist())
         if len(self._steps) < MIN_STEPS:
-            return 0.0
+            return self._floor
         # Of two feet the lower one stands, most of the time.
         floor = float(np.quantile(self._steps, STANDING_QUANTILE))
-        return 0.0 if abs(floor) < MAX_ORIGIN_OFFSET_M else round(floor, 3)
+        self._floor = 0.0 if abs(floor) < MAX_ORIGIN_OFFSET_M else round(floor, 3)
+        return self._floor

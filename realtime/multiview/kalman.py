@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.geometry.small_matrices import symmetric_inverse, symmetric_solved
 from engines.types.arrays import Doubles
 
 # metres^2 / second^3: what a second adds to the variance of a keypoint's speed, and 1 / second: how
@@ -55,7 +56,7 @@ def distance(
 ) -> NDArray[np.float64]:
     """(...) Mahalanobis distances, squared, of measured points from where they were expected."""
     off = xyz - state[..., :3]
-    solved = np.linalg.solve(covariance[..., :3, :3] + noise, off[..., None])[..., 0]
+    solved = symmetric_solved(covariance[..., :3, :3] + noise, off)
     squared: Doubles = (off * solved).sum(-1)
     return squared
 
@@ -65,7 +66,7 @@ def updated(
 ) -> tuple[Doubles, Doubles]:
     """States after points were measured, with (..., 3, 3) covariances."""
     innovation = covariance[..., :3, :3] + noise
-    gain = np.linalg.solve(innovation, covariance[..., :3, :]).swapaxes(-1, -2)
+    gain = covariance[..., :3] @ symmetric_inverse(innovation)
     state = state + (gain @ (xyz - state[..., :3])[..., None])[..., 0]
     covariance = covariance - gain @ covariance[..., :3, :]
     return state, 0.5 * (covariance + covariance.swapaxes(-1, -2))

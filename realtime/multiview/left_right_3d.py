@@ -23,12 +23,16 @@ class LeftRightConsistency:
         self._association = association
         self._bones = bones
 
-    def corrected(self, expected: Doubles, bodies: Bodies, deadline: float = np.inf) -> Bodies:
-        """The same with left and right as expected (P, K, 3), where a view mistook them."""
+    def corrected(
+        self, expected: Doubles, bodies: Bodies, deviations: Doubles, deadline: float = np.inf
+    ) -> Bodies:
+        """The same with left and right as expected (P, K, 3), where a view mistook them.
+
+        deviations: (V, P, K) of sightings, in undistorted coordinates.
+        """
         if not len(expected):
             return bodies
         there = self._association.project_undistorted(expected)
-        deviations = self._association.deviations(self._association.depths(expected))
         mirror = self._bones.mirror
 
         def misfit(points: Doubles) -> Doubles:
@@ -44,9 +48,12 @@ class LeftRightConsistency:
             # Where most views are of one mind, it is the expectation that has the sides wrong.
             wrong &= 2 * wrong.sum(0) <= both[..., part.body].any(-1, keepdims=True).sum(0)
             order[..., part.whole] = np.where(wrong, mirror[part.whole], order[..., part.whole])
+        changed = order != np.arange(len(mirror))
+        if not changed.any():
+            return bodies
         view, person = np.ogrid[: gain.shape[0], : gain.shape[1]]
         turned = bodies.at((view[..., None], person[..., None], order))
-        return self._agreeing(bodies, turned, order != np.arange(len(mirror)), deviations, deadline)
+        return self._agreeing(bodies, turned, changed, deviations, deadline)
 
     def _agreeing(
         self, bodies: Bodies, turned: Bodies, changed: Mask, deviations: Doubles, deadline: float
@@ -57,8 +64,6 @@ class LeftRightConsistency:
         two views mistake the same by chance.
         """
         person, keypoint = np.nonzero(changed.any(0))
-        if not len(person):
-            return bodies
         sigma = (deviations * self._rig.focals.mean(1)[:, None, None])[:, person, keypoint]
         seen = [one.at((slice(None), person, keypoint)) for one in (bodies, turned)]
         found = triangulate(

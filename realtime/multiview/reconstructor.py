@@ -10,18 +10,19 @@ import numpy as np
 from calibration.geometry.camera import Rig
 from calibration.geometry.linear_triangulation import GATE_SIGMAS
 from calibration.geometry.triangulation import triangulate
-from engines.types.arrays import Doubles, Indices, Mask
+from engines.types.arrays import Doubles, Floats, Indices, Mask
 from engines.types.skeleton import Skeleton
 from realtime.multiview import kalman
 from realtime.multiview.association import (
     MIN_COMMON_KEYPOINTS,
-    PERSON_SCALE_M,
     Association,
     Sightings,
+    body_similarity,
     middles,
 )
 from realtime.multiview.bone_lengths import MAX_LIMB_M, BoneLengths
 from realtime.multiview.bone_refinement import refined
+from realtime.multiview.innovations import InnovationRatio
 from realtime.multiview.left_right_3d import LeftRightConsistency
 from realtime.multiview.time_offsets import TimeOffsets
 from realtime.multiview.track_table_3d import Bodies, Measured, TrackTable3D
@@ -36,7 +37,12 @@ WALKING_SPEED = 2.0  # metres / second, bounds how far a lost person may have wa
 RELIABLE_VIEWS = 3  # confirm a track at once: two may agree on what is wrong,
 CONFIRMING_FRAMES = 3  # and with two it takes so many frames
 MIN_DUPLICATE_OKS = 0.6  # from which on two tracks are the same person
-MIN_BONE_SIGHTINGS = 5  # of a bone, from which on its mean length is used
+# Standard deviations past which no bone moves a keypoint on which so many views agree: 5 %.
+MAX_BONE_SIGMAS = 2.0
+# Share of a keypoint's assumed variance that stays where innovations are small: what networks miss
+# by alike in many frames, no innovation shows.
+MIN_STEADY_SHARE = 0.5
+TWO_VIEWS_VARIANCE = 10.0  # by which two views count less for the length of a bone
 BONE_LENGTH_SIGMA = 0.03  # of a rigid bone, by which the keypoints at its ends wander along it
 
 
@@ -55,7 +61,8 @@ class MultiViewReconstructor:
         self._now = 0.0
         self._time: float | None = None
         self._step = FIRST_INTERVAL_S
-        self.timing = TimeOffsets(rig)
+        self._noise = InnovationRatio(len(skeleton.keypoints))
+        self.timing = TimeOffsets(rig, self._sigmas)
 
     def update(
         self, time: float, views: Sequence[View | None], deadline: float = np.inf
@@ -74,18 +81,22 @@ class MultiViewReconstructor:
             )
         expected = self._expected()
         chosen = self._association.follow(expected, people.memory, seen)
-        bodies = self._consistency.corrected(expected, self._gathered(seen, chosen), deadline)
-        measured = self._measure(bodies, self._association.depths(expected))
+        deviations = self._association.deviations(self._association.depths(expected))
+        bodies = self._gathered(seen, chosen)
+        bodies = self._consistency.corrected(expected, bodies, deviations, deadline)
+        measured = self._measure(bodies, deviations)
         views_used, error = self._correct(measured, bodies, seconds)
         self._remember(chosen, seen, measured)
         self._time_views(time, views, bodies)
         chosen, views_used, error = self._welcome(seen, chosen, views_used, error)
-        self._learn(measured, views_used)
+        self._learn(views_used)
         return self._leave(chosen, views_used, error)
 
     def _nobody(self, people: int) -> TrackTable3D:
         keypoints = len(self._skeleton.keypoints)
-        return TrackTable3D.none(people, keypoints, len(self._rig), len(self._bones.limbs))
+        nobody = TrackTable3D.none(people, keypoints, len(self._rig), len(self._bones.limbs))
+        nobody.believed, nobody.deviation = self._bones.believed(nobody.lengths, nobody.evidence)
+        return nobody
 
     def _pass_time(self, time: float) -> float:
         """Seconds since the instant before; as usual where time stands or jumps back."""
@@ -104,6 +115,11 @@ class MultiViewReconstructor:
         where: Doubles = np.where(fresh[..., None], self._people.state[..., :3], np.nan)
         return where
 
+    def _sigmas(self, xyz: Doubles) -> Doubles:
+        """(V, P, K) pixels by which sightings of bodies (P, K, 3) are off as a rule."""
+        deviations = self._association.deviations(self._association.depths(xyz))
+        return np.asarray(deviations * self._rig.focals.mean(1)[:, None, None], np.float64)
+
     def _gathered(self, seen: Sightings, chosen: Indices) -> Bodies:
         """The bodies of which the detections (P, V) are."""
         if not seen.score.shape[1]:
@@ -118,10 +134,10 @@ class MultiViewReconstructor:
         )
         return Bodies(xy, undistorted, np.where(there, seen.score[view, chosen.T], 0))
 
-    def _measure(self, bodies: Bodies, depths: Doubles) -> Measured:
-        """Bodies triangulated, at (V, P) depths."""
+    def _measure(self, bodies: Bodies, deviations: Doubles) -> Measured:
+        """Bodies triangulated, whose sightings are off by (V, P, K) deviations."""
         views, people, keypoints = bodies.score.shape
-        sigma = self._association.deviations(depths) * self._rig.focals.mean(1)[:, None, None]
+        sigma = deviations * self._rig.focals.mean(1)[:, None, None]
         found = triangulate(
             self._rig,
             bodies.xy.reshape(views, people * keypoints, 2),
@@ -157,9 +173,11 @@ class MultiViewReconstructor:
             measured.covariance[both],
         )
         near = both & (off < GATE_SIGMAS**2)
+        sure = measured.views >= min(RELIABLE_VIEWS, len(self._rig))
+        self._noise.add(np.where(near & sure, off, np.nan))
         anew = agreed & ~near & (~known | (measured.views >= RELIABLE_VIEWS))
         # Two views alone may agree on what is wrong.
-        far = np.where(measured.views >= min(RELIABLE_VIEWS, len(self._rig)), off, 0.0)[near]
+        far = np.where(sure, off, 0.0)[near]
         people.state[near], people.covariance[near] = kalman.updated(
             people.state[near],
             kalman.widened(people.covariance[near], far, seconds),
@@ -229,9 +247,11 @@ class MultiViewReconstructor:
         if not len(clusters):
             return chosen, views, error
         bodies = self._gathered(seen, clusters)
-        rough = self._measure(bodies, np.full(bodies.score.shape[:2], FIRST_DEPTH_M))
-        bodies = self._consistency.corrected(rough.xyz, bodies, self._deadline)
-        measured = self._measure(bodies, self._association.depths(rough.xyz))
+        deviations = self._association.deviations(np.full(bodies.score.shape[:2], FIRST_DEPTH_M))
+        rough = self._measure(bodies, deviations)
+        deviations = self._association.deviations(self._association.depths(rough.xyz))
+        bodies = self._consistency.corrected(rough.xyz, bodies, deviations, self._deadline)
+        measured = self._measure(bodies, deviations)
         limbs = self._bones.measured(measured.xyz)[:, self._bones.body]
         good = (measured.views[:, self._body] >= 2).sum(1) >= MIN_COMMON_KEYPOINTS
         good &= (limbs > MAX_LIMB_M).sum(1) <= 0.25 * np.isfinite(limbs).sum(1)
@@ -286,48 +306,48 @@ class MultiViewReconstructor:
                 best = gap, int(row)
         return best[1] if best else None
 
-    def _learn(self, measured: Measured, views: Indices) -> None:
+    def _learn(self, views: Indices) -> None:
         """Bone lengths are learnt where both ends are reliable, and imposed where one is not."""
         people = self._people
-        seen = np.full((len(people), *measured.xyz.shape[1:]), np.nan)
-        seen[: len(measured.xyz)] = measured.xyz
-        reliable = np.where((views >= RELIABLE_VIEWS)[..., None], seen, np.nan)
-        if (views.max(initial=0) < RELIABLE_VIEWS) or len(self._rig) < RELIABLE_VIEWS:
-            reliable = np.where((views >= 2)[..., None], seen, np.nan)
-        people.lengths, people.counts = self._bones.learn(people.lengths, people.counts, reliable)
-        weak = views < RELIABLE_VIEWS
-        people.state[..., :3] = self._bones.fitted(people.state[..., :3], self._usual(), weak)
-
-    def _usual(self) -> Doubles:
-        """(P, L) lengths of bones, NaN = not known well."""
-        people = self._people
-        return self._bones.usual(
-            np.where(people.counts >= MIN_BONE_SIGHTINGS, people.lengths, np.nan)
+        enough = RELIABLE_VIEWS if views.max(initial=0) >= RELIABLE_VIEWS else 2
+        reliable = np.where((views >= enough)[..., None], people.state[..., :3], np.nan)
+        # Two views may agree on what is wrong, frame after frame.
+        trust = np.where(views >= RELIABLE_VIEWS, 1.0, TWO_VIEWS_VARIANCE)
+        noise = people.covariance[..., :3, :3] * trust[..., None, None]
+        people.lengths, people.evidence = self._bones.learn(
+            *(people.lengths, people.evidence, reliable, noise),
+            believed=(people.believed, people.deviation),
         )
+        people.believed, people.deviation = self._bones.believed(people.lengths, people.evidence)
+        weak = views < RELIABLE_VIEWS
+        people.state[..., :3] = self._bones.fitted(people.state[..., :3], people.believed, weak)
 
-    def _whole(self) -> Doubles:
-        """(P, K, 3) people as their filters, views and rigid bones together have them.
+    def _whole(self, views: Indices) -> Doubles:
+        """(P, K, 3) people as their filters, views (P, K) and rigid bones together have them.
 
         The filters themselves stay as they are: what bones say is the same at all times, and would
         count again and again.
         """
-        people = self._people
-        lengths = np.where(self._bones.rigid, self._usual(), np.nan)
-        covariance = people.covariance[..., :3, :3]
+        people, held = self._people, self._bones.held
+        lengths = np.where(held, people.believed, np.nan)
+        steady = np.clip(self._noise.ratio, MIN_STEADY_SHARE, 1.0)
+        covariance = people.covariance[..., :3, :3] * steady[:, None, None]
         xyz, done = refined(
-            *(self._bones, people.state[..., :3], covariance, lengths, BONE_LENGTH_SIGMA * lengths),
+            *(self._bones, people.state[..., :3], covariance, lengths),
+            np.hypot(BONE_LENGTH_SIGMA * lengths, people.deviation),
+            np.where(views >= RELIABLE_VIEWS, MAX_BONE_SIGMAS, np.inf),
             deadline=self._deadline,
         )
         self._refined &= done
-        return xyz
+        # What few views say of a keypoint never stretches a bone beyond belief.
+        weak = views < RELIABLE_VIEWS
+        return self._bones.fitted(xyz, lengths, weak, 2 * BONE_LENGTH_SIGMA)
 
     def _time_views(self, time: float, views: Sequence[View | None], bodies: Bodies) -> None:
         """How far each view's sightings are from their time shows in people who move."""
         people = self._people
-        depths = self._association.depths(people.state[..., :3])
-        sigma = self._association.deviations(depths) * self._rig.focals.mean(1)[:, None, None]
         late = np.array([0.0 if view is None else view.frame.time - time for view in views])
-        self.timing.add(self._now, late, people.id, people.state[..., :3], bodies, sigma)
+        self.timing.add(self._now, late, people.id, people.state[..., :3], bodies)
 
     def _leave(self, chosen: Indices, views: Indices, error: Doubles) -> Poses3D:
         """Delete tracks that were lost for too long; return the confirmed ones."""
@@ -338,7 +358,7 @@ class MultiViewReconstructor:
         chosen, views, error = chosen[keep], views[keep], error[keep]
         shown = people.confirmed & ((away[keep] <= MAX_CARRIED_S) | (chosen >= 0).any(1))
         stale = self._now - people.measured_at > MAX_CARRIED_S
-        xyz = np.where(stale[..., None], np.nan, self._whole())
+        xyz = np.where(stale[..., None], np.nan, self._whole(views))
         shown &= np.isfinite(xyz[:, self._body, 0]).sum(1) >= MIN_COMMON_KEYPOINTS
         return Poses3D(
             self._skeleton,
@@ -349,7 +369,14 @@ class MultiViewReconstructor:
             ((views < 2) & ~stale)[shown],
             chosen[shown],
             self._refined,
+            covariance=self._uncertainty(xyz)[shown],
         )
+
+    def _uncertainty(self, xyz: Doubles) -> Floats:
+        """(P, K, 3, 3) covariances of keypoints, as innovations show them; NaN = not known."""
+        covariance = self._people.covariance[..., :3, :3] * self._noise.ratio[:, None, None]
+        covariance[np.isnan(xyz[..., 0])] = np.nan
+        return covariance.astype(np.float32)
 
     def _duplicates(self) -> Mask:
         """(P,) tracks that duplicate an older one."""
@@ -360,21 +387,7 @@ class MultiViewReconstructor:
 
     def _alike(self, one: Doubles, other: Doubles) -> Doubles:
         sigmas = np.array(self._skeleton.sigmas)[self._body]
-        return _alike(one[:, self._body], other[:, self._body], sigmas)
+        return body_similarity(one[:, self._body], other[:, self._body], sigmas)
 
 
 FIELDS = [field.name for field in fields(Measured)]
-
-
-def _alike(one: Doubles, other: Doubles, sigmas: Doubles) -> Doubles:
-    """(A, B) OKS in 3D of bodies (A, K, 3) and (B, K, 3)."""
-    off = ((one[:, None] - other[None]) ** 2).sum(-1)
-    known = np.isfinite(off)
-    alike = np.where(
-        known, np.exp(-0.5 * np.where(known, off, 0) / (2 * PERSON_SCALE_M * sigmas) ** 2), 0
-    )
-    common = known.sum(-1)
-    likeness: Doubles = np.where(
-        common >= MIN_COMMON_KEYPOINTS, alike.sum(-1) / np.maximum(common, 1), 0
-    )
-    return likeness

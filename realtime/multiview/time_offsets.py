@@ -5,6 +5,7 @@ late or early.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from realtime.multiview.track_table_3d import Bodies
 VELOCITY_SPAN_S = 0.1  # to either side over which a velocity is taken
 MIN_INTERVAL_S = 0.08  # between instants that are used: bounds the time that this takes
 MIN_SPEED = 0.3  # metres / second, below which noise hides what time does to a keypoint
-HUBER_SIGMAS = 3.0  # beyond which residuals count linearly: 0.3 % of Gaussian ones
+HUBER_SIGMAS = 1.0  # beyond which residuals count linearly: a third of Gaussian ones
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +30,6 @@ class Moment:
     id: NDArray[np.int64]
     xyz: Doubles
     bodies: Bodies
-    sigma: Doubles
 
 
 class TimeOffsets:
@@ -41,8 +41,10 @@ class TimeOffsets:
     many of them showed people who move.
     """
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Rig, sigma: Callable[[Doubles], Doubles]) -> None:
+        """sigma: (P, K, 3) bodies to (V, P, K) pixels by which sightings are off as a rule."""
         self._rig = rig
+        self._sigma = sigma
         self._moments: deque[Moment] = deque()
         self._last = -np.inf
         self.moving_instants = 0
@@ -56,13 +58,12 @@ class TimeOffsets:
         id: NDArray[np.int64],
         xyz: Doubles,
         bodies: Bodies,
-        sigma: Doubles,
     ) -> None:
         """An instant, seconds. late: (V,) by which the views' own times differ from it. xyz:
-        (P, K, 3) metres. sigma: (V, P, K) pixels by which sightings are off as a rule.
+        (P, K, 3) metres.
         """
         moments = self._moments
-        moments.append(Moment(time, late, id, xyz.copy(), bodies, sigma))
+        moments.append(Moment(time, late, id, xyz.copy(), bodies))
         middle = next(
             (one for one in moments if one.time >= moments[0].time + VELOCITY_SPAN_S), None
         )
@@ -101,14 +102,18 @@ class TimeOffsets:
         moving = np.linalg.norm(speed, axis=-1) > MIN_SPEED
         xyz, velocity = now.xyz[other][moving], speed[moving]
         xy, score, sigma = (
-            array[:, other][:, moving] for array in (now.bodies.xy, now.bodies.score, now.sigma)
+            array[:, other][:, moving]
+            for array in (now.bodies.xy, now.bodies.score, self._sigma(now.xyz))
         )
         pixels, slope = self._rig.linearise(xyz)
         by_time = (slope @ velocity[..., None])[..., 0]
         off = xy - pixels - by_time * now.late[:, None, None]
         seen = (score > 0) & np.isfinite(off[..., 0]) & np.isfinite(sigma)
         seen &= seen.sum(0) >= 2
-        length = np.linalg.norm(np.where(seen[..., None], off, 0), axis=-1)
+        # Weights are of what is left when the offsets found so far are taken away: those of a view
+        # that is late would shrink with how late it is.
+        left = off - by_time * self.offsets()[0][:, None, None]
+        length = np.linalg.norm(np.where(seen[..., None], left, 0), axis=-1)
         with np.errstate(all="ignore"):
             weight = (
                 score / sigma**2 * np.minimum(1, HUBER_SIGMAS * sigma / np.maximum(length, 1e-9))

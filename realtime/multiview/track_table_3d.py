@@ -18,7 +18,8 @@ class TrackTable3D:
     state, covariance: of the filter, NaN = keypoint never seen. measured_at: seconds when two views
     last agreed on a keypoint. seen_at: seconds when two views last showed the person. sightings:
     frames in which they did. confirmed: whether that is enough; a track is tentative until then.
-    memory: 2D ids of the views. lengths, counts: of bones.
+    memory: 2D ids of the views. lengths, evidence: (P, L) what `BoneLengths` learnt of limbs.
+    believed, deviation: (P, L) what it believes of them, metres.
     """
 
     id: Indices
@@ -30,7 +31,9 @@ class TrackTable3D:
     confirmed: Mask
     memory: Indices
     lengths: Doubles
-    counts: Indices
+    evidence: Doubles
+    believed: Doubles
+    deviation: Doubles
 
     def __len__(self) -> int:
         return len(self.id)
@@ -48,7 +51,9 @@ class TrackTable3D:
             confirmed=np.zeros(people, bool),
             memory=np.full((people, views), NOBODY, np.int64),
             lengths=np.full((people, limbs), np.nan),
-            counts=np.zeros((people, limbs), np.int64),
+            evidence=np.zeros((people, limbs)),
+            believed=np.full((people, limbs), np.nan),
+            deviation=np.full((people, limbs), np.nan),
         )
 
     def only(self, rows: Mask | Indices) -> TrackTable3D:

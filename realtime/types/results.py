@@ -95,6 +95,7 @@ class Poses3D:
     views: (P, K) how many views it rests on. filled: (P, K) carried over or guided by what came
     before, as fewer than two views agree. detections: (P, V) each person's place among the people
     of each view, -1 = not seen there. refined: whether there was time for all of the refinement.
+    covariance: (P, K, 3, 3) square metres, of xyz; NaN = not known; None = nobody says.
     ground: metres along the world's upward axis to the floor, None = not wanted.
     """
 
@@ -107,9 +108,12 @@ class Poses3D:
     detections: NDArray[np.int64]
     refined: bool = True
     ground: float | None = None
+    covariance: Floats | None = None
 
     def __post_init__(self) -> None:
         shape = len(self.id), len(self.skeleton.keypoints)
+        if self.covariance is not None:
+            check_shape("Poses3D", "covariance", self.covariance, *shape, 3, 3)
         check_shape("Poses3D", "id", self.id, None)
         check_shape("Poses3D", "xyz", self.xyz, *shape, 3)
         for name in ("error", "views", "filled"):
@@ -134,6 +138,7 @@ class Poses3D:
             views=self.views[which],
             filled=self.filled[which],
             detections=self.detections[which],
+            covariance=None if self.covariance is None else self.covariance[which],
         )
 
 

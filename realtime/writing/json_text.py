@@ -21,12 +21,13 @@ PROGRAM = "posestream 0.1.0"
 
 # What the header says of the 3D people.
 SPACE_HEADER = {
-    "in": "the first line of each instant",
+    "in": "the first line of frames taken together",
     "unit": "metre",
     "id": "as in people, -1 there = not in space",
     "xyz": "a point or null for each keypoint, in the world of the rig",
     "error": "pixels between it and what its views saw (root mean square), or null",
     "views": "how many cameras it rests on",
+    "covariance": "of xyz in square metres, [xx, xy, xz, yy, yz, zz], or null",
     "filled": "1 = carried or guided by what came before, 0 = seen",
 }
 
@@ -74,8 +75,10 @@ class ResultLines:
 
 
 def space_people(poses: Poses3D) -> str:
-    """3D people: id, and for each keypoint xyz (metres), error (pixels), views, filled."""
-    people = [
+    """3D people: id, and for each keypoint xyz (metres), error (pixels), views, filled, and
+    where it is known the covariance (square metres) as xx, xy, xz, yy, yz, zz.
+    """
+    people: list[dict[str, Any]] = [
         {
             "id": int(poses.id[n]),
             "xyz": [None if x[0] != x[0] else x for x in _rounded(poses.xyz[n], 4)],
@@ -85,7 +88,16 @@ def space_people(poses: Poses3D) -> str:
         }
         for n in range(len(poses))
     ]
+    if poses.covariance is not None:
+        for person, covariance in zip(people, poses.covariance, strict=True):
+            person["covariance"] = _upper(covariance)
     return json.dumps(people, separators=(",", ":"))
+
+
+def _upper(covariance: Floats) -> list[list[float] | None]:
+    """Three digits of the upper triangles of (K, 3, 3)."""
+    triangles = covariance[:, *np.triu_indices(3)].tolist()
+    return [None if one[0] != one[0] else [float(f"{x:.3g}") for x in one] for one in triangles]
 
 
 def _rounded(values: Floats, digits: int) -> list[Any]:

@@ -64,7 +64,7 @@ def clips(heights: Sequence[int | None]) -> None:
             all_of = results(clip, [f"cam0{n}.mp4" for n in range(1, 5)], height)
             seconds = time.monotonic() - began
             rows = height or "by default"
-            print(f"{clip}, height {rows}: {len(all_of)} instants in {seconds:.0f} s")
+            print(f"{clip}, height {rows}: {len(all_of)} frames in {seconds:.0f} s")
             assert all_of[0].poses3d is not None
             describe(rig, all_of, all_of[0].poses3d.skeleton)
 
@@ -90,7 +90,7 @@ def describe(rig: Rig, all_of: Sequence[Result], skeleton: Skeleton) -> None:
         by_camera = np.moveaxis(np.array(off), 1, 0).reshape(len(rig), -1, 2)
         same = [np.median(one[np.isfinite(one[:, 0])], 0) for one in by_camera]
         print(
-            f"  id {identity}: {len(xyz)} instants; bones vary {vary.mean():.1f} % "
+            f"  id {identity}: {len(xyz)} frames; bones vary {vary.mean():.1f} % "
             f"({vary.max():.1f} at most); error {np.nanmean(errors):.1f} px; "
             f"in 3 views or more {100 * (np.array(views) >= 3).mean():.0f} %; the same in all "
             f"frames, by cameras: {', '.join(f'{x:+.0f},{y:+.0f}' for x, y in same if x == x)} px"

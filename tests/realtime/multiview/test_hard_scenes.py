@@ -1,0 +1,183 @@
+"""3D people where views are wrong, few, or do not see a limb."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import chi2
+
+from calibration.geometry.camera import Rig
+from engines.types.arrays import Doubles
+from realtime.multiview import kalman
+from realtime.multiview.reconstructor import MultiViewReconstructor
+from tests.bodies import BODY25, body
+from tests.calibration.cameras import ring
+from tests.realtime.multiview.hard_scenes import (
+    Views,
+    hide,
+    index,
+    pixels_per_metre,
+    played,
+    shift,
+    walker,
+)
+
+RIG = ring(5, radius=4.5)
+NOSE, LEFT_EAR, RIGHT_EAR = index("nose", "left_ear", "right_ear")
+ELBOW, WRIST = index("left_elbow", "left_wrist")
+HALF_A_LIMB_M = {ELBOW: 0.145, WRIST: 0.125}  # half of the upper arm, of the forearm
+
+
+@pytest.mark.parametrize("kept", [(), (0,)])
+def test_a_limb_that_is_unseen_keeps_its_length(kept: tuple[int, ...]) -> None:
+    """Seen for a second, then for three by one view or by none."""
+    stretch = []
+
+    def mistake(n: int, people: list[Doubles], views: Views) -> None:
+        if n >= 25:
+            hide(views, [ELBOW, WRIST], kept)
+
+    for shown in played(RIG, walker(seed=1), 100, mistake, seed=1):
+        if shown.frame >= 25:
+            stretch.extend(np.abs(shown.stretch))
+    assert max(stretch) < 0.05
+
+
+@pytest.mark.parametrize("other", [1, 2])
+def test_a_newcomer_whose_wrist_one_of_two_cameras_mistakes_has_limbs_of_people(
+    other: int,
+) -> None:
+    """The wrist is 15 to 30 cm off in one of them, before lengths are known: it alone, one
+    keypoint of 25, may be wrong.
+    """
+    rig = Rig((RIG.cameras[0], RIG.cameras[other]))
+    stretch, right = [], []
+    for seed in range(5):
+        rng = np.random.default_rng(seed + 100)
+        angle, size = rng.uniform(0, 2 * np.pi), rng.uniform(0.15, 0.30)
+        way = size * np.array([np.cos(angle), np.sin(angle)])
+
+        def mistake(n: int, people: list[Doubles], views: Views, way: Doubles = way) -> None:
+            shift(views[0], WRIST, way * pixels_per_metre(rig, 0, people[0][WRIST]))
+
+        for shown in played(rig, walker(seed=seed), 12, mistake, seed=seed):
+            stretch.extend(np.abs(shown.stretch))
+            right.extend(shown.off < HALF_A_LIMB_M[WRIST])
+    assert len(right) > 5 * 8 * len(BODY25.keypoints)
+    assert max(stretch) < 0.20
+    assert np.mean(right) >= 0.96
+
+
+def test_two_views_on_the_arm_of_somebody_else_do_not_move_the_arm() -> None:
+    """Two of five views find the arm of the person in front, without a doubt. Seeds 3, 4 and 7 are
+    the hardest of the first eight, where a point between both arms would be near all five rays.
+    """
+    right = []
+    for seed in (0, 3, 4, 7):
+        wrong = np.random.default_rng(seed).permutation(5)[:2]
+
+        def mistake(n: int, people: list[Doubles], views: Views, wrong: Doubles = wrong) -> None:
+            for v in wrong if n >= 10 else []:
+                view = views[v]
+                assert view is not None
+                xy = view.tracks.poses.xy
+                xy[0, [ELBOW, WRIST]] = xy[1, [ELBOW, WRIST]]
+
+        def truth(n: int, seed: int = seed) -> list[Doubles]:
+            one = walker(seed=seed)(n)[0]
+            at = one[8, :2] + 0.55 * np.array([np.cos(seed), np.sin(seed)])
+            return [one, body((at[0], at[1]), heading=1.3 * seed, phase=n / 5 + 1)]
+
+        for shown in played(RIG, truth, 30, mistake, seed=seed):
+            if shown.frame >= 10 and np.array_equal(shown.truth, truth(shown.frame)[0]):
+                right += [shown.off[k] < most for k, most in HALF_A_LIMB_M.items()]
+    assert len(right) == 4 * 20 * 2
+    assert np.mean(right) >= 0.93
+
+
+@pytest.mark.parametrize("cameras", [(0, 1), (0, 2)])
+@pytest.mark.parametrize("mistaken", ["ears are one", "nose is an ear"])
+def test_a_head_from_behind_keeps_its_shape(mistaken: str, cameras: tuple[int, int]) -> None:
+    """Two cameras see the back of a head, and one of them mistakes what is where."""
+    eyes, apart, off = index("left_eye", "right_eye"), [], []
+    middle = np.mean([RIG.centres[v] for v in cameras], 0)
+    away = np.arctan2(-middle[1], -middle[0])
+
+    def mistake(n: int, people: list[Doubles], views: Views) -> None:
+        for v, view in enumerate(views):
+            if view is None or v not in cameras:
+                views[v] = None
+                continue
+            hide([view], eyes)
+            xy = view.tracks.poses.xy[0]
+            if v != cameras[0]:
+                hide([view], [NOSE])
+            elif mistaken == "ears are one":
+                xy[[LEFT_EAR, RIGHT_EAR, NOSE]] = (xy[LEFT_EAR] + xy[RIGHT_EAR]) / 2
+            else:
+                xy[NOSE] = xy[LEFT_EAR]
+
+    for seed in range(3):
+        people = lambda n: [body((0.2, 0.1), heading=away, phase=n / 5)]  # noqa: E731
+        for shown in played(RIG, people, 25, mistake, seed=seed):
+            apart.append(np.linalg.norm(shown.xyz[LEFT_EAR] - shown.xyz[RIGHT_EAR]))
+            head = shown.off[[NOSE, LEFT_EAR, RIGHT_EAR]]
+            off.extend(head[np.isfinite(head)])
+    assert np.isfinite(apart).all()
+    assert len(apart) > 3 * 20
+    assert np.mean((np.array(apart) > 0.12) & (np.array(apart) < 0.22)) >= 0.98
+    assert max(off) < 0.10
+
+
+def test_two_views_that_hardly_agree_say_little() -> None:
+    """Their rays miss by 2.5 to 3.5 standard deviations: little worse than the prediction."""
+    worse = []
+    for seed in range(4):
+        other = 1 + seed
+        space = MultiViewReconstructor(RIG, BODY25)
+        far = np.random.default_rng(seed).uniform(2.5, 3.5)
+        predicted = np.zeros(3)
+
+        def mistake(
+            n: int,
+            people: list[Doubles],
+            views: Views,
+            space: MultiViewReconstructor = space,
+            other: int = other,
+            far: float = far,
+        ) -> None:
+            nonlocal predicted
+            if n < 15:
+                return
+            hide(views, [WRIST], (0, other))
+            xyz, camera = people[0][WRIST], RIG.cameras[other]
+            ray = xyz - RIG.centres[0]
+            along = camera.project(xyz + 0.01 * ray) - camera.project(xyz)
+            across = np.array([-along[1], along[0]]) / np.linalg.norm(along)
+            sigma = space._sigmas(people[0][None])[other, 0, WRIST] / np.sqrt(0.8)
+            shift(views[other], WRIST, across * far * np.sqrt(2) * sigma)
+            people_3d = space._people
+            state, _ = kalman.predicted(people_3d.state[0], people_3d.covariance[0], 1 / 25)
+            predicted = state[WRIST, :3]
+
+        for shown in played(RIG, walker(seed=seed), 35, mistake, seed=seed, space=space):
+            if shown.frame >= 15:
+                off = np.linalg.norm(predicted - shown.truth[WRIST])
+                worse.append(shown.off[WRIST] - off)
+    assert len(worse) == 4 * 20
+    assert max(worse) < 0.04
+    assert np.quantile(worse, 0.9) < 0.01
+
+
+@pytest.mark.parametrize("cameras", [2, 3, 5])
+def test_covariances_hold_the_truth_as_often_as_they_say(cameras: int) -> None:
+    """Ellipsoids of 90 % hold 85 to 95 %, though nobody says by how much keypoints miss."""
+    rig, inside = Rig(RIG.cameras[:cameras]), []
+    for shown in played(rig, walker(seed=1), 70, lambda *_: None, seed=1):
+        covariance = shown.poses.covariance
+        assert covariance is not None
+        if shown.frame >= 30:
+            off = (shown.xyz - shown.truth)[..., None]
+            solved = np.linalg.solve(covariance[shown.row].astype(float), off)
+            inside.append((off * solved).sum((1, 2)) < chi2.ppf(0.9, 3))
+    assert 0.85 <= np.mean(inside) <= 0.95
