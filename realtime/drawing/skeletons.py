@@ -121,6 +121,8 @@ def _fine_widths(xy: Floats, skeleton: Skeleton) -> Floats:
     widths = np.full(xy.shape[:2], np.nan, np.float32)
     for name in FINE_GROUPS:
         at = [n for n in skeleton.groups[name] if n not in skeleton.body]
+        if not at:
+            continue
         corners = boxes(xy[:, at])
         side = np.nan_to_num((corners[:, 2:] - corners[:, :2]).max(axis=1))
         half = np.maximum(FINE_WIDTH * side, MIN_FINE_HALF_WIDTH_PX)

@@ -202,7 +202,8 @@ def _next(file: RawIOBase | BinaryIO) -> bytes | None:
 def _plain(skeleton: Skeleton) -> dict[str, Any]:
     data = asdict(skeleton)
     del data["body"]
-    return {**data, "redundant": sorted(skeleton.redundant)}
+    base = None if skeleton.base is None else _plain(skeleton.base)
+    return {**data, "redundant": sorted(skeleton.redundant), "base": base}
 
 
 def _skeleton(data: dict[str, Any]) -> Skeleton:
@@ -211,4 +212,6 @@ def _skeleton(data: dict[str, Any]) -> Skeleton:
     plain["redundant"] = frozenset(plain["redundant"])
     for key in ("limbs", "colours"):
         plain[key] = tuple(map(tuple, plain[key]))
+    if plain.get("base") is not None:
+        plain["base"] = _skeleton(plain["base"])
     return Skeleton(**plain)
