@@ -173,7 +173,7 @@ def rig() -> posestream.Rig:
 
 def test_points_are_triangulated_with_an_honest_covariance(tmp_path: Path) -> None:
     cameras, rng = rig(), np.random.default_rng(3)
-    truth = rng.uniform((-0.3, -0.3, 1.8), (0.3, 0.3, 2.4), (400, 3))
+    truth = rng.uniform((-0.3, -0.3, 1.8), (0.3, 0.3, 2.4), (4000, 3))
     clean = cameras.project(truth)
     np.testing.assert_allclose(posestream.triangulate(cameras, clean).xyz, truth, atol=1e-6)
     found = posestream.triangulate(cameras, clean + rng.normal(0, 1.0, clean.shape))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from calibration.geometry.camera import Camera
 from calibration.guidance.intrinsics_guide import WANTED_VIEWS
 from calibration.guidance.intrinsics_screen import YELLOW
 from posestream.commands.calibrate.main import main
+from posestream.commands.program import POOR
 from realtime.footage.live_intrinsics import guided
 from realtime.footage.screen import open_screen
 from realtime.sources.reconnecting import LiveSource
@@ -68,11 +70,11 @@ def test_a_webcam_is_calibrated_in_words_where_there_is_no_display(
     plug_in(monkeypatch, FakeCamera(looks.films(pictures, then=lambda _: pictures[-1])))
     words = ["intrinsics", "--source", "webcam", "--no-show", "--hold", "0.1"]
     words += [*BOARD, "--lens", "pinhole", "--output", f"{tmp_path}/cam.toml"]
-    assert main(words) == 0
+    assert main(words) == POOR  # five views cover a third of the picture
     said = capsys.readouterr()
     assert "guidance is printed here" in said.err
     assert "4/15 views; taken: cover the" in said.err
-    assert "verdict" in said.out
+    assert re.search(r"verdict +poor", said.out)
     (found,) = read_rig(tmp_path / "cam.toml").cameras
     assert np.allclose(np.diag(found.matrix)[:2], (450, 449), rtol=0.03)
 
@@ -153,7 +155,7 @@ def test_the_window_shows_the_guidance_and_q_ends_with_a_calibration(tmp_path: P
             said, _ = child.communicate(timeout=PATIENCE)
         finally:
             child.kill()
-    assert child.returncode == 0
+    assert child.returncode == (POOR if re.search(r"verdict +poor", said) else 0)
     assert "verdict" in said
 
 
