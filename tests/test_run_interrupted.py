@@ -86,7 +86,8 @@ def test_a_signal_while_it_starts_ends_it_without_a_word(stop: signal.Signals) -
         time.sleep(seconds)
         program.send_signal(stop)
         _, errors = program.communicate(timeout=PATIENCE)
-        assert program.returncode in (130, 2), errors  # 2: it was up already, and said why not
+        # Not 130: it was up already, had said why not, and was perhaps no longer Python's to end.
+        assert program.returncode in (130, 2, -stop), errors
         assert (errors == "") == (program.returncode == 130), errors
     assert "Traceback" not in errors
 
