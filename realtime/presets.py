@@ -36,10 +36,10 @@ class Preset:
     refine: str
 
 
-# On 141 COCO photos, INT8: AP 0.350, 0.387 and 0.476 (python -m tests.bench.accuracy).
+# Points on the curve of accuracy over time (docs/accuracy.svg, python -m tests.bench.curve).
 PRESETS: dict[PresetName, Preset] = {
     "fast": Preset("pafnet", 256, "movenet-lightning"),
-    "balanced": Preset("human-pose-estimation-0001", 256, "movenet-lightning"),
+    "balanced": Preset("pafnet", 368, "movenet-thunder"),
     "best": Preset("human-pose-estimation-0001", 368, "movenet-thunder"),
 }
 

@@ -49,10 +49,11 @@ def test_a_preset_runs_without_what_cannot_be_fetched(
 ) -> None:
     taken = with_preset(ModelSettings(preset=name))
     assert (taken.model, taken.refine) == ("pafnet", "off")
-    assert taken.height == (256 if name == "fast" else None)  # a height of another model is none
+    # A height of another model is none.
+    assert taken.height == {"fast": 256, "balanced": 368, "best": None}[name]
     said = [record.getMessage() for record in caplog.records]
     models = [one for one in said if "pafnet runs instead" in one]
-    assert len(models) == (name != "fast")
+    assert len(models) == (name == "best")
     assert len([one for one in said if "no second look" in one]) == 1
     assert len(said) == len(models) + 1
 
