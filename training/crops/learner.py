@@ -17,9 +17,9 @@ from training.crops.pretrained import start_from_pafnet
 from training.crops.samples import CropBatch, some
 from training.data.arithmetic import autocast
 from training.data.errors import TrainingError
-from training.learning.muon import Muon
 from training.learning.student import prepared
 
+WEIGHT_DECAY = 0.01
 MAX_AVERAGE_DECAY = 0.995  # of the averaged weights at each step; less at first
 CHECK_BATCH = 32  # crops of a check at a time
 MIN_TEACHER_SCORE = 0.3  # from which on the teacher's points are asked for
@@ -35,12 +35,11 @@ class Learner:
         if pretrained:
             start_from_pafnet(self.network)
         self.network = self.network.to(memory_format=torch.channels_last)
-        banks = [one for one in self.network.parameters() if one.ndim == 4 and len(one) > 1]
-        rest = [one for one in self.network.parameters() if one.ndim != 4 or len(one) == 1]
-        self.optimisers: list[torch.optim.Optimizer] = [
-            Muon(banks),
-            torch.optim.AdamW(rest, betas=(0.9, 0.99), weight_decay=0.0),
-        ]
+        # With Muon, as PafNet has it, the first 4 000 crops taught more, and the next 86 000 hardly
+        # anything, perhaps as nothing normalises its features any more.
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), betas=(0.9, 0.99), weight_decay=WEIGHT_DECAY
+        )
         self.slow = torch.optim.swa_utils.AveragedModel(self.network, avg_fn=_slowly)
         self.step = self.crops = 0
         self.seconds = 0.0
@@ -52,11 +51,10 @@ class Learner:
         loss = self._loss(self.network, batch)[0]
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        for optimiser in self.optimisers:
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            optimiser.step()
-            optimiser.zero_grad()
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.step()
+        self.optimiser.zero_grad()
         self.slow.update_parameters(self.network)
         self.step += 1
         self.crops += len(batch.images)
@@ -105,7 +103,7 @@ class Learner:
         state = {
             "network": self.network.state_dict(),
             "slow": self.slow.state_dict(),
-            "optimisers": [one.state_dict() for one in self.optimisers],
+            "optimiser": self.optimiser.state_dict(),
             "figures": (self.step, self.crops, self.seconds),
             "curve": self.curve,
         }
@@ -118,8 +116,7 @@ class Learner:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             self.network.load_state_dict(state["network"])
             self.slow.load_state_dict(state["slow"])
-            for one, kept in zip(self.optimisers, state["optimisers"], strict=True):
-                one.load_state_dict(kept)
+            self.optimiser.load_state_dict(state["optimiser"])
             self.step, self.crops, self.seconds = state["figures"]
             self.curve = state["curve"]
         except (OSError, RuntimeError, KeyError, ValueError, UnpicklingError) as error:
