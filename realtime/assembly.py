@@ -89,7 +89,8 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         if skeleton is None:
             check_showable(card.decoder, card.name, _to_show(mode, settings.files))
             shows = card.decoder.shows
-        shown = Shown(mode, keypoints, shows)
+        threshold = settings.pictures.render_threshold
+        shown = Shown(mode, keypoints, shows, threshold)
         body = card.skeleton
         if skeleton is None:
             groups = {group for part in models.parts for group in GROUPS[part]}

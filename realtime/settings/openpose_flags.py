@@ -60,7 +60,7 @@ NO_COUNTERPART = (
     *("hand_alpha_heatmap", "hand_alpha_pose", "hand_detector", "hand_net_resolution"),
     *("hand_render", "hand_render_threshold", "hand_scale_number", "hand_scale_range"),
     *("heatmaps_scale", "ik_threads", "keypoint_scale", "net_resolution_dynamic"),
-    *("no_gui_verbose", "output_resolution", "render_pose", "render_threshold", "scale_gap"),
+    *("no_gui_verbose", "output_resolution", "render_pose", "scale_gap"),
     *("scale_number", "upsampling_ratio", "write_coco_json_variant", "write_coco_json_variants"),
     *("write_images_format", "write_keypoint_format", "write_video_3d", "write_video_adam"),
     "write_video_fps",

@@ -78,8 +78,8 @@ def view_modes(keypoints: Sequence[str]) -> list[ViewMode]:
 class Shown:
     """What the outputs with pictures show now. Any thread may read and change it.
 
-    mode: the view. threshold: keypoints with less confidence are not drawn. shows: what the model
-    has to show beside people.
+    mode: the view. threshold: keypoints with less confidence are not drawn; `usual` is the one to
+    begin with. shows: what the model has to show beside people.
     """
 
     def __init__(
@@ -87,10 +87,11 @@ class Shown:
         mode: ViewMode = SKELETON,
         keypoints: Sequence[str] = (),
         shows: Collection[Showable] = frozenset({HEATMAPS, PAFS}),
+        threshold: float = 0.0,
     ) -> None:
         self.mode = mode
         self._shows = shows
-        self.threshold = 0.0
+        self.threshold = self.usual = threshold
         self.keypoints = keypoints
         self._wanting = 0
         self._lock = Lock()

@@ -103,3 +103,27 @@ def test_settings_that_mean_nothing_are_refused(card: str, photo: str, tmp_path:
     with pytest.raises(SettingsError, match="There is no view 'skull'"):
         run(settings(photo, model=card, view="skull"))
     assert ViewMode().of_maps is False
+
+
+@pytest.mark.parametrize(("threshold", "drawn"), [(None, False), ("0", True)])
+def test_keypoints_that_are_hardly_believed_are_not_drawn_but_written(
+    threshold: str | None, drawn: bool, tmp_path: Path
+) -> None:
+    """OpenPose JSON of one person, one of whose ankles has a confidence of 0.1."""
+    (tmp_path / "in").mkdir()
+    points = person((160, 128), 180)
+    scores = np.where(np.isnan(points[:, 0]), 0, 0.9)
+    scores[10] = 0.1
+    triples = np.column_stack([np.nan_to_num(points), scores]).ravel().tolist()
+    text = json.dumps({"version": 1.3, "people": [{"pose_keypoints_2d": triples}]})
+    (tmp_path / "in" / "a_000000000000_keypoints.json").write_text(text)
+    options = {} if threshold is None else {"render_threshold": float(threshold)}
+    outputs = {"output": tmp_path / "out.png", "json": tmp_path / "json"}
+    run(settings(str(tmp_path / "in"), camera_size="320x256", **outputs, **options))
+    picture = cv2.imread(str(tmp_path / "out.png"))
+    assert picture is not None
+    x, y = points[10].round().astype(int)
+    assert bool(picture[y - 1 : y + 2, x - 1 : x + 2].any()) is drawn
+    (file,) = (tmp_path / "json").iterdir()
+    written = json.loads(file.read_text())["people"][0]["pose_keypoints_2d"]
+    assert written[32] == pytest.approx(0.1)

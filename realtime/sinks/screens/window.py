@@ -176,7 +176,7 @@ class WindowSink:
         words = ["paused"] if self._paused else []
         if shown.mode.of_maps:
             words.append(shown.name + ("" if picture.maps else ": no maps for this frame"))
-        if shown.threshold > 0:
+        if shown.threshold != shown.usual:
             words.append(f"threshold {shown.threshold:.2f}")
         if self._message and self._message not in words:
             words.append(self._message)
