@@ -7,7 +7,9 @@ import os
 import shutil
 import struct
 import subprocess
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,10 +17,13 @@ import numpy as np
 import pytest
 
 from engines.types.arrays import Image
-from tests.waiting import PATIENCE
+from tests.conftest import ROOT
+from tests.waiting import PATIENCE, wait_for
 
 NEEDED = ("Xvfb", "xdotool")
 SIZE = (900, 700)
+ATTEMPTS = 6  # at a window that is painted
+PAINTED_WITHIN_LOOKS = 24  # at the screen, four a second
 
 
 @contextmanager
@@ -46,6 +51,36 @@ def screen(folder: Path, *words: str) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(PATIENCE)
+
+
+def painted(words: Sequence[str], display: str, folder: Path) -> tuple[subprocess.Popen[str], int]:
+    """`python -m` these words, once its window shows something, and the window's number.
+
+    On busy virtual machines Qt at times loses the first events of a display, with cv2 alone as
+    well: such a window stays black for ever, and the program begins anew.
+    """
+    for _ in range(ATTEMPTS):
+        child = subprocess.Popen(
+            [sys.executable, "-m", *words],
+            cwd=ROOT,
+            env={**os.environ, "DISPLAY": display},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            number = wait_for(lambda: window(display, "posestream"), process=child)
+            for _ in range(PAINTED_WITHIN_LOOKS):
+                if screenshot(folder).any():
+                    return child, number
+                time.sleep(0.25)
+        except BaseException:
+            child.kill()
+            child.communicate()
+            raise
+        child.kill()
+        child.communicate()
+    pytest.fail(f"{ATTEMPTS} windows stayed black")
 
 
 def screenshot(folder: Path) -> Image:

@@ -34,7 +34,7 @@ from tests.calibration.boards import CHARUCO, photograph
 from tests.calibration.looks import Looks
 from tests.conftest import ROOT
 from tests.realtime.clips import write
-from tests.realtime.screens import press, screen, screenshot, window
+from tests.realtime.screens import painted, press, screen, screenshot, window
 from tests.realtime.sources.test_webcam import FakeCamera
 from tests.waiting import PATIENCE, wait_for
 
@@ -276,16 +276,8 @@ def test_the_window_shows_all_cameras_and_enter_ends_it(tmp_path: Path) -> None:
         films += ["--source", str(film)]
     words = [word for word in command(tmp_path, *films, "--realtime") if word != "--no-show"]
     with screen(tmp_path) as display:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "calibration", *words],
-            cwd=ROOT,
-            env={**os.environ, "DISPLAY": display},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        child, number = painted(["calibration", *words], display, tmp_path)
         try:
-            number = wait_for(lambda: window(display, "posestream"))
 
             def joined() -> bool:
                 picture = screenshot(tmp_path).astype(int)

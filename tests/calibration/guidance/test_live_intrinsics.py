@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 import time
 from functools import partial
@@ -29,9 +28,8 @@ from realtime.sources.webcam import WebcamConnector
 from realtime.types.errors import SourceError
 from tests.calibration.boards import CHARUCO, CHESS, photograph, pose
 from tests.calibration.looks import Looks
-from tests.conftest import ROOT
 from tests.realtime.clips import write
-from tests.realtime.screens import press, screen, screenshot, window
+from tests.realtime.screens import painted, press, screen, screenshot, window
 from tests.realtime.sources.test_webcam import FakeCamera
 from tests.waiting import PATIENCE, wait_for
 
@@ -122,22 +120,14 @@ def test_a_webcam_that_never_sees_the_board_says_which_board_it_sees(
 def test_the_window_shows_the_guidance_and_q_ends_with_a_calibration(tmp_path: Path) -> None:
     """A video in place of the camera."""
     film = tmp_path / "film.mp4"
-    pictures = [still for still in stills(24) for _ in range(8)]
+    pictures = [still for still in stills(24) for _ in range(10)]
     write(film, pictures, pts=list(range(0, 200 * len(pictures), 200)))
     with screen(tmp_path) as display:
-        words = f"--source {film} --realtime --show --hold 0.3 --output {tmp_path}/cam.toml"
-        words += " --lens pinhole"
-        child = subprocess.Popen(
-            [sys.executable, "-m", "calibration", "intrinsics", *words.split(), *BOARD],
-            cwd=ROOT,
-            env={**os.environ, "DISPLAY": display},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        options = f"--source {film} --realtime --show --hold 0.3 --output {tmp_path}/cam.toml"
+        options += " --lens pinhole"
+        words = ["calibration", "intrinsics", *options.split(), *BOARD]
+        child, number = painted(words, display, tmp_path)
         try:
-            number = wait_for(lambda: window(display, "posestream"))
-
             wide, high = TRUTH.size
 
             def views() -> int:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
-from tests.realtime.screens import close, press, screen, screenshot, window
+from tests.realtime.screens import ATTEMPTS, close, press, screen, screenshot, window
 from tests.waiting import PATIENCE, wait_for
 
 pytestmark = [
@@ -68,9 +68,6 @@ except OutputError as error:
     print(error)
     sys.exit(2)
 """
-
-
-ATTEMPTS = 6  # at a window that is painted
 
 
 class Child:
