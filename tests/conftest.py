@@ -28,3 +28,12 @@ def data() -> Path:
     if not DATA.is_dir():
         pytest.skip("no real test data: set POSE_TEST_DATA to its folder")
     return DATA
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No weights but those in the package, and no way to get any."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("POSE_WEIGHTS", raising=False)
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")

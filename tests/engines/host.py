@@ -116,6 +116,9 @@ class SeenTorchLane(TorchLane):
         return super().fetch(value)
 
 
+OpenLane = Callable[[], HostLane | SeenTorchLane]
+
+
 @dataclass
 class HostBound:
     entry: Any

@@ -29,15 +29,6 @@ FIRST_FEET = tuple(
 OTHERS = ("rtmpose-t", "rtmpose-s", "rtmpose-m", "rtmo-s", "movenet-multipose")
 
 
-@pytest.fixture
-def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No weights here, and no way to get any."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("POSE_WEIGHTS", raising=False)
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-
-
 def opened(card: Path) -> SecondLook:
     """A second look with this card."""
     opener = second_look_opener(str(card), FIRST)

@@ -22,15 +22,6 @@ LIGHTNING = str(ROOT / "tests" / "cards" / "movenet-lightning.toml")
 
 
 @pytest.fixture
-def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No weights but those in the package, and no way to get any."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("POSE_WEIGHTS", raising=False)
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-
-
-@pytest.fixture
 def cards(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The usual model and a crop network, whose weights are here."""
     folder = tmp_path / "cards"

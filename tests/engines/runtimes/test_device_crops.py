@@ -4,7 +4,6 @@ and the host's path.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from engines.runtimes.second_look import SecondLook
 from engines.types.arrays import Floats, Image
 from engines.types.errors import DeviceError
 from engines.types.network_input import NetworkInput
-from tests.engines.host import HostLane, HostNetwork, SeenTorchLane, compile_kernels
+from tests.engines.host import HostNetwork, OpenLane
 from tests.engines.runtimes.test_second_look import (
     COCO17,
     ONE,
@@ -33,18 +32,6 @@ from tests.engines.runtimes.test_second_look import (
     in17,
     poses,
 )
-
-OpenLane = Callable[[], HostLane | SeenTorchLane]
-
-
-@pytest.fixture(scope="module", params=["cuda", "torch"])
-def open_lane(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> OpenLane:
-    """Opens a lane of the kernel in C++, or of that in torch."""
-    if request.param == "torch":
-        torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-        return lambda: SeenTorchLane(torch)
-    library = compile_kernels(tmp_path_factory.mktemp("kernels"))
-    return lambda: HostLane(library)
 
 
 def entry_of(**changes: Any) -> NetworkInput:

@@ -5,7 +5,6 @@ The same tests hold for torch's form of the kernels.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,23 +27,10 @@ from engines.types.network_input import NetworkInput
 from engines.types.poses import Candidates, Poses
 from engines.types.skeleton import named_skeleton
 from tests import synth
-from tests.engines.host import HostLane, HostNetwork, SeenTorchLane, compile_kernels
+from tests.engines.host import HostLane, HostNetwork, OpenLane, SeenTorchLane
 
 CARD = load_card("human-pose-estimation-0001")
 SIZE = (656, 368)
-
-
-OpenLane = Callable[[], HostLane | SeenTorchLane]
-
-
-@pytest.fixture(scope="module", params=["cuda", "torch"])
-def open_lane(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> OpenLane:
-    """Opens a lane of the kernels in C++, or of those in torch."""
-    if request.param == "torch":
-        torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-        return lambda: SeenTorchLane(torch)
-    library = compile_kernels(tmp_path_factory.mktemp("kernels"))
-    return lambda: HostLane(library)
 
 
 def decoder(**changes: Any) -> PafDecoder:
