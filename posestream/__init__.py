@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from calibration.board.target import Board
     from calibration.geometry.camera import Camera, Rig
+    from engines.version import __version__
     from posestream.calibration import Lens, calibrate_lens, calibrate_rig, save_rig
     from posestream.errors import PosestreamError
     from posestream.people import People, Person
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from posestream.streams import People3D, Seen, astream, run, stream
     from posestream.tables import to_arrow, to_pandas
     from posestream.tracker import Tracker
-    from posestream.version import __version__
 
 __all__ = [
     "Board",
@@ -64,7 +64,7 @@ _HOMES = {
     "posestream.streams": ("People3D", "Seen", "astream", "run", "stream"),
     "posestream.tables": ("to_arrow", "to_pandas"),
     "posestream.tracker": ("Tracker",),
-    "posestream.version": ("__version__",),
+    "engines.version": ("__version__",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
-from posestream.version import __version__
+from engines.version import __version__
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -26,6 +26,7 @@ COMMANDS = {
     "calibrate": "Calibrate lenses and rigs of cameras, and check them.",
     "train": "Train our own networks.",
     "doctor": "Check this machine.",
+    "batch": "Find the poses in many recordings.",
     "recover": "Make the files of a run that was killed.",
 }
 
@@ -83,7 +84,7 @@ def _command(name: str, words: Sequence[str], prog: str) -> int:
         from training.__main__ import main as train
 
         return train(words, f"{prog} train")
-    if name == "recover":
+    if name in ("batch", "recover"):
         from posestream.commands.files.main import main as files
 
         return files([name, *words], prog)

@@ -33,6 +33,7 @@ ROOMS = {
     "tensorrt": {"engines/nvidia/tensorrt_engine.py", "engines/nvidia/plan_cache.py"},
     "tensorrt_rtx": {"engines/nvidia/tensorrt_engine.py", "engines/nvidia/plan_cache.py"},
     "onnx": {"engines/onnx_export/", "engines/networks/", "training/shipping/"},
+    "ray": {"posestream/batch/cluster.py"},
     "nncf": {"training/shipping/quantise.py"},
 }
 MOST_LINES = 400

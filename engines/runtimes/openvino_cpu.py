@@ -12,6 +12,7 @@ import numpy as np
 from engines.decoders.decoder import Decoder, check_outputs
 from engines.models.card import Card
 from engines.models.weights import Located
+from engines.runtimes.kept_networks import compiled
 from engines.runtimes.openvino_package import load_openvino
 from engines.types.arrays import Arrays, Image
 from engines.types.errors import CardError, DeviceError
@@ -57,24 +58,24 @@ class OpenVino:
             batches = [np.stack(pictures)] if pictures else []
         started = []
         for batch in batches:
-            compiled = self._network(batch.shape[1], batch.shape[2])
-            idle = self._idle.setdefault(id(compiled), [])
-            request = idle.pop() if idle else compiled.create_infer_request()
+            network = self._network(batch.shape[1], batch.shape[2])
+            idle = self._idle.setdefault(id(network), [])
+            request = idle.pop() if idle else network.create_infer_request()
             request.set_input_tensor(self._ov.Tensor(batch, shared_memory=True))
             request.start_async()
-            started.append((compiled, request, batch))  # OpenVINO holds no reference to it
+            started.append((network, request, batch))  # OpenVINO holds no reference to it
         self._flying.append(started)
 
     def result(self) -> list[Arrays]:
         """The arrays of each picture of the oldest set, valid until the next submit."""
         found: list[Arrays] = []
-        for compiled, request, batch in self._flying.popleft():
+        for network, request, batch in self._flying.popleft():
             request.wait()
             arrays = {role: request.get_tensor(name).data for role, name in self._names.items()}
             found.extend(
                 {role: array[n] for role, array in arrays.items()} for n in range(len(batch))
             )
-            self._idle[id(compiled)].append(request)
+            self._idle[id(network)].append(request)
         return found
 
     def close(self) -> None:
@@ -89,7 +90,9 @@ class OpenVino:
         self._usual = self._usual or (high, wide)
         key = self._usual if (high, wide) == self._usual else None
         if key not in self._compiled:
-            self._compiled[key] = self._compile(key)
+            config = tuple(self._config.items())
+            kind = self._located.paths, self._located.precision, self._entry, self._batch
+            self._compiled[key] = compiled((*kind, key, config), lambda: self._compile(key))
         return self._compiled[key]
 
     def _compile(self, shape: tuple[int, int] | None) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from posestream.version import __version__
+from engines.version import __version__
 from tests.conftest import ROOT
 from tests.synth import person, scene, write_picture
 

@@ -1,4 +1,4 @@
-"""Files of a run: recover what a run that was cut off has left."""
+"""Files of runs: many recordings at once, and what a run that was cut off has left."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from posestream.commands.program import run_command
 
 PROG = "python -m posestream"
 COMMANDS = {
+    "batch": "Find the poses in many recordings, here or on a cluster.",
     "recover": "Make the TRC, BVH and C3D files of a run that was killed; mend torn line files.",
 }
 

@@ -1,0 +1,172 @@
+"""Work on all machines of a Ray cluster: a worker on each, or one for each GPU."""
+
+from __future__ import annotations
+
+import platform
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from engines.runtimes.kept_networks import keep_networks
+from engines.version import __version__
+from posestream.batch.work import Job, Outcome, work
+from realtime.types.errors import RealtimeError
+
+AUTO = "auto"
+POLL_SECONDS = 1.0  # after which new machines are looked for
+START_SECONDS = 120.0  # that a worker may take to start
+
+
+class ClusterError(RealtimeError):
+    """The cluster cannot be reached, or nothing can run there."""
+
+
+class Served:
+    """What runs on a machine of the cluster; its networks stay between jobs."""
+
+    def __init__(self) -> None:
+        self._kept = keep_networks()
+        self._kept.__enter__()
+
+    def version(self) -> str:
+        return own_version()
+
+    def do(self, job: Job) -> Outcome:
+        return work(job)
+
+
+def own_version() -> str:
+    """What must be the same on all machines, as jobs go from one to the other as they are."""
+    return f"posestream {__version__}, Python {'.'.join(platform.python_version_tuple()[:2])}"
+
+
+@dataclass(eq=False)
+class Busy:
+    """A worker, the job that it has, and which attempt that is."""
+
+    node: str
+    worker: Any
+    job: Job
+    attempt: int
+
+
+class Cluster:
+    """Connected until it is closed. gpus: whether the model runs on GPUs."""
+
+    def __init__(self, address: str, *, gpus: bool) -> None:
+        self._ray = _ray()
+        self._gpus = gpus
+        self._idle: list[tuple[str, Any]] = []
+        self._busy: dict[Any, Busy] = {}
+        self._known: set[str] = set()
+        self._refused: list[str] = []
+        try:
+            self._connect(address)
+        except (ConnectionError, OSError, RuntimeError, ValueError, TimeoutError) as error:
+            line = next((one.strip() for one in str(error).splitlines() if one.strip()), "")
+            raise ClusterError(
+                f"--ray {address}: no cluster can be reached there ({line}); check the address, "
+                "or use --ray auto for this machine alone."
+            ) from error
+
+    def _connect(self, address: str) -> None:
+        how = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
+        if address != AUTO:
+            self._ray.init(address, **how)
+        elif not self._ray.is_initialized():
+            try:
+                self._ray.init("auto", **how)
+            except ConnectionError:  # none runs on this machine
+                self._ray.init(include_dashboard=False, **how)
+
+    def run(self, jobs: Sequence[Job], retries: int) -> Iterator[Outcome]:
+        """How each job went, as they end. A job whose machine is lost begins anew elsewhere."""
+        waiting = deque((job, 1) for job in jobs)
+        while waiting or self._busy:
+            self._look_for_machines()
+            while waiting and self._idle:
+                node, worker = self._idle.pop()
+                job, attempt = waiting.popleft()
+                self._busy[worker.do.remote(job)] = Busy(node, worker, job, attempt)
+            if not self._busy:
+                raise ClusterError(" ".join(self._refused) or "The cluster has no machine.")
+            done, _ = self._ray.wait(list(self._busy), timeout=POLL_SECONDS)
+            for reference in done:
+                busy = self._busy.pop(reference)
+                outcome = self._outcome(reference, busy)
+                if outcome.error is not None and busy.attempt <= retries:
+                    waiting.append((busy.job, busy.attempt + 1))
+                else:
+                    yield replace(outcome, attempts=busy.attempt)
+
+    def _outcome(self, reference: Any, busy: Busy) -> Outcome:
+        try:
+            outcome: Outcome = self._ray.get(reference)
+        except self._ray.exceptions.RayError as error:
+            self._known.discard(busy.node)  # if it is still there it gets a new worker
+            with suppress(self._ray.exceptions.RayError, ValueError):
+                self._ray.kill(busy.worker)
+            line = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
+            return Outcome(busy.job.recording.name, error=f"Its worker was lost ({line}).")
+        self._idle.append((busy.node, busy.worker))
+        return outcome
+
+    def _look_for_machines(self) -> None:
+        """A worker for what there is of each machine that is new."""
+        alive = {one["NodeID"]: one for one in self._ray.nodes() if one["Alive"]}
+        self._known &= alive.keys()
+        self._idle = [(node, worker) for node, worker in self._idle if node in alive]
+        for node, about in alive.items():
+            if node not in self._known:
+                self._known.add(node)
+                self._engage(node, about)
+
+    def _engage(self, node: str, about: Any) -> None:
+        has = about["Resources"]
+        gpus = int(has.get("GPU", 0)) if self._gpus else 0
+        count = max(1, gpus)
+        cpus = int(has.get("CPU", 0)) // count
+        if cpus < 1:
+            return  # a machine that only leads the others
+        policy = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+            node, soft=False
+        )
+        served = self._ray.remote(
+            num_cpus=cpus, num_gpus=1 if gpus else 0, scheduling_strategy=policy
+        )(Served)
+        workers = [served.remote() for _ in range(count)]
+        name = about.get("NodeManagerHostname", node)
+        try:
+            theirs = self._ray.get([one.version.remote() for one in workers], timeout=START_SECONDS)
+        except (self._ray.exceptions.RayError, TimeoutError) as error:
+            line = str(error).strip().splitlines()[0] if str(error).strip() else "no answer"
+            self._refused.append(f"{name} cannot run jobs ({line}).")
+            return
+        if any(one != own_version() for one in theirs):
+            self._refused.append(
+                f"{name} has {theirs[0]}, this machine {own_version()}; install the same on both."
+            )
+            return
+        self._idle += [(node, one) for one in workers]
+
+    @property
+    def refused(self) -> Sequence[str]:
+        """Why machines of the cluster are not used, a sentence each."""
+        return self._refused
+
+    def close(self) -> None:
+        """Let the cluster go; one that was started for this ends."""
+        self._ray.shutdown()
+
+
+def _ray() -> Any:
+    try:
+        import ray
+        import ray.util.scheduling_strategies
+    except ImportError as error:
+        raise ClusterError(
+            "--ray needs the package ray: pip install 'posestream[cluster]'."
+        ) from error
+    return ray
