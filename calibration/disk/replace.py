@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from io import FileIO
 from itertools import count
@@ -15,18 +16,20 @@ PART = ".posestream-"  # begins the name of what is written beside
 COUNTER = count()
 
 
-def replace_file(path: Path, data: bytes, *, lasting: bool = True) -> None:
+def replace_file(path: Path, data: bytes | Iterator[bytes], *, lasting: bool = True) -> None:
     """Write beside, then take the place; OSError where that fails, and then nothing has changed.
 
-    A link of that name is replaced, not followed. lasting: also wait for the disk, so that a power
-    cut leaves one of both.
+    data: all of it, or piece after piece. A link of that name is replaced, not followed. lasting:
+    also wait for the disk, so that a power cut leaves one of both.
     """
+    pieces = iter([data]) if isinstance(data, bytes) else data
     part = path.with_name(f"{PART}{os.getpid()}-{next(COUNTER)}.part")
     # Ctrl-C may come between any two steps, also when the file is made and FileIO not yet returned.
     try:
         unnamed = _unnamed(path.parent)
         with unnamed or FileIO(part, "x") as file:
-            write_all(file.fileno(), data)
+            for piece in pieces:
+                write_all(file.fileno(), piece)
             if lasting:
                 os.fsync(file.fileno())
             if unnamed:

@@ -3,73 +3,85 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from engines.types.arrays import Doubles
-from realtime.mocap.inverse_kinematics import ROOT, Bone, Pose, posed
+from realtime.mocap.bones import ROOT, Bone
+from realtime.mocap.inverse_kinematics import Build, Pose, Posing, build_of
 from realtime.mocap.number_rows import number_rows
-from realtime.mocap.rotations import euler
-from realtime.mocap.take import Take
+from realtime.mocap.rotations import Euler
+from realtime.mocap.take import Span, Take
 from realtime.mocap.take_sink import of_person
 
 LOG = logging.getLogger(__name__)
 
 
-def bvh_files(path: Path, take: Take, turn: Doubles) -> Iterator[tuple[Path, bytes]]:
+def bvh_files(path: Path, take: Take, turn: Doubles) -> Iterator[tuple[Path, Iterator[bytes]]]:
     """A file for each person whose hips and trunk were seen. turn: (3, 3) into a world with Y up.
 
     A file begins with the person's first frame; where that is not the run's, and how long joints
     were held, the log says.
     """
-    for motion in take.people:
-        name = of_person(path, motion.id, ".bvh")
-        pose = posed(motion.xyz @ turn.T, take.skeleton)
-        if pose is None:
+    for span in take.spans:
+        name = of_person(path, span.id, ".bvh")
+        pieces = partial(_pieces, take, span, turn)
+        build = build_of(pieces, take.skeleton)
+        if build is None:
             LOG.warning(
                 "%s is not written, because hips and trunk were never seen together.", name.name
             )
             continue
+        posing = Posing(build, take.skeleton)
+        yield name, bvh_pieces(build, map(posing.pose, pieces()), span.count, take.rate)
         notes = []
-        if motion.first:
-            notes.append(f"begins at frame {motion.first + 1} of the run")
-        joint = max(pose.unknown, key=lambda one: pose.unknown[one])
-        if pose.unknown[joint]:
-            seconds = pose.unknown[joint] / take.rate
+        if span.first:
+            notes.append(f"begins at frame {span.first + 1} of the run")
+        held = posing.longest
+        joint = max(held, key=lambda one: held[one], default="")
+        if joint and held[joint]:
+            seconds = held[joint] / take.rate
             notes.append(
                 f"holds unseen joints at their last angles ({joint} longest, for {seconds:.2g} s)"
             )
         if notes:
             LOG.warning("%s %s.", name.name, " and ".join(notes))
-        yield name, bvh_bytes(pose, take.rate)
 
 
-def bvh_bytes(pose: Pose, rate: float) -> bytes:
-    """Metres and degrees."""
+def _pieces(take: Take, span: Span, turn: Doubles) -> Iterator[Doubles]:
+    for piece in take.pieces(span):
+        yield piece.xyz @ turn.T
+
+
+def bvh_pieces(build: Build, poses: Iterable[Pose], count: int, rate: float) -> Iterator[bytes]:
+    """Metres and degrees. count: of all frames of the poses."""
     ordered: list[Bone] = []
-    lines = ["HIERARCHY", *_hierarchy(ROOT, pose, ordered, 0)]
-    angles = [euler(pose.turns[bone.name], bone.order) for bone in ordered]
-    table = np.concatenate([pose.root, *angles], axis=1)
-    lines += ["MOTION", f"Frames: {len(table)}", f"Frame Time: {1 / rate:.9f}"]
-    row = " ".join(["%.5f"] * 3 + ["%.4f"] * (table.shape[1] - 3))
-    return "".join(f"{line}\n" for line in lines).encode() + number_rows(row, table)
+    lines = ["HIERARCHY", *_hierarchy(ROOT, build, ordered, 0)]
+    lines += ["MOTION", f"Frames: {count}", f"Frame Time: {1 / rate:.9f}"]
+    yield "".join(f"{line}\n" for line in lines).encode()
+    row = " ".join(["%.5f"] * 3 + ["%.4f"] * (3 * len(ordered)))
+    angles = {bone.name: Euler(bone.order) for bone in ordered}
+    for pose in poses:
+        turned = [angles[bone.name].degrees(pose.turns[bone.name]) for bone in ordered]
+        yield from number_rows(row, np.concatenate([pose.root, *turned], axis=1))
 
 
-def _hierarchy(bone: Bone, pose: Pose, ordered: list[Bone], depth: int) -> list[str]:
+def _hierarchy(bone: Bone, build: Build, ordered: list[Bone], depth: int) -> list[str]:
     """A joint and all below it; ordered: joints as they come."""
     ordered.append(bone)
-    offset = np.zeros(3) if bone is ROOT else pose.offsets[bone.at]
+    offset = np.zeros(3) if bone is ROOT else build.offsets[bone.at]
     position = "6 Xposition Yposition Zposition" if bone is ROOT else "3"
     rotation = " ".join(f"{axis}rotation" for axis in bone.order)
     lines = [f"{'JOINT' if depth else 'ROOT'} {bone.name}", "{"]
     lines += [f"\t{_offset(offset)}", f"\tCHANNELS {position} {rotation}"]
-    below = [one for one in pose.bones if one.parent == bone.name]
+    below = [one for one in build.bones if one.parent == bone.name]
     for one in below:
-        lines += [f"\t{line}" for line in _hierarchy(one, pose, ordered, depth + 1)]
+        lines += [f"\t{line}" for line in _hierarchy(one, build, ordered, depth + 1)]
     if not below:
-        lines += ["\tEnd Site", "\t{", f"\t\t{_offset(pose.offsets[bone.to])}", "\t}"]
+        lines += ["\tEnd Site", "\t{", f"\t\t{_offset(build.offsets[bone.to])}", "\t}"]
     return [*lines, "}"]
 
 

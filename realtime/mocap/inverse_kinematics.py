@@ -1,202 +1,245 @@
 """A person's keypoints as the joint angles of a standard skeleton with bones of fixed length.
 
-At rest it stands upright and looks along z, y up, its arms out to the sides.
+They are read three times, piece after piece, so that a take of hours needs no more memory than one
+of minutes: for the trunk, for the lengths of bones and the twists of limbs, and for the poses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.types.arrays import Doubles
 from engines.types.skeleton import Skeleton
+from realtime.mocap.bones import LEFT, Bone, bones_of, complete_lengths
 from realtime.mocap.rotations import about, frames, last_known, swing, unit
 
-LEFT, UP, AHEAD = np.eye(3)
-TOE = unit(np.array([0, -0.4, 1.0]))
+Pieces = Callable[[], Iterable[Doubles]]
 MIN_BEND_SINE = np.sin(np.radians(15))  # of a knee or an elbow that shows how its limb is turned
 MAX_TWIST = np.radians(120)  # bounds how far joints turn: more is a keypoint astray
 WAIST_HEIGHT = 0.1  # in trunks above the hips, where the spine begins
-# Lengths in body heights (Winter, Biomechanics and Motor Control of Human Movement, figure 4.1),
-# for bones that are never seen.
-LENGTHS_IN_HEIGHTS = {
-    "shoulder": 0.129,
-    "elbow": 0.186,
-    "wrist": 0.146,
-    "hand": 0.108,
-    "knee": 0.245,
-    "ankle": 0.246,
-    "big_toe": 0.12,
-    "neck": 0.26,
-    "head": 0.118,
-    "nose": 0.06,
-    "hip": 0.0955,
-}
-# The same of fingers, from the wrist to the knuckle and on (Buchholz et al., Ergonomics 1992).
-FINGER_LENGTHS = (0.055, 0.026, 0.015, 0.011)
-FINGERS = ("thumb", "index", "middle", "ring", "pinky")
-
-
-class Bone(NamedTuple):
-    """A joint and what hangs on it.
-
-    at, to: points between which it lies. rest: its direction at rest. order: of its angles, the
-    twist in the middle, where it does not come near the 90 degrees at which the others merge.
-    line: points from right to left that say how it is turned. hinge: the point beyond its end, and
-    the axis at rest about which that bends.
-    """
-
-    name: str
-    parent: str
-    at: str
-    to: str
-    rest: Doubles
-    order: str
-    line: str = ""
-    hinge: tuple[str, Doubles] | None = None
-
-
-def _side(side: str, sign: int) -> tuple[Bone, ...]:
-    name, out = side.capitalize(), sign * LEFT
-    arm, leg = ("ZXY", "ZYX")
-    return (
-        Bone(f"{name}Shoulder", "Spine", "neck", f"{side}_shoulder", out, arm),
-        Bone(
-            *(f"{name}Arm", f"{name}Shoulder", f"{side}_shoulder", f"{side}_elbow", out, arm),
-            hinge=(f"{side}_wrist", -sign * UP),
-        ),
-        Bone(f"{name}ForeArm", f"{name}Arm", f"{side}_elbow", f"{side}_wrist", out, arm),
-        Bone(f"{name}Hand", f"{name}ForeArm", f"{side}_wrist", f"{side}_hand", out, arm),
-        Bone(
-            *(f"{name}UpLeg", "Hips", f"{side}_hip", f"{side}_knee", -UP, leg),
-            hinge=(f"{side}_ankle", LEFT),
-        ),
-        Bone(f"{name}Leg", f"{name}UpLeg", f"{side}_knee", f"{side}_ankle", -UP, leg),
-        Bone(f"{name}Foot", f"{name}Leg", f"{side}_ankle", f"{side}_big_toe", TOE, leg),
-    )
-
-
-ROOT = Bone("Hips", "", "hips", "", UP, "ZXY", line="hip")
-BONES = (
-    ROOT,
-    Bone("Spine", "Hips", "waist", "neck", UP, "ZYX", line="shoulder"),
-    Bone("Neck", "Spine", "neck", "head", UP, "ZYX"),
-    Bone("Head", "Neck", "head", "nose", AHEAD, "ZXY", line="ear"),
-    *_side("left", 1),
-    *_side("right", -1),
-)
-
-
-def _fingers(side: str, sign: int) -> Iterator[Bone]:
-    """Of each finger the part within the palm, and three beyond the knuckle."""
-    name = side.capitalize()
-    for finger in FINGERS:
-        rest = unit(sign * LEFT + AHEAD) if finger == "thumb" else sign * LEFT
-        points = [f"{side}_palm", *(f"{side}_{finger}_{n}" for n in range(1, 5))]
-        parent = f"{name}Hand"
-        for n, (at, to) in enumerate(pairwise(points)):
-            own = (
-                f"{name}Hand{finger.capitalize()}{n}" if n else f"{name}InHand{finger.capitalize()}"
-            )
-            yield Bone(own, parent, at, to, rest, "ZXY")
-            parent = own
-
-
-def bones_of(skeleton: Skeleton) -> tuple[Bone, ...]:
-    """Those of the body, and of hands that the skeleton has."""
-    sides = [
-        (side, sign)
-        for side, sign in (("left", 1), ("right", -1))
-        if f"{side}_pinky_4" in skeleton.keypoints
-    ]
-    return (*BONES, *(bone for one in sides for bone in _fingers(*one)))
+MAX_LENGTHS = 1 << 16  # of a bone that its median is taken of: each of 36 minutes at 30 fps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pose:
-    """bones: the root first, each after its parent. offsets: of every point from the joint on which
-    it hangs, metres. root: (T, 3) metres.
+class Build:
+    """What holds for a person in all frames.
 
-    turns: (T, 3, 3) of each joint against its parent. unknown: the most frames in a row in which
-    each that was ever seen held still for want of its points.
+    bones: the root first, each after its parent. offsets: of every point from the joint on which it
+    hangs, metres. root, turn: (3,) and (3, 3), the hips when they are first known. twists: frames
+    in which a limb shows how it is turned about itself, and by how many radians.
     """
 
     bones: tuple[Bone, ...]
     offsets: dict[str, Doubles]
     root: Doubles
+    turn: Doubles
+    twists: dict[str, tuple[NDArray[np.int64], Doubles]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose:
+    """root: (T, 3) metres. turns: (T, 3, 3) of each joint against its parent."""
+
+    root: Doubles
     turns: dict[str, Doubles]
-    unknown: dict[str, int]
 
 
-def posed(xyz: Doubles, skeleton: Skeleton) -> Pose | None:
-    """Keypoints (T, K, 3) in metres, y up, as a pose; None where hips and trunk are never seen.
+def build_of(pieces: Pieces, skeleton: Skeleton) -> Build | None:
+    """Of keypoints (T, K, 3) in metres, y up; None where hips and trunk are never seen.
 
-    Bones are as long as they are in the median; directions are those of the keypoints. How a limb
-    is turned about itself comes from its knee or elbow where that is bent, from moments before and
-    after where it is straight.
+    pieces: gives all frames, as often as it is called. Bones are as long as they are in the median.
+    How a limb is turned about itself comes from its knee or elbow where that is bent.
     """
     bones = bones_of(skeleton)
-    points = _points(xyz, skeleton, bones)
-    hips = points["hips"]
-    line = points["left_hip"] - points["right_hip"]
-    world = frames(line, points["neck"] - hips, "XY")
-    known = _known(world)
-    if not known.any():
+    trunk, wide, start = _Lengths(), _Lengths(), None
+    for xyz in pieces():
+        points = _points(xyz, skeleton, bones)
+        line, up, world = _hips(points)
+        trunk.add(up)
+        wide.add(line)
+        known = _known(world)
+        if start is None and known.any():
+            first = known.argmax()
+            start = points["hips"][first], world[first]
+    if start is None:
         return None
-    turns, unknown = {"Hips": last_known(world, known)}, {"Hips": _longest(~known)}
-    root = last_known(hips, known)
-    worlds = dict(turns)
-    trunk = float(np.nanmedian(np.linalg.norm(points["neck"] - hips, axis=-1)))
-    wide = float(np.nanmedian(np.linalg.norm(line, axis=-1))) / 2
-    waist = np.array([0, WAIST_HEIGHT * trunk, 0])
-    points["waist"] = root + turns["Hips"] @ waist
-    offsets = {"waist": waist, "left_hip": wide * LEFT, "right_hip": -wide * LEFT}
-    for bone in bones[1:]:
-        along = points[bone.to] - points[bone.at]
-        turn = _turn(bone, along, points, worlds[bone.parent])
-        known = _known(turn)
-        if known.any():
-            turns[bone.name], unknown[bone.name] = last_known(turn, known), _longest(~known)
-        else:
-            turns[bone.name] = np.broadcast_to(np.eye(3), turn.shape)
-        worlds[bone.name] = worlds[bone.parent] @ turns[bone.name]
-        lengths = np.linalg.norm(along, axis=-1)
-        seen = np.isfinite(lengths)
-        offsets[bone.to] = bone.rest * (np.median(lengths[seen]) if seen.any() else np.nan)
-    _complete(offsets, bones)
+    half = wide.median / 2
+    waist = np.array([0, WAIST_HEIGHT * trunk.median, 0])
+    offsets = {"waist": waist, "left_hip": half * LEFT, "right_hip": -half * LEFT}
+    build = Build(bones, offsets, *start, {})
+    lengths: defaultdict[str, _Lengths] = defaultdict(_Lengths)
+    twists: dict[str, list[tuple[NDArray[np.int64], Doubles]]] = {}
+    above = {bone.parent for bone in bones if bone.hinge}
+    for bone in reversed(bones):
+        if bone.name in above:
+            above.add(bone.parent)
+    posing = Posing(build, skeleton, [bone for bone in bones if bone.name in above])
+    done = 0
+    for xyz in pieces():
+        points, worlds = posing.worlds(xyz)
+        for bone in bones[1:]:
+            along = points[bone.to] - points[bone.at]
+            lengths[bone.to].add(along)
+            if bone.hinge:
+                back = worlds[bone.parent].swapaxes(1, 2)
+                bent, twist = _twist(bone, along, points, back)
+                twists.setdefault(bone.name, []).append((bent + done, twist))
+        done += len(xyz)
+    offsets |= {point: _rest(bones, point) * one.median for point, one in lengths.items()}
+    complete_lengths(offsets, bones)
     offsets |= {f"{side}_palm": np.zeros(3) for side in ("left", "right")}
-    return Pose(bones, offsets, root, turns, unknown)
+    for name, found in twists.items():
+        bent, twist = map(np.concatenate, zip(*found, strict=True))
+        if len(bent):
+            build.twists[name] = bent, np.unwrap(twist)
+    return build
 
 
-def _turn(bone: Bone, along: Doubles, points: dict[str, Doubles], parent: Doubles) -> Doubles:
-    """(T, 3, 3) against its parent; NaN where points are not known."""
-    back = parent.swapaxes(1, 2)
-    if bone.line:
-        line = points[f"left_{bone.line}"] - points[f"right_{bone.line}"]
-        turn = back @ frames(along, line, "YX" if bone.rest[1] else "ZX")
-        # Nobody looks or bends so far back: ears or shoulders of somebody else, or swapped.
-        turn[np.trace(turn, axis1=1, axis2=2) < 1 + 2 * np.cos(MAX_TWIST)] = np.nan
-        return turn
-    turn = swing(bone.rest, unit((back @ along[..., None])[..., 0]))
-    if bone.hinge is None:
-        return turn
+def _rest(bones: Sequence[Bone], point: str) -> Doubles:
+    return next(bone.rest for bone in bones if bone.to == point)
+
+
+class Posing:
+    """The poses of a person, piece after piece.
+
+    A joint whose points are not known is held as it was last; before it is first known, as it is
+    then, or where that is in a later piece, at rest. longest: the most frames in a row in which
+    each that was ever seen was held. some: the joints that are wanted, with all above them.
+    """
+
+    def __init__(self, build: Build, skeleton: Skeleton, some: Sequence[Bone] = ()) -> None:
+        self._build = build
+        self._skeleton = skeleton
+        self._some = some or build.bones
+        self._last = {"root": build.root, "Hips": build.turn}
+        self._seen: set[str] = set()
+        self._held: defaultdict[str, int] = defaultdict(int)  # frames until now
+        self._longest: defaultdict[str, int] = defaultdict(int)
+        self._done = 0  # frames
+
+    @property
+    def longest(self) -> dict[str, int]:
+        return {name: self._longest[name] for name in self._longest if name in self._seen}
+
+    def pose(self, xyz: Doubles) -> Pose:
+        """Of the next frames (T, K, 3)."""
+        root, turns, _, _ = self._next(xyz)
+        return Pose(root, turns)
+
+    def worlds(self, xyz: Doubles) -> tuple[dict[str, Doubles], dict[str, Doubles]]:
+        """All points (T, 3) of the next frames, and (T, 3, 3) how joints are turned there."""
+        _, _, points, worlds = self._next(xyz)
+        return points, worlds
+
+    def _next(
+        self, xyz: Doubles
+    ) -> tuple[Doubles, dict[str, Doubles], dict[str, Doubles], dict[str, Doubles]]:
+        points = _points(xyz, self._skeleton, self._build.bones)
+        _, _, world = _hips(points)
+        known = _known(world)
+        root = self._hold("root", points["hips"], known)
+        turns = {"Hips": self._hold("Hips", world, known)}
+        self._count("Hips", known)
+        points["waist"] = root + turns["Hips"] @ self._build.offsets["waist"]
+        worlds = dict(turns)
+        for bone in self._some[1:]:
+            turn = self._turn(bone, points, worlds[bone.parent])
+            known = _known(turn)
+            self._count(bone.name, known)
+            turns[bone.name] = self._hold(bone.name, turn, known)
+            worlds[bone.name] = worlds[bone.parent] @ turns[bone.name]
+        self._done += len(xyz)
+        return root, turns, points, worlds
+
+    def _turn(self, bone: Bone, points: dict[str, Doubles], parent: Doubles) -> Doubles:
+        """(T, 3, 3) against its parent; NaN where points are not known."""
+        back = parent.swapaxes(1, 2)
+        along = points[bone.to] - points[bone.at]
+        if bone.line:
+            line = points[f"left_{bone.line}"] - points[f"right_{bone.line}"]
+            turn = back @ frames(along, line, "YX" if bone.rest[1] else "ZX")
+            # Nobody looks or bends so far back: ears or shoulders of somebody else, or swapped.
+            turn[np.trace(turn, axis1=1, axis2=2) < 1 + 2 * np.cos(MAX_TWIST)] = np.nan
+            return turn
+        turn = _swing(bone, along, back)
+        if bone.name not in self._build.twists:
+            return turn
+        bent, twist = self._build.twists[bone.name]
+        even = np.interp(np.arange(self._done, self._done + len(turn)), bent, twist)
+        return turn @ about(bone.rest, even)
+
+    def _hold(self, name: str, values: Doubles, known: NDArray[np.bool_]) -> Doubles:
+        """(T, ...): what is not known as it was last."""
+        last = self._last.get(name)
+        if known.any():
+            self._last[name] = values[np.flatnonzero(known)[-1]]
+        elif last is None:
+            return np.broadcast_to(np.eye(3), values.shape)
+        return last_known(values, known, last)
+
+    def _count(self, name: str, known: NDArray[np.bool_]) -> None:
+        """Frames in a row that are not known, those of earlier pieces with them."""
+        ends = np.flatnonzero(np.concatenate([[True], known, [True]]))
+        missing = np.diff(ends) - 1
+        missing[0] += self._held[name]
+        self._held[name] = int(missing[-1])
+        self._longest[name] = max(self._longest[name], int(missing.max()))
+        if known.any():
+            self._seen.add(name)
+
+
+class _Lengths:
+    """Lengths of a bone, evenly chosen of all that are known, for their median."""
+
+    def __init__(self) -> None:
+        self._found: Doubles = np.zeros(0)
+        self._step = 1
+
+    def add(self, along: Doubles) -> None:
+        """Vectors (T, 3), NaN = not known."""
+        lengths = np.linalg.norm(along, axis=-1)
+        known = lengths[np.isfinite(lengths)][:: self._step]
+        self._found = np.concatenate([self._found, known])
+        if len(self._found) > MAX_LENGTHS:
+            self._found = self._found[::2]
+            self._step *= 2
+
+    @property
+    def median(self) -> float:
+        return float(np.median(self._found)) if len(self._found) else np.nan
+
+
+def _hips(points: Mapping[str, Doubles]) -> tuple[Doubles, Doubles, Doubles]:
+    """(T, 3) from the right to the left one, and to the neck; (T, 3, 3) how they are turned."""
+    line = points["left_hip"] - points["right_hip"]
+    up = points["neck"] - points["hips"]
+    return line, up, frames(line, up, "XY")
+
+
+def _swing(bone: Bone, along: Doubles, back: Doubles) -> Doubles:
+    """(T, 3, 3) without any twist. back: from the world into its parent's."""
+    return swing(bone.rest, unit((back @ along[..., None])[..., 0]))
+
+
+def _twist(
+    bone: Bone, along: Doubles, points: Mapping[str, Doubles], back: Doubles
+) -> tuple[NDArray[np.int64], Doubles]:
+    """The frames in which the joint beyond is bent clearly, and radians about the limb."""
+    assert bone.hinge is not None
     beyond, rest = bone.hinge
     axis = np.cross(unit(along), unit(points[beyond] - points[bone.to]))
-    own = (turn.swapaxes(1, 2) @ back @ axis[..., None])[
-        ..., 0
-    ]  # in the limb's own untwisted world
+    turn = _swing(bone, along, back)
+    # In the limb's own untwisted world.
+    own = (turn.swapaxes(1, 2) @ back @ axis[..., None])[..., 0]
     twist = np.arctan2(np.cross(rest, own) @ bone.rest, own @ rest)
     clear = (np.linalg.norm(axis, axis=-1) > MIN_BEND_SINE) & (np.abs(twist) < MAX_TWIST)
     bent = np.flatnonzero(clear)
-    if not len(bent):
-        return turn
-    even = np.interp(np.arange(len(twist)), bent, np.unwrap(twist[bent]))
-    return turn @ about(bone.rest, even)
+    return bent, twist[bent]
 
 
 def _points(xyz: Doubles, skeleton: Skeleton, bones: Sequence[Bone]) -> dict[str, Doubles]:
@@ -220,30 +263,5 @@ def _points(xyz: Doubles, skeleton: Skeleton, bones: Sequence[Bone]) -> dict[str
     return points
 
 
-def _complete(offsets: dict[str, Doubles], bones: Sequence[Bone]) -> None:
-    """Bones that were never seen as long as they are in people of this height."""
-    usual = {name: _usual(name) for name in offsets if name != "waist"}
-    lengths = {name: float(np.linalg.norm(offsets[name])) for name in usual}
-    body = {bone.to for bone in BONES} & {*lengths}  # fingers would be the most of all
-    height = np.nanmedian([lengths[name] / usual[name] for name in body])
-    rests = {bone.to: bone.rest for bone in bones}
-    for name, length in lengths.items():
-        if np.isnan(length):
-            offsets[name] = rests[name] * usual[name] * height
-
-
-def _usual(name: str) -> float:
-    """The length of the bone that ends in this point, in body heights."""
-    name = name.removeprefix("left_").removeprefix("right_")
-    finger, _, joint = name.partition("_")
-    return FINGER_LENGTHS[int(joint) - 1] if finger in FINGERS else LENGTHS_IN_HEIGHTS[name]
-
-
 def _known(turns: Doubles) -> NDArray[np.bool_]:
     return np.asarray(np.isfinite(turns).all((1, 2)))
-
-
-def _longest(missing: NDArray[np.bool_]) -> int:
-    """The most in a row."""
-    ends = np.flatnonzero(np.diff(np.concatenate([[False], missing, [False]]).astype(int)))
-    return int((ends[1::2] - ends[::2]).max(initial=0))

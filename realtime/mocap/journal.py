@@ -20,7 +20,6 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.types.arrays import Floats
 from engines.types.skeleton import Skeleton
 from realtime.types.errors import OutputError
 from realtime.types.results import Poses3D
@@ -173,12 +172,14 @@ def instants(file: RawIOBase | BinaryIO, keypoints: int) -> Iterator[Instant | N
         yield Instant(time, ids, at + FRAME.size + INSTANT.size)
 
 
-def points(file: RawIOBase | BinaryIO, one: Instant, row: int, keypoints: int) -> Floats:
-    """(K, 5) of the person in this row of an instant."""
+def points(
+    file: RawIOBase | BinaryIO, at: int, people: int, row: int, keypoints: int
+) -> NDArray[np.float32]:
+    """(K, 5) of the person in this row of the instant at this place in the file."""
     size = keypoints * CHANNELS * 4
-    file.seek(one.at + 8 * len(one.ids) + row * size)
+    file.seek(at + 8 * people + row * size)
     data = file.read(size) or b""
-    return np.frombuffer(data, "<f4").reshape(keypoints, CHANNELS).astype(np.float32)
+    return np.frombuffer(data, "<f4").reshape(keypoints, CHANNELS)
 
 
 def _record(payload: bytes) -> bytes:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from engines.types.arrays import Doubles
 
-PART = 4096  # rows
+PART = 1024  # rows
 
 
-def number_rows(row: str, table: Doubles) -> bytes:
+def number_rows(row: str, table: Doubles) -> Iterator[bytes]:
     """A line for each row of a table. row: its format, for %."""
-    parts = []
     for at in range(0, len(table), PART):
         lines = [row % tuple(one) for one in table[at : at + PART].tolist()]
-        parts.append("".join(f"{line}\n" for line in lines).encode())
-    return b"".join(parts)
+        yield "".join(f"{line}\n" for line in lines).encode()

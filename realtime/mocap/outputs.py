@@ -18,7 +18,7 @@ from realtime.mocap.up_axis import turned_up
 def take_files(paths: Mapping[str, Path], rig: Rig) -> list[TakeFile]:
     """What makes the files, of paths by option; OutputError where a library is missing for one."""
     turn = turned_up(upwards(rig), 1)
-    kinds: Sequence[tuple[str, Callable[..., Iterator[tuple[Path, bytes]]], str]] = (
+    kinds: Sequence[tuple[str, Callable[..., Iterator[tuple[Path, Iterator[bytes]]]], str]] = (
         ("trc", partial(trc_files, turn=turn), "_person"),
         ("c3d", partial(c3d_files, rig=rig), "_"),
         ("bvh", partial(bvh_files, turn=turn), "_person"),

@@ -49,23 +49,35 @@ def frames(first: Doubles, second: Doubles, axes: str) -> Doubles:
     return turn
 
 
-def euler(turn: Doubles, order: str) -> Doubles:
-    """(T, 3) degrees about the moving axes in this order ("ZXY": first Z), without jumps.
+class Euler:
+    """(T, 3) degrees about the moving axes in this order ("ZXY": first Z), without jumps, piece
+    after piece.
 
     Of the two triples that mean the same rotation each is the one nearer to that before.
     """
-    i, j, k = (AXES.index(axis) for axis in order)
-    sign = 1 if (j - i) % 3 == 1 else -1
-    middle = np.arcsin((sign * turn[:, i, k]).clip(-1, 1))
-    first = np.arctan2(-sign * turn[:, j, k], turn[:, k, k])
-    last = np.arctan2(-sign * turn[:, i, j], turn[:, i, i])
-    one = np.stack([first, middle, last], axis=1)
-    other = np.stack([first + np.pi, np.pi - middle, last + np.pi], axis=1)
-    # From one to the other is as far as back, so that steps are known before what they lead to.
-    steps = [np.abs(_short(now[1:] - one[:-1])).sum(1) for now in (one, other)]
-    changed = np.concatenate([[False], steps[1] < steps[0]])
-    nearest = np.where((changed.cumsum() % 2 == 1)[:, None], other, one)
-    return np.degrees(np.unwrap(nearest, axis=0))
+
+    def __init__(self, order: str) -> None:
+        self._axes = [AXES.index(axis) for axis in order]
+        self._last: tuple[Doubles, bool, Doubles] | None = None
+
+    def degrees(self, turn: Doubles) -> Doubles:
+        """Of the next rotations (T, 3, 3)."""
+        i, j, k = self._axes
+        sign = 1 if (j - i) % 3 == 1 else -1
+        middle = np.arcsin((sign * turn[:, i, k]).clip(-1, 1))
+        first = np.arctan2(-sign * turn[:, j, k], turn[:, k, k])
+        last = np.arctan2(-sign * turn[:, i, j], turn[:, i, i])
+        one = np.stack([first, middle, last], axis=1)
+        other = np.stack([first + np.pi, np.pi - middle, last + np.pi], axis=1)
+        before, changed, angles = self._last or (one[0], False, one[0])
+        # From one to the other is as far as back, so that steps are known before what they lead to.
+        past = np.concatenate([before[None], one[:-1]])
+        steps = [np.abs(_short(now - past)).sum(1) for now in (one, other)]
+        others = (changed + (steps[1] < steps[0]).cumsum()) % 2 == 1
+        nearest = np.where(others[:, None], other, one)
+        even = np.unwrap(np.concatenate([angles[None], nearest]), axis=0)[1:]
+        self._last = one[-1], bool(others[-1]), even[-1]
+        return np.degrees(even)
 
 
 def _short(angles: Doubles) -> Doubles:
@@ -74,10 +86,14 @@ def _short(angles: Doubles) -> Doubles:
     return short
 
 
-def last_known(values: Doubles, known: NDArray[np.bool_]) -> Doubles:
-    """(T, ...): what is not known (T,) as it was last, before the first as it is then."""
+def last_known(values: Doubles, known: NDArray[np.bool_], before: Doubles | None) -> Doubles:
+    """(T, ...): what is not known (T,) as it was last, before the first as it was before these, or
+    where that is not known either, as it is then.
+    """
     last = np.maximum.accumulate(np.where(known, np.arange(len(known)), -1))
     kept: Doubles = values[np.where(last < 0, known.argmax(), last)]
+    if before is not None:
+        kept[last < 0] = before
     return kept
 
 

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import RawIOBase
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.types.arrays import Doubles, Floats
 from engines.types.skeleton import Skeleton
-from realtime.mocap.journal import CHANNELS, Instant, instants, points, read_head
+from realtime.mocap.journal import CHANNELS, instants, points, read_head
 from realtime.types.errors import OutputError
 
 SAME_FRAME_SHARE = 0.05  # of a frame's duration: an instant so near to a frame is that frame
 MAX_GAP_FRAMES = 2.5  # between instants: longer gaps are not interpolated
 RATE_TOLERANCE = 0.05  # share by which the instants' rate may differ from the source's own
-MAX_BYTES = 2**31  # bounds the memory that one person's frames take
+MAX_FRAMES = 10_000_000  # 92 hours at 30 fps: more is a clock that has jumped
+PIECE_FRAMES = 4096  # bounds the memory that is taken, however long a take is
 DEFAULT_FPS = 30.0  # where neither the source nor instants say it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PersonMotion:
-    """A person from the first to the last frame in which they were seen.
+    """Consecutive frames of a person.
 
-    first: that frame's number, counted from 0. xyz: (T, K, 3) metres, error: (T, K) pixels, NaN =
-    not known. filled: (T, K) carried rather than seen.
+    first: the number of the first one, counted from 0. xyz: (T, K, 3) metres, error: (T, K) pixels,
+    NaN = not known. filled: (T, K) carried rather than seen.
     """
 
     id: int
@@ -42,7 +44,7 @@ class PersonMotion:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Who is in which frames: the first one, counted from 0, and how many.
+    """Who is in which frames: from the first in which they were seen, counted from 0, to the last.
 
     begin, end: the instants that they lie in.
     """
@@ -58,28 +60,71 @@ class Span:
 class Take:
     """Everybody of a run; frame n is n / rate seconds after the first instant.
 
-    load: gives one person's motion, so that never all of them are in memory.
+    load: gives a person's motion from one frame of the run to before another, both within the span.
     """
 
     skeleton: Skeleton
     rate: float
     spans: tuple[Span, ...]
-    load: Callable[[Span], PersonMotion]
+    load: Callable[[Span, int, int], PersonMotion]
 
-    @classmethod
-    def of(cls, skeleton: Skeleton, rate: float, people: Sequence[PersonMotion]) -> Take:
-        """Of motions that are there."""
-        spans = [Span(one.id, one.first, len(one)) for one in people]
-        return cls(skeleton, rate, (*spans,), dict(zip(spans, people, strict=True)).__getitem__)
-
-    @property
-    def people(self) -> Iterator[PersonMotion]:
-        """One after the other."""
-        return map(self.load, self.spans)
+    def pieces(self, span: Span) -> Iterator[PersonMotion]:
+        """A person's motion, piece after piece, so that never all of it is in memory."""
+        end = span.first + span.count
+        for first in range(span.first, end, PIECE_FRAMES):
+            yield self.load(span, first, min(first + PIECE_FRAMES, end))
 
     def __len__(self) -> int:
         """How many frames there are up to the last person's last."""
         return max((span.first + span.count for span in self.spans), default=0)
+
+
+class _Index:
+    """Where a journal's instants are, some 40 bytes for each.
+
+    times: (N,) seconds from the first. starts: (N + 1,) where each one's people begin in ids.
+    """
+
+    def __init__(self, file: RawIOBase | BinaryIO, keypoints: int) -> None:
+        self._file, self._keypoints = file, keypoints
+        self.damaged = 0
+        times, places, starts, ids = array("d"), array("q"), array("q", [0]), array("q")
+        for one in instants(file, keypoints):
+            if one is None:
+                self.damaged += 1
+            elif not times or one.time > times[-1]:
+                times.append(one.time)
+                places.append(one.at)
+                ids.extend(one.ids.tolist())
+                starts.append(len(ids))
+        self.times: Doubles = np.array(times)
+        self.times -= self.times[0] if len(times) else 0
+        self._places, self._starts = np.array(places), np.array(starts)
+        self._ids = np.array(ids, np.int64)
+
+    def ranges(self) -> Iterator[tuple[int, int, int]]:
+        """Each person's id, and the first and the last instant in which they are."""
+        holders = np.repeat(np.arange(len(self.times)), np.diff(self._starts))
+        known, first = np.unique(self._ids, return_index=True)
+        last = len(self._ids) - 1 - np.unique(self._ids[::-1], return_index=True)[1]
+        for identity, begin, end in zip(known, holders[first], holders[last], strict=True):
+            if identity >= 0:
+                yield int(identity), int(begin), int(end)
+
+    def points(self, identity: int, begin: int, end: int) -> Floats:
+        """(T, K, 5) of a person in these instants, NaN where they are not."""
+        found = np.full((end - begin, self._keypoints, CHANNELS), np.nan, np.float32)
+        first = self._starts[begin]
+        rows = np.flatnonzero(self._ids[first : self._starts[end]] == identity) + first
+        holders = np.searchsorted(self._starts, rows, "right") - 1
+        counts = self._starts[holders + 1] - self._starts[holders]
+        where = zip(holders - begin, self._places[holders], counts, strict=True)
+        # Backwards, so that of two with one id the first counts.
+        for (n, place, people), row in [*zip(where, rows - self._starts[holders], strict=True)][
+            ::-1
+        ]:
+            found[n] = points(self._file, int(place), int(people), int(row), self._keypoints)
+        return found
 
 
 def take_of(file: RawIOBase | BinaryIO, name: str) -> tuple[Take, int]:
@@ -91,41 +136,26 @@ def take_of(file: RawIOBase | BinaryIO, name: str) -> tuple[Take, int]:
     file is no journal, or one person's frames would be too many.
     """
     head = read_head(file, name)
-    keypoints = len(head.skeleton.keypoints)
-    found: list[Instant] = []
-    damaged = 0
-    for one in instants(file, keypoints):
-        if one is None:
-            damaged += 1
-        elif not found or one.time > found[-1].time:
-            found.append(one)
-    times = np.array([one.time for one in found])
-    times -= times[0] if len(times) else 0
+    index = _Index(file, len(head.skeleton.keypoints))
+    times = index.times
     rate = _rate(times, head.rate)
-    spans = (*_spans(found, times, rate, keypoints),)
+    spans = (*_spans(index, rate),)
 
-    def load(span: Span) -> PersonMotion:
-        seen = np.full((span.end - span.begin, keypoints, CHANNELS), np.nan, np.float32)
-        for n, one in enumerate(found[span.begin : span.end]):
-            for row in np.flatnonzero(one.ids == span.id)[:1].tolist():
-                seen[n] = points(file, one, row, keypoints)
-        even = _evenly(times[span.begin : span.end], seen, rate, span)
-        return PersonMotion(span.id, span.first, even[..., :3], even[..., 3], even[..., 4] > 0)
+    def load(span: Span, first: int, end: int) -> PersonMotion:
+        own = times[span.begin : span.end]
+        at = _Resampling.of(own, rate, first, end)
+        seen = index.points(span.id, span.begin + at.begin, span.begin + at.end)
+        even = at.mixed(seen)
+        return PersonMotion(span.id, first, even[..., :3], even[..., 3], even[..., 4] > 0)
 
-    return Take(head.skeleton, rate, spans, load), damaged
+    return Take(head.skeleton, rate, spans, load), index.damaged
 
 
-def _spans(found: Sequence[Instant], times: Doubles, rate: float, keypoints: int) -> Iterator[Span]:
-    places: dict[int, tuple[int, int]] = {}  # the first and the last instant of each
-    for n, one in enumerate(found):
-        for identity in one.ids.tolist():
-            if identity >= 0:
-                places[identity] = (places.get(identity, (n, n))[0], n)
-    size = keypoints * CHANNELS * 4 * 3  # such arrays at a time
-    for identity, (begin, end) in sorted(places.items()):
-        first = int(np.ceil(times[begin] * rate - SAME_FRAME_SHARE))
-        last = int(np.floor(times[end] * rate + SAME_FRAME_SHARE))
-        if (last - first) * size > MAX_BYTES:
+def _spans(index: _Index, rate: float) -> Iterator[Span]:
+    for identity, begin, end in index.ranges():
+        first = int(np.ceil(index.times[begin] * rate - SAME_FRAME_SHARE))
+        last = int(np.floor(index.times[end] * rate + SAME_FRAME_SHARE))
+        if last - first >= MAX_FRAMES:
             raise OutputError(
                 f"The 3D people span {last - first} frames at {rate:g} fps, too many to write at "
                 "once. Make shorter runs."
@@ -146,17 +176,38 @@ def _rate(times: Doubles, named: float | None) -> float:
     return float(f"{1 / usual:.4g}")
 
 
-def _evenly(times: Doubles, seen: Floats, rate: float, span: Span) -> Floats:
-    """Instants (T, ...) at increasing times as the frames of a span."""
-    frames = np.arange(span.first, span.first + span.count) / rate
-    after = np.searchsorted(times, frames - SAME_FRAME_SHARE / rate).clip(0, len(times) - 1)
-    before = np.maximum(after - 1, 0)
-    gap = times[after] - times[before]
-    exact = np.abs(times[after] - frames) <= SAME_FRAME_SHARE / rate
-    share = np.where(exact, 1, (frames - times[before]) / np.where(gap > 0, gap, 1))
-    share[~exact & (gap > MAX_GAP_FRAMES / rate)] = np.nan
-    share = share.astype(np.float32)[:, None, None]
-    mixed: Floats = seen[after] * share
-    partly = ~exact
-    mixed[partly] += seen[before[partly]] * (1 - share[partly])
-    return mixed
+@dataclass(frozen=True, slots=True, eq=False)
+class _Resampling:
+    """Instants as frames. begin, end: those that are needed.
+
+    before, after: (T,) those around each frame, counted from begin. exact: (T,) whether the one
+    after is the frame itself. share: (T,) of the one after, NaN where they are too far apart.
+    """
+
+    begin: int
+    end: int
+    before: NDArray[np.int64]
+    after: NDArray[np.int64]
+    exact: NDArray[np.bool_]
+    share: Floats
+
+    @classmethod
+    def of(cls, times: Doubles, rate: float, first: int, end: int) -> Self:
+        """Of the frames from `first` to before `end`."""
+        frames = np.arange(first, end) / rate
+        after = np.searchsorted(times, frames - SAME_FRAME_SHARE / rate).clip(0, len(times) - 1)
+        before = np.maximum(after - 1, 0)
+        gap = times[after] - times[before]
+        exact = np.abs(times[after] - frames) <= SAME_FRAME_SHARE / rate
+        share = np.where(exact, 1, (frames - times[before]) / np.where(gap > 0, gap, 1))
+        share[~exact & (gap > MAX_GAP_FRAMES / rate)] = np.nan
+        begin, stop = int(before[0]), int(after[-1]) + 1
+        return cls(begin, stop, before - begin, after - begin, exact, share.astype(np.float32))
+
+    def mixed(self, seen: Floats) -> Floats:
+        """Of the needed instants (N, ...) the frames (T, ...)."""
+        share = self.share[:, None, None]
+        mixed: Floats = seen[self.after] * share
+        partly = ~self.exact
+        mixed[partly] += seen[self.before[partly]] * (1 - share[partly])
+        return mixed

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from realtime.mocap.journal import ENDING, Head, Journal, begin_journal, in_use, left_over
+from realtime.mocap.journal import ENDING, Head, Journal, begin_journal, left_over
 from realtime.mocap.take import Take, take_of
 from realtime.types.errors import OutputError, add_loss
 from realtime.types.results import Result
@@ -24,13 +24,13 @@ RECOVER = "python -m posestream recover"
 
 
 class TakeFile(NamedTuple):
-    """An output: the option, what it names, what makes its files (names and contents), and what
-    stands between the stem of that name and the number of a person or a part.
+    """An output: the option, what it names, what makes its files (names, and contents piece after
+    piece), and what stands between the stem of that name and the number of a person or a part.
     """
 
     option: str
     path: Path
-    files: Callable[[Path, Take], Iterator[tuple[Path, bytes]]]
+    files: Callable[[Path, Take], Iterator[tuple[Path, Iterator[bytes]]]]
     between: str = "_person"
 
     @property
@@ -38,6 +38,12 @@ class TakeFile(NamedTuple):
         """What the summary calls it."""
         person = of_person(self.path, "*", f".{self.option.strip('-')}")
         return str(person if self.between == "_person" else self.path)
+
+    @property
+    def lock(self) -> tuple[str, Path]:
+        """As `one_run_alone` wants it, and as a run that writes these files has it."""
+        names = f"{self.path.stem}{self.between}#{self.path.suffix}"
+        return f"{self.option} {self.path}", self.path.with_name(names)
 
 
 class TakeSink:
@@ -75,12 +81,6 @@ class TakeSink:
             LOG.warning(
                 "%s holds the 3D people of a run that was cut off; %s %s makes its files.",
                 *(path, RECOVER, path),
-            )
-        if in_use(self._path):
-            LOG.warning(
-                "%s: another run is writing this take too; the files will be those of the run "
-                "that ends last.",
-                self._path,
             )
         return self
 
@@ -169,10 +169,10 @@ def _write(
     """All files of an output; what went wrong with each."""
     written = set()
     try:
-        for path, data in output.files(output.path, take):
+        for path, pieces in output.files(output.path, take):
             written.add(path)
             try:
-                write_whole(path, data)
+                write_whole(path, pieces)
             except OutputError as error:
                 yield error
         if overwrite:

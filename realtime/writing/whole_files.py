@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import tempfile
+from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def source_files(source: str) -> list[Path]:
     return [file.resolve() for file in found]
 
 
-def write_whole(path: Path, data: bytes, *, lasting: bool = True) -> None:
+def write_whole(path: Path, data: bytes | Iterator[bytes], *, lasting: bool = True) -> None:
     """A file in place of what was there, see `replace_file`; OutputError says why it is not."""
     try:
         replace_file(path, data, lasting=lasting)

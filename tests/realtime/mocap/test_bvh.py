@@ -14,10 +14,11 @@ from engines.types.arrays import Doubles
 from engines.types.skeleton import Skeleton, named_skeleton
 from engines.types.skeleton_groups import with_groups
 from realtime.mocap.bvh import bvh_files
-from realtime.mocap.inverse_kinematics import posed
-from realtime.mocap.rotations import euler, swing
-from realtime.mocap.take import PersonMotion, Take
+from realtime.mocap.inverse_kinematics import Posing, build_of
+from realtime.mocap.rotations import Euler, swing
+from realtime.mocap.take import PersonMotion
 from tests.bodies import BODY25, body, hand
+from tests.realtime.motions import take_with
 
 TURN = np.eye(3)[[1, 2, 0]]  # z up to y up
 SIDES = {"left": "Left", "right": "Right"}
@@ -94,9 +95,9 @@ def written(
     """Bodies (T, K, 3) with Z up through a file: the joints, Y up, and the angles."""
     nothing = np.zeros(xyz.shape[:2])
     motion = PersonMotion(5, first, xyz.astype(np.float32), nothing.astype(np.float32), nothing > 0)
-    ((path, data),) = bvh_files(folder / "walk.bvh", Take.of(skeleton, 30, [motion]), TURN)
-    assert path.name == "walk_person5.bvh"
-    path.write_bytes(data)
+    for path, data in bvh_files(folder / "walk.bvh", take_with(skeleton, 30, [motion]), TURN):
+        assert path.name == "walk_person5.bvh"
+        path.write_bytes(b"".join(data))
     places, angles, seconds = read_bvh(path)
     assert seconds == pytest.approx(1 / 30, abs=1e-8)
     return places, angles
@@ -156,13 +157,15 @@ def test_noise_moves_joints_by_millimetres(tmp_path: Path) -> None:
 
 def test_elbows_and_knees_tell_how_limbs_are_turned() -> None:
     """An elbow and a knee bend about one axis: their own angles are all in one channel."""
-    pose = posed(walk() @ TURN.T, BODY25)
-    assert pose is not None
+    xyz = walk() @ TURN.T
+    build = build_of(lambda: [xyz], BODY25)
+    assert build is not None
+    pose = Posing(build, BODY25).pose(xyz)
     for side in ("Left", "Right"):
-        elbow = euler(pose.turns[f"{side}ForeArm"], "XZY")
+        elbow = Euler("XZY").degrees(pose.turns[f"{side}ForeArm"])
         assert np.abs(elbow[:, :2]).max() < 1  # it bends ahead: about y
         assert elbow[:, 2].min() * elbow[:, 2].max() > 0
-        knee = euler(pose.turns[f"{side}Leg"], "YZX")
+        knee = Euler("YZX").degrees(pose.turns[f"{side}Leg"])
         bent = knee[:, 2] > 15
         assert bent.sum() > 10
         assert np.abs(knee[bent, :2]).max() < 1
@@ -207,7 +210,7 @@ def test_who_has_no_hips_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFi
     motion = PersonMotion(
         5, 0, xyz, np.zeros(xyz.shape[:2], np.float32), np.zeros(xyz.shape[:2], bool)
     )
-    take = Take.of(BODY25, 30, [motion])
+    take = take_with(BODY25, 30, [motion])
     with caplog.at_level(logging.WARNING):
         assert not list(partial(bvh_files, turn=TURN)(tmp_path / "walk.bvh", take))
     said = "walk_person5.bvh is not written, because hips and trunk were never seen together."
@@ -226,7 +229,7 @@ def test_bones_never_seen_are_as_long_as_people_have_them(tmp_path: Path) -> Non
 @pytest.mark.parametrize("order", ["ZXY", "ZYX"])
 def test_angles_are_those_of_scipy(order: str) -> None:
     turns = Rotation.random(300, random_state=2)
-    angles = euler(turns.as_matrix(), order)
+    angles = Euler(order).degrees(turns.as_matrix())
     back = Rotation.from_euler(order, angles, degrees=True)
     assert (back * turns.inv()).magnitude().max() < 1e-7
     assert np.abs(np.diff(angles, axis=0)).max() <= 180

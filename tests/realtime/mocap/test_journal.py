@@ -20,6 +20,7 @@ from realtime.types.errors import OutputError
 from tests.bodies import BODY25, body
 from tests.calibration.cameras import ring
 from tests.realtime.instants import instant
+from tests.realtime.motions import people_of
 from tests.realtime.results import files_at_most
 
 RIG = ring(4, radius=5)
@@ -50,7 +51,7 @@ def test_a_torn_record_at_any_byte_costs_no_other() -> None:
             take, damaged = taken(data[:cut] + tail)
             assert (len(take), damaged) == (4, 1), cut
     assert taken(data)[1] == 0
-    (motion,) = taken(data[:-1])[0].people
+    (motion,) = people_of(taken(data[:-1])[0])
     expected = [body((n / 30, 0.5)) for n in range(4)]
     np.testing.assert_allclose(motion.xyz, expected, atol=1e-5)
 
@@ -60,7 +61,7 @@ def test_a_damaged_record_in_the_middle_is_a_gap() -> None:
     data[(len(bytes_of(2)) + len(bytes_of(3))) // 2] ^= 1
     take, damaged = taken(bytes(data))
     assert damaged == 1
-    (motion,) = take.people
+    (motion,) = people_of(take)
     assert np.isfinite(motion.xyz[2]).all()  # between its neighbours
     assert len(motion) == 5
 
@@ -87,7 +88,7 @@ def test_a_full_disk_leaves_whole_records(tmp_path: Path) -> None:
     fill(journal, range(4, 6))  # there is room again
     take, damaged = take_of(journal.file, "")
     assert (len(take), damaged) == (6, 0)
-    (motion,) = take.people
+    (motion,) = people_of(take)
     assert np.isfinite(motion.xyz).all()
     journal.file.close()
 
@@ -133,19 +134,6 @@ def test_memory_stays_level_however_long_a_run_is(tmp_path: Path) -> None:
     assert held < 20_000
     assert most < 100_000
     assert len((tmp_path / "walk_person1.trc").read_text().splitlines()) == 3006
-
-
-def test_another_run_with_the_same_files_is_told(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    outputs = take_files({"trc": tmp_path / "walk.trc"}, RIG)
-    with TakeSink(outputs, Head(BODY25, 30), []) as first:
-        first.write(instant([body((0, 0))], [1], 0.0))
-        with TakeSink(outputs, Head(BODY25, 30), []) as second:
-            second.write(instant([body((0, 0))], [2], 0.0))
-    assert "another run is writing this take too" in caplog.text
-    names = ["walk_person1.trc", "walk_person2.trc"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == names
 
 
 def test_the_disk_is_waited_for_every_five_seconds(

@@ -29,6 +29,7 @@ from realtime.types.errors import OutputError, SettingsError, losses
 from tests.bodies import BODY25, body
 from tests.calibration.cameras import ring
 from tests.realtime.instants import instant
+from tests.realtime.motions import people_of
 from tests.realtime.results import files_at_most
 from tests.realtime.wanted import settings
 
@@ -70,7 +71,7 @@ def test_instants_at_the_rate_of_the_source_are_frames_as_they_are() -> None:
     times = [10 + n / 60 for n in range(0, 40, 2)]  # every second frame of 60
     take = recorded(times, 60, wrist=[5], absent=[7, 8])
     assert (take.rate, len(take)) == (30, 20)
-    three, seven = take.people
+    three, seven = people_of(take)
     assert (three.id, three.first, len(three)) == (3, 0, 20)
     assert (seven.id, seven.first, len(seven)) == (7, 2, 18)
     for n, time in enumerate(times):
@@ -92,7 +93,7 @@ def test_times_that_jitter_are_resampled() -> None:
     times = sorted((np.arange(90) / 30 + rng.uniform(-0.008, 0.008, 90)).tolist())
     take = recorded(times, 30)
     assert take.rate == 30
-    for motion in take.people:
+    for motion in people_of(take):
         moments = (np.arange(len(motion)) + motion.first) / 30 + times[0]
         expected = np.array([at(moment) for moment in moments]) + ASIDE * (motion.id == 7)
         assert len(motion) > 80
@@ -109,7 +110,7 @@ def test_the_rate_is_that_of_the_instants_where_sources_are_slower() -> None:
 
 def test_a_pause_stays_empty_and_time_never_goes_back() -> None:
     times = [n / 30 for n in range(10)] + [n / 30 for n in range(40, 50)] + [0.5]
-    (three, seven) = recorded(times, 30).people
+    three, seven = people_of(recorded(times, 30))
     known = ~np.isnan(three.xyz[:, 0, 0])
     assert known.nonzero()[0].tolist() == [*range(10), *range(40, 50)]
     assert len(three) == len(seven) + 2 == 50
@@ -139,7 +140,7 @@ def test_markers_for_opensim(tmp_path: Path) -> None:
     times = [n / 30 for n in range(20)]
     take = recorded(times, 30, wrist=[5], absent=[7])
     for path, data in trc_files(tmp_path / "walk.trc", take, TURN):
-        path.write_bytes(data)
+        path.write_bytes(b"".join(data))
     names = ["walk_person3.trc", "walk_person7.trc"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
     header, markers, frames, moments, xyz = read_trc(tmp_path / names[0])
@@ -164,7 +165,7 @@ def test_points_of_everybody_in_c3d(tmp_path: Path) -> None:
     times = [n / 30 for n in range(20)]
     take = recorded(times, 30, wrist=[5], absent=[7])
     ((path, data),) = c3d_files(tmp_path / "walk.c3d", take, RIG)
-    path.write_bytes(data)
+    path.write_bytes(b"".join(data))
     file = ezc3d.c3d(str(path))
     point = file["parameters"]["POINT"]
     assert point["RATE"]["value"] == [30]
@@ -187,7 +188,7 @@ def test_points_of_everybody_in_c3d(tmp_path: Path) -> None:
     seen[4, 0] = False
     assert np.abs(residuals - off)[seen].max() <= 0.5
     # Readers that are strict want the header's scale and the parameter's to be one.
-    assert struct.unpack_from("<f", data, 12)[0] == point["SCALE"]["value"][0] == -1
+    assert struct.unpack_from("<f", path.read_bytes(), 12)[0] == point["SCALE"]["value"][0] == -1
 
 
 def test_a_pixel_is_as_wide_as_cameras_see_it() -> None:
@@ -208,7 +209,7 @@ def test_long_recordings_go_on_in_another_c3d(
     take = recorded([n / 30 for n in range(20)], 30, absent=list(range(14, 20)))
     frames, ids = [], []
     for path, data in c3d_files(tmp_path / "walk.c3d", take, RIG):
-        path.write_bytes(data)
+        path.write_bytes(b"".join(data))
         file = ezc3d.c3d(str(path))
         frames.append((path.name, file["data"]["points"].shape[2]))
         labels = file["parameters"]["POINT"]["LABELS"]["value"]
@@ -225,7 +226,7 @@ def test_many_points_go_into_several_c3d(tmp_path: Path, monkeypatch: pytest.Mon
     take = recorded([n / 30 for n in range(20)], 30)
     points = []
     for path, data in c3d_files(tmp_path / "walk.c3d", take, RIG):
-        path.write_bytes(data)
+        path.write_bytes(b"".join(data))
         points.append(ezc3d.c3d(str(path))["data"]["points"][:3, :25].transpose(2, 1, 0))
     assert 4 <= len(points) <= 6
     assert max(len(part) for part in points) == 5
