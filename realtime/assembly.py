@@ -39,6 +39,7 @@ from realtime.types.frames import Source
 from realtime.types.model import Keypoints, Model, WithParts
 from realtime.types.results import Result
 from realtime.types.view_mode import Shown, ViewMode, parse_view_mode
+from realtime.writing.one_run import one_run_alone
 
 # For the 3D people, and for the second looks, of an instant of live cameras: bound the latency.
 RIG_BUDGET_SECONDS = 0.01
@@ -108,6 +109,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         written = [*written_by(settings, sources)]
         check_outputs(written, inputs_of(settings, card))
         outputs = open_sinks(settings, sources, model, shown, rig)
+        stack.enter_context(one_run_alone(output.lock for output in written))
         if skeleton is None:
             open_engine = engine_opener(
                 card, models, live=sources[0].live, keep_maps=shown.wants_maps, device=device

@@ -166,7 +166,7 @@ def _read_back(left: Remains, out: Path, sources: int) -> None:
         check("csv3d", lambda: _table(out / "a_3d.csv", "", 1))
         if left.frames > 4:  # before that nobody is in 3D
             check("takes", lambda: _takes(out))
-    parts = [*out.rglob(".posestream-*")]
+    parts = [*out.rglob(".posestream-*.part")]
     if len(parts) > 1:
         left.wrong.append(f"{len(parts)} unfinished files are left")
 

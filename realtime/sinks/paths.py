@@ -76,6 +76,12 @@ class Written:
         """The file, or where all of them lie."""
         return self.folder / self.names.before if self.names.after is None else self.folder
 
+    @property
+    def lock(self) -> tuple[str, Path]:
+        """As `one_run_alone` wants it."""
+        after = "" if self.names.after is None else f"#{self.names.after}"
+        return self.said, self.folder / f"{self.names.before}{after}"
+
 
 def written_by(settings: Settings, sources: Sequence[Source]) -> Iterator[Written]:
     """All that a run may write: names that several sources, people or parts have are derived here

@@ -12,6 +12,7 @@ from realtime.mocap.outputs import take_files
 from realtime.mocap.take import take_of
 from realtime.mocap.take_sink import write_take
 from realtime.types.errors import OutputError, losses
+from realtime.writing.one_run import one_run_alone
 from realtime.writing.torn_lines import LINE_ENDINGS, mend_lines
 from realtime.writing.whole_files import check_file, reason
 
@@ -72,7 +73,8 @@ def _from_journal(path: Path, wanted: dict[str, Path]) -> None:
         if not take.spans:
             raise OutputError(f"{path} holds no 3D people.")
         try:
-            write_take(outputs, take, [path.resolve()], overwrite=False)
+            with one_run_alone(output.lock for output in outputs):
+                write_take(outputs, take, [path.resolve()], overwrite=False)
         except OutputError as error:
             for loss in losses(error):
                 sys.stderr.write(f"posestream: {loss}\n")
