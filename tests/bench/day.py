@@ -36,7 +36,8 @@ def main() -> None:
         faults.update(day.faults)
         failed.update(day.failed)
         ended.update(day.ended)
-        for name in ("runs", "results", "dropped", "sent", "unpaired"):
+        names = ("runs", "results", "dropped", "unrecorded", "sent", "unpaired")
+        for name in (*names, "people", "clients", "stalled"):
             totals[name] += getattr(day, name)
     print(f"{seeds} days of faults in {time.process_time() - began:.0f} s of processor time")
     for name, counts in (

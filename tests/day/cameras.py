@@ -1,4 +1,4 @@
-"""Cameras that fail, a network that finds one person, and who is told of it."""
+"""Cameras that fail, and a network that finds two people and misses some."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from engines.types.poses import Candidates, Poses
 from engines.types.skeleton import named_skeleton
 from realtime.runtime.clock import StreamClock
 from realtime.types.errors import Unreachable
-from realtime.types.results import Poses3D, Result, View
-from realtime.web.mailbox import Mailbox
-from realtime.web.metrics import Metrics
-from realtime.web.replay import Replay
+from realtime.types.results import Poses3D, View
+from tests.synth import person
 from tests.virtual import World
 
-SCENE_EVERY, SCENE_LASTS = 240.0, 2.0  # seconds
-RATE = 5.0
+SCENE_EVERY, SCENE_LASTS = 960.0, 2.0  # seconds
+RATE = 10.0
 SKELETON = named_skeleton("coco18")
-LINES_OF_A_CLIENT = 30
+SIZES = ((96, 64), (144, 96))  # of pictures: width, height
+PLACES = (0.25, 0.75)  # of the two people, in widths
+MISSED = 0.05  # share of the people
 
 
 class Camera:
@@ -31,7 +31,7 @@ class Camera:
     def __init__(self, world: World, name: str, phase: float) -> None:
         self.world, self.name, self.phase = world, name, phase
         self.dead = self.frozen = False
-        self.size = (8, 8)
+        self.size = SIZES[0]
         self.ahead = 0.0  # of its own clock
         self.sent = 0
 
@@ -41,7 +41,8 @@ class Camera:
 
     def connect(self) -> Link:
         dark = SCENE_EVERY - self.world.now % SCENE_EVERY
-        self.world.sleep(0.05 if self.up else min(4.0, dark))
+        # Longer than a real one hangs, so that a day of nothing takes no time.
+        self.world.sleep(0.05 if self.up else min(30.0, dark))
         if not self.up:
             raise Unreachable("no answer.")
         return Link(self)
@@ -66,7 +67,9 @@ class Link:
             world.sleep(3.0)
             raise Unreachable("nothing came for 3 s.")
         world.sleep(world.random.uniform(0, 0.03))  # on the way
-        image = np.full((*camera.size, 3), camera.sent % 256, np.uint8)
+        wide, high = camera.size
+        image = np.full((high, wide, 3), (40, 60, 200), np.uint8)
+        image[:, wide // 2 :] = 200, 160, 40  # the two are not dressed alike
         camera.sent += 1
         return self._stamps.captured(moment + camera.ahead, world.now), image
 
@@ -74,33 +77,38 @@ class Link:
 
 
 class Network:
-    """Finds one person, and takes its time."""
+    """Finds the two people, and takes its time."""
 
     depth = 1
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._asked: deque[int] = deque()
-        point = np.full((1, len(SKELETON.keypoints)), 0.5, np.float32)
-        xy = np.stack([point, point], axis=-1)
-        self._one = Poses(SKELETON, xy, point, np.ones(1, np.float32))
+        self._asked: deque[list[Candidates]] = deque()
 
     def submit(self, images: Sequence[Image]) -> None:
-        self._asked.append(len(images))
+        """Of a picture it remembers the size."""
+        nothing = np.zeros((0, 4), np.float32)
+        sizes = [np.array([[0, *one.shape[1::-1], 1]], np.float32) for one in images]
+        self._asked.append([Candidates(size, nothing) for size in sizes])
 
     def result(self) -> list[Candidates]:
         # Now and then something else wants the processor.
         draw = self._world.random
-        self._world.sleep(2.0 if draw.random() < 0.004 else draw.uniform(0.02, 0.1))
-        nothing = np.zeros((0, 4), np.float32)
-        return [Candidates(nothing, nothing)] * self._asked.popleft()
+        self._world.sleep(2.0 if draw.random() < 0.004 else draw.uniform(0.01, 0.08))
+        return self._asked.popleft()
 
     @property
     def decoder(self) -> Self:
         return self
 
     def decode(self, evidence: Candidates) -> Poses:
-        return self._one
+        wide, high = evidence.peaks[0, 1:3].tolist()
+        draw = self._world.random
+        seen = [place for place in PLACES if draw.random() >= MISSED]
+        people = [person((place * wide, high / 2), 0.8 * high) for place in seen]
+        xy = np.array(people, np.float32).reshape(-1, len(SKELETON.keypoints), 2)
+        score = np.where(np.isnan(xy[..., 0]), 0, 0.8).astype(np.float32)
+        return Poses(SKELETON, xy, score, np.full(len(xy), 0.8, np.float32))
 
     def close(self) -> None: ...
 
@@ -112,54 +120,8 @@ class Someone:
         xyz = np.full((1, len(SKELETON.keypoints), 3), time % SCENE_EVERY, np.float32)
         known = np.ones(xyz.shape[:2])
         ids = np.array([int(time // SCENE_EVERY)])
+        rows = [[0 if view and len(view.tracks) else -1 for view in views]]  # in each view
         return Poses3D(
             *(SKELETON, ids, xyz, known.astype(np.float32), known.astype(np.int64)),
-            *(known < 0, np.zeros((1, len(views)), np.int64)),
+            *(known < 0, np.array(rows, np.int64)),
         )
-
-
-class Served:
-    """Clients of the live run: each has a mailbox; some stall."""
-
-    def __init__(self, world: World, names: Sequence[str]) -> None:
-        self._world = world
-        self.metrics = Metrics("tiny", names)
-        self.replay = Replay()
-        self.clients: list[tuple[Mailbox, list[int], int]] = []
-        self.count = 0
-        self.came: dict[str, float] = {}  # when the newest frame of each camera did
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def write(self, result: Result) -> None:
-        self.metrics.add(result, self._world.now)
-        for view in filter(None, result.views):
-            self.came[view.frame.camera] = self._world.now
-        self.replay.add(b"%d" % self.count)
-        for mailbox, *_ in self.clients:
-            mailbox.put(b"%d" % self.count)
-        self.count += 1
-
-    def visit(self) -> None:
-        """Somebody comes, somebody goes, and all but those that stall read."""
-        draw = self._world.random
-        if draw.random() < 0.3 and len(self.clients) < 10:
-            self.clients.append((Mailbox(LINES_OF_A_CLIENT), [], self.count))
-        if draw.random() < 0.2 and self.clients:
-            self.clients.pop(draw.randrange(len(self.clients)))
-        for mailbox, seen, came in self.clients:
-            if draw.random() < 0.5:
-                continue
-            reader = aiter(mailbox)
-            assert len(mailbox._items) <= LINES_OF_A_CLIENT
-            while mailbox._items:
-                try:
-                    anext(reader).__await__().send(None)  # type: ignore[attr-defined]
-                except StopIteration as line:
-                    seen.append(int(line.value))
-            assert seen == sorted(set(seen)), "lines in order, none twice"
-            if came < self.count:
-                assert seen[-1] == self.count - 1, "the newest is among them"

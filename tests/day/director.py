@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import signal
 from collections import Counter
@@ -16,7 +15,8 @@ from typing import Any
 import pytest
 
 from realtime.web.metrics import MAX_SILENCE_SECONDS
-from tests.day.cameras import SCENE_EVERY, SCENE_LASTS, Camera, Served
+from tests.day.cameras import SCENE_EVERY, SCENE_LASTS, SIZES, Camera
+from tests.day.web import Served
 from tests.virtual import Event, World
 
 DISKS = ("jsonl", "csv", "json", "coco", "takes")
@@ -51,10 +51,10 @@ class Director:
             world.sleep(SCENE_EVERY - 5 - world.now % SCENE_EVERY)
             for camera in self._cameras:
                 camera.frozen = False
-                camera.dead = draw.random() < (0.7 if camera.dead else 0.06)
+                camera.dead = draw.random() < (0.6 if camera.dead else 0.06)
                 self._count("dead", camera.dead)
                 if self._count("size", draw.random() < 0.05):
-                    camera.size = draw.choice([(8, 8), (12, 16)])
+                    camera.size = draw.choice(SIZES)
                 if self._count("clock", draw.random() < 0.05):
                     camera.ahead += draw.uniform(-7200, 7200)
             if self._count("all dead", draw.random() < 0.01):
@@ -62,16 +62,17 @@ class Director:
                     camera.dead = True
             world.sleep(5 + draw.uniform(0.2, SCENE_LASTS - 0.2))
             for camera in self._cameras:
-                if self._count("freezes", draw.random() < 0.05):
+                if self._count("freezes", draw.random() < 0.1):
                     camera.frozen = True
                 if self._count("jumps", draw.random() < 0.03):
                     camera.ahead += draw.uniform(-60, 60)
             self.full = {
-                disk for disk in DISKS if draw.random() < (0.6 if disk in self.full else 0.003)
+                disk for disk in DISKS if draw.random() < (0.6 if disk in self.full else 0.006)
             }
             self._count("full disk", bool(self.full))
-            if self._count("signal", draw.random() < 0.02):
-                number = draw.choice([signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+            if draw.random() < 0.08:
+                number = draw.choice(SIGNALS)
+                self._count(number.name, True)
                 if draw.random() < 0.5:
                     self.in_write = number
                 else:
@@ -92,7 +93,7 @@ class Director:
     def _ask_for_health(self, served: Served) -> None:
         """What is said is what is: by the last frames that came out."""
         now = self._world.now
-        told = json.loads(served.metrics.health_page(now))
+        told = served.health()
         for camera, state in told["cameras"].items():
             age = now - served.came[camera] if camera in served.came else None
             assert state["age"] == (None if age is None else pytest.approx(age, abs=1e-3)), camera
