@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from calibration.board.target import Board
     from calibration.geometry.camera import Camera, Rig
     from engines.version import __version__
-    from posestream.calibration import Lens, calibrate_lens, calibrate_rig, save_rig
+    from posestream.calibration import Lens, calibrate_lens, calibrate_rig, load_board, save_rig
     from posestream.errors import PosestreamError
     from posestream.people import People, Person
     from posestream.pose import Pose
     from posestream.space import Points3D, load_rig, triangulate
-    from posestream.streams import People3D, Seen, astream, run, stream
+    from posestream.streams import People3D, Seen, Stream, astream, run, stream
     from posestream.tables import to_arrow, to_pandas
     from posestream.tracker import Tracker
 
@@ -39,11 +39,13 @@ __all__ = [
     "PosestreamError",
     "Rig",
     "Seen",
+    "Stream",
     "Tracker",
     "__version__",
     "astream",
     "calibrate_lens",
     "calibrate_rig",
+    "load_board",
     "load_rig",
     "run",
     "save_rig",
@@ -56,12 +58,14 @@ __all__ = [
 _HOMES = {
     "calibration.board.target": ("Board",),
     "calibration.geometry.camera": ("Camera", "Rig"),
-    "posestream.calibration": ("Lens", "calibrate_lens", "calibrate_rig", "save_rig"),
+    "posestream.calibration": (
+        *("Lens", "calibrate_lens", "calibrate_rig", "load_board", "save_rig"),
+    ),
     "posestream.errors": ("PosestreamError",),
     "posestream.people": ("People", "Person"),
     "posestream.pose": ("Pose",),
     "posestream.space": ("Points3D", "load_rig", "triangulate"),
-    "posestream.streams": ("People3D", "Seen", "astream", "run", "stream"),
+    "posestream.streams": ("People3D", "Seen", "Stream", "astream", "run", "stream"),
     "posestream.tables": ("to_arrow", "to_pandas"),
     "posestream.tracker": ("Tracker",),
     "engines.version": ("__version__",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,11 +13,11 @@ import numpy as np
 from calibration.board.detection import Finder, Sighting
 from calibration.board.extrinsics import locate
 from calibration.board.intrinsics import calibrate
-from calibration.board.target import Board
+from calibration.board.target import Board, read_board
 from calibration.files.rig_toml import write_rig
 from calibration.geometry.camera import Camera, Rig
 from engines.types.arrays import Image
-from posestream.errors import PosestreamError, translated
+from posestream.errors import PosestreamError, expect, translated
 from realtime.sources.images import read_image
 
 Picture = Image | str | os.PathLike[str]
@@ -57,6 +58,8 @@ def calibrate_rig(
     pictures: for each camera as many, those of one place in the lists taken at one time; None for
     one that is missing. The world is the first camera's frame, in metres.
     """
+    for one in cameras:
+        expect(one, Camera, "Cameras are those that calibrate_lens gives (lens.camera)")
     if len(pictures) != len(cameras) or len({len(own) for own in pictures}) > 1:
         raise PosestreamError(
             f"Give as many pictures for each of the {len(cameras)} cameras, not "
@@ -72,12 +75,19 @@ def calibrate_rig(
 @translated()
 def save_rig(rig: Rig, path: str | os.PathLike[str], *, force: bool = False) -> None:
     """Write a rig file, which `load_rig` and --rig read. force: over one that exists."""
-    from pathlib import Path
-
+    expect(rig, Rig, "The first argument is a Rig")
     write_rig(rig, Path(path), force=force)
 
 
+@translated()
+def load_board(path: str | os.PathLike[str]) -> Board:
+    """The board of a file, as `posestream calibrate board` writes it."""
+    expect(path, (str, os.PathLike), "A board file is named by its path")
+    return read_board(os.fspath(path))
+
+
 def _find(picture: Picture, board: Board) -> Sighting | None:
+    expect(board, Board, "A board is a posestream.Board, as load_board(path) gives it")
     image = read_image(os.fspath(picture)) if isinstance(picture, str | os.PathLike) else picture
     array = np.asarray(image, np.uint8)
     gray = array if array.ndim == 2 else np.asarray(cv2.cvtColor(array, cv2.COLOR_BGR2GRAY))

@@ -22,6 +22,7 @@ INTERRUPTED = 130
 # Ctrl-C; a service manager's and a container's way to say so; a terminal that is closed.
 ENDS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 COMMANDS = {
+    "demo": "Show poses on a clip that comes with the program.",
     "models": "List, describe, fetch and measure models.",
     "calibrate": "Calibrate lenses and rigs of cameras, and check them.",
     "train": "Train our own networks.",
@@ -34,7 +35,8 @@ COMMANDS = {
 def main(words: Sequence[str] | None = None, prog: str = "posestream") -> int:
     """Run the job that the command line names; the exit code says how it went."""
     words = sys.argv[1:] if words is None else words
-    if words[:1] and words[0] in COMMANDS:
+    demo = words[:1] == ["demo"]
+    if words[:1] and words[0] in COMMANDS and not demo:
         return _command(words[0], words[1:], prog)
     if words[:1] and words[0] in ("-V", "--version"):
         sys.stdout.write(f"posestream {__version__}\n")
@@ -48,6 +50,7 @@ def main(words: Sequence[str] | None = None, prog: str = "posestream") -> int:
         from engines.console.arguments import parse
         from engines.console.import_errors import explain_import_error
         from engines.types.errors import EngineError
+        from posestream.demo import about, demo_words, say_whose
         from realtime.assembly import run
         from realtime.settings.all import Settings
         from realtime.settings.openpose_flags import HINTS
@@ -60,8 +63,13 @@ def main(words: Sequence[str] | None = None, prog: str = "posestream") -> int:
             raise
         return _fail(sentence)
     try:
-        about = (__doc__ or "").format(prog=prog)
-        settings = parse(Settings, prog, f"{about}\n\n{_others(prog)}", words, HINTS)
+        if demo:
+            prog, text, words = f"{prog} demo", about(f"{prog} demo"), demo_words(words[1:])
+        else:
+            text = (__doc__ or "").format(prog=prog) + f"\n\n{_others(prog)}"
+        settings = parse(Settings, prog, text, words, HINTS)
+        if demo:
+            say_whose()
         if settings.window.quiet:
             logging.getLogger("realtime").setLevel(logging.ERROR)
         _on_signals(signal.default_int_handler)

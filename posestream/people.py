@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engines.types.arrays import Floats, Image
 from engines.types.oks import boxes
 from engines.types.skeleton import named_skeleton
-from posestream.errors import translated
+from posestream.errors import PosestreamError, translated
 from posestream.tables import Row, to_arrow, to_pandas
 from realtime.drawing.skeletons import draw as draw_tracks
 from realtime.sinks.files.openpose_json_2d import openpose_json
@@ -129,4 +129,10 @@ class People:
 
     def draw(self, image: Image) -> Image:
         """A new (H, W, 3) uint8 BGR picture: this one with the people drawn over it."""
-        return draw_tracks(image, self.tracks)
+        array = np.asarray(image)
+        if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
+            raise PosestreamError(
+                f"draw needs the picture, a (height, width, 3) array of uint8, not "
+                f"{array.dtype} of shape {array.shape}."
+            )
+        return draw_tracks(array, self.tracks)

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import os
 import time as clock
-from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 
+from engines.console.options import build
 from engines.estimator import Estimator
 from engines.models.card import load_card
 from engines.opening import engine_opener
-from engines.refining import second_look_opener
+from engines.parts.opening import GROUPS, parts_opener
+from engines.parts.parts_look import PartsLook
+from engines.refining import refined_skeleton, second_look_opener
+from engines.runtimes.second_look import SecondLook
 from engines.types.arrays import Image
-from engines.types.poses import Poses
+from posestream.arguments import checked
 from posestream.errors import PosestreamError, translated
 from posestream.people import People
 from realtime.default_model import usual_model
+from realtime.looks import Looks
 from realtime.presets import with_preset
 from realtime.settings.model import ModelSettings
 from realtime.settings.tracking import TrackSettings
 from realtime.sources.images import read_image
+from realtime.sources.remote.web_files import fetch, is_web_file
 from realtime.tracking.camera_tracker import CameraTracker
 from realtime.types.frames import Frame
 from realtime.types.results import Tracks
@@ -35,10 +42,12 @@ class Pose:
     """Finds people in pictures.
 
     model: a name that `posestream models list` shows, or the path of a card; None for the usual
-    one. device: "auto", "cuda" or "cpu". height: rows of the network's input; more find smaller
-    people, in more time. refine: a crop network that looks again at each person, "auto" or "off".
-    color: channel order of arrays, "bgr" (OpenCV) or "rgb" (Pillow, matplotlib).
-    smooth: whether `track` smooths keypoints.
+    one. preset: "fast", "balanced", "best" or "auto" sets model, height and refine together, except
+    those that you give. device: "auto", "cuda" or "cpu". height: rows of the network's input; more
+    find smaller people, in more time. refine: a crop network that looks again at each person,
+    "auto" or "off" (as None without a preset). hands, face, feet: also find these, by networks of
+    their own; whole_body: all three. color: channel order of arrays, "bgr" (OpenCV) or "rgb"
+    (Pillow, matplotlib). smooth: whether `track` smooths keypoints.
 
     Weights are fetched when an object is made, unless they are here. One object serves one thread.
     PosestreamError for what cannot be had.
@@ -47,49 +56,73 @@ class Pose:
     @translated()
     def __init__(
         self,
-        model: str | None = None,
+        model: str | os.PathLike[str] | None = None,
         *,
+        preset: Literal["fast", "balanced", "best", "auto"] | None = None,
         device: Literal["auto", "cuda", "cpu"] = "auto",
         precision: Literal["auto", "int8", "fp16", "fp32", "bf16"] = "auto",
         height: int | None = None,
-        refine: str = "off",
+        refine: str | None = None,
+        hands: bool = False,
+        face: bool = False,
+        feet: bool = False,
+        whole_body: bool = False,
         max_people: int | None = None,
         color: Literal["bgr", "rgb"] = "bgr",
         smooth: bool = False,
     ) -> None:
         if color not in ("bgr", "rgb"):
             raise PosestreamError(f"color must be 'bgr' or 'rgb', not {color!r}.")
-        wanted = with_preset(
-            ModelSettings(
-                model=model,
-                device=device,
-                precision=precision,
-                height=height,
-                refine=refine,
-                max_people=max_people,
-            )
-        )
-        card = load_card(model) if model else usual_model(wanted.precision)
+        options = {
+            "model": model,
+            "preset": preset,
+            "device": device,
+            "precision": precision,
+            "height": height,
+            "refine": refine,
+            "hands": hands,
+            "face": face,
+            "feet": feet,
+            "whole_body": whole_body,
+            "max_people": max_people,
+        }
+        wanted = with_preset(build(ModelSettings, checked(ModelSettings, options, "")))
+        card = load_card(wanted.model) if wanted.model else usual_model(wanted.precision)
+        look_again = wanted.refine or "off"
+        groups = {group for part in wanted.parts for group in GROUPS[part]}
+        body = refined_skeleton(look_again, card, groups)
         self._opener = engine_opener(card, wanted, live=True)
-        self._second_opener = second_look_opener(refine, card)
-        self.model, self.skeleton = card.name, card.skeleton
+        self._second_opener = second_look_opener(
+            look_again, card, skeleton=body, device=self._opener.device
+        )
+        self._parts_opener = parts_opener(wanted.parts, body)
+        self.model = card.name
+        self.skeleton = self._parts_opener.skeleton if self._parts_opener else body
         self._rgb, self._max_people = color == "rgb", max_people
         self._smooth: Literal["off", "one-euro"] = "one-euro" if smooth else "off"
         self._stack = ExitStack()
-        self._engine: Estimator | None = None
-        self._count = -1
+        self._opened: _Opened | None = None
+        self._count: int
+        self._time: float
         self.reset()
 
-    def __call__(self, image: Picture | Sequence[Picture]) -> Any:
-        """The People of a picture, or a list of People for a list of pictures.
+    @overload
+    def __call__(self, image: Picture) -> People: ...
+    @overload
+    def __call__(self, image: list[Any] | tuple[Any, ...]) -> list[People]: ...
+    @translated()
+    def __call__(self, image: Any) -> People | list[People]:
+        """The People of a picture, the best first, or a list of People for a list of pictures.
 
-        image: (H, W, 3) or (H, W) uint8, or the path of a file.
+        image: (H, W, 3) or (H, W) uint8, the path of a file, or its address on the web.
         """
         if isinstance(image, list | tuple):
             return [self(one) for one in image]
-        assert not isinstance(image, Sequence) or isinstance(image, str)
         picture = self._picture(image)
-        return People(Tracks.untracked(self._people(picture)), str(_name(image)))
+        tracks = self._look(None, Frame("", 0, "", 0.0, 0.0, picture))
+        most = len(tracks) if self._max_people is None else self._max_people
+        best = np.argsort(-tracks.poses.person_score, kind="stable")[:most]
+        return People(tracks.some(best), _name(image))
 
     @translated()
     def track(self, image: Picture, time: float | None = None) -> People:
@@ -97,21 +130,26 @@ class Pose:
 
         time: seconds when it was taken, rising; the clock's where it is left out.
         """
-        picture, self._count = self._picture(image), self._count + 1
+        picture = np.array(self._picture(image))  # a copy: the tracker looks back at it
         now = clock.monotonic() if time is None else float(time)
+        if now <= self._time:
+            raise PosestreamError(
+                f"Times of frames must rise: {now:g} s follows {self._time:g} s. Another video "
+                "begins with reset()."
+            )
+        self._count, self._time = self._count + 1, now
         frame = Frame("camera", self._count, str(self._count), now, now, picture)
-        tracks = self._tracker.update(frame, self._people(picture))
-        return People(tracks, "camera", self._count, now)
+        return People(self._look(self._tracker, frame), "camera", self._count, now)
 
     def reset(self) -> None:
         """Forget whom `track` has seen: another video begins."""
         settings = TrackSettings(smooth=self._smooth)
         self._tracker = CameraTracker(self.skeleton, settings, self._max_people)
-        self._count = -1
+        self._count, self._time = -1, -inf
 
     def close(self) -> None:
-        """Let the network go."""
-        self._engine = None
+        """Let the networks go; they come again with the next call."""
+        self._opened = None
         self._stack.close()
 
     def __enter__(self) -> Self:
@@ -120,39 +158,66 @@ class Pose:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @translated()
-    def _people(self, picture: Image) -> Poses:
-        """Of one picture, the best first."""
-        if self._engine is None:
-            self._engine = self._opener()
-            self._stack.callback(self._engine.close)
-            self._second = self._second_opener() if self._second_opener else None
-            if self._second is not None:
-                self._stack.callback(self._second.close)
-        self._engine.submit([picture])
-        (evidence,) = self._engine.result()
-        poses = self._engine.decoder.decode(evidence)
-        if self._second is not None:
-            (poses,) = self._second.refine([picture], [poses])
-        most = len(poses) if self._max_people is None else self._max_people
-        return poses.some(np.argsort(-poses.person_score, kind="stable")[:most])
+    def _look(self, tracker: CameraTracker | None, frame: Frame) -> Tracks:
+        """The people of a frame, by all networks."""
+        opened = self._opened = self._opened or self._open()
+        opened.engine.submit([frame.image])
+        (evidence,) = opened.engine.result()
+        seen = opened.engine.decoder.decode(evidence), evidence
+        (view,) = Looks([tracker], opened.second, opened.parts).meet((frame,), [seen])
+        assert view is not None
+        return view.tracks
 
-    @translated()
-    def _picture(self, image: Picture) -> Image:
+    def _open(self) -> _Opened:
+        def closed_later(thing: Any) -> Any:
+            self._stack.callback(thing.close)
+            return thing
+
+        return _Opened(
+            closed_later(self._opener()),
+            closed_later(self._second_opener()) if self._second_opener else None,
+            closed_later(self._parts_opener()) if self._parts_opener else None,
+        )
+
+    def _picture(self, image: object) -> Image:
+        """(H, W, 3) uint8 BGR, contiguous; of an array as it is needed no copy is made."""
         if isinstance(image, str | os.PathLike):
-            return read_image(os.fspath(image))
+            return _read(os.fspath(image))
         array = np.asarray(image)
         if array.dtype != np.uint8 or array.ndim not in (2, 3) or not array.size:
             raise PosestreamError(
-                f"A picture is a (height, width, 3) array of uint8, not {array.dtype} of shape "
-                f"{array.shape}; for a file give its path."
+                f"A picture is a (height, width, 3) array of uint8, not {_described(image)}; for a "
+                "file give its path."
             )
         if array.ndim == 2 or array.shape[2] == 1:
             return np.repeat(array.reshape(*array.shape[:2], 1), 3, axis=2)
         if array.shape[2] not in (3, 4):
             raise PosestreamError(f"A picture has 1, 3 or 4 channels, not {array.shape[2]}.")
         array = array[..., 2::-1] if self._rgb else array[..., :3]
-        return np.array(array, order="C")  # a copy: a frame's picture is nobody else's to write
+        return np.ascontiguousarray(array).view()  # a frame's picture is read-only, the user's not
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Opened:
+    """The networks, as long as they are open."""
+
+    engine: Estimator
+    second: SecondLook | None
+    parts: PartsLook | None
+
+
+def _read(path: str) -> Image:
+    if not is_web_file(path):
+        return read_image(path)
+    with ExitStack() as stack:
+        return read_image(fetch(path, stack))
+
+
+def _described(image: object) -> str:
+    array = np.asarray(image)
+    if array.dtype == object or not isinstance(image, np.ndarray):
+        return type(image).__name__
+    return f"{array.dtype} of shape {array.shape}"
 
 
 def _name(image: object) -> str:

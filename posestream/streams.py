@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.console.arguments import did_you_mean
-from engines.console.options import build, options_of
+from engines.console.options import build
 from engines.types.arrays import Floats, Image
+from posestream.arguments import checked
 from posestream.errors import PosestreamError, translated
 from posestream.people import People
 from realtime.assembly import stream as run_stream
@@ -33,7 +31,7 @@ class People3D:
 
     ids: (P,), those of the 2D people. keypoints: (P, K, 3) metres in the rig's world, NaN = not
     known. errors: (P, K) distance from the views it rests on, pixels. views: (P, K) how many.
-    names: the K keypoints.
+    names: the K keypoints. covariances: (P, K, 3, 3) of the keypoints, square metres.
     """
 
     ids: NDArray[np.int64]
@@ -41,9 +39,18 @@ class People3D:
     errors: Floats
     views: NDArray[np.int64]
     names: tuple[str, ...]
+    covariances: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and texts, ready for json.dumps; only keypoints that are known."""
+        people = []
+        for n, known in enumerate(~np.isnan(self.keypoints[..., 0])):
+            places = {self.names[k]: self.keypoints[n, k].tolist() for k in np.flatnonzero(known)}
+            people.append({"id": int(self.ids[n]), "keypoints": places})
+        return {"people": people}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,33 +77,57 @@ class Seen:
         return next(one for one in self.images if one is not None)
 
 
-def stream(source: Source | Sequence[Source], **options: Any) -> Generator[Seen, None, None]:
+class Stream:
+    """Everything that a run sees: an iterator, and a context manager that ends the run."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._results = run_stream(settings)
+
+    def __iter__(self) -> Self:
+        return self
+
+    @translated()
+    def __next__(self) -> Seen:
+        return _seen(next(self._results))
+
+    def close(self) -> None:
+        """End the run; its outputs are finished then."""
+        with translated():
+            self._results.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@translated()
+def stream(source: Source | Sequence[Source], /, **options: Any) -> Stream:
     """What is seen in a source (or in several cameras at once), frame by frame, with lasting ids.
 
-    source: a file, folder, glob, address of a network camera, "webcam", or a webcam's number.
-    options: those of the command line, with underscores: model="pafnet", rig="rig.toml",
-    output="poses.mp4", max_people=2, ... No window opens and nothing is printed unless
-    show=True or quiet=False. Close the generator (or leave a `with contextlib.closing(...)`) to
-    end a run early; outputs are finished then. PosestreamError for what cannot be done.
+    source: a file, folder, glob, address of a network camera or of a file on the web, "webcam", or
+    a webcam's number. options: those of the command line, with underscores: model="pafnet",
+    rig="rig.toml", output="poses.mp4", max_people=2, ... No window opens and nothing is printed
+    unless show=True or quiet=False. To end a run before its source does, use it in `with`, or call
+    close(); outputs are finished then. PosestreamError for what cannot be done.
     """
-    with translated():
-        settings = _settings(source, options)
-        with closing(run_stream(settings)) as results:
-            for result in results:
-                yield _seen(result)
+    return Stream(_settings(source, options))
 
 
 def run(
-    source: Source | Sequence[Source], callback: Callable[[Seen], object], **options: Any
+    source: Source | Sequence[Source], callback: Callable[[Seen], object], /, **options: Any
 ) -> None:
     """Call `callback` with everything that `stream` gives, until it ends or False comes back."""
-    with closing(stream(source, **options)) as results:
+    if not callable(callback):
+        raise PosestreamError(f"The second argument is a function, not {type(callback).__name__}.")
+    with stream(source, **options) as results:
         for seen in results:
             if callback(seen) is False:
                 return
 
 
-async def astream(source: Source | Sequence[Source], **options: Any) -> AsyncIterator[Seen]:
+async def astream(source: Source | Sequence[Source], /, **options: Any) -> AsyncIterator[Seen]:
     """`stream` for asyncio: the event loop goes on while a frame is waited for."""
     loop, results = asyncio.get_running_loop(), stream(source, **options)
     with ThreadPoolExecutor(1, "posestream") as pool:
@@ -107,22 +138,18 @@ async def astream(source: Source | Sequence[Source], **options: Any) -> AsyncIte
             await loop.run_in_executor(pool, results.close)
 
 
-def _settings(source: Source | Sequence[Source], options: dict[str, Any]) -> Settings:
+def _settings(source: object, options: dict[str, Any]) -> Settings:
     several = source if isinstance(source, list | tuple) else (source,)
     if not all(isinstance(one, str | os.PathLike | int) for one in several):
         raise PosestreamError(
             f"A source is a file, an address or a webcam's number, not {type(source).__name__}; "
             "for pictures in memory use posestream.Pose()(picture), or its track(picture)."
         )
-    known = {one.path[-1]: one for one in options_of(Settings)}
-    values: dict[tuple[str, ...], object] = {known["source"].path: tuple(map(_word, several))}
-    for name, value in {**UNSEEN, **options}.items():
-        if name not in known or name == "source":
-            more = "python -m posestream --help lists them all."
-            raise PosestreamError(f"There is no option {name!r}; {did_you_mean(name, known, more)}")
-        is_path = Path in known[name].types and isinstance(value, str)
-        values[known[name].path] = Path(str(value)) if is_path else value
-    settings: Settings = build(Settings, values)
+    if "source" in options:
+        raise PosestreamError("The source is the first argument; leave out source=.")
+    more = "python -m posestream --help lists them all."
+    given = {**UNSEEN, **options, "source": tuple(map(_word, several))}
+    settings: Settings = build(Settings, checked(Settings, given, more))
     return settings
 
 
@@ -145,4 +172,4 @@ def _people(view: View) -> People:
 
 def _people3d(poses: Poses3D) -> People3D:
     names = poses.skeleton.keypoints
-    return People3D(poses.id, poses.xyz, poses.error, poses.views, names)
+    return People3D(poses.id, poses.xyz, poses.error, poses.views, names, poses.covariance)

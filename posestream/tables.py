@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any, Protocol, runtime_checkable
 
-from posestream.errors import PosestreamError
+from posestream.errors import PosestreamError, expect
 
 COLUMNS = ("frame", "time", "camera", "person", "keypoint", "x", "y", "score")
 Row = tuple[int, float, str, int, str, float, float, float]
@@ -34,6 +34,7 @@ def to_arrow(people: Tabular | Iterable[Tabular]) -> Any:
 def columns(people: Tabular | Iterable[Tabular]) -> dict[str, list[Any]]:
     """Each column's values, by name."""
     several = [people] if isinstance(people, Tabular) else people
+    expect(several, Iterable, "A table is made of People, or of a list of them")
     rows = [row for one in several for row in one.rows()]
     return {name: [row[n] for row in rows] for n, name in enumerate(COLUMNS)}
 

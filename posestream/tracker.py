@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike
 from engines.types.arrays import Image
 from engines.types.poses import Poses
 from engines.types.skeleton import named_skeleton
-from posestream.errors import PosestreamError, translated
+from posestream.errors import PosestreamError, numbers, translated
 from posestream.people import People
 from realtime.settings.tracking import TrackSettings
 from realtime.tracking.camera_tracker import CameraTracker
@@ -24,6 +25,11 @@ class Tracker:
 
     skeleton: "coco17", "body25", "halpe26", ...; what the keypoints are. size: (width, height) of
     the pictures, needed where `update` gets none. fps: of frames that come without a time.
+
+    >>> standing = np.random.default_rng(0).uniform(100, 300, (1, 17, 2))
+    >>> tracker = Tracker("coco17", size=(640, 480), fps=30)
+    >>> [tracker.update(standing + step).ids.tolist() for step in range(4)]
+    [[1], [1], [1], [1]]
     """
 
     @translated()
@@ -35,6 +41,10 @@ class Tracker:
         fps: float = 30.0,
         smooth: bool = False,
     ) -> None:
+        if not isinstance(fps, int | float) or not 0 < fps < inf:
+            raise PosestreamError(f"fps must be more than 0, not {fps!r}.")
+        if size is not None and (np.shape(size) != (2,) or min(size) < 1):
+            raise PosestreamError(f"size is (width, height) in pixels, not {size!r}.")
         self.skeleton = named_skeleton(skeleton)
         settings = TrackSettings(smooth="one-euro" if smooth else "off")
         self._tracker = CameraTracker(self.skeleton, settings)
@@ -65,7 +75,7 @@ class Tracker:
 
     def _poses(self, keypoints: ArrayLike, scores: ArrayLike | None) -> Poses:
         count = len(self.skeleton.keypoints)
-        xy = np.asarray(keypoints, np.float32)
+        xy = numbers(keypoints, "Keypoints").astype(np.float32)
         if not xy.size:
             return Poses.nobody(self.skeleton)
         if xy.ndim != 3 or xy.shape[1] != count or xy.shape[2] not in (2, 3):
@@ -75,7 +85,8 @@ class Tracker:
             )
         if xy.shape[2] == 3:
             xy, scores = xy[..., :2], xy[..., 2] if scores is None else scores
-        score = np.ones(xy.shape[:2], np.float32) if scores is None else np.asarray(scores, "f4")
+        given = np.ones(xy.shape[:2]) if scores is None else numbers(scores, "Scores")
+        score = given.astype(np.float32)
         if score.shape != xy.shape[:2]:
             raise PosestreamError(f"Scores have shape {score.shape}, not {xy.shape[:2]}.")
         found = np.isfinite(xy).all(2) & (score > 0)

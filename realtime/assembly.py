@@ -32,6 +32,7 @@ from realtime.sinks.paths import check_outputs, inputs_of, written_by
 from realtime.sinks.stale_files import clear, tell
 from realtime.sinks.together import Together
 from realtime.sources import enter_sources
+from realtime.sources.remote.web_files import fetched
 from realtime.sources.rig_sources import open_fitting
 from realtime.tracking.camera_tracker import CameraTracker
 from realtime.types.errors import SettingsError, Stopped
@@ -67,6 +68,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
     card = load_card(DEFAULT if models.model is None else models.model)
     with suppress(Stopped), ExitStack() as stack:
         announce = not settings.window.quiet
+        settings = replace(settings, sources=fetched(settings.sources, stack))
         sources, rig = open_fitting(settings.sources, settings.space.rig, announce=announce)
         enter_sources(sources, stack)
         model: Model = card

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
 from typing import Literal
 
 from engines.models.bundled import shipped
@@ -30,13 +31,18 @@ def usual_model(precision: Precision | Literal["auto"] = "auto", device: Device 
         own = shipped(precision, device)
         if own is None:
             raise
-        LOG.warning(
-            "The weights of %s cannot be downloaded (%s). The bundled %s runs instead, which is "
-            "less accurate.",
-            *(card.name, str(error.__cause__).rstrip("."), own.name),
-        )
+        _say_instead(card.name, str(error.__cause__).rstrip("."), own.name)
         return own
     return card
+
+
+@cache  # once a process, however many models a program makes
+def _say_instead(wanted: str, why: str, own: str) -> None:
+    LOG.warning(
+        "The weights of %s cannot be downloaded (%s). The bundled %s runs instead, which is less "
+        "accurate. To choose it without this message, add --model %s (in Python: model=%r).",
+        *(wanted, why, own, own, own),
+    )
 
 
 def here(model: str, precision: Precision | Literal["auto"] = "auto") -> bool:

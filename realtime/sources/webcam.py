@@ -29,6 +29,7 @@ MAX_CAMERAS = 10  # cameras looked for where the system cannot list them
 MAX_WARM_UP_GRABS = 10  # that may fail before a camera's first picture
 MAX_FAILED_GRABS = 5  # failed grabs in a row after which it is lost
 FREEZE_SECONDS = 3.0  # after which one failed grab is enough: the driver itself waits long in each
+DEMO = "To see poses without a camera, run python -m posestream demo."
 
 
 class CaptureDevice(Protocol):
@@ -163,7 +164,7 @@ def no_camera(
     if platform != "linux":
         return (
             "No camera delivers pictures. Is it plugged in, in use by another program, or blocked "
-            "for this terminal by the system's privacy settings?"
+            f"for this terminal by the system's privacy settings? {DEMO}"
         )
     there = [devices / f"video{index}" for index in indices]
     there = [path for path in there if path.exists()]
@@ -173,7 +174,7 @@ def no_camera(
             return f"There is no camera {indices[0]}; try {known}."
         return (
             f"There is no camera: {devices}/video* does not exist (is it plugged in, and passed "
-            "on to the container?)."
+            f"on to the container?). {DEMO}"
         )
     if not any(os.access(path, os.R_OK | os.W_OK) for path in there):
         return (

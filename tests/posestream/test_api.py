@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import doctest
+import importlib
 import json
+import os
 import re
 from pathlib import Path
 
@@ -13,8 +16,9 @@ import pytest
 
 import posestream
 from calibration.geometry.camera import rotation_matrix
+from posestream.demo import CLIP
 from tests.calibration.boards import CHARUCO, photograph
-from tests.conftest import ROOT
+from tests.conftest import DATA, ROOT
 from tests.synth import person, scene, write_picture, write_tiny_network, write_video
 
 SIZE = (320, 256)
@@ -44,6 +48,12 @@ def test_every_name_that_is_promised_is_there() -> None:
     assert dir(posestream) == sorted(posestream.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Pause'"):
         _ = posestream.Pause
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "posestream").glob("*.py")))
+def test_examples_in_docstrings_are_right(name: str) -> None:
+    module = importlib.import_module("posestream" if name == "__init__" else f"posestream.{name}")
+    assert doctest.testmod(module).failed == 0
 
 
 def test_a_picture_in_memory_or_in_a_file_gives_its_people(card: str, tmp_path: Path) -> None:
@@ -121,6 +131,38 @@ def test_a_source_is_streamed_with_outputs_of_the_command_line(
     assert len(list((tmp_path / "json").iterdir())) == 6
     drawn = seen[0].people.draw(seen[0].image)
     assert (drawn != seen[0].image).any()
+
+
+def test_a_stream_left_early_finishes_its_outputs(card: str, clip: Path, tmp_path: Path) -> None:
+    with posestream.stream(clip, model=card, jsonl=tmp_path / "poses.jsonl") as results:
+        assert next(results).people.frame == 0
+    lines = (tmp_path / "poses.jsonl").read_text().splitlines()
+    assert json.loads(lines[1])["index"] == 0
+    with pytest.raises(StopIteration):
+        next(results)
+
+
+def test_hands_and_faces_are_arguments_too() -> None:
+    """Of the person in the sample clip, where the weights are."""
+    needed = ("hand_landmark_full.tflite", "face_landmark.tflite")
+    folder = Path(os.environ.get("POSE_WEIGHTS", DATA / "models"))
+    if not all((folder / name).exists() for name in needed):
+        pytest.skip("no weights of hands and faces: set POSE_WEIGHTS to their folder")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POSE_WEIGHTS", str(folder))
+        picture = next(posestream.stream(CLIP, model="pafnet")).image
+        with posestream.Pose("pafnet", hands=True, face=True, max_people=1) as pose:
+            people = [pose(picture), *(pose.track(picture, n / 30) for n in range(2))]
+    for each in people:
+        (one,) = each
+        assert len(each.names) == 18 + 2 * 21 + 70
+        eyes = [one[name] for name in ("left_eye", "right_eye")]
+        assert all(eyes)
+        face = each.keypoints[0, list(pose.skeleton.groups["face"])]
+        assert np.isfinite(face).all()
+        middle = face.mean(0)
+        between = np.mean([eye[:2] for eye in eyes if eye], axis=0)
+        assert np.linalg.norm(middle - between) < 60  # pixels: the face lies where the eyes are
 
 
 def test_a_callback_ends_a_run_and_asyncio_waits_for_one(card: str, clip: Path) -> None:
@@ -227,9 +269,37 @@ def test_the_readme_s_examples_run_as_they_stand(
 
 def test_what_is_wrong_is_one_error_with_what_to_do(card: str, tmp_path: Path) -> None:
     picture = scene([TRUTH[0]], SIZE)
+    board, pose = posestream.Board("charuco", 5, 7, 0.03, 0.02), posestream.Pose(card)
+    people = posestream.Tracker(size=(9, 9)).update(np.zeros((1, 17, 2)))
     wrong = {
-        "use posestream.Pose": lambda: list(posestream.stream(picture)),
-        "did you mean model": lambda: list(posestream.stream("a.mp4", modle=card)),
+        # What is wrong is told before the first frame is asked for.
+        "use posestream.Pose": lambda: posestream.stream(picture),
+        "did you mean model": lambda: posestream.stream("a.mp4", modle=card),
+        "first argument; leave out": lambda: posestream.stream("a.mp4", source="b.mp4"),
+        "json must be a path, not 5": lambda: posestream.stream("a.mp4", json=5),
+        "smooth must be 'off' or 'one-euro'": lambda: posestream.stream("a.mp4", smooth="no"),
+        "a whole number or 'auto', not 1.5": lambda: posestream.stream("a.mp4", detect_every=1.5),
+        "is a function, not int": lambda: posestream.run("a.mp4", 5),  # type: ignore[arg-type]
+        "model must be a string": lambda: posestream.Pose(3),  # type: ignore[arg-type]
+        "device must be": lambda: posestream.Pose(card, device="gpu"),  # type: ignore[arg-type]
+        "height must be a whole number": lambda: posestream.Pose(card, height="a"),  # type: ignore[arg-type]
+        "hands must be True or False": lambda: posestream.Pose(card, hands="no"),  # type: ignore[arg-type]
+        "max-people must be 1 or more": lambda: posestream.Pose(card, max_people=0),
+        "uint8, not NoneType": lambda: pose(None),  # type: ignore[call-overload]
+        "uint8, not bytes": lambda: pose(b"abc"),  # type: ignore[call-overload]
+        "Is a directory|ermission": lambda: pose(tmp_path),
+        "Times of frames must rise": lambda: (pose.track(picture, 1.0), pose.track(picture, 1.0)),
+        "draw needs the picture": lambda: people.draw(np.zeros((9, 9))),
+        "no skeleton 'coco99'": lambda: people.to_json("coco99"),
+        "A table is made of People": lambda: posestream.to_pandas(5),  # type: ignore[arg-type]
+        "a Rig, as load_rig": lambda: posestream.triangulate("rig.toml", np.zeros((2, 5, 2))),  # type: ignore[arg-type]
+        "named by its path": lambda: posestream.load_rig(None),  # type: ignore[arg-type]
+        "no board file": lambda: posestream.load_board(tmp_path / "none.toml"),
+        "as load_board": lambda: posestream.calibrate_lens([picture], None),  # type: ignore[arg-type]
+        "lens.camera": lambda: posestream.calibrate_rig([5], [[picture]], board),  # type: ignore[list-item]
+        r"size is \(width, height\)": lambda: posestream.Tracker(size=5),  # type: ignore[arg-type]
+        "fps must be more than 0": lambda: posestream.Tracker(size=(9, 9), fps=0),
+        "an array of numbers": lambda: posestream.Tracker(size=(9, 9)).update("abc"),
         "no file or folder": lambda: list(posestream.stream(tmp_path / "none.mp4", model=card)),
         "no model": lambda: posestream.Pose("nobody-knows-it"),
         "color must be": lambda: posestream.Pose(card, color="hsv"),  # type: ignore[arg-type]
