@@ -60,6 +60,8 @@ def calibrate_rig(
     """
     for one in cameras:
         expect(one, Camera, "Cameras are those that calibrate_lens gives (lens.camera)")
+    if len({one.name for one in cameras}) < len(cameras):
+        raise PosestreamError("Each camera needs a name of its own: calibrate_lens(..., name=...).")
     if len(pictures) != len(cameras) or len({len(own) for own in pictures}) > 1:
         raise PosestreamError(
             f"Give as many pictures for each of the {len(cameras)} cameras, not "

@@ -38,12 +38,13 @@ def test_a_second_look_is_worth_its_name() -> None:
         assert alone.ms(1) < quick.ms(1) < good.ms(1)
 
 
-def test_the_readme_has_the_table_and_the_chart_of_these_figures() -> None:
+def test_readme_and_docs_have_the_tables_and_the_chart_of_these_figures() -> None:
     curve = pytest.importorskip("tests.bench.curve")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for line in curve.table():
-        assert line in readme, AGAIN
-    assert "(docs/accuracy.svg)" in readme
+    page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert "\n".join(curve.headline()) in readme, AGAIN
+    assert "\n".join(curve.table()) in page, AGAIN
+    assert "(accuracy.svg)" in page
     assert curve.FILE.read_text(encoding="utf-8") == curve.chart(), AGAIN
     drawing = fromstring(curve.chart())
     words = [one.text for one in drawing.iter() if one.tag.endswith("text")]

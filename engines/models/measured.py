@@ -1,7 +1,7 @@
 """What was measured of models and of second looks with them: the one place where figures stand.
 
 engines/measured.toml is written by `python -m tests.bench.accuracy --write` and
-`python -m tests.bench.cost --write`; commands and the README say what it says.
+`python -m tests.bench.cost --write`; commands, README and docs say what it says.
 """
 
 from __future__ import annotations

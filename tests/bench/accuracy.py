@@ -4,8 +4,8 @@
 
 Runs run.py over coco-dev at each setting, alone and with a second look, and scores its --coco
 file: OKS average precision (pycocotools), precision at recall 0.5 (OKS 0.5) and people that are not
-there, per photo. --write puts the figures into engines/measured.toml, which commands and the README
-quote.
+there, per photo. --write puts the figures into engines/measured.toml, which commands, README and
+docs quote.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 Each combination that tests.bench.accuracy scores, in turns, so that whatever else the machine does
 falls on all of them alike. Processor time on one core, of which the tenth percentile of the turns
 is said: other work hardly touches it. A picture of 1280x720, from its pixels to its people.
---write puts the figures into engines/measured.toml, which commands and the README quote.
+--write puts the figures into engines/measured.toml, which commands, README and docs quote.
 """
 
 from __future__ import annotations

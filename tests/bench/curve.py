@@ -1,9 +1,9 @@
-"""Accuracy over time of what was measured: docs/accuracy.svg, and the README's table.
+"""Accuracy over time of what was measured: docs/accuracy.svg, and the tables of docs and README.
 
     python -m tests.bench.curve
 
 Draws what engines/measured.toml says (see tests.bench.accuracy and tests.bench.cost), and prints
-the rows of the README's table.
+the rows of the table in docs/benchmarks.md and of the one in the README.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def chart() -> str:
 
 
 def table() -> list[str]:
-    """The README's table: a line a combination of model, precision and height."""
+    """That of docs/benchmarks.md: a line a combination of model, precision and height."""
     lines = [
         "| model, precision, height | alone: AP, ms | + Lightning: AP, ms | + Thunder: AP, ms | "
         "licences, size |",
@@ -166,10 +166,27 @@ def table() -> list[str]:
     return lines
 
 
+def headline() -> list[str]:
+    """The README's table: what users choose by name, the most accurate first."""
+    chosen = {
+        f"`--preset {name}`": (preset.model, "int8", preset.height, preset.refine)
+        for name, preset in PRESETS.items()
+    }
+    chosen["without options"] = ("human-pose-estimation-0001", "int8", 0, "movenet-lightning")
+    chosen["`--model pafnet`, in the box"] = ("pafnet", "int8", 0, "")
+    found = {one.key: one for one in measured()}
+    lines = ["| | AP | ms | weights |", "|---|---|---|---|"]
+    for words, key in sorted(chosen.items(), key=lambda item: -found[item[1]].ap):
+        one = found[key]
+        size = sum(size_of(card, one.precision) for card in cards_of(one))
+        lines.append(f"| {words} | {one.ap:.2f} | {one.ms(1):.0f} | {megabytes(size)} |")
+    return lines
+
+
 def main() -> None:
     """Draw and print."""
     FILE.write_text(chart(), encoding="utf-8")
-    print("\n".join(table()))
+    print("\n".join([*table(), "", *headline()]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A YOLO-pose network of the user's own, from the card that the README shows."""
+"""A YOLO-pose network of the user's own, from the card that docs/models.md shows."""
 
 from __future__ import annotations
 

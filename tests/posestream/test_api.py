@@ -7,7 +7,6 @@ import doctest
 import importlib
 import json
 import os
-import re
 from pathlib import Path
 
 import cv2
@@ -249,24 +248,6 @@ def test_a_lens_and_a_rig_are_calibrated_from_pictures_in_memory() -> None:
     np.testing.assert_allclose(apart, 0.5, atol=0.01)
 
 
-def test_the_readme_s_examples_run_as_they_stand(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    part = text[text.index("### From Python") : text.index("## Tracking")]
-    monkeypatch.chdir(tmp_path)
-    cv2.imwrite(str(tmp_path / "photo.jpg"), scene([TRUTH[0]], SIZE))
-    write_video(tmp_path / "clip.mkv", [scene([one], SIZE) for one in TRUTH[:2]], [0, 0.1])
-    posestream.save_rig(rig(), tmp_path / "rig.toml")
-    names: dict[str, object] = {}
-    blocks = re.findall(r"```python\n(.*?)```", part, re.DOTALL)
-    assert len(blocks) == 3
-    for block in blocks:
-        exec(block.replace("clip.mp4", "clip.mkv"), names)
-    assert (tmp_path / "drawn.png").exists()
-    assert len(list((tmp_path / "poses").iterdir())) == 2
-
-
 def test_what_is_wrong_is_one_error_with_what_to_do(card: str, tmp_path: Path) -> None:
     picture = scene([TRUTH[0]], SIZE)
     board, pose = posestream.Board("charuco", 5, 7, 0.03, 0.02), posestream.Pose(card)
@@ -309,6 +290,7 @@ def test_what_is_wrong_is_one_error_with_what_to_do(card: str, tmp_path: Path) -
         r"\(people, 17, 2 or 3\)": lambda: posestream.Tracker(size=(9, 9)).update([[1, 2]]),
         "size=": lambda: posestream.Tracker().update(np.zeros((1, 17, 2))),
         r"array \(3, points, 2\)": lambda: posestream.triangulate(rig(), np.zeros((2, 5, 2))),
+        "a name of its own": lambda: posestream.calibrate_rig([rig().cameras[0]] * 2, [], board),
         "as many pictures": lambda: posestream.calibrate_rig(rig().cameras, [[], [None]], CHARUCO),
         "no rig|cannot be read|no file": lambda: posestream.load_rig(tmp_path / "none.toml"),
     }

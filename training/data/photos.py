@@ -41,7 +41,7 @@ def read_photos(folder: Path, count: int | None = None) -> list[Photo]:
     every = (photo for shard in sorted(folder.glob("*.tar")) for photo in _photos(shard, labels))
     photos = list(islice(every, count))
     if not photos:
-        raise TrainingError(f"{folder} holds no .tar shards with photos; see the README.")
+        raise TrainingError(f"{folder} holds no .tar shards with photos; see docs/training.md.")
     return photos
 
 
