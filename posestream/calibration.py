@@ -78,6 +78,8 @@ def calibrate_rig(
 def save_rig(rig: Rig, path: str | os.PathLike[str], *, force: bool = False) -> None:
     """Write a rig file, which `load_rig` and --rig read. force: over one that exists."""
     expect(rig, Rig, "The first argument is a Rig")
+    if Path(path).exists() and not force:
+        raise PosestreamError(f"{path} exists already; choose another name, or force=True.")
     write_rig(rig, Path(path), force=force)
 
 

@@ -68,7 +68,7 @@ def main(words: Sequence[str] | None = None, prog: str = "posestream") -> int:
         else:
             text = (__doc__ or "").format(prog=prog) + f"\n\n{_others(prog)}"
         settings = parse(Settings, prog, text, words, HINTS)
-        if demo:
+        if demo and not settings.window.quiet:
             say_whose()
         if settings.window.quiet:
             logging.getLogger("realtime").setLevel(logging.ERROR)

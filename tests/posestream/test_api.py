@@ -275,6 +275,7 @@ def test_what_is_wrong_is_one_error_with_what_to_do(card: str, tmp_path: Path) -
         "A table is made of People": lambda: posestream.to_pandas(5),  # type: ignore[arg-type]
         "a Rig, as load_rig": lambda: posestream.triangulate("rig.toml", np.zeros((2, 5, 2))),  # type: ignore[arg-type]
         "named by its path": lambda: posestream.load_rig(None),  # type: ignore[arg-type]
+        "or force=True": lambda: posestream.save_rig(rig(), ROOT / "README.md"),
         "no board file": lambda: posestream.load_board(tmp_path / "none.toml"),
         "as load_board": lambda: posestream.calibrate_lens([picture], None),  # type: ignore[arg-type]
         "lens.camera": lambda: posestream.calibrate_rig([5], [[picture]], board),  # type: ignore[list-item]
