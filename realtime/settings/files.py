@@ -23,6 +23,7 @@ JsonSkeleton = Literal[
     "face70",
     "car12",
 ]
+CocoVariant = Literal["body", "foot", "hand", "face", "wholebody"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,9 @@ class FileSettings:
     """Include the part affinity fields in --heatmaps."""
     coco: Path | None = None
     """Write COCO keypoint results to this JSON file."""
+    coco_keypoints: CocoVariant | None = None
+    """Whose keypoints the --coco file holds: 17 of the body, 6 of the feet, 42 of the hands, 68 of
+    the face, or all 133. By default the body's, with the others in fields of their own."""
     jsonl: Path | None = None
     """Write one line of JSON for each frame to this file, after a header line."""
     csv: Path | None = None
@@ -90,6 +94,10 @@ class FileSettings:
             raise SettingsError(
                 "--part-candidates adds the model's own keypoints to --json FOLDER; add --json "
                 "and leave out --json-skeleton."
+            )
+        if self.coco_keypoints is not None and self.coco is None:
+            raise SettingsError(
+                "--coco-keypoints says what --coco FILE holds; add --coco, or leave it out."
             )
         if not (self.heatmaps_parts or self.heatmaps_background or self.heatmaps_pafs):
             raise SettingsError("--heatmaps needs at least one of parts, background and PAFs.")

@@ -44,6 +44,7 @@ COUNTERPARTS = {
     "video": "--source",
     "write_bvh": "--bvh",
     "write_coco_json": "--coco",
+    "write_coco_json_variants": "--coco-keypoints",
     "write_heatmaps": "--heatmaps",
     "write_heatmaps_format": "--heatmaps-format",
     "write_images": "--output FOLDER",
@@ -61,7 +62,7 @@ NO_COUNTERPART = (
     *("hand_render", "hand_render_threshold", "hand_scale_number", "hand_scale_range"),
     *("heatmaps_scale", "ik_threads", "keypoint_scale", "net_resolution_dynamic"),
     *("no_gui_verbose", "output_resolution", "render_pose", "scale_gap"),
-    *("scale_number", "upsampling_ratio", "write_coco_json_variant", "write_coco_json_variants"),
+    *("scale_number", "upsampling_ratio", "write_coco_json_variant"),
     *("write_images_format", "write_keypoint_format", "write_video_3d", "write_video_adam"),
     "write_video_fps",
 )

@@ -135,7 +135,11 @@ OF_EACH_SOURCE = (
         lambda path, of: JsonSink(path, of.target, of.taken, candidates=of.files.part_candidates),
         within,
     ),
-    Output("coco", lambda path, of: CocoSink(path, of.taken, of.skeleton), beside),
+    Output(
+        "coco",
+        lambda path, of: CocoSink(path, of.taken, of.skeleton, of.files.coco_keypoints),
+        beside,
+    ),
     Output("heatmaps", _heatmaps, within),
     Output("mot", lambda path, of: MotSink(path, of.taken), beside),
 )

@@ -17,6 +17,8 @@ from engines.types.errors import CardError
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton, named_skeleton
 from engines.types.skeleton_conversion import origins_of
+from engines.types.skeleton_groups import Group
+from realtime.settings.files import CocoVariant
 from realtime.sinks.files.openpose_json_2d import numbers
 from realtime.types.errors import OutputError
 from realtime.types.frames import Frame
@@ -25,12 +27,22 @@ from realtime.writing.json_text import keypoint_triples
 from realtime.writing.whole_files import begin_file, broken, check_file, check_kept
 
 CLOSING_BRACKET = b"\n]\n"
-WHOLE_BODY = {
+WHOLE_BODY: dict[str, Group] = {
     "foot_kpts": "feet",
     "face_kpts": "face",
     "lefthand_kpts": "left_hand",
     "righthand_kpts": "right_hand",
 }
+HANDS: tuple[Group, ...] = ("left_hand", "right_hand")
+# What the field "keypoints" holds, in COCO-WholeBody's order: COCO's 17 of the body, and groups.
+VARIANTS: dict[CocoVariant, tuple[bool, tuple[Group, ...]]] = {
+    "body": (True, ()),
+    "foot": (False, ("feet",)),
+    "face": (False, ("face",)),
+    "hand": (False, HANDS),
+    "wholebody": (True, ("feet", "face", *HANDS)),
+}
+ADDED_BY: dict[Group, str] = {"feet": "--feet", "face": "--face", **dict.fromkeys(HANDS, "--hands")}
 
 
 class CocoSink:
@@ -38,14 +50,22 @@ class CocoSink:
     there before is replaced by the first one.
 
     A keypoint is x, y and 1, or 0, 0, 0 where it was not found, as in COCO's annotations (OpenPose
-    writes -1, -1, 0). A person without any of COCO's keypoints is left out.
+    writes -1, -1, 0). A person without any of the keypoints is left out. variant: of which part the
+    file is; None = COCO's 17 keypoints, with the groups in COCO-WholeBody's own fields.
     """
 
-    def __init__(self, path: Path, sources: list[Path], skeleton: Skeleton | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        sources: list[Path],
+        skeleton: Skeleton | None = None,
+        variant: CocoVariant | None = None,
+    ) -> None:
         check_file(path, "--coco", sources)
         if skeleton is not None:
-            coco_order(skeleton)
+            coco_fields(skeleton, variant)
         self._path = path
+        self._variant = variant
         self.written = str(path)
         self._file: FileIO | None = None
         self._end = 1  # where the entries end and CLOSING_BRACKET begins
@@ -64,7 +84,8 @@ class CocoSink:
 
     def write(self, result: Result) -> None:
         """Append the people of all views."""
-        lines = [line for view in result.views if view for line in coco_entries(view)]
+        views = filter(None, result.views)
+        lines = [line for view in views for line in coco_entries(view, self._variant)]
         if lines:
             self._append(self._between + b",\n".join(line.encode() for line in lines))
             self._between = b",\n"
@@ -91,26 +112,45 @@ class CocoSink:
         self._end += len(data)
 
 
-def coco_entries(view: View) -> list[str]:
-    """A JSON object for each person with at least one of COCO's keypoints.
-
-    People with hands, face or feet have these too, in the fields of COCO-WholeBody (ECCV'20).
-    """
+def coco_entries(view: View, variant: CocoVariant | None = None) -> list[str]:
+    """A JSON object for each person with at least one of the keypoints."""
     poses = view.tracks.poses
-    found = poses.found[:, coco_order(poses.skeleton)]
-    fields = {"keypoints": named_skeleton("coco17").keypoints}
-    whole = named_skeleton("coco133")
-    for name, group in WHOLE_BODY.items():
-        names = tuple(whole.keypoints[n] for n in whole.groups[group])
-        if not {*names}.isdisjoint(poses.skeleton.keypoints):
-            fields[name] = names
+    fields = coco_fields(poses.skeleton, variant)
     points = {name: _triples(poses, names) for name, names in fields.items()}
     return [
         f'{{"image_id":{image_id(view.frame)},"category_id":1,'
         + "".join(f'"{name}":[{numbers(some[person])}],' for name, some in points.items())
         + f'"score":{poses.person_score[person]:g}}}'
-        for person in np.flatnonzero(found.any(axis=1))
+        for person in np.flatnonzero(points["keypoints"][..., 2].any(axis=1))
     ]
+
+
+def coco_fields(skeleton: Skeleton, variant: CocoVariant | None) -> dict[str, tuple[str, ...]]:
+    """The fields of an entry, and the names of their keypoints; OutputError where the model lacks
+    those of the variant.
+    """
+    body, groups = VARIANTS[variant or "body"]
+    if body:
+        coco_order(skeleton)
+    for group in groups:
+        if {*_names(group)}.isdisjoint(skeleton.keypoints):
+            raise OutputError(
+                f"--coco-keypoints {variant} cannot be written: skeleton {skeleton.name} has no "
+                f"{group.replace('_', ' ')}; add {ADDED_BY[group]}."
+            )
+    own = named_skeleton("coco17").keypoints if body else ()
+    fields = {"keypoints": (*own, *(name for group in groups for name in _names(group)))}
+    if variant is None:
+        for field, group in WHOLE_BODY.items():
+            if not {*_names(group)}.isdisjoint(skeleton.keypoints):
+                fields[field] = _names(group)
+    return fields
+
+
+def _names(group: Group) -> tuple[str, ...]:
+    """Of a group's keypoints in COCO-WholeBody (ECCV'20)."""
+    whole = named_skeleton("coco133")
+    return tuple(whole.keypoints[n] for n in whole.groups[group])
 
 
 def _triples(poses: Poses, names: Sequence[str]) -> Floats:

@@ -15,6 +15,7 @@ import pytest
 
 from engines.types.skeleton import Skeleton, named_skeleton
 from engines.types.skeleton_groups import with_groups
+from realtime.settings.files import CocoVariant
 from realtime.sinks.files.coco_results import CocoSink
 from realtime.types.errors import OutputError
 from tests.conftest import ROOT
@@ -180,3 +181,35 @@ def test_whole_bodies_are_written_as_coco_whole_body_has_them(tmp_path: Path) ->
         expected = points[[whole.keypoints.index(one) for one in names]]
         np.testing.assert_allclose(triples[:, :2], expected)
         assert (triples[:, 2] == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("variant", "first", "count"),
+    [("body", 0, 17), ("foot", 17, 6), ("face", 23, 68), ("hand", 91, 42), ("wholebody", 0, 133)],
+)
+def test_a_part_alone_is_the_keypoints_of_its_own_file(
+    tmp_path: Path, variant: CocoVariant, first: int, count: int
+) -> None:
+    """For evaluations that know one field. Somebody without the part is left out."""
+    whole = with_groups(named_skeleton("coco17"), ("left_hand", "right_hand", "face", "feet"))
+    points = np.arange(2.0 * len(whole.keypoints)).reshape(-1, 2) + 1
+    bare, partless = points.copy(), points.copy()
+    bare[17:] = np.nan
+    partless[:17] = np.nan
+    with CocoSink(tmp_path / "r.json", [], whole, variant) as sink:
+        sink.write(result(tracks([bare, points, partless], skeleton=whole), name="7"))
+    entries = read(tmp_path / "r.json")
+    with_body, with_parts = variant in {"body", "wholebody"}, variant != "body"
+    assert [one["score"] for one in entries] == [10] * with_body + [11] + [12] * with_parts
+    assert [*entries[0]] == ["image_id", "category_id", "keypoints", "score"]
+    names = named_skeleton("coco133").keypoints[first : first + count]
+    triples = np.array(entries[int(with_body)]["keypoints"]).reshape(count, 3)
+    np.testing.assert_allclose(triples[:, :2], points[[whole.keypoints.index(n) for n in names]])
+
+
+def test_a_part_that_the_model_has_not_is_refused_at_once(tmp_path: Path) -> None:
+    handless = with_groups(COCO, ("face", "feet"))
+    for variant in ("hand", "wholebody"):
+        with pytest.raises(OutputError, match=f"{variant} cannot .* has no left hand; add --hands"):
+            CocoSink(tmp_path / "r.json", [], handless, variant)
+    CocoSink(tmp_path / "r.json", [], handless, "face")
