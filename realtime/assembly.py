@@ -14,7 +14,8 @@ from engines.models.card import Card, load_card
 from engines.models.weights import Device
 from engines.nvidia.open import choose
 from engines.opening import EngineOpener, engine_opener
-from engines.parts.opening import GROUPS, Part, PartsOpener, parts_opener
+from engines.parts.kinds import GROUPS, Part
+from engines.parts.opening import PartsOpener, parts_opener
 from engines.refining import SecondLookOpener, refined_skeleton, second_look_opener
 from engines.types.skeleton import Skeleton
 from realtime.default_model import DEFAULT, here, usual_model, usual_refine
@@ -132,8 +133,13 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             taken = files_of(settings.sources.source)
             step = settings.sources.step
             refine = open_second.model if open_second else None
+            parts = (
+                {part: one.name for part, (one, _) in open_parts.networks.items()}
+                if open_parts
+                else None
+            )
             figures = StatsSink(
-                files.stats, taken, sources, open_engine, step, refine, models.preset
+                files.stats, taken, sources, open_engine, step, refine, models.preset, parts
             )
             outputs = [figures, *outputs]
         sinks = stack.enter_context(Together(outputs, needed=files.record is None))

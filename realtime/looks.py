@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from engines.parts.kinds import Part
 from engines.parts.parts_look import PartsLook
 from engines.runtimes.second_look import SecondLook
+from engines.types.arrays import Image
 from engines.types.evidence import Evidence
 from engines.types.poses import Poses
 from engines.types.skeleton_groups import core_of
@@ -39,6 +41,12 @@ class Looks:
         self._schedules = [LookSchedule() for _ in trackers]
         self._ids: dict[int, frozenset[int]] = {}
         self._shown: set[int] = set()  # cameras in whose last frame there was somebody
+        self._part_seconds: dict[Part, float] = {}
+
+    @property
+    def part_seconds(self) -> dict[Part, float]:
+        """How long the looks at hands, face and feet of the last instant took."""
+        return self._part_seconds
 
     def close(self) -> None:
         """Let the crop networks go."""
@@ -51,6 +59,7 @@ class Looks:
 
         seen: None where a camera is out, or the network did not look: people are followed then.
         """
+        self._part_seconds = {}
         refined = self._add_parts(frames, self._refine(frames, seen))
         pairs = list(zip(frames, refined, strict=True))
         unseen = [(n, frame) for n, (frame, one) in enumerate(pairs) if frame and one is None]
@@ -69,6 +78,7 @@ class Looks:
         lost, people are too close to each other or too many for crops, or another scene begins.
         whole: everywhere.
         """
+        self._part_seconds = {}
         there = [(n, frame) for n, frame in enumerate(frames) if frame is not None]
         people = {n: self._tracker(n).expect(frame) for n, frame in there}
         most = self._second.most if self._second is not None else 0
@@ -135,7 +145,8 @@ class Looks:
             for n, (frame, one) in enumerate(zip(frames, seen, strict=True))
             if frame is not None and one is not None
         ]
-        whole = self._parts.look(
+        whole = self._with_parts(
+            self._parts,
             [frame.image for _, frame, _ in there],
             [one[0] for _, _, one in there],
             [self._expected(n, frame, one[0]) for n, frame, one in there],
@@ -143,6 +154,18 @@ class Looks:
         for (n, _, one), poses in zip(there, whole, strict=True):
             out[n] = poses, one[1]
         return out
+
+    def _with_parts(
+        self,
+        parts: PartsLook,
+        images: Sequence[Image],
+        people: Sequence[Poses],
+        expected: Sequence[Poses],
+    ) -> list[Poses]:
+        whole = parts.look(images, people, expected)
+        for part, seconds in parts.seconds.items():
+            self._part_seconds[part] = self._part_seconds.get(part, 0.0) + seconds
+        return whole
 
     def _expected(self, camera: int, frame: Frame, seen: Poses) -> Poses:
         """Where a camera's people should be; nobody where its tracker does not say."""
@@ -166,7 +189,7 @@ class Looks:
         followed = self._second.follow(images, [core_of(one) for one in expected])
         whole = [one.poses for one in followed]
         if self._parts is not None and frames:
-            whole = self._parts.look(images, whole, expected)
+            whole = self._with_parts(self._parts, images, whole, expected)
         found = {}
         for (n, frame), one, poses in zip(frames, followed, whole, strict=True):
             lost = bool((one.at & ~one.ok).any())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +12,7 @@ from typing import Literal
 
 from engines.decoders.decoder import Decoder
 from engines.estimator import Estimator
+from engines.parts.kinds import Part
 from engines.parts.parts_look import PartsLook
 from engines.runtimes.second_look import SecondLook
 from engines.types.evidence import Evidence
@@ -190,7 +191,7 @@ class Pipeline:
             for item in self._inferred:
                 began = self._clock()
                 views = looks.meet(item.frames, list(item.poses()))
-                self._give(item.frames, views, item.seconds, began)
+                self._give(item.frames, views, item.seconds, began, looks.part_seconds)
         self._results.close()
 
     def _watch(self, open_engine: Callable[[], Estimator]) -> None:
@@ -209,14 +210,21 @@ class Pipeline:
             for frames in self._entrance:
                 began, seconds = self._clock(), 0.0
                 views = looks.watch(frames, look, whole=self._whole())
-                self._give(frames, views, seconds, began + seconds)
+                self._give(frames, views, seconds, began + seconds, looks.part_seconds)
         self._results.close()
 
     def _looks(self) -> Looks:
         second = self._open_second() if self._open_second else None
         return Looks(self._trackers, second, self._open_parts() if self._open_parts else None)
 
-    def _give(self, frames: FrameSet, views: Views, infer: float, began: float) -> None:
+    def _give(
+        self,
+        frames: FrameSet,
+        views: Views,
+        infer: float,
+        began: float,
+        parts: Mapping[Part, float],
+    ) -> None:
         """The result of an instant. began: when its people's turn came."""
         moment = next(filter(None, frames)).time
         poses3d = None
@@ -224,4 +232,4 @@ class Pipeline:
             poses3d = self._reconstructor.update(moment, views)
             views, poses3d = share_ids(views, poses3d, self._max_people)
         seconds = {"infer": infer, "people": self._clock() - began}
-        self._results.put(Result(moment, views, seconds, self.dropped, poses3d))
+        self._results.put(Result(moment, views, seconds, self.dropped, poses3d, parts))

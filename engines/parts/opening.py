@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Literal
 
 from engines.decoders.crop_decoder import CropDecoder
 from engines.models.card import Card, load_card
 from engines.models.download import download_bar
 from engines.models.weights import Located, locate
 from engines.parts.boxes import Boxes, face_boxes, hand_boxes
+from engines.parts.kinds import GROUPS, Part
 from engines.parts.part_crops import PartCrops
 from engines.parts.part_network import PartNetwork
 from engines.parts.parts_look import PartsLook
@@ -18,18 +18,12 @@ from engines.runtimes.openvino_cpu import OpenVino
 from engines.types.arrays import Floats
 from engines.types.errors import CardError
 from engines.types.skeleton import Skeleton
-from engines.types.skeleton_groups import Group, with_groups
+from engines.types.skeleton_groups import with_groups
 
-Part = Literal["hands", "face", "feet"]
 CARDS: dict[Part, str] = {
     "hands": "mediapipe-hand",
     "face": "mediapipe-face",
     "feet": "blazepose-full",
-}
-GROUPS: dict[Part, tuple[Group, ...]] = {
-    "hands": ("left_hand", "right_hand"),
-    "face": ("face",),
-    "feet": ("feet",),
 }
 NEEDED: dict[Part, tuple[str, ...]] = {
     "hands": ("left_wrist", "left_elbow", "right_wrist", "right_elbow"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from engines.crops.rule import CropRule
 from engines.parts.faces import Heads
 from engines.parts.feet import feet_of, has_shank
 from engines.parts.hands import Arms
+from engines.parts.kinds import Part
 from engines.parts.part_crops import PartCrops
 from engines.parts.part_network import PartNetwork
 from engines.types.arrays import Floats, Image, Indices, Mask
@@ -27,8 +30,8 @@ class PartsLook:
     """Looks at the parts of people, one batch a kind over all pictures of a set.
 
     skeleton: that of the people it gives on: keypoints of the body as they come, then the groups'.
-    hands, face, feet: what looks for them, None = nobody; rule: where the one for feet crops. Used
-    and closed by one thread.
+    hands, face, feet: what looks for them, None = nobody; rule: where the one for feet crops.
+    seconds: how long the last look took for each kind. Used and closed by one thread.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class PartsLook:
         self._hands = hands
         self._face = face
         self._feet = feet
+        self.seconds: dict[Part, float] = {}
 
     def look(
         self,
@@ -55,18 +59,23 @@ class PartsLook:
         before, with their groups; a part is looked for where it should be.
         """
         found = [_copy(fitted(poses, self.skeleton)) for poses in people]
+        self.seconds = {}
         if not sum(map(len, found)):
             return found
         if expected is None:
             expected = [Poses.nobody(self.skeleton)] * len(found)
         known = [self._known(one, other) for one, other in zip(found, expected, strict=True)]
-        legs = self._begin_feet(images, found)  # the longest of all, at work meanwhile
+        with self._timed("feet"):
+            legs = self._begin_feet(images, found)  # the longest of all, at work meanwhile
         if self._hands is not None:
-            self._add_hands(images, found, known, self._hands)
+            with self._timed("hands"):
+                self._add_hands(images, found, known, self._hands)
         if self._face is not None:
-            self._add_faces(images, found, known, self._face)
+            with self._timed("face"):
+                self._add_faces(images, found, known, self._face)
         if legs is not None:
-            self._add_feet(found, *legs)
+            with self._timed("feet"):
+                self._add_feet(found, *legs)
         for image, poses in zip(images, found, strict=True):
             _leave_out(poses, _outside(poses, image))
         return found
@@ -76,6 +85,12 @@ class PartsLook:
         for one in (self._hands, self._face, self._feet and self._feet[0]):
             if one is not None:
                 one.close()
+
+    @contextmanager
+    def _timed(self, part: Part) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - began
 
     def _known(self, found: Poses, expected: Poses) -> Floats:
         """(P, K, 2) where each of those found should be by what came before; NaN = not known."""

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
+from engines.parts.kinds import GROUPS, Part
 from realtime.types.frames import Source
-from realtime.types.results import Result, View
+from realtime.types.results import Result, Tracks, View
 
 BIN_GROWTH = math.log(1.01)  # of a bin over the one below
 MIN_DURATION = 1e-6  # seconds; what is shorter counts as that
@@ -85,6 +86,34 @@ class SourceMetrics:
         }
 
 
+class PartMetrics:
+    """What was found of one kind of part: hands, faces or feet."""
+
+    def __init__(self, part: Part) -> None:
+        self._groups = GROUPS[part]
+        self._seen = self._carried = 0
+        self.there = False  # whether the skeleton has such keypoints
+        self.durations = DurationHistogram()
+
+    def add(self, tracks: Tracks) -> None:
+        """Count the parts of one frame's people, left and right hands each for itself."""
+        for group in self._groups:
+            at = list(tracks.poses.skeleton.groups[group])
+            self.there |= bool(at)
+            found, filled = tracks.poses.found[:, at], tracks.filled[:, at]
+            seen = (found & ~filled).any(axis=1)
+            self._seen += int(seen.sum())
+            self._carried += int((found.any(axis=1) & ~seen).sum())
+
+    def report(self) -> dict[str, Any]:
+        """seen: by a network; carried: between looks; seconds: of looking, an instant."""
+        return {
+            "seen": self._seen,
+            "carried": self._carried,
+            "seconds": self.durations.report(),
+        }
+
+
 class RunMetrics:
     """Counts results, each with the moment it came (seconds on the monotonic clock).
 
@@ -96,6 +125,7 @@ class RunMetrics:
         self._live = sources[0].live
         self._tallies = [SourceMetrics(source.name, step) for source in sources]
         self._stages: defaultdict[str, DurationHistogram] = defaultdict(DurationHistogram)
+        self._parts = {part: PartMetrics(part) for part in GROUPS}
         self._latency = DurationHistogram()
         self._results = self._dropped = self._people = 0
         self._refined: int | None = None  # instants whose 3D people were fully refined
@@ -116,11 +146,15 @@ class RunMetrics:
             self._present += len(result.poses3d)
         for stage, seconds in result.seconds.items():
             self._stages[stage].add(seconds)
+        for part, seconds in result.part_seconds.items():
+            self._parts[part].durations.add(seconds)
         for tally, view in zip(self._tallies, result.views, strict=True):
             if view is not None:
                 tally.add(view, now)
                 self._people += len(view.tracks)
                 self._latency.add(now - view.frame.captured)
+                for metrics in self._parts.values():
+                    metrics.add(view.tracks)
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -139,6 +173,7 @@ class RunMetrics:
             if self._refined is None
             else {"ids": len(self._ids), "people": self._present},
             "age": self._latency.report() if self._live else None,
+            "parts": {part: one.report() for part, one in self._parts.items() if one.there},
             "stages": {name: durations.report() for name, durations in self._stages.items()},
             "sources": [tally.report(self._live) for tally in self._tallies],
         }

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Literal
 
-from engines.parts.opening import Part
+from engines.parts.kinds import Part
 from realtime.types.errors import SettingsError
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.parts.kinds import Part
 from engines.types.arrays import Floats
 from engines.types.evidence import Evidence
 from engines.types.poses import Maps, Poses, check_shape
@@ -149,6 +150,7 @@ class Result:
     time: seconds, of the first view. views: one a camera, None = that camera is out.
     seconds: how long each stage took for it. dropped: frames left out so far to stay live.
     poses3d: the 3D people, None without a rig; their ids are those of the views' tracks.
+    part_seconds: how much of the stage `people` hands, face and feet took each.
     """
 
     time: float
@@ -156,3 +158,4 @@ class Result:
     seconds: Mapping[str, float]
     dropped: int = 0
     poses3d: Poses3D | None = None
+    part_seconds: Mapping[Part, float] = field(default_factory=dict)

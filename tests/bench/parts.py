@@ -24,7 +24,8 @@ from engines.crops.affine import Crops
 from engines.models.card import load_card
 from engines.opening import engine_opener
 from engines.parts.boxes import eyes_of, forearms, hand_boxes
-from engines.parts.opening import CARDS, GROUPS, PartsOpener, parts_opener
+from engines.parts.kinds import GROUPS
+from engines.parts.opening import CARDS, PartsOpener, parts_opener
 from engines.parts.part_crops import PartCrops, Wanted
 from engines.types.arrays import Doubles, Floats
 from engines.types.skeleton import Skeleton, named_skeleton

@@ -32,6 +32,7 @@ class Fingers:
         self.asked: list[tuple[int, int]] = []
         self.expected: list[Poses] = []
         self.closed = False
+        self.seconds = {"hands": 0.25}
 
     def look(
         self, images: Sequence[Image], people: Sequence[Poses], expected: Sequence[Poses]
@@ -73,6 +74,7 @@ def test_all_cameras_hands_are_looked_at_together_and_expected_next(refined: boo
             frames.append(Frame(camera, index, camera, step.time, step.time, image))
             seen.append((poses(truth.people[id(image)]), None))
         views = looks.meet(tuple(frames), seen)
+        assert looks.part_seconds == {"hands": 0.25}
         assert parts.asked[-1] == (2, 6)
         for view in views:
             check(view)

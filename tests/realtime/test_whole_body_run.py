@@ -29,12 +29,13 @@ def test_a_clip_gives_openposes_arrays(
         refine=LIGHTNING,
         start=10,
         end=13,
-        json=tmp_path,
+        json=tmp_path / "json",
+        stats=tmp_path / "stats.json",
     )
     results = list(stream(wanted))
     assert len(results) == 3
     seen = {"hand_left_keypoints_2d": 0, "hand_right_keypoints_2d": 0, "face_keypoints_2d": 0}
-    for path in sorted(tmp_path.glob("*.json")):
+    for path in sorted((tmp_path / "json").glob("*.json")):
         for person in json.loads(path.read_text())["people"]:
             body = np.array(person["pose_keypoints_2d"]).reshape(25, 3)
             for name, count in zip(seen, (21, 21, 70), strict=True):
@@ -49,7 +50,18 @@ def test_a_clip_gives_openposes_arrays(
             if face[0, 2]:
                 assert np.linalg.norm(face[69, :2] - body[16, :2]) < 20  # left pupil, left eye
     assert seen["face_keypoints_2d"] == 3
-    assert seen["hand_left_keypoints_2d"] + seen["hand_right_keypoints_2d"] >= 2
+    hands = seen["hand_left_keypoints_2d"] + seen["hand_right_keypoints_2d"]
+    assert hands >= 2
+    figures = json.loads((tmp_path / "stats.json").read_text())
+    assert figures["model"]["parts"] == {
+        "hands": "mediapipe-hand",
+        "face": "mediapipe-face",
+        "feet": "blazepose-full",
+    }
+    told = {part: one["seen"] + one["carried"] for part, one in figures["parts"].items()}
+    assert (told["hands"], told["face"]) == (hands, 3)
+    for part in ("hands", "face"):
+        assert 0 < figures["parts"][part]["seconds"]["mean"] < figures["stages"]["people"]["mean"]
 
 
 def test_without_weights_one_sentence_names_them(

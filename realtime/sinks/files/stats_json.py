@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from engines.machine import cores, memory, processor_name
+from engines.parts.kinds import Part
 from realtime.runtime.run_metrics import RunMetrics
 from realtime.types.errors import OutputError, Stopped
 from realtime.types.frames import Source
@@ -42,7 +43,7 @@ class StatsSink:
 
     taken: files that it must not be. network: None where frames bring their poses along. step: of
     the frames chosen. refine: the network that looks again at each person. preset: which one was
-    taken, None = none was asked for.
+    taken, None = none was asked for. parts: the network of each kind of part that is looked for.
     """
 
     of_the_run = True
@@ -56,6 +57,7 @@ class StatsSink:
         step: int = 1,
         refine: str | None = None,
         preset: str | None = None,
+        parts: Mapping[Part, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         check_file(path, "--stats", taken)
@@ -63,6 +65,7 @@ class StatsSink:
         self._network = network
         self._refine = refine
         self._preset = preset
+        self._parts = dict(parts or {})
         self._clock = clock
         self._began = self._written = clock()
         self._stats = RunMetrics(sources, step)
@@ -109,6 +112,7 @@ class StatsSink:
             "precision": network.precision,
             "refine": self._refine,
             "preset": self._preset,
+            "parts": self._parts,
             "input": size and network.network_size(size),
         }
 

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
+from engines.types.skeleton_groups import with_groups
 from realtime.assembly import stream
 from realtime.runtime.run_metrics import DurationHistogram, RunMetrics
 from realtime.sinks.files.stats_json import StatsSink
@@ -23,7 +24,7 @@ from realtime.types.results import Result, View
 from tests.realtime.instants import instant
 from tests.realtime.results import Origin, files_at_most, grey, result, tracks
 from tests.realtime.wanted import settings
-from tests.synth import person, scene, write_tiny_network, write_video
+from tests.synth import SKELETON, person, scene, write_tiny_network, write_video
 
 SEEN = tracks([person((100, 100), 90)] * 2)
 
@@ -94,6 +95,25 @@ def test_frames_rates_drops_and_ages() -> None:
         "fps": pytest.approx(29 / 3.8, abs=0.01),
     }
     assert (right["frames"], right["dropped"]) == (15, 4)
+
+
+def test_hands_and_feet_are_counted_and_timed() -> None:
+    """Two people: three hands and one face seen, a hand carried; the skeleton has no feet."""
+    whole = with_groups(SKELETON, ("left_hand", "right_hand", "face"))
+    points = np.full((2, len(whole.keypoints), 2), 20.0)
+    points[1, [*whole.right_hand[1:], *whole.face]] = np.nan
+    seen = tracks(list(points), skeleton=whole)
+    seen.filled[1, list(whole.left_hand)] = True
+    stats = RunMetrics([Origin()])
+    shown = View(view("a", 0).frame, seen)
+    stats.add(Result(0, (shown,), {"people": 0.05}, part_seconds={"hands": 0.02}), 0)
+    report = stats.report()["parts"]
+    assert {part: (one["seen"], one["carried"]) for part, one in report.items()} == {
+        "hands": (3, 1),
+        "face": (1, 0),
+    }
+    assert report["hands"]["seconds"]["mean"] == pytest.approx(0.02)
+    assert report["face"]["seconds"] is None
 
 
 def test_people_in_space_are_counted() -> None:
