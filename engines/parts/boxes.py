@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.crops.affine import Crops
-from engines.types.arrays import Floats
+from engines.types.arrays import Floats, Mask
 
 MIN_SIDE_PX = 12.0  # of a crop: a smaller one shows no fingers, and no eyes
 MAX_SIDE_PX = 1e5  # what is larger comes of keypoints gone astray
@@ -68,6 +68,23 @@ def eye_boxes(right: Floats, left: Floats, size: tuple[int, int]) -> Boxes:
     return _squares(centre, EYES_SIDE * apart, np.arctan2(across[:, 1], across[:, 0]), size)
 
 
+def profile_boxes(
+    eye: Floats, ear: Floats, nose: Floats, across: Floats, apart: Floats, size: tuple[int, int]
+) -> Boxes:
+    """N crops of faces that are turned to the side, by the eye that is seen, its ear and the nose.
+
+    eye, ear, nose: (N, 2). across: (N, 2) from ear to eye or back, towards the person's left.
+    apart: (N,) pixels between the eyes, were the head not turned.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        along = (across / np.linalg.norm(across, axis=-1, keepdims=True)).astype(np.float32)
+    down = np.stack([-along[:, 1], along[:, 0]], axis=-1)
+    middle = (((nose + ear) / 2 - eye) * along).sum(-1, keepdims=True)
+    centre = eye + middle * along + np.float32(EYES_SHIFT) * apart[:, None] * down
+    angle = np.arctan2(along[:, 1], along[:, 0])
+    return _squares(centre, EYES_SIDE * apart, angle, size)
+
+
 def face_boxes(faces: Floats, size: tuple[int, int]) -> Boxes:
     """N crops of faces (N, 70, 2) that are known, turned so that the eyes are level."""
     right, left = eyes_of(faces)
@@ -82,6 +99,16 @@ def face_boxes(faces: Floats, size: tuple[int, int]) -> Boxes:
 def eyes_of(faces: Floats) -> tuple[Floats, Floats]:
     """(N, 2) middles of the right and the left eye of faces (N, 70, 2)."""
     return faces[:, RIGHT_EYE].mean(axis=1), faces[:, LEFT_EYE].mean(axis=1)
+
+
+def either(which: Mask, one: Crops, other: Crops) -> Crops:
+    """(N,) crops of the one, of the other elsewhere."""
+    return Crops(
+        np.where(which[:, None], one.centre, other.centre),
+        np.where(which[:, None], one.extent, other.extent),
+        np.where(which, one.angle, other.angle),
+        one.size,
+    )
 
 
 def _turn(up: Floats) -> Floats:

@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engines.crops.affine import Crops
 from engines.decoders.parts import PartHead
-from engines.parts.boxes import Boxes
+from engines.parts.boxes import Boxes, either
 from engines.parts.part_network import PartNetwork
 from engines.types.arrays import Floats, Image, Indices, Mask
 
@@ -81,7 +80,7 @@ class PartCrops:
         first = _together([one.first[0] for one in wanted])
         has_first = np.concatenate([one.first[1] for one in wanted])
         own, has_own = self._own(known, self.size)
-        crops = _either(has_own, own, first)
+        crops = either(has_own, own, first)
         waits = np.concatenate([one.waits for one in wanted])
         waits &= (np.arange(len(waits)) + self._sets) % PATIENCE != 0
         self._sets += 1
@@ -98,7 +97,7 @@ class PartCrops:
         fresh = ok & ~has_own & fits & (found.presence >= MIN_HINT)
         lost = ok & has_own & has_first & (found.presence < self._head.present)
         anew = np.flatnonzero(fresh | lost)
-        self._see(images, _either(fresh, again, first), anew, ends, found)
+        self._see(images, either(fresh, again, first), anew, ends, found)
         if len(rows):
             self._learn((time.perf_counter() - began) / (len(rows) + len(anew)))
         there = found.presence >= self._head.present
@@ -158,14 +157,4 @@ def _together(crops: Sequence[Crops]) -> Crops:
         np.concatenate([one.extent for one in crops]),
         np.concatenate([one.angle for one in crops]),
         crops[0].size,
-    )
-
-
-def _either(which: NDArray[np.bool_], one: Crops, other: Crops) -> Crops:
-    """(N,) crops of the one, of the other elsewhere."""
-    return Crops(
-        np.where(which[:, None], one.centre, other.centre),
-        np.where(which[:, None], one.extent, other.extent),
-        np.where(which, one.angle, other.angle),
-        one.size,
     )

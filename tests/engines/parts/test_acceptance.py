@@ -96,12 +96,6 @@ def test_face_belongs_to_the_eyes_that_it_lies_upon() -> None:
         assert heads.accepted(found).tolist() == [own], (right, left)
 
 
-def test_profile_with_one_eye_has_no_crop() -> None:
-    heads = Heads.of(body(right_eye=(100, 50), right_ear=(80, 50), nose=(110, 60)))
-    nothing = np.full((1, 70, 2), np.nan, np.float32)
-    assert not heads.wanted(nothing, np.zeros(1, bool), (192, 192)).first[1].any()
-
-
 BLAZE = named_skeleton("blaze33")
 
 
