@@ -37,7 +37,7 @@ class PartsOpener:
     """Opens a PartsLook on the thread that will use it.
 
     skeleton: of the people it gives. networks: the card of each part, and its weights. budget:
-    seconds a set of pictures for hands, and as many for faces.
+    seconds a set of pictures for hands, as many for faces and as many for feet.
     """
 
     skeleton: Skeleton
@@ -52,6 +52,7 @@ class PartsOpener:
             self._part("hands", hand_boxes),
             self._part("face", face_boxes),
             (self._network("feet"), rule) if rule else None,
+            self.budget,
         )
 
     def _part(

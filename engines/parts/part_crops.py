@@ -12,11 +12,11 @@ from engines.crops.affine import Crops
 from engines.decoders.parts import PartHead
 from engines.parts.boxes import Boxes, either
 from engines.parts.part_network import PartNetwork
+from engines.parts.turns import Turns
 from engines.types.arrays import Floats, Image, Indices, Mask
 
 MIN_HINT = 0.1  # presence in the body's crop from which on the part's own crop is tried
 PATIENCE = 3  # sets of pictures from one search for a part that was not found to the next
-PACE_SHARE = 0.1  # of the newest set in what a crop is known to take
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,8 +50,8 @@ class Found:
 class PartCrops:
     """One kind of part, such as hands: a batch a set of pictures, and one for second tries.
 
-    own: crops of parts that are known. budget: seconds a set; the largest parts are looked at in
-    every set then, and the others take turns. Used and closed by one thread.
+    own: crops of parts that are known. budget: seconds a set, as Turns has them. Used and closed by
+    one thread.
     """
 
     def __init__(
@@ -64,9 +64,8 @@ class PartCrops:
         self._head: PartHead = head  # type: ignore[assignment]
         self._network = network
         self._own = own
-        self._budget = budget
-        self._pace: float | None = None
-        self._turn = self._sets = 0
+        self._turns = Turns(budget)
+        self._sets = 0
 
     @property
     def size(self) -> tuple[int, int]:
@@ -84,7 +83,7 @@ class PartCrops:
         waits = np.concatenate([one.waits for one in wanted])
         waits &= (np.arange(len(waits)) + self._sets) % PATIENCE != 0
         self._sets += 1
-        ok = self._chosen(crops.extent[:, 1], has_own | (has_first & ~waits))
+        ok = self._turns.chosen(crops.extent[:, 1], has_own | (has_first & ~waits))
         found = Found(
             np.full(known.shape, np.nan, np.float32),
             np.full(len(known), np.nan, np.float32),
@@ -98,8 +97,7 @@ class PartCrops:
         lost = ok & has_own & has_first & (found.presence < self._head.present)
         anew = np.flatnonzero(fresh | lost)
         self._see(images, either(fresh, again, first), anew, ends, found)
-        if len(rows):
-            self._learn((time.perf_counter() - began) / (len(rows) + len(anew)))
+        self._turns.learn(time.perf_counter() - began, len(rows) + len(anew))
         there = found.presence >= self._head.present
         found.xy[~there] = np.nan
         found.presence[ok & ~there] = 0
@@ -125,29 +123,6 @@ class PartCrops:
         found.xy[rows], found.presence[rows] = xy[better], presence[better]
         if "right" in arrays:
             found.right[rows] = arrays["right"][better, 0]
-
-    def _chosen(self, side: Floats, ok: Mask) -> Mask:
-        """Those that there is time for: half the largest, half in turns."""
-        if self._budget is None or self._pace is None:
-            return ok
-        most = max(1, int(self._budget / self._pace))
-        rows = np.flatnonzero(ok)
-        if len(rows) <= most:
-            return ok
-        rows = rows[np.argsort(-side[rows], kind="stable")]
-        always = (most + 1) // 2
-        others = np.roll(rows[always:], -self._turn * (most - always))
-        self._turn += 1
-        keep = np.zeros(len(ok), bool)
-        keep[rows[:always]] = keep[others[: most - always]] = True
-        return keep
-
-    def _learn(self, seconds: float) -> None:
-        """What a crop takes; the first one, which warms up, is forgotten by the second."""
-        if self._pace is None:
-            self._pace = seconds
-        else:
-            self._pace = min(self._pace, seconds) + PACE_SHARE * max(seconds - self._pace, 0)
 
 
 def _together(crops: Sequence[Crops]) -> Crops:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engines.crops.affine import Crops, cut
+from engines.crops.affine import Crops
 from engines.decoders.crop_decoder import CropDecoder
+from engines.runtimes.crop_network import CropsOnHost
 from engines.runtimes.network import Network
 from engines.types.arrays import Arrays, Floats, Image
 
@@ -16,7 +17,7 @@ class PartNetwork:
     """Used and closed by one thread."""
 
     def __init__(self, network: Network, decoder: CropDecoder) -> None:
-        self._network = network
+        self._crops = CropsOnHost(network, border=0)
         self.decoder = decoder
 
     @property
@@ -37,12 +38,11 @@ class PartNetwork:
 
     def begin(self, images: Sequence[Image], crops: Sequence[Crops]) -> None:
         """Start on what `end` will tell, while others work."""
-        self._network.submit(list(cut(images, crops)))
+        self._crops.begin(images, crops)
 
     def end(self, crops: Sequence[Crops]) -> tuple[Floats, Floats, Arrays]:
         """What `look` says, of the crops that were begun."""
-        results = self._network.result()
-        arrays = {name: np.stack([one[name] for one in results]) for name in results[0]}
+        arrays = self._crops.end()
         xy, score = self.decoder.points(arrays)
         ends = np.cumsum([len(one) for one in crops])[:-1]
         pairs = zip(crops, np.split(xy, ends), strict=True)
@@ -51,4 +51,4 @@ class PartNetwork:
 
     def close(self) -> None:
         """Let the device go."""
-        self._network.close()
+        self._crops.close()

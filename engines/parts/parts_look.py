@@ -16,6 +16,7 @@ from engines.parts.hands import Arms
 from engines.parts.kinds import Part
 from engines.parts.part_crops import PartCrops
 from engines.parts.part_network import PartNetwork
+from engines.parts.turns import Turns
 from engines.types.arrays import Floats, Image, Indices, Mask
 from engines.types.oks import areas, oks
 from engines.types.poses import Poses
@@ -31,7 +32,8 @@ class PartsLook:
 
     skeleton: that of the people it gives on: keypoints of the body as they come, then the groups'.
     hands, face, feet: what looks for them, None = nobody; rule: where the one for feet crops.
-    seconds: how long the last look took for each kind. Used and closed by one thread.
+    budget: seconds a set of pictures for feet, as Turns has them. seconds: how long the last look
+    took for each kind. Used and closed by one thread.
     """
 
     def __init__(
@@ -40,11 +42,13 @@ class PartsLook:
         hands: PartCrops | None = None,
         face: PartCrops | None = None,
         feet: tuple[PartNetwork, CropRule] | None = None,
+        budget: float | None = None,
     ) -> None:
         self.skeleton = skeleton
         self._hands = hands
         self._face = face
         self._feet = feet
+        self._legs = Turns(budget)
         self.seconds: dict[Part, float] = {}
 
     def look(
@@ -76,6 +80,7 @@ class PartsLook:
         if legs is not None:
             with self._timed("feet"):
                 self._add_feet(found, *legs)
+            self._legs.learn(self.seconds["feet"], sum(map(len, legs[1])))
         for image, poses in zip(images, found, strict=True):
             _leave_out(poses, _outside(poses, image))
         return found
@@ -145,11 +150,13 @@ class PartsLook:
         if self._feet is None:
             return None
         network, rule = self._feet
-        crops, rows = [], []
-        for poses in people:
-            boxes, ok = rule.crops(poses.xy, poses.skeleton, network.size)
-            rows.append(np.flatnonzero(ok & has_shank(poses)))
-            crops.append(boxes.some(rows[-1]))
+        found = [rule.crops(poses.xy, poses.skeleton, network.size) for poses in people]
+        wanted = [ok & has_shank(poses) for (_, ok), poses in zip(found, people, strict=True)]
+        side = np.concatenate([boxes.extent[:, 1] for boxes, _ in found])
+        chosen = self._legs.chosen(side, np.concatenate(wanted))
+        ends = np.cumsum([len(one) for one in wanted])[:-1]
+        rows = [np.flatnonzero(one) for one in np.split(chosen, ends)]
+        crops = [boxes.some(some) for (boxes, _), some in zip(found, rows, strict=True)]
         if not sum(map(len, crops)):
             return None
         network.begin(images, crops)

@@ -30,14 +30,25 @@ class CropNetwork(Protocol):
 
 
 class CropsOnHost:
-    """Crops cut by OpenCV. border: grey value beyond a picture's edge."""
+    """Crops cut by OpenCV. border: grey value beyond a picture's edge.
+
+    `begin` starts on crops and `end` gives what `run` does of them, while others work.
+    """
 
     def __init__(self, network: Network, border: int) -> None:
         self._network, self._border = network, border
 
     def run(self, images: Sequence[Image], crops: Sequence[Crops]) -> Arrays:
         """The arrays of all crops."""
+        self.begin(images, crops)
+        return self.end()
+
+    def begin(self, images: Sequence[Image], crops: Sequence[Crops]) -> None:
+        """Start on N crops, one or more."""
         self._network.submit(list(cut(images, crops, self._border)))
+
+    def end(self) -> Arrays:
+        """The arrays of the crops that were begun."""
         results = self._network.result()
         return {name: np.stack([one[name] for one in results]) for name in results[0]}
 
