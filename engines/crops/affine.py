@@ -65,11 +65,12 @@ class Crops:
         placed = (xy - maps[:, None, :, 2]) @ inverse.transpose(0, 2, 1)
         return np.asarray(placed, np.float32)
 
-    def cut_into(self, out: Image, image: Image, border: int = 0) -> None:
+    def cut_into(self, out: Image, image: Image, border: int | None = 0) -> None:
         """What the N boxes show, bilinear, into (N, height, width, 3) uint8.
 
-        border: grey value beyond the picture's edge.
+        border: grey value beyond the picture's edge; None = the edge's own pixels, again and again.
         """
+        mode = cv2.BORDER_REPLICATE if border is None else cv2.BORDER_CONSTANT
         for one, matrix in zip(out, self.matrices(), strict=True):
             cv2.warpAffine(
                 image,
@@ -77,15 +78,15 @@ class Crops:
                 self.size,
                 dst=one,
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                borderMode=cv2.BORDER_CONSTANT,
-                borderValue=(border, border, border),
+                borderMode=mode,
+                borderValue=[border or 0] * 3,
             )
 
 
-def cut(images: Sequence[Image], crops: Sequence[Crops], border: int = 0) -> Image:
+def cut(images: Sequence[Image], crops: Sequence[Crops], border: int | None = 0) -> Image:
     """One batch over all people of all pictures: (N, height, width, 3) uint8, in their order.
 
-    images, crops: one a camera, of one network.
+    images, crops: one a camera, of one network. border: as `Crops.cut_into` has it.
     """
     wide, high = crops[0].size
     out = np.empty((sum(map(len, crops)), high, wide, 3), np.uint8)

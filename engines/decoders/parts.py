@@ -32,7 +32,9 @@ class PartHead(Protocol):
 class Hand:
     """Points (3 K): x, y, z in crop pixels; presence (1) and handedness (1, right), 0..1.
 
-    All keypoints of a hand are as sure as the hand is there.
+    A pixel's centre is a whole number, as MediaPipe crops for this network: of 99 hands and their
+    mirror images x and x add up to 222.4 +- 0.2, where a crop is 224 wide. All keypoints of a hand
+    are as sure as the hand is there.
     present: below it there is no hand.
     """
 
@@ -45,7 +47,7 @@ class Hand:
 
     def points(self, arrays: Arrays, size: tuple[int, int]) -> CropPoints:
         """The keypoints of N crops of this (width, height)."""
-        return _placed(arrays["points"], self.presence(arrays), self.present)
+        return _placed(arrays["points"], self.presence(arrays), self.present, centre=0.0)
 
     def presence(self, arrays: Arrays) -> Floats:
         """(N,) 0..1."""
@@ -56,6 +58,8 @@ class Hand:
 class FaceMesh:
     """Points (1, 1, 3 M): x, y, z of a mesh in crop pixels; the logit of its presence (1, 1, 1).
 
+    A pixel's centre is at a half: x and x of 47 faces and their mirror images add up to
+    191.8 +- 0.1, where a crop is 192 wide.
     present: below it there is no face. vertices: for each keypoint those of the mesh whose middle
     it is.
     """
@@ -80,7 +84,7 @@ class FaceMesh:
     def points(self, arrays: Arrays, size: tuple[int, int]) -> CropPoints:
         """The keypoints of N crops of this (width, height)."""
         raw = arrays["points"].reshape(len(arrays["points"]), -1)
-        mesh, score = _placed(raw, self.presence(arrays), self.present)
+        mesh, score = _placed(raw, self.presence(arrays), self.present, centre=0.5)
         count = np.array([len(some) for some in self.vertices])
         of_each = mesh[:, [n for some in self.vertices for n in some]]
         sums = np.add.reduceat(of_each, np.cumsum(count) - count, axis=1)
@@ -92,12 +96,12 @@ class FaceMesh:
         return _sigmoid(arrays["presence"].reshape(-1))
 
 
-def _placed(raw: Floats, presence: Floats, least: float) -> CropPoints:
-    """(N, 3 K) and (N,) as points in pixels and their confidence."""
+def _placed(raw: Floats, presence: Floats, least: float, centre: float) -> CropPoints:
+    """(N, 3 K) and (N,) as points in pixels and their confidence. centre: of the first pixel."""
     points = raw.reshape(len(raw), -1, COORDINATES)
     there = np.where(presence >= least, presence, 0)[:, None]
     score = np.broadcast_to(there, points.shape[:2]).astype(np.float32)
-    return points[..., :2] - np.float32(0.5), score
+    return points[..., :2] - np.float32(centre), score
 
 
 def _sigmoid(logit: Floats) -> Floats:

@@ -51,7 +51,7 @@ class PartsOpener:
             self.skeleton,
             self._part("hands", hand_boxes),
             self._part("face", face_boxes),
-            (self._network("feet"), rule) if rule else None,
+            (self._network("feet", rule.border), rule) if rule else None,
             self.budget,
         )
 
@@ -62,10 +62,11 @@ class PartsOpener:
             return None
         return PartCrops(self._network(part), own, self.budget)
 
-    def _network(self, part: Part) -> PartNetwork:
+    def _network(self, part: Part, border: int | None = None) -> PartNetwork:
         card, located = self.networks[part]
         assert isinstance(card.decoder, CropDecoder)
-        return PartNetwork(OpenVino(card, located, live=True, batched=True), card.decoder)
+        network = OpenVino(card, located, live=True, batched=True)
+        return PartNetwork(network, card.decoder, border)
 
 
 def parts_opener(

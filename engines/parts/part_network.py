@@ -14,10 +14,13 @@ from engines.types.arrays import Arrays, Floats, Image
 
 
 class PartNetwork:
-    """Used and closed by one thread."""
+    """Used and closed by one thread.
 
-    def __init__(self, network: Network, decoder: CropDecoder) -> None:
-        self._crops = CropsOnHost(network, border=0)
+    border: as `Crops.cut_into` has it; None as MediaPipe's own ImageToTensorCalculator.
+    """
+
+    def __init__(self, network: Network, decoder: CropDecoder, border: int | None = None) -> None:
+        self._crops = CropsOnHost(network, border)
         self.decoder = decoder
 
     @property

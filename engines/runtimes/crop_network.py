@@ -30,12 +30,12 @@ class CropNetwork(Protocol):
 
 
 class CropsOnHost:
-    """Crops cut by OpenCV. border: grey value beyond a picture's edge.
+    """Crops cut by OpenCV. border: as `Crops.cut_into` has it.
 
     `begin` starts on crops and `end` gives what `run` does of them, while others work.
     """
 
-    def __init__(self, network: Network, border: int) -> None:
+    def __init__(self, network: Network, border: int | None) -> None:
         self._network, self._border = network, border
 
     def run(self, images: Sequence[Image], crops: Sequence[Crops]) -> Arrays:

@@ -42,6 +42,7 @@ class OpenVino:
             "PERFORMANCE_HINT": "LATENCY" if live else "THROUGHPUT",
             **self._arithmetic(),
         }
+        self._file: Any = None  # as it was read: reading takes some tenths of a second
         self._compiled: dict[tuple[int, int] | None, Any] = {}
         self._idle: dict[int, list[Any]] = {}
         self._flying: deque[list[tuple[Any, Any, Image]]] = deque()
@@ -84,6 +85,7 @@ class OpenVino:
             self.result()
         self._idle.clear()
         self._compiled.clear()
+        self._file = None
 
     def _network(self, high: int, wide: int) -> Any:
         """The compiled network for a shape."""
@@ -141,6 +143,12 @@ class OpenVino:
         )
 
     def _read(self) -> Any:
+        """The network as it is in its file, to be changed."""
+        if self._file is None:
+            self._file = self._from_disk()
+        return self._file.clone()
+
+    def _from_disk(self) -> Any:
         graph, *rest = self._located.paths
         try:
             model = self._core.read_model(str(graph), *(str(path) for path in rest))

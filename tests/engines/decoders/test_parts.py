@@ -13,12 +13,12 @@ MESH = 468
 
 
 def test_hand_is_as_sure_as_it_is_there() -> None:
-    """Points are crop pixels whose first pixel is 0 to 1, ours has its centre at 0."""
+    """Its first pixel has its centre at 0, as ours."""
     raw = np.arange(2 * 63, dtype=np.float32).reshape(2, 63)
     arrays = {"points": raw, "presence": np.array([[0.9], [0.4]], np.float32)}
     xy, score = Hand().points(arrays, (224, 224))
-    np.testing.assert_allclose(xy[0, :2], [[-0.5, 0.5], [2.5, 3.5]])
-    np.testing.assert_allclose(xy[1, 20], [63 + 60 - 0.5, 63 + 61 - 0.5])
+    np.testing.assert_allclose(xy[0, :2], [[0, 1], [3, 4]])
+    np.testing.assert_allclose(xy[1, 20], [63 + 60, 63 + 61])
     np.testing.assert_allclose(score[0], 0.9)
     assert (score[1] == 0).all()
     np.testing.assert_allclose(Hand().presence(arrays), [0.9, 0.4])
