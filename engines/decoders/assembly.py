@@ -1,13 +1,14 @@
 """Candidates -> people: matching limb by limb, then assembly along the skeleton.
 
-Greedy bipartite matching per limb type and merging of limbs that share a keypoint: OpenPose,
-CVPR'17, section 2.4; redundant limbs as in TPAMI'19, section 3.3.
+Merging of limbs that share a keypoint: OpenPose, CVPR'17, section 2.4; redundant limbs as in
+TPAMI'19, section 3.3.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from engines.decoders.limb_matching import Matching, match_limbs
 from engines.types.arrays import Floats
 from engines.types.poses import Candidates
 from engines.types.skeleton import Skeleton
@@ -15,35 +16,8 @@ from engines.types.skeleton import Skeleton
 Person = dict[int, int]  # keypoint type -> peak
 
 
-def match_limbs(candidates: Candidates, peak_weight: float) -> list[tuple[int, int, int, float]]:
-    """Best one-to-one connections of each limb type: (limb, first peak, second peak, score).
-
-    Pairs are taken greedily by their field score plus `peak_weight` x the scores of both peaks.
-    """
-    pairs = candidates.pairs
-    ends = pairs[:, 1:3].astype(np.intp)
-    rank = pairs[:, 3] + peak_weight * candidates.peaks[ends, 3].sum(axis=1)
-    order = np.lexsort((-rank, pairs[:, 0]))
-    taken: set[tuple[int, int]] = set()
-    matches = []
-    chosen = zip(
-        pairs[order, 0].astype(int).tolist(),
-        ends[order].tolist(),
-        pairs[order, 3].tolist(),
-        strict=True,
-    )
-    for limb, (first, second), score in chosen:
-        # First and second peak differ in type, so one set per limb serves both ends.
-        if (limb, first) in taken or (limb, second) in taken:
-            continue
-        taken.add((limb, first))
-        taken.add((limb, second))
-        matches.append((limb, first, second, score))
-    return matches
-
-
 def assemble(
-    candidates: Candidates, skeleton: Skeleton, peak_weight: float
+    candidates: Candidates, skeleton: Skeleton, peak_weight: float, matching: Matching = "greedy"
 ) -> tuple[Floats, Floats, Floats]:
     """People as (P, K, 2) positions (NaN = not found), (P, K) scores and (P,) sums of limb scores.
 
@@ -52,7 +26,7 @@ def assemble(
     """
     people: list[tuple[Person, list[float]]] = []
     owner: dict[int, int] = {}
-    for limb, first, second, score in match_limbs(candidates, peak_weight):
+    for limb, first, second, score in match_limbs(candidates, peak_weight, matching):
         a, b = skeleton.limbs[limb]
         one, other = owner.get(first), owner.get(second)
         if one is None and other is None:

@@ -53,7 +53,7 @@ class Decoder(Protocol):
     """One picture's arrays -> Evidence (small, where the network runs) -> Poses (anywhere). Pure.
 
     kind: as cards name it, the key in DECODERS. gives: what it makes of a picture, in words.
-    options: the program's threshold options that it knows, and the setting that each is. outputs:
+    options: the program's options of decoders that it knows, and the setting that each is. outputs:
     the arrays that it needs by its own names; a card says how the network calls them. shows: what
     can be seen of its evidence. settings: a frozen dataclass, from the decoder's table of the card.
     """
@@ -83,7 +83,7 @@ class Decoder(Protocol):
 D = TypeVar("D", bound=Decoder)
 
 
-def with_options(decoder: D, model: str, options: Mapping[str, float | None]) -> D:
+def with_options(decoder: D, model: str, options: Mapping[str, float | str | None]) -> D:
     """The decoder with the options that are not None in place of the card's settings.
 
     CardError names the first that this kind of decoder has no setting for.

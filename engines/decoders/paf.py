@@ -10,6 +10,7 @@ import numpy as np
 
 from engines.decoders.assembly import assemble
 from engines.decoders.decoder import Decoder, NeededArray, Showable
+from engines.decoders.limb_matching import Matching
 from engines.decoders.limb_scores import score_limbs
 from engines.decoders.peaks import find_peaks
 from engines.types.arrays import Arrays, Floats
@@ -31,6 +32,8 @@ class PafSettings:
     sample_threshold, least_above, samples: a limb counts when this share of the samples along it
         exceeds the threshold.
     peak_weight: how much the confidence of its ends adds to a limb's rank.
+    match: which of the limbs that want the same keypoint are taken: greedy, those of the highest
+        rank first; hungarian, those whose ranks have the highest sum.
     min_keypoints, min_score: what a person needs: keypoints, and score per keypoint.
     """
 
@@ -39,6 +42,7 @@ class PafSettings:
     least_above: float = 0.95
     samples: int = 10
     peak_weight: float = 0.1
+    match: Matching = "greedy"
     min_keypoints: int = 3
     min_score: float = 0.4
 
@@ -68,6 +72,8 @@ class PafDecoder:
     options: ClassVar[Mapping[str, str]] = {
         "peak_threshold": "peak_threshold",
         "limb_threshold": "sample_threshold",
+        "limb_share": "least_above",
+        "match": "match",
         "min_keypoints": "min_keypoints",
         "min_score": "min_score",
     }
@@ -136,11 +142,12 @@ class PafDecoder:
 
     def decode(self, evidence: Candidates) -> Poses:
         """The people that the candidates make, best first."""
-        xy, score, limb_sum = assemble(evidence, self.skeleton, self.settings.peak_weight)
+        wanted = self.settings
+        xy, score, limb_sum = assemble(evidence, self.skeleton, wanted.peak_weight, wanted.match)
         count = (score > 0).sum(axis=1)
         total = score.sum(axis=1) + limb_sum
         person = total / np.maximum(count, 1)
-        keep = (count >= self.settings.min_keypoints) & (person >= self.settings.min_score)
+        keep = (count >= wanted.min_keypoints) & (person >= wanted.min_score)
         order = np.flatnonzero(keep)
         order = order[np.argsort(-total[order], kind="stable")]
         return Poses(self.skeleton, xy[order], score[order], total[order])
