@@ -8,6 +8,7 @@ from functools import partial
 from typing import Literal, Protocol
 
 from engines.decoders.decoder import with_options
+from engines.decoders.limb_matching import Matching
 from engines.estimator import Estimator, check_height, open_estimator
 from engines.fallback import Spared
 from engines.models.card import Card, Precision
@@ -15,7 +16,14 @@ from engines.models.download import download_bar
 from engines.models.weights import Device, Located, locate
 from engines.nvidia.open import choose
 
-THRESHOLDS = ("peak_threshold", "limb_threshold", "min_keypoints", "min_score")
+# The thresholds of decoders, and what --recall lowers them to: OpenPose's maximize_positives.
+RECALL: dict[str, float] = {
+    "peak_threshold": 0.02,
+    "limb_threshold": 0.01,
+    "limb_share": 0.75,
+    "min_keypoints": 2,
+    "min_score": 0.05,
+}
 
 
 class ModelChoice(Protocol):
@@ -32,9 +40,15 @@ class ModelChoice(Protocol):
     @property
     def limb_threshold(self) -> float | None: ...
     @property
+    def limb_share(self) -> float | None: ...
+    @property
+    def match(self) -> Matching | None: ...
+    @property
     def min_keypoints(self) -> int | None: ...
     @property
     def min_score(self) -> float | None: ...
+    @property
+    def recall(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +118,15 @@ def engine_opener(
 
 
 def with_thresholds(card: Card, wanted: ModelChoice) -> Card:
-    """The card with the user's thresholds; CardError names one that its decoder does not have."""
-    options = {name: getattr(wanted, name) for name in THRESHOLDS}
-    return replace(card, decoder=with_options(card.decoder, card.name, options))
+    """The card with what the user asks of its decoder; CardError names what that does not have.
+
+    With recall the thresholds that the user leaves open are lowered, none is raised.
+    """
+    decoder = card.decoder
+    options: dict[str, float | str | None] = {name: getattr(wanted, name) for name in RECALL}
+    if wanted.recall:
+        for name, low in RECALL.items():
+            if options[name] is None and name in decoder.options:
+                options[name] = min(low, getattr(decoder.settings, decoder.options[name]))
+    options["match"] = wanted.match
+    return replace(card, decoder=with_options(decoder, card.name, options))

@@ -213,6 +213,8 @@ def test_thresholds_and_max_people(
         ("--min-score", 9, 0),
         ("--peak-threshold", 0.99, 0),
         ("--limb-threshold", 1.1, 0),
+        ("--limb-share", 1, 5),
+        ("--match", "hungarian", 5),
         ("--min-score", 0.1, 5),
     ):
         out = tmp_path / f"{option}{value}"
@@ -239,6 +241,8 @@ def test_thresholds_and_max_people(
         (["--source", "README.md", "--height", "3"], "--height"),
         (["--source", "README.md", "--camera-size", "big"], "--camera-size"),
         (["--source", "README.md", "--min-score", "nan"], "--min-score"),
+        (["--source", "README.md", "--limb-share", "1.2"], "--limb-share must be from 0 to 1"),
+        (["--source", "README.md", "--match", "best"], "--match must be greedy or hungarian"),
         (["--source", "README.md", "--max-people", "0"], "--max-people"),
         (["--source", "README.md", "--sauce", "1"], "--source"),
         (["--source", "README.md", "--height", "abc"], "--height must be a whole number"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Literal
 
+from engines.decoders.limb_matching import Matching
 from engines.parts.kinds import Part
 from realtime.types.errors import SettingsError
 
@@ -47,10 +48,19 @@ class ModelSettings:
     """Minimum confidence of a keypoint; the model's own by default."""
     limb_threshold: float | None = None
     """Minimum affinity along a limb; the model's own by default."""
+    limb_share: float | None = None
+    """Share of the places along a limb, 0 to 1, that must reach --limb-threshold; the model's own
+    by default."""
+    match: Matching | None = None
+    """Which limbs to take where several want the same keypoint: the strongest first (greedy, the
+    default) or those with the highest sum (hungarian)."""
     min_keypoints: int | None = None
     """Drop people with fewer keypoints; the model's own by default."""
     min_score: float | None = None
     """Drop people with a lower score per keypoint; the model's own by default."""
+    recall: bool = False
+    """Find more people, and more that are not there: lowers the thresholds above that you do not
+    give, as OpenPose's maximize_positives does."""
     max_people: int | None = None
     """Keep at most this many people in a frame: those with the oldest ids, or with --no-track those
     with the best scores."""
@@ -70,3 +80,5 @@ class ModelSettings:
         for name in ("peak_threshold", "limb_threshold", "min_score"):
             if (value := getattr(self, name)) is not None and not 0 <= value < inf:
                 raise SettingsError(f"--{name.replace('_', '-')} must be 0 or more, not {value}.")
+        if self.limb_share is not None and not 0 <= self.limb_share <= 1:
+            raise SettingsError(f"--limb-share must be from 0 to 1, not {self.limb_share}.")

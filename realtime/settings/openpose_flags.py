@@ -27,7 +27,7 @@ COUNTERPARTS = {
     "image_dir": "--source",
     "ip_camera": "--source",
     "logging_level": "--quiet",
-    "maximize_positives": "a lower --peak-threshold and --limb-threshold",
+    "maximize_positives": "--recall",
     "model_folder": "--model",
     "model_pose": "--model",
     "net_resolution": "--height (the second of its numbers)",
