@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, Protocol
 
+from engines.averaging import check_averaged, open_averaged
 from engines.decoders.decoder import with_options
 from engines.decoders.limb_matching import Matching
 from engines.estimator import Estimator, check_height, open_estimator
@@ -49,6 +50,10 @@ class ModelChoice(Protocol):
     def min_score(self) -> float | None: ...
     @property
     def recall(self) -> bool: ...
+    @property
+    def sizes(self) -> Sequence[float]: ...
+    @property
+    def flip_test(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +78,26 @@ class EngineOpener:
         return self._open("cpu", located)
 
     def _open(self, device: Device, located: Located) -> Estimator:
-        return open_estimator(
-            self.card,
-            located,
-            device=device,
-            height=self.wanted.height,
-            live=self.live,
-            decoder=self.card.decoder,
+        wanted = self.wanted
+
+        def open_at(
+            card: Card, height: int | None, keep_maps: Callable[[], bool] = lambda: True
+        ) -> Estimator:
+            return open_estimator(
+                card,
+                located,
+                device=device,
+                height=height,
+                live=self.live,
+                decoder=self.card.decoder,
+                keep_maps=keep_maps,
+            )
+
+        if not averages(wanted):
+            return open_at(self.card, wanted.height, self.keep_maps)
+        return open_averaged(
+            *(self.card, wanted.height, wanted.sizes, open_at),
+            flip=wanted.flip_test,
             keep_maps=self.keep_maps,
         )
 
@@ -107,14 +125,22 @@ def engine_opener(
 ) -> EngineOpener:
     """Finds (or fetches) the model's weights now, for an engine that is opened later.
 
-    device: where it was chosen already. CardError for a threshold or height that the model has not.
+    device: where it was chosen already. CardError for a threshold, height or size that the model
+    has not.
     """
     card = with_thresholds(card, wanted)
     check_height(card, wanted.height)
+    if averages(wanted):
+        check_averaged(card, wanted.height, wanted.sizes, flip=wanted.flip_test)
     device = device or choose(wanted.device)
     with download_bar() as progress:
         located = locate(card, wanted.precision, device=device, progress=progress)
     return EngineOpener(card, located, wanted, live, keep_maps, device)
+
+
+def averages(wanted: ModelChoice) -> bool:
+    """Whether people are made of the mean of several maps."""
+    return wanted.flip_test or tuple(wanted.sizes) != (1.0,)
 
 
 def with_thresholds(card: Card, wanted: ModelChoice) -> Card:

@@ -27,6 +27,11 @@ class ModelSettings:
     """Rows of the network's input, or pixels of its longer side where the card says so: more
     find smaller people, fewer run faster. By default the model's own for wide pictures, and more
     for upright ones at the same cost."""
+    scales: str | None = None
+    """Look at each picture in several sizes, in parts of --height, and average the network's maps:
+    1,0.75 finds more people in photos, and takes longer."""
+    flip_test: bool = False
+    """Look at each picture mirrored as well, and average the maps; takes twice as long."""
     refine: str | None = None
     """Look again at each person with a crop network: its name (movenet-lightning, movenet-thunder)
     or card; auto picks one that is here or can be downloaded. By default movenet-lightning on CPUs
@@ -71,7 +76,24 @@ class ModelSettings:
         every: tuple[Part, ...] = ("hands", "face", "feet")
         return frozenset(part for part in every if self.whole_body or getattr(self, part))
 
+    @property
+    def sizes(self) -> tuple[float, ...]:
+        """--scales as numbers, 1 alone by default."""
+        try:
+            found = tuple(
+                float(one) for one in ("1" if self.scales is None else self.scales).split(",")
+            )
+        except ValueError:
+            found = ()
+        if not found or not all(0 < one < inf for one in found) or len(set(found)) < len(found):
+            raise SettingsError(
+                f"--scales {self.scales!r} is no list of different numbers above 0, for example "
+                "1,0.75."
+            )
+        return found
+
     def __post_init__(self) -> None:
+        _ = self.sizes
         if self.height is not None and not 32 <= self.height <= 4096:
             raise SettingsError(f"--height must be from 32 to 4096, not {self.height}.")
         for name in ("min_keypoints", "max_people", "refine_people"):
