@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import ceil
 
-import cv2
 import numpy as np
 
 from engines.types.arrays import Image
@@ -14,8 +12,9 @@ from realtime.drawing.captions import write_caption
 from realtime.drawing.heatmaps import draw_view
 from realtime.drawing.overlay import Overlay, Picture
 from realtime.drawing.reprojection import Reprojection
+from realtime.drawing.scaling import centred, fitting_scale, resized, shrunk
 from realtime.drawing.skeletons import draw_angles
-from realtime.types.results import Poses3D, Result, Tracks, View
+from realtime.types.results import Poses3D, Result, View
 from realtime.types.view_mode import Shown, ViewMode
 
 MAX_SIZE = (1920, 1080)  # of the whole picture: Full HD
@@ -38,8 +37,9 @@ class Mosaic(Overlay):
         bodies: Reprojection | None = None,
         *,
         angles: bool = False,
+        size: tuple[int, int] | None = None,
     ) -> None:
-        super().__init__(shown, angles=angles)
+        super().__init__(shown, angles=angles, size=size)
         self._sources = sources
         self._bodies = bodies
         self._cell: tuple[int, int] | None = None
@@ -71,13 +71,15 @@ class Mosaic(Overlay):
                 cell[...] = write_caption(cell, f"{name}: no picture")
                 continue
             picture = write_caption(self._view(number, view, result.poses3d), name)
-            top, left = (high - picture.shape[0]) // 2, (wide - picture.shape[1]) // 2
-            cell[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+            cell[...] = centred(picture, (wide, high))
         # Dark pictures, and cells without one, would run into each other.
         for row in range(1, rows):
             canvas[row * high : row * high + LINE_PX] = LINE_GREY
         for column in range(1, self._columns):
             canvas[:, column * wide : column * wide + LINE_PX] = LINE_GREY
+        if self._size is not None:
+            scale = fitting_scale((canvas.shape[1], canvas.shape[0]), self._size)
+            canvas = centred(resized(canvas, scale), self._size)
         canvas.flags.writeable = False
         name = f"mosaic_{first.frame.index:012d}"
         return [Picture("mosaic", name, first.frame.time, canvas, first.maps is not None)]
@@ -86,25 +88,14 @@ class Mosaic(Overlay):
         """The view's picture scaled into a cell, then drawn upon: that is cheaper, and finer."""
         assert self._cell is not None
         size = view.frame.size
-        scale = min(1.0, *(room / side for room, side in zip(self._cell, size, strict=True)))
-        image, tracks = shrunk(view, scale)
-        picture = draw_view(image, tracks, view.maps, self.shown.mode, self.shown.threshold)
+        image, tracks = shrunk(view, fitting_scale(size, self._cell))
+        shown = self.shown
+        picture = draw_view(image, tracks, view.maps, shown.mode, shown.threshold, shown.style)
         if self._angles:
             draw_angles(picture, tracks)
         if self._bodies is not None and poses is not None:
             self._bodies.draw(picture, number, view, poses)
         return picture
-
-
-def shrunk(view: View, scale: float) -> tuple[Image, Tracks]:
-    """A view's picture and people, scaled by 1 or less."""
-    image, tracks = view.frame.image, view.tracks
-    if scale < 1:
-        size = [max(1, round(side * scale)) for side in view.frame.size]
-        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-        xy = (tracks.poses.xy + 0.5) * scale - 0.5  # pixel centres at whole numbers
-        tracks = replace(tracks, poses=replace(tracks.poses, xy=xy))
-    return image, tracks
 
 
 def grid(count: int, size: tuple[int, int]) -> tuple[int, tuple[int, int]]:

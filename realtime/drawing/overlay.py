@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from engines.types.arrays import Image
 from realtime.drawing.heatmaps import draw_view
+from realtime.drawing.scaling import centred, fitting_scale, scaled
 from realtime.drawing.skeletons import draw_angles
 from realtime.types.results import Result, View
 from realtime.types.view_mode import Shown, ViewMode
@@ -35,11 +36,22 @@ State = tuple[View, ViewMode, float]
 
 
 class Overlay:
-    """Draws each view once, at the first output that asks, for however many ask."""
+    """Draws each view once, at the first output that asks, for however many ask.
 
-    def __init__(self, shown: Shown | None = None, *, angles: bool = False) -> None:
+    size: (width, height) of the pictures in place of the views' own; what shape that leaves over is
+    black.
+    """
+
+    def __init__(
+        self,
+        shown: Shown | None = None,
+        *,
+        angles: bool = False,
+        size: tuple[int, int] | None = None,
+    ) -> None:
         self.shown = shown or Shown()
         self._angles = angles
+        self._size = size
         self._latest: dict[str, tuple[State, Image]] = {}
 
     def pictures(self, result: Result) -> list[Picture]:
@@ -61,9 +73,13 @@ class Overlay:
         known = self._latest.get(camera)
         if known is None or known[0] != now:
             _, mode, threshold = now
-            picture = draw_view(view.frame.image, view.tracks, view.maps, mode, threshold)
+            scale = 1.0 if self._size is None else fitting_scale(view.frame.size, self._size)
+            image, tracks = scaled(view, scale)  # before it is drawn upon: lines stay fine
+            picture = draw_view(image, tracks, view.maps, mode, threshold, self.shown.style)
             if self._angles:
-                draw_angles(picture, view.tracks)
+                draw_angles(picture, tracks)
+            if self._size is not None:
+                picture = centred(picture, self._size)
             picture.flags.writeable = False
             known = self._latest[camera] = now, picture
         return known[1]

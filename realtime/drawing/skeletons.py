@@ -33,7 +33,7 @@ Box = tuple[slice, slice]
 Colour = tuple[int, int, int]
 
 
-def draw(image: Image, tracks: Tracks) -> Image:
+def draw(image: Image, tracks: Tracks, opacity: float = LIMB_OPACITY) -> Image:
     """A new picture: translucent limbs, a dot a keypoint (a ring where carried over), id labels."""
     out = image.copy()
     skeleton = tracks.poses.skeleton
@@ -64,7 +64,7 @@ def draw(image: Image, tracks: Tracks) -> Image:
         colour = skeleton.colours[limbs[limb, 1]]
         cv2.fillConvexPoly(layer, shapes[person, limb], colour, cv2.LINE_AA, SUBPIXEL_BITS)
     for box in _boxes(xy, widest + 1, width, height):
-        cv2.addWeighted(layer[box], LIMB_OPACITY, image[box], 1 - LIMB_OPACITY, 0, dst=out[box])
+        cv2.addWeighted(layer[box], opacity, image[box], 1 - opacity, 0, dst=out[box])
     _draw_dots(out, xy, _radii(limbs, half, widest, xy), tracks.filled, skeleton.colours)
     for person in np.flatnonzero(tracks.id >= 0).tolist():
         _draw_label(out, xy[person], float(longest[person]), int(tracks.id[person]))

@@ -13,7 +13,10 @@ from realtime.types.errors import SettingsError
 
 HEATMAPS: Showable = "heatmaps"
 PAFS: Showable = "pafs"
-VIEW_KINDS = ("skeleton", "heatmaps", "pafs")
+VIEW_KINDS: tuple[Literal["skeleton", "heatmaps", "sum", "background", "pafs"], ...] = (
+    *("skeleton", "heatmaps", "sum", "background", "pafs"),
+)
+OF_A_KEYPOINT: tuple[Literal["part", "paf"], ...] = ("part", "paf")
 THRESHOLD_STEP = 0.05  # of the keys that raise and lower the threshold
 
 
@@ -21,11 +24,12 @@ THRESHOLD_STEP = 0.05  # of the keys that raise and lower the threshold
 class ViewMode:
     """A view of a picture.
 
-    skeleton: the people. heatmaps: all keypoints' confidence. pafs: the affinity fields. part: the
-    confidence map of the keypoint with this index.
+    skeleton: the people. heatmaps: all keypoints' confidence, the highest of each place; sum: added
+    up. background: where the network sees nobody. pafs: the affinity fields. part: the confidence
+    map of the keypoint with this index; paf: the fields of the limbs that meet in it.
     """
 
-    kind: Literal["skeleton", "heatmaps", "pafs", "part"] = "skeleton"
+    kind: Literal["skeleton", "heatmaps", "sum", "background", "pafs", "part", "paf"] = "skeleton"
     part: int = 0
 
     @property
@@ -36,14 +40,27 @@ class ViewMode:
     @property
     def needs(self) -> Showable | None:
         """What a model must have to show for it."""
-        return {"heatmaps": HEATMAPS, "part": HEATMAPS, "pafs": PAFS}.get(self.kind)
+        if self.kind == "skeleton":
+            return None
+        return PAFS if self.kind in ("pafs", "paf") else HEATMAPS
 
     def name(self, keypoints: Sequence[str]) -> str:
         """As the user names it."""
-        return f"part:{keypoints[self.part]}" if self.kind == "part" else self.kind
+        return f"{self.kind}:{keypoints[self.part]}" if self.kind in OF_A_KEYPOINT else self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How what is shown looks. opacity: of limbs and maps, 0 to 1, None = what suits each.
+    backdrop: what they are drawn on.
+    """
+
+    opacity: float | None = None
+    backdrop: Literal["image", "black"] = "image"
 
 
 SKELETON = ViewMode()
+PLAIN = Style()
 
 
 def parse_view_mode(text: str, keypoints: Sequence[str]) -> ViewMode:
@@ -52,26 +69,25 @@ def parse_view_mode(text: str, keypoints: Sequence[str]) -> ViewMode:
         if mode.name(keypoints) == text:
             return mode
     wanted, colon, part = text.partition(":")
-    if wanted == "part":
+    if wanted in OF_A_KEYPOINT:
         near = get_close_matches(part, keypoints, n=3, cutoff=0.5) if colon else ()
         raise SettingsError(
-            f"There is no keypoint {part[:40]!r} to view; choose part:{' or part:'.join(near)}."
+            f"There is no keypoint {part[:40]!r} to view; choose {wanted}:"
+            f"{f' or {wanted}:'.join(near)}."
             if near
-            else f"The view part:NAME needs a keypoint: {', '.join(keypoints)}."
+            else f"The view {wanted}:NAME needs a keypoint: {', '.join(keypoints)}."
         )
     raise SettingsError(
-        f"There is no view {text[:40]!r}; choose {', '.join(VIEW_KINDS)} or part:NAME of a "
-        "keypoint."
+        f"There is no view {text[:40]!r}; choose {', '.join(VIEW_KINDS)}, or part:NAME or "
+        "paf:NAME of a keypoint."
     )
 
 
 def view_modes(keypoints: Sequence[str]) -> list[ViewMode]:
     """All views of a model with these keypoints."""
     return [
-        SKELETON,
-        ViewMode("heatmaps"),
-        ViewMode("pafs"),
-        *(ViewMode("part", n) for n in range(len(keypoints))),
+        *(ViewMode(kind) for kind in VIEW_KINDS),
+        *(ViewMode(kind, n) for kind in OF_A_KEYPOINT for n in range(len(keypoints))),
     ]
 
 
@@ -79,7 +95,7 @@ class Shown:
     """What the outputs with pictures show now. Any thread may read and change it.
 
     mode: the view. threshold: keypoints with less confidence are not drawn; `usual` is the one to
-    begin with. shows: what the model has to show beside people.
+    begin with. shows: what the model has to show beside people. style: how it looks.
     """
 
     def __init__(
@@ -88,8 +104,10 @@ class Shown:
         keypoints: Sequence[str] = (),
         shows: Collection[Showable] = frozenset({HEATMAPS, PAFS}),
         threshold: float = 0.0,
+        style: Style = PLAIN,
     ) -> None:
         self.mode = mode
+        self.style = style
         self._shows = shows
         self.threshold = self.usual = threshold
         self.keypoints = keypoints
@@ -113,22 +131,19 @@ class Shown:
         return mode
 
     def next_view(self) -> None:
-        """Skeleton, heat maps, affinity fields, a keypoint, and from the start again."""
-        kinds = [
-            SKELETON,
-            ViewMode("heatmaps"),
-            ViewMode("pafs"),
-            *([ViewMode("part")] * bool(self.keypoints)),
-        ]
+        """All kinds of views in turn, of those of a keypoint the first one's."""
+        of_keypoints = OF_A_KEYPOINT if self.keypoints else ()
+        kinds = [ViewMode(kind) for kind in (*VIEW_KINDS, *of_keypoints)]
         kinds = [mode for mode in kinds if self.can_show(mode)]
         places = [mode.kind for mode in kinds]
         self.mode = kinds[(places.index(self.mode.kind) + 1) % len(kinds)]
 
     def next_part(self) -> None:
-        """The next keypoint's map, the first one's after another view."""
-        if self.keypoints and self.can_show(ViewMode("part")):
-            part = self.mode.part + 1 if self.mode.kind == "part" else 0
-            self.mode = ViewMode("part", part % len(self.keypoints))
+        """The next keypoint's map or fields, the first one's map after another view."""
+        kind: Literal["part", "paf"] = "paf" if self.mode.kind == "paf" else "part"
+        mode = ViewMode(kind, self.mode.part + 1 if self.mode.kind == kind else 0)
+        if self.keypoints and self.can_show(mode):
+            self.mode = ViewMode(kind, mode.part % len(self.keypoints))
 
     def change_threshold(self, steps: int) -> None:
         """Up or down, within 0 and 1."""

@@ -208,7 +208,9 @@ class Server:
                 if newest and newest.views[n] and (watchers or pages):
                     shown = self._shown
                     picture = await asyncio.to_thread(
-                        jpeg, newest, n, mode or shown.mode, shown.threshold, self._bodies
+                        jpeg,
+                        *(newest, n, mode or shown.mode, shown.threshold, self._bodies),
+                        shown.style,
                     )
                     for box in pages:
                         box.put(n.to_bytes(2, "big") + picture)

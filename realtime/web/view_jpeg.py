@@ -5,10 +5,10 @@ from __future__ import annotations
 import cv2
 
 from realtime.drawing.heatmaps import draw_view
-from realtime.drawing.mosaic import shrunk
 from realtime.drawing.reprojection import Reprojection
+from realtime.drawing.scaling import shrunk
 from realtime.types.results import Result
-from realtime.types.view_mode import ViewMode
+from realtime.types.view_mode import PLAIN, Style, ViewMode
 
 MAX_SIDE_PX = 1280  # of a picture's longer side: enough for a page, and cheap
 JPEG_QUALITY = 80
@@ -20,6 +20,7 @@ def jpeg(
     mode: ViewMode,
     threshold: float,
     bodies: Reprojection | None = None,
+    style: Style = PLAIN,
 ) -> bytes:
     """A view's picture with what is shown drawn, at most MAX_SIDE_PX wide and high.
 
@@ -29,7 +30,7 @@ def jpeg(
     if view is None:
         raise ValueError(f"View {number} has no picture.")
     image, tracks = shrunk(view, MAX_SIDE_PX / max(view.frame.size))
-    picture = draw_view(image, tracks, view.maps, mode, threshold)
+    picture = draw_view(image, tracks, view.maps, mode, threshold, style)
     if bodies is not None and result.poses3d is not None:
         bodies.draw(picture, number, view, result.poses3d)
     _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
