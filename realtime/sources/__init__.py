@@ -184,19 +184,11 @@ def _camera(settings: SourceSettings, chosen: range, clock: Clock) -> LiveSource
     number = name.partition(":")[2]
     connect = WebcamConnector(
         [int(number)] if number else camera_indices(),
-        size=_size(settings),
+        size=settings.size,
         fps=settings.camera_fps,
         clock=clock,
     )
     return LiveSource(connect.name, connect, chosen, give_up=settings.give_up, clock=clock)
-
-
-def _size(settings: SourceSettings) -> Size | None:
-    """--camera-size as (width, height)."""
-    if settings.camera_size is None:
-        return None
-    width, height = settings.camera_size.split("x")
-    return int(width), int(height)
 
 
 def _file(
@@ -216,7 +208,7 @@ def _file(
             file_name(name),
             files,
             chosen,
-            size=_size(settings),
+            size=settings.size,
             fitting=fitting,
             rate=settings.camera_fps,
             clock=clock,

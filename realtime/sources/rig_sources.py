@@ -17,6 +17,7 @@ from calibration.geometry.camera import Rig
 from calibration.geometry.errors import CalibrationError
 from realtime.settings.sources import SourceSettings
 from realtime.sources import open_sources, shifted
+from realtime.sources.lens.undistorted import ideal, lenses, undistorted
 from realtime.types.errors import SettingsError
 from realtime.types.frames import Source
 
@@ -52,6 +53,18 @@ def open_fitting(
         sizes[:] = [camera.size for camera in rig.cameras]  # which sources ask for when entered
         if not sources[0].live:
             offsets = {**fitted.offsets, **offsets}
+    if wanted.undistort is not None:
+        if path is None:
+            cameras = lenses(wanted.undistort, names, wanted.size)
+        elif os.path.realpath(path) == os.path.realpath(wanted.undistort):
+            assert rig is not None
+            cameras = list(rig.cameras)
+            rig = Rig(tuple(ideal(camera) for camera in cameras))
+        else:
+            raise SettingsError(
+                f"With --rig the lenses are those of the rig; write --undistort {path}."
+            )
+        sources = undistorted(sources, cameras)
     if offsets and sources[0].live:
         raise SettingsError("--offsets is for files; cameras are paired by the time of capture.")
     if missing := [name for name in offsets if name not in names]:

@@ -1,0 +1,1 @@
+"""Pictures without the distortion of their lens."""
