@@ -22,6 +22,7 @@ from realtime.default_model import DEFAULT, here, usual_model, usual_refine
 from realtime.multiview.stage import RigStage
 from realtime.pipeline import Pipeline
 from realtime.presets import with_preset
+from realtime.runtime.rate_limit import RateLimit
 from realtime.settings.all import Settings
 from realtime.settings.files import FileSettings
 from realtime.settings.sources import SourceSettings
@@ -95,7 +96,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             check_showable(card.decoder, card.name, _to_show(mode, settings.files))
             shows = card.decoder.shows
         threshold = settings.pictures.render_threshold
-        shown = Shown(mode, keypoints, shows, threshold)
+        shown = Shown(mode, keypoints, shows, threshold, settings.pictures.style)
         body = card.skeleton
         if skeleton is None:
             groups = {group for part in models.parts for group in GROUPS[part]}
@@ -148,6 +149,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             recorder = stack.enter_context(Recorder(files.record, sources, sinks.tell_failure))
         most = settings.models.max_people
         own = most if rig is None else None  # with a rig people are those in 3D
+        limit = settings.sources.max_fps
         pipeline = Pipeline(
             sources,
             open_engine,
@@ -160,6 +162,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             open_second=open_second,
             open_parts=open_parts,
             whole=shown.wants_maps,
+            limit=None if limit is None else RateLimit(limit, live=sources[0].live),
         )
         fresh = files.overwrite
         if not fresh:
@@ -207,7 +210,14 @@ def _open_space(
 ) -> RigStage:
     names = [source.name for source in sources]
     budget = RIG_BUDGET_SECONDS if sources[0].live else inf
-    return RigStage(rig, skeleton, names, budget, ground=settings.space.ground)
+    return RigStage(
+        rig,
+        skeleton,
+        names,
+        budget,
+        ground=settings.space.ground,
+        min_views=settings.space.min_views,
+    )
 
 
 def _to_show(mode: ViewMode, files: FileSettings) -> Iterator[Showable]:

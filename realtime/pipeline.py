@@ -20,6 +20,7 @@ from realtime.looks import Looks, Seen, Views
 from realtime.multiview.identity import share_ids
 from realtime.runtime.capture import Capture
 from realtime.runtime.channel import Channel
+from realtime.runtime.rate_limit import RateLimit
 from realtime.runtime.stages import Stages
 from realtime.runtime.synchronizer import FrameSet
 from realtime.sinks.files.recorder import Recorder
@@ -74,7 +75,7 @@ class Pipeline:
     whole looks give. open_parts: what looks at hands, faces and feet of all people, whose skeleton
     the trackers know. idle: called in iteration, again and again, while no result comes.
     reconstructor: where there is a rig; ids and max_people, which people to keep, are those in 3D
-    then.
+    then. limit: which sets are worked on at all; the recorder gets them all.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Pipeline:
         open_second: Callable[[], SecondLook] | None = None,
         open_parts: Callable[[], PartsLook] | None = None,
         whole: Callable[[], bool] = lambda: False,
+        limit: RateLimit | None = None,
     ) -> None:
         assert every != "auto" or (open_engine and open_second), "nothing to follow people with"
         self._sources = sources
@@ -105,6 +107,7 @@ class Pipeline:
         self._open_second = open_second
         self._open_parts = open_parts
         self._whole = whole
+        self._limit = limit
         self._entrance: Channel[FrameSet] = Channel(1, drop_oldest=self._live)
         self._inferred: Channel[Inferred] = Channel(1)
         self._results: Channel[Result] = Channel(1)
@@ -138,12 +141,15 @@ class Pipeline:
             try:
                 yield from self._results.items(self._idle)
             finally:
+                if self._limit is not None:
+                    self._limit.stop()
                 capture.stop()
 
     def _admit(self, frames: FrameSet) -> None:
         if self._recorder is not None:
             self._tape.put(frames)
-        self._entrance.put(frames)
+        if self._limit is None or self._limit.admits():
+            self._entrance.put(frames)
 
     def _close(self) -> None:
         self._tape.close()

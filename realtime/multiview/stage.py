@@ -15,7 +15,7 @@ from engines.types.skeleton import Skeleton
 from realtime.multiview.floor import Ground, GroundChoice
 from realtime.multiview.reconstructor import MultiViewReconstructor
 from realtime.multiview.rig_monitor import RigMonitor
-from realtime.types.errors import SourceError
+from realtime.types.errors import SettingsError, SourceError
 from realtime.types.results import Poses3D, View
 
 LOG = logging.getLogger(__name__)
@@ -25,7 +25,8 @@ class RigStage:
     """The people of a rig whose cameras are in the order of the sources.
 
     names: of the sources, for messages. budget: seconds that an instant may take;
-    what is not refined by then stays as it is. ground: where the floor is.
+    what is not refined by then stays as it is. ground: where the floor is. min_views: cameras that
+    a keypoint must rest on to be given, None = also those that are carried on without two.
     """
 
     def __init__(
@@ -36,7 +37,13 @@ class RigStage:
         budget: float = np.inf,
         clock: Callable[[], float] = monotonic,
         ground: GroundChoice = "auto",
+        min_views: int | None = None,
     ) -> None:
+        if min_views is not None and min_views > len(rig):
+            raise SettingsError(
+                f"--min-views {min_views} is more than there are: the rig has {len(rig)} cameras."
+            )
+        self._min_views = min_views
         self._rig = rig
         self._reconstructor = MultiViewReconstructor(rig, skeleton)
         self._ground = Ground(rig, skeleton, ground)
@@ -60,7 +67,7 @@ class RigStage:
         self._watch.look(time, views, poses, self._reconstructor.timing)
         self._instants += 1
         self._unrefined += not poses.refined
-        return poses
+        return poses if self._min_views is None else seen_by(poses, self._min_views)
 
     def close(self) -> None:
         """Log the warnings about the whole run."""
@@ -87,3 +94,15 @@ class RigStage:
                 "as cropped at the right or bottom.",
                 *(view.frame.camera, *size, *camera.size),
             )
+
+
+def seen_by(poses: Poses3D, views: int) -> Poses3D:
+    """Without the keypoints that rest on fewer views, and without people of whom none is left."""
+    few = poses.views < views
+    xyz = np.where(few[..., None], np.float32(np.nan), poses.xyz)
+    error = np.where(few, np.float32(np.nan), poses.error)
+    covariance = poses.covariance
+    if covariance is not None:
+        covariance = np.where(few[..., None, None], np.float32(np.nan), covariance)
+    kept = replace(poses, xyz=xyz, error=error, covariance=covariance, filled=poses.filled & ~few)
+    return kept.some(np.flatnonzero(kept.found.any(axis=1)))

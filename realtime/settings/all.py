@@ -14,7 +14,7 @@ from realtime.settings.web import WebSettings
 from realtime.settings.window import WindowSettings
 from realtime.types.errors import SettingsError
 
-OUTPUTS_3D = ("json3d", "trc", "c3d", "bvh", "bootstrap")
+OUTPUTS_3D = ("json3d", "output3d", "trc", "c3d", "bvh", "bootstrap")
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ class FileSettings:
     output: Path | None = field(default=None, metadata={"short": "o"})
     """Write the pictures with the poses drawn: a video (.mp4, .mkv, .avi), a folder of .jpg files,
     or one image."""
+    image_format: Literal["jpg", "png"] = "jpg"
+    """Format of the pictures in a folder of --output."""
     audio: bool = False
     """Copy the sound of the source into the video of --output, in sync."""
     json: Path | None = field(default=None, metadata={"short": "j"})
@@ -40,6 +42,9 @@ class FileSettings:
     json_skeleton: JsonSkeleton | None = None
     """Skeleton of the --json and --json3d files, matched by keypoint names; the model's own by
     default."""
+    json_units: Literal["px", "unit", "signed"] = "px"
+    """Coordinates in --json: pixels, 0 to 1 (unit) or -1 to 1 (signed) from the first pixel's
+    centre to the last one's."""
     part_candidates: bool = False
     """Add OpenPose's part_candidates to --json: all keypoints found, also those of nobody."""
     heatmaps: Path | None = None
@@ -71,6 +76,10 @@ class FileSettings:
     """Write statistics of the run (times, drops, versions, machine) to this JSON file."""
     json3d: Path | None = None
     """Write 3D people as OpenPose JSON into this folder, one file for each frame."""
+    output3d: Path | None = None
+    """Write a video (.mp4, .mkv, .avi) of the 3D people, seen from beside the cameras."""
+    turn3d: float = 0.0
+    """Degrees per second by which the view of --output3d goes round the people."""
     trc: Path | None = None
     """Write each 3D person as markers for OpenSim: walk.trc gives walk_person3.trc etc."""
     c3d: Path | None = None
@@ -101,6 +110,15 @@ class FileSettings:
             )
         if not (self.heatmaps_parts or self.heatmaps_background or self.heatmaps_pafs):
             raise SettingsError("--heatmaps needs at least one of parts, background and PAFs.")
+        if self.output3d is not None and self.output3d.suffix.lower() not in VIDEO_ENDINGS:
+            raise SettingsError(
+                f"--output3d {self.output3d}: the file's name must end in "
+                f"{', '.join(VIDEO_ENDINGS)}."
+            )
+        if not abs(self.turn3d) < 3600:
+            raise SettingsError("--turn3d must be below 3600 degrees per second either way.")
+        if self.json_units != "px" and self.json is None:
+            raise SettingsError("--json-units is about --json; add --json FOLDER.")
         if self.audio and (self.output is None or self.output.suffix.lower() not in VIDEO_ENDINGS):
             raise SettingsError(
                 f"--audio needs a video to write to: --output with {', '.join(VIDEO_ENDINGS)}."

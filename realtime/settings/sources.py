@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from math import inf
+from pathlib import Path
 from typing import Literal
 
+from realtime.settings.sizes import parse_size
 from realtime.types.errors import SettingsError
 
 
@@ -39,6 +40,12 @@ class SourceSettings:
     """Play files in an endless loop."""
     realtime: bool = False
     """Play a file at its own speed, as a camera would; frames are dropped if that is too fast."""
+    max_fps: float | None = None
+    """Work on at most this many frames a second: files are read no faster, and cameras' frames
+    between are left out."""
+    undistort: Path | None = None
+    """Straighten the pictures by the lenses in this file: a rig .toml or another program's camera
+    file. With --rig name the same file."""
     offsets: str | None = None
     """Seconds to add to the times of some sources before frames are paired, for example
     cam1=0.12,cam2=-0.05."""
@@ -53,16 +60,19 @@ class SourceSettings:
             raise SettingsError("--start must be 0 or more and --step 1 or more.")
         if self.end is not None and self.end <= self.start:
             raise SettingsError(f"--end {self.end} leaves nothing after --start {self.start}.")
-        size = self.camera_size
-        if size is not None and not re.fullmatch(r"[1-9][0-9]{0,3}x[1-9][0-9]{0,3}", size):
-            raise SettingsError(
-                f"--camera-size {size!r} is not WIDTHxHEIGHT, for example 1280x720."
-            )
+        _ = self.size
         if self.camera_fps is not None and not 0.01 <= self.camera_fps <= 10_000:
             raise SettingsError("--camera-fps must be from 0.01 to 10000.")
+        if self.max_fps is not None and not 0.01 <= self.max_fps <= 10_000:
+            raise SettingsError("--max-fps must be from 0.01 to 10000.")
         if not self.give_up >= 0:
             raise SettingsError("--give-up must be 0 or more seconds.")
         self.shifts()
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """--camera-size as (width, height)."""
+        return None if self.camera_size is None else parse_size("--camera-size", self.camera_size)
 
     def shifts(self) -> dict[str, float]:
         """--offsets as seconds by the names of sources."""

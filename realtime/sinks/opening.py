@@ -47,10 +47,11 @@ def open_sinks(
         _refuse_maps(settings)
     names = [source.name for source in sources]
     angles = settings.pictures.angles
-    overlay = Overlay(shown, angles=angles)
+    size = settings.pictures.size
+    overlay = Overlay(shown, angles=angles, size=size)
     if settings.pictures.mosaic:
         bodies = Reprojection(rig) if rig is not None else None
-        overlay = Mosaic(names, shown, bodies, angles=angles)
+        overlay = Mosaic(names, shown, bodies, angles=angles, size=size)
     opening = Opening(
         settings.files,
         sources[0],
@@ -70,7 +71,8 @@ def open_sinks(
     if settings.window.show:
         hold = not sources[0].live and all(source.total == 1 for source in sources)
         live, announce = sources[0].live, not settings.window.quiet
-        front.append(WindowSink(overlay, hold=hold, live=live, announce=announce))
+        full = settings.window.fullscreen
+        front.append(WindowSink(overlay, hold=hold, live=live, announce=announce, full=full))
     if settings.web.serve is not None:
         lines = opening.lines if not angles else ResultLines()  # pages are not told of angles
         announce = not settings.window.quiet

@@ -94,7 +94,9 @@ def written_by(settings: Settings, sources: Sequence[Source]) -> Iterator[Writte
         own = [files.output] if alone else [beside(files.output, name) for name in names]
         for path in own:
             if os.path.isdir(path) or not path.suffix:
-                yield Written(f"--output {files.output}", path, Names("", ".jpg"), "output")
+                yield Written(
+                    f"--output {files.output}", path, Names("", f".{files.image_format}"), "output"
+                )
             else:
                 yield Written.one("output", files.output, path)
     for option, after in (
@@ -129,6 +131,8 @@ def _written_in_3d(settings: Settings, rig: Path) -> Iterator[Written]:
         if (given := getattr(files, option)) is not None:
             names = Names(f"{given.stem}{between}", given.suffix)
             yield Written(f"--{option} {given}", given.parent, names, option)
+    if files.output3d is not None:
+        yield Written.one("output3d", files.output3d)
     if files.c3d is not None:
         yield Written.one("c3d", files.c3d)
     if (folder := files.bootstrap) is not None:

@@ -13,7 +13,8 @@ from realtime.writing.whole_files import reason
 
 LOG = logging.getLogger(__name__)
 # Pictures of a run of photos are called as those are: nobody can tell that they are ours.
-NUMBERED = re.compile(r".+_[0-9]{12}\.jpg")
+NUMBERED = re.compile(r".+_[0-9]{12}\.(jpg|png)")
+PICTURES = (".jpg", ".png")
 AT_THE_END = ("trc", "bvh", "c3d")  # whose older files go when the new ones are whole
 
 
@@ -26,7 +27,7 @@ def stale(outputs: Sequence[Written]) -> dict[str, list[Path]]:
         if output.names.after is None or not output.folder.is_dir():
             continue
         for path in sorted(output.folder.iterdir()):
-            ours = path.suffix != ".jpg" or NUMBERED.fullmatch(path.name)
+            ours = output.names.after not in PICTURES or NUMBERED.fullmatch(path.name)
             if ours and output.names.hold(path.name) and not path.is_dir():
                 found.setdefault(output.said, []).append(path)
     return found

@@ -15,6 +15,7 @@ from calibration.files.rig_toml import rig_toml
 from calibration.geometry.camera import Rig
 from engines.types.skeleton import Skeleton
 from realtime.drawing.overlay import Overlay
+from realtime.drawing.space_view import SpaceView
 from realtime.mocap.journal import Head
 from realtime.mocap.outputs import take_files
 from realtime.mocap.take_sink import TakeSink
@@ -83,7 +84,7 @@ def beside(path: Path, name: str) -> Path:
 def _pictures(path: Path, of: Opening) -> Sink:
     ending = path.suffix.lower()
     if os.path.isdir(path) or not ending:
-        return ImagesSink(path, of.taken, of.overlay)
+        return ImagesSink(path, of.taken, of.overlay, f".{of.files.image_format}")
     if ending in VIDEO_ENDINGS:
         sound = open_sound(of.source, of.origin) if of.files.audio else None
         return VideoSink(path, of.source.rate, of.taken, of.overlay, sound)
@@ -103,6 +104,11 @@ def _heatmaps(path: Path, of: Opening) -> Sink:
     }
     wanted = frozenset(kind for kind, given in kinds.items() if given)
     return HeatmapsSink(path, of.files.heatmaps_format, wanted, of.overlay.shown)
+
+
+def _space_video(path: Path, of: Opening, rig: Rig, _: str) -> Sink:
+    view = SpaceView(rig, of.files.turn3d)
+    return VideoSink(path, of.source.rate, of.taken, view, option="--output3d")
 
 
 class Output(NamedTuple):
@@ -132,7 +138,13 @@ OF_EACH_SOURCE = (
     Output("output", _pictures, beside),
     Output(
         "json",
-        lambda path, of: JsonSink(path, of.target, of.taken, candidates=of.files.part_candidates),
+        lambda path, of: JsonSink(
+            path,
+            of.target,
+            of.taken,
+            candidates=of.files.part_candidates,
+            units=of.files.json_units,
+        ),
         within,
     ),
     Output(
@@ -149,6 +161,7 @@ OF_ALL_SOURCES = (
 )
 OF_3D = (
     Output3D("json3d", lambda path, of, rig, name: Json3DSink(path, name, of.target)),
+    Output3D("output3d", _space_video),
     Output3D("bootstrap", lambda path, of, rig, _: BootstrapSink(path, rig, of.skeleton)),
     Output3D("csv", lambda path, of, *_: Csv3DSink(csv3d_path(path), of.taken, of.skeleton)),
 )

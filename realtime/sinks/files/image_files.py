@@ -19,12 +19,15 @@ JPEG_QUALITY = 95
 
 
 class ImagesSink:
-    """Writes `<frame name>.jpg` into a folder."""
+    """Writes `<frame name>.jpg`, or of another ending, into a folder."""
 
-    def __init__(self, folder: Path, sources: list[Path], overlay: Overlay) -> None:
+    def __init__(
+        self, folder: Path, sources: list[Path], overlay: Overlay, ending: str = ".jpg"
+    ) -> None:
         check_folder(folder, "--output")
         self._folder = folder.resolve()
         self.written = str(folder)
+        self._ending = ending
         taken = {self._path(file.stem) for file in sources}.intersection(sources)
         if taken:
             raise OutputError(
@@ -45,7 +48,7 @@ class ImagesSink:
             write_image(self._path(picture.name), picture.image)
 
     def _path(self, name: str) -> Path:
-        return self._folder / f"{name}.jpg"
+        return self._folder / f"{name}{self._ending}"
 
 
 class ImageSink:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
+
+import numpy as np
 
 from engines.types.arrays import Floats
 from engines.types.errors import CardError
@@ -18,6 +21,7 @@ from realtime.types.results import Result, Tracks
 from realtime.writing.json_text import keypoint_triples
 from realtime.writing.whole_files import check_folder, write_whole
 
+Units = Literal["px", "unit", "signed"]
 FIELDS_3D = "".join(
     f',"{name}_3d":[]' for name in ("pose_keypoints", *ARRAYS.values())
 )  # which --json3d fills
@@ -28,6 +32,7 @@ class JsonSink:
 
     skeleton: whose keypoints to write in place of the model's. sources: files to leave alone.
     candidates: write the keypoints that were found before people were made of them as well.
+    units: of coordinates.
     """
 
     def __init__(
@@ -37,6 +42,7 @@ class JsonSink:
         sources: Sequence[Path] = (),
         *,
         candidates: bool = False,
+        units: Units = "px",
     ) -> None:
         check_folder(folder, "--json")
         if any(file.parent == folder.resolve() and file.suffix == ".json" for file in sources):
@@ -45,6 +51,7 @@ class JsonSink:
         self.written = str(folder)
         self._skeleton = skeleton
         self._candidates = candidates
+        self._units = units
 
     def __enter__(self) -> Self:
         return self
@@ -57,8 +64,24 @@ class JsonSink:
         for view in filter(None, result.views):
             path = self._folder / f"{view.frame.name}_keypoints.json"
             peaks = view.evidence.peaks if self._candidates and view.evidence else None
-            text = openpose_json(view.tracks, self._skeleton, peaks)
+            tracks = view.tracks
+            if self._units != "px":
+                size = view.frame.size
+                xy = in_units(tracks.poses.xy, size, self._units)
+                tracks = replace(tracks, poses=replace(tracks.poses, xy=xy))
+                if peaks is not None:
+                    peaks = peaks.copy()
+                    peaks[:, 1:3] = in_units(peaks[:, 1:3], size, self._units)
+            text = openpose_json(tracks, self._skeleton, peaks)
             write_whole(path, text.encode(), lasting=False)
+
+
+def in_units(xy: Floats, size: tuple[int, int], units: Units) -> Floats:
+    """(..., 2) pixels of a (width, height) picture as OpenPose's --keypoint_scale 3 (unit: 0 to 1)
+    and 4 (signed: -1 to 1) have them, from the centre of the first pixel to that of the last.
+    """
+    share = xy / np.maximum(np.array(size, np.float32) - 1, 1)
+    return np.asarray(share if units == "unit" else 2 * share - 1, np.float32)
 
 
 def json_skeleton(name: str | None, own: Skeleton) -> Skeleton | None:

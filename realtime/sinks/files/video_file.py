@@ -56,7 +56,7 @@ class VideoSink:
     All have the size of the first; a picture of another size is scaled to fit. Two frames with the
     same time (or one that goes back) are put a tick apart: no frame is lost. A tick of an .avi,
     which has one rate for all, is the usual time between frames. rate: frames a second where they
-    are known. sound: to go with the pictures.
+    are known. sound: to go with the pictures. option: that asked for it.
     """
 
     def __init__(
@@ -66,8 +66,9 @@ class VideoSink:
         sources: list[Path],
         overlay: Overlay,
         sound: Sound | None = None,
+        option: str = "--output",
     ) -> None:
-        check_file(path, "--output", sources)
+        check_file(path, option, sources)
         self._sound = sound
         self._path = path
         self.written = str(path)

@@ -42,6 +42,7 @@ class WindowSink:
 
     hold: at the end of the run wait for a key, so that a single picture can be looked at.
     live: pause keeps the picture alone; without it the whole run waits. folder: of snapshots.
+    full: begin as large as the screen.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class WindowSink:
         live: bool = False,
         folder: Path | None = None,
         announce: bool = True,
+        full: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         check_display()
@@ -63,7 +65,8 @@ class WindowSink:
         self._clock = clock
         self._names: list[str] = []
         self._result: Result | None = None
-        self._paused = self._help = self._full = False
+        self._paused = self._help = False
+        self._full = full
         self._message = ""
         self._said = self._drawn = 0.0
 
@@ -167,6 +170,8 @@ class WindowSink:
                 cv2.namedWindow(name, WINDOW_FLAGS)
                 self._names.append(name)
                 cv2.resizeWindow(name, max(1, round(width * scale)), max(1, round(height * scale)))
+                if self._full:
+                    cv2.setWindowProperty(name, cv2.WND_PROP_FULLSCREEN, 1.0)
             cv2.imshow(name, self._labelled(picture))
 
     def _labelled(self, picture: Picture) -> Image:

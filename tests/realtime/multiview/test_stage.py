@@ -116,3 +116,41 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     wrong = type(other)((upright, *other.cameras[1:]))
     with pytest.raises(SourceError, match="does not fit the rig"):
         RigStage(wrong, BODY25).update(0, views)
+
+
+def test_keypoints_of_few_cameras_are_left_out_where_more_are_asked_for() -> None:
+    """A wrist that two of four cameras see, and somebody whom two see."""
+    views = sightings(RIG, PEOPLE)
+    wrist = BODY25.keypoints.index("left_wrist")
+    for number in (0, 1):
+        view = views[number]
+        assert view is not None
+        view.tracks.poses.xy[0, wrist] = np.nan
+        view.tracks.poses.score[0, wrist] = 0
+        view.tracks.poses.xy[1] = np.nan
+        view.tracks.poses.score[1] = 0
+    plain, strict = RigStage(RIG, BODY25), RigStage(RIG, BODY25, min_views=3)
+    for n in range(8):  # whom two views see is believed after some frames
+        every, many = (stage.update(n / 30, views) for stage in (plain, strict))
+    away = [np.linalg.norm(many.xyz - who, axis=2) for who in PEOPLE]
+    assert len(every) == 2
+    assert len(many) == 1
+    assert np.nanmax(away[0]) < 0.01
+    assert np.flatnonzero(np.isnan(many.xyz[0, :, 0])).tolist() == [wrist]
+    assert np.isnan(many.error[0, wrist])
+    with pytest.raises(SettingsError, match=r"--min-views 5 is more .* the rig has 4 cameras"):
+        RigStage(RIG, BODY25, min_views=5)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"min_views": 3}, r"--min-views is about 3D people; add --rig"),
+        ({"min_views": 1, "rig": Path("a.toml")}, "--min-views must be 2 or more, not 1"),
+        ({"output3d": Path("a.mp4")}, "--output3d needs calibrated cameras; add --rig"),
+        ({"output3d": Path("a.gif"), "rig": Path("a.toml")}, "--output3d a.gif: .* must end in"),
+    ],
+)
+def test_what_3d_needs_is_said(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        settings("a", "b", **options)

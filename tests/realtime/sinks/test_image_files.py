@@ -27,6 +27,15 @@ def test_a_picture_a_frame_under_its_name(tmp_path: Path) -> None:
     assert np.abs(picture.astype(int) - draw(grey(), SEEN)).mean() < 2
 
 
+def test_pictures_without_loss_where_png_is_asked_for(tmp_path: Path) -> None:
+    with ImagesSink(tmp_path, [tmp_path / "a.jpg"], Overlay(), ".png") as sink:
+        sink.write(result(SEEN, name="a"))
+    assert [file.name for file in tmp_path.iterdir()] == ["a.png"]
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / "a.png")), draw(grey(), SEEN))
+    with pytest.raises(OutputError, match=r"would overwrite a\.png of the source"):
+        ImagesSink(tmp_path, [tmp_path / "a.png"], Overlay(), ".png")
+
+
 @pytest.mark.parametrize("name", ["one.png", "one.bmp", "new/one.JPG", "one.webp"])
 def test_a_single_picture_in_the_form_of_its_ending(tmp_path: Path, name: str) -> None:
     path = tmp_path / name

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engines.types.poses import Candidates
-from realtime.sinks.files.openpose_json_2d import JsonSink, openpose_json
-from realtime.types.errors import OutputError
+from realtime.settings.sources import SourceSettings
+from realtime.sinks.files.openpose_json_2d import JsonSink, Units, openpose_json
+from realtime.sources import open_source
+from realtime.types.errors import OutputError, SettingsError
 from tests.realtime.results import files_at_most, keypoints, result, tracks
+from tests.realtime.wanted import settings
 from tests.synth import SKELETON, crowd, hide, person
 
 KEYS = [
@@ -88,6 +92,39 @@ def test_part_candidates_are_listed_by_keypoint_after_the_people() -> None:
     assert parts["0"] == [10.5, 20, 0.5, 99.25, 7, 0.25]
     assert parts["17"] == [3, 4, 0.125]
     assert all(parts[str(n)] == [] for n in range(1, 17))
+
+
+@pytest.mark.parametrize(("units", "least"), [("unit", 0), ("signed", -1)])
+def test_normalised_coordinates_are_read_as_the_same_pixels(
+    tmp_path: Path, units: Units, least: int
+) -> None:
+    """From the first pixel's centre to the last one's, as OpenPose's --keypoint_scale 3 and 4."""
+    people = crowd(3, (320, 240), np.random.default_rng(0))
+    hide(people[0], "left_wrist")
+    people[1][0] = 319, 0
+    peaks = np.array([[0, 0, 239, 0.5]], np.float32)
+    none = np.zeros((0, 4), np.float32)
+    with JsonSink(tmp_path, candidates=True, units=units) as sink:
+        seen = result(tracks(people), name="a_000000000004")
+        (view,) = seen.views
+        assert view is not None
+        with_peaks = replace(view, evidence=Candidates(peaks, none))
+        sink.write(replace(seen, views=(with_peaks,)))
+    data = json.loads((tmp_path / "a_000000000004_keypoints.json").read_text())
+    numbers = np.array(data["people"][1]["pose_keypoints_2d"])
+    assert numbers[:2].tolist() == [1, least]
+    assert data["part_candidates"][0]["0"] == [least, 1, 0.5]
+    every = np.array([one["pose_keypoints_2d"] for one in data["people"]])
+    assert least <= every.min() <= every.max() <= 1
+    with open_source(SourceSettings(str(tmp_path), camera_size="320x240")) as source:
+        (frame,) = source
+    assert frame.poses is not None
+    np.testing.assert_allclose(frame.poses.xy, np.array(people), atol=2e-3)
+
+
+def test_units_need_json_to_be_of() -> None:
+    with pytest.raises(SettingsError, match="--json-units is about --json; add --json FOLDER"):
+        settings("a", json_units="unit")
 
 
 def test_the_form_is_that_of_other_writers(data: Path) -> None:

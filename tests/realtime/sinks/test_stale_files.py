@@ -85,3 +85,12 @@ def test_an_empty_or_missing_folder_is_nothing_to_speak_of(
         tell(written)
         clear(written)
     assert not caplog.records
+
+
+def test_pictures_that_may_be_the_users_own_stay(tmp_path: Path) -> None:
+    """Of a folder of PNGs those alone are ours that are numbered as frames are."""
+    fill(tmp_path / "out", ["clip_000000000001.png", "holiday.png", "clip_000000000001.jpg"])
+    wanted = settings("a", output=tmp_path / "out", image_format="png")
+    clear([*written_by(wanted, [Origin("a")])])
+    left = {path.name for path in (tmp_path / "out").iterdir()}
+    assert left == {*FOREIGN, "holiday.png", "clip_000000000001.jpg"}
