@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from calibration.geometry.camera import Rig
 from calibration.geometry.errors import CalibrationError
 from realtime.settings.sources import SourceSettings
 from realtime.sources import open_sources, shifted
-from realtime.sources.lens.undistorted import ideal, lenses, undistorted
+from realtime.sources.lens.undistorted import Lens, ideal, lenses, straightened
+from realtime.sources.mapped import MappedSource
 from realtime.types.errors import SettingsError
 from realtime.types.frames import Source
 
@@ -64,7 +66,12 @@ def open_fitting(
             raise SettingsError(
                 f"With --rig the lenses are those of the rig; write --undistort {path}."
             )
-        sources = undistorted(sources, cameras)
+        sources = [
+            MappedSource(source, partial(straightened, lens=Lens(camera)), source.name)
+            if camera.fisheye or camera.distortion.any()
+            else source
+            for source, camera in zip(sources, cameras, strict=True)
+        ]
     if offsets and sources[0].live:
         raise SettingsError("--offsets is for files; cameras are paired by the time of capture.")
     if missing := [name for name in offsets if name not in names]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -15,22 +14,8 @@ from calibration.geometry.camera import Camera
 from calibration.geometry.errors import CalibrationError
 from engines.types.arrays import Doubles, Image
 from engines.types.poses import Poses
-from realtime.sources.mapped import MappedSource
 from realtime.types.errors import SettingsError, SourceError
-from realtime.types.frames import Frame, Source
-
-
-def undistorted(sources: Sequence[Source], cameras: Sequence[Camera]) -> list[Source]:
-    """The sources with their pictures, or keypoints, straightened by the lenses of these cameras.
-
-    A camera without distortion leaves its source as it is.
-    """
-    return [
-        MappedSource(source, partial(_straight, lens=Lens(camera)), source.name)
-        if camera.fisheye or camera.distortion.any()
-        else source
-        for source, camera in zip(sources, cameras, strict=True)
-    ]
+from realtime.types.frames import Frame
 
 
 def ideal(camera: Camera) -> Camera:
@@ -89,7 +74,11 @@ class Lens:
         return replace(poses, xy=xy.astype(np.float32), score=score)
 
 
-def _straight(frame: Frame, lens: Lens) -> Frame:
+def straightened(frame: Frame, lens: Lens) -> Frame:
+    """The frame with its picture, or its keypoints, as seen without distortion.
+
+    SourceError where its picture has another shape than those of the camera's calibration.
+    """
     try:
         if frame.poses is not None:
             return replace(frame, poses=lens.poses(frame.poses, frame.size))
