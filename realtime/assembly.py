@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
+from functools import partial
 from math import inf
 from typing import Literal
 
 from calibration.geometry.camera import Rig
 from engines.decoders.decoder import Showable, check_showable
+from engines.decoders.paf import paf_decoder
+from engines.estimator import check_height
 from engines.models.card import Card, load_card
 from engines.models.weights import Device
 from engines.nvidia.open import choose
-from engines.opening import EngineOpener, engine_opener
+from engines.opening import EngineOpener, engine_opener, with_thresholds
 from engines.parts.kinds import GROUPS, Part
 from engines.parts.opening import PartsOpener, parts_opener
 from engines.refining import SecondLookOpener, refined_skeleton, second_look_opener
@@ -25,6 +28,7 @@ from realtime.presets import with_preset
 from realtime.runtime.rate_limit import RateLimit
 from realtime.settings.all import Settings
 from realtime.settings.files import FileSettings
+from realtime.settings.model import ModelSettings
 from realtime.settings.sources import SourceSettings
 from realtime.settings.window import UNSEEN
 from realtime.sinks.files.recorder import Recorder
@@ -34,6 +38,7 @@ from realtime.sinks.paths import check_outputs, inputs_of, written_by
 from realtime.sinks.stale_files import clear, tell
 from realtime.sinks.together import Together
 from realtime.sources import enter_sources
+from realtime.sources.maps.map_source import MapReading
 from realtime.sources.remote.web_files import fetched
 from realtime.sources.rig_sources import open_fitting
 from realtime.tracking.camera_tracker import CameraTracker
@@ -72,7 +77,12 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
     with suppress(Stopped), ExitStack() as stack:
         announce = not settings.window.quiet
         settings = replace(settings, sources=fetched(settings.sources, stack))
-        sources, rig = open_fitting(settings.sources, settings.space.rig, announce=announce)
+        sources, rig = open_fitting(
+            settings.sources,
+            settings.space.rig,
+            announce=announce,
+            maps=partial(map_reading, card, models),
+        )
         enter_sources(sources, stack)
         model: Model = card
         open_engine: EngineOpener | None = None
@@ -173,6 +183,13 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
                 fresh = False
             sinks.write(result)
             yield result
+
+
+def map_reading(card: Card, models: ModelSettings) -> MapReading:
+    """How heat maps of a model are read; CardError where it has none."""
+    decoder = paf_decoder(with_thresholds(card, models).decoder, "a folder of heat maps")
+    sizing = check_height(card, models.height)
+    return MapReading(decoder, partial(card.input.letterbox, sizing))
 
 
 def refuse_parts(parts: frozenset[Part]) -> None:

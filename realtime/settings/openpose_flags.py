@@ -9,6 +9,7 @@ COUNTERPARTS = {
     "3d_views": "a --source for each camera",
     "alpha_heatmap": "--opacity",
     "alpha_pose": "--opacity",
+    "body": "a folder of --heatmaps as --source (for its value 2)",
     "caffemodel_path": "--model",
     "camera": "--source webcam (or webcam:N)",
     "camera_parameter_path": "--rig (python -m calibration convert reads OpenPose's files)",
@@ -70,7 +71,7 @@ COUNTERPARTS = {
     "write_video_with_audio": "--audio",
 }
 NO_COUNTERPART = (
-    *("body", "disable_multi_thread", "face_alpha_heatmap", "face_net_resolution", "face_render"),
+    *("disable_multi_thread", "face_alpha_heatmap", "face_net_resolution", "face_render"),
     *("flir_camera", "flir_camera_index", "hand_alpha_heatmap", "hand_detector"),
     *("hand_net_resolution", "hand_render", "hand_scale_number", "hand_scale_range"),
     *("heatmaps_scale", "ik_threads", "net_resolution_dynamic", "no_gui_verbose", "render_pose"),

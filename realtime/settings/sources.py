@@ -16,8 +16,9 @@ class SourceSettings:
     """Where the pictures come from."""
 
     source: tuple[str, ...] = field(metadata={"short": "s", "rest": True})
-    """A video, image, folder of images or OpenPose JSON, quoted glob, webcam[:N], network camera
-    (rtsp://, http://), or the address of a video or image (https://.../clip.mp4)."""
+    """A video, image, folder of images, OpenPose JSON or --heatmaps, quoted glob, webcam[:N],
+    network camera (rtsp://, http://), or the address of a video or image
+    (https://.../clip.mp4)."""
     start: int = 0
     """First frame to use, counted from 0."""
     end: int | None = None

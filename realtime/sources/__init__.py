@@ -17,9 +17,11 @@ from pathlib import Path
 from realtime.runtime.channel import Channel
 from realtime.runtime.stages import Stages
 from realtime.settings.sources import SourceSettings
-from realtime.sources.file_names import file_name, glob_name, nearest, unused
 from realtime.sources.images import ImageSource, glob_images, images_in, is_image, unread_photos
+from realtime.sources.listing.file_names import file_name, glob_name, nearest, unused
 from realtime.sources.mapped import MappedSource
+from realtime.sources.maps.map_files import map_files
+from realtime.sources.maps.map_source import MapReading, MapSource
 from realtime.sources.network_camera import StreamConnector, stream_name
 from realtime.sources.openpose_json import KeypointSource, glob_keypoints, keypoint_files
 from realtime.sources.orientation import matrix_of, turned
@@ -40,16 +42,17 @@ def open_sources(
     settings: SourceSettings,
     clock: Clock = time.monotonic,
     sizes: Sequence[Size | None] | None = None,
+    maps: Callable[[], MapReading] | None = None,
 ) -> list[Source]:
     """All sources that the settings name, to be entered; SourceError where they do not mix.
 
     sizes: (width, height) that each has where it does not say, and the user does not either; they
-    may be put there until the sources are entered.
+    may be put there until the sources are entered. maps: how folders of heat maps are read.
     """
     sources = []
     for n, one in enumerate(settings.source):
         fitting = partial(sizes.__getitem__, n) if sizes else None
-        sources.append(open_source(replace(settings, source=(one,)), clock, fitting))
+        sources.append(open_source(replace(settings, source=(one,)), clock, fitting, maps))
     if len({source.live for source in sources}) > 1:
         raise SourceError(
             "Live cameras and files cannot be mixed; give only cameras or only files."
@@ -134,6 +137,7 @@ def open_source(
     settings: SourceSettings,
     clock: Clock = time.monotonic,
     fitting: Callable[[], Size | None] | None = None,
+    maps: Callable[[], MapReading] | None = None,
 ) -> Source:
     """The first source that the settings name, ready to be entered.
 
@@ -158,9 +162,9 @@ def open_source(
     else:
         if fitting and settings.rotate in (90, 270):
             fitting = partial(_turned, fitting)
-        source = _file(spec, chosen, settings, clock, fitting)
+        source = _file(spec, chosen, settings, clock, fitting, maps)
         if settings.loop:
-            source = Looped(lambda: _file(spec, chosen, settings, clock, fitting))
+            source = Looped(lambda: _file(spec, chosen, settings, clock, fitting, maps))
         if settings.realtime:
             source = Paced(source, clock)
     if isinstance(source, LiveSource) and (settings.loop or settings.realtime):
@@ -197,6 +201,7 @@ def _file(
     settings: SourceSettings,
     clock: Clock,
     fitting: Callable[[], Size | None] | None = None,
+    maps: Callable[[], MapReading] | None = None,
 ) -> Source:
     path = os.path.expanduser(name)
 
@@ -222,6 +227,17 @@ def _file(
         return VideoSource(path, chosen, clock)
     if os.path.isdir(path):
         folder = os.path.basename(os.path.abspath(path))
+        if maps is not None and (files := map_files(path)):
+            return MapSource(
+                file_name(folder),
+                files,
+                chosen,
+                maps(),
+                size=settings.size,
+                fitting=fitting,
+                rate=settings.camera_fps,
+                clock=clock,
+            )
         try:
             paths = images_in(path)
         except SourceError:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from engines.types.arrays import Image
 from engines.types.skeleton import Skeleton
 from realtime.sources.av_image import read_still
-from realtime.sources.file_names import natural, unique_names
+from realtime.sources.listing.file_names import natural, unique_names
+from realtime.sources.listing.skip_unreadable import readable
 from realtime.sources.opencv_log import hushed, libpng_hushed
-from realtime.sources.skip_unreadable import readable
 from realtime.sources.stills.pictures_in_file import bits_of, pictures_in
 from realtime.sources.stills.tiff_tags import has_alpha, orientation_of
 from realtime.types.errors import SourceError

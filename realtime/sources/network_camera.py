@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 from engines.types.arrays import Image
 from realtime.runtime.clock import StreamClock
 from realtime.sources.av_image import Developer
-from realtime.sources.file_names import file_name
+from realtime.sources.listing.file_names import file_name
 from realtime.sources.reconnecting import Connection
 from realtime.types.errors import SourceError, Unreachable
 from realtime.writing.redaction import redacted

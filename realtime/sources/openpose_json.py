@@ -21,8 +21,8 @@ from engines.types.openpose_arrays import ARRAYS, Apart, part_skeleton
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton, named_skeleton
 from engines.types.skeleton_groups import core, with_groups
-from realtime.sources.file_names import natural, unique_names
-from realtime.sources.skip_unreadable import readable
+from realtime.sources.listing.file_names import natural, unique_names
+from realtime.sources.listing.skip_unreadable import readable
 from realtime.types.errors import SourceError
 from realtime.types.frames import Frame
 

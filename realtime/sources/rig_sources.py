@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
@@ -20,6 +20,7 @@ from realtime.settings.sources import SourceSettings
 from realtime.sources import open_sources, shifted
 from realtime.sources.lens.undistorted import Lens, ideal, lenses, straightened
 from realtime.sources.mapped import MappedSource
+from realtime.sources.maps.map_source import MapReading
 from realtime.types.errors import SettingsError
 from realtime.types.frames import Source
 
@@ -39,14 +40,19 @@ class Fitted:
 
 
 def open_fitting(
-    wanted: SourceSettings, path: Path | None = None, *, announce: bool = False
+    wanted: SourceSettings,
+    path: Path | None = None,
+    *,
+    announce: bool = False,
+    maps: Callable[[], MapReading] | None = None,
 ) -> tuple[list[Source], Rig | None]:
     """The sources, to be entered, with their times shifted; their cameras where there is a rig.
 
-    path: of the rig file. announce: say which source is which camera.
+    path: of the rig file. announce: say which source is which camera. maps: how folders of heat
+    maps are read.
     """
     sizes: list[tuple[int, int] | None] = [None] * len(wanted.source)
-    sources = open_sources(wanted, sizes=sizes)
+    sources = open_sources(wanted, sizes=sizes, maps=maps)
     names = [source.name for source in sources]
     offsets, rig = wanted.shifts(), None
     if path is not None:

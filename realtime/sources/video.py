@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 
 from engines.types.skeleton import Skeleton
 from realtime.sources.av_image import Developer
-from realtime.sources.file_names import file_name
+from realtime.sources.listing.file_names import file_name
 from realtime.types.errors import SourceError
 from realtime.types.frames import Frame
 

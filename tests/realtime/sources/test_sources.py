@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engines.types.arrays import Image
 from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source
-from realtime.sources.file_names import file_name, natural, unique_names
+from realtime.sources.listing.file_names import file_name, natural, unique_names
 from realtime.sources.orientation import matrix_of, turn
 from realtime.types.errors import SettingsError, SourceError
 from realtime.types.frames import Frame

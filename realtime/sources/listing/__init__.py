@@ -1,0 +1,1 @@
+"""Many files as one source: their names, their order, and those that cannot be read."""

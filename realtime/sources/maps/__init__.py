@@ -1,0 +1,1 @@
+"""Maps of a network, kept in files, in place of pictures."""
