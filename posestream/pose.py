@@ -16,7 +16,8 @@ from engines.console.options import build
 from engines.estimator import Estimator
 from engines.models.card import load_card
 from engines.opening import engine_opener
-from engines.parts.opening import GROUPS, parts_opener
+from engines.parts.kinds import GROUPS
+from engines.parts.opening import parts_opener
 from engines.parts.parts_look import PartsLook
 from engines.refining import refined_skeleton, second_look_opener
 from engines.runtimes.second_look import SecondLook

@@ -10,7 +10,8 @@ from engines.models.card import Card, load_card
 from engines.models.download import download_bar
 from engines.models.weights import Located, locate
 from engines.nvidia.open import choose
-from engines.parts.opening import GROUPS, parts_opener
+from engines.parts.kinds import GROUPS
+from engines.parts.opening import parts_opener
 from engines.refining import refined_skeleton, second_look_opener
 from posestream.batch.manifest import manifest_of, read_manifest
 from posestream.batch.recordings import Recording

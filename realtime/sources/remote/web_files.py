@@ -16,8 +16,8 @@ from urllib.request import Request, urlopen
 
 from engines.console.status_line import working
 from realtime.settings.sources import SourceSettings
-from realtime.sources.file_names import file_name
 from realtime.sources.images import IMAGE_ENDINGS
+from realtime.sources.listing.file_names import file_name
 from realtime.types.errors import SourceError
 
 # Files whose end is known when they begin; what else a server sends (.m3u8, .ts, .mjpg, .cgi, or a
