@@ -31,13 +31,14 @@ def usual_model(precision: Precision | Literal["auto"] = "auto", device: Device 
         own = shipped(precision, device)
         if own is None:
             raise
-        _say_instead(card.name, str(error.__cause__).rstrip("."), own.name)
+        say_instead(card.name, str(error.__cause__).rstrip("."), own.name)
         return own
     return card
 
 
 @cache  # once a process, however many models a program makes
-def _say_instead(wanted: str, why: str, own: str) -> None:
+def say_instead(wanted: str, why: str, own: str) -> None:
+    """The sentence about the bundled model."""
     LOG.warning(
         "The weights of %s cannot be downloaded (%s). The bundled %s runs instead, which is less "
         "accurate. To choose it without this message, add --model %s (in Python: model=%r).",

@@ -1,6 +1,7 @@
 """Fixtures that all tests share."""
 
 import os
+import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -28,6 +29,13 @@ def data() -> Path:
     if not DATA.is_dir():
         pytest.skip("no real test data: set POSE_TEST_DATA to its folder")
     return DATA
+
+
+@pytest.fixture(autouse=True)
+def _nothing_was_said() -> None:
+    """Each test hears what a process says once alone."""
+    if loaded := sys.modules.get("realtime.default_model"):
+        loaded.say_instead.cache_clear()
 
 
 @pytest.fixture

@@ -132,6 +132,16 @@ def test_a_source_is_streamed_with_outputs_of_the_command_line(
     assert (drawn != seen[0].image).any()
 
 
+@pytest.mark.usefixtures("nowhere")
+def test_that_the_bundled_model_runs_instead_is_said_once_with_how_to_silence_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert [posestream.Pose().model for _ in range(2)] == ["pafnet"] * 2
+    (said,) = (record.getMessage() for record in caplog.records)
+    assert "The bundled pafnet runs instead" in said
+    assert "add --model pafnet (in Python: model='pafnet')" in said
+
+
 def test_a_stream_left_early_finishes_its_outputs(card: str, clip: Path, tmp_path: Path) -> None:
     with posestream.stream(clip, model=card, jsonl=tmp_path / "poses.jsonl") as results:
         assert next(results).people.frame == 0
