@@ -31,12 +31,7 @@ SOME_FAILED = 4
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """Find the poses in many recordings, into a folder of results for each.
-
-    Run it again, and only recordings are worked on that are new or have changed, or whose results
-    other settings or another version made. One that fails is tried again and then left out; the
-    others go on. Exit code 4 says that some failed.
-    """
+    """The recordings, and what to make of each."""
 
     recordings: tuple[str, ...] = field(metadata={"rest": True, "short": "s"})
     """Videos, folders of pictures, or quoted patterns such as 'videos/**/*.mp4'. A folder that
@@ -64,7 +59,12 @@ class BatchSettings:
 
 @dataclass(frozen=True)
 class Options:
-    """See BatchSettings."""
+    """Find the poses in many recordings, into a folder of results for each.
+
+    Run it again, and only recordings are worked on that are new or have changed, or whose results
+    other settings or another version made. One that fails is tried again and then left out; the
+    others go on. Exit code 4 says that some failed.
+    """
 
     batch: BatchSettings
     models: ModelSettings = field(default_factory=ModelSettings)
