@@ -275,6 +275,16 @@ def test_doctor_finds_this_machine_fit(engines: Engines) -> None:
         assert any(line.startswith("ok ") and fact in line for line in lines), fact
 
 
+def test_doctor_of_an_installed_package_looks_at_what_that_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ["numpy<3,>=2.4", "not-there-at-all>=1", 'nor-this>=1; extra == "more"']
+    monkeypatch.setattr(doctor, "requires", lambda name: asked)
+    here, absent = list(doctor.packages(tmp_path / "requirements.txt"))[1:]
+    assert here == Finding("ok", f"numpy {np.__version__}")
+    assert (absent.state, absent.remedy) == ("missing", "pip install not-there-at-all")
+
+
 def test_doctor_tells_of_weights_and_how_to_get_them(
     engines: Engines, data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -286,6 +296,8 @@ def test_doctor_tells_of_weights_and_how_to_get_them(
     assert re.search(rf"ok +{MODEL}, int8: {data / 'models'}", said.out)
     assert f"POSE_WEIGHTS names {tmp_path / 'gone'}, which is not a folder" in said.out
     assert re.search(rf"ok +{MODEL}, INT8, default height: AP 0\.\d\d\d, \d+ ms with one", said.out)
+    (others,) = re.findall(r"^note .*downloaded when they are used: (.*)$", said.out, re.MULTILINE)
+    assert "movenet-thunder" in others
     assert "+ movenet" not in said.out  # whose weights are not here in the form that is published
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Literal
 
@@ -75,8 +75,8 @@ def _examined(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
 def packages(requirements: Path = REQUIREMENTS_FILE) -> Iterator[Finding]:
     """What is installed beside what was tested."""
     yield Finding("ok", f"Python {platform.python_version()} in {sys.prefix}")
-    if not requirements.is_file():
-        yield Finding("note", f"there is no {requirements} to compare the packages with")
+    if not requirements.is_file():  # installed as a package
+        yield from _asked_for()
         return
     pinned = re.findall(r"^([\w.-]+)(?:\[.*\])?==([^\s;]+)", requirements.read_text(), re.MULTILINE)
     for name, tested in pinned:
@@ -91,6 +91,22 @@ def packages(requirements: Path = REQUIREMENTS_FILE) -> Iterator[Finding]:
             yield Finding(
                 "note", f"{found} is installed; tested with {name} {tested}", INSTALL_COMMAND
             )
+
+
+def _asked_for() -> Iterator[Finding]:
+    """What the installed package asks for, without its extras."""
+    try:
+        asked = requires("posestream") or []
+    except PackageNotFoundError:  # a copy of its folders
+        asked = []
+    for line in asked:
+        name = line.partition(";")[0].split("<")[0].split(">")[0].split("=")[0].strip()
+        if "extra ==" in line:
+            continue
+        if found := _version(name):
+            yield Finding("ok", f"{name} {found}")
+        else:
+            yield Finding("missing", f"the package {name} is not installed", f"pip install {name}")
 
 
 def opencv() -> Iterator[Finding]:
@@ -200,14 +216,25 @@ def weights() -> Iterator[Finding]:
     from engines.models.places import cache_folder, named_folders
     from engines.models.weights import locate
     from engines.types.errors import WeightsError
+    from realtime.default_model import DEFAULT
 
+    elsewhere = []
     for card in map(load_card, card_names()):
         try:
             located = locate(card, download=False)
         except WeightsError as error:
-            yield Finding("note", str(error))
+            if card.name == DEFAULT:
+                yield Finding("note", str(error))
+            else:
+                elsewhere.append(card.name)
         else:
             yield Finding("ok", f"{card.name}, {located.precision}: {located.paths[0]}")
+    if elsewhere:
+        yield Finding(
+            "note",
+            f"not here, and downloaded when they are used: {', '.join(elsewhere)}",
+            "python -m engines info NAME says where from",
+        )
     for folder in named_folders():
         if not folder.is_dir():
             yield Finding("note", f"POSE_WEIGHTS names {folder}, which is not a folder")
