@@ -17,7 +17,7 @@ from pathlib import Path
 from realtime.runtime.channel import Channel
 from realtime.runtime.stages import Stages
 from realtime.settings.sources import SourceSettings
-from realtime.sources.images import ImageSource, glob_images, images_in, is_image, unread_photos
+from realtime.sources.images import ImageSource, glob_images, images_in, is_image
 from realtime.sources.listing.file_names import file_name, glob_name, nearest, unused
 from realtime.sources.mapped import MappedSource
 from realtime.sources.maps.map_files import map_files
@@ -205,8 +205,8 @@ def _file(
 ) -> Source:
     path = os.path.expanduser(name)
 
-    def images(name: str, files: list[str], notes: Sequence[str] = ()) -> Source:
-        return ImageSource(file_name(name), files, chosen, clock, settings.camera_fps, notes)
+    def images(name: str, files: list[str]) -> Source:
+        return ImageSource(file_name(name), files, chosen, clock, settings.camera_fps)
 
     def keypoints(name: str, files: list[str]) -> Source:
         return KeypointSource(
@@ -244,7 +244,7 @@ def _file(
             if files := keypoint_files(path):
                 return keypoints(folder, files)
             raise
-        return images(folder, paths, unread_photos(path))
+        return images(folder, paths)
     if os.path.exists(path):
         raise SourceError(f"{name} is neither a file nor a folder.")
     if any(sign in path for sign in "*?["):

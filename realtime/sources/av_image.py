@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import struct
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any, cast
 
 import av
 import numpy as np
+from av.container import InputContainer
 from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from engines.types.arrays import Image
 from realtime.sources.orientation import Matrix, matrix_of, turn
+from realtime.sources.stills.heif import Unknown, photo_in
 from realtime.types.errors import SourceError
 
+MAX_PIXELS = 250 * 10**6  # of a photo in tiles, as OpenCV reads of others
 # By EXIF's orientation: mirrored left to right, and then turned clockwise by so many degrees.
 EXIF_TURNS = dict(
     enumerate(
@@ -80,7 +84,7 @@ def read_still(path: str, orientation: int | None = None) -> Image:
     """(H, W, 3) uint8 BGR of a photo that FFmpeg reads, upright by its irot and imir, or by an
     orientation as EXIF counts it.
 
-    SourceError where it cannot be read, is made of several tiles, or moves.
+    SourceError where it cannot be read, or moves.
     """
     name = os.path.basename(path)
     try:
@@ -92,14 +96,43 @@ def read_still(path: str, orientation: int | None = None) -> Image:
                     "it to a video, or save its pictures one by one."
                 )
             if len(container.streams.video) > 1 and not container.duration:
-                raise SourceError(
-                    f"{name} is stored in tiles, which is not supported; save it as JPEG or PNG."
-                )
+                return _put_together(path, container)
             for picture in container.decode(video=0):
                 return Developer().image(picture, orientation)
-    except (av.FFmpegError, IndexError) as error:
+    except Unknown as error:
+        raise SourceError(
+            f"{name} {error}, which is not supported; save it as JPEG or PNG."
+        ) from error
+    except (av.FFmpegError, LookupError, StopIteration, ValueError, struct.error) as error:
         raise SourceError(f"{name} cannot be read: it is damaged or not an image.") from error
     raise SourceError(f"{name} contains no picture.")
+
+
+def _put_together(path: str, container: InputContainer) -> Image:
+    """The main picture of a photo that is stored in tiles, or that has others beside it: a smaller
+    one, depth.
+    """
+    with open(path, "rb") as file:
+        photo = photo_in(file.read())
+    rows, columns = photo.tiles.shape
+    tiles: dict[int, Image] = {}
+    developer = Developer()
+    streams = [one for one in container.streams.video if one.id in photo.tiles]
+    for packet in container.demux(streams):
+        for picture in cast(Iterable[VideoFrame], packet.decode()):
+            tiles[packet.stream.id] = developer.image(picture, orientation=1)
+    high, wide = next(iter(tiles.values())).shape[:2]
+    if rows * columns * high * wide > MAX_PIXELS:
+        raise Unknown(f"has more than {MAX_PIXELS // 10**6} million pixels")
+    whole = np.empty((rows * high, columns * wide, 3), np.uint8)
+    for n, item in enumerate(photo.tiles.flat):
+        y, x = divmod(n, columns)
+        whole[y * high : (y + 1) * high, x * wide : (x + 1) * wide] = tiles[int(item)]
+    width, height = photo.size or (wide, high)
+    image: Image = np.ascontiguousarray(whole[:height, :width])
+    for one in photo.turns:
+        image = turn(image, matrix_of(*one))
+    return image
 
 
 def _display_matrix(picture: VideoFrame) -> Matrix:

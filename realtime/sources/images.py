@@ -20,6 +20,7 @@ from realtime.sources.av_image import read_still
 from realtime.sources.listing.file_names import natural, unique_names
 from realtime.sources.listing.skip_unreadable import readable
 from realtime.sources.opencv_log import hushed, libpng_hushed
+from realtime.sources.stills.heif import is_heif
 from realtime.sources.stills.pictures_in_file import bits_of, pictures_in
 from realtime.sources.stills.tiff_tags import has_alpha, orientation_of
 from realtime.types.errors import SourceError
@@ -28,9 +29,23 @@ from realtime.types.frames import Frame
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 DEEP_ENDINGS = (".jp2", ".pam", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff")  # of 16 bits too
 DARK_BITS = 12
-# OpenCV's formats of whole-number pixels. A GIF is a video.
+# OpenCV's formats of whole-number pixels, and those of phones. A GIF is a video.
 IMAGE_ENDINGS = {
-    *(".avif", ".bmp", ".dib", ".jp2", ".jpe", ".jpeg", ".jpg", ".pam", ".pbm", ".pgm", ".png"),
+    *(
+        ".avif",
+        ".bmp",
+        ".dib",
+        ".heic",
+        ".heif",
+        ".jp2",
+        ".jpe",
+        ".jpeg",
+        ".jpg",
+        ".pam",
+        ".pbm",
+        ".pgm",
+        ".png",
+    ),
     *(".pnm", ".ppm", ".ras", ".sr", ".tif", ".tiff", ".webp"),
 }
 
@@ -55,13 +70,6 @@ def images_in(folder: str) -> list[str]:
             "OpenPose JSON; to play a video, name the file itself."
         )
     return found
-
-
-def unread_photos(folder: str) -> list[str]:
-    """A sentence about photos in a folder that are passed by, or none."""
-    count = sum(name.lower().endswith((".heic", ".heif")) for name in os.listdir(folder))
-    what = "a HEIC photo" if count == 1 else f"{count} HEIC photos"
-    return [f"Left out {what}, which are not supported; save them as JPEG."] * (count > 0)
 
 
 def glob_images(pattern: str) -> list[str]:
@@ -90,6 +98,8 @@ def read_image(path: str, dark: list[str] | None = None) -> Image:
         return read_still(path)  # OpenCV leaves out how it is to be turned
     data = _bytes_of(path, name)
     content = data.tobytes()
+    if is_heif(content):  # also of those that are called .jpg
+        return read_still(path)
     if (count := pictures_in(content)) > 1:
         raise SourceError(
             f"{name} contains {count} pictures, but only files of one are read; convert it to a "
@@ -144,8 +154,7 @@ def _overdrawn(data: bytes) -> bool:
 class ImageSource:
     """Images one after the other, each with its own name.
 
-    rate: fps of the video that the images are frames of; photos come at 1 fps. notes: what there
-    is to say of the folder.
+    rate: fps of the video that the images are frames of; photos come at 1 fps.
 
     Broken images among good ones are skipped and reported in the notes. SourceError where
     every image is broken, or --start lies behind the last.
@@ -161,11 +170,10 @@ class ImageSource:
         chosen: range,
         clock: Callable[[], float] = time.monotonic,
         rate: float | None = None,
-        notes: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.rate: float | None = rate or 1.0
-        self._notes = list(notes)
+        self._notes: list[str] = []
         self.notes: Sequence[str] = self._notes
         self._images = list(zip(paths, unique_names(paths), strict=True))
         self._chosen = range(len(paths))[chosen.start : chosen.stop : chosen.step]

@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 from engines.types.skeleton import Skeleton
 from realtime.sources.av_image import Developer
 from realtime.sources.listing.file_names import file_name
+from realtime.sources.stills.heif import is_heif
 from realtime.types.errors import SourceError
 from realtime.types.frames import Frame
 
@@ -26,7 +27,6 @@ from realtime.types.frames import Frame
 TEXT_CODECS = ("ansi", "bintext", "idf", "xbin")
 MIN_THREADED_PIXELS = 1920 * 1088  # Full HD: larger frames are worth several threads
 MAX_PIXELS = 64 * 10**6  # of a frame: 8K has 33 million
-HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")  # brands of photos
 # Seconds to wait for more of an HLS list that lacks its end (a recording that was broken off);
 # FFmpeg itself waits for ever. Files of other kinds may lie on disks that take their time.
 PLAYLIST_SECONDS = 3.0
@@ -66,10 +66,7 @@ class VideoSource:
         if not os.access(self._path, os.R_OK):
             raise SourceError(f"{self._path} cannot be read: permission denied.")
         if _is_heif(self._path):
-            raise SourceError(
-                f"{self._path} is a HEIC photo, which is not supported; save it as JPEG "
-                "(on an iPhone: Settings > Camera > Formats > Most Compatible)."
-            )
+            raise SourceError(f"{self._path} is a HEIC photo; give it a name that ends in .heic.")
         try:
             # With "file:" a colon in the name is no protocol. Tags need not be UTF-8. The
             # timestamps that FFmpeg makes up (genpts) are wrong for AVI files with B-frames.
@@ -244,10 +241,9 @@ def _is_heif(path: str) -> bool:
     """Photos whose tiles FFmpeg would show one by one, as a film."""
     try:
         with open(path, "rb") as file:
-            head = file.read(12)
+            return is_heif(file.read(12))
     except OSError:
         return False
-    return head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS
 
 
 def _is_playlist(path: str) -> bool:

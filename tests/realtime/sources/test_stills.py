@@ -50,15 +50,6 @@ def test_files_of_several_pictures_are_a_sentence(ending: str, tmp_path: Path) -
     assert f"Skipped 1 of 2 images: several{ending} contains 4 pictures" in source.notes[0]
 
 
-def test_heic_photos_among_others_are_told_of(tmp_path: Path) -> None:
-    animation(tmp_path / "one.png", 1)
-    for name in ("IMG_1.HEIC", "IMG_2.heic"):
-        (tmp_path / name).write_bytes(b"\0\0\0\x18ftypheic")
-    with open_source(SourceSettings((str(tmp_path),))) as source:
-        assert len(list(source)) == 1
-    assert source.notes == ["Left out 2 HEIC photos, which are not supported; save them as JPEG."]
-
-
 def test_a_thumbnail_is_no_page(tmp_path: Path) -> None:
     """As cameras and scanners put one behind the picture: NewSubfileType 1."""
     path = animation(tmp_path / "a.tif", 2)

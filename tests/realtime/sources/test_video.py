@@ -12,7 +12,6 @@ from engines.types.arrays import Image
 from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source
 from realtime.sources.av_image import Developer
-from realtime.types.errors import SourceError
 from tests.realtime.clips import (
     B_FRAMES,
     CLIPS,
@@ -235,11 +234,6 @@ def test_pictures_do_not_pile_up(tmp_path: Path) -> None:
             assert gc.collect() < 20  # what ends with the file; a frame each were 59 at least
         finally:
             gc.enable()
-
-
-def test_a_heic_photo_is_refused(data: Path) -> None:
-    with pytest.raises(SourceError, match="HEIC"):
-        frames(data / "reports" / "heic-grid" / "grid.heic")
 
 
 # --- bad input -------------------------------------------------------------------------------
