@@ -13,6 +13,7 @@ from realtime.settings.sources import SourceSettings
 from realtime.sources import open_source
 from tests.fuzz.mutate import damage
 from tests.fuzz.worker import check_sentence
+from tests.heic import photo
 
 KINDS = {
     "colour": (".png", ".jpg", ".bmp", ".tiff", ".webp", ".ppm", ".jp2", ".avif", ".pam", ".ras"),
@@ -53,6 +54,10 @@ class Kind:
         for ending in (".png", ".webp", ".avif"):
             content = cv2.imencodeanimation(ending, moving)[1].tobytes()
             self._whole.append((ending, content))
+        for shape in (None, (1, 2)):
+            path = photo(folder / "a.heic", pictures["colour"], shape=shape)
+            self._whole.append((".heic", path.read_bytes()))
+            path.unlink()
         pages = cv2.imencodemulti(".tiff", [pictures["colour"]] * 3)[1].tobytes()
         self._whole.append((".tiff", pages))
 
