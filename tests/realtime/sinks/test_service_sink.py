@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,10 +22,12 @@ from realtime.sinks.opening import open_sinks
 from realtime.sinks.screens.service_sink import ServiceSink
 from realtime.types.errors import OutputError, SettingsError
 from realtime.types.model import Keypoints
+from tests.cameras import NetworkCamera
 from tests.conftest import ROOT
 from tests.realtime.results import Origin, result
 from tests.realtime.wanted import settings
-from tests.synth import SKELETON
+from tests.synth import SKELETON, write_tiny_network
+from tests.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="systemd")
 
@@ -86,9 +92,14 @@ def test_a_manager_that_is_gone_ends_no_run(tmp_path: Path) -> None:
     assert not ServiceManager({}).there
 
 
-def test_the_example_unit_starts_a_run_that_systemd_watches() -> None:
+def unit() -> dict[str, str]:
+    """Settings of the example."""
     text = (ROOT / "docs" / "posestream.service").read_text()
-    service = dict(line.split("=", 1) for line in text.splitlines() if "=" in line[1:])
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line[1:])
+
+
+def test_the_example_unit_starts_a_run_that_systemd_watches() -> None:
+    service = unit()
     assert service["Type"] == "notify"
     assert float(service["WatchdogSec"]) > 0
     assert service["Restart"] == "always"
@@ -97,6 +108,58 @@ def test_the_example_unit_starts_a_run_that_systemd_watches() -> None:
     assert wanted.sources.source == ("rtsp://camera/live",)
     assert wanted.web.serve_token == "t" * 16
     assert wanted.files.jsonl is not None
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+def test_systemd_finds_nothing_wrong_with_the_example(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "posestream.service").read_text()
+    copy = tmp_path / "posestream.service"
+    copy.write_text(text.replace("/opt/posestream/.venv/bin/python", sys.executable))
+    command = ["systemd-analyze", "verify", "--man=no", str(copy)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "posestream.service" not in done.stderr, done.stderr
+
+
+def test_the_program_itself_under_a_manager(tmp_path: Path) -> None:
+    """The command of the example, which a manager's socket hears and a signal ends."""
+    card = write_tiny_network(tmp_path / "net", height=96)
+    (tmp_path / "now").mkdir()
+    with NetworkCamera() as camera, listening(str(tmp_path / "notify")) as manager:
+        places = {
+            "${CAMERA}": camera.url(),
+            "${TOKEN}": "t" * 16,
+            "0.0.0.0:8080": "127.0.0.1:0",
+            "/var/lib/posestream": str(tmp_path),
+        }
+        words = unit()["ExecStart"].split()[1:]
+        for name, value in places.items():
+            words = [word.replace(name, value) for word in words]
+        program = subprocess.Popen(
+            [sys.executable, *words, "--model", str(card)],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "NOTIFY_SOCKET": str(tmp_path / "notify"),
+                "WATCHDOG_USEC": "2000000",
+            },
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            heard: list[str] = []
+            wait_for(
+                lambda: heard.extend(said(manager)) or heard.count("WATCHDOG=1") >= 3,
+                process=program,
+            )
+            assert heard[0] == "READY=1"
+            program.send_signal(signal.SIGTERM)
+            _, errors = program.communicate(timeout=PATIENCE)
+        finally:
+            program.kill()
+        assert program.returncode == 130, errors
+        assert said(manager)[-1] == "STOPPING=1"
+    lines = (tmp_path / "now" / "poses.jsonl").read_text().splitlines()
+    assert len([json.loads(line) for line in lines]) > 3
 
 
 def test_a_required_camera_must_be_one_of_the_run(tmp_path: Path) -> None:
