@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.runtimes.openvino_package import load_openvino
+from engines.runtimes.openvino_package import load_openvino, no_telemetry
 from engines.types.arrays import Image
 from training.data.augmentation import crop, worsened
 from training.data.photos import Photo
@@ -31,9 +31,9 @@ def quantise_on(
     ranges that they take on the (h, w, 3) pictures. floating: OpenVINO's types of operations that
     stay as they are.
     """
-    import nncf
-
     openvino = load_openvino()
+    with no_telemetry():
+        import nncf
     model = openvino.Core().read_model(str(path))
     dataset = nncf.Dataset(list(pictures), lambda picture: prepared(picture[None]).numpy())
     small = nncf.quantize(
