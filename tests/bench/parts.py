@@ -3,7 +3,7 @@
     python -m tests.bench.parts {clips,photos,labelled,rig,cost} ...
 
 clips: hands of the webcam clips: how many, how far from their arms, sides exchanged. photos: faces
-of coco-dev against labelled eyes, and faces that are nobody's. labelled: hands and faces of
+of coco-dev against labelled eyes, and faces that are nobody's. labelled: hands, faces and feet of
 shared/data/parts, cropped by their labels. rig: feet in 3D on rig-single. cost: milliseconds a hand
 and a face beside the INT8 PAF network; run it on one core (taskset -c 0).
 """
@@ -17,21 +17,20 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from engines.crops.affine import Crops
 from engines.models.card import load_card
 from engines.opening import engine_opener
-from engines.parts.boxes import eyes_of, forearms, hand_boxes
+from engines.parts.boxes import eyes_of, forearms
 from engines.parts.kinds import GROUPS
 from engines.parts.opening import CARDS, PartsOpener, parts_opener
-from engines.parts.part_crops import PartCrops, Wanted
 from engines.types.arrays import Doubles, Floats
-from engines.types.skeleton import Skeleton, named_skeleton
+from engines.types.skeleton import named_skeleton
 from realtime.assembly import stream
 from realtime.settings.model import ModelSettings
 from realtime.types.results import Result, Tracks
+from tests.bench.parts_labelled import labelled
 from tests.conftest import DATA, ROOT
 from tests.realtime.wanted import settings
 
@@ -39,7 +38,6 @@ REFINE = str(ROOT / "tests" / "cards" / "movenet-lightning.toml")
 NEAR = 0.25  # forearms between a hand's wrist and the body's
 MIN_EYES_PX = 15.0
 EYE_OFF = 0.10  # eye distances
-PCK = 0.2  # of the longer side of a hand's box
 
 
 def run(*sources: Path, **options: Any) -> Iterator[Result]:
@@ -122,60 +120,6 @@ def around(points: Doubles, share: float, size: tuple[int, int]) -> tuple[Crops,
     side = np.full((1, 2), share * (high - low).max(), np.float32)
     centre = ((low + high) / 2)[None].astype(np.float32)
     return Crops(centre, side, np.zeros(1, np.float32), size), np.ones(1, bool)
-
-
-def part(name: str) -> tuple[PartCrops, Skeleton]:
-    opener = parts_opener({name}, named_skeleton("coco17"))  # type: ignore[arg-type]
-    assert opener is not None
-    look = opener()
-    found = look._hands or look._face
-    assert found is not None
-    return found, opener.skeleton
-
-
-def labelled() -> None:
-    """PCK of hands, and the mean error of faces in eye distances (NME, 68 points)."""
-    hands, _ = part("hands")
-    for name, tips_first in (("onehand10k", False), ("freihand", False), ("rhd", True)):
-        hits: list[float] = []
-        told, count = 0, 0
-        for image, points, seen in pictures(name, 21):
-            if tips_first:
-                order = [0, *(4 * f + j for f in range(5) for j in (4, 3, 2, 1))]
-                points, seen = points[order], seen[order]
-            count += 1
-            crop = hand_boxes(points[None].astype(np.float32), hands.size)  # turned by the labels
-            if not seen.all():
-                crop = around(points[seen], 2.0, hands.size)
-            unknown = np.full((1, 21, 2), np.nan, np.float32)
-            wanted = Wanted(crop, unknown, np.zeros(1, bool))
-            [found] = hands.look([image], [wanted])
-            told += bool(found.presence[0] > 0)
-            off = np.linalg.norm(found.xy[0] - points, axis=-1)[seen]
-            side = np.ptp(points[seen], axis=0).max()
-            hits.append(float(np.mean(np.nan_to_num(off, nan=np.inf) < PCK * side)))
-        print(f"{name}: {told} of {count} hands told, PCK {PCK} {np.mean(hits):.3f}")
-    faces, _ = part("face")
-    errors = []
-    for image, points, _ in pictures("300w", 68):
-        unknown = np.full((1, 70, 2), np.nan, np.float32)
-        wanted = Wanted(around(points, 1.6, faces.size), unknown, np.zeros(1, bool))
-        [found] = faces.look([image], [wanted])
-        off = np.linalg.norm(found.xy[0, :68] - points, axis=-1)
-        errors.append(off.mean() / np.linalg.norm(points[36] - points[45]))
-    print(f"300w: NME {np.round(errors, 4).tolist()}")
-
-
-def pictures(name: str, count: int) -> Iterator[tuple[Any, Doubles, Any]]:
-    """Of a labelled set: picture, (count, 2) points, and which are labelled."""
-    folder = DATA / "parts" / name
-    data = json.loads(next(folder.glob("test_*.json")).read_text())
-    files = {one["id"]: one["file_name"] for one in data["images"]}
-    for one in data["annotations"]:
-        image = cv2.imread(str(folder / Path(files[one["image_id"]]).name))
-        points = np.array(one["keypoints"], float).reshape(-1, 3)[:count]
-        assert image is not None
-        yield image, points[:, :2], points[:, 2] > 0
 
 
 def rig() -> None:
