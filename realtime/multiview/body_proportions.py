@@ -33,6 +33,16 @@ HEAD_LENGTHS_M = {
     frozenset({"left_eye", "left_ear"}): 0.11,
     frozenset({"right_eye", "right_ear"}): 0.11,
 }
+# Feet as shares of stature: the length of a foot is 0.152, an ankle is 0.039 high, and a toe's
+# keypoint lies some centimetres before its tip (Drillis and Contini).
+FOOT_SHARES = {
+    frozenset({"heel", "big_toe"}): 0.13,
+    frozenset({"heel", "foot_index"}): 0.14,
+    frozenset({"ankle", "heel"}): 0.05,
+    frozenset({"ankle", "big_toe"}): 0.11,
+    frozenset({"ankle", "foot_index"}): 0.12,
+}
+FOOT_DEVIATION = 0.15  # share, mostly of what networks call a heel or a toe
 HEAD_DEVIATION = 0.15  # share, mostly of what networks call an ear or a nose
 MEASURED_DEVIATION = 0.10  # share by which a single sighting of a bone is off as a rule
 MEASURED_FLOOR = 0.01  # share that no number of sightings takes away: they are off together
@@ -46,10 +56,20 @@ def limb_share(one: str, other: str) -> float:
     return LIMB_SHARES.get(frozenset(part for _, _, part in ends), 0.0)
 
 
-def head_pairs(skeleton: Skeleton) -> list[tuple[int, int]]:
-    """Keypoints of a head that keep their distance, as it is rigid."""
+def foot_share(one: str, other: str) -> float:
+    """What share of stature is between two keypoints of one foot, 0 where that is none."""
+    ends = [name.partition("_") for name in (one, other)]
+    if ends[0][0] != ends[1][0]:
+        return 0.0
+    return FOOT_SHARES.get(frozenset(part for _, _, part in ends), 0.0)
+
+
+def rigid_pairs(skeleton: Skeleton) -> list[tuple[int, int]]:
+    """Keypoints of a head, and of a foot, that keep their distance, as these are rigid."""
     index = {name: n for n, name in enumerate(skeleton.keypoints)}
     ends = [sorted(pair) for pair in HEAD_LENGTHS_M]
+    for side in ("left", "right"):
+        ends += [[f"{side}_{name}" for name in sorted(pair)] for pair in FOOT_SHARES]
     return [(index[a], index[b]) for a, b in ends if a in index and b in index]
 
 

@@ -8,14 +8,16 @@ from numpy.typing import NDArray
 from engines.types.arrays import Doubles
 from engines.types.skeleton import Skeleton
 from realtime.multiview.body_proportions import (
+    FOOT_DEVIATION,
     HEAD_DEVIATION,
     LIMB_DEVIATION,
     MEASURED_DEVIATION,
     STATURE_M,
     Proportions,
+    foot_share,
     head_length,
-    head_pairs,
     limb_share,
+    rigid_pairs,
 )
 from realtime.types.mirrored_parts import mirrored_parts
 
@@ -30,18 +32,18 @@ BENDING_DEVIATION = 0.25  # share by which necks, backs and shoulders change the
 
 
 class BoneLengths:
-    """The limbs of a skeleton, from the trunk outwards, then the pairs of a rigid head.
+    """The limbs of a skeleton, from the trunk outwards, then the pairs of rigid heads and feet.
 
     rigid: (L,) limbs that are a bone; necks, backs and shoulders bend. held: (L,) those that keep
-    their length, of heads too. body: (L,) limbs whose both ends are of the body. Lengths are
-    (P, L), NaN = not known yet; left and right share what they learn.
+    their length, of heads and feet too. body: (L,) limbs whose both ends are of the body. Lengths
+    are (P, L), NaN = not known yet; left and right share what they learn.
     """
 
     def __init__(self, skeleton: Skeleton) -> None:
         limbs = _outwards(skeleton.drawn)
         self._levels = _levels(np.array(limbs, np.int64).reshape(-1, 2))
         drawn = {frozenset(limb) for limb in limbs}
-        limbs += [pair for pair in head_pairs(skeleton) if frozenset(pair) not in drawn]
+        limbs += [pair for pair in rigid_pairs(skeleton) if frozenset(pair) not in drawn]
         self.limbs = np.array(limbs, np.int64).reshape(-1, 2)
         mirror = skeleton.mirror
         pairs = [frozenset(limb) for limb in self.limbs.tolist()]
@@ -56,13 +58,15 @@ class BoneLengths:
         names = [[skeleton.keypoints[n] for n in limb] for limb in self.limbs.tolist()]
         shares = np.array([limb_share(*ends) for ends in names])
         heads = np.array([head_length(*ends) for ends in names])
+        feet = np.array([foot_share(*ends) for ends in names])
         self.rigid = shares > 0
-        self.held = self.rigid | (heads > 0)
+        self.held = self.rigid | (heads > 0) | (feet > 0)
         self._held = np.flatnonzero(self.held)
+        deviation = np.where(feet > 0, FOOT_DEVIATION, HEAD_DEVIATION)
         self._proportions = Proportions(
-            (shares * STATURE_M + heads)[self._held],
-            np.where(self.rigid, LIMB_DEVIATION, HEAD_DEVIATION)[self._held],
-            self.rigid[self._held].astype(float),
+            ((shares + feet) * STATURE_M + heads)[self._held],
+            np.where(self.rigid, LIMB_DEVIATION, deviation)[self._held],
+            (heads == 0)[self._held].astype(float),
         )
         body = set(skeleton.body)
         self.body = np.array([body.issuperset(limb) for limb in self.limbs.tolist()], bool)
