@@ -42,7 +42,22 @@ FOOT_SHARES = {
     frozenset({"ankle", "big_toe"}): 0.11,
     frozenset({"ankle", "foot_index"}): 0.12,
 }
-FOOT_DEVIATION = 0.15  # share, mostly of what networks call a heel or a toe
+# Millimetres of adults' hands, from the wrist to the first joint, to the next ones and to the tip:
+# Buryanov and Kotiuk 2010, "Proportions of hand segments", with 30 mm of carpal bones (alone on the
+# way to the thumb's first joint) and 4 mm beyond the last bone.
+FINGERS_MM = {
+    "thumb": (30, 46, 32, 26),
+    "index": (98, 40, 22, 20),
+    "middle": (95, 45, 26, 21),
+    "ring": (88, 41, 26, 21),
+    "pinky": (84, 33, 18, 20),
+}
+FINGER_SHARES = {
+    frozenset({f"{finger}_{n}" if n else "hand_wrist", f"{finger}_{n + 1}"}): mm / 1000 / STATURE_M
+    for finger, lengths in FINGERS_MM.items()
+    for n, mm in enumerate(lengths)
+}
+PART_DEVIATION = 0.15  # share, mostly of what networks call a heel, a toe or a knuckle
 HEAD_DEVIATION = 0.15  # share, mostly of what networks call an ear or a nose
 MEASURED_DEVIATION = 0.10  # share by which a single sighting of a bone is off as a rule
 MEASURED_FLOOR = 0.01  # share that no number of sightings takes away: they are off together
@@ -56,12 +71,13 @@ def limb_share(one: str, other: str) -> float:
     return LIMB_SHARES.get(frozenset(part for _, _, part in ends), 0.0)
 
 
-def foot_share(one: str, other: str) -> float:
-    """What share of stature is between two keypoints of one foot, 0 where that is none."""
+def part_share(one: str, other: str) -> float:
+    """What share of stature is between two keypoints of one foot or hand, 0 where not known."""
     ends = [name.partition("_") for name in (one, other)]
     if ends[0][0] != ends[1][0]:
         return 0.0
-    return FOOT_SHARES.get(frozenset(part for _, _, part in ends), 0.0)
+    names = frozenset(part for _, _, part in ends)
+    return FOOT_SHARES.get(names) or FINGER_SHARES.get(names, 0.0)
 
 
 def rigid_pairs(skeleton: Skeleton) -> list[tuple[int, int]]:
@@ -83,13 +99,15 @@ class Proportions:
 
     A person's bones, in logarithms, are stature plus the bone's share plus what people differ by:
     a Gaussian hierarchy, solved exactly. usual, deviation: (R,) metres at STATURE_M and shares.
-    scales: (R,) whether a bone grows with stature.
+    scales: (R,) whether a bone grows with stature. tells: (R,) whether it tells of stature, too:
+    the many bones of hands are measured badly, and by one network.
     """
 
-    def __init__(self, usual: Doubles, deviation: Doubles, scales: Doubles) -> None:
+    def __init__(self, usual: Doubles, deviation: Doubles, scales: Doubles, tells: Doubles) -> None:
         self._usual = np.log(usual)
         self._own = deviation**2
         self._scales = scales
+        self._tells = tells
 
     def believed(self, lengths: Doubles, evidence: Doubles) -> tuple[Doubles, Doubles]:
         """(P, R) metres and their standard deviations, metres.
@@ -100,7 +118,7 @@ class Proportions:
         with np.errstate(divide="ignore"):
             noise = MEASURED_DEVIATION**2 / evidence + MEASURED_FLOOR**2
         measured = np.log(np.where(seen, lengths, 1.0))
-        by_stature = self._scales * seen / (self._own + noise)
+        by_stature = self._tells * seen / (self._own + noise)
         by_stature *= 0.5  # left and right come with the mean of both
         precision = STATURE_DEVIATION**-2 + by_stature.sum(1)
         taller = (by_stature * (measured - self._usual)).sum(1) / precision

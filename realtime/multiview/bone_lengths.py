@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 from engines.types.arrays import Doubles
 from engines.types.skeleton import Skeleton
 from realtime.multiview.body_proportions import (
-    FOOT_DEVIATION,
     HEAD_DEVIATION,
     LIMB_DEVIATION,
     MEASURED_DEVIATION,
+    PART_DEVIATION,
     STATURE_M,
     Proportions,
-    foot_share,
     head_length,
     limb_share,
+    part_share,
     rigid_pairs,
 )
 from realtime.types.mirrored_parts import mirrored_parts
@@ -35,8 +35,8 @@ class BoneLengths:
     """The limbs of a skeleton, from the trunk outwards, then the pairs of rigid heads and feet.
 
     rigid: (L,) limbs that are a bone; necks, backs and shoulders bend. held: (L,) those that keep
-    their length, of heads and feet too. body: (L,) limbs whose both ends are of the body. Lengths
-    are (P, L), NaN = not known yet; left and right share what they learn.
+    their length, of heads, feet and fingers too. body: (L,) limbs whose both ends are of the body.
+    Lengths are (P, L), NaN = not known yet; left and right share what they learn.
     """
 
     def __init__(self, skeleton: Skeleton) -> None:
@@ -58,15 +58,16 @@ class BoneLengths:
         names = [[skeleton.keypoints[n] for n in limb] for limb in self.limbs.tolist()]
         shares = np.array([limb_share(*ends) for ends in names])
         heads = np.array([head_length(*ends) for ends in names])
-        feet = np.array([foot_share(*ends) for ends in names])
+        small = np.array([part_share(*ends) for ends in names])
         self.rigid = shares > 0
-        self.held = self.rigid | (heads > 0) | (feet > 0)
+        self.held = self.rigid | (heads > 0) | (small > 0)
         self._held = np.flatnonzero(self.held)
-        deviation = np.where(feet > 0, FOOT_DEVIATION, HEAD_DEVIATION)
+        deviation = np.where(small > 0, PART_DEVIATION, HEAD_DEVIATION)
         self._proportions = Proportions(
-            ((shares + feet) * STATURE_M + heads)[self._held],
+            ((shares + small) * STATURE_M + heads)[self._held],
             np.where(self.rigid, LIMB_DEVIATION, deviation)[self._held],
             (heads == 0)[self._held].astype(float),
+            self.rigid[self._held].astype(float),
         )
         body = set(skeleton.body)
         self.body = np.array([body.issuperset(limb) for limb in self.limbs.tolist()], bool)

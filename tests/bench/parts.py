@@ -1,11 +1,13 @@
 """Hands, faces and feet on real pictures, through the program's own pipeline.
 
-    python -m tests.bench.parts {clips,photos,labelled,rig,cost} ...
+    python -m tests.bench.parts {clips,photos,labelled,peer,rig,cost} ... [--mediapipe PYTHON]
 
 clips: hands of the webcam clips: how many, how far from their arms, sides exchanged. photos: faces
-of coco-dev against labelled eyes, and faces that are nobody's. labelled: hands, faces and feet of
-shared/data/parts, cropped by their labels. rig: feet in 3D on rig-single. cost: milliseconds a hand
-and a face beside the INT8 PAF network; run it on one core (taskset -c 0).
+of coco-dev against labelled eyes, beside the body network's own eyes and what others labelled, and
+faces that are nobody's. labelled: hands, faces and feet of shared/data/parts, cropped by their
+labels. peer: hands beside MediaPipe's own, by an interpreter that has mediapipe 0.10.9. rig: feet
+in 3D on rig-single. cost: processor time of a hand, a face and a person's feet beside the INT8 PAF
+network; run it on one core (taskset -c 0).
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ from typing import Any
 
 import numpy as np
 
-from engines.crops.affine import Crops
 from engines.models.card import load_card
 from engines.opening import engine_opener
 from engines.parts.boxes import eyes_of, forearms
@@ -30,7 +31,8 @@ from engines.types.skeleton import named_skeleton
 from realtime.assembly import stream
 from realtime.settings.model import ModelSettings
 from realtime.types.results import Result, Tracks
-from tests.bench.parts_labelled import labelled
+from tests.bench.parts_labelled import around, labelled, part, photos_of
+from tests.bench.parts_peer import beside_mediapipe
 from tests.conftest import DATA, ROOT
 from tests.realtime.wanted import settings
 
@@ -80,7 +82,9 @@ def photos() -> None:
     for one in listed["annotations"]:
         points = np.array(one["keypoints"], float).reshape(-1, 3)
         labels.setdefault(Path(names[one["image_id"]]).stem, []).append(points)
-    wanted, found, close, middle, faces = 0, 0, 0, 0, 0
+    wanted, faces = 0, 0
+    off: list[tuple[float, float]] = []  # the worse eye, and the middle of both
+    bodies: list[float] = []
     strangers: list[str] = []
     for result in run(DATA / "coco-dev" / "images", face=True, height=368, track=False):
         [view] = filter(None, result.views)
@@ -90,36 +94,60 @@ def photos() -> None:
         faces += len(right)
         people = labels.get(view.frame.name, [])
         for points in people:
-            apart = np.linalg.norm(points[1, :2] - points[2, :2])
-            if min(points[1, 2], points[2, 2]) == 0 or apart < MIN_EYES_PX:
+            if not labelled_eyes(points):
                 continue
             wanted += 1
-            off = [
-                np.linalg.norm(one - points[n, :2], axis=-1) for one, n in ((left, 1), (right, 2))
-            ]
-            mid = np.linalg.norm((left + right) / 2 - (points[1, :2] + points[2, :2]) / 2, axis=-1)
-            if len(right) and mid.min() < apart / 2:
-                best = int(mid.argmin())
-                found += 1
-                close += max(off[0][best], off[1][best]) < EYE_OFF * apart
-                middle += mid[best] < EYE_OFF * apart
+            if (found := eye_errors(points, right, left)) is not None:
+                off.append(found)
+            own = eye_errors(points, column(tracks, "right_eye"), column(tracks, "left_eye"))
+            if own is not None:
+                bodies.append(own[0])
         known = [one[:5][one[:5, 2] > 0, :2] for one in people]
         heads = np.concatenate([np.zeros((0, 2)), *known])
         for one, other in zip(right, left, strict=True):
             gaps = np.linalg.norm(heads - (one + other) / 2, axis=-1)
             if gaps.min(initial=np.inf) > 2 * np.linalg.norm(one - other):
                 strangers.append(view.frame.name)
-    print(f"{wanted} labelled faces, {found / wanted:.3f} found; of these both eyes within "
-          f"{EYE_OFF}: {close / found:.3f}, their middle: {middle / found:.3f}")  # fmt: skip
+    close, middle = (np.array(off) < EYE_OFF).mean(axis=0)
+    print(f"{wanted} labelled faces, {len(off) / wanted:.3f} found; of these both eyes within "
+          f"{EYE_OFF}: {close:.3f}, their middle: {middle:.3f}")  # fmt: skip
+    print(f"  the body network's eyes: {(np.array(bodies) < EYE_OFF).mean():.3f}; eyes that others "
+          f"labelled, by COCO's: {human():.3f}")  # fmt: skip
     print(f"{faces} faces, {len(strangers)} on no labelled head, in {len({*strangers})} photos")
 
 
-def around(points: Doubles, share: float, size: tuple[int, int]) -> tuple[Crops, Floats]:
-    """An upright square around labelled points."""
-    low, high = points.min(0), points.max(0)
-    side = np.full((1, 2), share * (high - low).max(), np.float32)
-    centre = ((low + high) / 2)[None].astype(np.float32)
-    return Crops(centre, side, np.zeros(1, np.float32), size), np.ones(1, bool)
+def labelled_eyes(points: Doubles) -> bool:
+    """Whether both are labelled far enough apart."""
+    apart = np.linalg.norm(points[1, :2] - points[2, :2])
+    return bool(min(points[1, 2], points[2, 2]) > 0 and apart >= MIN_EYES_PX)
+
+
+def eye_errors(points: Doubles, right: Floats, left: Floats) -> tuple[float, float] | None:
+    """Of the nearest of F faces, by their eyes (F, 2): how far the worse eye, and the middle, are
+    from those labelled, in distances between these.
+    """
+    apart = np.linalg.norm(points[1, :2] - points[2, :2])
+    middle = np.linalg.norm((left + right) / 2 - (points[1, :2] + points[2, :2]) / 2, axis=-1)
+    if not len(middle) or not np.nanmin(middle, initial=np.inf) < apart / 2:
+        return None
+    best = int(np.nanargmin(middle))
+    worse = max(np.linalg.norm(eyes[best] - points[n, :2]) for eyes, n in ((left, 1), (right, 2)))
+    return float(worse / apart), float(middle[best] / apart)
+
+
+def human() -> float:
+    """Of faces of any size whose eyes COCO and COCO-WholeBody have labelled: the share of which
+    both are within EYE_OFF of each other.
+    """
+    near = []
+    for _, people in photos_of("coco-wholebody"):
+        for one in people:
+            if "face" in one.parts and min(one.body[1:3, 2]) > 0:
+                face = np.zeros((1, 70, 2), np.float32)
+                face[0, :68] = one.parts["face"][:, :2]
+                errors = eye_errors(one.body, *eyes_of(face))
+                near.append(errors is not None and errors[0] < EYE_OFF)
+    return float(np.mean(near))
 
 
 def rig() -> None:
@@ -152,7 +180,7 @@ def rig() -> None:
 
 
 def cost() -> None:
-    """Milliseconds, the least of 30, in turns."""
+    """Milliseconds of processor time, the least of 30, in turns."""
     card = load_card("human-pose-estimation-0001")
     body = engine_opener(card, ModelSettings(height=256, precision="int8"), live=True)()
     opener = parts_opener({*GROUPS}, named_skeleton("coco18"))
@@ -161,21 +189,22 @@ def cost() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (480, 852, 3), np.uint8)
     taken: dict[str, list[float]] = {"PAF 256": [], **{name: [] for name in networks}}
     for _ in range(30):
-        began = time.perf_counter()
+        began = time.process_time()
         body.submit([picture])
         body.decoder.decode(body.result()[0])
-        taken["PAF 256"].append(time.perf_counter() - began)
+        taken["PAF 256"].append(time.process_time() - began)
         for name, network in networks.items():
             crops, _ = around(np.array([[200, 100], [400, 300]], float), 1.0, network.size)
-            began = time.perf_counter()
+            began = time.process_time()
             network.look([picture], [crops])
-            taken[name].append(time.perf_counter() - began)
+            taken[name].append(time.process_time() - began)
     least = {name: 1e3 * min(some) for name, some in taken.items()}
     for name, ms in least.items():
         print(f"{name}: {ms:.2f} ms, {ms / least['PAF 256']:.3f} of the PAF network")
 
 
 WHAT = {"clips": clips, "photos": photos, "labelled": labelled, "rig": rig, "cost": cost}
+PEER = "peer"
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -183,9 +212,16 @@ def main(words: Sequence[str] | None = None) -> None:
     ask = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    ask.add_argument("what", nargs="+", choices=WHAT)
-    for one in ask.parse_args(words).what:
-        WHAT[one]()
+    ask.add_argument("what", nargs="+", choices=[*WHAT, PEER])
+    ask.add_argument("--mediapipe", metavar="PYTHON", help="an interpreter that has mediapipe")
+    given = ask.parse_args(words)
+    if PEER in given.what and given.mediapipe is None:
+        ask.error("peer needs --mediapipe PYTHON")
+    for one in given.what:
+        if one == PEER:
+            beside_mediapipe(given.mediapipe, part("hands"))
+        else:
+            WHAT[one]()
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def hands(name: str) -> None:
     for image, points, seen in _hands_of(name):
         crop = hand_boxes(points[None].astype(np.float32), network.size)
         if not seen.all():
-            crop = _around(points[seen], 2.0, network.size)
+            crop = around(points[seen], 2.0, network.size)
         xy, there = _look(network, image, crop)
         told += there
         off = np.linalg.norm(xy - points, axis=-1)[seen]
@@ -155,7 +155,7 @@ def whole_bodies(name: str) -> None:
     look, skeleton = opener(), opener.skeleton
     valid = {"hands": 0, "face": 0, "feet": 0}
     off: dict[str, list[float]] = {one: [] for one in valid}
-    for image, people in _photos(name):
+    for image, people in photos_of(name):
         [found] = look.look([image], [_bodies([one.body for one in people])])
         for row, one in enumerate(people):
             for group, points in one.parts.items():
@@ -194,7 +194,7 @@ def _look(network: PartCrops, image: Image, crop: tuple[Crops, Mask]) -> tuple[F
     return found.xy[0], bool(found.presence[0] > 0)
 
 
-def _around(points: Doubles, share: float, size: tuple[int, int]) -> tuple[Crops, Mask]:
+def around(points: Doubles, share: float, size: tuple[int, int]) -> tuple[Crops, Mask]:
     """An upright square around labelled points."""
     low, high = points.min(0), points.max(0)
     side = np.full((1, 2), share * (high - low).max(), np.float32)
@@ -239,7 +239,7 @@ def _interhand() -> Iterator[tuple[Image, Doubles, Mask]]:
                 yield _image(folder / Path(one["file_name"]).name), xy[hand], valid[hand]
 
 
-def _photos(name: str) -> Iterator[tuple[Image, list[LabelledPerson]]]:
+def photos_of(name: str) -> Iterator[tuple[Image, list[LabelledPerson]]]:
     """Photos of COCO with whole bodies as COCO-WholeBody or Halpe labelled them."""
     parts, photos = DATA / "parts", DATA / "coco-dev" / "images"
     people: dict[Path, list[LabelledPerson]] = {}

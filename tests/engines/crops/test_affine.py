@@ -91,6 +91,14 @@ def test_mirrored_picture_gives_the_mirrored_crop() -> None:
     assert np.abs(mirrored[:, ::-1].astype(int) - out).max() <= 2
 
 
+def test_beyond_the_picture_its_edge_may_go_on() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    out = cut([image], [crop((-0.5, 19.5), (64, 96))], border=None)[0]  # 32 columns are beyond
+    np.testing.assert_array_equal(out[28:68, 32:], image[:, :32])
+    np.testing.assert_array_equal(out[28:68, :32], np.repeat(image[:, :1], 32, axis=1))
+    np.testing.assert_array_equal(out[:28, 32:], np.repeat(image[:1, :32], 28, axis=0))
+
+
 def test_beyond_the_picture_lies_the_border() -> None:
     """At the edge, and where the picture is narrower than the crop."""
     image = np.full((40, 10, 3), 200, np.uint8)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engines.types.arrays import Doubles
+from engines.types.poses import Poses
 from engines.types.skeleton import named_skeleton
 from engines.types.skeleton_groups import with_groups
 from realtime.multiview.reconstructor import MultiViewReconstructor
@@ -101,3 +102,53 @@ def test_json3d_has_openposes_arrays() -> None:
 def test_an_instant_without_people_is_written_too() -> None:
     found, _ = run(0.0, frames=1)
     assert json.loads(openpose_json3d(found.some(np.zeros(0, int))))["people"] == []
+
+
+def seen_by(views: list[View | None], camera: int) -> Poses:
+    view = views[camera]
+    assert view is not None
+    return view.tracks.poses
+
+
+def test_a_finger_that_two_views_see_badly_keeps_its_length() -> None:
+    """A tip of 2 cm, one of its two views 15 px off: without a hand's proportions it has 5 cm."""
+    tip, joint = (WHOLE.keypoints.index(f"left_index_{n}") for n in (4, 3))
+    learnt, fresh = MultiViewReconstructor(RIG, WHOLE), MultiViewReconstructor(RIG, WHOLE)
+
+    def length(found: Poses3D) -> float:
+        assert len(found) == 1
+        return float(np.linalg.norm(found.xyz[0, tip] - found.xyz[0, joint]))
+
+    for n in range(31):
+        views = sightings(RIG, [whole(n)], n / RATE, skeleton=WHOLE)
+        if n == 30:
+            for camera in (1, 2):
+                seen_by(views, camera).score[0, tip] = 0
+                seen_by(views, camera).xy[0, tip] = np.nan
+            seen_by(views, 0).xy[0, tip] += (15, 0)
+        known = learnt.update(n / RATE, views)
+    assert length(known) == pytest.approx(0.02, rel=0.15)
+    assert length(fresh.update(0.0, views)) == pytest.approx(0.02, rel=0.25)
+
+
+@pytest.mark.parametrize("names", [("shoulder", "elbow", "wrist"), ()])
+def test_hands_that_one_view_exchanges_stay_on_their_sides(names: tuple[str, ...]) -> None:
+    """With their arms, as where a network takes a back for a front; or the hands alone."""
+    reconstructor = MultiViewReconstructor(RIG, WHOLE)
+    order = np.arange(len(WHOLE.keypoints))
+    for left, right in zip(
+        [*WHOLE.left_hand, *(WHOLE.keypoints.index(f"left_{name}") for name in names)],
+        [*WHOLE.right_hand, *(WHOLE.keypoints.index(f"right_{name}") for name in names)],
+        strict=True,
+    ):
+        order[[left, right]] = right, left
+    for n in range(20):
+        truth = whole(n)
+        views = sightings(RIG, [truth], n / RATE, skeleton=WHOLE)
+        if n >= 10:
+            poses = seen_by(views, 2)
+            poses.xy[:], poses.score[:] = poses.xy[:, order], poses.score[:, order]
+        found = reconstructor.update(n / RATE, views)
+        off = np.linalg.norm(found.xyz[0, HANDS] - truth[HANDS], axis=-1)
+        assert np.isfinite(off).all()
+        assert off.max() < 0.03, n  # they are 0.5 m apart
