@@ -153,6 +153,8 @@ def with_thresholds(card: Card, wanted: ModelChoice) -> Card:
     if wanted.recall:
         for name, low in RECALL.items():
             if options[name] is None and name in decoder.options:
-                options[name] = min(low, getattr(decoder.settings, decoder.options[name]))
+                own = getattr(decoder.settings, decoder.options[name])
+                # A PAF decoder has no least score of its own: nobody is left out by it then.
+                options[name] = 0.0 if own is None else min(low, own)
     options["match"] = wanted.match
     return replace(card, decoder=with_options(decoder, card.name, options))

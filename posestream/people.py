@@ -21,9 +21,10 @@ from realtime.types.results import Tracks
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Person:
-    """One person. id: lasts from frame to frame, -1 without tracking. score: 0..1, the mean of the
-    keypoints that were found. keypoints: by name (x, y, score), in pixels; only those found.
-    box: x, y, width, height around the keypoints, pixels.
+    """One person. id: lasts from frame to frame, -1 without tracking. score: 0..1, how sure it is
+    that the person is there as shown, see `People.person_scores`. keypoints: by name
+    (x, y, score), in pixels; only those found. box: x, y, width, height around the keypoints,
+    pixels.
     """
 
     id: int
@@ -40,7 +41,8 @@ class Person:
 class People:
     """The P people of one picture; a sequence of Person, and arrays of all.
 
-    camera: whose picture. frame: its number there. time: seconds on the source's clock.
+    camera: whose picture. frame: its number there. time: seconds on a file's own clock; of
+    cameras since the run started.
     """
 
     tracks: Tracks
@@ -89,10 +91,10 @@ class People:
 
     @property
     def person_scores(self) -> Floats:
-        """(P,) 0..1, the mean of each person's keypoints that were found."""
-        found = self.scores > 0
-        total = np.where(found, self.scores, 0).sum(1) / np.maximum(found.sum(1), 1)
-        return np.asarray(total, np.float32)
+        """(P,) 0..1, how sure it is that each person is there as shown: what was not found of a
+        person counts 0, so that whole people score more than parts of people.
+        """
+        return self.tracks.poses.person_score
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and texts, ready for json.dumps."""
@@ -109,7 +111,7 @@ class People:
 
     def rows(self) -> list[Row]:
         """A row for each keypoint that was found, with the columns of `to_pandas`."""
-        who = np.where(self.ids >= 0, self.ids, np.arange(len(self))).tolist()
+        who = self.tracks.numbers.tolist()
         about = self.frame, self.time, self.camera
         return [
             (*about, who[person], self.names[keypoint], x, y, score)

@@ -129,10 +129,11 @@ class Pose:
     def track(self, image: Picture, time: float | None = None) -> People:
         """The People of the next frame of a video of your own, with ids that last.
 
-        time: seconds when it was taken, rising; the clock's where it is left out.
+        time: seconds when it was taken, rising; those since the object was made, or
+        `reset`, where it is left out.
         """
         picture = np.array(self._picture(image))  # a copy: the tracker looks back at it
-        now = clock.monotonic() if time is None else float(time)
+        now = clock.monotonic() - self._began if time is None else float(time)
         if now <= self._time:
             raise PosestreamError(
                 f"Times of frames must rise: {now:g} s follows {self._time:g} s. Another video "
@@ -147,6 +148,7 @@ class Pose:
         settings = TrackSettings(smooth=self._smooth)
         self._tracker = CameraTracker(self.skeleton, settings, self._max_people)
         self._count, self._time = -1, -inf
+        self._began = clock.monotonic()
 
     def close(self) -> None:
         """Let the networks go; they come again with the next call."""

@@ -57,9 +57,9 @@ class People3D:
 class Seen:
     """What all cameras saw at one time.
 
-    time: seconds. people: of the first camera that is there. cameras: the People of each camera,
-    None for one that is out. images: their (H, W, 3) uint8 BGR pictures, read-only. people3d: with
-    a rig.
+    time: seconds on a file's own clock; of cameras since the run started. people: of the first
+    camera that is there. cameras: the People of each camera, None for one that is out. images:
+    their (H, W, 3) uint8 BGR pictures, read-only. people3d: with a rig.
     """
 
     time: float

@@ -21,7 +21,8 @@ class Tabular(Protocol):
 
 def to_pandas(people: Tabular | Iterable[Tabular]) -> Any:
     """A DataFrame with the columns frame, time (seconds), camera, person (its id, or its place in
-    the picture without tracking), keypoint, x, y (pixels) and score (0..1).
+    the picture without tracking; below 0 while it has no id among others who have one), keypoint,
+    x, y (pixels) and score (0..1).
     """
     return _library("pandas").DataFrame(columns(people))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import inf
 
 import numpy as np
@@ -92,8 +91,8 @@ class Tracker:
         found = np.isfinite(xy).all(2) & (score > 0)
         xy = np.where(found[..., None], xy, np.float32(np.nan))
         score = np.where(found, np.clip(score, 0, 1), np.float32(0))
-        poses = Poses(self.skeleton, xy, score, score.sum(1))
-        return replace(poses, person_score=np.asarray(poses.score.sum(1), np.float32))
+        person = score[:, np.array(self.skeleton.body)].mean(1)
+        return Poses(self.skeleton, xy, score, np.asarray(person, np.float32))
 
 
 def names_of(skeleton: str) -> Sequence[str]:

@@ -46,6 +46,7 @@ from realtime.types.errors import SettingsError, Stopped
 from realtime.types.frames import Source
 from realtime.types.model import Keypoints, Model, WithParts
 from realtime.types.results import Result
+from realtime.types.start import Start
 from realtime.types.view_mode import Shown, ViewMode, parse_view_mode
 from realtime.writing.one_run import one_run_alone
 
@@ -75,13 +76,14 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
     models, tracks, files = with_preset(settings.models), settings.tracks, settings.files
     card = load_card(DEFAULT if models.model is None else models.model)
     with suppress(Stopped), ExitStack() as stack:
-        announce = not settings.window.quiet
+        announce, start = not settings.window.quiet, Start.now()
         settings = replace(settings, sources=fetched(settings.sources, stack))
         sources, rig = open_fitting(
             settings.sources,
             settings.space.rig,
             announce=announce,
             maps=partial(map_reading, card, models),
+            origin=start.monotonic,
         )
         enter_sources(sources, stack)
         model: Model = card
@@ -122,7 +124,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             stack.callback(space.close)
         written = [*written_by(settings, sources)]
         check_outputs(written, inputs_of(settings, card))
-        outputs = open_sinks(settings, sources, model, shown, rig)
+        outputs = open_sinks(settings, sources, model, shown, rig, start)
         stack.enter_context(one_run_alone(output.lock for output in written))
         if skeleton is None:
             open_engine = engine_opener(
@@ -173,6 +175,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             open_parts=open_parts,
             whole=shown.wants_maps,
             limit=None if limit is None else RateLimit(limit, live=sources[0].live),
+            min_score=models.min_score or 0.0,
         )
         fresh = files.overwrite
         if not fresh:

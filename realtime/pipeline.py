@@ -75,7 +75,8 @@ class Pipeline:
     whole looks give. open_parts: what looks at hands, faces and feet of all people, whose skeleton
     the trackers know. idle: called in iteration, again and again, while no result comes.
     reconstructor: where there is a rig; ids and max_people, which people to keep, are those in 3D
-    then. limit: which sets are worked on at all; the recorder gets them all.
+    then. limit: which sets are worked on at all; the recorder gets them all. min_score: leave out
+    people with less, by what the last network that looked says.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Pipeline:
         open_parts: Callable[[], PartsLook] | None = None,
         whole: Callable[[], bool] = lambda: False,
         limit: RateLimit | None = None,
+        min_score: float = 0.0,
     ) -> None:
         assert every != "auto" or (open_engine and open_second), "nothing to follow people with"
         self._sources = sources
@@ -108,6 +110,7 @@ class Pipeline:
         self._open_parts = open_parts
         self._whole = whole
         self._limit = limit
+        self._min_score = min_score
         self._entrance: Channel[FrameSet] = Channel(1, drop_oldest=self._live)
         self._inferred: Channel[Inferred] = Channel(1)
         self._results: Channel[Result] = Channel(1)
@@ -233,6 +236,8 @@ class Pipeline:
     ) -> None:
         """The result of an instant. began: when its people's turn came."""
         moment = next(filter(None, frames)).time
+        if self._min_score > 0:
+            views = tuple(view and view.at_least(self._min_score) for view in views)
         poses3d = None
         if self._reconstructor is not None:
             poses3d = self._reconstructor.update(moment, views)

@@ -28,6 +28,8 @@ ROOMS = {
     "av": {"realtime/"},
     "aiohttp": {"realtime/web/"},
     "ezc3d": {"realtime/mocap/c3d.py"},
+    "pythonosc": {"realtime/avatars/vmc_protocol.py"},
+    "pyarrow": {"realtime/sinks/tables/parquet.py"},
     "torch": {"engines/runtimes/pytorch.py", "engines/networks/", "training/"},
     "pycuda": {"engines/nvidia/cuda_stream.py"},
     "tensorrt": {"engines/nvidia/tensorrt_engine.py", "engines/nvidia/plan_cache.py"},

@@ -210,7 +210,7 @@ def test_thresholds_and_max_people(
     for option, value, count in (
         ("--max-people", 2, 2),
         ("--min-keypoints", 19, 0),
-        ("--min-score", 9, 0),
+        ("--min-score", 0.99, 0),
         ("--peak-threshold", 0.99, 0),
         ("--limb-threshold", 1.1, 0),
         ("--limb-share", 1, 5),
@@ -243,6 +243,7 @@ def test_thresholds_and_max_people(
         (["--source", "README.md", "--min-score", "nan"], "--min-score"),
         (["--source", "README.md", "--limb-share", "1.2"], "--limb-share must be from 0 to 1"),
         (["--source", "README.md", "--match", "best"], "--match must be greedy or hungarian"),
+        (["--source", "README.md", "--min-score", "1.5"], "from 0 to 1"),
         (["--source", "README.md", "--max-people", "0"], "--max-people"),
         (["--source", "README.md", "--sauce", "1"], "--source"),
         (["--source", "README.md", "--height", "abc"], "--height must be a whole number"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from io import FileIO
 from itertools import count
 from pathlib import Path
@@ -23,13 +23,22 @@ def replace_file(path: Path, data: bytes | Iterator[bytes], *, lasting: bool = T
     also wait for the disk, so that a power cut leaves one of both.
     """
     pieces = iter([data]) if isinstance(data, bytes) else data
+    with replacing(path, lasting=lasting) as file:
+        for piece in pieces:
+            write_all(file.fileno(), piece)
+
+
+@contextmanager
+def replacing(path: Path, *, lasting: bool = True) -> Iterator[FileIO]:
+    """A file that is written beside and takes the place when the `with` ends, see `replace_file`;
+    an error that ends it changes nothing.
+    """
     part = path.with_name(f"{PART}{os.getpid()}-{next(COUNTER)}.part")
     # Ctrl-C may come between any two steps, also when the file is made and FileIO not yet returned.
     try:
         unnamed = _unnamed(path.parent)
         with unnamed or FileIO(part, "x") as file:
-            for piece in pieces:
-                write_all(file.fileno(), piece)
+            yield file
             if lasting:
                 os.fsync(file.fileno())
             if unnamed:

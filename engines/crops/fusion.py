@@ -26,9 +26,10 @@ class FusionSettings:
     The defaults were chosen on 141 COCO photos with human-pose-estimation-0001 and MoveNet, and
     hold on both halves of these.
     guard: OKS to the first network's pose below which the crop network took somebody else.
-    refuted: what the confidence of such a person is worth as a score.
+    refuted: what the confidence of such a person is worth beside others', before the scaling of
+        `person_scores`.
     own: confidence of the crop network below which a keypoint stays where the first network saw it.
-    base: what a person's score is multiplied by where both disagree; 1 + base where they agree.
+    base: what a person's confidence is worth where both disagree; 1 + base where they agree.
     same: OKS at which two people are one.
     least: keypoints with less confidence are not given on.
     alone: least mean confidence of the crop network in somebody whom it alone has found, where the
@@ -65,7 +66,6 @@ def fuse(
     first network says, and counts as if the crop network had disagreed. expected: (P,) who of them
     the first network did not find: `first` has where the tracker expects them, and what the crop
     network does not confirm of that is left out.
-    Scores are means over confidences, 0 to 1 + base: those of the first network have another scale.
     """
     agree = agreement(first, seen)
     sure = confidence(seen, known)
@@ -102,8 +102,8 @@ def _mixed(
     weak = (taken[:, None] & (score < settings.least)) | (guess[:, None] & ~better)
     xy = np.where(weak[..., None], np.float32(np.nan), xy)
     score = np.where(weak, np.float32(0), score)
-    trust = confidence(seen, known) * (settings.base + agree)
-    person = np.where(taken, trust, settings.refuted * mean_confidence(first))
+    doubted = settings.refuted * mean_confidence(first) / (1 + settings.base)
+    person = np.where(taken, person_scores(confidence(seen, known), agree, settings), doubted)
     person = person.astype(np.float32)
     return replace(first, xy=xy, score=score, person_score=person, refined=taken)
 
@@ -126,6 +126,11 @@ def confidence(seen: Poses, known: NDArray[np.bool_]) -> Floats:
         return np.zeros(len(seen), np.float32)
     mean: Floats = seen.score[:, known].mean(axis=1)
     return mean
+
+
+def person_scores(sure: Floats, agree: Floats, settings: FusionSettings) -> Floats:
+    """(P,) 0..1 of people with these `confidence` and `agreement`: 1 where both are 1."""
+    return np.asarray(sure * (settings.base + agree) / (1 + settings.base), np.float32)
 
 
 def mean_confidence(poses: Poses) -> Floats:

@@ -115,7 +115,8 @@ class DirectDecoder:
         order = order[suppressed(boxes[order], wanted.nms)]
         score = np.where(inside, np.clip(score, 0, 1), np.float32(0))
         placed = letterbox.to_picture(xy[order])
-        return FoundPeople(Poses(self.skeleton, placed, score[order], person[order]))
+        person = np.clip(person[order], 0, 1)
+        return FoundPeople(Poses(self.skeleton, placed, score[order], person))
 
     def decode(self, evidence: FoundPeople) -> Poses:
         """The people, which the evidence is."""

@@ -34,7 +34,10 @@ class PafSettings:
     peak_weight: how much the confidence of its ends adds to a limb's rank.
     match: which of the limbs that want the same keypoint are taken: greedy, those of the highest
         rank first; hungarian, those whose ranks have the highest sum.
-    min_keypoints, min_score: what a person needs: keypoints, and score per keypoint.
+    min_keypoints, min_confidence: what a person needs: keypoints, and the mean confidence of those
+        that were found and of the limbs between them, the sum of both over twice the keypoints
+        (OpenPose's score per keypoint, halved).
+    min_score: of a person, in place of min_confidence where it is given.
     """
 
     peak_threshold: float = 0.05
@@ -44,7 +47,8 @@ class PafSettings:
     peak_weight: float = 0.1
     match: Matching = "greedy"
     min_keypoints: int = 3
-    min_score: float = 0.4
+    min_confidence: float = 0.2
+    min_score: float | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.samples <= MAX_SAMPLES or not 0 <= self.least_above <= 1:
@@ -86,6 +90,11 @@ class PafDecoder:
         """From the decoder's table of a card: `pafs`, and what PafSettings has."""
         if entry.place != "corner":
             raise CardError("a paf decoder needs the picture in the corner of the input.")
+        if isinstance(old := table.get("min_score"), int | float):
+            raise CardError(
+                f"decoder has min_score = {old:g}, which was per keypoint and is called "
+                f"min_confidence now, half as large; write min_confidence = {old / 2:g}."
+            )
         rest = {key: value for key, value in table.items() if key != "pafs"}
         channels = _parse_channels(skeleton, table.get("pafs"))
         return cls(skeleton, entry.stride, channels, build(PafSettings, "decoder", rest))
@@ -141,16 +150,23 @@ class PafDecoder:
         return Candidates(peaks, pairs)
 
     def decode(self, evidence: Candidates) -> Poses:
-        """The people that the candidates make, best first."""
+        """The people that the candidates make, best first.
+
+        A person's score is the mean confidence of all keypoints and limbs of the skeleton, of which
+        those that were not found count 0.
+        """
         wanted = self.settings
         xy, score, limb_sum = assemble(evidence, self.skeleton, wanted.peak_weight, wanted.match)
         count = (score > 0).sum(axis=1)
         total = score.sum(axis=1) + limb_sum
-        person = total / np.maximum(count, 1)
-        keep = (count >= wanted.min_keypoints) & (person >= wanted.min_score)
-        order = np.flatnonzero(keep)
+        parts = len(self.skeleton.keypoints) + len(self.skeleton.limbs)
+        person = np.minimum(total / np.float32(parts), np.float32(1))  # maps may exceed 1 a little
+        sure = total / np.maximum(2 * count, 1) >= wanted.min_confidence
+        if wanted.min_score is not None:
+            sure = person >= wanted.min_score
+        order = np.flatnonzero((count >= wanted.min_keypoints) & sure)
         order = order[np.argsort(-total[order], kind="stable")]
-        return Poses(self.skeleton, xy[order], score[order], total[order])
+        return Poses(self.skeleton, xy[order], np.minimum(score[order], 1), person[order])
 
 
 def paf_decoder(decoder: Decoder, what: str) -> PafDecoder:

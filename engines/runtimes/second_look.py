@@ -9,7 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.crops.fusion import FusionSettings, agreement, confidence, fuse, same_as_better
+from engines.crops.fusion import (
+    FusionSettings,
+    agreement,
+    confidence,
+    fuse,
+    person_scores,
+    same_as_better,
+)
 from engines.crops.rule import CropRule
 from engines.decoders.crop_decoder import CropDecoder
 from engines.runtimes.crop_network import CropNetwork
@@ -127,7 +134,7 @@ class SecondLook:
             weak = ~ok[:, None] | (seen.score < wanted.least)
             xy = np.where(weak[..., None], np.float32(np.nan), seen.xy)
             score = np.where(weak, np.float32(0), seen.score)
-            person = np.where(ok, sure * (wanted.base + agree), 0).astype(np.float32)
+            person = np.where(ok, person_scores(sure, agree, wanted), 0).astype(np.float32)
             poses = Poses(self._skeleton, xy, score, person)
             twins = same_as_better(poses, wanted.same)  # two expected people, one body
             out.append(Followed(poses, look.at, ok & (twins < 0)))

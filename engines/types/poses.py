@@ -70,7 +70,11 @@ class Poses:
 
     xy: (P, K, 2) image pixels, pixel centres at whole numbers; NaN = not found.
     score: (P, K) 0..1, 0 where not found.
-    person_score: (P,)
+    person_score: (P,) 0..1, how sure it is that this person is there as shown: the mean confidence
+        of everything that was looked for in a body (keypoints, and limbs where the network knows
+        them), 0 for what was not found; after a second look times how far both networks agree. A
+        network that gives people directly says it itself. Whole people score more than parts of
+        people, and people are ranked by it.
     refined: (P,) whether a second network has looked at the person and confirmed them; None = at
         nobody.
     """

@@ -1,11 +1,14 @@
-"""The joints of a person in BVH files, and how long bones are that nobody has seen.
+"""The joints of a person in BVH and glTF files and of avatars, and how long bones are that nobody
+has seen.
 
-At rest a person stands upright and looks along z, y up, the arms out to the sides.
+At rest a person stands upright and looks along z, y up, the arms out to the sides, as VRM and Unity
+have it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -40,10 +43,9 @@ FINGERS = ("thumb", "index", "middle", "ring", "pinky")
 class Bone(NamedTuple):
     """A joint and what hangs on it.
 
-    at, to: points between which it lies. rest: its direction at rest. order: of its angles, the
-    twist in the middle, where it does not come near the 90 degrees at which the others merge.
-    line: points from right to left that say how it is turned. hinge: the point beyond its end, and
-    the axis at rest about which that bends.
+    at, to: points between which it lies. rest: its direction at rest. line: points from right to
+    left that say how it is turned. hinge: the point beyond its end, and the axis at rest about
+    which that bends.
     """
 
     name: str
@@ -51,37 +53,35 @@ class Bone(NamedTuple):
     at: str
     to: str
     rest: Doubles
-    order: str
     line: str = ""
     hinge: tuple[str, Doubles] | None = None
 
 
 def _side(side: str, sign: int) -> tuple[Bone, ...]:
     name, out = side.capitalize(), sign * LEFT
-    arm, leg = ("ZXY", "ZYX")
     return (
-        Bone(f"{name}Shoulder", "Spine", "neck", f"{side}_shoulder", out, arm),
+        Bone(f"{name}Shoulder", "Spine", "neck", f"{side}_shoulder", out),
         Bone(
-            *(f"{name}Arm", f"{name}Shoulder", f"{side}_shoulder", f"{side}_elbow", out, arm),
+            *(f"{name}Arm", f"{name}Shoulder", f"{side}_shoulder", f"{side}_elbow", out),
             hinge=(f"{side}_wrist", -sign * UP),
         ),
-        Bone(f"{name}ForeArm", f"{name}Arm", f"{side}_elbow", f"{side}_wrist", out, arm),
-        Bone(f"{name}Hand", f"{name}ForeArm", f"{side}_wrist", f"{side}_hand", out, arm),
+        Bone(f"{name}ForeArm", f"{name}Arm", f"{side}_elbow", f"{side}_wrist", out),
+        Bone(f"{name}Hand", f"{name}ForeArm", f"{side}_wrist", f"{side}_hand", out),
         Bone(
-            *(f"{name}UpLeg", "Hips", f"{side}_hip", f"{side}_knee", -UP, leg),
+            *(f"{name}UpLeg", "Hips", f"{side}_hip", f"{side}_knee", -UP),
             hinge=(f"{side}_ankle", LEFT),
         ),
-        Bone(f"{name}Leg", f"{name}UpLeg", f"{side}_knee", f"{side}_ankle", -UP, leg),
-        Bone(f"{name}Foot", f"{name}Leg", f"{side}_ankle", f"{side}_big_toe", TOE, leg),
+        Bone(f"{name}Leg", f"{name}UpLeg", f"{side}_knee", f"{side}_ankle", -UP),
+        Bone(f"{name}Foot", f"{name}Leg", f"{side}_ankle", f"{side}_big_toe", TOE),
     )
 
 
-ROOT = Bone("Hips", "", "hips", "", UP, "ZXY", line="hip")
+ROOT = Bone("Hips", "", "hips", "", UP, line="hip")
 BONES = (
     ROOT,
-    Bone("Spine", "Hips", "waist", "neck", UP, "ZYX", line="shoulder"),
-    Bone("Neck", "Spine", "neck", "head", UP, "ZYX"),
-    Bone("Head", "Neck", "head", "nose", AHEAD, "ZXY", line="ear"),
+    Bone("Spine", "Hips", "waist", "neck", UP, line="shoulder"),
+    Bone("Neck", "Spine", "neck", "head", UP),
+    Bone("Head", "Neck", "head", "nose", AHEAD, line="ear"),
     *_side("left", 1),
     *_side("right", -1),
 )
@@ -98,10 +98,11 @@ def _fingers(side: str, sign: int) -> Iterator[Bone]:
             own = (
                 f"{name}Hand{finger.capitalize()}{n}" if n else f"{name}InHand{finger.capitalize()}"
             )
-            yield Bone(own, parent, at, to, rest, "ZXY")
+            yield Bone(own, parent, at, to, rest)
             parent = own
 
 
+@cache
 def bones_of(skeleton: Skeleton) -> tuple[Bone, ...]:
     """Those of the body, and of hands that the skeleton has."""
     sides = [
@@ -114,6 +115,8 @@ def bones_of(skeleton: Skeleton) -> tuple[Bone, ...]:
 
 def complete_lengths(offsets: dict[str, Doubles], bones: Sequence[Bone]) -> None:
     """Bones that were never seen as long as they are in people of this height."""
+    if not any(np.isnan(offset[0]) for offset in offsets.values()):
+        return
     usual = {name: _usual(name) for name in offsets if name != "waist"}
     lengths = {name: float(np.linalg.norm(offsets[name])) for name in usual}
     body = {bone.to for bone in BONES} & {*lengths}  # fingers would be the most of all

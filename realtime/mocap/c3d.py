@@ -13,6 +13,7 @@ import numpy as np
 from calibration.geometry.camera import Rig
 from calibration.plots.viewpoint import upwards
 from engines.types.arrays import Doubles, Floats
+from realtime.mocap.marker_names import marker_name
 from realtime.mocap.take import PersonMotion, Span, Take
 from realtime.mocap.up_axis import turned_up
 from realtime.types.errors import OutputError
@@ -31,8 +32,7 @@ def check_ezc3d() -> None:
     """OutputError where the library is not installed."""
     if find_spec("ezc3d") is None:
         raise OutputError(
-            "--c3d needs the package ezc3d, which is not installed; run: "
-            "pip install -r requirements-c3d.txt"
+            "--c3d needs the package ezc3d, which is not installed; run: pip install ezc3d"
         )
 
 
@@ -67,12 +67,12 @@ def _part(take: Take, start: int) -> tuple[list[Span], int]:
 def c3d_pieces(
     path: Path, take: Take, spans: Sequence[Span], frames: range, rig: Rig
 ) -> Iterator[bytes]:
-    """Points `person3:left_knee` in millimetres, Z up.
+    """Points `person3:LKnee` in millimetres, Z up; markers are called as in TRC files.
 
     A residual is how far off the cameras' pixels are at the point's distance, in whole millimetres
     up to 255; 0 where the point was carried rather than seen, -1 where it is unknown.
     """
-    names = take.skeleton.keypoints
+    names = [marker_name(keypoint) for keypoint in take.skeleton.keypoints]
     labels = [f"person{one.id}:{name}" for one in spans for name in names]
     yield _head(path, take.rate, labels, len(frames))
     turn = turned_up(upwards(rig), 2) * MM_PER_METRE

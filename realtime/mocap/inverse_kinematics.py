@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from engines.types.arrays import Doubles
 from engines.types.skeleton import Skeleton
 from realtime.mocap.bones import LEFT, Bone, bones_of, complete_lengths
-from realtime.mocap.rotations import about, frames, last_known, swing, unit
+from realtime.mocap.rotations import about, cross, frames, last_known, swing, unit
 
 Pieces = Callable[[], Iterable[Doubles]]
 MIN_BEND_SINE = np.sin(np.radians(15))  # of a knee or an elbow that shows how its limb is turned
@@ -59,7 +59,7 @@ def build_of(pieces: Pieces, skeleton: Skeleton) -> Build | None:
     trunk, wide, start = _Lengths(), _Lengths(), None
     for xyz in pieces():
         points = _points(xyz, skeleton, bones)
-        line, up, world = _hips(points)
+        line, up, world = hips_of(points)
         trunk.add(up)
         wide.add(line)
         known = _known(world)
@@ -87,7 +87,7 @@ def build_of(pieces: Pieces, skeleton: Skeleton) -> Build | None:
             lengths[bone.to].add(along)
             if bone.hinge:
                 back = worlds[bone.parent].swapaxes(1, 2)
-                bent, twist = _twist(bone, along, points, back)
+                bent, twist = twist_of(bone, along, points, back)
                 twists.setdefault(bone.name, []).append((bent + done, twist))
         done += len(xyz)
     offsets |= {point: _rest(bones, point) * one.median for point, one in lengths.items()}
@@ -113,7 +113,7 @@ class Posing:
     """
 
     def __init__(self, build: Build, skeleton: Skeleton, some: Sequence[Bone] = ()) -> None:
-        self._build = build
+        self.build = build
         self._skeleton = skeleton
         self._some = some or build.bones
         self._last = {"root": build.root, "Hips": build.turn}
@@ -139,16 +139,16 @@ class Posing:
     def _next(
         self, xyz: Doubles
     ) -> tuple[Doubles, dict[str, Doubles], dict[str, Doubles], dict[str, Doubles]]:
-        points = _points(xyz, self._skeleton, self._build.bones)
-        _, _, world = _hips(points)
+        points = _points(xyz, self._skeleton, self.build.bones)
+        _, _, world = hips_of(points)
         known = _known(world)
         root = self._hold("root", points["hips"], known)
         turns = {"Hips": self._hold("Hips", world, known)}
         self._count("Hips", known)
-        points["waist"] = root + turns["Hips"] @ self._build.offsets["waist"]
+        points["waist"] = root + turns["Hips"] @ self.build.offsets["waist"]
         worlds = dict(turns)
         for bone in self._some[1:]:
-            turn = self._turn(bone, points, worlds[bone.parent])
+            turn = self.turn(bone, points, worlds[bone.parent])
             known = _known(turn)
             self._count(bone.name, known)
             turns[bone.name] = self._hold(bone.name, turn, known)
@@ -156,7 +156,7 @@ class Posing:
         self._done += len(xyz)
         return root, turns, points, worlds
 
-    def _turn(self, bone: Bone, points: dict[str, Doubles], parent: Doubles) -> Doubles:
+    def turn(self, bone: Bone, points: dict[str, Doubles], parent: Doubles) -> Doubles:
         """(T, 3, 3) against its parent; NaN where points are not known."""
         back = parent.swapaxes(1, 2)
         along = points[bone.to] - points[bone.at]
@@ -167,9 +167,9 @@ class Posing:
             turn[np.trace(turn, axis1=1, axis2=2) < 1 + 2 * np.cos(MAX_TWIST)] = np.nan
             return turn
         turn = _swing(bone, along, back)
-        if bone.name not in self._build.twists:
+        if bone.name not in self.build.twists:
             return turn
-        bent, twist = self._build.twists[bone.name]
+        bent, twist = self.build.twists[bone.name]
         even = np.interp(np.arange(self._done, self._done + len(turn)), bent, twist)
         return turn @ about(bone.rest, even)
 
@@ -214,7 +214,12 @@ class _Lengths:
         return float(np.median(self._found)) if len(self._found) else np.nan
 
 
-def _hips(points: Mapping[str, Doubles]) -> tuple[Doubles, Doubles, Doubles]:
+def seen_points(xyz: Doubles, skeleton: Skeleton) -> dict[str, Doubles]:
+    """Where the points between which bones lie were seen, (T, 3) metres of each, NaN = not."""
+    return _points(xyz, skeleton, bones_of(skeleton))
+
+
+def hips_of(points: Mapping[str, Doubles]) -> tuple[Doubles, Doubles, Doubles]:
     """(T, 3) from the right to the left one, and to the neck; (T, 3, 3) how they are turned."""
     line = points["left_hip"] - points["right_hip"]
     up = points["neck"] - points["hips"]
@@ -226,17 +231,17 @@ def _swing(bone: Bone, along: Doubles, back: Doubles) -> Doubles:
     return swing(bone.rest, unit((back @ along[..., None])[..., 0]))
 
 
-def _twist(
+def twist_of(
     bone: Bone, along: Doubles, points: Mapping[str, Doubles], back: Doubles
 ) -> tuple[NDArray[np.int64], Doubles]:
     """The frames in which the joint beyond is bent clearly, and radians about the limb."""
     assert bone.hinge is not None
     beyond, rest = bone.hinge
-    axis = np.cross(unit(along), unit(points[beyond] - points[bone.to]))
+    axis = cross(unit(along), unit(points[beyond] - points[bone.to]))
     turn = _swing(bone, along, back)
     # In the limb's own untwisted world.
     own = (turn.swapaxes(1, 2) @ back @ axis[..., None])[..., 0]
-    twist = np.arctan2(np.cross(rest, own) @ bone.rest, own @ rest)
+    twist = np.arctan2(cross(rest, own) @ bone.rest, own @ rest)
     clear = (np.linalg.norm(axis, axis=-1) > MIN_BEND_SINE) & (np.abs(twist) < MAX_TWIST)
     bent = np.flatnonzero(clear)
     return bent, twist[bent]

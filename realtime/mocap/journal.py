@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from io import FileIO, RawIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,13 +37,15 @@ MAX_RECORD = 64 << 20  # bytes, more is damage
 class Head:
     """What is to be made of the people. rate: fps as the sources say it. rig: its TOML text.
 
-    outputs: paths by option (trc, c3d, bvh), as the run was given them.
+    outputs: paths by option (trc, c3d, bvh, glb), as the run was given them. bvh_unit: of lengths
+    in BVH files.
     """
 
     skeleton: Skeleton
     rate: float | None = None
     rig: str = ""
     outputs: tuple[tuple[str, str], ...] = ()
+    bvh_unit: Literal["m", "cm"] = "m"
 
 
 class Instant(NamedTuple):
@@ -146,7 +148,8 @@ def read_head(file: RawIOBase | BinaryIO, name: str) -> Head:
         data: Any = json.loads(text)
         skeleton = _skeleton(data["skeleton"])
         outputs = tuple((str(option), str(path)) for option, path in data["outputs"])
-        return Head(skeleton, data["rate"], data["rig"], outputs)
+        unit: Literal["m", "cm"] = "cm" if data.get("bvh_unit") == "cm" else "m"
+        return Head(skeleton, data["rate"], data["rig"], outputs, unit)
     except (ValueError, TypeError, KeyError) as error:
         raise OutputError(f"{name} is a journal of another version of this program.") from error
 

@@ -25,7 +25,8 @@ RECOVER = "python -m posestream recover"
 
 class TakeFile(NamedTuple):
     """An output: the option, what it names, what makes its files (names, and contents piece after
-    piece), and what stands between the stem of that name and the number of a person or a part.
+    piece), and what stands between the stem of that name and the number of a person or a part
+    (nothing where there is one file).
     """
 
     option: str
@@ -175,7 +176,7 @@ def _write(
                 write_whole(path, pieces)
             except OutputError as error:
                 yield error
-        if overwrite:
+        if overwrite and output.between:
             _remove_others(output, written, sources)
     except OutputError as error:
         yield error

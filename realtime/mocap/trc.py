@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.types.arrays import Doubles
+from realtime.mocap.marker_names import marker_name
 from realtime.mocap.number_rows import number_rows
 from realtime.mocap.take import Span, Take
 from realtime.mocap.take_sink import of_person
@@ -31,7 +32,7 @@ def trc_pieces(name: str, take: Take, span: Span, turn: Doubles) -> Iterator[byt
     Metres; what is not known is nan, as OpenSim itself writes it: it refuses a row that ends with
     an empty cell.
     """
-    markers = [marker(keypoint) for keypoint in take.skeleton.keypoints]
+    markers = [marker_name(keypoint) for keypoint in take.skeleton.keypoints]
     rate, start = f"{take.rate:.10g}", span.first + 1
     values = (rate, rate, span.count, len(markers), "m", rate, start, span.count)
     axes = [f"{axis}{n}" for n in range(1, len(markers) + 1) for axis in "XYZ"]
@@ -49,11 +50,3 @@ def trc_pieces(name: str, take: Take, span: Span, turn: Doubles) -> Iterator[byt
         numbers = np.arange(piece.first, piece.first + len(piece))
         cells = (piece.xyz @ turn.T).reshape(len(piece), -1)
         yield from number_rows(row, np.column_stack([numbers + 1, numbers / take.rate, cells]))
-
-
-def marker(keypoint: str) -> str:
-    """As Pose2Sim's OpenSim models call it: left_big_toe is LBigToe, mid_hip CHip."""
-    side, _, rest = keypoint.partition("_")
-    short = {"left": "L", "right": "R", "mid": "C"}.get(side)
-    name = keypoint if short is None else rest
-    return (short or "") + "".join(word.capitalize() for word in name.split("_"))

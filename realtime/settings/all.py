@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from realtime.settings.files import FileSettings
+from realtime.settings.files import TAKE_FILES, FileSettings
 from realtime.settings.model import ModelSettings
 from realtime.settings.pictures import PictureSettings
 from realtime.settings.sources import SourceSettings
@@ -14,7 +14,7 @@ from realtime.settings.web import WebSettings
 from realtime.settings.window import WindowSettings
 from realtime.types.errors import SettingsError
 
-OUTPUTS_3D = ("json3d", "output3d", "trc", "c3d", "bvh", "bootstrap")
+OUTPUTS_3D = ("json3d", "output3d", *TAKE_FILES, "bootstrap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.space.rig is None:
             options = [name for name in OUTPUTS_3D if getattr(self.files, name) is not None]
-            for name in ["show3d"] * self.web.show3d + options:
+            live = ["show3d"] * self.web.show3d + ["vmc"] * (self.web.vmc is not None)
+            for name in live + options:
                 raise SettingsError(f"--{name} needs calibrated cameras; add --rig FILE.toml.")
         if self.files.audio and self.sources.loop:
             raise SettingsError("--audio does not work with --loop; sound is copied only once.")

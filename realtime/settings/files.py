@@ -9,6 +9,7 @@ from typing import Literal
 from realtime.types.errors import SettingsError
 
 VIDEO_ENDINGS = (".mp4", ".mkv", ".avi")
+TAKE_FILES = ("trc", "c3d", "bvh", "glb")  # made when the run has ended, of its journal
 JsonSkeleton = Literal[
     "coco17",
     "coco18",
@@ -67,6 +68,12 @@ class FileSettings:
     csv: Path | None = None
     """Write a table to this file, one row for each person and frame. With --rig, 3D people go to a
     second file (poses_3d.csv beside poses.csv)."""
+    csv_format: Literal["wide", "long"] = "wide"
+    """wide: one row for each person and frame; long: one row for each keypoint found, with frame,
+    time, camera, person, keypoint, x, y, score (3D: x, y, z, score, error, covariance)."""
+    parquet: Path | None = None
+    """Write the long table to this Parquet file. With --rig, 3D people go to a second file
+    (poses_3d.parquet beside poses.parquet). Needs the package pyarrow."""
     mot: Path | None = None
     """Write boxes with ids to this file, in MOTChallenge format."""
     record: Path | None = None
@@ -86,6 +93,12 @@ class FileSettings:
     """Write 3D people to this C3D file; needs the package ezc3d."""
     bvh: Path | None = None
     """Write each 3D person as joint angles for Blender: walk.bvh gives walk_person3.bvh etc."""
+    bvh_unit: Literal["m", "cm"] = "m"
+    """Unit of --bvh: metres, as Blender reads them, or centimetres, as MotionBuilder and others
+    do."""
+    glb: Path | None = None
+    """Write 3D people to this glTF file, a skeleton and an animation of each, for Blender, three.js
+    and game engines."""
     bootstrap: Path | None = None
     """Write training data into this folder: frames on which three or more views agree best, with
     the reprojected 3D people as COCO keypoint labels."""
@@ -95,7 +108,7 @@ class FileSettings:
     and their --trc, --bvh and --c3d files of other people; nothing else is removed."""
 
     def __post_init__(self) -> None:
-        for name in ("trc", "c3d", "bvh"):
+        for name in (*TAKE_FILES, "parquet"):
             file = getattr(self, name)
             if file is not None and file.suffix.lower() != f".{name}":
                 raise SettingsError(f"--{name} {file}: the file's name must end in .{name}.")

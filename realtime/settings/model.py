@@ -62,7 +62,8 @@ class ModelSettings:
     min_keypoints: int | None = None
     """Drop people with fewer keypoints; the model's own by default."""
     min_score: float | None = None
-    """Drop people with a lower score per keypoint; the model's own by default."""
+    """Drop people with a lower score, 0 to 1; by default the model's own rule, which asks less of
+    people who are seen in part."""
     recall: bool = False
     """Find more people, and more that are not there: lowers the thresholds above that you do not
     give, as OpenPose's maximize_positives does."""
@@ -99,7 +100,9 @@ class ModelSettings:
         for name in ("min_keypoints", "max_people", "refine_people"):
             if (count := getattr(self, name)) is not None and count < 1:
                 raise SettingsError(f"--{name.replace('_', '-')} must be 1 or more, not {count}.")
-        for name in ("peak_threshold", "limb_threshold", "min_score"):
+        if self.min_score is not None and not 0 <= self.min_score <= 1:
+            raise SettingsError(f"--min-score must be from 0 to 1, not {self.min_score:g}.")
+        for name in ("peak_threshold", "limb_threshold"):
             if (value := getattr(self, name)) is not None and not 0 <= value < inf:
                 raise SettingsError(f"--{name.replace('_', '-')} must be 0 or more, not {value}.")
         if self.limb_share is not None and not 0 <= self.limb_share <= 1:

@@ -29,7 +29,8 @@ class PictureSettings:
     mosaic: bool = False
     """Combine the pictures of all sources into one; with --rig, draw the 3D people over them."""
     angles: bool = False
-    """Add joint angles and speed of each person to --jsonl, --udp and the pictures."""
+    """Add joint angles (and in the picture speed) of each person to --jsonl, --csv, --udp and the
+    pictures; with --rig also to the 3D people."""
 
     @property
     def size(self) -> tuple[int, int] | None:

@@ -8,6 +8,8 @@ from realtime.runtime.display import has_terminal
 from realtime.types.errors import SettingsError
 from realtime.web.address import check_access
 
+MAX_AVATARS = 16
+
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
@@ -28,10 +30,19 @@ class WebSettings:
     in a terminal."""
     udp: str | None = field(default=None, metadata={"metavar": "HOST:PORT"})
     """Send one line of JSON for each frame to this address, as a UDP datagram."""
+    vmc: str | None = field(default=None, metadata={"metavar": "HOST:PORT"})
+    """Move an avatar by a 3D person, live: send their bones to this address (Virtual Motion
+    Capture, over OSC), for example 127.0.0.1:39539; needs the package python-osc."""
+    vmc_people: int = 1
+    """How many people --vmc sends, each to a port of its own: PORT, PORT + 1, ..."""
 
     def __post_init__(self) -> None:
         if self.show3d and self.serve is None:
             object.__setattr__(self, "serve", "8080")
         if self.required and self.serve is None:
             raise SettingsError("--required is about /healthz of --serve; add --serve PORT.")
+        if not 1 <= self.vmc_people <= MAX_AVATARS:
+            raise SettingsError(
+                f"--vmc-people must be from 1 to {MAX_AVATARS}, not {self.vmc_people}."
+            )
         check_access(self.serve, self.serve_token)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from calibration.geometry.camera import Rig
 from engines.console.import_errors import explain_import_error
+from realtime.avatars.vmc_sink import VmcSink
 from realtime.drawing.mosaic import Mosaic
 from realtime.drawing.overlay import Overlay
 from realtime.drawing.reprojection import Reprojection
@@ -24,9 +25,11 @@ from realtime.sinks.together import OneView
 from realtime.types.errors import OutputError
 from realtime.types.frames import Source
 from realtime.types.model import Keypoints, Model
+from realtime.types.start import Start
 from realtime.types.view_mode import Shown
 from realtime.web.address import parse_address
-from realtime.writing.json_text import ResultLines, header_line
+from realtime.writing.header import Header
+from realtime.writing.json_text import ResultLines
 from realtime.writing.whole_files import source_files
 
 
@@ -36,12 +39,14 @@ def open_sinks(
     model: Model,
     shown: Shown | None = None,
     rig: Rig | None = None,
+    start: Start | None = None,
 ) -> list[Sink]:
     """The outputs that the settings ask for, in the order in which to enter them.
 
     Several sources have files of their own: folders get a folder for each, files its name. shown:
     what pictures show, and whether maps are needed for that. rig: its cameras in the order of the
-    sources. OutputError where one of them cannot work; nothing is overwritten yet.
+    sources. start: when the run began. OutputError where one of them cannot work; nothing is
+    overwritten yet.
     """
     if isinstance(model, Keypoints):
         _refuse_maps(settings)
@@ -52,6 +57,8 @@ def open_sinks(
     if settings.pictures.mosaic:
         bodies = Reprojection(rig) if rig is not None else None
         overlay = Mosaic(names, shown, bodies, angles=angles, size=size)
+    paced = settings.sources.realtime
+    header = Header(model.name, model.skeleton, sources, rig, start, paced=paced)
     opening = Opening(
         settings.files,
         sources[0],
@@ -59,8 +66,9 @@ def open_sinks(
         files_of(settings.sources.source),
         overlay,
         ResultLines(angles=angles),
-        header_line(model.name, model.skeleton, names, rig),
+        header,
         model,
+        angles,
     )
     files = [*_open_files(settings, sources, opening, rig)]
     # Entered last, the files are finished first; then comes the summary; then the window, which
@@ -76,9 +84,7 @@ def open_sinks(
     if settings.web.serve is not None:
         lines = opening.lines if not angles else ResultLines()  # pages are not told of angles
         announce = not settings.window.quiet
-        front.append(
-            _open_server(settings.web, sources, model, overlay.shown, rig, lines, announce)
-        )
+        front.append(_open_server(settings.web, sources, header, overlay.shown, lines, announce))
     if not settings.window.quiet:
         written = [sink.written for sink in files if isinstance(sink, Writing)]
         others = (settings.files.record, settings.files.stats)
@@ -133,6 +139,8 @@ def _open_files(
             yield shared.open(path, opening)
     if settings.web.udp is not None:
         yield UdpSink(settings.web.udp, opening.lines)
+    if rig is not None and settings.web.vmc is not None:
+        yield VmcSink(settings.web.vmc, opening.skeleton, rig, settings.web.vmc_people)
     if rig is not None and settings.space.rig is not None:
         for of_people in OF_3D:
             path = getattr(settings.files, of_people.option)
@@ -153,9 +161,8 @@ def _required(web: WebSettings, sources: Sequence[Source]) -> tuple[str, ...] | 
 def _open_server(
     web: WebSettings,
     sources: Sequence[Source],
-    model: Model,
+    header: Header,
     shown: Shown,
-    rig: Rig | None,
     lines: ResultLines,
     announce: bool,
 ) -> Sink:
@@ -168,13 +175,10 @@ def _open_server(
     return WebSink(
         parse_address(web.serve),
         web.serve_token,
-        model.name,
-        model.skeleton,
-        [source.name for source in sources],
+        header,
         shown,
         lines,
         announce=announce,
-        rig=rig,
         required=_required(web, sources),
         stay=web.stay if web.show3d and not sources[0].live else None,
     )

@@ -110,7 +110,7 @@ def written_by(settings: Settings, sources: Sequence[Source]) -> Iterator[Writte
         if (given := getattr(files, option)) is not None:
             for path in [beside(given, name) for name in names] if several else [given]:
                 yield Written.one(option, given, path)
-    for option in ("jsonl", "csv", "stats"):
+    for option in ("jsonl", "csv", "parquet", "stats"):
         if (given := getattr(files, option)) is not None:
             yield Written.one(option, given)
     if files.record is not None:
@@ -122,8 +122,9 @@ def written_by(settings: Settings, sources: Sequence[Source]) -> Iterator[Writte
 
 def _written_in_3d(settings: Settings, rig: Path) -> Iterator[Written]:
     files = settings.files
-    if files.csv is not None:
-        yield Written.one("csv", files.csv, csv3d_path(files.csv))
+    for option in ("csv", "parquet"):
+        if (given := getattr(files, option)) is not None:
+            yield Written.one(option, given, csv3d_path(given))
     if files.json3d is not None:
         names = Names(f"{rig.stem}_", "_keypoints.json")
         yield Written(f"--json3d {files.json3d}", files.json3d, names, "json3d")
@@ -131,10 +132,9 @@ def _written_in_3d(settings: Settings, rig: Path) -> Iterator[Written]:
         if (given := getattr(files, option)) is not None:
             names = Names(f"{given.stem}{between}", given.suffix)
             yield Written(f"--{option} {given}", given.parent, names, option)
-    if files.output3d is not None:
-        yield Written.one("output3d", files.output3d)
-    if files.c3d is not None:
-        yield Written.one("c3d", files.c3d)
+    for option in ("output3d", "c3d", "glb"):
+        if (given := getattr(files, option)) is not None:
+            yield Written.one(option, given)
     if (folder := files.bootstrap) is not None:
         for name in ("person_keypoints.json", "photos.tar", "labels.jsonl"):
             yield Written.one("bootstrap", folder, folder / name)

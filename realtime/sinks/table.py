@@ -19,7 +19,7 @@ from realtime.drawing.space_view import SpaceView
 from realtime.mocap.journal import Head
 from realtime.mocap.outputs import take_files
 from realtime.mocap.take_sink import TakeSink
-from realtime.settings.files import VIDEO_ENDINGS, FileSettings
+from realtime.settings.files import TAKE_FILES, VIDEO_ENDINGS, FileSettings
 from realtime.sinks.files import image_files as images
 from realtime.sinks.files.audio_track import open_sound
 from realtime.sinks.files.bootstrap import BootstrapSink
@@ -33,9 +33,13 @@ from realtime.sinks.files.openpose_json_2d import JsonSink, json_skeleton
 from realtime.sinks.files.openpose_json_3d import Json3DSink
 from realtime.sinks.files.video_file import VideoSink
 from realtime.sinks.protocol import Sink
+from realtime.sinks.tables.long_rows import Rows2D, Rows3D
+from realtime.sinks.tables.parquet import Parquet
+from realtime.sinks.tables.table_sink import LongCsv, TableSink
 from realtime.types.errors import OutputError
 from realtime.types.frames import Source
 from realtime.types.model import Model
+from realtime.writing.header import Header
 from realtime.writing.json_text import ResultLines
 
 
@@ -44,8 +48,8 @@ class Opening:
     """What there is to open an output with.
 
     source: whose pictures, sound or rate it takes; origin: what --source calls it. taken: files
-    that no output may overwrite. overlay, lines: what several outputs share. header: what comes
-    before the lines.
+    that no output may overwrite. overlay, lines: what several outputs share. header: what they
+    say of the run. angles: whether tables have joint angles and speeds.
     """
 
     files: FileSettings
@@ -54,8 +58,9 @@ class Opening:
     taken: list[Path]
     overlay: Overlay
     lines: ResultLines
-    header: str
+    header: Header
     model: Model
+    angles: bool = False
 
     @property
     def skeleton(self) -> Skeleton:
@@ -111,6 +116,31 @@ def _space_video(path: Path, of: Opening, rig: Rig, _: str) -> Sink:
     return VideoSink(path, of.source.rate, of.taken, view, option="--output3d")
 
 
+def _table(path: Path, of: Opening) -> Sink:
+    if of.files.csv_format == "long":
+        rows = Rows2D(of.skeleton, angles=of.angles)
+        return TableSink(path, LongCsv(path, of.taken, rows), rows, of.header)
+    return CsvSink(path, of.taken, of.skeleton, angles=of.angles)
+
+
+def _table_3d(path: Path, of: Opening, *_: object) -> Sink:
+    path = csv3d_path(path)
+    if of.files.csv_format == "long":
+        rows = Rows3D(of.skeleton, angles=of.angles)
+        return TableSink(path, LongCsv(path, of.taken, rows), rows, of.header)
+    return Csv3DSink(path, of.taken, of.skeleton, angles=of.angles)
+
+
+def _parquet(path: Path, of: Opening) -> Sink:
+    rows = Rows2D(of.skeleton, angles=of.angles)
+    return TableSink(path, Parquet(path, of.taken, rows, of.header), rows, of.header)
+
+
+def _parquet_3d(path: Path, of: Opening, *_: object) -> Sink:
+    path, rows = csv3d_path(path), Rows3D(of.skeleton, angles=of.angles)
+    return TableSink(path, Parquet(path, of.taken, rows, of.header), rows, of.header)
+
+
 class Output(NamedTuple):
     """An output. own: the path of one source of several."""
 
@@ -157,25 +187,26 @@ OF_EACH_SOURCE = (
 )
 OF_ALL_SOURCES = (
     SharedOutput("jsonl", lambda path, of: JsonLinesSink(path, of.taken, of.header, of.lines)),
-    SharedOutput("csv", lambda path, of: CsvSink(path, of.taken, of.skeleton)),
+    SharedOutput("csv", _table),
+    SharedOutput("parquet", _parquet),
 )
 OF_3D = (
     Output3D("json3d", lambda path, of, rig, name: Json3DSink(path, name, of.target)),
     Output3D("output3d", _space_video),
     Output3D("bootstrap", lambda path, of, rig, _: BootstrapSink(path, rig, of.skeleton)),
-    Output3D("csv", lambda path, of, *_: Csv3DSink(csv3d_path(path), of.taken, of.skeleton)),
+    Output3D("csv", _table_3d),
+    Output3D("parquet", _parquet_3d),
 )
 
 
 def open_takes(of: Opening, rig: Rig) -> Iterator[TakeSink]:
     """The files that need the whole run, which share a journal."""
     paths = {
-        option: path
-        for option in ("trc", "c3d", "bvh")
-        if (path := getattr(of.files, option)) is not None
+        option: path for option in TAKE_FILES if (path := getattr(of.files, option)) is not None
     }
     if not paths:
         return
     outputs = tuple((option, str(path.absolute())) for option, path in paths.items())
-    head = Head(of.skeleton, of.source.rate, rig_toml(rig), outputs)
-    yield TakeSink(take_files(paths, rig), head, of.taken, overwrite=of.files.overwrite)
+    unit = of.files.bvh_unit
+    head = Head(of.skeleton, of.source.rate, rig_toml(rig), outputs, unit)
+    yield TakeSink(take_files(paths, rig, unit), head, of.taken, overwrite=of.files.overwrite)

@@ -43,16 +43,18 @@ def open_sources(
     clock: Clock = time.monotonic,
     sizes: Sequence[Size | None] | None = None,
     maps: Callable[[], MapReading] | None = None,
+    origin: float = 0.0,
 ) -> list[Source]:
     """All sources that the settings name, to be entered; SourceError where they do not mix.
 
     sizes: (width, height) that each has where it does not say, and the user does not either; they
-    may be put there until the sources are entered. maps: how folders of heat maps are read.
+    may be put there until the sources are entered. maps: how folders of heat maps are read. origin:
+    see open_source.
     """
     sources = []
     for n, one in enumerate(settings.source):
         fitting = partial(sizes.__getitem__, n) if sizes else None
-        sources.append(open_source(replace(settings, source=(one,)), clock, fitting, maps))
+        sources.append(open_source(replace(settings, source=(one,)), clock, fitting, maps, origin))
     if len({source.live for source in sources}) > 1:
         raise SourceError(
             "Live cameras and files cannot be mixed; give only cameras or only files."
@@ -138,9 +140,11 @@ def open_source(
     clock: Clock = time.monotonic,
     fitting: Callable[[], Size | None] | None = None,
     maps: Callable[[], MapReading] | None = None,
+    origin: float = 0.0,
 ) -> Source:
     """The first source that the settings name, ready to be entered.
 
+    origin: what the clock shows where the times of a camera's frames begin; files have their own.
     fitting: asked, when it is entered, for the (width, height) of its frames where neither it nor
     the user says.
     Its name, total and rate are final once it is entered. SourceError where there is nothing to
@@ -153,12 +157,11 @@ def open_source(
     if "\0" in spec:
         raise SourceError(f"There is no file or folder {spec!r}: a name cannot contain a NUL.")
     if spec.partition(":")[0] == "webcam":
-        source = _camera(settings, chosen, clock)
+        source = _camera(settings, chosen, clock, origin)
     elif "://" in spec:
         connect = StreamConnector(spec, clock=clock)
-        source = LiveSource(
-            stream_name(spec), connect, chosen, give_up=settings.give_up, clock=clock
-        )
+        name, patience = stream_name(spec), settings.give_up
+        source = LiveSource(name, connect, chosen, give_up=patience, clock=clock, origin=origin)
     else:
         if fitting and settings.rotate in (90, 270):
             fitting = partial(_turned, fitting)
@@ -181,7 +184,7 @@ def _turned(fitting: Callable[[], Size | None]) -> Size | None:
     return size and size[::-1]
 
 
-def _camera(settings: SourceSettings, chosen: range, clock: Clock) -> LiveSource:
+def _camera(settings: SourceSettings, chosen: range, clock: Clock, origin: float) -> LiveSource:
     name = settings.source[0]
     if not re.fullmatch(r"webcam(:[0-9]{1,3})?", name):
         raise SourceError(f"{name!r} is not a camera; write webcam, or webcam:0, webcam:1, ...")
@@ -192,7 +195,8 @@ def _camera(settings: SourceSettings, chosen: range, clock: Clock) -> LiveSource
         fps=settings.camera_fps,
         clock=clock,
     )
-    return LiveSource(connect.name, connect, chosen, give_up=settings.give_up, clock=clock)
+    patience = settings.give_up
+    return LiveSource(connect.name, connect, chosen, give_up=patience, clock=clock, origin=origin)
 
 
 def _file(

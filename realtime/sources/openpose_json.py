@@ -283,11 +283,9 @@ class KeypointSource:
                     self._unexpected += 1
         high, wide = self._black.shape[:2]
         triples = self._units.of_pictures(triples, (wide, high))
-        score = triples[..., 2].clip(0)
+        score = triples[..., 2].clip(0, 1)
         xy = np.where(score[..., None] > 0, triples[..., :2], np.float32(np.nan))
-        body = score[:, np.array(self.skeleton.body)]
-        found = (body > 0).sum(1)
-        return Poses(self.skeleton, xy, score, body.sum(1) / np.maximum(found, 1))
+        return Poses(self.skeleton, xy, score, score[:, np.array(self.skeleton.body)].mean(1))
 
     def _tell_left_out(self) -> None:
         """What the source could not use, once it is read."""

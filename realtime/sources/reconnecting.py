@@ -42,7 +42,8 @@ class LiveSource:
 
     Entering connects; where that fails it raises Absent, and iterating goes on trying. The log gets
     one warning when the camera goes and one when its first new picture is there. Frames are
-    counted over all connections, and their times only increase.
+    counted over all connections, and their times only increase. origin: what the clock shows where
+    these are 0.
     """
 
     live = True
@@ -57,6 +58,7 @@ class LiveSource:
         *,
         give_up: float = GIVE_UP_SECONDS,
         clock: Callable[[], float] = time.monotonic,
+        origin: float = 0.0,
     ) -> None:
         self.name = name
         self.called: str | None = None  # in the log, where it is not the name
@@ -66,6 +68,7 @@ class LiveSource:
         self._chosen = chosen
         self._give_up = give_up
         self._clock = clock
+        self._origin = origin
         self._connection: Connection | None = None
         self._connected = 0.0
         self._gone: float | None = None  # since when the camera is away
@@ -134,7 +137,7 @@ class LiveSource:
             captured = last = max(captured, last + 1e-6)
             if image is not None:
                 name = f"{self.name}_{index:012d}"
-                yield Frame(self.name, index, name, captured, captured, image)
+                yield Frame(self.name, index, name, captured - self._origin, captured, image)
             index += 1
 
     @property

@@ -45,14 +45,15 @@ def open_fitting(
     *,
     announce: bool = False,
     maps: Callable[[], MapReading] | None = None,
+    origin: float = 0.0,
 ) -> tuple[list[Source], Rig | None]:
     """The sources, to be entered, with their times shifted; their cameras where there is a rig.
 
     path: of the rig file. announce: say which source is which camera. maps: how folders of heat
-    maps are read.
+    maps are read. origin: of the times of live frames, on the monotonic clock.
     """
     sizes: list[tuple[int, int] | None] = [None] * len(wanted.source)
-    sources = open_sources(wanted, sizes=sizes, maps=maps)
+    sources = open_sources(wanted, sizes=sizes, maps=maps, origin=origin)
     names = [source.name for source in sources]
     offsets, rig = wanted.shifts(), None
     if path is not None:

@@ -19,7 +19,8 @@ class Frame:
     camera: the source's unique name, as used in the names of outputs.
     index: its place in the source, counted from 0 before --start and --step choose.
     name: what outputs call it: `<camera>_%012d`, or a photo's own name without its ending.
-    time: seconds; a file's own media time, for a live source the moment of capture.
+    time: seconds; a file's own media time, for a live source the moment of capture, counted from
+        the start of the run (types/start.py).
     captured: seconds on the monotonic clock, right after the grab.
     image: (H, W, 3) uint8 BGR, read-only.
     poses: the people in it, where the source knows them; no network looks at the picture then.

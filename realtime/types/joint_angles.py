@@ -1,4 +1,4 @@
-"""Joint angles in the picture."""
+"""Angles between the limbs that meet in a joint, in the picture or in space."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from engines.types.arrays import Floats
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
+from realtime.types.results import Poses3D
 
 JOINTS = {  # the joint: from one neighbour over it to the other
     "elbow": ("shoulder", "elbow", "wrist"),
@@ -32,12 +33,20 @@ def joints(skeleton: Skeleton) -> dict[str, tuple[int, int, int]]:
     return found
 
 
-def joint_angles(poses: Poses) -> Floats:
-    """(P, joints) degrees, 0 = folded up, 180 = straight, as seen in the picture; NaN = unknown."""
+def joint_angles(poses: Poses | Poses3D) -> Floats:
+    """(P, joints) degrees, 0 = folded up, 180 = straight; NaN = unknown.
+
+    Of Poses as seen in the picture, where a limb that points at the camera looks short; of Poses3D
+    in space.
+    """
     ends = np.array(list(joints(poses.skeleton).values()), np.intp).reshape(-1, 3)
-    middle = poses.xy[:, ends[:, 1]]
-    one, other = poses.xy[:, ends[:, 0]] - middle, poses.xy[:, ends[:, 2]] - middle
-    cross = one[..., 0] * other[..., 1] - one[..., 1] * other[..., 0]
-    angle: Floats = np.degrees(np.arctan2(np.abs(cross), (one * other).sum(axis=-1)))
+    places = poses.xy if isinstance(poses, Poses) else poses.xyz
+    middle = places[:, ends[:, 1]]
+    one, other = places[:, ends[:, 0]] - middle, places[:, ends[:, 2]] - middle
+    if isinstance(poses, Poses):
+        across = np.abs(one[..., 0] * other[..., 1] - one[..., 1] * other[..., 0])
+    else:
+        across = np.linalg.norm(np.cross(one, other), axis=-1)
+    angle = np.degrees(np.arctan2(across, (one * other).sum(axis=-1)))
     nowhere = (np.abs(one).sum(axis=-1) == 0) | (np.abs(other).sum(axis=-1) == 0)
     return np.where(nowhere, np.nan, angle).astype(np.float32)

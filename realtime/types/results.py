@@ -39,6 +39,15 @@ class Tracks:
     def __len__(self) -> int:
         return len(self.id)
 
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """(P,) whole numbers that tell the people of a table's frame apart: their ids; places in
+        the picture where nobody has an id; -1, -2, ... of those without among others with one.
+        """
+        places = np.arange(len(self), dtype=np.int64)
+        known = self.id >= 0
+        return np.where(known, self.id, -1 - places if known.any() else places)
+
     @classmethod
     def untracked(cls, poses: Poses) -> Tracks:
         """Poses of a single frame: nobody has an identity."""
@@ -80,6 +89,11 @@ class View:
     frame: Frame
     tracks: Tracks
     evidence: Evidence | None = None
+
+    def at_least(self, score: float) -> Self:
+        """Without the people whose score is lower."""
+        rows = np.flatnonzero(self.tracks.poses.person_score >= score)
+        return replace(self, tracks=self.tracks.some(rows))
 
     @property
     def maps(self) -> Maps | None:

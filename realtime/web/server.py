@@ -35,6 +35,7 @@ from realtime.web.recording import MAX_READERS, send_recording
 from realtime.web.replay import RUN_OVER, Replay
 from realtime.web.space_json import space_line
 from realtime.web.view_jpeg import jpeg
+from realtime.writing.header import Header
 
 MAX_RESULTS = 8  # results on their way to the loop
 MAX_LINES = 64  # lines that wait for a client; a slower one misses the oldest
@@ -53,9 +54,7 @@ class Server:
         self,
         listener: socket.socket,
         token: str | None,
-        header: str,
-        model: str,
-        sources: Sequence[str],
+        header: Header,
         shown: Shown,
         clock: Callable[[], float] = time.monotonic,
         *,
@@ -66,12 +65,12 @@ class Server:
     ) -> None:
         self._listener = listener
         self._authentication = Authentication(token)
-        self._header = header.encode()
+        self.header = header.line.encode()  # what readers of lines get first
         self._space = space.encode() if space else None
         self._replay = replay
         self._shown, self._bodies = shown, bodies
         self._clock = clock
-        self._metrics = Metrics(model, sources, required)
+        self._metrics = Metrics(header.model, header.names, required)
         self._page, self._space_page = (
             (files("realtime.web") / name).read_text(encoding="utf-8")
             for name in ("page.html", "space.html")
@@ -87,7 +86,7 @@ class Server:
         self._readers: set[Mailbox] = set()
         self._onlookers: set[Mailbox] = set()  # of the 3D people
         # Who looks at a source, and at all of them, by view; None is the one that the run shows.
-        self._watchers: list[dict[ViewMode | None, set[Mailbox]]] = [{} for _ in sources]
+        self._watchers: list[dict[ViewMode | None, set[Mailbox]]] = [{} for _ in header.names]
         self._pages: dict[ViewMode | None, set[Mailbox]] = {}
 
     @property
@@ -343,7 +342,7 @@ class Server:
 
     async def _get_lines(self, request: web.Request) -> web.WebSocketResponse:
         """The header, then a line a frame."""
-        return await self._follow(request, self._readers, MAX_LINES, WSMsgType.TEXT, self._header)
+        return await self._follow(request, self._readers, MAX_LINES, WSMsgType.TEXT, self.header)
 
     async def _get_pictures(self, request: web.Request) -> web.WebSocketResponse:
         """Pictures of all views on one connection, of which browsers allow but six: two bytes that

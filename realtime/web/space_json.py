@@ -13,21 +13,21 @@ import numpy as np
 from calibration.files.corners_csv import Corners
 from calibration.geometry.camera import Rig
 from calibration.plots.viewpoint import grid_step, reach, sight, upwards, worst
-from engines.types.skeleton import Skeleton
 from realtime.types.results import Result
+from realtime.writing.header import Header
 
 
-def space_header(rig: Rig, skeleton: Skeleton) -> str:
-    """What comes first: the keypoints, which way is up, and each camera's place and sight."""
-    header = {
-        "skeleton": {
-            "name": skeleton.name,
-            "keypoints": list(skeleton.keypoints),
-            "limbs": [list(limb) for limb in skeleton.drawn],
-        },
-        **_cameras(rig),
+def space_header(header: Header, rig: Rig) -> str:
+    """What comes first: the run, the keypoints, units, which way is up, and each camera's place and
+    sight (metres, in the world of the rig).
+    """
+    units = {
+        "time": header.clock,
+        "xyz": "metres in the world of the rig",
+        "ground": "metres along `up`, or null",
     }
-    return json.dumps(header, separators=(",", ":"))
+    whole = {**header.common, "units": units, **_cameras(rig)}
+    return json.dumps(whole, separators=(",", ":"))
 
 
 def space_line(result: Result) -> str:

@@ -3,57 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from calibration.geometry.camera import Rig
-from calibration.plots.viewpoint import upwards
 from engines.types.arrays import Floats
 from engines.types.poses import Poses
-from engines.types.skeleton import Skeleton
 from realtime.types.joint_angles import joint_angles, joints
 from realtime.types.results import Poses3D, Result, Tracks, View
-
-PROGRAM = "posestream 0.1.0"
-
-
-# What the header says of the 3D people.
-SPACE_HEADER = {
-    "in": "the first line of frames taken together",
-    "unit": "metre",
-    "id": "as in people, -1 there = not in space",
-    "xyz": "a point or null for each keypoint, in the world of the rig",
-    "error": "pixels between it and what its views saw (root mean square), or null",
-    "views": "how many cameras it rests on",
-    "covariance": "of xyz in square metres, [xx, xy, xz, yy, yz, zz], or null",
-    "filled": "1 = carried or guided by what came before, 0 = seen",
-}
-
-
-def header_line(
-    model: str, skeleton: Skeleton, sources: Sequence[str], rig: Rig | None = None
-) -> str:
-    """What comes first: how to read all other lines."""
-    bones = [list(limb) for limb in skeleton.drawn]
-    described = {"name": skeleton.name, "keypoints": list(skeleton.keypoints), "limbs": bones}
-    header: dict[str, Any] = {
-        "program": PROGRAM,
-        "model": model,
-        "skeleton": described,
-        "sources": list(sources),
-    }
-    if rig is not None:
-        header["space"] = {"up": upwards(rig).tolist(), **SPACE_HEADER}
-    return json.dumps(header, separators=(",", ":"))
 
 
 def result_lines(result: Result, *, angles: bool = False) -> list[str]:
     """A line a view; the first one holds the 3D people too, where there is a rig."""
     lines = [frame_line(view, angles=angles) for view in result.views if view]
     if result.poses3d is not None and lines:
-        lines[0] = f'{lines[0][:-1]},"space":{space_people(result.poses3d)}}}'
+        space = space_people(result.poses3d, angles=angles)
+        lines[0] = f'{lines[0][:-1]},"space":{space}}}'
     return lines
 
 
@@ -74,9 +39,11 @@ class ResultLines:
         return self._latest[1]
 
 
-def space_people(poses: Poses3D) -> str:
+def space_people(poses: Poses3D, *, angles: bool = False) -> str:
     """3D people: id, and for each keypoint xyz (metres), error (pixels), views, filled, and
     where it is known the covariance (square metres) as xx, xy, xz, yy, yz, zz.
+
+    angles: add each person's joint angles in space (degrees), null = unknown.
     """
     people: list[dict[str, Any]] = [
         {
@@ -91,6 +58,11 @@ def space_people(poses: Poses3D) -> str:
     if poses.covariance is not None:
         for person, covariance in zip(people, poses.covariance, strict=True):
             person["covariance"] = _upper(covariance)
+    if angles:
+        names = joints(poses.skeleton)
+        for person, degrees in zip(people, _rounded(joint_angles(poses), 1), strict=True):
+            known = (None if one != one else one for one in degrees)
+            person["angles"] = dict(zip(names, known, strict=True))
     return json.dumps(people, separators=(",", ":"))
 
 
@@ -109,6 +81,8 @@ def _rounded(values: Floats, digits: int) -> list[Any]:
 def frame_line(view: View, *, angles: bool = False) -> str:
     """A frame's people; a keypoint is [x, y, score], [0, 0, 0] where it was not found.
 
+    x, y: pixels of the upright picture, whose top left pixel has its centre at 0, 0. score: 0..1,
+    also the person's (see Poses.person_score). time: seconds, see Frame.
     angles: add each person's joint angles (degrees) and speed (pixels / second), null = unknown.
     """
     tracks = view.tracks

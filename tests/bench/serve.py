@@ -26,6 +26,7 @@ from realtime.pipeline import Pipeline
 from realtime.settings.model import ModelSettings
 from realtime.sinks.screens.web_sink import WebSink
 from realtime.web.address import Address
+from realtime.writing.header import Header
 from tests.bench.throughput import CLIP, MODEL, Looped
 from tests.conftest import DATA
 
@@ -92,7 +93,10 @@ def main() -> None:
     open_engine = engine_opener(card, ModelSettings(MODEL, precision="int8"), live=False)
     empty, crowded = (
         WebSink(
-            Address("127.0.0.1", 0), None, card.name, card.skeleton, [source.name], announce=False
+            Address("127.0.0.1", 0),
+            None,
+            Header(card.name, card.skeleton, [source]),
+            announce=False,
         )
         for _ in range(2)
     )

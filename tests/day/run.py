@@ -34,7 +34,7 @@ from realtime.tracking.track_table import TENTATIVE_ID
 from realtime.types.errors import RealtimeError, losses
 from realtime.types.frames import Frame
 from realtime.types.results import Result, Tracks
-from realtime.writing.json_text import header_line
+from realtime.writing.header import Header
 from tests.calibration.cameras import ring
 from tests.day import web
 from tests.day.cameras import PLACES, RATE, SCENE_EVERY, SKELETON, Camera, Network, Someone
@@ -227,7 +227,7 @@ def _run(world: World, cameras: Sequence[Camera], director: Director, day: Day) 
     )
     sinks: list[Sink] = [
         *(ledger, served, video),
-        JsonLinesSink(out / "jsonl" / "a.jsonl", [], header_line("m", SKELETON, CAMERAS)),
+        JsonLinesSink(out / "jsonl" / "a.jsonl", [], Header("m", SKELETON, sources)),
         CsvSink(out / "csv" / "a.csv", [], SKELETON),
         OneView(0, JsonSink(out / "json"), ""),
         OneView(1, CocoSink(out / "coco" / "a.json", []), ""),

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zlib
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from calibration.files.rig_toml import rig_toml
 from posestream.commands.calibrate.extrinsics import read_timestamps
 from posestream.commands.files.main import main
-from realtime.mocap.journal import Head, begin_journal
+from realtime.mocap.journal import FRAME, MAGIC, Head, begin_journal
 from realtime.mocap.outputs import take_files
 from realtime.mocap.take_sink import TakeSink
 from tests.bodies import BODY25, body
@@ -47,7 +50,7 @@ def test_the_files_are_those_that_the_run_would_have_made(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("ezc3d")
-    paths = {option: tmp_path / "cut" / f"walk.{option}" for option in ("trc", "bvh", "c3d")}
+    paths = {option: tmp_path / "cut" / f"walk.{option}" for option in ("trc", "bvh", "c3d", "glb")}
     whole = {option: tmp_path / "whole" / path.name for option, path in paths.items()}
     with TakeSink(take_files(whole, RIG), head(whole), []) as sink:
         write(sink)
@@ -59,7 +62,7 @@ def test_the_files_are_those_that_the_run_would_have_made(
     assert f"{journal} is no longer needed" in said
     made = {path.name: path for path in (tmp_path / "cut").iterdir() if path != journal}
     assert sorted(made) == sorted(path.name for path in (tmp_path / "whole").iterdir())
-    assert len(made) == 5
+    assert len(made) == 6
     for name, path in made.items():
         assert path.read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
@@ -81,6 +84,39 @@ def test_a_torn_journal_on_another_machine(
     assert len(lines) == 6 + 7
     assert main(["recover", str(here), "--bvh", str(tmp_path / "other.bvh")]) == 0
     assert (tmp_path / "other_person3.bvh").exists()
+
+
+@pytest.mark.parametrize("unit", ["m", "cm"])
+def test_the_unit_of_bvh_files_is_that_of_the_run(unit: Literal["m", "cm"], tmp_path: Path) -> None:
+    """Or the one that is asked for now."""
+    paths = {"bvh": tmp_path / "walk.bvh"}
+    sink = TakeSink(take_files(paths, RIG, unit), replace(head(paths), bvh_unit=unit), [])
+    write(sink)
+    assert sink._journal is not None
+    sink._journal.file.close()
+
+    def height() -> float:
+        lines = (tmp_path / "walk_person3.bvh").read_text().splitlines()
+        return float(lines[-1].split()[1])  # of the hips
+
+    assert main(["recover", str(tmp_path / "walk.takes")]) == 0
+    assert height() == pytest.approx(0.95 * (100 if unit == "cm" else 1), rel=0.01)
+    assert main(["recover", str(tmp_path / "walk.takes"), "--bvh-unit", "m"]) == 0
+    assert height() == pytest.approx(0.95, rel=0.01)
+
+
+def test_journals_of_before_there_were_units_are_read(tmp_path: Path) -> None:
+    journal = killed({"bvh": tmp_path / "walk.bvh"})
+    data = journal.read_bytes()
+    begin = len(MAGIC)
+    length, _ = FRAME.unpack_from(data, begin)
+    first, rest = data[begin + FRAME.size :][:length], data[begin + FRAME.size + length :]
+    text = json.loads(first)
+    del text["bvh_unit"]
+    first = json.dumps(text).encode()
+    journal.write_bytes(MAGIC + FRAME.pack(len(first), zlib.crc32(first)) + first + rest)
+    assert main(["recover", str(journal)]) == 0
+    assert (tmp_path / "walk_person3.bvh").exists()
 
 
 def test_what_cannot_be_recovered_is_a_sentence(

@@ -8,11 +8,14 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from calibration.geometry.camera import Rig
 from engines.types.arrays import Image
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
 from realtime.types.frames import Frame
 from realtime.types.results import Result, Tracks, View
+from realtime.types.start import Start
+from realtime.writing.header import Header
 from tests.synth import SKELETON, Points
 
 
@@ -37,6 +40,17 @@ class Origin:
 
     def __iter__(self) -> Iterator[Frame]:
         return iter(())
+
+
+def header(
+    skeleton: Skeleton = SKELETON,
+    names: Sequence[str] = ("clip",),
+    rig: Rig | None = None,
+    model: str = "tiny",
+) -> Header:
+    """Of a run of 25 fps files."""
+    start = Start(100.0, 1_700_000_000.25)
+    return Header(model, skeleton, [Origin(name, rate=25) for name in names], rig, start)
 
 
 def tracks(

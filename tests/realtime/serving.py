@@ -13,19 +13,10 @@ import numpy as np
 
 from realtime.sinks.screens.web_sink import WebSink
 from realtime.web.address import Address
-from tests.synth import SKELETON
+from tests.realtime.results import header
 
 TOKEN = "a-good-token"
-HEADER = {
-    "program": "posestream 0.1.0",
-    "model": "tiny",
-    "skeleton": {
-        "name": "coco18",
-        "keypoints": list(SKELETON.keypoints),
-        "limbs": [list(limb) for limb in SKELETON.drawn],
-    },
-    "sources": ["clip"],
-}
+HEADER = header().all
 
 
 @contextmanager
@@ -33,7 +24,7 @@ def serving(
     token: str | None = None, sources: tuple[str, ...] = ("clip",)
 ) -> Iterator[tuple[WebSink, str]]:
     """A server that is ready, and its address."""
-    sink = WebSink(Address("127.0.0.1", 0), token, "tiny", SKELETON, sources, announce=False)
+    sink = WebSink(Address("127.0.0.1", 0), token, header(names=sources), announce=False)
     with sink:
         yield sink, f"http://127.0.0.1:{sink.address.port}"
 

@@ -177,7 +177,7 @@ least_above = {own.least_above}
 samples = {own.samples}
 peak_weight = {own.peak_weight}
 min_keypoints = {own.min_keypoints}
-min_score = {own.min_score}
+min_confidence = {own.min_confidence}
 """ + "".join(weights_table(one, {"heatmaps": "heat", "pafs": "paf"}) for one in forms)
 
 

@@ -11,7 +11,7 @@ from posestream.commands.program import run_command
 PROG = "python -m posestream"
 COMMANDS = {
     "batch": "Find the poses in many recordings, here or on a cluster.",
-    "recover": "Make the TRC, BVH and C3D files of a run that was killed; mend torn line files.",
+    "recover": "Make the TRC, BVH, C3D and glTF files of a killed run; mend torn line files.",
 }
 
 

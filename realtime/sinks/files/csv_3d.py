@@ -9,23 +9,30 @@ from typing import Self
 import numpy as np
 
 from engines.types.skeleton import Skeleton
-from realtime.sinks.files.jsonl_csv_udp import LineFile, text_rows
+from realtime.sinks.files.jsonl_csv_udp import LineFile, angle_cells, text_rows
+from realtime.types.joint_angles import joint_angles, joints
 from realtime.types.results import Poses3D, Result
 
 
 class Csv3DSink:
     """Writes a row for each 3D person at each instant: instant, time, id, keypoints.
 
-    Instants count from 0. Six columns a keypoint: `<name>_x`, `_y`, `_z` (metres), `_error`
-    (pixels), `_views` and `_filled` (1 = carried, not seen), all but the last two empty where it
-    is not known.
+    Instants count from 0; time is seconds, see Frame. Six columns a keypoint:
+    `<name>_x`, `_y`, `_z` (metres), `_error` (pixels), `_views` and `_filled` (1 = carried, not
+    seen), all but the last two empty where it is not known. angles: then
+    `<joint>_angle` (degrees in space, 180 = straight).
     """
 
-    def __init__(self, path: Path, sources: list[Path], skeleton: Skeleton) -> None:
+    def __init__(
+        self, path: Path, sources: list[Path], skeleton: Skeleton, *, angles: bool = False
+    ) -> None:
         self._file = LineFile(path, "--csv", sources)
         self.written = str(path)
         what = ("x", "y", "z", "error", "views", "filled")
         names = [f"{name}_{one}" for name in skeleton.keypoints for one in what]
+        self._angles = angles
+        if angles:
+            names += [f"{name}_angle" for name in joints(skeleton)]
         self._head = ["instant", "time", "id", *names]
         self._count = 0
 
@@ -41,7 +48,7 @@ class Csv3DSink:
         if result.poses3d is None:
             return
         moment = [self._count, repr(round(result.time, 6))]
-        rows = [[*moment, *cells] for cells in _people(result.poses3d)]
+        rows = [[*moment, *cells] for cells in _people(result.poses3d, self._angles)]
         self._file.append(text_rows(rows))
         self._count += 1
 
@@ -51,9 +58,10 @@ def csv3d_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}_3d{path.suffix}")
 
 
-def _people(poses: Poses3D) -> list[Sequence[object]]:
+def _people(poses: Poses3D, angles: bool) -> list[Sequence[object]]:
     measured = np.concatenate([poses.xyz, poses.error[..., None]], axis=-1)
     texts = np.where(np.isnan(measured), "", np.char.mod("%.6g", measured))
     counts = np.stack([poses.views, poses.filled.astype(np.int64)], axis=-1).astype(str)
     cells = np.concatenate([texts, counts], axis=-1)
-    return [[poses.id[n], *cells[n].ravel()] for n in range(len(poses))]
+    more = angle_cells(joint_angles(poses)) if angles else [[]] * len(poses)
+    return [[poses.id[n], *cells[n].ravel(), *more[n]] for n in range(len(poses))]

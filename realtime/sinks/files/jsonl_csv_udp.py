@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from io import FileIO
@@ -15,13 +14,15 @@ from typing import Self
 import numpy as np
 
 from calibration.disk.replace import write_all
+from engines.types.arrays import Doubles, Floats
 from engines.types.skeleton import Skeleton
 from realtime.types.errors import OutputError
+from realtime.types.joint_angles import joint_angles, joints
 from realtime.types.results import Result, View
+from realtime.writing.datagrams import Datagrams
+from realtime.writing.header import Header
 from realtime.writing.json_text import ResultLines, keypoint_triples
 from realtime.writing.whole_files import begin_file, broken, check_file, check_kept
-
-MAX_DATAGRAM_BYTES = 65_507  # of UDP over IPv4
 
 
 class LineFile:
@@ -69,15 +70,16 @@ class JsonLinesSink:
     """Writes a header line, then each frame of each source as a line of JSON."""
 
     def __init__(
-        self, path: Path, sources: list[Path], header: str, lines: ResultLines | None = None
+        self, path: Path, sources: list[Path], header: Header, lines: ResultLines | None = None
     ) -> None:
         self._file = LineFile(path, "--jsonl", sources)
         self.written = str(path)
         self._header = header
         self._lines = lines or ResultLines()
+        self._begun = False
 
     def __enter__(self) -> Self:
-        self._file.open(f"{self._header}\n")
+        self._file.open(f"{self._header.line}\n")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -85,6 +87,10 @@ class JsonLinesSink:
 
     def write(self, result: Result) -> None:
         """One line a view."""
+        if not self._begun:
+            self._begun = True
+            self._header.see(result)
+            self._file.open(f"{self._header.line}\n")  # which knows the sizes of pictures now
         self._file.append(b"".join(line + b"\n" for line in self._lines.of(result)))
 
 
@@ -92,13 +98,20 @@ class CsvSink:
     """Writes a row for each person of each frame: source, index, time, id, score, keypoints.
 
     Three columns a keypoint, `<name>_x`, `<name>_y` and `<name>_score`, empty where it was not
-    found. A frame without people has no row.
+    found. A frame without people has no row. time is seconds, see Frame; x and y are pixels; scores
+    are 0 to 1. angles: then `speed` (pixels a second) and `<joint>_angle` (degrees as seen in the
+    picture, 180 = straight), empty where they are not known.
     """
 
-    def __init__(self, path: Path, sources: list[Path], skeleton: Skeleton) -> None:
+    def __init__(
+        self, path: Path, sources: list[Path], skeleton: Skeleton, *, angles: bool = False
+    ) -> None:
         self._file = LineFile(path, "--csv", sources)
         self.written = str(path)
         names = [f"{name}_{what}" for name in skeleton.keypoints for what in ("x", "y", "score")]
+        self._angles = angles
+        if angles:
+            names += ["speed", *(f"{name}_angle" for name in joints(skeleton))]
         self._head = ["source", "index", "time", "id", "score", *names]
 
     def __enter__(self) -> Self:
@@ -110,7 +123,7 @@ class CsvSink:
 
     def write(self, result: Result) -> None:
         """The rows of all views."""
-        rows = [row for view in result.views if view for row in _people(view)]
+        rows = [row for view in result.views if view for row in _people(view, self._angles)]
         self._file.append(text_rows(rows))
 
 
@@ -123,43 +136,43 @@ class UdpSink:
 
     def __init__(self, address: str, lines: ResultLines | None = None) -> None:
         self._lines = lines or ResultLines()
-        host, _, port = address.rpartition(":")
-        try:
-            found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM)
-        except (OSError, ValueError) as error:
-            raise OutputError(
-                f"--udp {address} is not a valid address; write HOST:PORT, such as 127.0.0.1:9000."
-            ) from error
-        family, kind, protocol, _, target = found[0]
-        self._target: tuple[object, ...] = target
-        self._socket = socket.socket(family, kind, protocol)
-        self._socket.setblocking(False)
+        self._out = Datagrams("--udp", address)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close()
+        self._out.close()
 
     def write(self, result: Result) -> None:
         """One datagram a view."""
         for line in self._lines.of(result):
-            if len(line) <= MAX_DATAGRAM_BYTES:
-                with suppress(OSError):  # a full buffer, or nobody there: the next one is newer
-                    self._socket.sendto(line, self._target)
+            self._out.send(line)
 
 
-def _people(view: View) -> list[Sequence[object]]:
+def _people(view: View, angles: bool) -> list[Sequence[object]]:
     tracks, frame = view.tracks, view.frame
     found = tracks.poses.found
     triples = keypoint_triples(tracks.poses)
+    more: Sequence[Sequence[str]] = [[]] * len(tracks)
+    if angles:
+        speed = np.full(len(tracks), np.nan) if tracks.speed is None else tracks.speed
+        more = angle_cells(np.column_stack([speed, joint_angles(tracks.poses)]))
     rows: list[Sequence[object]] = []
     for person in range(len(tracks)):
         cells = np.where(found[person][:, None], np.char.mod("%g", triples[person]), "")
         score = f"{tracks.poses.person_score[person]:g}"
         time = repr(round(frame.time, 6))
-        rows.append([frame.camera, frame.index, time, tracks.id[person], score, *cells.ravel()])
+        who = [frame.camera, frame.index, time, tracks.id[person], score]
+        rows.append([*who, *cells.ravel(), *more[person]])
     return rows
+
+
+def angle_cells(values: Doubles | Floats) -> list[list[str]]:
+    """(P, N) numbers with a decimal each, empty where they are NaN."""
+    texts: list[list[str]]
+    texts = np.where(np.isnan(values), "", np.char.mod("%.1f", values)).tolist()
+    return texts
 
 
 def text_rows(rows: Sequence[Sequence[object]]) -> str:

@@ -21,7 +21,7 @@ from realtime.runtime.run_metrics import RunMetrics
 from realtime.types.errors import OutputError, Stopped
 from realtime.types.frames import Source
 from realtime.types.results import Result
-from realtime.writing.json_text import PROGRAM
+from realtime.writing.header import PROGRAM
 from realtime.writing.whole_files import check_file, write_whole
 
 SAVE_SECONDS = 60.0

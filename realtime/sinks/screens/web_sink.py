@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Self
 
-from calibration.geometry.camera import Rig
-from engines.types.skeleton import Skeleton
 from realtime.drawing.reprojection import Reprojection
 from realtime.runtime.stages import Stages
 from realtime.types.results import Result
@@ -18,42 +16,40 @@ from realtime.web.address import Address, listen
 from realtime.web.replay import Replay
 from realtime.web.server import Server
 from realtime.web.space_json import space_header
-from realtime.writing.json_text import ResultLines, header_line
+from realtime.writing.header import Header
+from realtime.writing.json_text import ResultLines
 
 
 class WebSink:
     """Serves a page, the pictures with the poses, lines of JSON and metrics, as long as it runs.
 
-    announce: say on stderr where. rig: for the page of the 3D people. stay: keep that page
-    when the results have ended, until KeyboardInterrupt, to play them again (None: nobody asked, so
-    that nothing need be said). required: cameras without which /healthz says 503. The address is
-    final (port 0 is any free one) once entered. OutputError where the port cannot be had.
+    header: of the run; its rig is for the page of the 3D people. announce: say on stderr where.
+    stay: keep that page when the results have ended, until KeyboardInterrupt, to play them again
+    (None: nobody asked, so that nothing need be said). required: cameras without which /healthz
+    says 503. The address is final (port 0 is any free one) once entered. OutputError where the port
+    cannot be had.
     """
 
     def __init__(
         self,
         address: Address,
         token: str | None,
-        model: str,
-        skeleton: Skeleton,
-        sources: Sequence[str],
+        header: Header,
         shown: Shown | None = None,
         lines: ResultLines | None = None,
         *,
         announce: bool = True,
-        rig: Rig | None = None,
         stay: bool | None = None,
         required: Sequence[str] | None = None,
     ) -> None:
         self.address = address
         self._token = token
-        self._model = model
-        self._header = header_line(model, skeleton, sources, rig)
-        self._space = space_header(rig, skeleton) if rig is not None else None
+        self._header, rig = header, header.rig
+        self._sizes: tuple[tuple[int, int] | None, ...] = ()
+        self._space = space_header(header, rig) if rig is not None else None
         self._bodies = Reprojection(rig) if rig is not None else None
-        self._sources = sources
         self._lines = lines or ResultLines()
-        self._shown = shown or Shown(keypoints=skeleton.keypoints)
+        self._shown = shown or Shown(keypoints=header.skeleton.keypoints)
         self._announce = announce
         self._required = required
         self._stay = stay if self._space else None
@@ -64,7 +60,7 @@ class WebSink:
         listener = listen(self.address)
         self.address = Address(self.address.host, listener.getsockname()[1])
         self._server = Server(
-            *(listener, self._token, self._header, self._model, self._sources, self._shown),
+            *(listener, self._token, self._header, self._shown),
             space=self._space,
             replay=Replay() if self._stay else None,
             bodies=self._bodies,
@@ -88,6 +84,8 @@ class WebSink:
     def write(self, result: Result) -> None:
         """Hand the result over, whatever clients do."""
         assert self._server is not None, "write outside of the with"
+        if (sizes := self._header.see(result)) != self._sizes:
+            self._sizes, self._server.header = sizes, self._header.line.encode()
         self._server.put(result, self._lines.of(result) if self._server.read else ())
 
     def tell_failure(self, sentence: str) -> None:

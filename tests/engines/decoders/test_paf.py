@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from engines.decoders.paf import PafDecoder
 from engines.models.card import load_card
 from engines.types.arrays import Floats
+from engines.types.errors import CardError
 from engines.types.letterbox import Letterbox
 from engines.types.poses import Poses
 from tests import synth
@@ -206,7 +207,7 @@ def test_redundant_limbs_make_nobody() -> None:
     """Both ears and both shoulders, but neither neck nor nose."""
     seen = {"left_ear", "right_ear", "left_shoulder", "right_shoulder"}
     points = synth.hide(synth.person((300, 180), 280), *set(SKELETON.keypoints) - seen)
-    assert len(decode(synth.render([points], SIZE), min_keypoints=2, min_score=0)) == 0
+    assert len(decode(synth.render([points], SIZE), min_keypoints=2, min_confidence=0)) == 0
 
 
 @pytest.mark.parametrize(
@@ -269,14 +270,39 @@ def test_too_few_keypoints_make_nobody() -> None:
     assert len(decode(maps, min_keypoints=5)) == 0
 
 
-def test_too_low_a_score_makes_nobody() -> None:
-    """A person's score per keypoint is that of its peaks and limbs over its keypoints."""
+def test_too_little_confidence_makes_nobody() -> None:
+    """What is found of somebody decides, not how much of them."""
     heat, pafs = synth.render([synth.person((300, 180), 280)], SIZE)
     weak = 0.2 * heat, 0.1 * pafs
-    (score,) = decode(weak, min_score=0).person_score / 18
-    assert 0.2 < score < 0.32
-    assert len(decode(weak, min_score=score * 0.99)) == 1
-    assert len(decode(weak, min_score=score * 1.01)) == 0
+    # 18 keypoints of 0.2 and 19 limbs of about 0.1, over twice 18.
+    assert len(decode(weak, min_confidence=0.13)) == 1
+    assert len(decode(weak, min_confidence=0.17)) == 0
+
+
+def test_a_score_is_the_mean_of_all_keypoints_and_limbs() -> None:
+    """A whole person on perfect maps scores nearly 1, one without legs accordingly less."""
+    whole = synth.person((300, 180), 280)
+    (score,) = decode(synth.render([whole], SIZE)).person_score
+    assert 0.85 < score <= 1
+    legs = [f"{side}_{joint}" for side in ("left", "right") for joint in ("hip", "knee", "ankle")]
+    half = synth.render([synth.hide(whole, *legs)], SIZE)
+    (part,) = decode(half).person_score
+    assert part == pytest.approx(score * (37 - 12) / 37, abs=0.03)  # 6 keypoints and 6 limbs fewer
+    assert len(decode(half, min_score=part - 0.01)) == 1
+    assert len(decode(half, min_score=part + 0.01)) == 0
+
+
+def test_a_card_with_scores_per_keypoint_is_told_the_new_number() -> None:
+    """Read as it is, 0.6 of a score from 0 to 1 would leave hardly anybody."""
+    table = {"pafs": [list(pair) for pair in CARD.decoder.channels], "min_score": 0.6}
+    with pytest.raises(CardError, match=r"write min_confidence = 0\.3"):
+        PafDecoder.from_table(CARD.skeleton, CARD.input, table)
+
+
+def test_maps_beyond_1_give_no_more_than_1() -> None:
+    heat, pafs = synth.render([synth.person((300, 180), 280)], SIZE)
+    poses = decode((1.2 * heat, 1.2 * pafs))
+    assert poses.score.max() == poses.person_score.max() == 1
 
 
 def test_positions_are_those_of_the_picture() -> None:

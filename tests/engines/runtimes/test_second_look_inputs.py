@@ -115,7 +115,7 @@ def test_a_crop_network_of_a_few_keypoints_mends_those_alone() -> None:
     others = [n for n in range(len(SKELETON.keypoints)) if n not in mended]
     np.testing.assert_allclose(found.xy[0, mended[:5]], ONE[mended[:5]], atol=0.1)
     np.testing.assert_array_equal(found.xy[0, others], rough.xy[0, others])
-    assert found.person_score[0] > 0.9
+    assert 0.9 / 1.3 < found.person_score[0] <= 1
 
 
 @pytest.mark.parametrize("favourite", [0, 1])

@@ -13,7 +13,8 @@ from scipy.spatial.transform import Rotation
 from engines.types.arrays import Doubles
 from engines.types.skeleton import Skeleton, named_skeleton
 from engines.types.skeleton_groups import with_groups
-from realtime.mocap.bvh import bvh_files
+from realtime.avatars.live_pose import LivePose
+from realtime.mocap.bvh import BvhUnit, bvh_files
 from realtime.mocap.inverse_kinematics import Posing, build_of
 from realtime.mocap.rotations import Euler, swing
 from realtime.mocap.take import PersonMotion
@@ -131,6 +132,68 @@ def test_the_joints_of_a_rigid_body_come_back(tmp_path: Path, name: str) -> None
     assert off(places, xyz, skeleton).max() < 0.001
     assert np.abs(np.diff(angles, axis=0)).max() < 60
     assert np.ptp(angles[:, 2]) == pytest.approx(720, abs=1)  # its heading, never jumping back
+
+
+def test_every_joint_turns_in_the_same_order(tmp_path: Path) -> None:
+    """Z, X, Y, as most programs expect without looking."""
+    written(tmp_path, walk(5))
+    lines = (tmp_path / "walk_person5.bvh").read_text().splitlines()
+    channels = [line.split()[-3:] for line in lines if "CHANNELS" in line]
+    assert len(channels) == 18
+    assert all(one == ["Zrotation", "Xrotation", "Yrotation"] for one in channels)
+
+
+def test_centimetres_are_a_hundred_times_metres(tmp_path: Path) -> None:
+    xyz = walk(10).astype(np.float32)
+    nothing = np.zeros(xyz.shape[:2], np.float32)
+    take = take_with(BODY25, 30, [PersonMotion(5, 0, xyz, nothing, nothing > 0)])
+    found = []
+    units: tuple[BvhUnit, ...] = ("m", "cm")
+    for unit in units:
+        for path, data in bvh_files(tmp_path / f"{unit}.bvh", take, TURN, unit):
+            path.write_bytes(b"".join(data))
+            found.append(read_bvh(path))
+    (metres, angles, _), (centimetres, same, _) = found
+    np.testing.assert_array_equal(angles, same)
+    for joint, places in metres.items():
+        np.testing.assert_allclose(centimetres[joint], 100 * places, atol=0.01)
+
+
+@pytest.mark.parametrize("name", ["body25", "coco17"])
+def test_frame_by_frame_the_joints_are_the_same(name: str) -> None:
+    """Of a rigid body a live pose is that of the whole take, where limbs are bent."""
+    skeleton = named_skeleton(name)
+    xyz = walk(skeleton=skeleton) @ TURN.T
+    build, live = build_of(lambda: [xyz], skeleton), LivePose(skeleton)
+    assert build is not None
+    whole = Posing(build, skeleton).pose(xyz)
+    for n, points in enumerate(xyz):
+        pose = live.update(points)
+        assert pose is not None
+        np.testing.assert_allclose(pose.root[0], whole.root[n], atol=1e-9)
+        for joint in ("Hips", "Spine", "LeftShoulder", "LeftArm", "RightForeArm", "RightHand"):
+            np.testing.assert_allclose(pose.turns[joint][0], whole.turns[joint][n], atol=1e-6)
+    for point, offset in build.offsets.items():
+        np.testing.assert_allclose(live.offsets[point], offset, atol=1e-6)
+
+
+def test_a_live_pose_holds_what_is_not_known() -> None:
+    xyz = walk(20) @ TURN.T
+    live = LivePose(BODY25)
+    hips = [BODY25.keypoints.index(one) for one in ("left_hip", "right_hip", "mid_hip")]
+    gone = xyz[0].copy()
+    gone[hips] = np.nan
+    assert live.update(gone) is None  # nothing to hang a body on yet
+    seen = live.update(xyz[1])
+    assert seen is not None
+    held = live.update(np.full_like(xyz[2], np.nan))
+    assert held is not None
+    for name, turn in seen.turns.items():
+        np.testing.assert_array_equal(held.turns[name], turn)
+    np.testing.assert_array_equal(held.root, seen.root)
+    back = live.update(xyz[3])
+    assert back is not None
+    np.testing.assert_allclose(back.root[0], (xyz[3][hips[0]] + xyz[3][hips[1]]) / 2, atol=1e-9)
 
 
 def test_bodies_that_lean_lie_and_fall_come_back(tmp_path: Path) -> None:

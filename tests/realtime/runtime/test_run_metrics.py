@@ -21,6 +21,7 @@ from realtime.sinks.files.stats_json import StatsSink
 from realtime.types.errors import OutputError, Stopped
 from realtime.types.frames import Frame
 from realtime.types.results import Result, View
+from realtime.writing.header import PROGRAM
 from tests.realtime.instants import instant
 from tests.realtime.results import Origin, files_at_most, grey, result, tracks
 from tests.realtime.wanted import settings
@@ -211,9 +212,7 @@ def test_a_whole_run_and_one_that_its_caller_ends(tmp_path: Path) -> None:
         return data
 
     data = figures(None)
-    assert (data["program"], data["ended"], data["error"]) == (
-        *("posestream 0.1.0", "complete", None),
-    )
+    assert (data["program"], data["ended"], data["error"]) == (*(PROGRAM, "complete", None),)
     assert (data["results"], data["people"], data["dropped"]) == (6, 6, 0)
     assert data["sources"][0]["size"] == [320, 256]
     assert set(data["stages"]) >= {"infer", "people"}

@@ -23,6 +23,7 @@ from engines.types.skeleton_groups import with_groups
 from realtime.drawing.skeletons import draw
 from realtime.mocap.bvh import bvh_files
 from realtime.mocap.c3d import c3d_files
+from realtime.mocap.gltf import gltf_files
 from realtime.mocap.journal import Head, Journal
 from realtime.mocap.take import Take, take_of
 from realtime.mocap.trc import trc_files
@@ -35,12 +36,13 @@ from realtime.sinks.files.mot_challenge import MotSink
 from realtime.sinks.files.openpose_json_2d import JsonSink, json_skeleton
 from realtime.sinks.files.openpose_json_3d import openpose_json3d
 from realtime.sinks.screens.web_sink import WebSink
+from realtime.sinks.tables.long_rows import Rows3D
 from realtime.types.errors import OutputError
 from realtime.types.results import Tracks
-from realtime.writing.json_text import header_line
 from tests.calibration.cameras import ring
 from tests.realtime.instants import instant
-from tests.realtime.results import grey, result, tracks
+from tests.realtime.mocap.glb import Glb
+from tests.realtime.results import grey, header, result, tracks
 from tests.realtime.serving import following, play
 
 NAMES = sorted(path.stem for path in FOLDER.glob("*.toml"))
@@ -136,10 +138,10 @@ def test_coco_results(skeleton: Skeleton, tmp_path: Path) -> None:
 
 def test_json_lines(skeleton: Skeleton, tmp_path: Path) -> None:
     path = tmp_path / "p.jsonl"
-    with JsonLinesSink(path, [], header_line("model", skeleton, ["clip"])) as sink:
+    with JsonLinesSink(path, [], header(skeleton)) as sink:
         sink.write(result(seen(skeleton)))
-    header, line = (json.loads(text) for text in path.read_text().splitlines())
-    assert header["skeleton"]["keypoints"] == list(skeleton.keypoints)
+    head, line = (json.loads(text) for text in path.read_text().splitlines())
+    assert head["skeleton"]["keypoints"] == list(skeleton.keypoints)
     assert [one["id"] for one in line["people"]] == [7, 9]
     check(np.array([one["keypoints"] for one in line["people"]]), seen(skeleton))
 
@@ -210,8 +212,8 @@ def test_space_in_json_lines_json3d_and_the_table(skeleton: Skeleton, tmp_path: 
     one = instant(bodies(skeleton), [7, 9], skeleton=skeleton)
     expected = np.array(bodies(skeleton))
     assert one.poses3d is not None
-    header = header_line("model", skeleton, ["clip"], RIG)
-    with JsonLinesSink(tmp_path / "p.jsonl", [], header) as lines:
+    head = header(skeleton, rig=RIG)
+    with JsonLinesSink(tmp_path / "p.jsonl", [], head) as lines:
         lines.write(one)
     line = json.loads((tmp_path / "p.jsonl").read_text().splitlines()[1])
     points = [[point or [np.nan] * 3 for point in who["xyz"]] for who in line["space"]]
@@ -258,8 +260,9 @@ def test_c3d(skeleton: Skeleton, tmp_path: Path) -> None:
     assert points.shape[1] == 2 * len(skeleton.keypoints)
     parameters = file["parameters"]["POINT"]
     labels = [one for key in parameters if "LABELS" in key for one in parameters[key]["value"]]
-    expected = [f"person{who}:{name}" for who in (7, 9) for name in skeleton.keypoints]
-    assert labels == expected
+    trc = next(iter(dict(trc_files(tmp_path / "t.trc", take(skeleton), np.eye(3))).values()))
+    markers = [name for name in b"".join(trc).decode().splitlines()[3].split("\t")[2:] if name]
+    assert labels == [f"person{who}:{name}" for who in (7, 9) for name in markers]
     turn = 1000 * turned_up(upwards(RIG), 2)
     there = np.concatenate(bodies(skeleton)) @ turn.T
     np.testing.assert_allclose(points[:3, :, 0].T, there, atol=0.01)
@@ -279,3 +282,32 @@ def test_bvh_of_whoever_has_hips_and_a_trunk(
             caplog.text.count("is not written, because hips and trunk were never seen together")
             == 2
         )
+
+
+def test_gltf_of_whoever_has_hips_and_a_trunk(skeleton: Skeleton, tmp_path: Path) -> None:
+    files = [*gltf_files(tmp_path / "t.glb", take(skeleton), turned_up(upwards(RIG), 1))]
+    if {"left_hip", "right_hip"} <= set(skeleton.keypoints):
+        ((_, data),) = files
+        file = Glb(b"".join(data))
+        knee = skeleton.keypoints.index("left_knee")
+        for who in (7, 9):
+            place = file.places(f"person{who}", 2 / 25)["LeftLeg"][:3, 3]
+            expected = bodies(skeleton, 2)[who == 9][knee]
+            np.testing.assert_allclose(place[[2, 0, 1]], expected, atol=1e-3)
+    else:
+        assert files == []
+
+
+def test_tables_in_long_format(skeleton: Skeleton, tmp_path: Path) -> None:
+    one = instant(bodies(skeleton), [7, 9], skeleton=skeleton)
+    assert one.poses3d is not None
+    one.poses3d.detections[:] = -1
+    rows = Rows3D(skeleton, angles=True)
+    columns = rows.of(one)
+    assert columns is not None
+    assert [*columns] == [*rows.kinds]
+    known = ~np.isnan(np.array(bodies(skeleton))[..., 0])
+    names = np.array(skeleton.keypoints)[np.nonzero(known)[1]]
+    assert columns["keypoint"].tolist() == names.tolist()
+    xyz = np.stack([columns[axis] for axis in "xyz"], axis=1)
+    np.testing.assert_allclose(xyz, np.array(bodies(skeleton))[known], atol=1e-6)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import posestream
 from engines.types.poses import Poses
 from realtime.settings.sources import SourceSettings
 from realtime.sinks.files.jsonl_csv_udp import CsvSink, JsonLinesSink, UdpSink
@@ -21,8 +22,8 @@ from realtime.sources import open_source
 from realtime.types.errors import OutputError
 from realtime.types.frames import Frame
 from realtime.types.results import Result, Tracks, View
-from realtime.writing.json_text import frame_line, header_line
-from tests.realtime.results import files_at_most, grey, result, tracks
+from realtime.writing.json_text import frame_line
+from tests.realtime.results import files_at_most, grey, header, result, tracks
 from tests.synth import SKELETON, hide, person
 from tests.waiting import PATIENCE
 
@@ -30,7 +31,7 @@ PEOPLE = [
     hide(person((100, 100), 120), "left_wrist", "nose"),
     person((220, 110), 100, "walking"),
 ]
-HEADER = header_line("model", SKELETON, ["clip"])
+HEADER = header(model="model")
 
 
 def results() -> list[Result]:
@@ -47,11 +48,16 @@ def test_json_lines_begin_with_a_header_and_hold_every_frame(tmp_path: Path) -> 
     with JsonLinesSink(path, [], HEADER) as sink:
         for one in results():
             sink.write(one)
-    header, *lines = (json.loads(line) for line in path.read_text().splitlines())
-    assert header["program"].startswith("posestream ")
-    assert header["model"] == "model"
-    assert header["sources"] == ["clip"]
-    assert header["skeleton"]["keypoints"] == list(SKELETON.keypoints)
+    head, *lines = (json.loads(line) for line in path.read_text().splitlines())
+    assert head["program"] == f"posestream {posestream.__version__}"
+    assert head["model"] == "model"
+    assert head["sources"] == ["clip"]
+    assert head["skeleton"]["keypoints"] == list(SKELETON.keypoints)
+    camera = {"name": "clip", "fps": 25, "size": [320, 240], "live": False}
+    assert head["cameras"] == [camera]
+    assert head["started"] == {"utc": "2023-11-14T22:13:20.250000+00:00", "epoch": 1700000000.25}
+    assert head["units"]["time"] == "seconds on the file's own clock"
+    assert head["units"].keys() >= {"keypoints", "score", "angles", "speed"}
     assert [len(line["people"]) for line in lines] == [2, 0, 1]
     assert [line["time"] for line in lines] == [0.1, 0.2, 0.333333]
     assert [one["id"] for one in lines[0]["people"]] == [7, 9]
@@ -188,12 +194,12 @@ def test_whatever_is_found_parses_back(
 
 @given(model=st.text(), sources=st.lists(st.text()))
 def test_the_header_parses_back(model: str, sources: list[str]) -> None:
-    text = header_line(model, SKELETON, sources)
+    text = header(names=sources, model=model).line
     assert "\n" not in text
-    header = json.loads(text)
-    assert (header["model"], header["sources"]) == (model, sources)
-    assert header["skeleton"]["keypoints"] == list(SKELETON.keypoints)
-    assert header["skeleton"]["limbs"] == [list(limb) for limb in SKELETON.drawn]
+    head = json.loads(text)
+    assert (head["model"], head["sources"]) == (model, sources)
+    assert head["skeleton"]["keypoints"] == list(SKELETON.keypoints)
+    assert head["skeleton"]["limbs"] == [list(limb) for limb in SKELETON.drawn]
 
 
 @settings(max_examples=30, deadline=None)

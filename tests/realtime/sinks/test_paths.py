@@ -109,6 +109,8 @@ def test_an_output_that_meets_an_input_or_another_is_refused(
         ({"jsonl": "rig.toml"}, "--jsonl rig.toml is the --rig file itself"),
         ({"output": "poses.mp4", "stats": "poses_cam1.mp4"}, "would both write poses_cam1.mp4"),
         ({"csv": "poses.csv", "jsonl": "poses_3d.csv"}, "would both write poses_3d.csv"),
+        ({"parquet": "p.parquet", "stats": "p_3d.parquet"}, "would both write p_3d.parquet"),
+        ({"glb": "w.glb", "jsonl": "w.glb"}, "would both write w.glb"),
         ({"trc": "w.trc", "coco": "w_person1_cam0.trc"}, "would both write"),
         ({"trc": "w.trc", "jsonl": "w_person12.trc"}, "would both write"),
         ({"bvh": "w.bvh", "jsonl": "w_person3.bvh"}, "would both write"),

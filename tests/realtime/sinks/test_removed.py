@@ -25,14 +25,14 @@ from realtime.types.results import Result
 from tests.bodies import BODY25, body
 from tests.calibration.cameras import ring
 from tests.realtime.instants import instant
-from tests.realtime.results import result, tracks
+from tests.realtime.results import header, result, tracks
 from tests.synth import SKELETON, person
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="files in use cannot be removed")
 SEEN = tracks([person((100, 90), 120)])
 RIG = ring(2, radius=5)
 SINKS: dict[str, Callable[[Path], Sink]] = {
-    "jsonl": lambda path: JsonLinesSink(path, [], "{}"),
+    "jsonl": lambda path: JsonLinesSink(path, [], header()),
     "csv": lambda path: CsvSink(path, [], SKELETON),
     "mot": lambda path: MotSink(path, []),
     "coco": lambda path: CocoSink(path, []),
@@ -128,7 +128,7 @@ def test_what_failed_on_the_way_is_told_after_a_signal_too(
 ) -> None:
     """And so the exit code is 2."""
     gone, kept = tmp_path / "gone" / "a.jsonl", tmp_path / "b.csv"
-    sinks = [JsonLinesSink(gone, [], "{}"), CsvSink(kept, [], SKELETON)]
+    sinks = [JsonLinesSink(gone, [], header()), CsvSink(kept, [], SKELETON)]
     end = KeyboardInterrupt()
     together = Together(sinks).__enter__()
     together.write(frame(0))

@@ -19,11 +19,11 @@ from realtime.sinks.files.csv_3d import Csv3DSink
 from realtime.sinks.files.jsonl_csv_udp import JsonLinesSink, UdpSink
 from realtime.sinks.files.openpose_json_3d import openpose_json3d
 from realtime.sinks.screens.progress import ProgressSink
-from realtime.writing.json_text import header_line, result_lines
+from realtime.writing.json_text import result_lines
 from tests.bodies import BODY25, body
 from tests.calibration.cameras import ring
 from tests.realtime.instants import instant
-from tests.realtime.results import Origin
+from tests.realtime.results import Origin, header
 from tests.waiting import PATIENCE
 
 WALKER, OTHER = body((0.4, -0.2)), body((-1, 1), heading=2)
@@ -53,12 +53,12 @@ def test_lines_of_json_hold_the_people_in_space(tmp_path: Path) -> None:
     """What reads them without knowing of space finds a line a view, as ever."""
     rig = ring(2)
     path = tmp_path / "poses.jsonl"
-    with JsonLinesSink(path, [], header_line("model", BODY25, ["clip"], rig)) as sink:
+    with JsonLinesSink(path, [], header(BODY25, rig=rig)) as sink:
         for one in INSTANTS:
             sink.write(one)
-    header, *lines = (json.loads(line) for line in path.read_text().splitlines())
-    assert header["space"]["up"] == [0, 0, 1] == upwards(rig).tolist()
-    assert header["space"].keys() >= {"in", "xyz", "error", "views", "filled"}
+    head, *lines = (json.loads(line) for line in path.read_text().splitlines())
+    assert head["space"]["up"] == [0, 0, 1] == upwards(rig).tolist()
+    assert head["space"].keys() >= {"in", "xyz", "error", "views", "filled"}
     assert [line["time"] for line in lines] == [0.1, 0.2, 0.333333]
     assert all(line["source"] == "clip" and line["people"] == [] for line in lines)
     check(lines[0]["space"])
@@ -72,7 +72,7 @@ def test_only_the_first_line_of_an_instant_holds_them() -> None:
     first, second = (json.loads(line) for line in result_lines(three))
     check(first["space"])
     assert "space" not in second
-    assert "space" not in json.loads(header_line("model", BODY25, ["clip"]))
+    assert "space" not in header(BODY25).all
 
 
 def test_datagrams_hold_the_people_in_space() -> None:

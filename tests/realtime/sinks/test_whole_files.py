@@ -28,7 +28,7 @@ from realtime.sinks.protocol import Sink
 from realtime.types.errors import OutputError
 from realtime.types.results import Result
 from realtime.writing.whole_files import write_whole
-from tests.realtime.results import Origin, files_at_most, grey, result, tracks
+from tests.realtime.results import Origin, files_at_most, grey, header, result, tracks
 from tests.synth import SKELETON, person
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX limits and links")
@@ -127,7 +127,7 @@ def test_a_file_has_the_rights_that_any_other_has(tmp_path: Path) -> None:
 
 
 LINES: list[Callable[[Path], Sink]] = [
-    lambda path: JsonLinesSink(path, [], "{}"),
+    lambda path: JsonLinesSink(path, [], header()),
     lambda path: CsvSink(path, [], SKELETON),
     lambda path: MotSink(path, []),
     lambda path: Csv3DSink(path, [], SKELETON),
@@ -157,7 +157,7 @@ def test_what_was_there_stays_until_the_first_frame(
 def test_lines_that_find_no_room_from_the_beginning_leave_an_earlier_file(tmp_path: Path) -> None:
     path = tmp_path / "poses.jsonl"
     path.write_text("earlier")
-    sink = JsonLinesSink(path, [], "{}")
+    sink = JsonLinesSink(path, [], header())
     with files_at_most(1000), pytest.raises(OutputError, match="file too large"):
         sink.write(frame(0))
     assert path.read_text() == "earlier"
@@ -168,7 +168,7 @@ def test_lines_that_find_no_room_from_the_beginning_leave_an_earlier_file(tmp_pa
 def test_a_link_that_is_named_itself_is_followed_by_lines(tmp_path: Path) -> None:
     """As a shell does: the newest run behind one name."""
     (tmp_path / "newest.jsonl").symlink_to("today.jsonl")
-    with JsonLinesSink(tmp_path / "newest.jsonl", [], "{}") as sink:
+    with JsonLinesSink(tmp_path / "newest.jsonl", [], header()) as sink:
         for n in range(3):
             sink.write(replace(frame(n), dropped=n))
     assert (tmp_path / "newest.jsonl").is_symlink()

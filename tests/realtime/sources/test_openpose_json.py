@@ -56,7 +56,7 @@ def test_files_come_as_poses_with_the_index_in_their_names(tmp_path: Path) -> No
     assert poses.skeleton is named_skeleton("body25")
     assert poses.found[0].tolist() == [True, False, *[True] * 23]
     np.testing.assert_allclose(poses.xy[0, 2], (29, 11))
-    assert poses.person_score.tolist() == pytest.approx([0.5])
+    assert poses.person_score.tolist() == pytest.approx([0.5 * 24 / 25])
 
 
 def test_names_without_numbers_count_by_place(tmp_path: Path) -> None:

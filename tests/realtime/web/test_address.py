@@ -11,8 +11,8 @@ from realtime.sinks.screens.web_sink import WebSink
 from realtime.types.errors import OutputError, SettingsError
 from realtime.web import address
 from realtime.web.address import Address, parse_address
+from tests.realtime.results import header
 from tests.realtime.serving import TOKEN, serving
-from tests.synth import SKELETON
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_token_without_a_server_is_refused() -> None:
 def test_a_port_in_use_is_one_sentence() -> None:
     with serving() as (sink, _):
         port = sink.address.port
-        second = WebSink(sink.address, None, "tiny", SKELETON, ["clip"], announce=False)
+        second = WebSink(sink.address, None, header(), announce=False)
         with pytest.raises(OutputError, match=f"port {port} is in use; choose another one"):
             second.__enter__()
 
@@ -85,6 +85,6 @@ def test_an_address_that_cannot_be_had_is_one_sentence(
 
     if error is not None:
         monkeypatch.setattr(address.socket, "create_server", refuse)
-    sink = WebSink(Address(host, 80), TOKEN, "tiny", SKELETON, ["clip"], announce=False)
+    sink = WebSink(Address(host, 80), TOKEN, header(), announce=False)
     with pytest.raises(OutputError, match=re.escape(says)):
         sink.__enter__()

@@ -32,6 +32,7 @@ from realtime.web.space_json import space_header, space_line
 from tests.bodies import BODY25, body, sightings
 from tests.browser import CHROMIUM, browser
 from tests.calibration.cameras import ring
+from tests.realtime.results import header
 from tests.realtime.serving import TOKEN, play
 from tests.realtime.wanted import settings
 
@@ -55,14 +56,15 @@ def seen() -> Result:
 
 def sink(token: str | None = None) -> WebSink:
     names = [camera.name for camera in RIG.cameras]
-    return WebSink(Address("127.0.0.1", 0), token, "tiny", BODY25, names, announce=False, rig=RIG)
+    return WebSink(Address("127.0.0.1", 0), token, header(BODY25, names, RIG), announce=False)
 
 
 def test_cameras_and_people_as_lines() -> None:
-    header = json.loads(space_header(RIG, BODY25))
-    assert header["up"] == [0, 0, 1] == upwards(RIG).tolist()
-    for camera, told in zip(RIG.cameras, header["cameras"], strict=True):
-        assert np.allclose(told["centre"], camera.centre, atol=1e-4)
+    told = json.loads(space_header(header(BODY25, rig=RIG), RIG))
+    assert told["skeleton"]["keypoints"] == list(BODY25.keypoints)
+    assert told["up"] == [0, 0, 1] == upwards(RIG).tolist()
+    for camera, shown in zip(RIG.cameras, told["cameras"], strict=True):
+        assert np.allclose(shown["centre"], camera.centre, atol=1e-4)
         pinhole = replace(camera, distortion=np.zeros(0))
         wide, high = camera.size
         expected = np.array([[0, 0], [wide, 0], [wide, high], [0, high]]) - 0.5
@@ -214,7 +216,7 @@ def test_a_browser_plays_a_recording_without_a_run(tmp_path: Path) -> None:
 def ended(stay: bool | None) -> WebSink:
     names = [camera.name for camera in RIG.cameras]
     address = Address("127.0.0.1", 0)
-    return WebSink(address, None, "tiny", BODY25, names, rig=RIG, stay=stay)
+    return WebSink(address, None, header(BODY25, names, RIG), stay=stay)
 
 
 def test_a_run_that_has_ended_says_what_becomes_of_its_page(

@@ -1,0 +1,1 @@
+"""People as avatars in other programs, live."""

@@ -1,0 +1,1 @@
+"""Tables in long format: a row for each keypoint that was found."""
