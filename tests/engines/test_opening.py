@@ -20,11 +20,11 @@ def test_recall_lowers_the_thresholds_that_are_left_open() -> None:
         sample_threshold=0.01,
         least_above=0.75,
         min_keypoints=2,
-        min_score=0.05,
+        min_score=0.0,
     )
     given = ModelSettings(recall=True, peak_threshold=0.3, min_keypoints=6)
     settings = with_thresholds(card, given).decoder.settings
-    assert (settings.peak_threshold, settings.min_keypoints, settings.min_score) == (0.3, 6, 0.05)
+    assert (settings.peak_threshold, settings.min_keypoints, settings.min_score) == (0.3, 6, 0.0)
 
 
 def test_recall_raises_nothing() -> None:
