@@ -17,6 +17,7 @@ from realtime.types.results import Result
 from realtime.web.address import Address
 from realtime.web.server import HEARTBEAT_SECONDS, MAX_LINES, Server
 from tests.day.cameras import SKELETON
+from tests.realtime.results import header
 from tests.virtual import Condition, World
 
 MAX_CLIENTS = 8
@@ -114,9 +115,8 @@ class Served:
 
     def __init__(self, world: World, names: Sequence[str], rig: Rig) -> None:
         self._world = world
-        self._sink = WebSink(
-            *(Address("127.0.0.1", 0), None, "tiny", SKELETON, names), announce=False, rig=rig
-        )
+        head = header(SKELETON, names, rig)
+        self._sink = WebSink(Address("127.0.0.1", 0), None, head, announce=False)
         self.clients: list[tuple[Client, bool]] = []  # and whether they look at the 3D people
         self._written: list[tuple[str, int]] = []  # source and index of all lines
         self._instants: list[float] = []

@@ -244,7 +244,7 @@ def test_trc(skeleton: Skeleton, tmp_path: Path) -> None:
     files = dict(trc_files(tmp_path / "t.trc", take(skeleton), np.eye(3)))
     assert sorted(path.name for path in files) == ["t_person7.trc", "t_person9.trc"]
     for person, text in enumerate(files[path] for path in sorted(files)):
-        lines = text.decode().splitlines()
+        lines = b"".join(text).decode().splitlines()
         markers = [name for name in lines[3].split("\t")[2:] if name]
         assert len(set(markers)) == len(skeleton.keypoints)
         row = np.array(lines[6].split("\t")[2:], float).reshape(-1, 3)
@@ -254,7 +254,7 @@ def test_trc(skeleton: Skeleton, tmp_path: Path) -> None:
 def test_c3d(skeleton: Skeleton, tmp_path: Path) -> None:
     ezc3d = pytest.importorskip("ezc3d")
     ((path, data),) = c3d_files(tmp_path / "t.c3d", take(skeleton), RIG)
-    path.write_bytes(data)
+    path.write_bytes(b"".join(data))
     file = ezc3d.c3d(str(path))
     points = file["data"]["points"]
     assert points.shape[1] == 2 * len(skeleton.keypoints)
@@ -275,7 +275,7 @@ def test_bvh_of_whoever_has_hips_and_a_trunk(
     files = list(partial(bvh_files, turn=turn)(tmp_path / "t.bvh", take(skeleton)))
     if {"left_hip", "right_hip"} <= set(skeleton.keypoints):
         assert [path.name for path, _ in files] == ["t_person7.bvh", "t_person9.bvh"]
-        assert all(b"Frames: 5" in data for _, data in files)
+        assert all(b"Frames: 5" in b"".join(data) for _, data in files)
     else:
         assert files == []
         assert (
