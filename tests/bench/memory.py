@@ -3,8 +3,9 @@
     python -m tests.bench.memory [--seconds 150] [--only one-by-one] [--report 60]
 
 Each is the program itself, endless, with the web page served and all lines written; a webcam's way
-is that of the network cameras behind its driver. Prints the resident memory after the first minute
-(or half of the time, if that is less), the most and the last after it, and by how much it grew.
+is that of the network cameras behind its driver. Prints the resident memory a minute after the
+first result (or at half of the time, if that is less), the most and the last after it, and by how
+much it grew.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from tests.conftest import DATA, ROOT
 from tests.gstreamer import GStreamerCamera, installed
 
 SETTLED = 60.0  # seconds
+HEADER = 5000  # bytes that the first line has at most
 MODEL = ("--model", "pafnet", "--height", "128")
 VIDEO = DATA / "video" / "one-by-one.mp4"
 SHELF = DATA / "shelf-dev"
@@ -102,12 +104,16 @@ def port() -> int:
         return number
 
 
-def samples(command: list[str], seconds: float, report: float) -> Iterator[tuple[float, float]]:
-    """(seconds, MB) once a second."""
+def samples(
+    command: list[str], lines: Path, seconds: float, report: float
+) -> Iterator[tuple[float, float]]:
+    """(seconds, MB) once a second, from the first result in the file of lines on."""
     environment = {**os.environ, "POSE_WEIGHTS": str(DATA / "models"), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
-    began = time.monotonic()
     try:
+        while process.poll() is None and not (lines.exists() and lines.stat().st_size > HEADER):
+            time.sleep(0.1)
+        began = time.monotonic()
         for tick in count(1):
             time.sleep(max(0.0, began + tick - time.monotonic()))
             now = time.monotonic() - began
@@ -136,10 +142,10 @@ def main() -> None:
             continue
         folder = Path(tempfile.mkdtemp())
         with ExitStack() as stack:
-            words = kind.words(stack, folder)
-            command = [sys.executable, "run.py", *words, "--no-show", "--quiet"]
+            command = [sys.executable, "run.py", *kind.words(stack, folder), "--no-show", "--quiet"]
             command += ["--serve", port(), "--jsonl", folder / "a.jsonl"]
-            found = [*samples([str(word) for word in command], args.seconds, args.report)]
+            words = [str(word) for word in command]
+            found = [*samples(words, folder / "a.jsonl", args.seconds, args.report)]
         with suppress(OSError):
             shutil.rmtree(folder)
         settled = [mb for now, mb in found if now > min(SETTLED, args.seconds / 2)]

@@ -139,7 +139,7 @@ def exchange(port: int, *parts: bytes) -> int | None:
         for part in parts:
             one.settimeout(ANSWER)
             one.sendall(part)
-            one.settimeout(PAUSE)
+            one.settimeout(PAUSE if part is parts[-1] else ANSWER)
             with suppress(TimeoutError):
                 answer += one.recv(1 << 16)
         one.settimeout(ANSWER)
