@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from engines.decoders.crop_decoder import CropDecoder
 from engines.models.card import Card, load_card
 from engines.models.download import download_bar
+from engines.models.measured import crop_cost
 from engines.models.weights import Device, Located, locate
 from engines.runtimes.crop_network import CropNetwork, CropsOnHost, SparedCrops
 from engines.runtimes.openvino_cpu import OpenVino
@@ -34,7 +35,8 @@ class SecondLookOpener:
     """Opens a SecondLook on the thread that will use it.
 
     first: the card of the network whose people it looks at. budget: seconds a set of pictures.
-    skeleton: of the people it gives, the first's or one that `refined_skeleton` says.
+    skeleton: of the people it gives, the first's or one that `refined_skeleton` says. height: of
+    the first's input, None = its own.
     on_gpu: the weights for a GPU, where one is to do it; where it cannot, the CPU does.
     """
 
@@ -44,6 +46,7 @@ class SecondLookOpener:
     max_people: int | None = None
     budget: float | None = None
     skeleton: Skeleton | None = None
+    height: int | None = None
     on_gpu: Located | None = None
 
     def __call__(self) -> SecondLook:
@@ -59,6 +62,7 @@ class SecondLookOpener:
             self.skeleton or self.first.skeleton,
             self.max_people,
             self.budget,
+            crop_cost(self.first.name, self.card.name, self.height),
         )
 
     def _on_cpu(self) -> CropNetwork:
@@ -87,6 +91,7 @@ def second_look_opener(
     budget: float | None = None,
     needed: bool = True,
     skeleton: Skeleton | None = None,
+    height: int | None = None,
     device: Device = "cpu",
 ) -> SecondLookOpener | None:
     """Finds (or fetches) the weights of a crop network now, for what is opened later.
@@ -112,7 +117,7 @@ def second_look_opener(
         )
         return None
     on_gpu = _for_gpu(card) if device == "cuda" else None
-    return SecondLookOpener(card, located, first, max_people, budget, skeleton, on_gpu)
+    return SecondLookOpener(card, located, first, max_people, budget, skeleton, height, on_gpu)
 
 
 def refined_skeleton(refine: str, first: Card, wanted: Collection[Group] = ()) -> Skeleton:

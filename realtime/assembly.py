@@ -137,6 +137,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
                 budget=REFINE_BUDGET_SECONDS if sources[0].live else None,
                 needed=settings.models.refine is not None,
                 skeleton=body,
+                height=models.height,
                 device=open_engine.device,
             )
         every = _every(settings, sources, rig, open_second, card)
@@ -176,6 +177,8 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             whole=shown.wants_maps,
             limit=None if limit is None else RateLimit(limit, live=sources[0].live),
             min_score=models.min_score or 0.0,
+            # A camera's frames that are not looked at in time are lost.
+            frugal=sources[0].live or settings.tracks.detect_every == "auto",
         )
         fresh = files.overwrite
         if not fresh:

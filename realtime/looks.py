@@ -9,10 +9,11 @@ from engines.parts.parts_look import PartsLook
 from engines.runtimes.second_look import SecondLook
 from engines.types.arrays import Image
 from engines.types.evidence import Evidence
+from engines.types.expected import Expected
 from engines.types.poses import Poses
-from engines.types.skeleton_groups import core_of
 from realtime.runtime.synchronizer import FrameSet
-from realtime.tracking.look_schedule import LookSchedule, crowded
+from realtime.tracking.crop_budget import CropBudget
+from realtime.tracking.look_schedule import CARRIED_INTERVAL_S, LookSchedule, crowded
 from realtime.types.frames import Frame
 from realtime.types.protocols import FollowingTracker, Tracker
 from realtime.types.results import Tracks, View
@@ -26,7 +27,9 @@ class Looks:
     """People of each camera by its tracker; with a second look, refined and followed.
 
     trackers: one for each camera, None = nobody has an id there. parts: looks at hands, faces and
-    feet of all who are seen; the trackers' people have these groups then.
+    feet of all who are seen; the trackers' people have these groups then. frugal: where people
+    are followed, crops cost no more than a share of a whole look; who has no turn in a frame is
+    carried on by optical flow, and so are crowds between whole looks.
     """
 
     def __init__(
@@ -34,10 +37,14 @@ class Looks:
         trackers: Sequence[Tracker | None],
         second: SecondLook | None = None,
         parts: PartsLook | None = None,
+        *,
+        frugal: bool = False,
     ) -> None:
         self._trackers = trackers
         self._second = second
         self._parts = parts
+        self._frugal = frugal
+        self._budget = CropBudget(1.0 if second is None else second.cost)
         self._schedules = [LookSchedule() for _ in trackers]
         self._ids: dict[int, frozenset[int]] = {}
         self._shown: set[int] = set()  # cameras in whose last frame there was somebody
@@ -75,20 +82,36 @@ class Looks:
         """The people of an instant, between whole looks followed by crops.
 
         look: what the network sees in whole frames, asked where it is time to look, somebody was
-        lost, people are too close to each other or too many for crops, or another scene begins.
-        whole: everywhere.
+        lost, or another scene begins; unless frugal, also where people are too close to each other
+        or too many for crops. whole: everywhere.
         """
         self._part_seconds = {}
         there = [(n, frame) for n, frame in enumerate(frames) if frame is not None]
         people = {n: self._tracker(n).expect(frame) for n, frame in there}
+        crowds = {n for n, _ in there if crowded(people[n].poses)}
+        total = sum(map(len, people.values()))
         most = self._second.most if self._second is not None else 0
-        crops = not whole and (most is None or sum(map(len, people.values())) <= most)
-        alone = [(n, frame) for n, frame in there if crops and not self._due(n, frame, people[n])]
-        tracks = self._follow(alone, watched=True)
+        if self._frugal:
+            most = self._budget.most(len(there), len(crowds))
+        else:
+            whole |= most is not None and total > most
+        alone = [
+            (n, frame)
+            for n, frame in there
+            if not whole and not self._due(n, frame, people[n], n in crowds)
+        ]
+        before = self._crops
+        apart = [(n, frame) for n, frame in alone if n not in crowds]
+        tracks = self._follow(apart, most, watched=True, flow=most is not None and total > most)
+        # Crops show two of those who are close: only beside a whole look they tell who is who.
+        tracks |= self._follow([one for one in alone if one[0] in crowds], 0, watched=True)
         seen: dict[int, Evidence | None] = dict.fromkeys(tracks)
         asked = [(n, frame) for n, frame in there if n not in tracks]
         if asked:
-            refined = self._refine(frames, self._looked_at(asked, look, len(frames)))
+            if whole or not any(len(people[n]) for n, _ in asked):
+                most = None  # maps are wanted, or all have just come
+            left = None if most is None else max(most - (self._crops - before), 0)
+            refined = self._refine(frames, self._looked_at(asked, look, len(frames)), left)
             found = self._add_parts(frames, refined)
             for n, frame in asked:
                 poses, seen[n] = found[n] or (None, None)
@@ -96,19 +119,25 @@ class Looks:
                 ids = frozenset(tracks[n].id[tracks[n].id >= 0].tolist())
                 self._schedules[n].looked(frame.time, changed=ids != self._ids.get(n))
                 self._ids[n] = ids
+        self._budget.spend(self._crops - before)
         self._shown = {n for n, one in tracks.items() if len(one)}
         return tuple(
             None if frame is None else View(frame, tracks[n], seen[n])
             for n, frame in enumerate(frames)
         )
 
-    def _due(self, camera: int, frame: Frame, people: Poses) -> bool:
-        """Whether the whole frame is to be looked at.
-
-        That is where people hide each other, where all have just gone, as at a cut, or it is time.
-        """
+    def _due(self, camera: int, frame: Frame, people: Expected, crowd: bool) -> bool:
+        """Whether to look at the whole frame: it is time, or all have just gone, as at a cut."""
         gone = not len(people) and camera in self._shown
-        return gone or crowded(people) or self._schedules[camera].due(frame.time, len(people))
+        if gone or (crowd and not self._frugal):
+            return True
+        carried = crowd or (self._frugal and people.waited.max(initial=0) >= CARRIED_INTERVAL_S)
+        return self._schedules[camera].due(frame.time, len(people), carried=carried)
+
+    @property
+    def _crops(self) -> int:
+        """Crops looked at so far."""
+        return self._second.crops if self._second is not None else 0
 
     def _looked_at(
         self, asked: Sequence[tuple[int, Frame]], look: WholeLook, cameras: int
@@ -118,8 +147,10 @@ class Looks:
             out[n] = one
         return out
 
-    def _refine(self, frames: FrameSet, seen: Sequence[Seen | None]) -> list[Seen | None]:
-        """What was seen, after a second look."""
+    def _refine(
+        self, frames: FrameSet, seen: Sequence[Seen | None], most: int | None = None
+    ) -> list[Seen | None]:
+        """What was seen, after a second look at so many people at most."""
         if self._second is None:
             return list(seen)
         there = [
@@ -127,10 +158,10 @@ class Looks:
             for n, (frame, one) in enumerate(zip(frames, seen, strict=True))
             if frame is not None and one is not None
         ]
-        expected = [core_of(self._expected(n, frame, one[0])) for n, frame, one in there]
+        expected = [self._expected(n, frame, one[0]).core() for n, frame, one in there]
         images, found = [frame.image for _, frame, _ in there], [one[0] for _, _, one in there]
         out: list[Seen | None] = [None] * len(seen)
-        refined = self._second.refine(images, found, expected)
+        refined = self._second.refine(images, found, expected, most)
         for (n, _, one), poses in zip(there, refined, strict=True):
             out[n] = poses, one[1]
         return out
@@ -149,7 +180,7 @@ class Looks:
             self._parts,
             [frame.image for _, frame, _ in there],
             [one[0] for _, _, one in there],
-            [self._expected(n, frame, one[0]) for n, frame, one in there],
+            [self._expected(n, frame, one[0]).poses for n, frame, one in there],
         )
         for (n, _, one), poses in zip(there, whole, strict=True):
             out[n] = poses, one[1]
@@ -167,36 +198,43 @@ class Looks:
             self._part_seconds[part] = self._part_seconds.get(part, 0.0) + seconds
         return whole
 
-    def _expected(self, camera: int, frame: Frame, seen: Poses) -> Poses:
+    def _expected(self, camera: int, frame: Frame, seen: Poses) -> Expected:
         """Where a camera's people should be; nobody where its tracker does not say."""
         tracker = self._trackers[camera]
         if isinstance(tracker, FollowingTracker):
-            return tracker.expect(frame)
-        return Poses.nobody(self._parts.skeleton if self._parts else seen.skeleton)
+            return tracker.expect(frame, flow=True)
+        skeleton = self._parts.skeleton if self._parts else seen.skeleton
+        return Expected.of(Poses.nobody(skeleton))
 
     def _follow(
-        self, frames: Sequence[tuple[int, Frame]], *, watched: bool = False
+        self,
+        frames: Sequence[tuple[int, Frame]],
+        most: int | None = None,
+        *,
+        watched: bool = False,
+        flow: bool = True,
     ) -> dict[int, Tracks]:
-        """People of frames at which the network did not look, where crops can tell of them.
+        """People of frames at which the network did not look, so many at most by crops.
 
-        watched: of no camera at which somebody was lost and it is time to look for them.
+        watched: of no camera at which somebody was lost and it is time to look for them. flow:
+        whether it may have to carry somebody.
         """
         if self._second is None:
             return {}
-        most = None if watched else self._second.most  # what is watched was found to be few
-        expected = [self._tracker(n).expect(frame, most) for n, frame in frames]
+        expected = [self._tracker(n).expect(frame, flow=flow) for n, frame in frames]
         images = [frame.image for _, frame in frames]
-        followed = self._second.follow(images, [core_of(one) for one in expected])
+        followed = self._second.follow(images, [one.core() for one in expected], most)
         whole = [one.poses for one in followed]
         if self._parts is not None and frames:
-            whole = self._with_parts(self._parts, images, whole, expected)
+            guesses = [one.poses for one in expected]
+            whole = self._with_parts(self._parts, images, whole, guesses)
         found = {}
         for (n, frame), one, poses in zip(frames, followed, whole, strict=True):
             lost = bool((one.at & ~one.ok).any())
             if not (
                 watched and lost and self._schedules[n].due(frame.time, len(one.ok), lost=True)
             ):
-                found[n] = self._tracker(n).follow(frame, poses, one.ok)
+                found[n] = self._tracker(n).follow(frame, poses, one.at, one.ok)
         return found
 
     def _tracker(self, camera: int) -> FollowingTracker:

@@ -71,12 +71,12 @@ class Pipeline:
     = no ids. every: how many sets come to one that the network is asked about; "auto": people are
     followed by crops, and the network looks when it is time or somebody is lost. That needs
     open_second, the network that looks again at each person, and one thread for all that looks: who
-    is followed decides what is looked at next. whole: asked at each set whether somebody wants what
-    whole looks give. open_parts: what looks at hands, faces and feet of all people, whose skeleton
-    the trackers know. idle: called in iteration, again and again, while no result comes.
-    reconstructor: where there is a rig; ids and max_people, which people to keep, are those in 3D
-    then. limit: which sets are worked on at all; the recorder gets them all. min_score: leave out
-    people with less, by what the last network that looked says.
+    is followed decides what is looked at next. frugal: as of Looks. whole: asked at each set
+    whether somebody wants what whole looks give. open_parts: what looks at hands, faces and feet of
+    all people, whose skeleton the trackers know. idle: called in iteration, again and again, while
+    no result comes. reconstructor: where there is a rig; ids and max_people, which people to keep,
+    are those in 3D then. limit: which sets are worked on at all; the recorder gets them all.
+    min_score: leave out people with less, by what the last network that looked says.
     """
 
     def __init__(
@@ -95,6 +95,7 @@ class Pipeline:
         whole: Callable[[], bool] = lambda: False,
         limit: RateLimit | None = None,
         min_score: float = 0.0,
+        frugal: bool = False,
     ) -> None:
         assert every != "auto" or (open_engine and open_second), "nothing to follow people with"
         self._sources = sources
@@ -111,6 +112,7 @@ class Pipeline:
         self._whole = whole
         self._limit = limit
         self._min_score = min_score
+        self._frugal = frugal
         self._entrance: Channel[FrameSet] = Channel(1, drop_oldest=self._live)
         self._inferred: Channel[Inferred] = Channel(1)
         self._results: Channel[Result] = Channel(1)
@@ -224,7 +226,8 @@ class Pipeline:
 
     def _looks(self) -> Looks:
         second = self._open_second() if self._open_second else None
-        return Looks(self._trackers, second, self._open_parts() if self._open_parts else None)
+        parts = self._open_parts() if self._open_parts else None
+        return Looks(self._trackers, second, parts, frugal=self._frugal)
 
     def _give(
         self,

@@ -16,6 +16,7 @@ from engines.models.card import Card, load_card
 from engines.types.errors import CardError
 from engines.types.toml_tables import build, table, tables
 
+UNMEASURED_CROP_COST = 0.5  # in looks at whole pictures: that of the smallest pair measured
 FILE = Path(__file__).parents[1] / "measured.toml"
 
 
@@ -88,6 +89,19 @@ def measured_on() -> Machine:
 def of(model: str) -> list[Measured]:
     """What was measured with this model, first or second."""
     return [one for one in measured() if model in (one.model, one.refine)]
+
+
+def crop_cost(first: str, refine: str, height: int | None = None) -> float:
+    """What a look at one person costs, in looks at whole pictures by the first model.
+
+    height: of the first model's input; of those that were measured the nearest counts.
+    """
+    rows = [one for one in measured() if (one.model, one.refine) == (first, refine)]
+    rows = [one for one in rows if one.picture_ms and one.person_ms]
+    if not rows:
+        return UNMEASURED_CROP_COST
+    near = min(rows, key=lambda one: (abs(one.height - (height or 0)), one.picture_ms))
+    return near.person_ms / near.picture_ms
 
 
 def cards_of(one: Measured) -> list[Card]:

@@ -21,6 +21,7 @@ from engines.crops.rule import CropRule
 from engines.decoders.crop_decoder import CropDecoder
 from engines.runtimes.crop_network import CropNetwork
 from engines.types.arrays import Floats, Image
+from engines.types.expected import Expected
 from engines.types.oks import areas, oks
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
@@ -28,6 +29,7 @@ from engines.types.skeleton_conversion import converted, origins
 from engines.types.skeleton_groups import fitted
 
 MIN_COVERED_OKS = 0.4  # at which somebody who is expected is one of those found
+MAX_WAIT_S = 1e3  # who was never looked at has waited for so long
 PACE_SHARE = 0.1  # of the newest frame in what a crop is known to take
 
 
@@ -57,9 +59,10 @@ class SecondLook:
 
     One batch a set of pictures, over all cameras; used and closed by one thread.
     skeleton: in which poses go: the first network's, in which they come, or that with groups added
-    which the crop network knows. max_people: of a set of pictures look
-    at so many at most, the largest. budget: seconds a set; as many people as fit into it by what a
-    crop has taken so far, but one at least.
+    which the crop network knows. max_people: of a set of pictures look at so many at most. budget:
+    seconds a set; as many people as fit into it by what a crop has taken so far, but one at least.
+    Where not all can be looked at, the largest come first, and who has waited for long. cost: of a
+    crop, in looks of the first network.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class SecondLook:
         skeleton: Skeleton,
         max_people: int | None = None,
         budget: float | None = None,
+        cost: float = 0.5,
     ) -> None:
         self._network = network
         self._decoder = decoder
@@ -81,55 +85,60 @@ class SecondLook:
         self._max_people = max_people
         self._budget = budget
         self._pace: float | None = None
+        self.cost = cost
+        self.crops = 0  # looked at so far
 
     @property
     def most(self) -> int | None:
         """How many people of a set of pictures it looks at, None = all."""
-        if self._budget is None or self._pace is None:
+        if self._budget is None:
             return self._max_people
-        fit = max(1, int(self._budget / self._pace))
+        # Before the first crop nobody knows what one takes.
+        fit = 1 if self._pace is None else max(1, int(self._budget / self._pace))
         return fit if self._max_people is None else min(fit, self._max_people)
 
     def refine(
         self,
         images: Sequence[Image],
         found: Sequence[Poses],
-        expected: Sequence[Poses] | None = None,
+        expected: Sequence[Expected] | None = None,
+        most: int | None = None,
     ) -> list[Poses]:
         """The people of each picture after a second look, best first.
 
-        found: whom the first network found in each. expected: where a tracker expects people; those
-        of them who are not among the found are looked for too.
+        found: whom the first network found in each. expected: whom a tracker expects in each; those
+        of them who are not among the found are looked for too, and who is not looked at is where
+        the last look has seen them. most: how many to look at, None = as many as there is time for.
         """
         found = [fitted(poses, self._skeleton) for poses in found]
-        guesses = [np.zeros(len(poses), bool) for poses in found]
-        if expected is not None:
-            expected = [fitted(poses, self._skeleton) for poses in expected]
-            missed = [
-                guess.some(_uncovered(guess, poses))
-                for guess, poses in zip(expected, found, strict=True)
-            ]
-            guesses = [
-                np.repeat([False, True], [len(poses), len(guess)])
-                for poses, guess in zip(found, missed, strict=True)
-            ]
-            found = [_joined(poses, guess) for poses, guess in zip(found, missed, strict=True)]
-        looks = self.look(images, found)
-        return [
-            fuse(poses, look.poses, self._known, look.at, self._fusion, guess)
-            for poses, look, guess in zip(found, looks, guesses, strict=True)
+        if expected is None:
+            expected = [Expected.of(poses.some(np.zeros(0, int))) for poses in found]
+        known = [
+            _Known.of(poses, one.fitted(self._skeleton))
+            for poses, one in zip(found, expected, strict=True)
         ]
+        looks = self.look(images, [one.poses for one in known], [one.waited for one in known], most)
+        out = []
+        for one, look in zip(known, looks, strict=True):
+            told = one.stand_in(look)
+            poses = replace(one.poses, looked=look.at)
+            out.append(fuse(poses, look.poses, self._known, told, self._fusion, one.guess))
+        return out
 
-    def follow(self, images: Sequence[Image], expected: Sequence[Poses]) -> list[Followed]:
+    def follow(
+        self, images: Sequence[Image], expected: Sequence[Expected], most: int | None = None
+    ) -> list[Followed]:
         """Where the people are whom a tracker expects, of each picture.
 
-        Who was not found has no keypoints.
+        Who was not found has no keypoints. most: how many to look at, as in `refine`.
         """
         out = []
-        expected = [fitted(poses, self._skeleton) for poses in expected]
-        for guess, look in zip(expected, self.look(images, expected), strict=True):
+        expected = [one.fitted(self._skeleton) for one in expected]
+        people = [one.poses for one in expected]
+        looks = self.look(images, people, [one.waited for one in expected], most)
+        for one, look in zip(expected, looks, strict=True):
             seen, wanted = look.poses, self._fusion
-            agree, sure = agreement(guess, seen), confidence(seen, self._known)
+            agree, sure = agreement(one.poses, seen), confidence(seen, self._known)
             ok = look.at & (agree >= wanted.guard) & (sure >= wanted.alone)
             weak = ~ok[:, None] | (seen.score < wanted.least)
             xy = np.where(weak[..., None], np.float32(np.nan), seen.xy)
@@ -140,15 +149,28 @@ class SecondLook:
             out.append(Followed(poses, look.at, ok & (twins < 0)))
         return out
 
-    def look(self, images: Sequence[Image], people: Sequence[Poses]) -> list[Looked]:
-        """What the crop network says of these people of each picture."""
+    def look(
+        self,
+        images: Sequence[Image],
+        people: Sequence[Poses],
+        waited: Sequence[Floats] | None = None,
+        most: int | None = None,
+    ) -> list[Looked]:
+        """What the crop network says of these people of each picture.
+
+        waited: (P,) seconds since it last looked at each, inf or None = it never has.
+        """
+        if waited is None:
+            waited = [np.full(len(poses), np.inf, np.float32) for poses in people]
         size = self._decoder.size
         boxes = [self._rule.crops(poses.xy, self._skeleton, size) for poses in people]
-        chosen = self._chosen([crops.extent for crops, _ in boxes], [ok for _, ok in boxes])
+        extents, ok = [crops.extent for crops, _ in boxes], [ok for _, ok in boxes]
+        chosen = self._chosen(extents, ok, waited, most)
         some = [crops.some(which) for (crops, _), which in zip(boxes, chosen, strict=True)]
         looks = [Looked(_unseen(self._skeleton, len(which)), which) for which in chosen]
         if not sum(map(len, some)):
             return looks
+        self.crops += sum(map(len, some))
         began = time.perf_counter()
         arrays = self._network.run(images, some)
         xy, score = self._decoder.points(arrays)
@@ -170,17 +192,25 @@ class SecondLook:
         self._network.close()
 
     def _chosen(
-        self, extents: Sequence[Floats], ok: Sequence[NDArray[np.bool_]]
+        self,
+        extents: Sequence[Floats],
+        ok: Sequence[NDArray[np.bool_]],
+        waited: Sequence[Floats],
+        most: int | None,
     ) -> list[NDArray[np.bool_]]:
-        """Of each picture's people those who are looked at: the largest of all pictures."""
-        most = self.most
-        if most is None or sum(int(one.sum()) for one in ok) <= most:
+        """Of each picture's people those who are looked at, of all pictures together.
+
+        Twice as large is worth twice the wait: all have their turn, the large more often.
+        """
+        bounds = [one for one in (most, self.most) if one is not None]
+        if not ok or not bounds or sum(int(one.sum()) for one in ok) <= min(bounds):
             return list(ok)
         size = np.concatenate([extent[:, 1] for extent in extents])
-        size[~np.concatenate(ok)] = -1
+        wait = np.minimum(np.concatenate(waited), MAX_WAIT_S)
+        urgency = np.where(np.concatenate(ok), size * wait, -1)
         keep = np.zeros(len(size), bool)
-        keep[np.argsort(-size, kind="stable")[:most]] = True
-        keep &= size > 0
+        keep[np.argsort(-urgency, kind="stable")[: min(bounds)]] = True
+        keep &= urgency >= 0
         return np.split(keep, np.cumsum([len(extent) for extent in extents])[:-1])
 
     def _learn(self, seconds: float) -> None:
@@ -191,6 +221,44 @@ class SecondLook:
             self._pace = min(self._pace, seconds) + PACE_SHARE * max(seconds - self._pace, 0)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    """P people whom the first network found, and behind them those whom only a tracker expects.
+
+    guess: (P,) who these are. waited: as of Expected. before: of each person the row of `expected`,
+    -1 = not expected.
+    """
+
+    poses: Poses
+    guess: NDArray[np.bool_]
+    waited: Floats
+    before: NDArray[np.intp]
+    expected: Expected
+
+    @classmethod
+    def of(cls, found: Poses, expected: Expected) -> _Known:
+        before, missed = _covered(found, expected.poses)
+        people = _joined(found, expected.poses.some(missed))
+        before = np.concatenate([before, missed])
+        waited = np.append(expected.waited, np.float32(np.inf))[before]  # -1: the last, nobody
+        guess = np.repeat([False, True], [len(found), len(missed)])
+        return cls(people, guess, waited, before, expected)
+
+    def stand_in(self, look: Looked) -> NDArray[np.bool_]:
+        """Of whom the crop network tells, now or a moment ago.
+
+        Whom it did not look at now it sees where its last look, carried on, has them.
+        """
+        rows = np.flatnonzero(~look.at & ~self.guess & (self.before >= 0))
+        before, told = self.expected, look.at.copy()
+        old = self.before[rows]
+        carried = before.carried[old]
+        look.poses.xy[rows] = np.where(carried[..., None], before.poses.xy[old], np.float32(np.nan))
+        look.poses.score[rows] = np.where(carried, before.poses.score[old], np.float32(0))
+        told[rows] = carried.any(axis=1)
+        return told
+
+
 def _unseen(skeleton: Skeleton, people: int) -> Poses:
     """People of whom nothing is known."""
     shape = people, len(skeleton.keypoints)
@@ -198,14 +266,20 @@ def _unseen(skeleton: Skeleton, people: int) -> Poses:
     return Poses(skeleton, xy, np.zeros(shape, np.float32), np.zeros(people, np.float32))
 
 
-def _uncovered(expected: Poses, found: Poses) -> NDArray[np.intp]:
-    """Rows of those expected who are none of those found."""
+def _covered(found: Poses, expected: Poses) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """(P,) of each of those found the row of who was expected there, -1 = nobody; and the rows of
+    those expected who are none of those found.
+    """
+    out = np.full(len(found), -1, np.intp)
     if not len(expected) or not len(found):
-        return np.arange(len(expected))
+        return out, np.arange(len(expected))
     area = np.maximum(areas(expected.xy)[:, None], areas(found.xy)[None])
     sigmas = np.array(expected.skeleton.sigmas, np.float32)
     alike, _ = oks(expected.xy, found.xy, area, sigmas)
-    return np.flatnonzero(alike.max(axis=1) < MIN_COVERED_OKS)
+    near = alike.max(axis=1) >= MIN_COVERED_OKS
+    best = alike.argmax(axis=0)
+    out = np.where(alike.max(axis=0) >= MIN_COVERED_OKS, best, -1)
+    return out, np.flatnonzero(~near)
 
 
 def _joined(one: Poses, other: Poses) -> Poses:

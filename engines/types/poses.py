@@ -75,8 +75,8 @@ class Poses:
         them), 0 for what was not found; after a second look times how far both networks agree. A
         network that gives people directly says it itself. Whole people score more than parts of
         people, and people are ranked by it.
-    refined: (P,) whether a second network has looked at the person and confirmed them; None = at
-        nobody.
+    looked: (P,) whether a second network has looked at the person; None = at nobody.
+    refined: (P,) whether it confirmed them, now or a moment ago; None = nobody.
     """
 
     skeleton: Skeleton
@@ -84,11 +84,13 @@ class Poses:
     score: Floats
     person_score: Floats
     refined: NDArray[np.bool_] | None = None
+    looked: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         people, keypoints = len(self.xy), len(self.skeleton.keypoints)
-        if self.refined is not None:
-            check_shape("Poses", "refined", self.refined, people)
+        for name in ("refined", "looked"):
+            if getattr(self, name) is not None:
+                check_shape("Poses", name, getattr(self, name), people)
         check_shape("Poses", "xy", self.xy, people, keypoints, 2)
         check_shape("Poses", "score", self.score, people, keypoints)
         check_shape("Poses", "person_score", self.person_score, people)
@@ -107,7 +109,10 @@ class Poses:
         """The people in these rows."""
         xy, score, person = self.xy[which], self.score[which], self.person_score[which]
         refined = None if self.refined is None else self.refined[which]
-        return replace(self, xy=xy, score=score, person_score=person, refined=refined)
+        looked = None if self.looked is None else self.looked[which]
+        return replace(
+            self, xy=xy, score=score, person_score=person, refined=refined, looked=looked
+        )
 
     @property
     def found(self) -> NDArray[np.bool_]:

@@ -16,8 +16,9 @@ class TrackSettings:
     """Give every person a lasting id, and bridge short gaps in their detection."""
     detect_every: int | Literal["auto"] | None = None
     """Run the network on every N-th frame only; optical flow follows people in between, or with
-    --refine its network. auto: as often as people come and go, and on every frame while they are
-    close to each other; that needs --refine, and is the default with it for videos and cameras."""
+    --refine its network. auto: as often as people come and go, with crops and optical flow in
+    between; it needs --refine, and is the default with it for cameras. For videos it is too, but
+    frames of people close to each other are all looked at, unless you say auto yourself."""
     smooth: Literal["off", "one-euro"] = "off"
     """Smooth jittering keypoints."""
 

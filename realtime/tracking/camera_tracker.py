@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.types.expected import Expected
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
 from realtime.settings.tracking import TrackSettings
@@ -36,22 +37,24 @@ class CameraTracker:
             tracks = Tracks.untracked(poses if poses is not None else Poses.nobody(self._skeleton))
         return self._given(tracks, frame)
 
-    def expect(self, frame: Frame, most: int | None = None) -> Poses:
-        """Where people should be in the next frame, asked before `meet` or `follow` of it.
+    def expect(self, frame: Frame, *, flow: bool = False) -> Expected:
+        """Where people should be in the next frame, asked before `update` or `follow` of it.
 
-        most: how many of them, those who were not looked at for the longest.
+        flow: by optical flow, not by their own motion alone.
         """
         if self._tracker is None:
-            return Poses.nobody(self._skeleton)
-        return self._tracker.expect(frame, most)
+            return Expected.of(Poses.nobody(self._skeleton))
+        return self._tracker.expect(frame, flow=flow)
 
-    def follow(self, frame: Frame, poses: Poses, seen: NDArray[np.bool_]) -> Tracks:
+    def follow(
+        self, frame: Frame, poses: Poses, looked: NDArray[np.bool_], seen: NDArray[np.bool_]
+    ) -> Tracks:
         """The people of the next frame, where those were looked for alone whom `expect` named.
 
-        poses, in that order, and (P,) who of them was found.
+        poses, in that order, and (P,) who of them was looked at, and found.
         """
         assert self._tracker is not None, "nobody is expected without ids"
-        return self._given(self._tracker.follow(frame, poses, seen), frame)
+        return self._given(self._tracker.follow(frame, poses, looked, seen), frame)
 
     def _given(self, tracks: Tracks, frame: Frame) -> Tracks:
         """No more people than wanted, and calm."""

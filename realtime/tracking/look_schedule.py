@@ -10,6 +10,7 @@ from engines.types.poses import Poses
 FIRST_INTERVAL_S = 0.25  # from one look to the next at first,
 MIN_INTERVAL_S, MAX_INTERVAL_S = 0.2, 0.4  # and later, as looks find somebody new or nobody
 LOST_INTERVAL_S = 0.2  # at most, where somebody was lost
+CARRIED_INTERVAL_S = 0.12  # at most, where somebody is carried by optical flow for so long
 EMPTY_INTERVAL_S = 0.1  # at most, where nobody is there to be followed
 UNCHANGED_FACTOR, CHANGED_FACTOR = 1.25, 0.5  # of the interval, after a look
 APART_HEIGHTS = 0.2  # that people's boxes must have around them for a crop to show one person
@@ -26,16 +27,19 @@ class LookSchedule:
         self._last: float | None = None
         self._gap = FIRST_INTERVAL_S
 
-    def due(self, time: float, people: int, *, lost: bool = False) -> bool:
+    def due(self, time: float, people: int, *, lost: bool = False, carried: bool = False) -> bool:
         """Whether to look at the frame of this time.
 
         people: how many are followed into it. lost: whether one of them was not found; crowds hide
-        each other all the time, so that too is worth a look every LOST_INTERVAL_S only.
+        each other all the time, so that too is worth a look every LOST_INTERVAL_S only. carried:
+        whether optical flow alone follows somebody, for that long already or in a crowd.
         """
         if self._last is None:
             return True
         gap = self._gap
-        if lost:
+        if carried:
+            gap = min(CARRIED_INTERVAL_S, gap)
+        elif lost:
             gap = min(LOST_INTERVAL_S, gap)
         elif not people:
             gap = min(EMPTY_INTERVAL_S, gap)

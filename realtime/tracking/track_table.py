@@ -23,8 +23,9 @@ class TrackTable:
     from it. velocity: (N, 2) px/s against the background. area: (N,) px^2, smoothed. born, last:
     (N,) when first and last seen. missing: (N,) whether the network's last look did not find the
     person. person_score: (N,). bones: (N, L) and colours: (N, G, C) as appearance.py has them.
-    flipped: (N, S) since when a side was found mirrored, inf = it was not. Times are the tracker's
-    own seconds.
+    flipped: (N, S) since when a side was found mirrored, inf = it was not. looked, refined: (N,)
+    when a crop network last looked at the person, and confirmed them; -inf = it never has.
+    described: (N,) when bones and colours were last learned. Times are the tracker's own seconds.
     """
 
     id: NDArray[np.int64]
@@ -41,14 +42,19 @@ class TrackTable:
     bones: Floats
     colours: Floats
     flipped: NDArray[np.float64]
+    looked: NDArray[np.float64]
+    refined: NDArray[np.float64]
+    described: NDArray[np.float64]
 
     @classmethod
     def fresh(
         cls, poses: Poses, now: float, area: Floats, bones: Floats, colours: Floats, sides: int
     ) -> Self:
         """People who were just seen for the first time."""
-        people = len(poses)
-        found = poses.found
+        people, found, never = len(poses), poses.found, np.full(len(poses), -np.inf)
+        looked = refined = np.zeros(people, bool)
+        if poses.looked is not None and poses.refined is not None:
+            looked, refined = poses.looked, poses.looked & poses.refined
         return cls(
             id=np.full(people, TENTATIVE_ID, np.int64),
             xy=poses.xy.copy(),
@@ -64,6 +70,9 @@ class TrackTable:
             bones=bones,
             colours=colours,
             flipped=np.full((people, sides), np.inf),
+            looked=np.where(looked, now, never),
+            refined=np.where(refined, now, never),
+            described=np.full(people, now),
         )
 
     def __len__(self) -> int:

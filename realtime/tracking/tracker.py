@@ -5,12 +5,14 @@ Flow-propagated poses matched by OKS: Simple Baselines (Xiao et al., ECCV'18, se
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.types.arrays import Floats, Image, Indices
+from engines.types.expected import Expected
 from engines.types.oks import areas
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
@@ -54,6 +56,14 @@ class TrackerSettings:
     fill: float = MAX_CARRY_S
 
 
+class Step(NamedTuple):
+    """From the last frame to the next: where people were, where they should be, and what moved."""
+
+    before: Floats
+    expected: Prediction
+    motion: Motion | None
+
+
 class PoseTracker:
     """Follows the people of one camera by their bodies; hands, feet and faces go along.
 
@@ -73,54 +83,56 @@ class PoseTracker:
         self._size: tuple[int, int] | None = None
         self._anew = True
         self._begun: Frame | None = None
-        self._expectation: Poses | None = None
+        self._step: Step | None = None
         self._seconds = 0.0
         self._expected = np.zeros(0, np.intp)
         nobody, nothing = Poses.nobody(skeleton), np.zeros((1, 1, 3), np.uint8)
         self._people = self._fresh(nobody, self._describe(nothing, nobody), np.zeros(0, int))
 
-    def expect(self, frame: Frame, most: int | None = None) -> Poses:
-        """Where in the next frame those should be who were seen in the last, by their own motion.
+    def expect(self, frame: Frame, *, flow: bool = False) -> Expected:
+        """Where in the next frame those should be who were seen in the last.
 
-        Before `update` or `follow` of this frame; nobody where another scene begins. most: how many
-        of them, those who were not looked at for the longest, then the largest.
+        Before `update` or `follow` of this frame, once or more often; nobody where another scene
+        begins. flow: by optical flow, which `follow` needs not where all are looked at; else by
+        their own motion.
         """
         if self._begun is not frame:
             self._begin(frame)
-        if most is None and self._expectation is not None:
-            return self._expectation
-        people = self._people
-        rows = np.flatnonzero(~people.missing)
-        if most is not None and len(rows) > most:
-            order = np.lexsort((-people.area[rows], people.last[rows]))
-            rows = np.sort(rows[order[:most]])
-        self._expected = rows
-        step = people.velocity[rows] * np.float32(self._seconds)
-        xy = people.xy[rows] + step[:, None]
+        people, now = self._people, self._clock.now
+        step = self._go_on() if flow else self._step
+        there = ~people.missing
+        if step is not None:  # who is carried on
+            there |= step.expected.follows & (now - people.last <= MAX_CARRY_S)
+        rows = self._expected = np.flatnonzero(there)
+        xy = people.xy[rows]
+        carried = np.zeros(xy.shape[:2], bool)
+        if step is None:
+            xy = xy + (people.velocity[rows] * np.float32(self._seconds))[:, None]
+        else:
+            recent = now - people.refined[rows] <= MAX_CARRY_S
+            carried = step.expected.sure[rows] & recent[:, None]
         score = np.where(np.isnan(xy[..., 0]), 0, people.score[rows]).astype(np.float32)
-        expected = Poses(self._skeleton, xy, score, people.person_score[rows])
-        # Asked again, as whoever looks at one frame in several steps does, it is the same.
-        self._expectation = expected if most is None else None
-        return expected
+        poses = Poses(self._skeleton, xy, score, people.person_score[rows])
+        return Expected(poses, (now - people.looked[rows]).astype(np.float32), carried)
 
-    def follow(self, frame: Frame, poses: Poses, seen: NDArray[np.bool_]) -> Tracks:
+    def follow(
+        self, frame: Frame, poses: Poses, looked: NDArray[np.bool_], seen: NDArray[np.bool_]
+    ) -> Tracks:
         """The people of the frame that `expect` was asked about, where nobody looked for others.
 
-        poses: those whom it expected, in its order. seen: (P,) who of them was found. Who was not
-        looked for is carried on, by optical flow.
+        poses: those whom it expected, in its order. looked, seen: (P,) who of them was looked at,
+        and found. Everybody else is carried on, by optical flow.
         """
         assert self._begun is frame, "follow comes after expect"
         self._begun = None
         people, now, seconds = self._people, self._clock.now, self._seconds
         rows = self._expected[seen]
+        people.looked[self._expected[looked]] = now
+        people.refined[rows] = now
         poses = poses.some(np.flatnonzero(seen))
         rest = ~people.missing
         rest[rows] = False
-        motion = None
-        if rest.any() and self._settings.flow:
-            motion = self._flow.follow(people.xy)
-        expected = predict(people, motion, now, seconds, self._body)
-        before, people.xy = people.xy, expected.xy
+        before, expected, motion = self._go_on(flow=bool(rest.any()))
         camera = np.zeros(2, np.float32) if motion is None else motion.camera
         if motion is not None:
             self._speed_up(np.flatnonzero(rest & expected.follows), before, expected, motion)
@@ -139,25 +151,34 @@ class PoseTracker:
         if self._begun is not frame:
             self._begin(frame)
         self._begun = None
-        people, seconds = self._people, self._seconds
-        motion = self._flow.follow(people.xy) if self._settings.flow else None
-        if motion is not None and motion.lost:
-            self._begin_anew()
-            motion = None
-        expected = predict(people, motion, self._clock.now, seconds, self._body)
-        before, people.xy = people.xy, expected.xy
+        before, expected, motion = self._go_on()
         if poses is None:
             return self._carry(before, expected, motion)
-        return self._meet(frame, suppress_duplicates(poses), before, expected, motion, seconds)
+        poses = suppress_duplicates(poses)
+        return self._meet(frame, poses, before, expected, motion, self._seconds)
 
     def _begin(self, frame: Frame) -> None:
         """Go on to the next frame."""
-        self._begun, self._expectation = frame, None
+        self._begun, self._step = frame, None
         self._seconds = self._clock.tick(frame.time)
         cut = self._flow.see(frame.image) if self._settings.flow else False
         cut |= not self._fit_size(frame.size)
         if cut or self._seconds > MAX_LOST_S:
             self._begin_anew()
+
+    def _go_on(self, *, flow: bool = True) -> Step:
+        """Everybody is where they should be in this frame now; asked again, it is the same."""
+        if self._step is None:
+            people, motion = self._people, None
+            if flow and self._settings.flow:
+                motion = self._flow.follow(people.xy)
+            if motion is not None and motion.lost:
+                self._begin_anew()
+                motion = None
+            expected = predict(people, motion, self._clock.now, self._seconds, self._body)
+            self._step = Step(people.xy, expected, motion)
+            people.xy = expected.xy
+        return self._step
 
     def _begin_anew(self) -> None:
         """Another scene: nobody is there any more."""
@@ -263,7 +284,7 @@ class PoseTracker:
             people.flipped[rows],
             now,
         )
-        return Poses(poses.skeleton, xy, score, poses.person_score)
+        return replace(poses, xy=xy, score=score)
 
     def _see(
         self,
@@ -297,15 +318,22 @@ class PoseTracker:
         people.score[rows] = np.where(stale, 0, people.score[rows])
         people.last[rows] = now
         people.missing[rows] = False
+        if poses.looked is not None and poses.refined is not None:
+            looked, refined = poses.looked[columns], poses.refined[columns]
+            people.looked[rows[looked]] = people.refined[rows[looked & refined]] = now
         people.person_score[rows] = poses.person_score[columns]
         rate = 1 - np.exp(-max(seconds, 1e-3) / APPEARANCE_WINDOW_S)
         area = areas(people.xy[rows[:, None], self._body])
         people.area[rows] = blend(people.area[rows], area, rate)
         if found is None:
             return
+        # What whole looks alone show counts for all the frames since the last of them.
+        since = np.clip(now - people.described[rows], max(seconds, 1e-3), MAX_GAP_S)
+        rate = (1 - np.exp(-since / APPEARANCE_WINDOW_S))[:, None].astype(np.float32)
+        people.described[rows] = now
         people.bones[rows] = blend(people.bones[rows], found.bones[columns], rate)
         # Next to nothing is learned of the colours of two who stand before each other.
-        learn = rate * found.clear[columns] * here[:, self._body].mean(axis=1)
+        learn = rate[:, 0] * found.clear[columns] * here[:, self._body].mean(axis=1)
         people.colours[rows] = blend(
             people.colours[rows], found.colours[columns], learn[:, None, None]
         )

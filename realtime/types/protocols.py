@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.types.expected import Expected
 from engines.types.poses import Poses
 from realtime.types.frames import Frame
 from realtime.types.results import Poses3D, Tracks, View
@@ -25,18 +26,21 @@ class Tracker(Protocol):
 class FollowingTracker(Tracker, Protocol):
     """A Tracker that knows beforehand where people should be, for whoever looks there alone."""
 
-    def expect(self, frame: Frame, most: int | None = None) -> Poses:
+    def expect(self, frame: Frame, *, flow: bool = False) -> Expected:
         """Where those should be in the next frame who were seen in the last.
 
         Asked before `update` or `follow` of this frame, once or more often; nobody where another
-        scene begins. most: so many of them, those who were not looked at for the longest.
+        scene begins. flow: as well as can be said; else as cheaply, for whoever looks at all.
         """
         ...
 
-    def follow(self, frame: Frame, poses: Poses, seen: NDArray[np.bool_]) -> Tracks:
+    def follow(
+        self, frame: Frame, poses: Poses, looked: NDArray[np.bool_], seen: NDArray[np.bool_]
+    ) -> Tracks:
         """The people of the next frame, where nobody looked for others than those expected.
 
-        poses: of those whom `expect` named last, in its order. seen: (P,) who of them was found.
+        poses: of those whom `expect` named last, in its order. looked, seen: (P,) who of them was
+        looked at, and found.
         """
         ...
 

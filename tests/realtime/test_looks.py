@@ -1,13 +1,15 @@
 """People followed by crops between looks at whole pictures: a toy network for each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from engines.runtimes.second_look import Followed
 from engines.types.arrays import Image
+from engines.types.expected import Expected
 from engines.types.poses import Poses
 from realtime.looks import Looks, Seen
 from realtime.settings.tracking import TrackSettings
@@ -44,40 +46,64 @@ class Truth:
     blind: set[int] = field(default_factory=set)
     looked: list[float] = field(default_factory=list)
     most: int | None = None
+    cost: float = 0.5
+    crops: int = 0
+    cropped: list[int] = field(default_factory=list)
 
     def look(self, frames: Sequence[Frame]) -> list[Seen]:
         self.looked += [frame.time for frame in frames]
         return [(poses(self.people[id(frame.image)], 6), None) for frame in frames]
 
     def refine(
-        self, images: Sequence[Image], found: Sequence[Poses], expected: Sequence[Poses]
+        self,
+        images: Sequence[Image],
+        found: Sequence[Poses],
+        expected: Sequence[Expected],
+        most: int | None = None,
     ) -> list[Poses]:
-        return [poses(self.people[id(image)]) for image in images]
+        out = []
+        for image in images:
+            people = poses(self.people[id(image)])
+            looked = np.arange(len(people)) < (len(people) if most is None else most)
+            self._count(int(looked.sum()))
+            out.append(replace(people, looked=looked, refined=looked))
+        return out
 
-    def follow(self, images: Sequence[Image], expected: Sequence[Poses]) -> list[Followed]:
+    def follow(
+        self, images: Sequence[Image], expected: Sequence[Expected], most: int | None = None
+    ) -> list[Followed]:
         out = []
         for image, guess in zip(images, expected, strict=True):
             true, ok = poses(self.people[id(image)]), np.zeros(len(guess), bool)
-            xy = np.full(guess.xy.shape, np.nan, np.float32)
-            for n, one in enumerate(guess.xy if id(image) not in self.blind else ()):
+            xy = np.full(guess.poses.xy.shape, np.nan, np.float32)
+            at = np.zeros(len(guess), bool)
+            at[np.argsort(-guess.waited, kind="stable")[:most]] = True
+            self._count(int(at.sum()))
+            for n, one in enumerate(guess.poses.xy if id(image) not in self.blind else ()):
+                if not at[n]:
+                    continue
                 away = np.linalg.norm(np.nanmean(true.xy - one, axis=1), axis=-1)
                 if len(away) and away.min() < 30:
                     xy[n], ok[n] = true.xy[away.argmin()], True
             score = np.where(np.isnan(xy[..., 0]), 0, 0.8).astype(np.float32)
             seen = Poses(SKELETON, xy, score, score.mean(axis=1))
-            out.append(Followed(seen, np.ones(len(guess), bool), ok))
+            out.append(Followed(seen, at, ok))
         return out
+
+    def _count(self, crops: int) -> None:
+        self.crops += crops
+        self.cropped.append(crops)
 
     def close(self) -> None:
         pass
 
 
 def run(
-    truth: Truth, cameras: Sequence[Sequence[Step | None]]
+    truth: Truth, cameras: Sequence[Sequence[Step | None]], *, frugal: bool = False
 ) -> list[tuple[tuple[list[int] | None, ...], float]]:
     """Ids in each camera of each instant, and the largest error of a keypoint."""
     trackers = [CameraTracker(SKELETON, TrackSettings()) for _ in cameras]
-    looks = Looks(trackers, truth)  # type: ignore[arg-type]
+    looks = Looks(trackers, truth, frugal=frugal)  # type: ignore[arg-type]
     out, kept = [], []
     for index, steps in enumerate(zip(*cameras, strict=True)):
         frames: list[Frame | None] = []
@@ -132,9 +158,11 @@ def test_lost_people_are_looked_for_in_the_whole_picture() -> None:
     run(calm, [steps])
 
     class Blinded(Truth):
-        def follow(self, images: Sequence[Image], expected: Sequence[Poses]) -> list[Followed]:
+        def follow(
+            self, images: Sequence[Image], expected: Sequence[Expected], most: int | None = None
+        ) -> list[Followed]:
             self.blind = {id(image) for image in images}
-            return super().follow(images, expected)
+            return super().follow(images, expected, most)
 
     troubled = Blinded()
     instants = run(troubled, [steps])
@@ -172,6 +200,35 @@ def test_people_close_to_each_other_are_looked_at_whole_in_every_frame() -> None
     truth, steps = Truth(), list(apart(2).steps())[:30]
     run(truth, [steps])
     assert truth.looked == [step.time for step in steps]
+
+
+def test_a_crowd_that_is_looked_at_frugally_keeps_its_ids_for_a_fraction_of_the_work() -> None:
+    """In between flow carries who has no turn, from where a crop has seen them."""
+    truth, steps = Truth(cost=0.5), list(apart(3).steps())
+    instants = run(truth, [steps], frugal=True)
+    assert all(ids == ([1, 2, 3],) for ids, _ in instants)
+    assert len(truth.looked) < len(steps) / 2.5
+    assert max(later - earlier for earlier, later in pairwise(truth.looked)) < 0.13
+    work = len(truth.looked) + truth.cost * truth.crops
+    assert work < 0.6 * len(steps) + 5
+    assert np.median([worst for _, worst in instants]) < 20  # pixels, people are 190 tall
+
+
+def test_frugal_crops_cost_no_more_than_half_of_whole_looks() -> None:
+    """Several people far from each other, and a crop network that is dearer than the first one."""
+    truth, steps = Truth(cost=1.5), list(spaced(2).steps())
+    instants = run(truth, [steps], frugal=True)
+    assert all(ids == ([1, 2],) for ids, _ in instants)
+    assert 0.2 * len(steps) < truth.crops <= 0.5 * len(steps) / truth.cost + 2
+    assert len(truth.looked) < len(steps) / 2.5
+    assert np.median([worst for _, worst in instants]) < 20
+
+
+def test_frugal_or_not_one_person_is_looked_at_in_every_frame_where_that_is_cheap() -> None:
+    steps = list(spaced(1).steps())
+    plain, frugal = Truth(), Truth()
+    assert run(plain, [steps]) == run(frugal, [steps], frugal=True)
+    assert plain.cropped == frugal.cropped
 
 
 def test_more_people_than_crops_are_looked_at_whole() -> None:

@@ -2,8 +2,10 @@
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from engines.crops.fusion import FusionSettings
 from engines.crops.rule import CropRule
@@ -11,6 +13,7 @@ from engines.decoders.regression import Regression, RegressionDecoder
 from engines.runtimes.crop_network import CropsOnHost
 from engines.runtimes.second_look import SecondLook
 from engines.types.arrays import Arrays, Floats, Image
+from engines.types.expected import Expected
 from engines.types.poses import Poses
 from engines.types.skeleton import named_skeleton
 from engines.types.skeleton_conversion import converted
@@ -112,7 +115,7 @@ def test_people_move_to_where_the_crop_network_sees_them() -> None:
 
 def test_nobody_costs_nothing() -> None:
     look, network = second_look()
-    (found,) = look.refine([drawn([])], [poses()], [poses()])
+    (found,) = look.refine([drawn([])], [poses()], [Expected.of(poses())])
     assert len(found) == 0
     assert network.batches == []
     look.close()
@@ -123,7 +126,7 @@ def test_who_is_missed_is_looked_for_where_the_tracker_expects_them() -> None:
     look, network = second_look()
     image = drawn(in17(ONE, THREE))
     expected = poses(ONE + 3, TWO, THREE - 4)  # TWO has left, ONE is found as well
-    (found,) = look.refine([image], [poses(ONE + 5)], [expected])
+    (found,) = look.refine([image], [poses(ONE + 5)], [Expected.of(expected)])
     assert network.batches == [3]
     assert len(found) == 2
     np.testing.assert_allclose(limbs(found), limbs(poses(ONE, THREE)), atol=1.5)
@@ -144,7 +147,53 @@ def test_budget_leaves_one_person_at_least() -> None:
     image = drawn(in17(ONE, TWO, THREE))
     for _ in range(2):
         look.refine([image], [poses(ONE, TWO, THREE)])
-    assert network.batches == [3, 1]  # what a crop takes is known from the first on
+    assert network.batches == [1, 1]  # before the first nobody knows what a crop takes
+
+
+def test_budget_bounds_the_frame_of_a_crowd_and_all_have_their_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Fifty people, a crop takes 6 ms, and a frame has 50: eight crops, the large more often."""
+    look, network = second_look(budget=0.05)
+    monkeypatch.setattr(
+        "engines.runtimes.second_look.time.perf_counter", lambda: 0.006 * sum(network.batches)
+    )
+    heights = np.linspace(60, 180, 50)
+    crowd = poses(*(person((40 + 60 * n, 200), high) for n, high in enumerate(heights)))
+    never = Expected.of(crowd)
+    waited, turns = never.waited.copy(), np.zeros(50, int)
+    for _ in range(60):
+        now = replace(never, waited=waited)
+        (followed,) = look.follow([drawn([], (3100, 400))], [now])
+        waited = np.where(followed.at, 0, waited) + np.float32(0.04)
+        turns += followed.at
+    assert network.batches[0] == 1
+    assert network.batches[1:] == [8] * 59
+    assert turns.min() >= 4
+    assert turns[-10:].sum() > 1.5 * turns[:10].sum()
+
+
+def test_who_is_not_looked_at_stays_where_the_last_look_has_them() -> None:
+    """The crop network's opinion of a moment ago, carried on, is better than the first network's;
+    what was lost on the way is where the first network says.
+    """
+    look, network = second_look()
+    lost = SKELETON.keypoints.index("left_wrist")
+    seen = np.ones((1, 18), bool)
+    seen[0, lost] = False
+    expected = replace(Expected.of(poses(ONE + 2, score=0.9)), carried=seen)
+    rough = poses(ONE - 4)
+    (found,) = look.refine([drawn([])], [rough], [expected], most=0)
+    assert network.batches == []
+    here = SKELETON.keypoints.index("right_wrist")
+    np.testing.assert_allclose(found.xy[0, here], ONE[here] + 2, atol=1e-3)
+    np.testing.assert_allclose(found.xy[0, lost], ONE[lost] - 4, atol=1e-3)
+    assert found.refined is not None
+    assert found.refined.tolist() == [True]
+    assert found.looked is not None
+    assert found.looked.tolist() == [False]
+    (far,) = look.refine([drawn([])], [poses(ONE + 60)], [expected], most=0)
+    np.testing.assert_allclose(far.xy[0], ONE + 60, atol=1e-3)  # somebody else
 
 
 def test_fifty_people_are_one_batch() -> None:
@@ -158,7 +207,7 @@ def test_fifty_people_are_one_batch() -> None:
 def test_following_keeps_the_order_and_says_who_is_lost() -> None:
     look, _ = second_look()
     image = drawn(in17(ONE, THREE))
-    (followed,) = look.follow([image], [poses(THREE + 4, TWO, ONE - 4)])
+    (followed,) = look.follow([image], [Expected.of(poses(THREE + 4, TWO, ONE - 4))])
     assert followed.ok.tolist() == [True, False, True]
     seen = followed.poses
     order = converted(seen, COCO17).xy[[2, 0], 5:]
@@ -169,7 +218,8 @@ def test_following_keeps_the_order_and_says_who_is_lost() -> None:
 def test_two_expected_at_one_body_are_one() -> None:
     """Somebody who has left next to somebody who stays: the crop shows who stays, twice."""
     look, _ = second_look()
-    (followed,) = look.follow([drawn(in17(ONE))], [poses(ONE + 2, ONE + 14)])
+    expected = Expected.of(poses(ONE + 2, ONE + 14))
+    (followed,) = look.follow([drawn(in17(ONE))], [expected])
     assert followed.at.all()
     assert followed.ok.tolist() == [True, False]
 

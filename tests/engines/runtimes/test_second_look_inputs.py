@@ -14,6 +14,7 @@ from engines.crops.rule import CropRule
 from engines.decoders.regression import Regression, RegressionDecoder
 from engines.runtimes.second_look import SecondLook
 from engines.types.arrays import Arrays, Floats, Image
+from engines.types.expected import Expected
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton, named_skeleton, parse_skeleton
 from engines.types.skeleton_conversion import converted
@@ -182,6 +183,8 @@ def test_a_person_who_leaves_the_picture_keeps_what_is_in_it() -> None:
 def test_nobody_in_any_picture_is_nobody() -> None:
     truth = converted(poses(ONE), named_skeleton("coco17"))
     network = Knowing(truth)
-    found = looking(network, truth.skeleton).refine([PICTURE] * 3, [poses()] * 3, [poses()] * 3)
+    found = looking(network, truth.skeleton).refine(
+        [PICTURE] * 3, [poses()] * 3, [Expected.of(poses())] * 3
+    )
     assert [len(one) for one in found] == [0, 0, 0]
     assert network.crops == []

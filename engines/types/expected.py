@@ -1,0 +1,53 @@
+"""Whom a tracker expects in a picture, for whoever looks at people alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.types.arrays import Floats
+from engines.types.poses import Poses, check_shape
+from engines.types.skeleton import Skeleton
+from engines.types.skeleton_groups import core_of, fitted
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expected:
+    """P people whom a tracker expects in a picture.
+
+    poses: where they should be. waited: (P,) seconds since a crop network last looked at each, inf
+    = it never has. carried: (P, K) whether a place is where that look has seen it, carried on by
+    optical flow without doubt.
+    """
+
+    poses: Poses
+    waited: Floats
+    carried: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        check_shape("Expected", "waited", self.waited, len(self.poses))
+        check_shape("Expected", "carried", self.carried, *self.poses.score.shape)
+
+    def __len__(self) -> int:
+        return len(self.poses)
+
+    @classmethod
+    def of(cls, poses: Poses) -> Self:
+        """People at whom nobody has looked yet."""
+        never = np.full(len(poses), np.inf, np.float32)
+        return cls(poses, never, np.zeros(poses.score.shape, bool))
+
+    def core(self) -> Self:
+        """The same without the groups that were added to their bodies."""
+        poses = core_of(self.poses)
+        return replace(self, poses=poses, carried=self.carried[:, : poses.score.shape[1]])
+
+    def fitted(self, skeleton: Skeleton) -> Self:
+        """The same in a skeleton with more, or fewer, groups after the same keypoints."""
+        poses, have = fitted(self.poses, skeleton), self.carried.shape[1]
+        more = max(poses.score.shape[1] - have, 0)
+        carried = np.pad(self.carried, ((0, 0), (0, more)))[:, : poses.score.shape[1]]
+        return replace(self, poses=poses, carried=carried)
