@@ -177,8 +177,8 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             whole=shown.wants_maps,
             limit=None if limit is None else RateLimit(limit, live=sources[0].live),
             min_score=models.min_score or 0.0,
-            # A camera's frames that are not looked at in time are lost.
-            frugal=sources[0].live or settings.tracks.detect_every == "auto",
+            # A camera's frames that are not looked at in time are lost. 3D needs what is seen.
+            frugal=rig is None and (sources[0].live or settings.tracks.detect_every == "auto"),
         )
         fresh = files.overwrite
         if not fresh:

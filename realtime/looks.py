@@ -41,6 +41,8 @@ class Looks:
         frugal: bool = False,
     ) -> None:
         self._trackers = trackers
+        # Asked once: what a protocol has is looked up slowly.
+        self._following = [one if isinstance(one, FollowingTracker) else None for one in trackers]
         self._second = second
         self._parts = parts
         self._frugal = frugal
@@ -101,10 +103,11 @@ class Looks:
             if not whole and not self._due(n, frame, people[n], n in crowds)
         ]
         before = self._crops
-        apart = [(n, frame) for n, frame in alone if n not in crowds]
-        tracks = self._follow(apart, most, watched=True, flow=most is not None and total > most)
         # Crops show two of those who are close: only beside a whole look they tell who is who.
-        tracks |= self._follow([one for one in alone if one[0] in crowds], 0, watched=True)
+        cropped = [(n, frame) for n, frame in alone if most != 0 and n not in crowds]
+        carried = [(n, frame) for n, frame in alone if most == 0 or n in crowds]
+        tracks = self._follow(cropped, most, watched=True, flow=most is not None and total > most)
+        tracks |= {n: self._tracker(n).update(frame, None) for n, frame in carried}
         seen: dict[int, Evidence | None] = dict.fromkeys(tracks)
         asked = [(n, frame) for n, frame in there if n not in tracks]
         if asked:
@@ -200,8 +203,7 @@ class Looks:
 
     def _expected(self, camera: int, frame: Frame, seen: Poses) -> Expected:
         """Where a camera's people should be; nobody where its tracker does not say."""
-        tracker = self._trackers[camera]
-        if isinstance(tracker, FollowingTracker):
+        if (tracker := self._following[camera]) is not None:
             return tracker.expect(frame, flow=True)
         skeleton = self._parts.skeleton if self._parts else seen.skeleton
         return Expected.of(Poses.nobody(skeleton))
@@ -238,8 +240,8 @@ class Looks:
         return found
 
     def _tracker(self, camera: int) -> FollowingTracker:
-        tracker = self._trackers[camera]
-        assert isinstance(tracker, FollowingTracker), "to be followed people need ids"
+        tracker = self._following[camera]
+        assert tracker is not None, "to be followed people need ids"
         return tracker
 
 
