@@ -121,6 +121,20 @@ def test_every_frame_is_looked_at_where_that_is_needed(
         assert result.views[0].evidence is not None
 
 
+@pytest.mark.usefixtures("cards")
+def test_crowds_of_a_video_are_looked_at_whole_in_every_frame_unless_auto_is_asked_for(
+    data: Path,
+) -> None:
+    clip = data / "mot-tud-campus" / "TUD-Campus.mp4"
+
+    def looks(**options: object) -> list[bool]:
+        wanted = settings(str(clip), end=9, refine=LIGHTNING, **options)
+        return [view.evidence is not None for one in stream(wanted) for view in one.views if view]
+
+    assert looks() == [True] * 9
+    assert sum(looks(detect_every="auto")) <= 4
+
+
 def test_a_presets_height_and_refinement_give_way_to_the_users(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
