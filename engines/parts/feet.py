@@ -16,10 +16,12 @@ SIDES = ("left", "right")
 def feet_of(people: Poses, theirs: Poses) -> tuple[list[str], Floats, Floats]:
     """Names of keypoints of feet with (P, F, 2) their places and (P, F) confidence, 0 = unknown.
 
-    people: with knees and ankles. theirs: the same P as the other network sees them. A foot is
-    shifted by what lies between the ankles, ours and its, and taken only where these agree.
+    people: with knees and ankles. theirs: the same P as the other network sees them; where it takes
+    the legs for each other, a foot is that of the leg that is ours. A foot is shifted by what lies
+    between the ankles, ours and its, and taken only where these agree.
     """
     names, places, scores = [], [], []
+    theirs = _on_our_sides(people, theirs)
     for side in SIDES:
         ankle, sure = _point(theirs, f"{side}_ankle")
         ours, _ = _point(people, f"{side}_ankle")
@@ -35,6 +37,32 @@ def feet_of(people: Poses, theirs: Poses) -> tuple[list[str], Floats, Floats]:
             places.append(np.where(ok[:, None], xy + shift, np.float32(np.nan)))
             scores.append(np.where(ok, score, np.float32(0)))
     return names, np.stack(places, axis=1), np.stack(scores, axis=1)
+
+
+def _on_our_sides(people: Poses, theirs: Poses) -> Poses:
+    """With left and right exchanged where its knees and ankles fit ours better so."""
+
+    def misfit(sides: tuple[str, str]) -> Floats:
+        gaps = [
+            np.linalg.norm(
+                _point(people, f"{ours}_{joint}")[0] - _point(theirs, f"{their}_{joint}")[0],
+                axis=-1,
+            )
+            for ours, their in zip(SIDES, sides, strict=True)
+            for joint in ("knee", "ankle")
+        ]
+        total: Floats = np.sum(gaps, axis=0, dtype=np.float32)
+        return total
+
+    with np.errstate(invalid="ignore"):
+        crossed = misfit(("right", "left")) < misfit(SIDES)
+    mirror = np.array(theirs.skeleton.mirror)
+    return Poses(
+        theirs.skeleton,
+        np.where(crossed[:, None, None], theirs.xy[:, mirror], theirs.xy),
+        np.where(crossed[:, None], theirs.score[:, mirror], theirs.score),
+        theirs.person_score,
+    )
 
 
 def has_shank(people: Poses) -> Mask:

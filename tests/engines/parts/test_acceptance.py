@@ -128,6 +128,32 @@ def test_feet_are_shifted_to_our_ankle_and_taken_only_where_ankles_agree() -> No
     assert (feet_of(legs, blaze(0.4, **theirs))[2] == 0).all()
 
 
+def test_feet_of_legs_that_are_taken_for_each_other_are_those_of_ours() -> None:
+    """Somebody seen from behind; one leg alone tells nothing."""
+    ours = {
+        "left_knee": (300, 300),
+        "left_ankle": (300, 400),
+        "right_knee": (200, 300),
+        "right_ankle": (200, 400),
+    }
+    theirs = {
+        "right_knee": (302.0, 301.0),
+        "right_ankle": (300.0, 402.0),
+        "right_heel": (296.0, 415.0),
+        "right_foot_index": (330.0, 418.0),
+        "left_knee": (199.0, 300.0),
+        "left_ankle": (200.0, 400.0),
+        "left_heel": (196.0, 415.0),
+        "left_foot_index": (229.0, 418.0),
+    }
+    names, xy, _ = feet_of(body(**ours), blaze(0.8, **theirs))
+    at = dict(zip(names, xy[0], strict=True))
+    np.testing.assert_allclose(at["left_heel"], (296, 413))
+    np.testing.assert_allclose(at["right_big_toe"], (229, 418))
+    del ours["right_knee"], ours["right_ankle"]
+    assert np.isnan(feet_of(body(**ours), blaze(0.8, **theirs))[1]).all()
+
+
 def test_nobody_without_a_knee_and_its_ankle_is_looked_at_for_feet() -> None:
     assert has_shank(body(left_knee=(300, 300), left_ankle=(300, 400))).tolist() == [True]
     assert has_shank(body(left_knee=(300, 300), right_ankle=(200, 400))).tolist() == [False]
