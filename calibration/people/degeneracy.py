@@ -90,9 +90,14 @@ def check_matched(cameras: Sequence[Camera], matched: Doubles) -> None:
 
 
 def check_places(xyz: Doubles) -> None:
-    """DegenerateError where people (G, K, 3) stay where they are."""
+    """DegenerateError where people (G, K, 3) stay where they are, or are nowhere."""
     known = np.isfinite(xyz).all(-1)
     whole = xyz[known.sum(1) >= MIN_COMMON_KEYPOINTS]
+    if not len(whole):
+        raise DegenerateError(
+            "No two cameras agree on where anybody was; check that the sources are synchronised "
+            "and in the order of the intrinsics."
+        )
     middle = np.nanmean(whole, axis=1)
     size = float(np.median(np.sqrt(np.nanmean(((whole - middle[:, None]) ** 2).sum(-1), axis=1))))
     apart = float(np.linalg.svd(middle - np.median(middle, axis=0))[1][0]) / np.sqrt(len(middle))

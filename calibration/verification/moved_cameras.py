@@ -145,10 +145,13 @@ def _points(scene: Scene, sights: Sights) -> Doubles:
 
 
 def _misses(camera: Camera, scene: Scene, sights: Sights, number: int) -> float:
-    """Median pixels by which a camera misses what the others see."""
+    """Median pixels by which a camera misses what the others see, NaN = they share nothing."""
     own = np.flatnonzero(sights.camera == number)
-    off = camera.project(_points(scene, sights[own])) - sights.xy[own]
-    return float(np.nanmedian(np.linalg.norm(off, axis=1)))
+    if not len(own):
+        return float("nan")
+    off = np.linalg.norm(camera.project(_points(scene, sights[own])) - sights.xy[own], axis=1)
+    # What should be behind it, but was seen, is missed by more than any picture holds.
+    return float(np.median(np.nan_to_num(off, nan=max(camera.size))))
 
 
 def _median(scene: Scene, sights: Sights) -> float:

@@ -69,3 +69,8 @@ def test_people_who_stay_in_one_place_are_not_enough() -> None:
     with pytest.raises(DegenerateError, match="People hardly move"):
         check_places(bodies(rng.normal(0, 0.05, (50, 2))))
     check_places(bodies(rng.uniform(-2, 2, (50, 2))))
+
+
+def test_people_on_whom_no_two_cameras_agree_are_not_enough() -> None:
+    with pytest.raises(DegenerateError, match="No two cameras agree"):
+        check_places(np.full((5, 17, 3), np.nan))

@@ -63,6 +63,16 @@ def test_a_bumped_camera_is_named(number: int, degrees: float) -> None:
     assert f"{NAMES[number]} was moved" in verdict(found, NAMES)[0]
 
 
+@pytest.mark.parametrize("degrees", [70.0, 180.0])
+def test_a_camera_that_would_not_see_what_it_saw_misses_it_by_its_width(degrees: float) -> None:
+    """What should be behind it is missed by far, rather than not at all."""
+    truth = ring(4, radius=5.0)
+    found = check_people(bumped(truth, 3, degrees), WALK.crowds(truth))
+    assert [one.camera for one in found.moved] == [3]
+    assert found.error[3] > 1000
+    assert found.error[:3].max() < 10
+
+
 def test_a_camera_that_was_moved_is_named() -> None:
     truth = ring(4, radius=5.0)
     cameras = list(truth.cameras)
