@@ -18,7 +18,9 @@ from realtime.multiview.track_table_3d import Bodies
 VELOCITY_SPAN_S = 0.1  # to either side over which a velocity is taken
 MIN_INTERVAL_S = 0.08  # between instants that are used: bounds the time that this takes
 MIN_SPEED = 0.3  # metres / second, below which noise hides what time does to a keypoint
-HUBER_SIGMAS = 1.0  # beyond which residuals count linearly: a third of Gaussian ones
+# Standard deviations beyond which residuals count linearly: Huber's usual, by which 5 % of what
+# Gaussian ones tell is lost.
+HUBER_SIGMAS = 1.345
 
 
 @dataclass(frozen=True, slots=True, eq=False)
