@@ -1,9 +1,9 @@
 """How long bones are before anything is known of a person, and how one bone tells of another.
 
 Limbs as shares of stature: Drillis and Contini 1966, as in Winter, "Biomechanics and Motor Control
-of Human Movement", figure 4.1. Heads: about what ANSUR II (Gordon et al. 2014) measured of adults,
-bitragion breadth and depths from tragus and pupil to the nose, a little wider as keypoints of ears
-lie on them.
+of Human Movement", figure 4.1. Heads: round numbers for what anthropometry calls bitragion breadth,
+tragus and pupil to the nose, and half an interpupillary distance aslant; assumed, not looked up, a
+little wide as keypoints of ears lie on them, and with a deviation that leaves room for that.
 """
 
 from __future__ import annotations
