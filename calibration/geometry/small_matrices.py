@@ -18,15 +18,14 @@ def symmetric_inverse(matrix: Doubles) -> Doubles:
     inverse = np.empty(matrix.shape)
     aa, ab, ac = d * f - e * e, c * e - b * f, b * e - c * d
     determinant = a * aa + b * ab + c * ac
-    with np.errstate(all="ignore"):
-        regular = determinant > MIN_DETERMINANT * (a + d + f) ** 3
-        scale = np.where(regular, 1 / determinant, np.nan)
-        inverse[..., 0, 0] = aa * scale
-        inverse[..., 0, 1] = inverse[..., 1, 0] = ab * scale
-        inverse[..., 0, 2] = inverse[..., 2, 0] = ac * scale
-        inverse[..., 1, 1] = (a * f - c * c) * scale
-        inverse[..., 1, 2] = inverse[..., 2, 1] = (b * c - a * e) * scale
-        inverse[..., 2, 2] = (a * d - b * b) * scale
+    regular = determinant > MIN_DETERMINANT * (a + d + f) ** 3
+    scale = 1 / np.where(regular, determinant, np.nan)
+    inverse[..., 0, 0] = aa * scale
+    inverse[..., 0, 1] = inverse[..., 1, 0] = ab * scale
+    inverse[..., 0, 2] = inverse[..., 2, 0] = ac * scale
+    inverse[..., 1, 1] = (a * f - c * c) * scale
+    inverse[..., 1, 2] = inverse[..., 2, 1] = (b * c - a * e) * scale
+    inverse[..., 2, 2] = (a * d - b * b) * scale
     return inverse
 
 

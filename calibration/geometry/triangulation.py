@@ -18,7 +18,7 @@ from calibration.geometry.dense_least_squares import (
     robust_cost,
 )
 from calibration.geometry.levenberg_marquardt import MIN_FALL, Stop
-from calibration.geometry.linear_triangulation import Lines
+from calibration.geometry.linear_triangulation import GATE_SIGMAS, Expected, Lines
 from calibration.geometry.small_matrices import symmetric_inverse, symmetric_solved
 
 # Deviations beyond which a view pulls with constant strength: 13 % of Gaussian residuals.
@@ -33,6 +33,8 @@ class Triangulation:
     xyz: (N, 3) metres. error: (N,) root mean square over the used views, pixels.
     used: (V, N) views that the point rests on. covariance: (N, 3, 3) square metres,
     greater where views miss each other by more than their sigma (Birge 1932).
+    misfit: (N,) squared residuals of the used views against what they are on average where sigmas
+    are right.
     before: (N,) half the weighted squares of the errors before refinement, after: since.
     refined: whether there was time for all of the refinement.
     """
@@ -41,6 +43,7 @@ class Triangulation:
     error: Doubles
     used: Mask
     covariance: Doubles
+    misfit: Doubles
     before: Doubles
     after: Doubles
     refined: bool
@@ -58,6 +61,7 @@ def triangulate(
     *,
     sigma: Doubles | float = 1.0,
     undistorted: Doubles | None = None,
+    expected: Expected | None = None,
     deadline: float = np.inf,
     clock: Callable[[], float] = time.monotonic,
 ) -> Triangulation:
@@ -65,14 +69,15 @@ def triangulate(
 
     weight: (V, N) confidences, 0 = not seen. sigma: pixels, or (V, N), that a sighting of
     weight 1 is off by in each direction as a rule. undistorted: (V, N, 2) the sightings so,
-    where that is done already. deadline: seconds on the clock.
+    where that is done already. expected: where points are thought to be; helps to choose between
+    views that contradict each other and is no part of the points. deadline: seconds on the clock.
     """
     views, count = xy.shape[:2]
     weight = np.ones((views, count)) if weight is None else weight
     undistorted = rig.normalise(xy) if undistorted is None else undistorted
     seen = np.isfinite(undistorted[..., 0]) & (weight > 0)
     scale = np.broadcast_to(1 / np.asarray(sigma, float), (views, count))
-    lines = Lines(rig, undistorted, np.where(seen, weight, 0), scale, seen)
+    lines = Lines(rig, undistorted, np.where(seen, weight, 0), scale, seen, expected)
     start, used = lines.select()
     good = np.flatnonzero(used.sum(0) >= 2)
     whitening = np.where(used, np.sqrt(np.where(seen, weight, 0)) * scale, 0.0)[:, good]
@@ -89,7 +94,7 @@ def triangulate(
     fit = _refined(residuals, start[good], deadline, clock)
     xyz, error = np.full((count, 3), np.nan), np.full(count, np.nan)
     covariance = np.full((count, 3, 3), np.nan)
-    before, after = np.full(count, np.nan), np.full(count, np.nan)
+    before, after, misfit = np.full((3, count), np.nan)
     ok = fit.stop != Stop.INVALID
     kept = good[ok]
     xyz[kept], before[kept], after[kept] = fit.x[ok], fit.start[ok], fit.cost[ok]
@@ -106,12 +111,18 @@ def triangulate(
         covariance[kept] = symmetric_inverse(information + 1e-12 * np.eye(3))
         # Birge's ratio: where views miss each other by more than chance explains (three standard
         # deviations of chi-squared above its mean), all of them are less certain.
-        freedom, misfit = 2 * used[:, kept].sum(0) - 3, (r**2).sum((1, 2))
+        freedom = 2 * used[:, kept].sum(0) - 3
+        off = (r**2).sum((1, 2))
+        # Of those beyond the gate none is left: of views that count little this takes much away.
+        on = used[:, kept]
+        half = np.maximum(0.5 * GATE_SIGMAS**2 * weight[:, kept], 1e-9)
+        within = np.where(on, 1 - half / np.expm1(half), 0).sum(0) / on.sum(0)
+        misfit[kept] = off / (freedom * within)
         chance = freedom + 3 * np.sqrt(2 * freedom)
-        ratio = np.where(misfit > chance, misfit / freedom, 1.0)
+        ratio = np.where(off > chance, off / freedom, 1.0)
         covariance[kept] *= ratio[:, None, None]
     in_time = bool((fit.stop != Stop.TIME).all())
-    return Triangulation(xyz, error, used, covariance, before, after, in_time)
+    return Triangulation(xyz, error, used, covariance, misfit, before, after, in_time)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -157,15 +157,19 @@ class BoneLengths:
         if not odd[:, : self._drawn].any():
             return xyz
         xyz = xyz.copy()
+        moved = False
         for at in self._levels:
+            if not moved and not odd[:, at].any():
+                continue
+            moved = True
             parent, child = self.limbs[at].T
             bone = xyz[:, child] - xyz[:, parent]
             have = np.sqrt((bone * bone).sum(-1))
             with np.errstate(all="ignore"):
                 scale = np.clip(have, least[:, at], most[:, at]) / have
             wrong = weak[:, child] & (np.abs(scale - 1) > 1e-9)
-            moved = xyz[:, parent] + bone * scale[..., None]
-            xyz[:, child] = np.where(wrong[..., None], moved, xyz[:, child])
+            fitting = xyz[:, parent] + bone * scale[..., None]
+            xyz[:, child] = np.where(wrong[..., None], fitting, xyz[:, child])
         return xyz
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.geometry.small_matrices import symmetric_inverse, symmetric_solved
-from engines.types.arrays import Doubles
+from engines.types.arrays import Doubles, Mask
 
 # metres^2 / second^3: what a second adds to the variance of a keypoint's speed, and 1 / second: how
 # much more of the speed's square where it is quick; chosen so that quick feet are followed.
@@ -70,3 +70,32 @@ def updated(
     state = state + (gain @ (xyz - state[..., :3])[..., None])[..., 0]
     covariance = covariance - gain @ covariance[..., :3, :]
     return state, 0.5 * (covariance + covariance.swapaxes(-1, -2))
+
+
+def guided(
+    state: Doubles,
+    covariance: Doubles,
+    off: Doubles,
+    slope: Doubles,
+    variance: Doubles,
+    max_deviations: float,
+) -> tuple[Doubles, Doubles, Mask]:
+    """States (M, 6), covariances and (V, M) which views had a say, after sightings that agree with
+    what is expected, each by itself.
+
+    off: (V, M, 2) pixels from where points were expected to sightings, NaN = none. slope:
+    (V, M, 2, 3) of pixels by metres. variance: (V, M) of sightings. max_deviations: from expected.
+    """
+    prior = covariance[:, :3, :3]
+    spread = slope @ prior @ slope.swapaxes(-1, -2) + variance[..., None, None] * np.eye(2)
+    on = np.isfinite(off[..., 0]) & np.isfinite(spread).all((-1, -2))
+    off = np.where(on[..., None], off, 0)
+    a, b, d = (np.where(on, spread[..., i, j], i == j) for i, j in ((0, 0), (0, 1), (1, 1)))
+    x, y = off[..., 0], off[..., 1]
+    on &= (d * x * x - 2 * b * x * y + a * y * y) / (a * d - b * b) < max_deviations**2
+    slope = np.where(on[..., None, None], slope, 0)
+    across = (slope / variance[..., None, None]).swapaxes(-1, -2)
+    information = (across @ slope).sum(0) + np.eye(3)  # a metre where nothing is seen
+    noise = symmetric_inverse(information)
+    step = (noise @ (across @ off[..., None]).sum(0))[..., 0]
+    return *updated(state, covariance, state[:, :3] + step, noise), on

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
 
 import numpy as np
 
 from calibration.geometry.camera import Rig
-from calibration.geometry.linear_triangulation import GATE_SIGMAS
+from calibration.geometry.linear_triangulation import GATE_SIGMAS, SPACE_DIMENSIONS, Expected
 from calibration.geometry.triangulation import triangulate
 from engines.types.arrays import Doubles, Floats, Indices, Mask
 from engines.types.skeleton import Skeleton
@@ -22,8 +21,8 @@ from realtime.multiview.association import (
 )
 from realtime.multiview.bone_lengths import MAX_LIMB_M, BoneLengths
 from realtime.multiview.bone_refinement import refined
-from realtime.multiview.innovations import InnovationRatio
 from realtime.multiview.left_right_3d import LeftRightConsistency
+from realtime.multiview.reliability import VarianceRatio, trust_judged, trust_later, trusted
 from realtime.multiview.time_offsets import TimeOffsets
 from realtime.multiview.track_table_3d import Bodies, Measured, TrackTable3D
 from realtime.types.results import Poses3D, View
@@ -61,7 +60,8 @@ class MultiViewReconstructor:
         self._now = 0.0
         self._time: float | None = None
         self._step = FIRST_INTERVAL_S
-        self._noise = InnovationRatio(len(skeleton.keypoints))
+        self._innovations = VarianceRatio(len(skeleton.keypoints))
+        self._residuals = VarianceRatio(len(skeleton.keypoints))
         self.timing = TimeOffsets(rig, self._sigmas)
 
     def update(
@@ -79,13 +79,20 @@ class MultiViewReconstructor:
             people.state, people.covariance = kalman.predicted(
                 people.state, people.covariance, seconds
             )
+            people.trust = trust_later(people.trust, seconds)
         expected = self._expected()
         chosen = self._association.follow(expected, people.memory, seen)
         deviations = self._association.deviations(self._association.depths(expected))
         bodies = self._gathered(seen, chosen)
         bodies = self._consistency.corrected(expected, bodies, deviations, deadline)
-        measured = self._measure(bodies, deviations)
+        plain, bodies = bodies, trusted(bodies, people.trust)
+        measured = self._measure(
+            bodies, deviations, Expected.of(expected, people.covariance[..., :3, :3])
+        )
         views_used, error = self._correct(measured, bodies, seconds)
+        there = self._association.project_undistorted(people.state[..., :3])
+        used = measured.used & (people.measured_at == self._now)
+        people.trust = trust_judged(people.trust, plain, there, deviations, used)
         self._remember(chosen, seen, measured)
         self._time_views(time, views, bodies)
         chosen, views_used, error = self._welcome(seen, chosen, views_used, error)
@@ -134,7 +141,9 @@ class MultiViewReconstructor:
         )
         return Bodies(xy, undistorted, np.where(there, seen.score[view, chosen.T], 0))
 
-    def _measure(self, bodies: Bodies, deviations: Doubles) -> Measured:
+    def _measure(
+        self, bodies: Bodies, deviations: Doubles, prior: Expected | None = None
+    ) -> Measured:
         """Bodies triangulated, whose sightings are off by (V, P, K) deviations."""
         views, people, keypoints = bodies.score.shape
         sigma = deviations * self._rig.focals.mean(1)[:, None, None]
@@ -144,6 +153,7 @@ class MultiViewReconstructor:
             bodies.score.reshape(views, people * keypoints),
             sigma=sigma.reshape(views, people * keypoints),
             undistorted=bodies.undistorted.reshape(views, people * keypoints, 2),
+            expected=prior,
             deadline=self._deadline,
         )
         self._refined &= found.refined
@@ -153,6 +163,8 @@ class MultiViewReconstructor:
             found.covariance.reshape(*shape, 3, 3),
             found.views.reshape(shape),
             found.error.reshape(shape),
+            found.misfit.reshape(shape),
+            found.used.reshape(views, *shape),
         )
 
     def _correct(
@@ -174,8 +186,13 @@ class MultiViewReconstructor:
         )
         near = both & (off < GATE_SIGMAS**2)
         sure = measured.views >= min(RELIABLE_VIEWS, len(self._rig))
-        self._noise.add(np.where(near & sure, off, np.nan))
-        anew = agreed & ~near & (~known | (measured.views >= RELIABLE_VIEWS))
+        self._innovations.add(np.where(near & sure, off / SPACE_DIMENSIONS, np.nan))
+        self._residuals.add(measured.misfit)
+        anew = (
+            (measured.beginning().views >= 2)
+            & ~near
+            & (~known | (measured.views >= RELIABLE_VIEWS))
+        )
         # Two views alone may agree on what is wrong.
         far = np.where(sure, off, 0.0)[near]
         people.state[near], people.covariance[near] = kalman.updated(
@@ -204,24 +221,9 @@ class MultiViewReconstructor:
         keypoint = np.nonzero(rest)[1]
         wide = self._association.deviations(depth.T)
         sigma = wide[:, np.arange(len(state)), keypoint] * self._rig.focals.mean(1)[:, None]
-        noise = sigma**2 / np.maximum(score, 1e-3)
-        expected = slope @ prior[:, :3, :3] @ slope.swapaxes(-1, -2)
-        expected += noise[..., None, None] * np.eye(2)
-        off = xy - pixels
-        on = np.isfinite(off[..., 0]) & np.isfinite(expected).all((-1, -2)) & (score > 0)
-        safe, off = (
-            np.where(on[..., None, None], expected, np.eye(2)),
-            np.where(on[..., None], off, 0),
-        )
-        far = (off * np.linalg.solve(safe, off[..., None])[..., 0]).sum(-1)
-        on &= far < GATE_SIGMAS**2
-        slope = np.where(on[..., None, None], slope, 0)
-        across = (slope / noise[..., None, None]).swapaxes(-1, -2)
-        information = (across @ slope).sum(0) + np.eye(3)  # a metre where nothing is seen
-        covariance = np.linalg.inv(information)
-        step = (covariance @ (across @ off[..., None]).sum(0))[..., 0]
-        people.state[rest], people.covariance[rest] = kalman.updated(
-            state, prior, state[:, :3] + step, covariance
+        people.state[rest], people.covariance[rest], on = kalman.guided(
+            *(state, prior, np.where(score[..., None] > 0, xy - pixels, np.nan), slope),
+            *(sigma**2 / np.maximum(score, 1e-3), GATE_SIGMAS),
         )
         return np.asarray(np.minimum(on.sum(0), 1), np.int64)
 
@@ -251,13 +253,13 @@ class MultiViewReconstructor:
         rough = self._measure(bodies, deviations)
         deviations = self._association.deviations(self._association.depths(rough.xyz))
         bodies = self._consistency.corrected(rough.xyz, bodies, deviations, self._deadline)
-        measured = self._measure(bodies, deviations)
+        measured = self._measure(bodies, deviations).beginning()
         limbs = self._bones.measured(measured.xyz)[:, self._bones.body]
         good = (measured.views[:, self._body] >= 2).sum(1) >= MIN_COMMON_KEYPOINTS
         good &= (limbs > MAX_LIMB_M).sum(1) <= 0.25 * np.isfinite(limbs).sum(1)
         good &= ~self._is_there(measured.xyz)
         for n in np.flatnonzero(good):
-            one = replace(measured, **{f: getattr(measured, f)[n : n + 1] for f in FIELDS})
+            one = measured.at(slice(n, n + 1))
             row = self._returned(one.xyz[0])
             if row is None:
                 self._people = self._people.and_(self._nobody(1))
@@ -330,7 +332,7 @@ class MultiViewReconstructor:
         """
         people, held = self._people, self._bones.held
         lengths = np.where(held, people.believed, np.nan)
-        steady = np.clip(self._noise.ratio, MIN_STEADY_SHARE, 1.0)
+        steady = np.clip(self._ratio(), MIN_STEADY_SHARE, 1.0)
         covariance = people.covariance[..., :3, :3] * steady[:, None, None]
         xyz, done = refined(
             *(self._bones, people.state[..., :3], covariance, lengths),
@@ -372,9 +374,16 @@ class MultiViewReconstructor:
             covariance=self._uncertainty(xyz)[shown],
         )
 
+    def _ratio(self) -> Doubles:
+        """(K,) of true to assumed variances: the greater of what shows over time, where a filter
+        that expects quick limbs hides some of it, and between views, which does not show what they
+        miss by together.
+        """
+        return np.maximum(self._innovations.ratio, self._residuals.ratio)
+
     def _uncertainty(self, xyz: Doubles) -> Floats:
-        """(P, K, 3, 3) covariances of keypoints, as innovations show them; NaN = not known."""
-        covariance = self._people.covariance[..., :3, :3] * self._noise.ratio[:, None, None]
+        """(P, K, 3, 3) covariances of keypoints, as residuals show them; NaN = not known."""
+        covariance = self._people.covariance[..., :3, :3] * self._ratio()[:, None, None]
         covariance[np.isnan(xyz[..., 0])] = np.nan
         return covariance.astype(np.float32)
 
@@ -388,6 +397,3 @@ class MultiViewReconstructor:
     def _alike(self, one: Doubles, other: Doubles) -> Doubles:
         sigmas = np.array(self._skeleton.sigmas)[self._body]
         return body_similarity(one[:, self._body], other[:, self._body], sigmas)
-
-
-FIELDS = [field.name for field in fields(Measured)]

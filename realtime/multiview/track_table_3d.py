@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from engines.types.arrays import Doubles, Indices, Mask
 from realtime.multiview.association import NOBODY
+
+# Squared deviation by which the rays of two views may miss each other for a keypoint to begin
+# there: 99 % of chi-squared in one dimension. Later what is expected has a say as well.
+MAX_BEGINNING_MISFIT = 6.6
+USUAL_TRUST = 0.9  # share of sightings that networks have right as a rule
 
 
 @dataclass(slots=True, eq=False)
@@ -19,7 +24,8 @@ class TrackTable3D:
     last agreed on a keypoint. seen_at: seconds when two views last showed the person. sightings:
     frames in which they did. confirmed: whether that is enough; a track is tentative until then.
     memory: 2D ids of the views. lengths, evidence: (P, L) what `BoneLengths` learnt of limbs.
-    believed, deviation: (P, L) what it believes of them, metres.
+    believed, deviation: (P, L) what it believes of them, metres. trust: (P, V, K) probabilities
+    that views have keypoints right, see `reliability`.
     """
 
     id: Indices
@@ -34,6 +40,7 @@ class TrackTable3D:
     evidence: Doubles
     believed: Doubles
     deviation: Doubles
+    trust: Doubles
 
     def __len__(self) -> int:
         return len(self.id)
@@ -54,6 +61,7 @@ class TrackTable3D:
             evidence=np.zeros((people, limbs)),
             believed=np.full((people, limbs), np.nan),
             deviation=np.full((people, limbs), np.nan),
+            trust=np.full((people, views, keypoints), USUAL_TRUST),
         )
 
     def only(self, rows: Mask | Indices) -> TrackTable3D:
@@ -83,9 +91,30 @@ class Bodies:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """What the views say of P bodies: xyz, covariance, and how many views agree (0 = not known)."""
+    """What the views say of P bodies: xyz, covariance, how many views agree (0 = not known), the
+    error in pixels, and used (V, P, K) which views these are. misfit: (P, K) of their squared
+    residuals to those that are usual.
+    """
 
     xyz: Doubles
     covariance: Doubles
     views: Indices
     error: Doubles
+    misfit: Doubles
+    used: Mask
+
+    def at(self, which: slice) -> Measured:
+        """Those bodies."""
+        return Measured(
+            *(self.xyz[which], self.covariance[which], self.views[which], self.error[which]),
+            *(self.misfit[which], self.used[:, which]),
+        )
+
+    def beginning(self) -> Measured:
+        """The keypoints that may begin there: those on which three views agree, or two that miss
+        each other by little.
+        """
+        on = (self.views > 2) | ((self.views == 2) & (self.misfit < MAX_BEGINNING_MISFIT))
+        return replace(
+            self, views=np.where(on, self.views, 0), error=np.where(on, self.error, np.nan)
+        )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 
 from calibration.geometry.camera import Rig
+from calibration.geometry.linear_triangulation import Expected
 from calibration.geometry.triangulation import triangulate
 from tests.calibration.cameras import FISHEYE, camera, cloud, ring
 
@@ -73,6 +75,36 @@ def test_the_order_of_cameras_does_not_matter() -> None:
     other = triangulate(Rig(tuple(rig.cameras[n] for n in turn)), xy[turn], weight[turn], sigma=1.5)
     np.testing.assert_allclose(one.xyz, other.xyz, atol=1e-6)
     np.testing.assert_array_equal(one.used[turn], other.used)
+
+
+@pytest.mark.parametrize("views", [3, 5])
+def test_right_views_are_rarely_left_out_and_covariances_are_true(views: int) -> None:
+    rng = np.random.default_rng(10)
+    rig = ring(views)
+    points = cloud(2000, rng)
+    found = triangulate(rig, rig.project(points) + rng.normal(0, 3, (views, 2000, 2)), sigma=3)
+    assert found.used.mean() > 0.98
+    off = (found.xyz - points)[..., None]
+    squared = (off * np.linalg.solve(found.covariance, off)).sum((1, 2))
+    assert np.mean(squared < chi2.ppf(0.9, 3)) == pytest.approx(0.9, abs=0.03)
+
+
+def test_what_is_expected_chooses_among_views_that_contradict_each_other() -> None:
+    """Two views see a point, two others another one."""
+    rig, rng = ring(4), np.random.default_rng(11)
+    points = cloud(100, rng)
+    others = points + rng.choice([-0.4, 0.4], points.shape)
+    xy = rig.project(points)
+    xy[2:] = rig.project(others)[2:]
+    near = points + rng.normal(0, 0.02, points.shape)
+    expected = Expected.of(near, np.broadcast_to(0.05**2 * np.eye(3), (100, 3, 3)))
+    found = triangulate(rig, xy, sigma=3, expected=expected)
+    # The points rest on views alone.
+    np.testing.assert_allclose(found.xyz, points, atol=1e-6)
+    assert found.used.tolist() == [[True] * 100] * 2 + [[False] * 100] * 2
+    nothing = Expected.of(near * np.nan, np.full((100, 3, 3), np.nan))
+    blind, plain = triangulate(rig, xy, sigma=3, expected=nothing), triangulate(rig, xy, sigma=3)
+    np.testing.assert_array_equal(blind.used, plain.used)
 
 
 def test_a_doubtful_view_counts_less() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 from scipy.stats import chi2
@@ -47,12 +49,10 @@ def test_a_limb_that_is_unseen_keeps_its_length(kept: tuple[int, ...]) -> None:
 def test_a_newcomer_whose_wrist_one_of_two_cameras_mistakes_has_limbs_of_people(
     other: int,
 ) -> None:
-    """The wrist is 15 to 30 cm off in one of them, before lengths are known: it alone, one
-    keypoint of 25, may be wrong.
-    """
+    """The wrist is 15 to 30 cm off in one of them, before lengths are known."""
     rig = Rig((RIG.cameras[0], RIG.cameras[other]))
     stretch, right = [], []
-    for seed in range(5):
+    for seed in range(8):
         rng = np.random.default_rng(seed + 100)
         angle, size = rng.uniform(0, 2 * np.pi), rng.uniform(0.15, 0.30)
         way = size * np.array([np.cos(angle), np.sin(angle)])
@@ -62,18 +62,18 @@ def test_a_newcomer_whose_wrist_one_of_two_cameras_mistakes_has_limbs_of_people(
 
         for shown in played(rig, walker(seed=seed), 12, mistake, seed=seed):
             stretch.extend(np.abs(shown.stretch))
-            right.extend(shown.off < HALF_A_LIMB_M[WRIST])
-    assert len(right) > 5 * 8 * len(BODY25.keypoints)
+            right.extend(shown.off[np.isfinite(shown.off)] < HALF_A_LIMB_M[WRIST])
+    assert len(right) > 0.97 * 8 * 10 * len(BODY25.keypoints)  # the others are not shown
     assert max(stretch) < 0.20
-    assert np.mean(right) >= 0.96
+    assert np.mean(right) >= 0.97
 
 
 def test_two_views_on_the_arm_of_somebody_else_do_not_move_the_arm() -> None:
-    """Two of five views find the arm of the person in front, without a doubt. Seeds 3, 4 and 7 are
-    the hardest of the first eight, where a point between both arms would be near all five rays.
+    """Two of five views find the arm of the person in front, without a doubt. With seeds 3, 4 and 7
+    a point between both arms would be near all five rays.
     """
     right = []
-    for seed in (0, 3, 4, 7):
+    for seed in range(8):
         wrong = np.random.default_rng(seed).permutation(5)[:2]
 
         def mistake(n: int, people: list[Doubles], views: Views, wrong: Doubles = wrong) -> None:
@@ -91,8 +91,8 @@ def test_two_views_on_the_arm_of_somebody_else_do_not_move_the_arm() -> None:
         for shown in played(RIG, truth, 30, mistake, seed=seed):
             if shown.frame >= 10 and np.array_equal(shown.truth, truth(shown.frame)[0]):
                 right += [shown.off[k] < most for k, most in HALF_A_LIMB_M.items()]
-    assert len(right) == 4 * 20 * 2
-    assert np.mean(right) >= 0.93
+    assert len(right) == 8 * 20 * 2
+    assert np.mean(right) >= 0.97
 
 
 @pytest.mark.parametrize("cameras", [(0, 1), (0, 2)])
@@ -130,13 +130,15 @@ def test_a_head_from_behind_keeps_its_shape(mistaken: str, cameras: tuple[int, i
 
 
 def test_two_views_that_hardly_agree_say_little() -> None:
-    """Their rays miss by 2.5 to 3.5 standard deviations: little worse than the prediction."""
-    worse = []
-    for seed in range(4):
-        other = 1 + seed
+    """Their rays miss by 2.5 to 3.5 standard deviations, frame after frame: the filter is hardly
+    worse than its prediction, and what is shown than if nobody had seen the wrist.
+    """
+    filtered, off = [], []
+    for seed in range(6):
+        other = 1 + seed % 4
         space = MultiViewReconstructor(RIG, BODY25)
         far = np.random.default_rng(seed).uniform(2.5, 3.5)
-        predicted = np.zeros(3)
+        predicted = blind = np.zeros(3)
 
         def mistake(
             n: int,
@@ -146,7 +148,7 @@ def test_two_views_that_hardly_agree_say_little() -> None:
             other: int = other,
             far: float = far,
         ) -> None:
-            nonlocal predicted
+            nonlocal predicted, blind
             if n < 15:
                 return
             hide(views, [WRIST], (0, other))
@@ -159,25 +161,57 @@ def test_two_views_that_hardly_agree_say_little() -> None:
             people_3d = space._people
             state, _ = kalman.predicted(people_3d.state[0], people_3d.covariance[0], 1 / 25)
             predicted = state[WRIST, :3]
+            twin, unseen = deepcopy(space), deepcopy(views)
+            hide(unseen, [WRIST])
+            blind = twin.update(n / 25, unseen).xyz[0, WRIST].astype(float)
 
         for shown in played(RIG, walker(seed=seed), 35, mistake, seed=seed, space=space):
             if shown.frame >= 15:
-                off = np.linalg.norm(predicted - shown.truth[WRIST])
-                worse.append(shown.off[WRIST] - off)
-    assert len(worse) == 4 * 20
-    assert max(worse) < 0.04
-    assert np.quantile(worse, 0.9) < 0.01
+                truth = shown.truth[WRIST]
+                now = space._people.state[0, WRIST, :3]
+                filtered.append(np.linalg.norm(now - truth) - np.linalg.norm(predicted - truth))
+                off.append([shown.off[WRIST], np.linalg.norm(blind - truth)])
+    worse = np.subtract(*np.array(off).T)
+    assert len(worse) == 6 * 20
+    assert max(filtered) < 0.03
+    assert np.mean(worse < 0.03) >= 0.97
+    assert np.mean(worse) < 0
 
 
 @pytest.mark.parametrize("cameras", [2, 3, 5])
-def test_covariances_hold_the_truth_as_often_as_they_say(cameras: int) -> None:
-    """Ellipsoids of 90 % hold 85 to 95 %, though nobody says by how much keypoints miss."""
+@pytest.mark.parametrize("noise", ["of pixels", "of the model"])
+def test_covariances_hold_the_truth_as_often_as_they_say(noise: str, cameras: int) -> None:
+    """Ellipsoids of 90 % hold 85 to 95 % after 40 frames, in which it shows how far keypoints miss.
+
+    Of pixels: 3 of them; of the model: as the program expects by depth, keypoint and score.
+    """
     rig, inside = Rig(RIG.cameras[:cameras]), []
-    for shown in played(rig, walker(seed=1), 70, lambda *_: None, seed=1):
-        covariance = shown.poses.covariance
-        assert covariance is not None
-        if shown.frame >= 30:
-            off = (shown.xyz - shown.truth)[..., None]
-            solved = np.linalg.solve(covariance[shown.row].astype(float), off)
-            inside.append((off * solved).sum((1, 2)) < chi2.ppf(0.9, 3))
-    assert 0.85 <= np.mean(inside) <= 0.95
+    for seed in (0, 2, 3):
+        space, rng = MultiViewReconstructor(rig, BODY25), np.random.default_rng(seed + 50)
+
+        def doubt(
+            n: int,
+            people: list[Doubles],
+            views: Views,
+            space: MultiViewReconstructor = space,
+            rng: np.random.Generator = rng,
+        ) -> None:
+            sigmas = space._sigmas(np.array(people))
+            for view, camera, sigma in zip(views, rig.cameras, sigmas, strict=True):
+                assert view is not None
+                poses = view.tracks.poses
+                poses.score[:] = rng.uniform(0.3, 0.95, poses.score.shape)
+                off = rng.normal(0, 1, poses.xy.shape) * (sigma / np.sqrt(poses.score))[..., None]
+                poses.xy[:] = camera.project(np.array(people)) + off
+
+        mistake = doubt if noise == "of the model" else lambda *_: None
+        for shown in played(rig, walker(seed=seed), 70, mistake, seed=seed, space=space):
+            covariance = shown.poses.covariance
+            assert covariance is not None
+            if shown.frame >= 40:
+                off = (shown.xyz - shown.truth)[..., None]
+                solved = np.linalg.solve(covariance[shown.row].astype(float), off)
+                inside.append((off * solved).sum((1, 2)) < chi2.ppf(0.9, 3))
+    assert len(inside) > 2.5 * 30
+    # With five views that miss by a third of what is expected bones know more than covariances say.
+    assert 0.85 <= np.mean(inside) <= (0.96 if (noise, cameras) == ("of pixels", 5) else 0.95)

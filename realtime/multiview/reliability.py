@@ -1,0 +1,87 @@
+"""How far what views say is to be relied on: how much they miss by as a rule, from how far they
+are off, and which of them see something else for a while.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from engines.types.arrays import Doubles, Mask
+from realtime.multiview.track_table_3d import USUAL_TRUST, Bodies
+
+# Seconds in which a view's past is forgotten: about what a limb takes to pass behind another.
+MEMORY_S = 0.5
+# Standard deviations about a keypoint within which sightings that are wrong lie evenly: those of
+# the other side's, of somebody beside, of something held.
+WRONG_SIGMAS = 10.0
+
+MAX_RATIO = 4.0  # bounds what a single odd one adds
+PRIOR_COUNT = 30  # residuals that the assumed covariances are worth
+AVERAGED = 1500  # residuals after which older ones fade: 15 s of four people at 25 fps
+
+
+class VarianceRatio:
+    """By what the covariances of K keypoints are to be multiplied to be true.
+
+    How far a network misses differs by network, picture and keypoint; what is assumed
+    beforehand is what people differ by who label pictures. The mean of normalised residuals
+    tells: of innovations over time (Mehra 1972, innovation-based adaptive estimation), or of views
+    against each other (the variance of unit weight of adjustments).
+    """
+
+    def __init__(self, keypoints: int) -> None:
+        self.ratio: Doubles = np.ones(keypoints)
+        self._sum, self._count = np.zeros((2, keypoints))
+
+    def add(self, squared: Doubles) -> None:
+        """(P, K) squared residuals, of what is usual where covariances are right; NaN = none."""
+        known = np.isfinite(squared)
+        if not known.any():
+            return
+        self._count += known.sum(0)
+        self._sum += np.minimum(np.where(known, squared, 0.0), MAX_RATIO).sum(0)
+        fade = np.minimum(1.0, AVERAGED / np.maximum(self._count, 1.0))
+        self._count, self._sum = self._count * fade, self._sum * fade
+        # Where little is known of a keypoint, it is as the others.
+        others = (self._sum.sum() + PRIOR_COUNT) / (self._count.sum() + PRIOR_COUNT)
+        self.ratio = (self._sum + PRIOR_COUNT * others) / (self._count + PRIOR_COUNT)
+
+
+def trust_later(trust: Doubles, seconds: float) -> Doubles:
+    """The same so much later, nearer to the usual."""
+    later: Doubles = USUAL_TRUST + (trust - USUAL_TRUST) * np.exp(-seconds / MEMORY_S)
+    return later
+
+
+def trust_learnt(trust: Doubles, squared: Doubles) -> Doubles:
+    """Probabilities that views see keypoints rather than something else, by how far sightings are
+    from where keypoints are, in squared standard deviations; NaN = nothing seen.
+
+    A hidden Markov model of two states, whose forward step this is (Rabiner 1989): sightings that
+    are right miss as a Gaussian, wrong ones lie anywhere.
+    """
+    right = np.exp(-0.5 * squared) / (2 * np.pi)
+    wrong = 1 / (np.pi * WRONG_SIGMAS**2)
+    likely = trust * right / (trust * right + (1 - trust) * wrong)
+    return np.where(np.isfinite(squared), likely, trust)
+
+
+def trusted(bodies: Bodies, trust: Doubles) -> Bodies:
+    """Bodies whose sightings count less in views that were wrong of late. trust: (P, V, K)."""
+    share = np.minimum(trust / USUAL_TRUST, 1.0)
+    return replace(bodies, score=bodies.score * share.swapaxes(0, 1))
+
+
+def trust_judged(
+    trust: Doubles, bodies: Bodies, there: Doubles, deviations: Doubles, used: Mask
+) -> Doubles:
+    """The trust (P, V, K) after a frame, by where keypoints are thought to be since.
+
+    there: (V, P, K, 2) undistorted. deviations, used: (V, P, K) of sightings, and which of them
+    keypoints rest on. A view is judged where two others agree, and never by itself.
+    """
+    off = ((bodies.undistorted - there) ** 2).sum(-1) / deviations**2 * bodies.score
+    off = np.where(used.sum(0) - used >= 2, off, np.nan)
+    return trust_learnt(trust, off.swapaxes(0, 1))

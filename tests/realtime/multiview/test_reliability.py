@@ -1,0 +1,72 @@
+"""How uncertain keypoints are, from how far measurements are from what was expected."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engines.types.arrays import Doubles
+from realtime.multiview.reliability import (
+    USUAL_TRUST,
+    VarianceRatio,
+    trust_judged,
+    trust_later,
+    trusted,
+)
+from realtime.multiview.track_table_3d import Bodies
+
+
+@pytest.mark.parametrize("share", [0.1, 1.0])
+def test_the_ratio_is_that_of_true_to_assumed_variance(share: float) -> None:
+    rng = np.random.default_rng(0)
+    ratio = VarianceRatio(4)
+    for _ in range(300):
+        ratio.add(share * rng.chisquare(3, (2, 4)) / 3)
+    np.testing.assert_allclose(ratio.ratio, share, rtol=0.15)
+
+
+def test_a_keypoint_that_nobody_saw_is_as_the_others_and_nothing_is_as_assumed() -> None:
+    rng = np.random.default_rng(1)
+    ratio = VarianceRatio(3)
+    ratio.add(np.full((2, 3), np.nan))
+    np.testing.assert_array_equal(ratio.ratio, 1)
+    for _ in range(300):
+        squared = 0.2 * rng.chisquare(3, (2, 3))
+        squared[:, 2] = np.nan
+        ratio.add(squared / 3)
+    assert ratio.ratio[2] == pytest.approx(0.2, rel=0.2)
+
+
+def judged(off: list[float], used: list[bool], frames: int = 1) -> Doubles:
+    """(V,) trust in views of one keypoint that were so many deviations off, frame after frame."""
+    views = len(off)
+    xy = np.zeros((views, 1, 1, 2))
+    xy[:, 0, 0, 0] = off
+    bodies = Bodies(xy, xy, np.ones((views, 1, 1)))
+    trust = np.full((1, views, 1), USUAL_TRUST)
+    for _ in range(frames):
+        trust = trust_judged(
+            trust,
+            bodies,
+            np.zeros_like(xy),
+            np.ones((views, 1, 1)),
+            np.array(used)[:, None, None],
+        )
+    return trust[0, :, 0]
+
+
+def test_a_view_that_is_off_where_three_agree_is_not_trusted_for_a_while() -> None:
+    trust = judged([0.5, 1.0, 0.3, 8.0], [True, True, True, False])
+    assert trust[:3].min() > 0.95
+    assert trust[3] < 0.01
+    bodies = Bodies(np.zeros((4, 1, 1, 2)), np.zeros((4, 1, 1, 2)), np.full((4, 1, 1), 0.7))
+    score = trusted(bodies, trust[None, :, None]).score[:, 0, 0]
+    np.testing.assert_allclose(score[:3], 0.7)
+    assert score[3] < 0.01
+    forgotten = trust_later(trust, 3.0)
+    np.testing.assert_allclose(forgotten, USUAL_TRUST, atol=0.01)
+
+
+def test_of_two_views_nobody_knows_which_is_wrong() -> None:
+    np.testing.assert_array_equal(judged([3.0, 0.1], [True, True], frames=5), USUAL_TRUST)
+    np.testing.assert_array_equal(judged([0.1, 8.0], [True, False], frames=5), USUAL_TRUST)
