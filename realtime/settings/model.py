@@ -28,10 +28,11 @@ class ModelSettings:
     find smaller people, fewer run faster. By default the model's own for wide pictures, and more
     for upright ones at the same cost."""
     scales: str | None = None
-    """Look at each picture in several sizes, in parts of --height, and average the network's maps:
-    1,0.75 finds more people in photos, and takes longer."""
+    """Look at each picture in several sizes, as multiples of --height (1,0.75), and average the
+    network's maps; every size takes its own time."""
     flip_test: bool = False
-    """Look at each picture mirrored as well, and average the maps; takes twice as long."""
+    """Look at each picture mirrored as well, and average the maps; finds more in photos, and takes
+    twice as long."""
     refine: str | None = None
     """Look again at each person with a crop network: its name (movenet-lightning, movenet-thunder)
     or card; auto picks one that is here or can be downloaded. By default movenet-lightning on CPUs
