@@ -42,6 +42,12 @@ def _resize(given: Given, how: How) -> Tensor:
     return functional.interpolate(given[0], size=sizes.tolist()[2:], mode="nearest")
 
 
+def _max_pool(given: Given, how: How) -> Tensor:
+    if any(how.get("pads", ())) or how.get("ceil_mode", 0):
+        raise WeightsError("The network takes maxima in a way that torch does not know here.")
+    return functional.max_pool2d(given[0], how["kernel_shape"], how.get("strides"))
+
+
 def _slice(given: Given, how: How) -> Tensor:
     sizes, (start,), (end,) = given[0], given[1].tolist(), given[2].tolist()
     return torch.as_tensor(sizes[start:end])
@@ -61,7 +67,9 @@ OPERATIONS: dict[str, Callable[[Given, How], Tensor]] = {
     "Conv": _conv,
     "Elu": lambda given, how: functional.elu(given[0], how.get("alpha", 1.0)),
     "Identity": lambda given, how: given[0],
+    "MaxPool": _max_pool,
     "Mul": lambda given, how: given[0] * given[1],
+    "PRelu": lambda given, how: functional.prelu(given[0], given[1].flatten()),
     "Relu": lambda given, how: functional.relu(given[0]),
     "Sigmoid": lambda given, how: given[0].sigmoid(),
     # Sizes stay on the host, whatever the device, so that nothing waits for it.

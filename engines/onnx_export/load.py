@@ -23,6 +23,11 @@ def read_onnx(located: Located, decoder: Decoder) -> Any:
             "The package onnx is not installed; run: pip install -r requirements-gpu.txt"
         ) from error
     graph, *rest = located.paths
+    if located.weights.network is not None:
+        raise WeightsError(
+            f"{graph.name} holds the weights of a PyTorch network; write it as ONNX first: "
+            "posestream models export MODEL --output NAME.toml."
+        )
     if rest:
         model = convert_ir(graph, rest[0], quantised=located.precision == "int8")
     else:

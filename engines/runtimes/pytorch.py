@@ -269,8 +269,14 @@ def load_module(torch: Any, card: Card, located: Located) -> Any:
     fields = 1 + max(max(pair) for pair in paf_decoder(card.decoder, str(name)).channels)
     module = getattr(import_module(place), make)(len(card.skeleton.keypoints) + 1, fields)
     try:
-        # Nothing but tensors: a pickle of more could run code.
-        module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        if path.suffix.lower() == ".caffemodel":
+            state = import_module("engines.networks.caffe").read_caffemodel(path)
+        else:
+            # Nothing but tensors: a pickle of more could run code.
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        module.load_state_dict(state)
+    except WeightsError:
+        raise
     except Exception as error:  # torch.load raises whatever its readers do
         raise WeightsError(f"{path} holds no weights of {name}: {_first_line(error)}") from error
     return module

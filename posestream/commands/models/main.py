@@ -14,6 +14,7 @@ COMMANDS = {
     "fetch": "Download a model's weights now, unless they are here already.",
     "bench": "Measure how fast a model runs on this machine.",
     "build": "Build a TensorRT engine for this machine's NVIDIA GPU.",
+    "export": "Write a PyTorch network as ONNX, for OpenVINO and TensorRT.",
     "doctor": "Check this machine; the exit code is 1 if run.py cannot work here.",
 }
 

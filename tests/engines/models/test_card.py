@@ -34,6 +34,11 @@ def comes_along(card: Card) -> bool:
     return all(path.is_file() for path in files)
 
 
+def for_owners(card: Card) -> bool:
+    """Whether the weights are those of people who have them already: OpenPose's own."""
+    return card.licence == "LicenseRef-OpenPose-non-commercial"
+
+
 # What every card keeps to
 
 
@@ -54,6 +59,9 @@ def test_each_limb_has_two_channels_of_its_own(card: Card) -> None:
 
 def test_files_are_told_apart_and_can_be_verified(card: Card) -> None:
     files = [file for form in card.weights for file in form.files]
+    if for_owners(card):
+        assert not any(file.urls or file.sha256 for file in files)  # its user says the sha256
+        return
     assert len({file.sha256 for file in files}) == len({file.name for file in files}) == len(files)
     for file in files:
         assert re.fullmatch(r"[0-9a-f]{64}", file.sha256)
@@ -64,7 +72,9 @@ def test_files_are_told_apart_and_can_be_verified(card: Card) -> None:
 def test_each_precision_can_be_had(card: Card) -> None:
     offered = {name for form in card.weights for name in form.precision}
     published = [
-        form for form in card.weights if comes_along(card) or all(file.urls for file in form.files)
+        form
+        for form in card.weights
+        if comes_along(card) or for_owners(card) or all(file.urls for file in form.files)
     ]
     assert {name for form in published for name in form.precision} == offered
 
@@ -86,6 +96,8 @@ def test_the_default_height_fits_the_stride(card: Card) -> None:
 def test_people_can_be_written_as_coco_results(card: Card) -> None:
     if card.name in CARDS.values() and card.name != CARDS["feet"]:
         pytest.skip("a hand or a face")
+    if card.skeleton.name == "mpi15":
+        pytest.skip("no eyes and ears")
     card.skeleton.order_in(named_skeleton("coco17"))
 
 
