@@ -173,7 +173,7 @@ EXAMPLES = [
     pytest.param(page, block, id=f"{page.name} {n}")
     for page in PAGES
     for n, block in enumerate(blocks(page, "python"))
-    if "localhost" not in block and "poses.jsonl" not in block
+    if "localhost" not in block
 ]
 
 
@@ -193,14 +193,14 @@ def test_examples_run_as_they_stand(
             assert {word.arg for word in node.keywords} <= set(known)
 
 
-def test_the_elbow_angle_becomes_a_csv(things: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_elbow_angle_is_in_the_csv(things: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(things)
-    posestream.run("clip.mp4", lambda _: None, model="pafnet", angles=True, jsonl="poses.jsonl")
-    (block,) = (b for b in blocks(ROOT / "docs" / "recipes.md", "python") if "poses.jsonl" in b)
-    exec(block, {})
-    head, *rows = (things / "elbow.csv").read_text().splitlines()
-    assert head == "time,person,left_elbow"
-    assert all(len(row.split(",")) == 3 for row in rows)
+    text = text_of(ROOT / "docs" / "recipes.md")
+    assert "posestream clip.mp4 --angles --csv poses.csv\n" in text
+    posestream.run("clip.mp4", lambda _: None, model="pafnet", angles=True, csv="poses.csv")
+    head = (things / "poses.csv").read_text().splitlines()[0].split(",")
+    assert "left_elbow_angle" in head
+    assert "`left_elbow_angle`" in text
 
 
 def followed(block: str, names: dict[str, Any], came: list[Any]) -> None:
