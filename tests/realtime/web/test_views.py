@@ -119,7 +119,7 @@ def test_a_view_needs_the_token_as_everything_does() -> None:
                 assert answer.status == 401
         async with client.get(f"{url}/views?token={TOKEN}") as answer:
             names = await answer.json()
-            assert names[:4] == ["skeleton", "heatmaps", "pafs", "part:nose"]
+            assert names[:6] == ["skeleton", "heatmaps", "sum", "background", "pafs", "part:nose"]
             assert len(names) == 3 + len(SKELETON.keypoints)
 
     play(work, TOKEN)
@@ -145,7 +145,7 @@ def test_the_page_switches_the_view(tmp_path: Path) -> None:
             return Math.max(r, g, b) - Math.min(r, g, b);
         })()"""
         async with browser(f"{url}/?token={TOKEN}") as page:
-            await page.until("document.querySelectorAll('#view option').length == 22")
+            await page.until("document.querySelectorAll('#view option').length == 42")
             await page.until(f"{colour} > 60")
             for view, check in (("part:nose", "< 20"), ("pafs", "> 60"), ("heatmaps", "< 20")):
                 await page.evaluate(
