@@ -12,9 +12,7 @@ from engines.types.arrays import Doubles
 from realtime.multiview.bone_lengths import BoneLengths
 
 MAX_ROUNDS = 4  # the start is near, and bones are nearly straight functions of their ends
-# A smaller step is not worth another round: the next goes with its square, by 0.1 mm where a bone
-# is 25 cm long.
-MIN_STEP_M = 5e-3
+MIN_STEP_M = 1e-3  # a smaller step is not worth another round
 
 
 def refined(
