@@ -42,9 +42,9 @@ def test_a_signal_finishes_every_output(card: Path, tmp_path: Path, stop: signal
         text=True,
     )
     wait_for(
-        lambda: len(list((tmp_path / "json").glob("*"))) >= 5,
+        lambda: len(list((tmp_path / "json").glob("*.json"))) >= 5,
         process=program,
-        progress=lambda: len(list((tmp_path / "json").glob("*"))),
+        progress=lambda: len(list((tmp_path / "json").glob("*.json"))),
     )
     program.send_signal(stop)
     _, errors = program.communicate(timeout=PATIENCE)
@@ -139,7 +139,7 @@ def test_a_closed_terminal_finishes_every_output(card: Path, tmp_path: Path) -> 
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )
     os.close(inner)
-    wait_for(lambda: len(list((tmp_path / "json").glob("*"))) >= 5, process=program)
+    wait_for(lambda: len(list((tmp_path / "json").glob("*.json"))) >= 5, process=program)
     os.close(terminal)
     assert program.wait(PATIENCE) == 130
     stats = json.loads((tmp_path / "stats.json").read_text())
