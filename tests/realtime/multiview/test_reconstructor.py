@@ -13,7 +13,7 @@ from engines.types.arrays import Doubles
 from engines.types.skeleton import named_skeleton
 from realtime.multiview.reconstructor import MultiViewReconstructor
 from realtime.types.results import Poses3D, View
-from tests.bodies import BODY25, body, sightings
+from tests.bodies import BODY25, body, hand, sightings
 from tests.calibration.cameras import ring
 
 RIG = ring(5, radius=5)
@@ -188,14 +188,16 @@ def test_hands_go_into_space_with_their_person() -> None:
     skeleton = named_skeleton("coco133")
     hands = list(skeleton.left_hand + skeleton.right_hand)
     reconstructor = MultiViewReconstructor(RIG, skeleton)
-    shape = np.random.default_rng(0).uniform(-0.08, 0.08, (21, 3))
     for n in range(10):
         bodies = []
         for x, y in PLACES:
             xyz = np.full((133, 3), np.nan)
             xyz[:17] = body((x, y), phase=n / 5, skeleton=named_skeleton("coco17"))
-            xyz[list(skeleton.left_hand)] = xyz[9] + shape
-            xyz[list(skeleton.right_hand)] = xyz[10] + shape
+            for group, elbow, wrist, side in (
+                (skeleton.left_hand, 7, 9, 1),
+                (skeleton.right_hand, 8, 10, -1),
+            ):
+                xyz[list(group)] = hand(xyz[wrist], xyz[wrist] - xyz[elbow], 0.4, side)
             bodies.append(xyz)
         views = sightings(RIG, bodies, n / 25, rng=np.random.default_rng(n), skeleton=skeleton)
         poses = reconstructor.update(n / 25, views)
