@@ -166,6 +166,10 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
             picture = photograph(CHARUCO, camera, turn, shift)
             for path in (f"{camera.name}/{n}.png", f"both/{camera.name}{n}.png"):
                 cv2.imwrite(str(folder / path), picture)
+    (folder / "results" / "walk").mkdir(parents=True)
+    table = folder / "results" / "walk" / "poses.parquet"
+    with posestream.stream(folder / "clip.mp4", model="pafnet", parquet=table) as seen:
+        assert len(list(seen)) == 3
     return folder
 
 

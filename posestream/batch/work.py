@@ -29,6 +29,7 @@ from realtime.types.errors import OutputError, RealtimeError
 FILES = {
     "jsonl": "poses.jsonl",
     "csv": "poses.csv",
+    "parquet": "poses.parquet",
     "json": "json",
     "coco": "coco.json",
     "mot": "mot.txt",
@@ -38,6 +39,7 @@ FILES = {
     "trc": "poses.trc",
     "c3d": "poses.c3d",
     "bvh": "poses.bvh",
+    "glb": "poses.glb",
 }
 PART, OLD = ".part", ".old"  # end names of folders that a killed batch leaves
 

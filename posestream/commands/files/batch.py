@@ -23,7 +23,19 @@ from realtime.types.errors import OutputError, SettingsError
 from realtime.writing.whole_files import check_folder
 
 Kind = Literal[
-    "jsonl", "csv", "json", "coco", "mot", "output", "stats", "json3d", "trc", "c3d", "bvh"
+    "jsonl",
+    "csv",
+    "parquet",
+    "json",
+    "coco",
+    "mot",
+    "output",
+    "stats",
+    "json3d",
+    "trc",
+    "c3d",
+    "bvh",
+    "glb",
 ]
 FAILURES = "failures.json"
 SOME_FAILED = 4

@@ -76,6 +76,17 @@ def test_only_what_is_missing_or_changed_is_done_again(
     assert all(after[name] != now for name, now in files_in(output).items())
 
 
+def test_all_results_are_one_table(videos: Path, card: Path, tmp_path: Path) -> None:
+    dataset = pytest.importorskip("pyarrow.dataset")
+    (videos / "b.mp4").unlink()
+    assert batch(videos, tmp_path / "results", card, "--make", "parquet") == 0
+    files = sorted(map(str, (tmp_path / "results").rglob("poses.parquet")))
+    table = dataset.dataset(files).to_table(columns=["__filename", "frame", "keypoint"])
+    rows = set(zip(*(table[name].to_pylist() for name in table.column_names), strict=True))
+    assert len(rows) == table.num_rows
+    assert {(row[0], row[1]) for row in rows} == {(file, n) for file in files for n in range(4)}
+
+
 def test_folders_of_others_are_left_alone(
     videos: Path, card: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
