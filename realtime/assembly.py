@@ -92,7 +92,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         open_parts: PartsOpener | None = None
         device: Device | None = None
         if (skeleton := sources[0].skeleton) is not None:
-            model = Keypoints("OpenPose JSON", skeleton)
+            model = Keypoints("nodes" if sources[0].live else "OpenPose JSON", skeleton)
             refuse_parts(models.parts)
         elif models.model is None:
             device = choose(models.device)

@@ -36,6 +36,7 @@ ROOMS = {
     "tensorrt_rtx": {"engines/nvidia/tensorrt_engine.py", "engines/nvidia/plan_cache.py"},
     "onnx": {"engines/onnx_export/", "engines/networks/", "training/shipping/"},
     "ray": {"posestream/batch/cluster.py"},
+    "zenoh": {"realtime/nodes/session.py"},
     "nncf": {"training/shipping/quantise.py"},
 }
 MOST_LINES = 400

@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Any
 
 from engines.parts.kinds import GROUPS, Part
-from realtime.types.frames import Source
+from realtime.types.frames import Clocked, Source
 from realtime.types.results import Result, Tracks, View
 
 BIN_GROWTH = math.log(1.01)  # of a bin over the one below
@@ -123,6 +123,7 @@ class RunMetrics:
 
     def __init__(self, sources: Sequence[Source], step: int = 1) -> None:
         self._live = sources[0].live
+        self._sources = sources
         self._tallies = [SourceMetrics(source.name, step) for source in sources]
         self._stages: defaultdict[str, DurationHistogram] = defaultdict(DurationHistogram)
         self._parts = {part: PartMetrics(part) for part in GROUPS}
@@ -175,8 +176,17 @@ class RunMetrics:
             "age": self._latency.report() if self._live else None,
             "parts": {part: one.report() for part, one in self._parts.items() if one.there},
             "stages": {name: durations.report() for name, durations in self._stages.items()},
-            "sources": [tally.report(self._live) for tally in self._tallies],
+            "sources": [
+                {**tally.report(self._live), **_clock(source)}
+                for tally, source in zip(self._tallies, self._sources, strict=True)
+            ],
         }
+
+
+def _clock(source: Source) -> dict[str, Any]:
+    """Of a source on another computer: how its clock was brought onto ours."""
+    report = source.clock_report() if isinstance(source, Clocked) else None
+    return {} if report is None else {"clock": {name: _rounded(s) for name, s in report.items()}}
 
 
 def _rate(count: int, seconds: float) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from realtime.nodes.key import read_key
 from realtime.settings.files import TAKE_FILES, FileSettings
 from realtime.settings.model import ModelSettings
 from realtime.settings.pictures import PictureSettings
@@ -13,6 +14,7 @@ from realtime.settings.tracking import TrackSettings
 from realtime.settings.web import WebSettings
 from realtime.settings.window import WindowSettings
 from realtime.types.errors import SettingsError
+from realtime.web.address import parse_address
 
 OUTPUTS_3D = ("json3d", "output3d", *TAKE_FILES, "bootstrap")
 
@@ -40,6 +42,8 @@ class Settings:
             raise SettingsError("--audio does not work with --loop; sound is copied only once.")
         if self.pictures.mosaic and len(self.sources.source) < 2:
             raise SettingsError("--mosaic needs several sources; give one --source per camera.")
+        if self.web.publish is not None:
+            self._check_publish(self.web.publish)
         if self.files.mot is not None and not self.tracks.track:
             raise SettingsError("--mot needs ids; leave out --no-track.")
         maps = self.files.heatmaps is not None or self.files.part_candidates
@@ -53,4 +57,19 @@ class Settings:
             raise SettingsError(
                 "--heatmaps and --part-candidates need the network on every frame; leave out "
                 "--detect-every."
+            )
+
+    def _check_publish(self, publish: str) -> None:
+        """SettingsError where others could not believe what is published, or would not use it."""
+        address = parse_address(publish, "--publish")
+        file = self.sources.key_file  # is read when it is needed
+        if not address.loopback and file is None and read_key(None) is None:
+            raise SettingsError(
+                f"--publish {address} lets other computers connect, so nodes need a key: make one "
+                "with openssl rand -base64 24 > key.txt, and give --key-file key.txt on each."
+            )
+        live = all("://" in one or one.startswith("webcam") for one in self.sources.source)
+        if not live and not self.sources.realtime:
+            raise SettingsError(
+                "--publish is for cameras; add --realtime to play files as if they were some."
             )

@@ -17,8 +17,8 @@ class SourceSettings:
 
     source: tuple[str, ...] = field(metadata={"short": "s", "rest": True})
     """A video, image, folder of images, OpenPose JSON or --heatmaps, quoted glob, webcam[:N],
-    network camera (rtsp://, http://), or the address of a video or image
-    (https://.../clip.mp4)."""
+    network camera (rtsp://, http://), the address of a video or image (https://.../clip.mp4), or a
+    camera of a node that runs with --publish (stream://NODE/CAMERA)."""
     start: int = 0
     """First frame to use, counted from 0."""
     end: int | None = None
@@ -50,6 +50,10 @@ class SourceSettings:
     offsets: str | None = None
     """Seconds to add to the times of some sources before frames are paired, for example
     cam1=0.12,cam2=-0.05."""
+
+    key_file: Path | None = None
+    """File with the key that nodes (--publish) and the computer that reads them share. Without it
+    the environment variable POSESTREAM_KEY is the key."""
 
     def __post_init__(self) -> None:
         given: object = self.source

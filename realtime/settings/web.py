@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import socket
 from dataclasses import dataclass, field
 
 from realtime.runtime.display import has_terminal
 from realtime.types.errors import SettingsError
-from realtime.web.address import check_access
+from realtime.web.address import check_access, parse_address
+
+NODE_NAME = r"[\w.-]{1,64}"
 
 MAX_AVATARS = 16
 
@@ -35,6 +39,11 @@ class WebSettings:
     Capture, over OSC), for example 127.0.0.1:39539; needs the package python-osc."""
     vmc_people: int = 1
     """How many people --vmc sends, each to a port of its own: PORT, PORT + 1, ..."""
+    publish: str | None = field(default=None, metadata={"metavar": "[HOST:]PORT"})
+    """Publish the people of every camera at this address, as a node whose cameras are sources
+    (stream://NODE/CAMERA) of another computer; that takes --key-file on both."""
+    node: str | None = None
+    """Name of this node for --publish; by default that of this computer."""
 
     def __post_init__(self) -> None:
         if self.show3d and self.serve is None:
@@ -46,3 +55,16 @@ class WebSettings:
                 f"--vmc-people must be from 1 to {MAX_AVATARS}, not {self.vmc_people}."
             )
         check_access(self.serve, self.serve_token)
+        if self.publish is not None:
+            parse_address(self.publish, "--publish")
+        elif self.node is not None:
+            raise SettingsError("--node is the name of a node that publishes; add --publish PORT.")
+        if self.node is not None and not re.fullmatch(NODE_NAME, self.node, re.ASCII):
+            raise SettingsError(
+                f"--node {self.node!r}: a name has letters, digits, dots, - and _ alone."
+            )
+
+    @property
+    def node_name(self) -> str:
+        """--node, or what this computer is called."""
+        return self.node or re.sub(r"[^\w.-]", "-", socket.gethostname(), flags=re.ASCII) or "node"

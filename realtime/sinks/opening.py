@@ -12,6 +12,8 @@ from realtime.avatars.vmc_sink import VmcSink
 from realtime.drawing.mosaic import Mosaic
 from realtime.drawing.overlay import Overlay
 from realtime.drawing.reprojection import Reprojection
+from realtime.nodes.key import read_key
+from realtime.nodes.publisher import PublishSink
 from realtime.runtime.service import ServiceManager
 from realtime.settings.all import Settings
 from realtime.settings.web import WebSettings
@@ -85,6 +87,17 @@ def open_sinks(
         lines = opening.lines if not angles else ResultLines()  # pages are not told of angles
         announce = not settings.window.quiet
         front.append(_open_server(settings.web, sources, header, overlay.shown, lines, announce))
+    if settings.web.publish is not None:
+        front.append(
+            PublishSink(
+                parse_address(settings.web.publish, "--publish"),
+                settings.web.node_name,
+                read_key(settings.sources.key_file),
+                {source.name: source.rate for source in sources},
+                model.skeleton,
+                announce=not settings.window.quiet,
+            )
+        )
     if not settings.window.quiet:
         written = [sink.written for sink in files if isinstance(sink, Writing)]
         others = (settings.files.record, settings.files.stats)

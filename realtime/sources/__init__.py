@@ -23,6 +23,13 @@ from realtime.sources.mapped import MappedSource
 from realtime.sources.maps.map_files import map_files
 from realtime.sources.maps.map_source import MapReading, MapSource
 from realtime.sources.network_camera import StreamConnector, stream_name
+from realtime.sources.node_camera import (
+    NODE_SCHEME,
+    AgreedSkeleton,
+    NodeCamera,
+    await_node,
+    open_node_camera,
+)
 from realtime.sources.openpose_json import KeypointSource, glob_keypoints, keypoint_files
 from realtime.sources.orientation import matrix_of, turned
 from realtime.sources.playback import Looped, Paced
@@ -51,13 +58,19 @@ def open_sources(
     may be put there until the sources are entered. maps: how folders of heat maps are read. origin:
     see open_source.
     """
-    sources = []
+    sources, agreed = [], AgreedSkeleton()
     for n, one in enumerate(settings.source):
         fitting = partial(sizes.__getitem__, n) if sizes else None
-        sources.append(open_source(replace(settings, source=(one,)), clock, fitting, maps, origin))
+        one_of = replace(settings, source=(one,))
+        sources.append(open_source(one_of, clock, fitting, maps, origin, agreed))
     if len({source.live for source in sources}) > 1:
         raise SourceError(
             "Live cameras and files cannot be mixed; give only cameras or only files."
+        )
+    if len({isinstance(source, NodeCamera) for source in sources}) > 1:
+        raise SourceError(
+            "Cameras of nodes bring keypoints and cannot be mixed with pictures; run the cameras "
+            "of this computer as a node too: posestream webcam --publish PORT."
         )
     if len({source.skeleton for source in sources}) > 1:
         brought = {one.skeleton.name if one.skeleton else "pictures" for one in sources}
@@ -107,6 +120,8 @@ def enter_sources(sources: Sequence[Source], stack: ExitStack) -> None:
     )
     for error in absent:
         LOG.warning("%s %s", error, what)
+    if len(absent) == len(sources):
+        await_node(sources)
 
 
 def shifted(sources: Sequence[Source], offsets: Mapping[str, float]) -> list[Source]:
@@ -127,7 +142,7 @@ def _call(source: Source, name: str) -> None:
     """Let a camera be called so in the log: several may be channels of one host."""
     while isinstance(source, MappedSource):
         source = source.source
-    if isinstance(source, LiveSource):
+    if isinstance(source, LiveSource) and not isinstance(source, NodeCamera):
         source.called = name
 
 
@@ -141,12 +156,13 @@ def open_source(
     fitting: Callable[[], Size | None] | None = None,
     maps: Callable[[], MapReading] | None = None,
     origin: float = 0.0,
+    agreed: AgreedSkeleton | None = None,
 ) -> Source:
     """The first source that the settings name, ready to be entered.
 
     origin: what the clock shows where the times of a camera's frames begin; files have their own.
     fitting: asked, when it is entered, for the (width, height) of its frames where neither it nor
-    the user says.
+    the user says. agreed: what the cameras of nodes in a run have in common.
     Its name, total and rate are final once it is entered. SourceError where there is nothing to
     open; whether a video or camera can be read shows when it is entered.
     """
@@ -158,6 +174,8 @@ def open_source(
         raise SourceError(f"There is no file or folder {spec!r}: a name cannot contain a NUL.")
     if spec.partition(":")[0] == "webcam":
         source = _camera(settings, chosen, clock, origin)
+    elif spec.startswith(NODE_SCHEME):
+        source = open_node_camera(settings, chosen, agreed or AgreedSkeleton(), clock, origin)
     elif "://" in spec:
         connect = StreamConnector(spec, clock=clock)
         name, patience = stream_name(spec), settings.give_up
@@ -173,6 +191,8 @@ def open_source(
     if isinstance(source, LiveSource) and (settings.loop or settings.realtime):
         option = "--loop" if settings.loop else "--realtime"
         raise SourceError(f"{option} is for files; {source.name} is live.")
+    if (settings.flip or settings.rotate) and isinstance(source, NodeCamera):
+        raise SourceError("--flip and --rotate are for pictures; give them where --publish runs.")
     if settings.flip or settings.rotate:
         matrix = matrix_of(settings.flip, settings.rotate)
         source = MappedSource(source, partial(turned, matrix=matrix))

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from engines.types.skeleton import Skeleton
-from realtime.types.frames import Frame, Source, Stoppable
+from realtime.types.frames import Clocked, Frame, Source, Stoppable
 
 
 class MappedSource:
@@ -63,6 +63,10 @@ class MappedSource:
         """End the iteration soon, where the source can be told to."""
         if isinstance(self.source, Stoppable):
             self.source.stop()
+
+    def clock_report(self) -> dict[str, float] | None:
+        """The source's, where it has one."""
+        return self.source.clock_report() if isinstance(self.source, Clocked) else None
 
     def __iter__(self) -> Iterator[Frame]:
         return map(self._change, self.source)

@@ -9,6 +9,8 @@ from threading import Event, Lock
 from types import TracebackType
 from typing import Protocol, Self
 
+import numpy as np
+
 from engines.types.arrays import Image
 from engines.types.skeleton import Skeleton
 from realtime.types.errors import Absent, SourceError, Unreachable
@@ -20,19 +22,25 @@ GIVE_UP_SECONDS = 60.0
 LOG = logging.getLogger(__name__)
 
 
+class Content(Protocol):
+    """What is more than a picture, and makes a frame of itself."""
+
+    def frame(self, camera: str, index: int, name: str, time: float, captured: float) -> Frame: ...
+
+
 class Connection(Protocol):
     """One connection to a camera, from opening to loss; used by one thread at a time.
 
     read: waits for the next picture and gives the moment of its capture, and where it is wanted
-    the picture; SourceError, a sentence without the camera's name, when the camera is lost. It
-    must not wait for more than a few seconds.
+    the picture, or what there is in its place; SourceError, a sentence without the camera's name,
+    when the camera is lost. It must not wait for more than a few seconds.
     """
 
     name: str
     rate: float | None
     notes: Sequence[str]
 
-    def read(self, wanted: bool) -> tuple[float, Image | None]: ...
+    def read(self, wanted: bool) -> tuple[float, Image | Content | None]: ...
     def close(self) -> None: ...
 
 
@@ -116,7 +124,7 @@ class LiveSource:
         back = "connected" if gone is not None else "back"
         while index <= self._chosen[-1] and not self._over.is_set():
             try:
-                captured, image = self._read(index in self._chosen)
+                captured, content = self._read(index in self._chosen)
             except SourceError as error:
                 if self._over.is_set():
                     return
@@ -135,16 +143,19 @@ class LiveSource:
                 LOG.warning("%s is %s after %.1f s.", self._known, back, self._clock() - gone)
                 gone, tries, back = None, 0, "back"
             captured = last = max(captured, last + 1e-6)
-            if image is not None:
-                name = f"{self.name}_{index:012d}"
-                yield Frame(self.name, index, name, captured - self._origin, captured, image)
+            moment = captured - self._origin
+            name = f"{self.name}_{index:012d}"
+            if isinstance(content, np.ndarray):
+                yield Frame(self.name, index, name, moment, captured, content)
+            elif content is not None:
+                yield content.frame(self.name, index, name, moment, captured)
             index += 1
 
     @property
     def _known(self) -> str:
         return self.called or self.name
 
-    def _read(self, wanted: bool) -> tuple[float, Image | None]:
+    def _read(self, wanted: bool) -> tuple[float, Image | Content | None]:
         """The next picture, over a new connection where the old one was lost."""
         with self._busy:
             try:

@@ -12,7 +12,7 @@ from realtime.settings.tracking import TrackSettings
 from realtime.tracking.one_euro import OneEuro
 from realtime.tracking.tracker import PoseTracker
 from realtime.types.frames import Frame
-from realtime.types.results import Tracks
+from realtime.types.results import TrackedFrame, Tracks
 
 
 class CameraTracker:
@@ -30,7 +30,12 @@ class CameraTracker:
         self._max_people = max_people
 
     def update(self, frame: Frame, poses: Poses | None) -> Tracks:
-        """The people of the next frame; poses None = the network did not look at this one."""
+        """The people of the next frame; poses None = the network did not look at this one.
+
+        Those of a TrackedFrame keep their identities, and are calm already.
+        """
+        if isinstance(frame, TrackedFrame) and self._tracker is not None:
+            return self._limited(frame.tracks)
         if self._tracker is not None:
             tracks = self._tracker.update(frame, poses)
         else:
@@ -58,8 +63,12 @@ class CameraTracker:
 
     def _given(self, tracks: Tracks, frame: Frame) -> Tracks:
         """No more people than wanted, and calm."""
-        if self._max_people is not None and len(tracks) > self._max_people:
-            tracks = tracks.some(np.arange(self._max_people))
+        tracks = self._limited(tracks)
         if self._smoother is not None:
             tracks = self._smoother.smooth(tracks, frame.time)
+        return tracks
+
+    def _limited(self, tracks: Tracks) -> Tracks:
+        if self._max_people is not None and len(tracks) > self._max_people:
+            return tracks.some(np.arange(self._max_people))
         return tracks

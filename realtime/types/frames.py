@@ -85,3 +85,14 @@ class Stoppable(Protocol):
     """
 
     def stop(self) -> None: ...
+
+
+@runtime_checkable
+class Clocked(Protocol):
+    """A source whose times are another computer's clock, brought onto ours.
+
+    clock_report: seconds by which that clock is ahead (offset), by which that can be wrong at most
+    (error), and that the exchange took (round_trip); None where nothing is known.
+    """
+
+    def clock_report(self) -> dict[str, float] | None: ...

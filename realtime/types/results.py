@@ -79,6 +79,24 @@ class Tracks:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class TrackedFrame(Frame):
+    """A frame whose people somebody else has tracked already, who had the picture.
+
+    id, filled, speed: as those of Tracks, of `poses`.
+    """
+
+    id: NDArray[np.int64]
+    filled: NDArray[np.bool_]
+    speed: Floats | None = None
+
+    @property
+    def tracks(self) -> Tracks:
+        """Its people."""
+        assert self.poses is not None, "tracked people are poses"
+        return Tracks(self.id, self.poses, self.filled & self.poses.found, self.speed)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
     """What one camera saw.

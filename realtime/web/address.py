@@ -38,12 +38,12 @@ class Address:
         return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
 
-def parse_address(text: str) -> Address:
-    """`[HOST:]PORT` as of --serve; SettingsError where it is something else."""
+def parse_address(text: str, option: str = "--serve") -> Address:
+    """`[HOST:]PORT` of an option; SettingsError where it is something else."""
     found = re.fullmatch(r"(?:(?:\[([0-9A-Fa-f:.]+)\]|([\w.-]+)):)?([0-9]{1,5})", text, re.ASCII)
     if not found or int(found[3]) > 65535:
         raise SettingsError(
-            f"--serve {text!r} is not [HOST:]PORT, for example 8080, or 0.0.0.0:8080 for others."
+            f"{option} {text!r} is not [HOST:]PORT, for example 8080, or 0.0.0.0:8080 for others."
         )
     return Address(found[1] or found[2] or "127.0.0.1", int(found[3]))
 
