@@ -8,7 +8,7 @@ from realtime.nodes.key import read_key
 from realtime.settings.files import TAKE_FILES, FileSettings
 from realtime.settings.model import ModelSettings
 from realtime.settings.pictures import PictureSettings
-from realtime.settings.sources import SourceSettings
+from realtime.settings.sources import NODE_SCHEME, SourceSettings
 from realtime.settings.space import SpaceSettings
 from realtime.settings.tracking import TrackSettings
 from realtime.settings.web import WebSettings
@@ -40,6 +40,11 @@ class Settings:
                 raise SettingsError(f"--{name} needs calibrated cameras; add --rig FILE.toml.")
         if self.files.audio and self.sources.loop:
             raise SettingsError("--audio does not work with --loop; sound is copied only once.")
+        if self.files.record and any(one.startswith(NODE_SCHEME) for one in self.sources.source):
+            raise SettingsError(
+                "--record needs pictures, and stream:// cameras send keypoints only; record on the "
+                "computer that has the camera."
+            )
         if self.pictures.mosaic and len(self.sources.source) < 2:
             raise SettingsError("--mosaic needs several sources; give one --source per camera.")
         if self.web.publish is not None:

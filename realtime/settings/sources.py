@@ -10,6 +10,8 @@ from typing import Literal
 from realtime.settings.sizes import parse_size
 from realtime.types.errors import SettingsError
 
+NODE_SCHEME = "stream://"  # of cameras of other computers
+
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from realtime.runtime.channel import Channel
 from realtime.runtime.stages import Stages
-from realtime.settings.sources import SourceSettings
+from realtime.settings.sources import NODE_SCHEME, SourceSettings
 from realtime.sources.images import ImageSource, glob_images, images_in, is_image
 from realtime.sources.listing.file_names import file_name, glob_name, nearest, unused
 from realtime.sources.mapped import MappedSource
@@ -24,7 +24,6 @@ from realtime.sources.maps.map_files import map_files
 from realtime.sources.maps.map_source import MapReading, MapSource
 from realtime.sources.network_camera import StreamConnector, stream_name
 from realtime.sources.node_camera import (
-    NODE_SCHEME,
     AgreedSkeleton,
     NodeCamera,
     await_node,

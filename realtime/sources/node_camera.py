@@ -16,7 +16,7 @@ from realtime.nodes.connection import NodeConnection
 from realtime.nodes.key import Envelope, read_key
 from realtime.nodes.questions import ANY
 from realtime.nodes.session import NotInstalled, Session, TransportError
-from realtime.settings.sources import SourceSettings
+from realtime.settings.sources import NODE_SCHEME, SourceSettings
 from realtime.settings.web import NODE_NAME
 from realtime.sources.listing.file_names import file_name
 from realtime.sources.mapped import MappedSource
@@ -25,7 +25,6 @@ from realtime.types.errors import Absent, SettingsError, SourceError, Unreachabl
 from realtime.types.frames import Source
 from realtime.web.address import parse_address
 
-NODE_SCHEME = "stream://"
 FIRST_EXCHANGES = 8  # of clocks, before the first frame
 RETRY_SECONDS = 0.5
 LOG = logging.getLogger(__name__)

@@ -15,6 +15,9 @@ import pytest
 from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.assembly import run
 from realtime.nodes.publisher import PublishSink
+from realtime.settings.all import Settings
+from realtime.settings.files import FileSettings
+from realtime.settings.sources import SourceSettings
 from realtime.sources.node_camera import AgreedSkeleton, NodeConnector
 from realtime.types.errors import (
     OutputError,
@@ -206,3 +209,8 @@ def test_a_key_lets_others_connect(tmp_path: Path) -> None:
     assert wanted.web.node_name
     with pytest.raises(SettingsError, match="need a key"):
         settings("webcam", publish="0.0.0.0:7447")
+
+
+def test_keypoints_cannot_be_recorded_as_pictures() -> None:
+    with pytest.raises(SettingsError, match="record on the computer that has the camera"):
+        Settings(SourceSettings(("stream://lab/cam0",)), files=FileSettings(record=Path("rec")))
