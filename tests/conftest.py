@@ -1,11 +1,16 @@
 """Fixtures that all tests share."""
 
+import logging
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+from posestream.main import ENDS
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("POSE_TEST_DATA", ROOT.parent / "shared" / "data")).resolve()
@@ -36,6 +41,17 @@ def _nothing_was_said() -> None:
     """Each test hears what a process says once alone."""
     if loaded := sys.modules.get("realtime.default_model"):
         loaded.say_instead.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _process_as_it_was() -> Iterator[None]:
+    """A run in a test's own process leaves neither its silence nor its handlers to later tests."""
+    log = logging.getLogger("realtime")
+    level, handlers = log.level, {one: signal.getsignal(one) for one in ENDS}
+    yield
+    log.setLevel(level)
+    for one, handler in handlers.items():
+        signal.signal(one, handler)
 
 
 @pytest.fixture

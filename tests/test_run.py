@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -15,7 +14,6 @@ import numpy as np
 import pytest
 
 import run
-from posestream.main import ENDS
 from tests.conftest import ROOT, with_weights
 from tests.run_files import SIZE, people_of
 from tests.synth import (
@@ -45,7 +43,7 @@ def posestream(*words: object, **more: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def told(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Iterator[Callable[..., tuple[int, str]]]:
+) -> Callable[..., tuple[int, str]]:
     """Runs the program in this process, which spares it the start: exit code, what it said."""
 
     def work(*words: object) -> tuple[int, str]:
@@ -61,10 +59,7 @@ def told(
     for name in [name for name in os.environ if "DISPLAY" in name]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("POSE_WEIGHTS", with_weights()["POSE_WEIGHTS"])
-    handlers = {one: signal.getsignal(one) for one in ENDS}
-    yield work
-    for one, handler in handlers.items():
-        signal.signal(one, handler)
+    return work
 
 
 def same(found: list[Points], truth: list[Points], within: float = 1.5) -> bool:
