@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -114,7 +115,9 @@ def faults(patch: pytest.MonkeyPatch, director: Director, folder: Path) -> Itera
             place = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
             if not place.is_relative_to(folder):
                 return
-            if (number := director.in_write) is not None:
+            # Handlers run on the main thread; sent from another, a signal would come to it anywhere.
+            here = threading.current_thread() is threading.main_thread()
+            if here and (number := director.in_write) is not None:
                 director.in_write = None
                 signal.raise_signal(number)
             if place.relative_to(folder).parts[1] in director.full:
