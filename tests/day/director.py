@@ -115,7 +115,7 @@ def faults(patch: pytest.MonkeyPatch, director: Director, folder: Path) -> Itera
             place = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
             if not place.is_relative_to(folder):
                 return
-            # Handlers run on the main thread: sent from another, a signal would come anywhere in it.
+            # Handlers run on the main thread; sent from another, a signal could come anywhere.
             here = threading.current_thread() is threading.main_thread()
             if here and (number := director.in_write) is not None:
                 director.in_write = None
