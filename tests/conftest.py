@@ -21,6 +21,20 @@ def with_weights() -> dict[str, str]:
     return {**os.environ, "POSE_WEIGHTS": os.environ.get("POSE_WEIGHTS", str(DATA / "models"))}
 
 
+def without_anything(folder: Path) -> dict[str, str]:
+    """The environment of a child process without a display, a network or weights of its own."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if "DISPLAY" not in name and "proxy" not in name.lower() and name != "POSE_WEIGHTS"
+    }
+    return {
+        **kept,
+        "https_proxy": "http://127.0.0.1:9",
+        "XDG_CACHE_HOME": str(folder / "cache"),
+    }
+
+
 def without_cuda(reason: str) -> NoReturn:
     """Skip a test for lack of a GPU or what it needs; fail it where POSE_REQUIRE_CUDA is set."""
     if os.environ.get("POSE_REQUIRE_CUDA", "0") not in ("", "0"):

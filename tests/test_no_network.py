@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, without_anything
 from tests.synth import crowd, scene, write_picture, write_tiny_network
 
 SIZE = (320, 256)
@@ -27,16 +26,10 @@ sys.exit(run.main())
 
 
 def posestream(cards: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if "DISPLAY" not in name and "proxy" not in name.lower() and name != "POSE_WEIGHTS"
-    }
-    nowhere = {"https_proxy": "http://127.0.0.1:9", "XDG_CACHE_HOME": str(cards / "cache")}
     return subprocess.run(
         [sys.executable, "-c", PROGRAM, str(cards), *map(str, words)],
         cwd=ROOT,
-        env={**kept, **nowhere},
+        env=without_anything(cards),
         capture_output=True,
         text=True,
         check=False,

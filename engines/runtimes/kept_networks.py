@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from threading import RLock
 from typing import Any
 
@@ -46,7 +46,7 @@ class _Shelf:
 _SHELF = _Shelf()
 
 
-def keep_networks() -> Any:
+def keep_networks() -> AbstractContextManager[None]:
     """A context in which a network is compiled once, however many runs use it."""
     return _SHELF.keeping()
 

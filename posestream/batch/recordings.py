@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from realtime.sources.images import is_image
+from realtime.sources.video import VIDEO_ENDINGS
 from realtime.types.errors import SettingsError
 
 RIG_FILE = "rig.toml"  # of a folder with a video of each camera
-VIDEO_ENDINGS = {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"}
-VIDEO_ENDINGS |= {".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv"}
+ENDINGS = VIDEO_ENDINGS | {".m2ts", ".mts", ".mxf", ".ts"}
 MAGIC = "*?["  # begins what glob understands
 
 
@@ -131,7 +131,7 @@ def _holds_frames(path: Path, rig: Path | None) -> bool:
 
 
 def _is_video(path: Path) -> bool:
-    return path.suffix.lower() in VIDEO_ENDINGS and path.is_file()
+    return path.suffix.lower() in ENDINGS and path.is_file()
 
 
 def _files(path: Path) -> Iterable[Path]:

@@ -23,6 +23,9 @@ from realtime.sources.stills.heif import is_heif
 from realtime.types.errors import SourceError
 from realtime.types.frames import Frame
 
+# Names of video files usually end so; FFmpeg goes by what is in them.
+VIDEO_ENDINGS = {".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv"}
+VIDEO_ENDINGS |= {".webm", ".wmv"}
 # FFmpeg shows a text file as a film of a terminal; nobody means that.
 TEXT_CODECS = ("ansi", "bintext", "idf", "xbin")
 MIN_THREADED_PIXELS = 1920 * 1088  # Full HD: larger frames are worth several threads

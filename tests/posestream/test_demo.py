@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,21 +12,15 @@ import pytest
 
 from posestream.demo import CLIP, OUTPUT, demo_words
 from realtime.sources.webcam import no_camera
-from tests.conftest import ROOT
+from tests.conftest import ROOT, without_anything
 
 
 def demo(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """On a machine without a display, a network, or weights of its own."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if "DISPLAY" not in name and "proxy" not in name.lower() and name != "POSE_WEIGHTS"
-    }
-    alone = {"https_proxy": "http://127.0.0.1:9", "XDG_CACHE_HOME": str(folder / "cache")}
     return subprocess.run(
         [sys.executable, str(ROOT / "run.py"), "demo", *words],
         cwd=folder,
-        env={**kept, **alone},
+        env=without_anything(folder),
         capture_output=True,
         text=True,
         check=False,

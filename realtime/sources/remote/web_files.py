@@ -18,14 +18,12 @@ from engines.console.status_line import working
 from realtime.settings.sources import SourceSettings
 from realtime.sources.images import IMAGE_ENDINGS
 from realtime.sources.listing.file_names import file_name
+from realtime.sources.video import VIDEO_ENDINGS
 from realtime.types.errors import SourceError
 
 # Files whose end is known when they begin; what else a server sends (.m3u8, .ts, .mjpg, .cgi, or a
 # name without an ending) is a stream, as of a camera.
-VIDEO_ENDINGS = {
-    *(".3gp", ".avi", ".flv", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv"),
-    *(".webm", ".wmv"),
-}
+FILE_ENDINGS = VIDEO_ENDINGS | IMAGE_ENDINGS | {".gif"}
 MAX_BYTES = 2 * 10**9  # an hour of Full HD, and what a small disk may have free
 MAX_SECONDS = 15 * 60.0
 SILENCE_SECONDS = 20.0  # without a byte, after which a server is given up
@@ -40,7 +38,7 @@ def is_web_file(source: str) -> bool:
     except ValueError:
         return False
     ending = PurePosixPath(parts.path).suffix.lower()
-    return parts.scheme.lower() in ("http", "https") and ending in VIDEO_ENDINGS | IMAGE_ENDINGS
+    return parts.scheme.lower() in ("http", "https") and ending in FILE_ENDINGS
 
 
 def fetched(settings: SourceSettings, stack: ExitStack) -> SourceSettings:

@@ -6,15 +6,19 @@ import json
 import os
 import threading
 import time
+from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from posestream.batch.local import Worker
 from posestream.batch.manifest import Manifest
 from posestream.batch.recordings import Recording
-from posestream.batch.work import Job, work
+from posestream.batch.work import FILES, Job, work
+from posestream.commands.files.batch import Kind
 from posestream.main import main
+from realtime.settings.files import FileSettings
 from realtime.settings.model import ModelSettings
 from realtime.settings.tracking import TrackSettings
 from tests.posestream.batch.walks import walk
@@ -74,6 +78,11 @@ def test_only_what_is_missing_or_changed_is_done_again(
     assert changed == {f"a/{name}" for name in ("poses.jsonl", "stats.json", "manifest.json")}
     assert batch(videos, output, card, "--no-track") == 0
     assert all(after[name] != now for name, now in files_in(output).items())
+
+
+def test_each_kind_of_results_has_its_file() -> None:
+    assert set(get_args(Kind)) == set(FILES)
+    assert set(FILES) <= {one.name for one in fields(FileSettings)}
 
 
 def test_all_results_are_one_table(videos: Path, card: Path, tmp_path: Path) -> None:

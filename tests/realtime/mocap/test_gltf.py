@@ -18,21 +18,11 @@ from realtime.mocap.rotations import quaternions
 from realtime.mocap.take import PersonMotion
 from tests.bodies import BODY25, body, hand
 from tests.realtime.mocap.glb import Glb
+from tests.realtime.mocap.test_bvh import PLACES as ENDS_OF_BVH
 from tests.realtime.mocap.test_bvh import TURN, walk
 from tests.realtime.motions import take_with
 
-SIDES = {"left": "Left", "right": "Right"}
-JOINTS = {
-    "shoulder": "Arm",
-    "elbow": "ForeArm",
-    "wrist": "Hand",
-    "hip": "UpLeg",
-    "knee": "Leg",
-    "ankle": "Foot",
-    "big_toe": "FootEnd",
-}
-PLACES = {f"{side}_{a}": f"{name}{b}" for side, name in SIDES.items() for a, b in JOINTS.items()}
-PLACES |= {"neck": "Neck", "nose": "HeadEnd"}
+PLACES = {one: name.replace("_end", "End") for one, name in ENDS_OF_BVH.items()}
 ASIDE = np.array([1.0, 0, 0])
 
 
