@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import sys
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -28,7 +30,7 @@ from realtime.sources.webcam import WebcamConnector
 from realtime.types.errors import SourceError
 from tests.calibration.boards import CHARUCO, CHESS, photograph, pose
 from tests.calibration.looks import Looks
-from tests.realtime.clips import write
+from tests.cameras import NetworkCamera
 from tests.realtime.screens import painted, press, screen, screenshot, window
 from tests.realtime.sources.test_webcam import FakeCamera
 from tests.waiting import PATIENCE, wait_for
@@ -115,30 +117,49 @@ def test_a_webcam_that_never_sees_the_board_says_which_board_it_sees(
     assert not (tmp_path / "cam.toml").exists()
 
 
+class BoardCamera(NetworkCamera):
+    """A network camera before which the board stays as it is until somebody turns it."""
+
+    encode = staticmethod(lambda _: [cv2.imencode(".jpg", one)[1].tobytes() for one in stills(16)])
+    at = 0
+    turned = 0.0
+
+    def turn(self, taken: bool) -> None:
+        """Once its view was taken, or after a while, which grows until any machine has looked."""
+        if taken or time.monotonic() - self.turned > 1 + self.at / 8:
+            self.at, self.turned = self.at + 1, time.monotonic()
+
+    def film(self) -> Iterator[tuple[int, bytes]]:
+        for count in itertools.count():
+            time.sleep(1 / self.fps)
+            yield count, self.pictures[self.at % len(self.pictures)]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="Xvfb is of Linux")
 def test_the_window_shows_the_guidance_and_q_ends_with_a_calibration(tmp_path: Path) -> None:
-    """A video in place of the camera."""
-    film = tmp_path / "film.mp4"
-    pictures = [still for still in stills(24) for _ in range(10)]
-    write(film, pictures, pts=list(range(0, 200 * len(pictures), 200)))
-    with screen(tmp_path) as display:
-        options = f"--source {film} --realtime --show --hold 0.3 --output {tmp_path}/cam.toml"
+    """Of a camera that films for ever."""
+    with screen(tmp_path) as display, BoardCamera(fps=15) as camera:
+        options = f"--source {camera.url()} --show --hold 0.3 --output {tmp_path}/cam.toml"
         options += " --lens pinhole"
         words = ["calibration", "intrinsics", *options.split(), *BOARD]
         child, number = painted(words, display, tmp_path)
         try:
             wide, high = TRUTH.size
+            taken = 0
 
             def views() -> int:
                 """As the meter at the foot tells: a bar of 86 pixels when there are enough."""
+                nonlocal taken
                 foot = screenshot(tmp_path)[high - 16 : high, : wide // 5].astype(int)
                 bar = (np.abs(foot - YELLOW).max(-1) < 30).sum(1).max()
-                return round(bar / 86 * WANTED_VIEWS)
+                before, taken = taken, round(bar / 86 * WANTED_VIEWS)
+                camera.turn(taken > before)
+                return taken
 
             wait_for(lambda: views() >= 1, process=child)
             press(display, number, "space")
-            wait_for(lambda: views() >= 6 or child.poll() is not None, progress=views)
+            wait_for(lambda: views() >= 4, process=child, progress=lambda: taken)
             while child.poll() is None and window(display, "posestream"):
                 press(display, number, "q")  # a window may miss one while it gets the focus
                 time.sleep(0.3)
