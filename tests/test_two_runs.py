@@ -14,6 +14,7 @@ import pytest
 
 from realtime.assembly import run
 from realtime.types.errors import OutputError
+from realtime.writing.names import Names
 from realtime.writing.one_run import one_run_alone
 from tests.calibration.cameras import ring
 from tests.conftest import ROOT
@@ -87,6 +88,19 @@ def test_a_link_to_it_is_refused_too(pair: Pair, tmp_path: Path) -> None:
             pair.again(**files)
 
 
+def test_other_kinds_of_files_of_the_same_names_are_refused(pair: Pair) -> None:
+    """JSON of pictures is called after the source, that of 3D people after the rig."""
+    folder = pair.out / "json3d"
+    with pytest.raises(OutputError, match=f"--json {folder} is being written by another run"):
+        run(settings(str(pair.cameras[0]), json=folder))
+    with pytest.raises(OutputError, match=r"--json3d .* is being written by another run"):
+        pair.again(json3d=pair.out / "json" / pair.cameras[0].name)
+    part = pair.out / "walk_person7.trc"  # may come any time
+    with pytest.raises(OutputError, match=f"--jsonl {part} is being written by another run"):
+        pair.again(jsonl=part)
+    assert pair.first.poll() is None
+
+
 def test_other_files_in_the_same_folder_are_nobody_elses(pair: Pair) -> None:
     pair.again(jsonl=pair.out / "b.jsonl", trc=pair.out / "run.trc", json3d=pair.out / "json")
     assert (pair.out / "b.jsonl").read_text().count("\n") == 1 + 2 * FRAMES
@@ -117,17 +131,18 @@ def test_where_there_are_no_locks_a_run_goes_on(
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
 
-    path = tmp_path / "a.jsonl"
-    with one_run_alone([("--jsonl", tmp_path / "missing" / "a.jsonl")]):
+    output = ("--jsonl", tmp_path, Names("a.jsonl"))
+    with one_run_alone([("--jsonl", tmp_path / "missing", Names("a.jsonl"))]):
         pass
     monkeypatch.setattr("fcntl.flock", refuse)
-    with one_run_alone([("--jsonl", path)]), one_run_alone([("--jsonl", path)]):
+    with one_run_alone([output]), one_run_alone([output]):
         assert [*tmp_path.iterdir()] == []
 
 
 def test_a_lock_goes_with_the_run(tmp_path: Path) -> None:
-    path = tmp_path / "a.jsonl"
+    killed = tmp_path / ".posestream-a#.jsonl.lock"
+    killed.touch()
     for _ in range(2):
-        with one_run_alone([("--jsonl", path)]):
+        with one_run_alone([("--jsonl", tmp_path, Names("a.jsonl"))]):
             assert [one.name for one in tmp_path.iterdir()] == [".posestream-a.jsonl.lock"]
         assert [*tmp_path.iterdir()] == []

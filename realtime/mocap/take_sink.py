@@ -16,6 +16,7 @@ from realtime.mocap.journal import ENDING, Head, Journal, begin_journal, left_ov
 from realtime.mocap.take import Take, take_of
 from realtime.types.errors import OutputError, add_loss
 from realtime.types.results import Result
+from realtime.writing.names import Names
 from realtime.writing.whole_files import broken, check_file, reason, write_whole
 
 LOG = logging.getLogger(__name__)
@@ -41,10 +42,12 @@ class TakeFile(NamedTuple):
         return str(person if self.between == "_person" else self.path)
 
     @property
-    def lock(self) -> tuple[str, Path]:
+    def lock(self) -> tuple[str, Path, Names]:
         """As `one_run_alone` wants it, and as a run that writes these files has it."""
-        names = f"{self.path.stem}{self.between}#{self.path.suffix}"
-        return f"{self.option} {self.path}", self.path.with_name(names)
+        names = Names(self.path.name)
+        if self.between:
+            names = Names(f"{self.path.stem}{self.between}", self.path.suffix)
+        return f"{self.option} {self.path}", self.path.parent, names
 
 
 class TakeSink:

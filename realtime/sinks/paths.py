@@ -11,7 +11,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Self
 
-from calibration.disk.same_file import Identity, fold, identity
+from calibration.disk.same_file import Identity, identity
 from engines.models.card import Card
 from engines.models.places import candidates
 from realtime.settings.all import Settings
@@ -20,40 +20,7 @@ from realtime.sinks.table import beside, within
 from realtime.sources.images import IMAGE_ENDINGS
 from realtime.types.errors import OutputError
 from realtime.types.frames import Source
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """Names of files: one, or with `after` all that begin and end so."""
-
-    before: str
-    after: str | None = None
-
-    def meet(self, other: Names) -> bool:
-        """Whether a name can be one of both."""
-        if self.after is None:
-            return other.hold(self.before)
-        if other.after is None:
-            return self.hold(other.before)
-        ends = fold(self.after), fold(other.after)
-        begins = fold(self.before), fold(other.before)
-        return (ends[0].endswith(ends[1]) or ends[1].endswith(ends[0])) and (
-            begins[0].startswith(begins[1]) or begins[1].startswith(begins[0])
-        )
-
-    def hold(self, name: str) -> bool:
-        """Whether a name is one of them."""
-        if self.after is None:
-            return fold(name) == fold(self.before)
-        before, after = fold(self.before), fold(self.after)
-        long = len(name) >= len(before) + len(after)
-        return long and fold(name).startswith(before) and fold(name).endswith(after)
-
-    @property
-    def ending(self) -> str:
-        """What stands behind the last dot, with it, in lower case."""
-        last = self.before if self.after is None else self.after
-        return os.path.splitext(f"x{last}")[1].lower()
+from realtime.writing.names import Names
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +44,9 @@ class Written:
         return self.folder / self.names.before if self.names.after is None else self.folder
 
     @property
-    def lock(self) -> tuple[str, Path]:
+    def lock(self) -> tuple[str, Path, Names]:
         """As `one_run_alone` wants it."""
-        after = "" if self.names.after is None else f"#{self.names.after}"
-        return self.said, self.folder / f"{self.names.before}{after}"
+        return self.said, self.folder, self.names
 
 
 def written_by(settings: Settings, sources: Sequence[Source]) -> Iterator[Written]:

@@ -3,55 +3,75 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from calibration.disk.replace import PART
 from realtime.types.errors import OutputError
+from realtime.writing.names import Names
 
 ENDING = ".lock"
 
 
 @contextmanager
-def one_run_alone(outputs: Iterable[tuple[str, Path]]) -> Iterator[None]:
-    """Hold a lock on each output while the block runs; OutputError where another run has it.
+def one_run_alone(outputs: Iterable[tuple[str, Path, Names]]) -> Iterator[None]:
+    """Hold a lock on each output while the block runs; OutputError where another run has it, or
+    one on an output of another kind that may write a file of the same name.
 
-    outputs: what the user called each, and its file; of an output that writes many files, a name
-    that stands for all of them. A lock is an empty hidden file beside, which is removed at the end;
-    one that a killed run has left is not locked any more. Where the system, the disk or the user's
-    rights do not allow locks, there is none.
+    outputs: what the user called each, its folder, and the names of its files. A lock is an empty
+    hidden file in the folder, called as those are, which is removed at the end; one that a killed
+    run has left is not locked any more. Where the system, the disk or the user's rights do not
+    allow locks, there is none.
     """
     with ExitStack() as held:
-        for said, path in outputs:
+        own: list[Path] = []
+        for said, *where in outputs:
+            folder, names = _real(*where)
             try:
-                lock = _Lock.of(path)
+                lock = _Lock.at(folder / f"{PART}{names}{ENDING}")
+                if lock is not None:
+                    held.callback(lock.release)
+                    own.append(lock.place)
+                    _check_others(folder, names, own)
             except BlockingIOError:
                 raise OutputError(
                     f"{said} is being written by another run; end that one first, or choose "
                     "another name."
                 ) from None
-            if lock is not None:
-                held.callback(lock.release)
         yield
+
+
+def _real(folder: Path, names: Names) -> tuple[Path, Names]:
+    """The same, whatever links lead there."""
+    if names.after is not None:
+        return Path(os.path.realpath(folder)), names
+    path = Path(os.path.realpath(folder / names.before))
+    return path.parent, Names(path.name)
+
+
+def _check_others(folder: Path, names: Names, own: Sequence[Path]) -> None:
+    """BlockingIOError where a run has a lock in the folder whose names meet these."""
+    for place in folder.glob(f"{PART}*{ENDING}"):
+        theirs = Names.parse(place.name.removeprefix(PART).removesuffix(ENDING))
+        if place not in own and names.meet(theirs) and (left := _Lock.at(place)) is not None:
+            left.release()  # of a run that was killed
 
 
 class _Lock:
     """A file that this process has locked."""
 
     def __init__(self, place: Path, descriptor: int) -> None:
-        self._place = place
+        self.place = place
         self._descriptor = descriptor
 
     @classmethod
-    def of(cls, path: Path) -> _Lock | None:
+    def at(cls, place: Path) -> _Lock | None:
         """BlockingIOError where somebody else has it, None where there are no locks."""
         try:
             import fcntl
         except ImportError:
             return None
-        real = Path(os.path.realpath(path))
-        place = real.with_name(f"{PART}{real.name}{ENDING}")
         while True:
             try:
                 descriptor = os.open(place, os.O_RDONLY | os.O_CREAT, 0o666)
@@ -77,5 +97,5 @@ class _Lock:
     def release(self) -> None:
         """Removed while it is still locked, so that nobody's new one is."""
         with suppress(OSError):
-            self._place.unlink()
+            self.place.unlink()
         os.close(self._descriptor)
