@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from itertools import chain, cycle, islice
 from pathlib import Path
@@ -179,7 +179,7 @@ def _untouched(left: Remains, out: Path) -> None:
 
 
 def _recover(path: Path) -> None:
-    with redirect_stdout(io.StringIO()):
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         code = posestream(["recover", str(path)])
     if code != 0:
         raise ValueError(f"{path.name} cannot be recovered")

@@ -202,8 +202,11 @@ def test_of_several_stages_the_mean_of_the_weights_is_written(photos: Path, tmp_
 @pytest.mark.int8
 @pytest.mark.slow
 @pytest.mark.timeout(1800)  # quantising takes most of a minute of processor time
-def test_the_int8_form_finds_what_the_network_finds(photos: Path, tmp_path: Path) -> None:
+def test_the_int8_form_finds_what_the_network_finds(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("nncf", reason=MISSING)
+    monkeypatch.setattr("training.shipping.quantise.SAMPLES", 16)  # four photos tell no more
     student = Student(1)
     with ThreadPoolExecutor(1) as pool:
         batch = make_batch(read_photos(photos), teach, 4, 64, (9,), pool)

@@ -247,7 +247,7 @@ def test_lenses_are_guessed_and_what_that_is_worth_is_said(
 def test_two_cameras_cannot_tell_their_lenses() -> None:
     truth = Rig(ring(5, radius=5.0).cameras[:2])
     with pytest.raises(DegenerateError, match="do not determine the lenses"):
-        locate_lenses(hidden(truth), Walk(instants=60, people=2).crowds(truth))
+        locate_lenses(hidden(truth), Walk(instants=30, people=2).crowds(truth))
 
 
 def test_lenses_of_another_picture_are_noticed(

@@ -128,15 +128,12 @@ def crossings(count: int) -> list[list[Points]]:
             synth.person(tuple(rng.uniform((260, 170), (400, 200))), height, pose, rng)
             for height, pose in zip(rng.uniform(180, 280, 2), poses, strict=True)
         ]
-        crossed = False
-        for a, b in SKELETON.limbs:
-            one, other = people[0][[a, b]], people[1][[a, b]]
-            if min(distances(one, other) + distances(other, one), default=np.inf) < 16:
-                break
-            crossed |= intersect(one, other)
-        else:
-            if crossed:
-                scenes.append(people)
+        limbs = [(people[0][[a, b]], people[1][[a, b]]) for a, b in SKELETON.limbs]
+        if any(intersect(*both) for both in limbs) and all(
+            min(distances(one, other) + distances(other, one), default=np.inf) >= 16
+            for one, other in limbs
+        ):
+            scenes.append(people)
     return scenes
 
 
