@@ -150,7 +150,9 @@ def read_board(path: Path | str) -> Board:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise BoardError(f"There is no board file {path}.") from error
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise BoardError(f"Board file {path.name} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
         raise BoardError(f"Board file {path.name} cannot be read: {error}") from error
     try:
         if "square_size_override_cm" in data:

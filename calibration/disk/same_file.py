@@ -6,6 +6,7 @@ import glob
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from calibration.geometry.errors import CalibrationError
@@ -54,7 +55,8 @@ def check_apart(outputs: Iterable[Path], inputs: Inputs) -> None:
             read = [Path(one)] if os.path.lexists(one) else [*map(Path, glob.glob(one))]
             folder = Path(one).is_dir()
             if folder:
-                read += Path(one).iterdir()
+                with suppress(OSError):  # who reads it says so
+                    read += Path(one).iterdir()
             if identity(output) in map(identity, read):
                 raise CalibrationError(
                     f"{output} is {what} itself, which would be lost; choose another name."

@@ -59,7 +59,9 @@ def cubin(kernel: str, capability: tuple[int, int]) -> Path:
             made.replace(path)
             seal.write_text(str(digest))
     except OSError as error:
-        raise DeviceError(f"The kernels cannot be kept in {folder}: {error}") from error
+        raise DeviceError(
+            f"The kernels cannot be kept in {folder}: {error.strerror or error}."
+        ) from error
     return path
 
 

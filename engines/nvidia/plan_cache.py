@@ -179,7 +179,9 @@ def plan_for(
             made = build_plan(library, content, shapes, cache, located.precision, progress)
             plan.write(made)
     except OSError as error:
-        raise DeviceError(f"TensorRT plans cannot be kept in {folder}: {error}") from error
+        raise DeviceError(
+            f"TensorRT plans cannot be kept in {folder}: {error.strerror or error}."
+        ) from error
     return library, plan, made
 
 

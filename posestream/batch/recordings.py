@@ -40,8 +40,16 @@ def recordings(patterns: Sequence[str], rig: Path | None = None) -> list[Recordi
     """Of all patterns, in order of their names, each once.
 
     A folder that holds rig.toml, or any folder where `rig` is given, is one recording by several
-    cameras. SettingsError where a pattern finds nothing, or two recordings would have one name.
+    cameras. SettingsError where a pattern finds nothing, two recordings would have one name, or a
+    folder cannot be read.
     """
+    try:
+        return _recordings(patterns, rig)
+    except OSError as error:
+        raise SettingsError(f"{error.filename} cannot be read: {error.strerror}.") from error
+
+
+def _recordings(patterns: Sequence[str], rig: Path | None) -> list[Recording]:
     found: dict[Path, Recording] = {}
     for pattern in patterns:
         base, paths = _expanded(pattern, rig)

@@ -123,13 +123,13 @@ def _head(path: Path, rate: float, labels: Sequence[str], frames: int) -> bytes:
     for key, value in (("X_SCREEN", "+X"), ("Y_SCREEN", "+Z")):
         file.add_parameter("POINT", key, [value])
     file["data"]["points"] = np.zeros((4, len(labels), 1))
-    with tempfile.TemporaryDirectory() as folder:
-        written = Path(folder) / "points.c3d"
-        try:
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            written = Path(folder) / "points.c3d"
             file.write(str(written))
             whole = bytearray(written.read_bytes())
-        except (OSError, RuntimeError) as error:
-            raise broken(path, error) from error
+    except (OSError, RuntimeError) as error:
+        raise broken(path, error) from error
     start = BLOCK * (unpack_from("<H", whole, DATA_START_AT)[0] - 1)
     head = whole[:start]
     blocks = -(-frames * len(labels) * 16 // BLOCK)

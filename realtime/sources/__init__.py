@@ -279,5 +279,18 @@ def _file(
             f"{shown} is neither a file nor the address of a network camera, which begins with "
             "rtsp:// or http://."
         )
+    if _out_of_reach(path):
+        raise SourceError(f"{name} cannot be read: Permission denied.")
     hint = f" For a camera, write webcam:{name}." if name.isdecimal() else nearest(path)
     raise SourceError(f"There is no file or folder {name!r}.{hint}")
+
+
+def _out_of_reach(path: str) -> bool:
+    """Whether a folder on the way keeps this user out, so that nobody can tell what is there."""
+    try:
+        os.stat(path)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False

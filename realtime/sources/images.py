@@ -65,6 +65,8 @@ def images_in(folder: str) -> list[str]:
         raise SourceError(f"Folder {folder} cannot be read: {error.strerror}.") from error
     found = _sorted_images(os.path.join(folder, n) for n in names if not n.startswith("."))
     if not found:
+        if not os.access(folder, os.X_OK):
+            raise SourceError(f"Files in folder {folder} cannot be read: Permission denied.")
         raise SourceError(
             f"Folder {folder} contains no images ({', '.join(sorted(IMAGE_ENDINGS))}) and no "
             "OpenPose JSON; to play a video, name the file itself."

@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 import cv2
 
@@ -27,12 +27,13 @@ def libpng_hushed() -> Iterator[None]:
     """libpng, which writes to file descriptor 2 whatever OpenCV's log is, is not heard; all that
     others write there meanwhile follows when the `with` is left.
     """
-    try:
-        kept = os.dup(STDERR)
-    except OSError:  # there is no stderr
-        yield
-        return
-    with tempfile.TemporaryFile() as aside:
+    with ExitStack() as stack:
+        try:
+            aside = stack.enter_context(tempfile.TemporaryFile())
+            kept = os.dup(STDERR)
+        except OSError:  # no place for temporary files, or no stderr
+            yield
+            return
         os.dup2(aside.fileno(), STDERR)
         try:
             yield

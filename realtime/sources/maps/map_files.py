@@ -19,9 +19,12 @@ DIMENSIONS = 3  # maps, rows, columns
 
 def map_files(folder: str) -> list[str]:
     """Paths of the files of maps in a folder, in natural order; none where other pictures are in
-    it too, as it is a folder of pictures then.
+    it too, as it is a folder of pictures then, or where it cannot be read.
     """
-    names = [name for name in os.listdir(folder) if not name.startswith(".")]
+    try:
+        names = [name for name in os.listdir(folder) if not name.startswith(".")]
+    except OSError:
+        return []
     found = [name for name in names if name.endswith(ENDINGS)]
     others = [name for name in names if name.endswith((".png", ".jpg")) and name not in found]
     return sorted((os.path.join(folder, name) for name in found), key=natural) * (not others)

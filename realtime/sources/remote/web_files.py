@@ -69,7 +69,13 @@ def fetch(
     with _open(address, parts, where) as answer, working(f"Fetching {where} …") as say:
         if answer.headers.get_content_maintype() == "multipart":
             return address
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="posestream-"))
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="posestream-"))
+        except OSError as error:
+            raise SourceError(
+                f"{where} cannot be fetched, as there is no place for temporary files "
+                f"({error.strerror}); set TMPDIR to a folder with room."
+            ) from error
         path = Path(folder) / file_name(unquote(PurePosixPath(parts.path).name))
         expected, received = answer.length, 0
         if expected is not None and expected > max_bytes:

@@ -337,6 +337,16 @@ def test_a_name_of_another_kind_of_file_is_refused(option: str, name: str) -> No
         FileSettings(**{option: Path(name)})  # type: ignore[arg-type]
 
 
+def test_c3d_without_a_place_for_temporary_files_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ezc3d")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    ((_, pieces),) = c3d_files(tmp_path / "walk.c3d", recorded([0.0, 0.1, 0.2]), RIG)
+    with pytest.raises(OutputError, match=r"walk\.c3d cannot be written: no such file"):
+        b"".join(pieces)
+
+
 def test_c3d_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ezc3d", None)  # not installed
     with pytest.raises(OutputError, match=r"--c3d needs .* pip install ezc3d"):

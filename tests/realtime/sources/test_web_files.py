@@ -164,3 +164,16 @@ def test_what_goes_wrong_is_one_sentence_without_secrets() -> None:
             said = str(caught.value)
             assert "clip.mp4" in said or "none.mp4" in said
             assert not {"hidden", "s3cret"} & {*said.replace("?", " ").replace(":", " ").split()}
+
+
+def test_no_place_for_temporary_files_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    told = r"no place for temporary files \(No such file or directory\); set TMPDIR"
+    with (
+        site({"/a.mp4": b"film"}) as address,
+        ExitStack() as stack,
+        pytest.raises(SourceError, match=told),
+    ):
+        fetch(f"{address}/a.mp4", stack)
