@@ -202,23 +202,40 @@ class Rig:
         return self.linearise(points.reshape(-1, 3))[0].reshape(len(self), *shape, 2)
 
     def linearise(self, points: Doubles) -> tuple[Doubles, Doubles]:
-        """(N, 3) or (V, N, 3) world points to (V, N, 2) pixels and their (V, N, 2, 3) derivative
-        by the points; NaN where not in front of a camera.
+        """(N, 3) world points to (V, N, 2) pixels and their (V, N, 2, 3) derivative by the points;
+        NaN where not in front of a camera.
         """
-        inside = points @ self.rotations.transpose(0, 2, 1) + self.translations[:, None]
-        depth = inside[..., 2:]
+        pixels, slope = self.linearised(points.T)
+        return pixels.transpose(1, 2, 0), slope.transpose(2, 3, 1, 0)
+
+    def linearised(self, points: Doubles) -> tuple[Doubles, Doubles]:
+        """The same with components first, so that numpy works on long rows: (3, N) world points to
+        (2, V, N) pixels and (3, 2, V, N), their derivative by the points.
+        """
+        inside = self.inside(points)
         with np.errstate(all="ignore"):
-            inverse = np.where(depth > 0, 1 / depth, np.nan)
-        ideal = inside[..., :2] * inverse
+            inverse = 1 / np.where(inside[2] > 0, inside[2], np.nan)
+        ideal = inside[:2] * inverse
         # d(ideal) / d(inside) is [[1/z, 0, -x/z^2], [0, 1/z, -y/z^2]].
-        turn = self.rotations[:, None]
-        slope = (turn[..., :2, :] - ideal[..., None] * turn[..., 2:, :]) * inverse[..., None]
+        turn = self.rotations.T[..., None]  # by world, then by camera axes
+        slope = (turn[:, :2] - ideal * turn[:, 2:]) * inverse
         for at, k, fisheye in self._lenses:
             model = distort_fisheye if fisheye else distort
-            ideal[at], by_ideal = model(ideal[at], k[:, None])
-            slope[at] = by_ideal @ slope[at]
-        pixels = ideal * self.focals[:, None] + self.principals[:, None]
-        return pixels, slope * self.focals[:, None, :, None]
+            bent, by_ideal = model(ideal[:, at].transpose(1, 2, 0), k[:, None])
+            ideal[:, at] = bent.transpose(2, 0, 1)
+            slope[:, :, at] = np.einsum("vnij,kjvn->kivn", by_ideal, slope[:, :, at])
+        focals = self.focals.T[..., None]
+        return ideal * focals + self.principals.T[..., None], slope * focals
+
+    def inside(self, points: Doubles) -> Doubles:
+        """(3, N) world points to (3, V, N) in the cameras' own frames, metres."""
+        turned = self._stacked @ points
+        return turned.reshape(3, len(self), -1) + self.translations.T[..., None]
+
+    @cached_property
+    def _stacked(self) -> Doubles:
+        """(3 V, 3) rotations: the first rows of all cameras, the second, the third ones."""
+        return np.ascontiguousarray(self.rotations.swapaxes(0, 1)).reshape(-1, 3)
 
     def normalise(self, xy: Doubles) -> Doubles:
         """(V, ..., 2) pixels to (V, ..., 2) undistorted x / z, y / z of each camera."""

@@ -1,18 +1,27 @@
 """Points from rays of several views by linear equations, views that do not fit left out.
 
-The equations are those of DLT (Hartley and Zisserman, "Multiple View Geometry", 12.2).
+The equations are those of DLT (Hartley and Zisserman, "Multiple View Geometry", 12.2). Components
+come first here, as in small_matrices.py: (3, N) points, (2, V, N) sightings.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 
 import numpy as np
 
 from calibration.geometry.arrays import Doubles, Indices, Mask
 from calibration.geometry.camera import Rig
-from calibration.geometry.small_matrices import symmetric_inverse, symmetric_solved
+from calibration.geometry.small_matrices import (
+    COLUMNS,
+    ROWS,
+    inverse,
+    packed,
+    solved,
+    times,
+)
 
 GATE_SIGMAS = 3.5  # standard deviations beyond which a view does not fit: 1 in 450 that do
 # Squared deviation of a view from the others' point, both being uncertain, up to which it joins
@@ -25,48 +34,64 @@ DOUBT_SIGMAS = 1.5
 # little as a rule and by far where they mistake something, and a point between is then neither.
 CORE_SIGMAS = 1.0
 DIMENSIONS, SPACE_DIMENSIONS = 2, 3  # of a sighting, of a point
-BEYOND = 1e6  # standard deviations, so that their squares stay finite
+BEYOND = 1e12  # squared standard deviations, of what is behind a camera: finite
 MAX_PAIRS = 45  # pairs of views to try for a point, all of ten cameras
 # Below it two rays say nothing of the distance: a sighting off by 0.1 degrees moves the point by a
 # tenth of its distance.
 MIN_RAY_ANGLE = np.radians(1.0)
+MIN_DEPTH_M = 1e-3  # so that what is behind a camera weighs as what is close
+# Of rows (4, ...), three coefficients and the right side, the products that make up normal
+# equations: a packed matrix, then the right side.
+_LEFT, _BY = np.append(ROWS, [0, 1, 2]), np.append(COLUMNS, [3, 3, 3])
+
+
+def normal_equations(rows: Doubles, by: Doubles | None = None) -> Doubles:
+    """(9, ...) normal equations, a packed matrix and the right side, of equations (4, 2, ...), two
+    a sighting: three coefficients and the right side. by: the same with weights.
+    """
+    one, other = (rows if by is None else by).take(_LEFT, 0), rows.take(_BY, 0)
+    one *= other
+    return np.asarray(one[:, 0] + one[:, 1], np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expected:
-    """Where N points are thought to be: xyz (N, 3) metres, and information (N, 3, 3), the inverse
-    of its covariance, 0 where nothing is expected.
+    """Where N points are thought to be: xyz (3, N) metres, and normal (9, N), the inverse of its
+    covariance, packed, and that times xyz; 0 where nothing is expected. known: (N,)
     """
 
     xyz: Doubles
-    information: Doubles
+    normal: Doubles
+    known: Mask
 
     @classmethod
     def of(cls, xyz: Doubles, covariance: Doubles) -> Expected:
         """Of points (..., 3) and covariances (..., 3, 3), NaN = nothing is expected."""
-        information = symmetric_inverse(covariance)
-        known = np.isfinite(xyz[..., 0]) & np.isfinite(information[..., 0, 0])
-        return cls(
-            np.where(known[..., None], xyz, 0.0).reshape(-1, 3),
-            np.where(known[..., None, None], information, 0.0).reshape(-1, 3, 3),
-        )
+        place = xyz.reshape(-1, 3).T
+        information = inverse(packed(covariance.reshape(-1, 3, 3)))
+        known = np.isfinite(place[0]) & np.isfinite(information[0])
+        place, information = np.where(known, place, 0.0), np.where(known, information, 0.0)
+        return cls(place, np.concatenate([information, times(information, place)]), known)
 
     def at(self, which: Indices) -> Expected:
-        return Expected(self.xyz[which], self.information[which])
+        return Expected(self.xyz[:, which], self.normal[:, which], self.known[which])
 
     def off(self, xyz: Doubles) -> Doubles:
-        """(..., N) deviations of points (..., N, 3) from there."""
-        way = xyz - self.xyz
-        square = (way * (self.information @ way[..., None])[..., 0]).sum(-1)
-        return np.asarray(np.sqrt(np.maximum(square, 0)), np.float64)
+        """(..., N) squared deviations of points (3, ..., N) from there."""
+        place, information = self.xyz, self.normal[:6]
+        if xyz.ndim > 2:
+            place, information = place[:, None], information[:, None]
+        way = xyz - place
+        return np.asarray((way * times(information, way)).sum(0), np.float64)
 
 
 class Lines:
     """The N points' rays in V views, as linear equations; DLT: Hartley and Zisserman, 12.2.
 
-    undistorted: (V, N, 2) undistorted sightings. scale: (V, N) 1 / pixels of a standard deviation.
-    expected: where points are thought to be, and how sure that is. Where views contradict each
-    other it has a say in which of them are right, as one more view; the points rest on views alone.
+    undistorted: (V, N, 2) undistorted sightings. weight: (V, N), 0 = not seen. scale: (V, N) 1 /
+    pixels of a standard deviation. expected: where points are thought to be, and how sure that is.
+    Where views contradict each other it has a say in which of them are right, as one more view;
+    the points rest on views alone.
     """
 
     def __init__(
@@ -74,154 +99,161 @@ class Lines:
         rig: Rig,
         undistorted: Doubles,
         weight: Doubles,
-        scale: Doubles,
-        seen: Mask,
+        scale: Doubles | float,
         expected: Expected | None = None,
     ) -> None:
         self._rig = rig
         self._expected = expected
-        self._seen = seen
         self._weight = weight
-        self._undistorted = np.where(seen[..., None], undistorted, 0.0)
+        self.seen: Mask = weight > 0
+        self._undistorted = np.where(self.seen, undistorted.transpose(2, 0, 1), 0.0)
         # From normalised coordinates to standard deviations.
-        self._unit = rig.focals[:, None] * scale[..., None]
-        first = (
-            rig.rotations[:, None, :2] - self._undistorted[..., None] * rig.rotations[:, None, 2:]
-        )
-        right = self._undistorted * rig.translations[:, None, 2:] - rig.translations[:, None, :2]
-        factor = np.sqrt(weight)[..., None] * self._unit
-        first, right = first * factor[..., None], right * factor
-        across = first.swapaxes(-1, -2)
-        self._left = across @ first
-        self._right = (across @ right[..., None])[..., 0]
+        self._unit = rig.focals.T[..., None] * scale
+        rows = np.empty((4, *self._undistorted.shape))
+        turn, shift = rig.rotations.T[..., None], rig.translations.T[..., None]
+        rows[:3] = turn[:, :2] - self._undistorted * turn[:, 2:]
+        rows[3] = self._undistorted * shift[2] - shift[:2]
+        rows *= np.sqrt(weight) * self._unit
+        self._normal = normal_equations(rows)
 
     def select(self) -> tuple[Doubles, Mask]:
-        """(N, 3) points and the (V, N) views that agree on them; none where no two do."""
-        used = self._seen.copy()
-        everything = np.arange(used.shape[1])
-        xyz = self.solve(used, everything)
-        off = self._errors(xyz, everything)
-        doubtful = (used & ~(off < DOUBT_SIGMAS)).any(0)
+        """(3, N) points and the (V, N) views that agree on them; none where no two do."""
+        used = self.seen.copy()
+        xyz = self.solve(used)
+        off = self._errors(xyz)
+        doubtful = (used & ~(off < DOUBT_SIGMAS**2)).any(0)
         if self._expected is not None:
             far = self._expected.off(xyz)
-            doubtful |= np.sqrt(DIMENSIONS / SPACE_DIMENSIONS) * far > DOUBT_SIGMAS
+            doubtful |= DIMENSIONS / SPACE_DIMENSIONS * far > DOUBT_SIGMAS**2
         hard = np.flatnonzero(doubtful & (used.sum(0) >= 2))
         if len(hard):
-            used[:, hard], better = self._agreeing(hard)
+            some = self._some(hard)
+            chosen, near = some.agreeing()
             for _ in range(2):  # once more with all views that fit the better point
-                better, fitting = self._fitting(used[:, hard], hard, better)
-                if (fitting == used[:, hard]).all():
+                near, fitting = some.fitting(chosen, near)
+                if (fitting == chosen).all():
                     break
-                used[:, hard] = fitting
-            xyz[hard] = better
+                chosen = fitting
+            used[:, hard], xyz[:, hard] = chosen, near
         used &= self._apart(used)
-        used &= np.isfinite(xyz[:, 0]) & (used.sum(0) >= 2)
+        used &= np.isfinite(xyz[0]) & (used.sum(0) >= 2)
         return xyz, used
 
-    def solve(self, used: Mask, which: Indices) -> Doubles:
-        """(M, 3) points of these views; a second solution weighs errors by the depths."""
-        rough = self._solved(used.astype(float), which)
-        return self._weighed(used, which, rough)
+    def solve(self, used: Mask) -> Doubles:
+        """(3, N) points of these views; errors are weighed by the depths, which are known or those
+        of a first solution.
+        """
+        rough = self._solved(used.astype(float))
+        return self._solved(used / self._depths(rough) ** 2)
 
-    def _weighed(self, used: Mask, which: Indices, near: Doubles) -> Doubles:
-        """(M, 3) points of these views, errors weighed by the depths of points near them."""
-        return self._solved(used / self._depths(near) ** 2, which)
+    def agreeing(self) -> tuple[Mask, Doubles]:
+        """(V, N) the views that fit the best pair, by Geman and McClure's loss (1985), and where
+        (3, N) that is. What is expected makes pairs as a view does.
 
-    def _depths(self, xyz: Doubles) -> Doubles:
-        """(V, M) of points (M, 3), metres."""
-        depth = xyz @ self._rig.rotations[:, 2].T + self._rig.translations[:, 2]
-        return np.maximum(depth.T, 1e-3)
+        With many cameras only the pairs of highest confidence are tried.
+        """
+        trust, points = self._weight, np.arange(self._weight.shape[1])
+        one, other = _pairs(len(trust))
+        both = trust[one] * trust[other]
+        if len(both) > MAX_PAIRS:
+            order = np.argsort(-both, axis=0, kind="stable")[:MAX_PAIRS]
+            both = np.take_along_axis(both, order, 0)
+            pairs = self._normal[:, one[order], points] + self._normal[:, other[order], points]
+        else:
+            pairs = self._normal[:, one] + self._normal[:, other]
+        tried, prior = both > 0, self._expected
+        if prior is not None:
+            alone = self._normal / self._depths(prior.xyz) ** 2 + prior.normal[:, None]
+            pairs = np.concatenate([pairs, alone], 1)
+            tried = np.concatenate([tried, self.seen])
+            both = np.concatenate([both, np.zeros_like(trust)])
+        xyz = solved(pairs[:6], pairs[6:])
+        off = self._errors(xyz)
+        near = off < GATE_SIGMAS**2
+        loss = np.einsum("vn,vpn->pn", trust, _loss(off, DIMENSIONS))
+        if prior is not None:
+            loss += _loss(prior.off(xyz), SPACE_DIMENSIONS)
+            tried &= (near & self.seen[:, None]).sum(0) >= 2
+        # Where no pair will do, the most confident one is left to those who look closer.
+        best = np.where(tried, loss, BEYOND - both).argmin(0)
+        return near[:, best, points] & self.seen, xyz[:, best, points]
 
-    def _solved(self, share: Doubles, which: Indices) -> Doubles:
-        left, right = self._left[:, which], self._right[:, which]
-        return symmetric_solved(
-            (share[..., None, None] * left).sum(0), (share[..., None] * right).sum(0)
-        )
-
-    def _fitting(self, used: Mask, which: Indices, near: Doubles) -> tuple[Doubles, Mask]:
-        """(M, 3) points of these views and of what is expected, where that fits the points near;
-        and (V, M) the views that fit, or the same where no two do.
+    def fitting(self, used: Mask, near: Doubles) -> tuple[Doubles, Mask]:
+        """(3, N) points of these views and of what is expected, where that fits the points near;
+        and (V, N) the views that fit, or the same where no two do.
 
         A view that is not used fits if it costs no more than chance explains, points moving towards
         it: of few views a point is less certain than a sighting.
         """
-        share = 1 / self._depths(near) ** 2
-        left, right = share[..., None, None] * self._left[:, which], self._right[:, which]
-        right = share[..., None] * right
-        information = (used[..., None, None] * left).sum(0)
-        pull = (used[..., None] * right).sum(0)
+        own = self._normal / self._depths(near) ** 2
+        total = np.einsum("vn,cvn->cn", used.astype(float), own)
         if self._expected is not None:
-            prior = self._expected.at(which)
-            fits = (prior.off(near) < GATE_SIGMAS)[:, None]
-            information += fits[..., None] * prior.information
-            pull += fits * (prior.information @ prior.xyz[..., None])[..., 0]
-        xyz = symmetric_solved(information, pull)
-        off = self._errors(xyz, which)
-        slope = (left @ xyz[..., None])[..., 0] - right
-        eased = (slope * symmetric_solved(information + left, slope)).sum(-1)
-        squared = off**2 - np.where(used, 0, eased / np.maximum(self._weight[:, which], 1e-9))
+            total += (self._expected.off(near) < GATE_SIGMAS**2) * self._expected.normal
+        xyz = solved(total[:6], total[6:])
+        off = self._errors(xyz)
+        slope = times(own[:6], xyz[:, None]) - own[6:]
+        eased = (slope * solved(total[:6, None] + own[:6], slope)).sum(0)
+        squared = off - np.where(used, 0, eased / np.maximum(self._weight, 1e-9))
         gate = np.where(used, GATE_SIGMAS**2, MAX_JOINING_MISFIT)
-        fitting = self._seen[:, which] & (squared < gate)
-        return xyz, np.where(fitting.sum(0) >= 2, fitting, used)
+        fits = self.seen & (squared < gate)
+        return xyz, np.where(fits.sum(0) >= 2, fits, used)
 
-    def _errors(self, xyz: Doubles, which: Indices) -> Doubles:
-        """(V, M) distances from the sightings, in standard deviations; infinite behind."""
-        inside = xyz @ self._rig.rotations.transpose(0, 2, 1) + self._rig.translations[:, None]
-        with np.errstate(all="ignore"):
-            off = inside[..., :2] / inside[..., 2:] - self._undistorted[:, which]
-            length = np.sqrt(((off * self._unit[:, which]) ** 2).sum(-1))
-        return np.where((inside[..., 2] > 0) & np.isfinite(length), length, np.inf)
+    def _some(self, which: Indices) -> Lines:
+        """Those of some points."""
+        some = object.__new__(Lines)
+        some._rig = self._rig
+        some._expected = self._expected and self._expected.at(which)
+        some._weight, some.seen = self._weight[:, which], self.seen[:, which]
+        some._undistorted, some._unit = self._undistorted[..., which], self._unit[..., which]
+        some._normal = self._normal[..., which]
+        return some
 
-    def _agreeing(self, hard: Indices) -> tuple[Mask, Doubles]:
-        """(V, M) the views that fit the best pair, by Geman and McClure's loss (1985), and where
-        (M, 3) that is. What is expected makes pairs as a view does.
+    def _depths(self, xyz: Doubles) -> Doubles:
+        """(V, N) of points (3, N), metres."""
+        depth = self._rig.rotations[:, 2] @ xyz + self._rig.translations[:, 2:]
+        return np.maximum(depth, MIN_DEPTH_M)
 
-        With many cameras only the pairs of highest confidence are tried.
+    def _solved(self, share: Doubles) -> Doubles:
+        total = np.einsum("vn,cvn->cn", share, self._normal)
+        return solved(total[:6], total[6:])
+
+    def _errors(self, xyz: Doubles) -> Doubles:
+        """(V, ..., N) squared distances from the sightings, in standard deviations, of points
+        (3, ..., N); infinite behind.
         """
-        pairs = np.array(list(combinations(range(len(self._seen)), 2)))
-        trust = self._weight[:, hard]
-        both = trust[pairs[:, 0]] * trust[pairs[:, 1]]
-        order = np.argsort(-both, axis=0, kind="stable")[:MAX_PAIRS]
-        one, other = pairs[order, 0], pairs[order, 1]
-        point = np.broadcast_to(hard, one.shape)
-        xyz = symmetric_solved(
-            self._left[one, point] + self._left[other, point],
-            self._right[one, point] + self._right[other, point],
-        )
-        tried = np.take_along_axis(both, order, 0) > 0
-        if self._expected is not None:
-            prior = self._expected.at(hard)
-            share = 1 / self._depths(prior.xyz) ** 2
-            alone = symmetric_solved(
-                prior.information + share[..., None, None] * self._left[:, hard],
-                (prior.information @ prior.xyz[..., None])[..., 0]
-                + share[..., None] * self._right[:, hard],
-            )
-            xyz, tried = np.concatenate([xyz, alone]), np.concatenate([tried, trust > 0])
-        off = self._errors(xyz.reshape(-1, 3), np.tile(hard, len(xyz)))
-        off = off.reshape(-1, *tried.shape)
-        loss = (_loss(off, DIMENSIONS) * trust[:, None]).sum(0)
-        if self._expected is not None:
-            loss += _loss(prior.off(xyz), SPACE_DIMENSIONS)
-            tried &= ((off < GATE_SIGMAS) & self._seen[:, None, hard]).sum(0) >= 2
-        best, at = np.where(tried, loss, np.inf).argmin(0), np.arange(len(hard))
-        chosen: Mask = (off[:, best, at] < GATE_SIGMAS) & self._seen[:, hard]
-        return chosen, xyz[best, at]
+        inside = self._rig.inside(xyz.reshape(3, -1)).reshape(3, len(self._rig), *xyz.shape[1:])
+        seen, unit = self._undistorted, self._unit
+        if xyz.ndim > 2:
+            seen, unit = seen[:, :, None], unit[:, :, None]
+        with np.errstate(all="ignore"):
+            off = (inside[:2] / inside[2] - seen) * unit
+            off *= off
+            square = off[0] + off[1]
+        return np.where((inside[2] > 0) & np.isfinite(square), square, np.inf)
 
     def _apart(self, used: Mask) -> Mask:
         """(N,) whether the rays of the used views do not all run the same way."""
-        ahead = np.concatenate([self._undistorted, np.ones_like(self._undistorted[..., :1])], -1)
-        ahead /= np.linalg.norm(ahead, axis=-1, keepdims=True)
-        rays = np.where(used[..., None], ahead @ self._rig.rotations, 0.0)
+        u = self._undistorted
+        turn = self._rig.rotations.transpose(2, 0, 1)[..., None]  # by world axes, V, by own axes
+        rays = turn[:, :, 0] * u[0] + turn[:, :, 1] * u[1] + turn[:, :, 2]
+        rays *= used / np.sqrt(1 + u[0] * u[0] + u[1] * u[1])
         # The mean of unit vectors that agree within an angle is hardly shorter than one.
-        length = np.linalg.norm(rays.sum(0), axis=-1) / np.maximum(used.sum(0), 1)
-        apart: Mask = length < np.cos(MIN_RAY_ANGLE / 2)
+        along = rays.sum(1)
+        square = (along * along).sum(0) / np.maximum(used.sum(0), 1) ** 2
+        apart: Mask = square < np.cos(MIN_RAY_ANGLE / 2) ** 2
         return apart
 
 
-def _loss(off: Doubles, dimensions: int) -> Doubles:
-    """Of 0 to 1, of deviations in so many dimensions."""
-    square = np.minimum(off, BEYOND) ** 2
+@cache
+def _pairs(views: int) -> tuple[Indices, Indices]:
+    """All pairs of so many views: the one and the other (Q,) of each."""
+    one, other = np.array(list(combinations(range(views), 2))).reshape(-1, 2).T
+    return one, other
+
+
+def _loss(square: Doubles, dimensions: int) -> Doubles:
+    """Of 0 to 1, of squared deviations in so many dimensions."""
+    square = np.minimum(square, BEYOND)
     return np.asarray(square / (square + CORE_SIGMAS**2 * dimensions / DIMENSIONS), np.float64)
 
 

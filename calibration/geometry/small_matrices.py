@@ -1,5 +1,8 @@
 """Many symmetric 3x3 matrices at once, by cofactors: a few array operations where LAPACK is called
 for each.
+
+Components come first: a matrix is its six elements on and above the diagonal, (6, ...), in the
+order of ROWS and COLUMNS, so that each element is one long array and numpy is quick.
 """
 
 from __future__ import annotations
@@ -9,26 +12,54 @@ import numpy as np
 from calibration.geometry.arrays import Doubles
 
 MIN_DETERMINANT = 1e-14  # relative to the cube of the trace, below which a matrix is singular
+ROWS, COLUMNS = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 1, 2, 1, 2, 2])
+DIAGONAL = np.array([0, 3, 5])
+_UPPER = 3 * ROWS + COLUMNS
+_WHOLE = np.array([[0, 1, 2], [1, 3, 4], [2, 4, 5]])  # where each element of a whole matrix is
+# Each cofactor is the product of the first two elements less that of the other two.
+_COFACTORS = np.array(
+    [[3, 2, 1, 0, 1, 0], [5, 4, 4, 5, 2, 3], [4, 1, 2, 2, 0, 1], [4, 5, 3, 2, 4, 1]]
+)
+
+
+def packed(matrix: Doubles) -> Doubles:
+    """(6, ...) elements of symmetric matrices (..., 3, 3)."""
+    shape = matrix.shape[:-2]
+    upper = matrix.reshape(-1, 9).take(_UPPER, 1)
+    return np.ascontiguousarray(upper.T).reshape(6, *shape)
+
+
+def unpacked(elements: Doubles) -> Doubles:
+    """(..., 3, 3) matrices of elements (6, ...)."""
+    shape = elements.shape[1:]
+    return elements.reshape(6, -1).T.take(_WHOLE.ravel(), 1).reshape(*shape, 3, 3)
+
+
+def inverse(elements: Doubles) -> Doubles:
+    """(6, ...) of the inverses; NaN where there is none."""
+    one, other, less, by = (elements.take(at, 0) for at in _COFACTORS)
+    cofactors = one * other - less * by
+    determinant = np.einsum("i...,i...->...", elements[:3], cofactors[:3])
+    trace = elements[0] + elements[3] + elements[5]
+    regular = determinant > MIN_DETERMINANT * trace * trace * trace
+    return np.asarray(cofactors / np.where(regular, determinant, np.nan), np.float64)
+
+
+def solved(elements: Doubles, right: Doubles) -> Doubles:
+    """(3, ...) solutions of matrices (6, ...) and right sides (3, ...); NaN where there is none."""
+    return times(inverse(elements), right)
+
+
+def times(elements: Doubles, vector: Doubles) -> Doubles:
+    """(3, ...) products of matrices (6, ...) and vectors (3, ...)."""
+    return np.einsum("ij...,j...->i...", elements.take(_WHOLE, 0), vector)
 
 
 def symmetric_inverse(matrix: Doubles) -> Doubles:
     """(..., 3, 3) inverses; NaN where there is none."""
-    a, b, c = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 0, 2]
-    d, e, f = matrix[..., 1, 1], matrix[..., 1, 2], matrix[..., 2, 2]
-    inverse = np.empty(matrix.shape)
-    aa, ab, ac = d * f - e * e, c * e - b * f, b * e - c * d
-    determinant = a * aa + b * ab + c * ac
-    regular = determinant > MIN_DETERMINANT * (a + d + f) ** 3
-    scale = 1 / np.where(regular, determinant, np.nan)
-    inverse[..., 0, 0] = aa * scale
-    inverse[..., 0, 1] = inverse[..., 1, 0] = ab * scale
-    inverse[..., 0, 2] = inverse[..., 2, 0] = ac * scale
-    inverse[..., 1, 1] = (a * f - c * c) * scale
-    inverse[..., 1, 2] = inverse[..., 2, 1] = (b * c - a * e) * scale
-    inverse[..., 2, 2] = (a * d - b * b) * scale
-    return inverse
+    return unpacked(inverse(packed(matrix)))
 
 
 def symmetric_solved(matrix: Doubles, right: Doubles) -> Doubles:
     """(..., 3) solutions of matrices (..., 3, 3) and right sides (..., 3); NaN where none."""
-    return (symmetric_inverse(matrix) @ right[..., None])[..., 0]
+    return np.moveaxis(solved(packed(matrix), np.moveaxis(right, -1, 0)), 0, -1)

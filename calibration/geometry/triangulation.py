@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 
 from calibration.geometry.arrays import Doubles, Indices, Mask
 from calibration.geometry.camera import Rig
-from calibration.geometry.dense_least_squares import (
-    Residuals,
-    minimise,
-    normal_equations,
-    robust_cost,
-)
+from calibration.geometry.dense_least_squares import minimise
 from calibration.geometry.levenberg_marquardt import MIN_FALL, Stop
-from calibration.geometry.linear_triangulation import GATE_SIGMAS, Expected, Lines
-from calibration.geometry.small_matrices import symmetric_inverse, symmetric_solved
+from calibration.geometry.linear_triangulation import (
+    GATE_SIGMAS,
+    Expected,
+    Lines,
+    normal_equations,
+)
+from calibration.geometry.small_matrices import DIAGONAL, inverse, solved, unpacked
 
 # Deviations beyond which a view pulls with constant strength: 13 % of Gaussian residuals.
 HUBER_SIGMAS = 2.0
+MAX_STEPS = 12  # bounds the time of a point on which views disagree
 TOLERANCE = 1e-3  # share of its cost by which another step must be expected to lower a point's
 
 
@@ -75,100 +76,141 @@ def triangulate(
     views, count = xy.shape[:2]
     weight = np.ones((views, count)) if weight is None else weight
     undistorted = rig.normalise(xy) if undistorted is None else undistorted
-    seen = np.isfinite(undistorted[..., 0]) & (weight > 0)
+    weight = np.where(np.isfinite(undistorted[..., 0]), weight, 0.0)
     scale = np.broadcast_to(1 / np.asarray(sigma, float), (views, count))
-    lines = Lines(rig, undistorted, np.where(seen, weight, 0), scale, seen, expected)
-    start, used = lines.select()
+    start, used = Lines(rig, undistorted, weight, scale, expected).select()
     good = np.flatnonzero(used.sum(0) >= 2)
-    whitening = np.where(used, np.sqrt(np.where(seen, weight, 0)) * scale, 0.0)[:, good]
-    target = np.where(used[..., None], xy, 0.0)[:, good]
-
-    def residuals(x: Doubles, which: Indices) -> tuple[Doubles, Doubles]:
-        pixels, slope = rig.linearise(x)
-        factor = whitening[:, which, None]
-        on = factor > 0
-        r = np.where(on, (pixels - target[:, which]) * factor, 0.0)
-        jacobian = np.where(on[..., None], slope * factor[..., None], 0.0)
-        return r.swapaxes(0, 1), jacobian.swapaxes(0, 1)
-
-    fit = _refined(residuals, start[good], deadline, clock)
+    points = _Points(rig, xy[:, good], np.where(used, np.sqrt(weight) * scale, 0.0)[:, good])
+    fit = points.refined(start[:, good], deadline, clock)
     xyz, error = np.full((count, 3), np.nan), np.full(count, np.nan)
     covariance = np.full((count, 3, 3), np.nan)
     before, after, misfit = np.full((3, count), np.nan)
-    ok = fit.stop != Stop.INVALID
+    ok = np.flatnonzero(fit.stop != Stop.INVALID)
     kept = good[ok]
-    xyz[kept], before[kept], after[kept] = fit.x[ok], fit.start[ok], fit.cost[ok]
     lost = np.ones(count, bool)
     lost[kept] = False
     used[:, lost] = False
     if len(kept):
-        r, jacobian = fit.residuals[ok], fit.jacobian[ok]
-        factor = whitening[:, ok].T
-        off = (r**2).sum(-1) / np.where(factor > 0, factor, 1) ** 2
-        error[kept] = np.sqrt(off.sum(1) / used[:, kept].sum(0))
-        across = jacobian.reshape(len(kept), -1, 3)
-        information = across.swapaxes(1, 2) @ across
-        covariance[kept] = symmetric_inverse(information + 1e-12 * np.eye(3))
+        xyz[kept], before[kept], after[kept] = fit.x[:, ok].T, fit.start[ok], fit.cost[ok]
+        rows, on = fit.rows[..., ok], used[:, kept]
+        seen_by = on.sum(0)
+        off = (rows[3] * rows[3]).sum(0)
+        factor = np.where(on, points.whitening[:, ok], 1.0)
+        error[kept] = np.sqrt((off / factor**2).sum(0) / seen_by)
+        information = normal_equations(rows).sum(1)[:6]
+        information[DIAGONAL] += 1e-12
         # Birge's ratio: where views miss each other by more than chance explains (three standard
         # deviations of chi-squared above its mean), all of them are less certain.
-        freedom = 2 * used[:, kept].sum(0) - 3
-        off = (r**2).sum((1, 2))
+        freedom = 2 * seen_by - 3
+        total = off.sum(0)
         # Of those beyond the gate none is left: of views that count little this takes much away.
-        on = used[:, kept]
         half = np.maximum(0.5 * GATE_SIGMAS**2 * weight[:, kept], 1e-9)
-        within = np.where(on, 1 - half / np.expm1(half), 0).sum(0) / on.sum(0)
-        misfit[kept] = off / (freedom * within)
+        within = np.where(on, 1 - half / np.expm1(half), 0).sum(0) / seen_by
+        misfit[kept] = total / (freedom * within)
         chance = freedom + 3 * np.sqrt(2 * freedom)
-        ratio = np.where(off > chance, off / freedom, 1.0)
-        covariance[kept] *= ratio[:, None, None]
+        ratio = np.where(total > chance, total / freedom, 1.0)
+        covariance[kept] = unpacked(ratio * inverse(information))
     in_time = bool((fit.stop != Stop.TIME).all())
     return Triangulation(xyz, error, used, covariance, misfit, before, after, in_time)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Fit:
-    """N points x (N, 3), costs at the start and after, Stop, residuals and their derivative."""
+    """N points x (3, N), costs at the start and after, Stop, and rows (4, 2, V, N): the derivatives
+    of the residuals, and the residuals.
+    """
 
     x: Doubles
     start: Doubles
     cost: Doubles
     stop: NDArray[np.int64]
-    residuals: Doubles
-    jacobian: Doubles
+    rows: Doubles
 
 
-def _refined(residuals: Residuals, x: Doubles, deadline: float, clock: Callable[[], float]) -> _Fit:
-    """Points after one step of Gauss and Newton, which is enough for most as linear solutions are
-    near; those that are not there yet, or that it did no good, by Levenberg and Marquardt.
+class _Points:
+    """What N points miss their sightings xy (V, N, 2) by, in standard deviations.
+
+    Components come first, as in small_matrices.py. whitening: (V, N) 1 / pixels of a standard
+    deviation, 0 where a view is not used.
     """
-    everything = np.arange(len(x))
-    r, jacobian = residuals(x, everything)
-    start = robust_cost(r, HUBER_SIGMAS)
-    stop = np.where(np.isfinite(start), Stop.CONVERGED, Stop.INVALID).astype(np.int64)
-    if clock() > deadline:
-        return _Fit(x, start, start, np.where(stop, stop, Stop.TIME), r, jacobian)
-    gradient, curvature = normal_equations(r, jacobian, HUBER_SIGMAS)
-    trial = x - symmetric_solved(curvature, gradient)
-    r_then, jacobian_then = residuals(trial, everything)
-    cost = robust_cost(r_then, HUBER_SIGMAS)
-    with np.errstate(invalid="ignore"):
-        better = cost <= start
-    x, cost = np.where(better[:, None], trial, x), np.where(better, cost, start)
-    r = np.where(better[:, None, None], r_then, r)
-    jacobian = np.where(better[:, None, None, None], jacobian_then, jacobian)
-    gradient, curvature = normal_equations(r, jacobian, HUBER_SIGMAS)
-    fall = 0.5 * (gradient * symmetric_solved(curvature, gradient)).sum(-1)
-    more = np.flatnonzero(~(fall <= TOLERANCE * cost + MIN_FALL) & (stop != Stop.INVALID))
-    if len(more):
-        rest = minimise(
-            lambda x, which: residuals(x, more[which]),
-            x[more],
-            huber=HUBER_SIGMAS,
-            max_evaluations=12,
-            tolerance=TOLERANCE,
-            deadline=deadline,
-            clock=clock,
-        )
-        x[more], cost[more], stop[more] = rest.x, rest.cost, rest.stop
-        r[more], jacobian[more] = residuals(rest.x, more)
-    return _Fit(x, start, cost, stop, r, jacobian)
+
+    def __init__(self, rig: Rig, xy: Doubles, whitening: Doubles) -> None:
+        self._rig = rig
+        self._target = xy.transpose(2, 0, 1)
+        self.whitening = whitening
+
+    def rows(self, x: Doubles, which: Indices) -> Doubles:
+        """(4, 2, V, M) derivatives and residuals of points x (3, M), places `which` of all."""
+        factor, target = self.whitening, self._target
+        if len(which) < factor.shape[1]:
+            factor, target = factor[:, which], target[..., which]
+        rows = np.empty((4, 2, *factor.shape))
+        pixels, rows[:3] = self._rig.linearised(x)
+        np.subtract(pixels, target, out=rows[3])
+        rows *= factor
+        return np.where(factor > 0, rows, 0.0)
+
+    def refined(self, x: Doubles, deadline: float, clock: Callable[[], float]) -> _Fit:
+        """Points after steps of Gauss and Newton, of which most need one, as linear solutions are
+        near; those that a step did no good by Levenberg and Marquardt.
+        """
+        x, live = x.copy(), np.arange(x.shape[1])
+        rows = self.rows(x, live)
+        cost, weight = _robust(rows[3])
+        start = cost.copy()
+        stop = np.where(np.isfinite(cost), Stop.CONVERGED, Stop.INVALID).astype(np.int64)
+        if clock() > deadline:
+            return _Fit(x, start, cost, np.where(stop, stop, Stop.TIME), rows)
+        failed = np.zeros(len(live), bool)
+        then = rows
+        for turn in range(MAX_STEPS):
+            equations = normal_equations(then, then * weight).sum(1)
+            step = solved(equations[:6], equations[6:])
+            if turn:
+                fall = 0.5 * (equations[6:] * step).sum(0)
+                more = ~(fall <= TOLERANCE * cost[live] + MIN_FALL)
+                live, step = live[more], step[:, more]
+                if not len(live):
+                    break
+            trial = x[:, live] - step
+            then = self.rows(trial, live)
+            now, weight = _robust(then[3])
+            with np.errstate(invalid="ignore"):
+                better = now <= cost[live]
+            if not better.all():
+                failed[live[~better]] = True
+                live, trial, now = live[better], trial[:, better], now[better]
+                then, weight = then[..., better], weight[:, better]
+            x[:, live], cost[live], rows[..., live] = trial, now, then
+        rest = np.flatnonzero(failed & (stop != Stop.INVALID))
+        if len(rest):
+            done = minimise(
+                lambda x, which: self._dense(x, rest[which]),
+                x[:, rest].T,
+                huber=HUBER_SIGMAS,
+                max_evaluations=MAX_STEPS,
+                tolerance=TOLERANCE,
+                deadline=deadline,
+                clock=clock,
+            )
+            x[:, rest], cost[rest], stop[rest] = done.x.T, done.cost, done.stop
+            rows[..., rest] = self.rows(x[:, rest], rest)
+        return _Fit(x, start, cost, stop, rows)
+
+    def _dense(self, x: Doubles, which: Indices) -> tuple[Doubles, Doubles]:
+        """(M, V, 2) residuals and (M, V, 2, 3) derivatives of points (M, 3), as `minimise` has
+        them.
+        """
+        rows = self.rows(x.T, which)
+        return rows[3].transpose(2, 1, 0), rows[:3].transpose(3, 2, 1, 0)
+
+
+def _robust(r: Doubles) -> tuple[Doubles, Doubles]:
+    """(N,) costs of residuals (2, V, N), half the sums of Huber's loss, and (V, N) the weights by
+    which least squares have the same minimum.
+    """
+    square = r[0] * r[0] + r[1] * r[1]
+    far = square > HUBER_SIGMAS**2
+    length = np.sqrt(np.where(far, square, HUBER_SIGMAS**2))
+    loss = np.where(far, 2 * HUBER_SIGMAS * length - HUBER_SIGMAS**2, square)
+    return 0.5 * loss.sum(0), HUBER_SIGMAS / length

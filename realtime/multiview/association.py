@@ -219,8 +219,7 @@ class Association:
             undistorted[pairs[:, view], rows] = both[:, self.body]
         rays = undistorted.reshape(len(self._rig), -1, 2)
         found = np.isfinite(rays[..., 0])
-        lines = Lines(self._rig, rays, found.astype(float), np.ones(found.shape), found)
-        xyz = lines.solve(found, np.arange(found.shape[1]))
+        xyz = Lines(self._rig, rays, found.astype(float), 1.0).solve(found).T
         xyz[found.sum(0) < 2] = np.nan
         whole = np.full((count, keypoints, 3), np.nan)
         whole[:, self.body] = xyz.reshape(count, -1, 3)
