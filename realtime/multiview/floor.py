@@ -50,11 +50,11 @@ class Ground:
             return self._floor
         high = poses.xyz[:, self._feet] @ self._up - self._above
         high = np.where(poses.filled[:, self._feet], np.nan, high)
-        known = np.isfinite(high).any(1)
-        self._steps.extend(np.nanmin(high[known], axis=1).tolist())
+        # Of two feet the lower one stands, most of the time.
+        lowest = np.fmin.reduce(high, axis=1, initial=np.inf)
+        self._steps.extend(lowest[np.isfinite(lowest)].tolist())
         if len(self._steps) < MIN_STEPS:
             return self._floor
-        # Of two feet the lower one stands, most of the time.
-        floor = float(np.quantile(self._steps, STANDING_QUANTILE))
-        self._floor = 0.0 if abs(floor) < MAX_ORIGIN_OFFSET_M else round(floor, 3)
+        floor = np.sort(self._steps)[int(STANDING_QUANTILE * len(self._steps))]
+        self._floor = 0.0 if abs(floor) < MAX_ORIGIN_OFFSET_M else round(float(floor), 3)
         return self._floor

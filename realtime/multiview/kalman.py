@@ -16,6 +16,7 @@ MAX_ACCELERATION = 150.0  # metres / second^2, bounds what limbs of people reach
 # Squared normalised residual from which on a manoeuvre is likely: its mean is the three dimensions.
 MANOEUVRE_DISTANCE = 3.0
 SPEED_DECAY_S = 0.3  # seconds in which the speed of what is not seen falls to 1 / e
+AXES = np.eye(3)
 INITIAL_SPEED_SIGMA = 3.0  # metres / second, standard deviation of a speed that is not known
 
 
@@ -24,7 +25,7 @@ def fresh(xyz: Doubles, noise: Doubles) -> tuple[Doubles, Doubles]:
     state = np.concatenate([xyz, np.zeros_like(xyz)], -1)
     covariance = np.zeros((*xyz.shape[:-1], 6, 6))
     covariance[..., :3, :3] = noise
-    covariance[..., 3:, 3:] = INITIAL_SPEED_SIGMA**2 * np.eye(3)
+    covariance[..., 3:, 3:] = INITIAL_SPEED_SIGMA**2 * AXES
     return state, covariance
 
 
@@ -32,23 +33,33 @@ def predicted(state: Doubles, covariance: Doubles, seconds: float) -> tuple[Doub
     """The same so much later: nearly constant velocity that fades, and wanders more where it is
     high, as limbs that are quick soon turn.
     """
-    fade = np.exp(-seconds / SPEED_DECAY_S)
-    move = np.eye(6)
-    move[:3, 3:] = SPEED_DECAY_S * (1 - fade) * np.eye(3)
-    move[3:, 3:] = fade * np.eye(3)
-    wander = SPEED_DIFFUSION + SQUARED_SPEED_DIFFUSION * (state[..., 3:] ** 2).sum(-1)
-    grown = np.kron([[seconds**3 / 3, seconds**2 / 2], [seconds**2 / 2, seconds]], np.eye(3))
-    return state @ move.T, move @ covariance @ move.T + wander[..., None, None] * grown
+    fade = float(np.exp(-seconds / SPEED_DECAY_S))
+    onward = _alike([[1.0, SPEED_DECAY_S * (1 - fade)], [0.0, fade]]).T
+    speed = state[..., 3:]
+    wander = SPEED_DIFFUSION + SQUARED_SPEED_DIFFUSION * (speed * speed).sum(-1)
+    grown = _alike([[seconds**3 / 3, seconds**2 / 2], [seconds**2 / 2, seconds]])
+    # One large product from either side takes a fraction of the time of many small ones.
+    half = (covariance.reshape(-1, 6) @ onward).reshape(covariance.shape).swapaxes(-1, -2)
+    moved = (half.reshape(-1, 6) @ onward).reshape(covariance.shape)
+    return state @ onward, moved + wander[..., None, None] * grown
+
+
+def _alike(block: list[list[float]]) -> Doubles:
+    """(6, 6) of (2, 2) numbers that are the same for all three axes."""
+    whole: Doubles = np.array(block)[:, None, :, None] * AXES[:, None]
+    return whole.reshape(6, 6)
 
 
 def widened(covariance: Doubles, far: Doubles, seconds: float) -> Doubles:
     """(..., 6, 6) wider where points were measured `far` (...), squared deviations, from where they
     were expected: they have sped up suddenly since (a strong tracking filter, Zhou and Frank 1996).
     """
-    gain = MAX_ACCELERATION * np.kron([[0.5 * seconds**2], [seconds]], np.eye(3))
-    return np.where(
-        (far > MANOEUVRE_DISTANCE)[..., None, None], covariance + gain @ gain.T, covariance
-    )
+    quick = far > MANOEUVRE_DISTANCE
+    if not quick.any():
+        return covariance
+    place, speed = MAX_ACCELERATION * 0.5 * seconds**2, MAX_ACCELERATION * seconds
+    gained = _alike([[place**2, place * speed], [place * speed, speed**2]])
+    return covariance + np.where(quick[..., None, None], gained, 0.0)
 
 
 def distance(

@@ -20,7 +20,7 @@ from realtime.multiview.association import (
     middles,
 )
 from realtime.multiview.bone_lengths import MAX_LIMB_M, BoneLengths
-from realtime.multiview.bone_refinement import refined
+from realtime.multiview.bone_refinement import BoneRefinement
 from realtime.multiview.left_right_3d import LeftRightConsistency
 from realtime.multiview.reliability import VarianceRatio, trust_judged, trust_later, trusted
 from realtime.multiview.time_offsets import TimeOffsets
@@ -54,6 +54,7 @@ class MultiViewReconstructor:
         self._association = Association(rig, skeleton)
         self._body = self._association.body
         self._bones = BoneLengths(skeleton)
+        self._refinement = BoneRefinement(self._bones)
         self._consistency = LeftRightConsistency(rig, self._association, self._bones)
         self._people = self._nobody(0)
         self._next = 0
@@ -176,34 +177,25 @@ class MultiViewReconstructor:
         people = self._people
         known = np.isfinite(people.state[..., 0]) & (self._now - people.measured_at <= MAX_LOST_S)
         agreed = measured.views >= 2
-        off = np.full(agreed.shape, np.inf)
-        both = known & agreed
-        off[both] = kalman.distance(
-            people.state[both],
-            people.covariance[both],
-            measured.xyz[both],
-            measured.covariance[both],
+        off = kalman.distance(
+            people.state, people.covariance, measured.xyz, measured.covariance
         )
-        near = both & (off < GATE_SIGMAS**2)
+        near = known & agreed & (off < GATE_SIGMAS**2)
         sure = measured.views >= min(RELIABLE_VIEWS, len(self._rig))
         self._innovations.add(np.where(near & sure, off / SPACE_DIMENSIONS, np.nan))
         self._residuals.add(measured.misfit)
-        anew = (
-            (measured.beginning().views >= 2)
-            & ~near
-            & (~known | (measured.views >= RELIABLE_VIEWS))
-        )
+        anew = measured.begins & ~near & (~known | (measured.views >= RELIABLE_VIEWS))
+        state, covariance = people.state.reshape(-1, 6), people.covariance.reshape(-1, 6, 6)
+        xyz, noise = measured.xyz.reshape(-1, 3), measured.covariance.reshape(-1, 3, 3)
+        rows = np.flatnonzero(near)
         # Two views alone may agree on what is wrong.
-        far = np.where(sure, off, 0.0)[near]
-        people.state[near], people.covariance[near] = kalman.updated(
-            people.state[near],
-            kalman.widened(people.covariance[near], far, seconds),
-            measured.xyz[near],
-            measured.covariance[near],
+        far = np.where(sure, off, 0.0).ravel()[rows]
+        state[rows], covariance[rows] = kalman.updated(
+            *(state[rows], kalman.widened(covariance[rows], far, seconds), xyz[rows], noise[rows])
         )
-        people.state[anew], people.covariance[anew] = kalman.fresh(
-            measured.xyz[anew], measured.covariance[anew]
-        )
+        rows = np.flatnonzero(anew)
+        if len(rows):
+            state[rows], covariance[rows] = kalman.fresh(xyz[rows], noise[rows])
         people.measured_at[near | anew] = self._now
         views, error = np.where(near | anew, measured.views, 0), measured.error.copy()
         error[~(near | anew)] = np.nan
@@ -334,8 +326,8 @@ class MultiViewReconstructor:
         lengths = np.where(held, people.believed, np.nan)
         steady = np.clip(self._ratio(), MIN_STEADY_SHARE, 1.0)
         covariance = people.covariance[..., :3, :3] * steady[:, None, None]
-        xyz, done = refined(
-            *(self._bones, people.state[..., :3], covariance, lengths),
+        xyz, done = self._refinement.refined(
+            *(people.state[..., :3], covariance, lengths),
             np.hypot(BONE_LENGTH_SIGMA * lengths, people.deviation),
             np.where(views >= RELIABLE_VIEWS, MAX_BONE_SIGMAS, np.inf),
             deadline=self._deadline,

@@ -110,11 +110,16 @@ class Measured:
             *(self.misfit[which], self.used[:, which]),
         )
 
-    def beginning(self) -> Measured:
-        """The keypoints that may begin there: those on which three views agree, or two that miss
-        each other by little.
+    @property
+    def begins(self) -> Mask:
+        """(P, K) the keypoints that may begin there: those on which three views agree, or two that
+        miss each other by little.
         """
-        on = (self.views > 2) | ((self.views == 2) & (self.misfit < MAX_BEGINNING_MISFIT))
+        return (self.views > 2) | ((self.views == 2) & (self.misfit < MAX_BEGINNING_MISFIT))
+
+    def beginning(self) -> Measured:
+        """The keypoints that may begin there alone."""
+        on = self.begins
         return replace(
             self, views=np.where(on, self.views, 0), error=np.where(on, self.error, np.nan)
         )

@@ -8,12 +8,13 @@ from scipy.optimize import least_squares
 
 from engines.types.arrays import Doubles
 from realtime.multiview.bone_lengths import BoneLengths
-from realtime.multiview.bone_refinement import refined
+from realtime.multiview.bone_refinement import BoneRefinement
 from realtime.multiview.reconstructor import MultiViewReconstructor
 from tests.bodies import BODY25, body, sightings
 from tests.calibration.cameras import ring
 
 BONES = BoneLengths(BODY25)
+REFINEMENT = BoneRefinement(BONES)
 PARENT, CHILD = BONES.limbs.T
 
 
@@ -33,7 +34,7 @@ def problem(seed: int) -> tuple[Doubles, Doubles, Doubles, Doubles, Doubles]:
 @pytest.mark.parametrize("seed", range(3))
 def test_the_most_likely_body_is_that_of_scipy(seed: int) -> None:
     _, xyz, covariance, lengths, sigma = problem(seed)
-    found, done = refined(BONES, xyz, covariance, lengths, sigma)
+    found, done = REFINEMENT.refined(xyz, covariance, lengths, sigma)
     assert done
     for person in range(2):
         whitening = np.linalg.inv(np.linalg.cholesky(covariance[person]))
@@ -55,7 +56,7 @@ def test_bodies_come_nearer_to_the_truth() -> None:
     before, after = [], []
     for seed in range(20):
         truth, xyz, covariance, lengths, sigma = problem(seed)
-        found, _ = refined(BONES, xyz, covariance, lengths, sigma)
+        found, _ = REFINEMENT.refined(xyz, covariance, lengths, sigma)
         limbs = np.unique(BONES.limbs[BONES.rigid])
         before.append(np.linalg.norm(xyz - truth, axis=-1)[:, limbs].mean())
         after.append(np.linalg.norm(found - truth, axis=-1)[:, limbs].mean())
@@ -66,18 +67,18 @@ def test_what_is_not_known_stays_so_and_bones_that_are_not_do_nothing() -> None:
     _, xyz, covariance, lengths, sigma = problem(0)
     xyz[0, 4], covariance[1, 7] = np.nan, np.nan
     xyz[1, 7] = np.nan
-    found, _ = refined(BONES, xyz, covariance, lengths, sigma)
+    found, _ = REFINEMENT.refined(xyz, covariance, lengths, sigma)
     np.testing.assert_array_equal(np.isnan(found), np.isnan(xyz))
     unknown = np.full_like(lengths, np.nan)
-    found, _ = refined(BONES, xyz, covariance, unknown, unknown)
+    found, _ = REFINEMENT.refined(xyz, covariance, unknown, unknown)
     np.testing.assert_array_equal(found, xyz)
 
 
 def test_when_time_is_up_the_body_is_no_worse_and_it_is_said() -> None:
     _, xyz, covariance, lengths, sigma = problem(1)
     times = iter([0.0, 2.0])
-    found, done = refined(
-        BONES, xyz, covariance, lengths, sigma, deadline=1.0, clock=lambda: next(times)
+    found, done = REFINEMENT.refined(
+        xyz, covariance, lengths, sigma, deadline=1.0, clock=lambda: next(times)
     )
     assert not done
     stretch = np.nansum(((BONES.measured(found) - lengths) / sigma) ** 2)
