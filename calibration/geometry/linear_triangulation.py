@@ -15,9 +15,8 @@ import numpy as np
 from calibration.geometry.arrays import Doubles, Indices, Mask
 from calibration.geometry.camera import Rig
 from calibration.geometry.small_matrices import (
-    COLUMNS,
-    ROWS,
     inverse,
+    normal_equations,
     packed,
     solved,
     times,
@@ -40,18 +39,6 @@ MAX_PAIRS = 45  # pairs of views to try for a point, all of ten cameras
 # tenth of its distance.
 MIN_RAY_ANGLE = np.radians(1.0)
 MIN_DEPTH_M = 1e-3  # so that what is behind a camera weighs as what is close
-# Of rows (4, ...), three coefficients and the right side, the products that make up normal
-# equations: a packed matrix, then the right side.
-_LEFT, _BY = np.append(ROWS, [0, 1, 2]), np.append(COLUMNS, [3, 3, 3])
-
-
-def normal_equations(rows: Doubles, by: Doubles | None = None) -> Doubles:
-    """(9, ...) normal equations, a packed matrix and the right side, of equations (4, 2, ...), two
-    a sighting: three coefficients and the right side. by: the same with weights.
-    """
-    one, other = (rows if by is None else by).take(_LEFT, 0), rows.take(_BY, 0)
-    one *= other
-    return np.asarray(one[:, 0] + one[:, 1], np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

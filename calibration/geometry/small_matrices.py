@@ -21,6 +21,19 @@ _COFACTORS = np.array(
     [[3, 2, 1, 0, 1, 0], [5, 4, 4, 5, 2, 3], [4, 1, 2, 2, 0, 1], [4, 5, 3, 2, 4, 1]]
 )
 
+# Of rows (4, ...), three coefficients and the right side, the products that make up normal
+# equations: a packed matrix, then the right side.
+_LEFT, _BY = np.append(ROWS, [0, 1, 2]), np.append(COLUMNS, [3, 3, 3])
+
+
+def normal_equations(rows: Doubles, by: Doubles | None = None) -> Doubles:
+    """(9, ...) normal equations, a packed matrix and the right side, of equations (4, 2, ...), two
+    a sighting: three coefficients and the right side. by: the same with weights.
+    """
+    one, other = (rows if by is None else by).take(_LEFT, 0), rows.take(_BY, 0)
+    one *= other
+    return np.asarray(one[:, 0] + one[:, 1], np.float64)
+
 
 def packed(matrix: Doubles) -> Doubles:
     """(6, ...) elements of symmetric matrices (..., 3, 3)."""

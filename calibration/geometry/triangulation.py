@@ -13,13 +13,14 @@ from calibration.geometry.arrays import Doubles, Indices, Mask
 from calibration.geometry.camera import Rig
 from calibration.geometry.dense_least_squares import minimise
 from calibration.geometry.levenberg_marquardt import MIN_FALL, Stop
-from calibration.geometry.linear_triangulation import (
-    GATE_SIGMAS,
-    Expected,
-    Lines,
+from calibration.geometry.linear_triangulation import GATE_SIGMAS, Expected, Lines
+from calibration.geometry.small_matrices import (
+    DIAGONAL,
+    inverse,
     normal_equations,
+    solved,
+    unpacked,
 )
-from calibration.geometry.small_matrices import DIAGONAL, inverse, solved, unpacked
 
 # Deviations beyond which a view pulls with constant strength: 13 % of Gaussian residuals.
 HUBER_SIGMAS = 2.0

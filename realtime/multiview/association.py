@@ -100,6 +100,11 @@ class Association:
         )
         return deviations
 
+    def deviations_of(self, depth: Doubles, keypoint: Indices) -> Doubles:
+        """(V, M) the same of single keypoints (M,) at depths (V, M)."""
+        wide = PERSON_SCALE_M * self._sigmas[keypoint] / np.maximum(depth, MIN_DEPTH_M)
+        return np.asarray(np.hypot(wide, self._raster[:, keypoint]), np.float64)
+
     def depths(self, xyz: Doubles) -> Doubles:
         """(P, K, 3) bodies to (V, P) depths of their middles."""
         middle = middles(xyz[:, self.body])
@@ -137,8 +142,13 @@ class Association:
         alike = self.similarity(xyz, seen)
         known = (memory.T[:, :, None] == seen.id[:, None]) & (seen.id >= 0)[:, None]
         alike = np.where(alike > 0, alike + SAME_TRACK_BONUS * known, 0)
-        for view, table in enumerate(alike):
-            for person, detection in _assigned(table, MIN_MATCH_OKS):
+        best = np.where(alike.max(2) >= MIN_MATCH_OKS, alike.argmax(2), NOBODY)
+        for view, own in enumerate(best):
+            there = own[own >= 0].tolist()
+            if len(set(there)) == len(there):  # nobody is in the way of anybody
+                chosen[:, view] = own
+                continue
+            for person, detection in _assigned(alike[view], MIN_MATCH_OKS):
                 chosen[person, view] = detection
         return chosen
 

@@ -41,7 +41,8 @@ class BoneLengths:
 
     def __init__(self, skeleton: Skeleton) -> None:
         limbs = _outwards(skeleton.drawn)
-        self._levels = _levels(np.array(limbs, np.int64).reshape(-1, 2))
+        drawn_limbs = np.array(limbs, np.int64).reshape(-1, 2)
+        self._levels = [(at, *drawn_limbs[at].T) for at in _levels(drawn_limbs)]
         drawn = {frozenset(limb) for limb in limbs}
         limbs += [pair for pair in rigid_pairs(skeleton) if frozenset(pair) not in drawn]
         self.limbs = np.array(limbs, np.int64).reshape(-1, 2)
@@ -154,15 +155,15 @@ class BoneLengths:
         least, most = (1 - max_stretch) * lengths, (1 + max_stretch) * lengths
         now = self.measured(xyz)
         odd = weak[:, self.limbs[:, 1]] & ((now < least) | (now > most))
-        if not odd[:, : self._drawn].any():
+        # Work is to be done where a bone is odd, and where its parent was moved.
+        moved = np.zeros(xyz.shape[1], bool)
+        moved[self.limbs[: self._drawn, 1]] = odd[:, : self._drawn].any(0)
+        if not moved.any():
             return xyz
         xyz = xyz.copy()
-        moved = False
-        for at in self._levels:
-            if not moved and not odd[:, at].any():
+        for at, parent, child in self._levels:
+            if not (moved[child] | moved[parent]).any():
                 continue
-            moved = True
-            parent, child = self.limbs[at].T
             bone = xyz[:, child] - xyz[:, parent]
             have = np.sqrt((bone * bone).sum(-1))
             with np.errstate(all="ignore"):
@@ -170,6 +171,7 @@ class BoneLengths:
             wrong = weak[:, child] & (np.abs(scale - 1) > 1e-9)
             fitting = xyz[:, parent] + bone * scale[..., None]
             xyz[:, child] = np.where(wrong[..., None], fitting, xyz[:, child])
+            moved[child] = wrong.any(0)
         return xyz
 
 

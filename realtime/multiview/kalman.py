@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.geometry.small_matrices import symmetric_inverse, symmetric_solved
+from calibration.geometry.small_matrices import (
+    DIAGONAL,
+    inverse,
+    normal_equations,
+    packed,
+    symmetric_inverse,
+    symmetric_solved,
+    times,
+    unpacked,
+)
 from engines.types.arrays import Doubles, Mask
 
 # metres^2 / second^3: what a second adds to the variance of a keypoint's speed, and 1 / second: how
@@ -94,19 +103,20 @@ def guided(
     """States (M, 6), covariances and (V, M) which views had a say, after sightings that agree with
     what is expected, each by itself.
 
-    off: (V, M, 2) pixels from where points were expected to sightings, NaN = none. slope:
-    (V, M, 2, 3) of pixels by metres. variance: (V, M) of sightings. max_deviations: from expected.
+    off: (2, V, M) pixels from where points were expected to sightings, NaN = none. slope:
+    (3, 2, V, M) of pixels by metres. variance: (V, M) of sightings. max_deviations: from expected.
     """
-    prior = covariance[:, :3, :3]
-    spread = slope @ prior @ slope.swapaxes(-1, -2) + variance[..., None, None] * np.eye(2)
-    on = np.isfinite(off[..., 0]) & np.isfinite(spread).all((-1, -2))
-    off = np.where(on[..., None], off, 0)
-    a, b, d = (np.where(on, spread[..., i, j], i == j) for i, j in ((0, 0), (0, 1), (1, 1)))
-    x, y = off[..., 0], off[..., 1]
-    on &= (d * x * x - 2 * b * x * y + a * y * y) / (a * d - b * b) < max_deviations**2
-    slope = np.where(on[..., None, None], slope, 0)
-    across = (slope / variance[..., None, None]).swapaxes(-1, -2)
-    information = (across @ slope).sum(0) + np.eye(3)  # a metre where nothing is seen
-    noise = symmetric_inverse(information)
-    step = (noise @ (across @ off[..., None]).sum(0))[..., 0]
-    return *updated(state, covariance, state[:, :3] + step, noise), on
+    prior = packed(covariance[:, :3, :3])[:, None, None]
+    across = times(prior, slope)
+    a, d = (slope * across).sum(0) + variance
+    b = (slope[:, 0] * across[:, 1]).sum(0)
+    x, y = off
+    with np.errstate(invalid="ignore"):
+        square = (d * x * x - 2 * b * x * y + a * y * y) / (a * d - b * b)
+        on: Mask = square < max_deviations**2
+    rows = np.concatenate([slope, off[None]])
+    equations = normal_equations(np.where(on, rows / np.sqrt(variance), 0.0)).sum(1)
+    equations[DIAGONAL] += 1.0  # a metre where nothing is seen
+    noise = inverse(equations[:6])
+    step = times(noise, equations[6:]).T
+    return *updated(state, covariance, state[:, :3] + step, unpacked(noise)), on

@@ -22,6 +22,10 @@ class LeftRightConsistency:
         self._rig = rig
         self._association = association
         self._bones = bones
+        # Which keypoints are of the body of each part: (K, parts).
+        self._parts = np.zeros((len(bones.mirror), len(bones.parts)))
+        for n, part in enumerate(bones.parts):
+            self._parts[part.body, n] = 1
 
     def corrected(
         self, expected: Doubles, bodies: Bodies, deviations: Doubles, deadline: float = np.inf
@@ -42,12 +46,15 @@ class LeftRightConsistency:
         straight, swapped = misfit(bodies.undistorted), misfit(bodies.undistorted[:, :, mirror])
         both = np.isfinite(straight) & np.isfinite(swapped)
         gain = np.where(both, straight - swapped, 0)
+        wrong = gain @ self._parts > MIN_SWAP_SIGMAS**2
+        if not wrong.any():
+            return bodies
+        # Where most views are of one mind, it is the expectation that has the sides wrong.
+        wrong &= 2 * wrong.sum(0) <= (both @ self._parts > 0).sum(0)
         order = np.broadcast_to(np.arange(len(mirror)), gain.shape).copy()
-        for part in self._bones.parts:
-            wrong = gain[..., part.body].sum(-1, keepdims=True) > MIN_SWAP_SIGMAS**2
-            # Where most views are of one mind, it is the expectation that has the sides wrong.
-            wrong &= 2 * wrong.sum(0) <= both[..., part.body].any(-1, keepdims=True).sum(0)
-            order[..., part.whole] = np.where(wrong, mirror[part.whole], order[..., part.whole])
+        for n, part in enumerate(self._bones.parts):
+            whole = part.whole
+            order[..., whole] = np.where(wrong[..., n, None], mirror[whole], order[..., whole])
         changed = order != np.arange(len(mirror))
         if not changed.any():
             return bodies

@@ -208,14 +208,13 @@ class MultiViewReconstructor:
         """Keypoints on which no two views agree, by those (V, M) that fit the expectation."""
         people = self._people
         state, prior = people.state[rest], people.covariance[rest]
-        pixels, slope = self._rig.linearise(state[:, :3])
-        depth = state[:, :3] @ self._rig.rotations[:, 2].T + self._rig.translations[:, 2]
-        keypoint = np.nonzero(rest)[1]
-        wide = self._association.deviations(depth.T)
-        sigma = wide[:, np.arange(len(state)), keypoint] * self._rig.focals.mean(1)[:, None]
+        pixels, slope = self._rig.linearised(state[:, :3].T)
+        depth = self._rig.rotations[:, 2] @ state[:, :3].T + self._rig.translations[:, 2:]
+        sigma = self._association.deviations_of(depth, np.nonzero(rest)[1])
+        sigma *= self._rig.focals.mean(1)[:, None]
+        off = np.where(score > 0, xy.transpose(2, 0, 1) - pixels, np.nan)
         people.state[rest], people.covariance[rest], on = kalman.guided(
-            *(state, prior, np.where(score[..., None] > 0, xy - pixels, np.nan), slope),
-            *(sigma**2 / np.maximum(score, 1e-3), GATE_SIGMAS),
+            *(state, prior, off, slope, sigma**2 / np.maximum(score, 1e-3), GATE_SIGMAS)
         )
         return np.asarray(np.minimum(on.sum(0), 1), np.int64)
 
@@ -348,9 +347,10 @@ class MultiViewReconstructor:
         people = self._people
         away = self._now - people.seen_at
         keep = (away <= np.where(people.confirmed, MAX_LOST_S, MAX_CARRIED_S)) & ~self._duplicates()
-        self._people = people = people.only(keep)
-        chosen, views, error = chosen[keep], views[keep], error[keep]
-        shown = people.confirmed & ((away[keep] <= MAX_CARRIED_S) | (chosen >= 0).any(1))
+        if not keep.all():
+            self._people = people = people.only(keep)
+            chosen, views, error, away = chosen[keep], views[keep], error[keep], away[keep]
+        shown = people.confirmed & ((away <= MAX_CARRIED_S) | (chosen >= 0).any(1))
         stale = self._now - people.measured_at > MAX_CARRIED_S
         xyz = np.where(stale[..., None], np.nan, self._whole(views))
         shown &= np.isfinite(xyz[:, self._body, 0]).sum(1) >= MIN_COMMON_KEYPOINTS

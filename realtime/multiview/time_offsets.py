@@ -52,6 +52,7 @@ class TimeOffsets:
         self.moving_instants = 0
         self._curvature = np.zeros((len(rig), len(rig)))
         self._gradient = np.zeros(len(rig))
+        self._known: tuple[Doubles, Doubles] | None = None
 
     def add(
         self,
@@ -82,6 +83,11 @@ class TimeOffsets:
         """(V,) seconds by which the views show a later time than they say, against their median,
         and (V,) standard deviations of that; infinite where nothing is known.
         """
+        if self._known is None:
+            self._known = self._solved()
+        return self._known
+
+    def _solved(self) -> tuple[Doubles, Doubles]:
         diagonal = np.diag(self._curvature)
         known = diagonal > 1e-6 * max(diagonal.max(initial=0), 1e-12)
         offsets, deviations = np.zeros(len(diagonal)), np.full(len(diagonal), np.inf)
@@ -129,6 +135,7 @@ class TimeOffsets:
         place = np.linalg.solve(information, (across @ off[..., None])[..., 0].sum(0)[..., None])
         by_place = np.linalg.solve(information, mixed.transpose(1, 2, 0))  # (N, 3, V)
         self.moving_instants += bool(moving.any())
+        self._known = None
         self._curvature += np.diag((weight * by_time**2).sum((1, 2)))
         self._curvature -= np.einsum("vni,niw->vw", mixed, by_place)
         self._gradient += (weight * by_time * off).sum((1, 2))
