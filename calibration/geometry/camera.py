@@ -205,12 +205,19 @@ class Rig:
         """(N, 3) world points to (V, N, 2) pixels and their (V, N, 2, 3) derivative by the points;
         NaN where not in front of a camera.
         """
-        pixels, slope = self.linearised(points.T)
-        return pixels.transpose(1, 2, 0), slope.transpose(2, 3, 1, 0)
+        ideal, slope = self.linearised(points.T)
+        ideal, slope = ideal.transpose(1, 2, 0), slope.transpose(2, 3, 1, 0)
+        for at, k, fisheye in self._lenses:
+            model = distort_fisheye if fisheye else distort
+            ideal[at], by_ideal = model(ideal[at], k[:, None])
+            slope[at] = by_ideal @ slope[at]
+        pixels = ideal * self.focals[:, None] + self.principals[:, None]
+        return pixels, slope * self.focals[:, None, :, None]
 
     def linearised(self, points: Doubles) -> tuple[Doubles, Doubles]:
-        """The same with components first, so that numpy works on long rows: (3, N) world points to
-        (2, V, N) pixels and (3, 2, V, N), their derivative by the points.
+        """(3, N) world points to (2, V, N) undistorted (normalised) coordinates and (3, 2, V, N),
+        their derivative by the points; NaN where not in front of a camera. Components come first,
+        so that numpy works on long rows.
         """
         inside = self.inside(points)
         with np.errstate(all="ignore"):
@@ -218,14 +225,20 @@ class Rig:
         ideal = inside[:2] * inverse
         # d(ideal) / d(inside) is [[1/z, 0, -x/z^2], [0, 1/z, -y/z^2]].
         turn = self.rotations.T[..., None]  # by world, then by camera axes
-        slope = (turn[:, :2] - ideal * turn[:, 2:]) * inverse
+        return ideal, (turn[:, :2] - ideal * turn[:, 2:]) * inverse
+
+    def pixels_by_ideal(self, undistorted: Doubles) -> Doubles:
+        """(2, 2, V, N), or (2, 2, V, 1) where no camera has a lens: the derivative of pixels, the
+        first axis, by undistorted coordinates, at these (V, N, 2).
+        """
+        count = undistorted.shape[1] if self._lenses else 1
+        slope = np.zeros((2, 2, len(self), count))
+        slope[0, 0] = slope[1, 1] = 1
         for at, k, fisheye in self._lenses:
             model = distort_fisheye if fisheye else distort
-            bent, by_ideal = model(ideal[:, at].transpose(1, 2, 0), k[:, None])
-            ideal[:, at] = bent.transpose(2, 0, 1)
-            slope[:, :, at] = np.einsum("vnij,kjvn->kivn", by_ideal, slope[:, :, at])
-        focals = self.focals.T[..., None]
-        return ideal * focals + self.principals.T[..., None], slope * focals
+            slope[:, :, at] = model(undistorted[at], k[:, None])[1].transpose(2, 3, 0, 1)
+        slope *= self.focals.T[:, None, :, None]
+        return slope
 
     def inside(self, points: Doubles) -> Doubles:
         """(3, N) world points to (3, V, N) in the cameras' own frames, metres."""

@@ -81,7 +81,9 @@ def triangulate(
     scale = np.broadcast_to(1 / np.asarray(sigma, float), (views, count))
     start, used = Lines(rig, undistorted, weight, scale, expected).select()
     good = np.flatnonzero(used.sum(0) >= 2)
-    points = _Points(rig, xy[:, good], np.where(used, np.sqrt(weight) * scale, 0.0)[:, good])
+    points = _Points(
+        rig, undistorted[:, good], np.where(used, np.sqrt(weight) * scale, 0.0)[:, good]
+    )
     fit = points.refined(start[:, good], deadline, clock)
     xyz, error = np.full((count, 3), np.nan), np.full(count, np.nan)
     covariance = np.full((count, 3, 3), np.nan)
@@ -129,27 +131,38 @@ class _Fit:
 
 
 class _Points:
-    """What N points miss their sightings xy (V, N, 2) by, in standard deviations.
+    """What N points miss their undistorted sightings (V, N, 2) by, in standard deviations.
 
     Components come first, as in small_matrices.py. whitening: (V, N) 1 / pixels of a standard
-    deviation, 0 where a view is not used.
+    deviation, 0 where a view is not used. Lenses are taken as straight between a sighting and the
+    point, so that none is computed again at each step.
     """
 
-    def __init__(self, rig: Rig, xy: Doubles, whitening: Doubles) -> None:
+    def __init__(self, rig: Rig, undistorted: Doubles, whitening: Doubles) -> None:
         self._rig = rig
-        self._target = xy.transpose(2, 0, 1)
+        self._target = undistorted.transpose(2, 0, 1)
         self.whitening = whitening
+        self._used = whitening > 0
+        lens = rig.pixels_by_ideal(undistorted)
+        self._to_sigmas = np.where(self._used, lens * whitening, 0.0)
+        self._bent = bool(self._to_sigmas[0, 1].any())
 
     def rows(self, x: Doubles, which: Indices) -> Doubles:
         """(4, 2, V, M) derivatives and residuals of points x (3, M), places `which` of all."""
-        factor, target = self.whitening, self._target
-        if len(which) < factor.shape[1]:
-            factor, target = factor[:, which], target[..., which]
-        rows = np.empty((4, 2, *factor.shape))
-        pixels, rows[:3] = self._rig.linearised(x)
-        np.subtract(pixels, target, out=rows[3])
-        rows *= factor
-        return np.where(factor > 0, rows, 0.0)
+        used, target, lens = self._used, self._target, self._to_sigmas
+        if len(which) < used.shape[1]:
+            used, target, lens = used[:, which], target[..., which], lens[..., which]
+        rows = np.empty((4, 2, *used.shape))
+        ideal, rows[:3] = self._rig.linearised(x)
+        np.subtract(ideal, target, out=rows[3])
+        if not used.all():
+            rows = np.where(used, rows, 0.0)
+        if not self._bent:
+            rows *= lens[[0, 1], [0, 1]]
+            return rows
+        out = lens[:, 0] * rows[:, :1]
+        out += lens[:, 1] * rows[:, 1:]
+        return np.asarray(out, np.float64)
 
     def refined(self, x: Doubles, deadline: float, clock: Callable[[], float]) -> _Fit:
         """Points after steps of Gauss and Newton, of which most need one, as linear solutions are

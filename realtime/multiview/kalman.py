@@ -103,8 +103,8 @@ def guided(
     """States (M, 6), covariances and (V, M) which views had a say, after sightings that agree with
     what is expected, each by itself.
 
-    off: (2, V, M) pixels from where points were expected to sightings, NaN = none. slope:
-    (3, 2, V, M) of pixels by metres. variance: (V, M) of sightings. max_deviations: from expected.
+    off: (2, V, M) from where points were expected to sightings, NaN = none. slope: (3, 2, V, M) of
+    that by metres. variance: (V, M) of sightings. max_deviations: from expected.
     """
     prior = packed(covariance[:, :3, :3])[:, None, None]
     across = times(prior, slope)

@@ -63,7 +63,7 @@ class MultiViewReconstructor:
         self._step = FIRST_INTERVAL_S
         self._innovations = VarianceRatio(len(skeleton.keypoints))
         self._residuals = VarianceRatio(len(skeleton.keypoints))
-        self.timing = TimeOffsets(rig, self._sigmas)
+        self.timing = TimeOffsets(rig, self._deviations)
 
     def update(
         self, time: float, views: Sequence[View | None], deadline: float = np.inf
@@ -83,7 +83,7 @@ class MultiViewReconstructor:
             people.trust = trust_later(people.trust, seconds)
         expected = self._expected()
         chosen = self._association.follow(expected, people.memory, seen)
-        deviations = self._association.deviations(self._association.depths(expected))
+        deviations = self._deviations(expected)
         bodies = self._gathered(seen, chosen)
         bodies = self._consistency.corrected(expected, bodies, deviations, deadline)
         plain, bodies = bodies, trusted(bodies, people.trust)
@@ -123,10 +123,11 @@ class MultiViewReconstructor:
         where: Doubles = np.where(fresh[..., None], self._people.state[..., :3], np.nan)
         return where
 
-    def _sigmas(self, xyz: Doubles) -> Doubles:
-        """(V, P, K) pixels by which sightings of bodies (P, K, 3) are off as a rule."""
-        deviations = self._association.deviations(self._association.depths(xyz))
-        return np.asarray(deviations * self._rig.focals.mean(1)[:, None, None], np.float64)
+    def _deviations(self, xyz: Doubles) -> Doubles:
+        """(V, P, K) by which sightings of bodies (P, K, 3) are off as a rule, in undistorted
+        coordinates.
+        """
+        return self._association.deviations(self._association.depths(xyz))
 
     def _gathered(self, seen: Sightings, chosen: Indices) -> Bodies:
         """The bodies of which the detections (P, V) are."""
@@ -177,9 +178,7 @@ class MultiViewReconstructor:
         people = self._people
         known = np.isfinite(people.state[..., 0]) & (self._now - people.measured_at <= MAX_LOST_S)
         agreed = measured.views >= 2
-        off = kalman.distance(
-            people.state, people.covariance, measured.xyz, measured.covariance
-        )
+        off = kalman.distance(people.state, people.covariance, measured.xyz, measured.covariance)
         near = known & agreed & (off < GATE_SIGMAS**2)
         sure = measured.views >= min(RELIABLE_VIEWS, len(self._rig))
         self._innovations.add(np.where(near & sure, off / SPACE_DIMENSIONS, np.nan))
@@ -201,20 +200,19 @@ class MultiViewReconstructor:
         error[~(near | anew)] = np.nan
         rest = known & ~near & ~anew & (bodies.score > 0).any(0)
         if rest.any():
-            views[rest] = self._guide(rest, bodies.xy[:, rest], bodies.score[:, rest])
+            views[rest] = self._guide(rest, bodies.at((slice(None), rest)))
         return views, error
 
-    def _guide(self, rest: Mask, xy: Doubles, score: Doubles) -> Indices:
-        """Keypoints on which no two views agree, by those (V, M) that fit the expectation."""
+    def _guide(self, rest: Mask, seen: Bodies) -> Indices:
+        """Keypoints on which no two views agree, by those that fit the expectation. seen: (V, M)"""
         people = self._people
         state, prior = people.state[rest], people.covariance[rest]
-        pixels, slope = self._rig.linearised(state[:, :3].T)
+        there, slope = self._rig.linearised(state[:, :3].T)
         depth = self._rig.rotations[:, 2] @ state[:, :3].T + self._rig.translations[:, 2:]
         sigma = self._association.deviations_of(depth, np.nonzero(rest)[1])
-        sigma *= self._rig.focals.mean(1)[:, None]
-        off = np.where(score > 0, xy.transpose(2, 0, 1) - pixels, np.nan)
+        off = np.where(seen.score > 0, seen.undistorted.transpose(2, 0, 1) - there, np.nan)
         people.state[rest], people.covariance[rest], on = kalman.guided(
-            *(state, prior, off, slope, sigma**2 / np.maximum(score, 1e-3), GATE_SIGMAS)
+            *(state, prior, off, slope, sigma**2 / np.maximum(seen.score, 1e-3), GATE_SIGMAS)
         )
         return np.asarray(np.minimum(on.sum(0), 1), np.int64)
 
@@ -242,7 +240,7 @@ class MultiViewReconstructor:
         bodies = self._gathered(seen, clusters)
         deviations = self._association.deviations(np.full(bodies.score.shape[:2], FIRST_DEPTH_M))
         rough = self._measure(bodies, deviations)
-        deviations = self._association.deviations(self._association.depths(rough.xyz))
+        deviations = self._deviations(rough.xyz)
         bodies = self._consistency.corrected(rough.xyz, bodies, deviations, self._deadline)
         measured = self._measure(bodies, deviations).beginning()
         limbs = self._bones.measured(measured.xyz)[:, self._bones.body]

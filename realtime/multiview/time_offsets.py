@@ -44,7 +44,9 @@ class TimeOffsets:
     """
 
     def __init__(self, rig: Rig, sigma: Callable[[Doubles], Doubles]) -> None:
-        """sigma: (P, K, 3) bodies to (V, P, K) pixels by which sightings are off as a rule."""
+        """sigma: (P, K, 3) bodies to (V, P, K), by which sightings are off as a rule, in
+        undistorted coordinates.
+        """
         self._rig = rig
         self._sigma = sigma
         self._moments: deque[Moment] = deque()
@@ -111,11 +113,12 @@ class TimeOffsets:
         xyz, velocity = now.xyz[other][moving], speed[moving]
         xy, score, sigma = (
             array[:, other][:, moving]
-            for array in (now.bodies.xy, now.bodies.score, self._sigma(now.xyz))
+            for array in (now.bodies.undistorted, now.bodies.score, self._sigma(now.xyz))
         )
-        pixels, slope = self._rig.linearise(xyz)
+        ideal, across = self._rig.linearised(xyz.T)
+        ideal, slope = ideal.transpose(1, 2, 0), across.transpose(2, 3, 1, 0)
         by_time = (slope @ velocity[..., None])[..., 0]
-        off = xy - pixels - by_time * now.late[:, None, None]
+        off = xy - ideal - by_time * now.late[:, None, None]
         seen = (score > 0) & np.isfinite(off[..., 0]) & np.isfinite(sigma)
         seen &= seen.sum(0) >= 2
         # Weights are of what is left when the offsets found so far are taken away: those of a view

@@ -27,6 +27,14 @@ from tests.realtime.multiview.hard_scenes import (
 RIG = ring(5, radius=4.5)
 NOSE, LEFT_EAR, RIGHT_EAR = index("nose", "left_ear", "right_ear")
 ELBOW, WRIST = index("left_elbow", "left_wrist")
+
+
+def sigmas(space: MultiViewReconstructor, people: list[Doubles]) -> Doubles:
+    """(V, P, K) pixels by which the program expects sightings to be off."""
+    deviations = space._deviations(np.array(people))
+    return np.asarray(deviations * space._rig.focals.mean(1)[:, None, None], np.float64)
+
+
 HALF_A_LIMB_M = {ELBOW: 0.145, WRIST: 0.125}  # half of the upper arm, of the forearm
 
 
@@ -156,7 +164,7 @@ def test_two_views_that_hardly_agree_say_little() -> None:
             ray = xyz - RIG.centres[0]
             along = camera.project(xyz + 0.01 * ray) - camera.project(xyz)
             across = np.array([-along[1], along[0]]) / np.linalg.norm(along)
-            sigma = space._sigmas(people[0][None])[other, 0, WRIST] / np.sqrt(0.8)
+            sigma = sigmas(space, people)[other, 0, WRIST] / np.sqrt(0.8)
             shift(views[other], WRIST, across * far * np.sqrt(2) * sigma)
             people_3d = space._people
             state, _ = kalman.predicted(people_3d.state[0], people_3d.covariance[0], 1 / 25)
@@ -196,8 +204,7 @@ def test_covariances_hold_the_truth_as_often_as_they_say(noise: str, cameras: in
             space: MultiViewReconstructor = space,
             rng: np.random.Generator = rng,
         ) -> None:
-            sigmas = space._sigmas(np.array(people))
-            for view, camera, sigma in zip(views, rig.cameras, sigmas, strict=True):
+            for view, camera, sigma in zip(views, rig.cameras, sigmas(space, people), strict=True):
                 assert view is not None
                 poses = view.tracks.poses
                 poses.score[:] = rng.uniform(0.3, 0.95, poses.score.shape)
