@@ -11,7 +11,8 @@ import numpy as np
 from calibration.geometry.arrays import Doubles
 
 MAX_NEWTON_STEPS = 30  # of Newton's method; a usable lens needs about five
-NEWTON_TOLERANCE = 1e-12  # of a normalised coordinate
+# Of a normalised coordinate: a step that short leaves about its square, which is nothing.
+NEWTON_TOLERANCE = 1e-7
 
 
 def distort(xy: Doubles, k: Doubles) -> tuple[Doubles, Doubles]:
@@ -58,18 +59,26 @@ def _distort_plainly(xy: Doubles, k: Doubles) -> tuple[Doubles, Doubles]:
     if not k.any():
         jacobian[:] = np.eye(2)
         return np.broadcast_to(xy, jacobian.shape[:-1]).copy(), jacobian
+    u, v, a, b, d = _plain(xy[..., 0], xy[..., 1], k)
+    jacobian[..., 0, 0], jacobian[..., 1, 1] = a, d
+    jacobian[..., 0, 1] = jacobian[..., 1, 0] = b
+    return np.stack([u, v], axis=-1), jacobian
+
+
+def _plain(x: Doubles, y: Doubles, k: Doubles) -> tuple[Doubles, ...]:
+    """Where x and y land, and the derivative, which is symmetric: by x of x, by y of x, by y of
+    y.
+    """
     k1, k2, p1, p2, k3 = (k[..., n] for n in range(5))
-    x, y = xy[..., 0], xy[..., 1]
-    r2 = x * x + y * y
+    xx, yy = x * x, y * y
+    r2 = xx + yy
     radial = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
-    slope = 2 * (k1 + r2 * (2 * k2 + r2 * 3 * k3))
-    across, along = p2 * x, p1 * y
-    grown = radial + 2 * (across + along)
-    out = np.stack([x * grown + p2 * r2, y * grown + p1 * r2], axis=-1)
-    jacobian[..., 0, 0] = radial + x * x * slope + 2 * along + 6 * across
-    jacobian[..., 1, 1] = radial + y * y * slope + 6 * along + 2 * across
-    jacobian[..., 0, 1] = jacobian[..., 1, 0] = x * y * slope + 2 * (p1 * x + p2 * y)
-    return out, jacobian
+    slope = 2 * (k1 + r2 * (2 * k2 + r2 * (3 * k3)))
+    across, along = 2 * p2 * x, 2 * p1 * y
+    grown = radial + (across + along)
+    one, other = grown + 2 * across + xx * slope, grown + 2 * along + yy * slope
+    both = x * y * slope + 2 * (p1 * x + p2 * y)
+    return x * grown + p2 * r2, y * grown + p1 * r2, one, both, other
 
 
 def _tilted(xy: Doubles, tx: Doubles, ty: Doubles) -> tuple[Doubles, Doubles]:
@@ -136,6 +145,8 @@ def undistort(xy: Doubles, k: Doubles, *, fisheye: bool = False) -> Doubles:
     Newton's method on `distort`, which doubles its digits with every step where OpenCV's fixed
     point needs many and stops short near the edge of a wide lens.
     """
+    if not fisheye and not k[..., 5:].any():
+        return _undistort_plainly(xy, k)
     model = distort_fisheye if fisheye else distort
     guess = xy.copy()
     if fisheye:
@@ -158,3 +169,22 @@ def undistort(xy: Doubles, k: Doubles, *, fisheye: bool = False) -> Doubles:
         wrong = ~(np.abs(now - xy).max(-1) < 1e-9) | ~(a * d - b * c > 0)
     guess[wrong] = np.nan
     return guess
+
+
+def _undistort_plainly(xy: Doubles, k: Doubles) -> Doubles:
+    """`undistort` of common lenses, with x and y apart, in a third of the time."""
+    wide, high = np.ascontiguousarray(xy[..., 0]), np.ascontiguousarray(xy[..., 1])
+    x, y = wide, high
+    with np.errstate(all="ignore"):
+        for _ in range(MAX_NEWTON_STEPS):
+            u, v, a, b, d = _plain(x, y, k)
+            u, v, determinant = wide - u, high - v, a * d - b * b
+            right, down = (d * u - b * v) / determinant, (a * v - b * u) / determinant
+            x, y = x + right, y + down
+            if not (np.maximum(np.abs(right), np.abs(down)) > NEWTON_TOLERANCE).any():
+                break
+        u, v, a, b, d = _plain(x, y, k)
+        wrong = ~(np.maximum(np.abs(u - wide), np.abs(v - high)) < 1e-9) | ~(a * d - b * b > 0)
+    out = np.stack([x, y], axis=-1)
+    out[wrong] = np.nan
+    return out

@@ -26,13 +26,22 @@ _COFACTORS = np.array(
 _LEFT, _BY = np.append(ROWS, [0, 1, 2]), np.append(COLUMNS, [3, 3, 3])
 
 
-def normal_equations(rows: Doubles, by: Doubles | None = None) -> Doubles:
+def normal_equations(rows: Doubles) -> Doubles:
     """(9, ...) normal equations, a packed matrix and the right side, of equations (4, 2, ...), two
-    a sighting: three coefficients and the right side. by: the same with weights.
+    a sighting: three coefficients and the right side.
     """
-    one, other = (rows if by is None else by).take(_LEFT, 0), rows.take(_BY, 0)
+    one, other = rows.take(_LEFT, 0), rows.take(_BY, 0)
     one *= other
     return np.asarray(one[:, 0] + one[:, 1], np.float64)
+
+
+def summed_equations(rows: Doubles, by: Doubles | None = None) -> Doubles:
+    """(9, N) sums over views of the normal equations of (4, 2, V, N). by: the same with weights."""
+    _, two, views, count = rows.shape
+    rows = rows.reshape(4, two * views, count)
+    by = rows if by is None else by.reshape(rows.shape)
+    products = np.einsum("ivn,jvn->ijn", by, rows)
+    return products.reshape(16, count).take(4 * _LEFT + _BY, 0)
 
 
 def packed(matrix: Doubles) -> Doubles:

@@ -17,8 +17,8 @@ from calibration.geometry.linear_triangulation import GATE_SIGMAS, Expected, Lin
 from calibration.geometry.small_matrices import (
     DIAGONAL,
     inverse,
-    normal_equations,
     solved,
+    summed_equations,
     unpacked,
 )
 
@@ -100,7 +100,7 @@ def triangulate(
         off = (rows[3] * rows[3]).sum(0)
         factor = np.where(on, points.whitening[:, ok], 1.0)
         error[kept] = np.sqrt((off / factor**2).sum(0) / seen_by)
-        information = normal_equations(rows).sum(1)[:6]
+        information = summed_equations(rows)[:6]
         information[DIAGONAL] += 1e-12
         # Birge's ratio: where views miss each other by more than chance explains (three standard
         # deviations of chi-squared above its mean), all of them are less certain.
@@ -178,7 +178,7 @@ class _Points:
         failed = np.zeros(len(live), bool)
         then = rows
         for turn in range(MAX_STEPS):
-            equations = normal_equations(then, then * weight).sum(1)
+            equations = summed_equations(then, then * weight)
             step = solved(equations[:6], equations[6:])
             if turn:
                 fall = 0.5 * (equations[6:] * step).sum(0)

@@ -31,6 +31,7 @@ MIN_COMMON_KEYPOINTS = 4  # bounds chance matches: two bodies with fewer in comm
 MIN_MATCH_OKS = 0.25
 MIN_CLUSTER_OKS = 0.35
 SAME_TRACK_BONUS = 0.15
+FAR_WIDTHS = 4.0  # at which the OKS of a keypoint, 0.0003, is as good as none
 NOBODY = -1
 
 
@@ -112,24 +113,38 @@ class Association:
         return depth
 
     def similarity(self, xyz: Doubles, seen: Sightings) -> Doubles:
-        """(V, P, D) OKS of people (P, K, 3) and detections; 0 with too little in common."""
-        undistorted = self.project_undistorted(xyz[:, self.body])[:, :, None]
-        off = ((undistorted - seen.undistorted[:, None, :, self.body]) ** 2).sum(-1)
-        width = 2 * self.deviations(self.depths(xyz))[:, :, None, self.body]
+        """(V, P, D) OKS of people (P, K, 3) and detections; 0 with too little in common, and where
+        one is far outside the box of the other.
+        """
+        there = self.project_undistorted(xyz[:, self.body])
+        boxes = seen.undistorted[:, :, self.body]
+        width = 2 * self.deviations(self.depths(xyz))[..., self.body]
+        least, most = np.fmin.reduce(there, 2), np.fmax.reduce(there, 2)
+        room = FAR_WIDTHS * width.max(2)[..., None]
+        inside = (least - room)[:, :, None] < np.fmax.reduce(boxes, 2)[:, None]
+        inside &= (most + room)[:, :, None] > np.fmin.reduce(boxes, 2)[:, None]
+        view, person, place = np.nonzero(inside.all(-1))
+        off = there[view, person] - boxes[view, place]
+        off = (off * off).sum(-1) / width[view, person] ** 2
         known = np.isfinite(off)
-        alike = np.where(known, np.exp(-0.5 * np.where(known, off, 0) / width**2), 0)
+        alike = np.where(known, np.exp(-0.5 * np.where(known, off, 0)), 0)
         common = known.sum(-1)
-        return np.where(common >= MIN_COMMON_KEYPOINTS, alike.sum(-1) / np.maximum(common, 1), 0)
+        similarity = np.zeros(inside.shape[:3])
+        similarity[view, person, place] = np.where(
+            common >= MIN_COMMON_KEYPOINTS, alike.sum(-1) / np.maximum(common, 1), 0
+        )
+        return similarity
 
     def project_undistorted(self, xyz: Doubles) -> Doubles:
         """(P, K, 3) world points to (V, P, K, 2) undistorted (normalised) coordinates.
 
         NaN behind a camera.
         """
-        rotations = self._rig.rotations.transpose(0, 2, 1)[:, None]
-        inside = xyz @ rotations + self._rig.translations[:, None, None]
+        inside = self._rig.inside(xyz.reshape(-1, 3).T)
         with np.errstate(all="ignore"):
-            return np.where(inside[..., 2:] > 0, inside[..., :2] / inside[..., 2:], np.nan)
+            ideal = inside[:2] / np.where(inside[2] > 0, inside[2], np.nan)
+        shape = len(self._rig), *xyz.shape[:2], 2
+        return np.ascontiguousarray(ideal.transpose(1, 2, 0)).reshape(shape)
 
     def follow(self, xyz: Doubles, memory: Indices, seen: Sightings) -> Indices:
         """(P, V) the detection of each person in each view, -1 = none.

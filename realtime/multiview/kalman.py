@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from calibration.geometry.small_matrices import (
     DIAGONAL,
     inverse,
-    normal_equations,
     packed,
+    summed_equations,
     symmetric_inverse,
     symmetric_solved,
     times,
@@ -115,7 +115,7 @@ def guided(
         square = (d * x * x - 2 * b * x * y + a * y * y) / (a * d - b * b)
         on: Mask = square < max_deviations**2
     rows = np.concatenate([slope, off[None]])
-    equations = normal_equations(np.where(on, rows / np.sqrt(variance), 0.0)).sum(1)
+    equations = summed_equations(np.where(on, rows / np.sqrt(variance), 0.0))
     equations[DIAGONAL] += 1.0  # a metre where nothing is seen
     noise = inverse(equations[:6])
     step = times(noise, equations[6:]).T

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 
@@ -133,16 +132,14 @@ class RigMonitor:
 
     def _check_same(self, views: Sequence[View | None]) -> None:
         """Two cameras never see the same to the last digit."""
-        for one, other in combinations(range(len(views)), 2):
-            a, b = views[one], views[other]
-            if a is None or b is None or len(a.tracks) != len(b.tracks):
+        first: dict[bytes, int] = {}
+        for v, view in enumerate(views):
+            if view is None or view.tracks.poses.found.sum() < MIN_COMMON_KEYPOINTS:
                 continue
-            mine, theirs = a.tracks.poses, b.tracks.poses
-            if mine.found.sum() >= MIN_COMMON_KEYPOINTS and np.array_equal(
-                mine.xy, theirs.xy, equal_nan=True
-            ):
+            one = first.setdefault(np.nan_to_num(view.tracks.poses.xy).tobytes(), v)
+            if one != v:
                 raise SourceError(
-                    f"{self._names[one]} and {self._names[other]} show the same picture. Give "
+                    f"{self._names[one]} and {self._names[v]} show the same picture. Give "
                     "each camera of the rig its own source."
                 )
 
@@ -151,19 +148,21 @@ class RigMonitor:
         seeing = sum(view is not None and len(view.tracks) > 0 for view in views)
         self._agreed += len(poses) > 0
         self._disagreed += seeing >= 2 and not len(poses)
-        xy = self._rig.project(poses.xyz.astype(float))
         body = np.array(poses.skeleton.body)
+        xy = self._rig.project(poses.xyz[:, body].astype(float))
+        most = 0.5 * poses.found[:, body].sum(1)
+        there = poses.detections >= 0
+        others = there.sum(1, keepdims=True) - there >= 2
         for v, view in enumerate(views):
             if view is None:
                 continue
             inside = ((xy[v] >= 0) & (xy[v] < self._rig.cameras[v].size)).all(-1)
-            others = (np.delete(poses.detections, v, 1) >= 0).sum(1) >= 2
-            looking = inside[:, body].sum(1) > 0.5 * poses.found[:, body].sum(1)
+            looking = inside.sum(1) > most
             self._looking += int(looking.sum())
-            self._seeing += int((looking & (poses.detections[:, v] >= 0)).sum())
-            expected = others & looking
+            self._seeing += int((looking & there[:, v]).sum())
+            expected = others[:, v] & looking
             self._expected[v] += expected.sum()
-            self._matched[v] += (expected & (poses.detections[:, v] >= 0)).sum()
+            self._matched[v] += (expected & there[:, v]).sum()
             self._people[v] += min(len(view.tracks), expected.sum())
             if (
                 self._expected[v] >= MIN_EXPECTED_PEOPLE
