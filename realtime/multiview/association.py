@@ -112,13 +112,14 @@ class Association:
         depth: Doubles = self._rig.rotations[:, 2] @ middle.T + self._rig.translations[:, 2:]
         return depth
 
-    def similarity(self, xyz: Doubles, seen: Sightings) -> Doubles:
-        """(V, P, D) OKS of people (P, K, 3) and detections; 0 with too little in common, and where
-        one is far outside the box of the other.
+    def similarity(self, there: Doubles, deviations: Doubles, seen: Sightings) -> Doubles:
+        """(V, P, D) OKS of people and detections; 0 with too little in common, and where one is
+        far outside the box of the other.
+
+        there: (V, P, K, 2) undistorted, where they would be seen. deviations: (V, P, K) of that.
         """
-        there = self.project_undistorted(xyz[:, self.body])
-        boxes = seen.undistorted[:, :, self.body]
-        width = 2 * self.deviations(self.depths(xyz))[..., self.body]
+        there, boxes = there[:, :, self.body], seen.undistorted[:, :, self.body]
+        width = 2 * deviations[..., self.body]
         least, most = np.fmin.reduce(there, 2), np.fmax.reduce(there, 2)
         room = FAR_WIDTHS * width.max(2)[..., None]
         inside = (least - room)[:, :, None] < np.fmax.reduce(boxes, 2)[:, None]
@@ -146,15 +147,18 @@ class Association:
         shape = len(self._rig), *xyz.shape[:2], 2
         return np.ascontiguousarray(ideal.transpose(1, 2, 0)).reshape(shape)
 
-    def follow(self, xyz: Doubles, memory: Indices, seen: Sightings) -> Indices:
+    def follow(
+        self, there: Doubles, deviations: Doubles, memory: Indices, seen: Sightings
+    ) -> Indices:
         """(P, V) the detection of each person in each view, -1 = none.
 
-        xyz: (P, K, 3) where they are expected. memory: (P, V) 2D ids that they had last.
+        there: (V, P, K, 2) undistorted, where they are expected. deviations: (V, P, K) of that.
+        memory: (P, V) 2D ids that they had last.
         """
-        chosen = np.full((len(xyz), len(self._rig)), NOBODY, np.int64)
-        if not len(xyz) or not seen.score.shape[1]:
+        chosen = np.full(memory.shape, NOBODY, np.int64)
+        if not len(chosen) or not seen.score.shape[1]:
             return chosen
-        alike = self.similarity(xyz, seen)
+        alike = self.similarity(there, deviations, seen)
         known = (memory.T[:, :, None] == seen.id[:, None]) & (seen.id >= 0)[:, None]
         alike = np.where(alike > 0, alike + SAME_TRACK_BONUS * known, 0)
         best = np.where(alike.max(2) >= MIN_MATCH_OKS, alike.argmax(2), NOBODY)
@@ -196,7 +200,10 @@ class Association:
 
     def _support(self, seen: Sightings, pairs: Indices, free: Mask) -> Doubles:
         """(V, H, D) how much each detection is the body of a pair, 0 = it is not."""
-        alike = self.similarity(self._bodies(seen, pairs), seen) * free[:, None]
+        bodies = self._bodies(seen, pairs)
+        deviations = self.deviations(self.depths(bodies))
+        alike = self.similarity(self.project_undistorted(bodies), deviations, seen)
+        alike *= free[:, None]
         rows, columns = np.arange(len(pairs)), np.arange(alike.shape[2])
         for view, place in ((0, 1), (2, 3)):  # a pair holds to its own two detections
             alike[pairs[:, view], rows] *= columns == pairs[:, place, None]

@@ -8,7 +8,6 @@ from calibration.geometry.camera import Rig
 from calibration.geometry.linear_triangulation import GATE_SIGMAS
 from calibration.geometry.triangulation import triangulate
 from engines.types.arrays import Doubles, Mask
-from realtime.multiview.association import Association
 from realtime.multiview.bone_lengths import BoneLengths
 from realtime.multiview.track_table_3d import Bodies
 
@@ -18,9 +17,8 @@ MIN_SWAP_SIGMAS = 3  # standard deviations that a swap must explain: 0.3 % of Ga
 class LeftRightConsistency:
     """Turns arms, legs or heads round in views of one rig, by the body."""
 
-    def __init__(self, rig: Rig, association: Association, bones: BoneLengths) -> None:
+    def __init__(self, rig: Rig, bones: BoneLengths) -> None:
         self._rig = rig
-        self._association = association
         self._bones = bones
         # Which keypoints are of the body of each part: (K, parts).
         self._parts = np.zeros((len(bones.mirror), len(bones.parts)))
@@ -28,15 +26,15 @@ class LeftRightConsistency:
             self._parts[part.body, n] = 1
 
     def corrected(
-        self, expected: Doubles, bodies: Bodies, deviations: Doubles, deadline: float = np.inf
+        self, there: Doubles, bodies: Bodies, deviations: Doubles, deadline: float = np.inf
     ) -> Bodies:
-        """The same with left and right as expected (P, K, 3), where a view mistook them.
+        """The same with left and right as expected, where a view mistook them.
 
-        deviations: (V, P, K) of sightings, in undistorted coordinates.
+        there: (V, P, K, 2) undistorted, where keypoints are expected. deviations: (V, P, K) of
+        sightings.
         """
-        if not len(expected):
+        if not there.shape[1]:
             return bodies
-        there = self._association.project_undistorted(expected)
         mirror = self._bones.mirror
 
         def misfit(points: Doubles) -> Doubles:

@@ -55,7 +55,7 @@ class MultiViewReconstructor:
         self._body = self._association.body
         self._bones = BoneLengths(skeleton)
         self._refinement = BoneRefinement(self._bones)
-        self._consistency = LeftRightConsistency(rig, self._association, self._bones)
+        self._consistency = LeftRightConsistency(rig, self._bones)
         self._people = self._nobody(0)
         self._next = 0
         self._now = 0.0
@@ -82,10 +82,13 @@ class MultiViewReconstructor:
             )
             people.trust = trust_later(people.trust, seconds)
         expected = self._expected()
-        chosen = self._association.follow(expected, people.memory, seen)
-        deviations = self._deviations(expected)
+        there, deviations = (
+            self._association.project_undistorted(expected),
+            self._deviations(expected),
+        )
+        chosen = self._association.follow(there, deviations, people.memory, seen)
         bodies = self._gathered(seen, chosen)
-        bodies = self._consistency.corrected(expected, bodies, deviations, deadline)
+        bodies = self._consistency.corrected(there, bodies, deviations, deadline)
         plain, bodies = bodies, trusted(bodies, people.trust)
         measured = self._measure(
             bodies, deviations, Expected.of(expected, people.covariance[..., :3, :3])
@@ -241,7 +244,8 @@ class MultiViewReconstructor:
         deviations = self._association.deviations(np.full(bodies.score.shape[:2], FIRST_DEPTH_M))
         rough = self._measure(bodies, deviations)
         deviations = self._deviations(rough.xyz)
-        bodies = self._consistency.corrected(rough.xyz, bodies, deviations, self._deadline)
+        there = self._association.project_undistorted(rough.xyz)
+        bodies = self._consistency.corrected(there, bodies, deviations, self._deadline)
         measured = self._measure(bodies, deviations).beginning()
         limbs = self._bones.measured(measured.xyz)[:, self._bones.body]
         good = (measured.views[:, self._body] >= 2).sum(1) >= MIN_COMMON_KEYPOINTS
