@@ -46,6 +46,7 @@ class BoneLengths:
         drawn = {frozenset(limb) for limb in limbs}
         limbs += [pair for pair in rigid_pairs(skeleton) if frozenset(pair) not in drawn]
         self.limbs = np.array(limbs, np.int64).reshape(-1, 2)
+        self._parents, self._children = np.ascontiguousarray(self.limbs.T)
         mirror = skeleton.mirror
         pairs = [frozenset(limb) for limb in self.limbs.tolist()]
         self.twins = np.array(
@@ -78,7 +79,7 @@ class BoneLengths:
 
     def measured(self, xyz: Doubles) -> Doubles:
         """(P, L) lengths of bodies (P, K, 3)."""
-        bone = xyz[:, self.limbs[:, 0]] - xyz[:, self.limbs[:, 1]]
+        bone = xyz.take(self._parents, 1) - xyz.take(self._children, 1)
         lengths: Doubles = np.sqrt((bone * bone).sum(-1))
         return lengths
 
@@ -116,10 +117,10 @@ class BoneLengths:
 
     def _precision(self, xyz: Doubles, now: Doubles, covariance: Doubles) -> Doubles:
         """(P, L) of 0 to 1, what is left of a sighting whose ends are uncertain along the bone."""
-        one, other = self.limbs.T
-        along = (xyz[:, one] - xyz[:, other]) / now[..., None]
-        both = covariance[:, one] + covariance[:, other]
-        variance = (along * (both @ along[..., None])[..., 0]).sum(-1) / now**2
+        one, other = self._parents, self._children
+        bone = xyz.take(one, 1) - xyz.take(other, 1)
+        both = covariance.take(one, 1) + covariance.take(other, 1)
+        variance = np.einsum("pli,plij,plj->pl", bone, both, bone) / now**4
         left: Doubles = MEASURED_DEVIATION**2 / (MEASURED_DEVIATION**2 + variance)
         return left
 
@@ -127,7 +128,7 @@ class BoneLengths:
         """(P, L) how long limbs are, from both sides' means and what bodies are like, and the
         standard deviation of that, metres; NaN where a limb that bends is not known well.
         """
-        both, weight = lengths[:, self.twins], evidence[:, self.twins]
+        both, weight = lengths.take(self.twins, 1), evidence.take(self.twins, 1)
         total = evidence + weight
         with np.errstate(invalid="ignore", divide="ignore"):
             mine, theirs = np.where(evidence > 0, lengths, 0), np.where(weight > 0, both, 0)
@@ -154,7 +155,7 @@ class BoneLengths:
         """
         least, most = (1 - max_stretch) * lengths, (1 + max_stretch) * lengths
         now = self.measured(xyz)
-        odd = weak[:, self.limbs[:, 1]] & ((now < least) | (now > most))
+        odd = weak.take(self._children, 1) & ((now < least) | (now > most))
         # Work is to be done where a bone is odd, and where its parent was moved.
         moved = np.zeros(xyz.shape[1], bool)
         moved[self.limbs[: self._drawn, 1]] = odd[:, : self._drawn].any(0)

@@ -25,7 +25,8 @@ class BoneRefinement:
     def __init__(self, bones: BoneLengths) -> None:
         self._held: Indices = np.flatnonzero(bones.held)
         ends = bones.limbs[self._held]
-        self._parent, self._child = parent, child = ends.T
+        self._ends = np.concatenate(ends.T)  # all parents, then all children
+        self._parent, self._child = parent, child = np.split(self._ends, 2)
         limbs, count = np.arange(len(ends)), len(bones.mirror)
         # By what a step along each bone moves each keypoint: its child ahead, its parent back.
         self._incidence = np.zeros((count, len(ends)))
@@ -57,13 +58,13 @@ class BoneRefinement:
         """
         parent, child = self._parent, self._child
         known = np.isfinite(xyz[..., 0])
-        lengths, sigma = lengths[:, self._held], sigma[:, self._held]
-        held = np.isfinite(lengths) & known[:, parent] & known[:, child]
+        lengths, sigma = lengths.take(self._held, 1), sigma.take(self._held, 1)
+        held = np.isfinite(lengths) & known.take(parent, 1) & known.take(child, 1)
         if not held.any():
             return xyz, True
         start = np.where(known[..., None], xyz, 0.0)
         prior = np.where(known[..., None, None], covariance, 0.0)
-        of_ends = prior[:, np.concatenate([parent, child])]
+        of_ends = prior.take(self._ends, 1)
         want = np.where(held, lengths, 0.0)
         variance = np.where(held, sigma * sigma, 1.0)
         people, limbs = held.shape
@@ -72,7 +73,7 @@ class BoneRefinement:
         moved = pull = np.zeros_like(start)  # by how much, and by what: prior @ pull
         best, strain, least = moved, np.zeros(known.shape), np.full(people, np.inf)
         for turn in range(MAX_ROUNDS):
-            bone = body[:, child] - body[:, parent]
+            bone = body.take(child, 1) - body.take(parent, 1)
             have = np.maximum(np.sqrt((bone * bone).sum(-1)), 1e-6)
             off = np.where(held, want - have, 0.0)
             square = (moved * pull).sum(-1)
@@ -87,11 +88,11 @@ class BoneRefinement:
             ahead = bone * np.where(held, 1 / have, 0.0)[..., None]
             twice = np.concatenate([ahead, ahead], 1)
             across = np.einsum("plij,plj->pli", of_ends, twice)
-            between = np.einsum("pqi,pqi->pq", ahead[:, self._one], across[:, self._end])
+            between = np.einsum("pqi,pqi->pq", ahead.take(self._one, 1), across.take(self._end, 1))
             matrix[:, self._place] = between * self._sign
             own = (twice * across).sum(-1)
             matrix[:, self._diagonal] = own[:, :limbs] + own[:, limbs:] + variance
-            innovation = off + (ahead * (moved[:, child] - moved[:, parent])).sum(-1)
+            innovation = off + (ahead * (moved.take(child, 1) - moved.take(parent, 1))).sum(-1)
             weight = np.linalg.solve(matrix.reshape(people, limbs, limbs), innovation[..., None])
             pull = self._incidence @ (ahead * weight)
             moved = np.einsum("pkij,pkj->pki", prior, pull)

@@ -166,3 +166,18 @@ def test_without_time_there_is_still_a_point() -> None:
     assert not late.refined
     assert np.linalg.norm(late.xyz - points, axis=-1).max() < 0.05
     assert triangulate(rig, xy).refined
+
+
+def test_errors_of_wide_lenses_are_pixels() -> None:
+    """Lenses are taken as straight over the few pixels of an error."""
+    rng = np.random.default_rng(12)
+    wide = camera("wide", FISHEYE, fisheye=True, rotation=(1.2, 0.4, 0.2))
+    rig = Rig((*ring(3).cameras, wide))
+    points = cloud(300, rng)
+    xy = rig.project(points) + rng.normal(0, 3, (4, 300, 2))
+    found = triangulate(rig, xy, sigma=3)
+    off = np.linalg.norm(rig.project(found.xyz) - xy, axis=-1)
+    squared = np.where(found.used, off**2, 0).sum(0) / found.views
+    good = np.isfinite(found.error)
+    assert good.mean() > 0.98
+    np.testing.assert_allclose(found.error[good], np.sqrt(squared[good]), rtol=0.02)

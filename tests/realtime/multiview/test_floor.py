@@ -9,6 +9,7 @@ import pytest
 
 from calibration.geometry.camera import Rig
 from engines.types.arrays import Doubles
+from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.multiview.floor import Ground
 from realtime.multiview.stage import RigStage
 from realtime.types.results import Poses3D
@@ -17,13 +18,18 @@ from tests.calibration.cameras import ring
 
 RIG = ring(4, radius=5)
 UP = np.array([0.0, 0.0, 1.0])
+FEET = [
+    f"{side}_{part}"
+    for side in ("left", "right")
+    for part in ("ankle", "heel", "big_toe", "small_toe")
+]
 
 
-def poses(people: list[Doubles]) -> Poses3D:
+def poses(people: list[Doubles], skeleton: Skeleton = BODY25) -> Poses3D:
     xyz = np.array(people, np.float32)
     shape = xyz.shape[:2]
     return Poses3D(
-        BODY25,
+        skeleton,
         np.arange(len(xyz)),
         xyz,
         np.zeros(shape, np.float32),
@@ -72,3 +78,22 @@ def test_space_tells_the_floor() -> None:
         people = [body((0.0, 0.0)) + 0.5 * UP]
         found = space.update(n / 30, sightings(RIG, people, n / 30))
     assert found.ground == pytest.approx(0.5, abs=0.06)
+
+
+@pytest.mark.parametrize("name", ["car12", "hand21"])
+def test_what_has_no_feet_stands_on_the_floor_of_the_rig(name: str) -> None:
+    skeleton = named_skeleton(name)
+    ground = Ground(RIG, skeleton)
+    for n in range(20):
+        xyz = np.random.default_rng(n).normal(size=(len(skeleton.keypoints), 3))
+        assert ground.update(poses([xyz, np.full_like(xyz, np.nan)], skeleton)) == 0
+
+
+def test_people_whose_feet_are_unseen_say_nothing_of_the_floor() -> None:
+    ground, legs = Ground(RIG, BODY25), [BODY25.keypoints.index(one) for one in FEET]
+    for _ in range(20):
+        unseen = body((1.0, 0.0)) - 3 * UP
+        unseen[legs] = np.nan
+        found = ground.update(poses([body((0.0, 0.0)) + 0.5 * UP, unseen]))
+    assert found == pytest.approx(0.5, abs=0.06)
+    assert Ground(RIG, BODY25).update(poses([unseen])) == 0
