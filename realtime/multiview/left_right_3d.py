@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from calibration.geometry.camera import Rig
-from calibration.geometry.linear_triangulation import GATE_SIGMAS
+from calibration.geometry.linear_triangulation import GATE_SIGMAS, Expected
 from calibration.geometry.triangulation import triangulate
 from engines.types.arrays import Doubles, Mask
 from realtime.multiview.bone_lengths import BoneLengths
@@ -26,12 +26,18 @@ class LeftRightConsistency:
             self._parts[part.body, n] = 1
 
     def corrected(
-        self, there: Doubles, bodies: Bodies, deviations: Doubles, deadline: float = np.inf
+        self,
+        there: Doubles,
+        bodies: Bodies,
+        deviations: Doubles,
+        prior: Expected | None = None,
+        deadline: float = np.inf,
     ) -> Bodies:
         """The same with left and right as expected, where a view mistook them.
 
         there: (V, P, K, 2) undistorted, where keypoints are expected. deviations: (V, P, K) of
-        sightings.
+        sightings. prior: of the P K keypoints, what is expected of them in space, where that does
+        not come from these very views.
         """
         if not there.shape[1]:
             return bodies
@@ -58,15 +64,22 @@ class LeftRightConsistency:
             return bodies
         view, person = np.ogrid[: gain.shape[0], : gain.shape[1]]
         turned = bodies.at((view[..., None], person[..., None], order))
-        return self._agreeing(bodies, turned, changed, deviations, deadline)
+        return self._agreeing(bodies, turned, changed, deviations, prior, deadline)
 
     def _agreeing(
-        self, bodies: Bodies, turned: Bodies, changed: Mask, deviations: Doubles, deadline: float
+        self,
+        bodies: Bodies,
+        turned: Bodies,
+        changed: Mask,
+        deviations: Doubles,
+        prior: Expected | None,
+        deadline: float,
     ) -> Bodies:
         """The turned bodies' parts where the views agree better on them than as they were seen.
 
         changed: (V, P, K). What is expected lags behind quick legs that pass each other, and no
-        two views mistake the same by chance.
+        two views mistake the same by chance. But the rays of two views often meet either way, so
+        that what is expected counts as one more view.
         """
         person, keypoint = np.nonzero(changed.any(0))
         sigma = (deviations * self._rig.focals.mean(1)[:, None, None])[:, person, keypoint]
@@ -81,6 +94,10 @@ class LeftRightConsistency:
         )
         weight = np.concatenate([one.score for one in seen], 1)
         loss = np.nan_to_num(2 * found.after) + GATE_SIGMAS**2 * (weight * ~found.used).sum(0)
+        if prior is not None:
+            known = prior.at(np.tile(person * changed.shape[2] + keypoint, 2))
+            far = known.off(np.ascontiguousarray(found.xyz.T))
+            loss += known.known * np.fmin(far, GATE_SIGMAS**2)
         gain = loss[: len(person)] - loss[len(person) :]
         better = np.zeros(changed.shape[1:], bool)
         for part in self._bones.parts:

@@ -88,11 +88,10 @@ class MultiViewReconstructor:
         )
         chosen = self._association.follow(there, deviations, people.memory, seen)
         bodies = self._gathered(seen, chosen)
-        bodies = self._consistency.corrected(there, bodies, deviations, deadline)
+        prior = Expected.of(expected, people.covariance[..., :3, :3])
+        bodies = self._consistency.corrected(there, bodies, deviations, prior, deadline)
         plain, bodies = bodies, trusted(bodies, people.trust)
-        measured = self._measure(
-            bodies, deviations, Expected.of(expected, people.covariance[..., :3, :3])
-        )
+        measured = self._measure(bodies, deviations, prior)
         views_used, error = self._correct(measured, bodies, seconds)
         there = self._association.project_undistorted(people.state[..., :3])
         used = measured.used & (people.measured_at == self._now)
@@ -245,7 +244,7 @@ class MultiViewReconstructor:
         rough = self._measure(bodies, deviations)
         deviations = self._deviations(rough.xyz)
         there = self._association.project_undistorted(rough.xyz)
-        bodies = self._consistency.corrected(there, bodies, deviations, self._deadline)
+        bodies = self._consistency.corrected(there, bodies, deviations, deadline=self._deadline)
         measured = self._measure(bodies, deviations).beginning()
         limbs = self._bones.measured(measured.xyz)[:, self._bones.body]
         good = (measured.views[:, self._body] >= 2).sum(1) >= MIN_COMMON_KEYPOINTS

@@ -137,6 +137,39 @@ def test_a_head_from_behind_keeps_its_shape(mistaken: str, cameras: tuple[int, i
     assert max(off) < 0.10
 
 
+@pytest.mark.parametrize("facing", ["to the cameras", "away"])
+@pytest.mark.parametrize(("cameras", "since"), [((0, 1), 10), ((0, 1, 2), 0)])
+def test_ears_that_one_view_exchanges_stay_where_they_are(
+    cameras: tuple[int, ...], since: int, facing: str
+) -> None:
+    """One of two views takes left for right in somebody who is known, or one of three from the
+    first frame on. The rays of two views meet either way, in another place.
+    """
+    off = []
+    middle = np.mean([RIG.centres[v] for v in cameras], 0) * (
+        1 if facing == "to the cameras" else -1
+    )
+
+    def mistake(n: int, people: list[Doubles], views: Views) -> None:
+        for v, view in enumerate(views):
+            if view is None or v not in cameras:
+                views[v] = None
+                continue
+            hide([view], index("left_eye", "right_eye") + ([NOSE] if facing == "away" else []))
+            if v == cameras[0] and n >= since:
+                xy = view.tracks.poses.xy[0]
+                xy[[LEFT_EAR, RIGHT_EAR]] = xy[[RIGHT_EAR, LEFT_EAR]]
+
+    for seed in range(3):
+        heading = np.arctan2(middle[1], middle[0]) + 0.3 * (seed - 1)
+        people = lambda n, to=heading: [body((0.2, 0.1), heading=to, phase=n / 5)]  # noqa: E731
+        for shown in played(RIG, people, 25, mistake, seed=seed):
+            if shown.frame >= since:
+                off.append(shown.off[[LEFT_EAR, RIGHT_EAR]].max())
+    assert len(off) >= 3 * (25 - since - 2)
+    assert np.mean(np.array(off) < 0.10) >= 0.98
+
+
 def test_two_views_that_hardly_agree_say_little() -> None:
     """Their rays miss by 2.5 to 3.5 standard deviations, frame after frame: the filter is hardly
     worse than its prediction, and what is shown than if nobody had seen the wrist.
