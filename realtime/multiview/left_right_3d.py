@@ -24,6 +24,7 @@ class LeftRightConsistency:
         self._parts = np.zeros((len(bones.mirror), len(bones.parts)))
         for n, part in enumerate(bones.parts):
             self._parts[part.body, n] = 1
+        self._rigid = self._parts[:, [part.rigid for part in bones.parts]].any(1)
 
     def corrected(
         self,
@@ -78,8 +79,8 @@ class LeftRightConsistency:
         """The turned bodies' parts where the views agree better on them than as they were seen.
 
         changed: (V, P, K). What is expected lags behind quick legs that pass each other, and no
-        two views mistake the same by chance. But the rays of two views often meet either way, so
-        that what is expected counts as one more view.
+        two views mistake the same by chance. But the rays of two views may meet either way: of
+        heads, whose sides never pass each other, what is expected counts as one more view.
         """
         person, keypoint = np.nonzero(changed.any(0))
         sigma = (deviations * self._rig.focals.mean(1)[:, None, None])[:, person, keypoint]
@@ -97,7 +98,8 @@ class LeftRightConsistency:
         if prior is not None:
             known = prior.at(np.tile(person * changed.shape[2] + keypoint, 2))
             far = known.off(np.ascontiguousarray(found.xyz.T))
-            loss += known.known * np.fmin(far, GATE_SIGMAS**2)
+            rigid = np.tile(self._rigid[keypoint], 2)
+            loss += (known.known & rigid) * np.fmin(far, GATE_SIGMAS**2)
         gain = loss[: len(person)] - loss[len(person) :]
         better = np.zeros(changed.shape[1:], bool)
         for part in self._bones.parts:

@@ -9,10 +9,11 @@ import numpy as np
 from engines.types.arrays import Indices
 from engines.types.skeleton import Skeleton
 
-MIRRORED_PARTS = (  # keypoints of the body, and the groups that go with them
-    (("shoulder", "elbow", "wrist"), ("left_hand", "right_hand")),
-    (("hip", "knee", "ankle", "big_toe", "small_toe", "heel"), ("feet",)),
-    (("eye", "ear"), ("face",)),
+# Keypoints of the body, the groups that go with them, and whether both sides are one rigid whole.
+MIRRORED_PARTS = (
+    (("shoulder", "elbow", "wrist"), ("left_hand", "right_hand"), False),
+    (("hip", "knee", "ankle", "big_toe", "small_toe", "heel"), ("feet",), False),
+    (("eye", "ear"), ("face",), True),
 )
 
 
@@ -21,16 +22,18 @@ class MirroredPart:
     """Indices of keypoints of both sides; empty where a skeleton has none of the part.
 
     body: those that tell whether the sides are exchanged. whole: all that change sides then.
+    rigid: whether the sides never pass each other, as those of a head.
     """
 
     body: Indices
     whole: Indices
+    rigid: bool
 
 
 def mirrored_parts(skeleton: Skeleton) -> list[MirroredPart]:
     """Arms, legs and the head of a skeleton."""
     mirror, found = skeleton.mirror, []
-    for names, groups in MIRRORED_PARTS:
+    for names, groups, rigid in MIRRORED_PARTS:
         body = [
             n
             for n in skeleton.body
@@ -38,5 +41,6 @@ def mirrored_parts(skeleton: Skeleton) -> list[MirroredPart]:
         ]
         others = [n for group in groups for n in skeleton.groups[group] if n not in body]
         followers = others if body else []
-        found.append(MirroredPart(np.array(body, np.intp), np.array(body + followers, np.intp)))
+        whole = np.array(body + followers, np.intp)
+        found.append(MirroredPart(np.array(body, np.intp), whole, rigid))
     return found
