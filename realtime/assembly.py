@@ -41,6 +41,7 @@ from realtime.sources import enter_sources
 from realtime.sources.maps.map_source import MapReading
 from realtime.sources.remote.web_files import fetched
 from realtime.sources.rig_sources import open_fitting
+from realtime.sports.analysis import MovementAnalysis
 from realtime.tracking.camera_tracker import CameraTracker
 from realtime.types.errors import SettingsError, Stopped
 from realtime.types.frames import Source
@@ -122,6 +123,10 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         if rig is not None:
             space = _open_space(settings, sources, model.skeleton, rig)
             stack.callback(space.close)
+        analysis = None
+        if settings.movements:
+            stature = settings.sports.person_height
+            analysis = MovementAnalysis(model.skeleton, len(sources), rig, stature)
         written = [*written_by(settings, sources)]
         check_outputs(written, inputs_of(settings, card))
         outputs = open_sinks(settings, sources, model, shown, rig, start)
@@ -187,6 +192,8 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             if fresh:
                 clear(written)
                 fresh = False
+            if analysis is not None:
+                result = analysis.add_to(result)
             sinks.write(result)
             yield result
 

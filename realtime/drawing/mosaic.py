@@ -10,11 +10,12 @@ import numpy as np
 from engines.types.arrays import Image
 from realtime.drawing.captions import write_caption
 from realtime.drawing.heatmaps import draw_view
+from realtime.drawing.movements import draw_movements
 from realtime.drawing.overlay import Overlay, Picture
 from realtime.drawing.reprojection import Reprojection
 from realtime.drawing.scaling import centred, fitting_scale, resized, shrunk
 from realtime.drawing.skeletons import draw_angles
-from realtime.types.results import Poses3D, Result, View
+from realtime.types.results import Result, View
 from realtime.types.view_mode import Shown, ViewMode
 
 MAX_SIZE = (1920, 1080)  # of the whole picture: Full HD
@@ -37,9 +38,10 @@ class Mosaic(Overlay):
         bodies: Reprojection | None = None,
         *,
         angles: bool = False,
+        events: bool = False,
         size: tuple[int, int] | None = None,
     ) -> None:
-        super().__init__(shown, angles=angles, size=size)
+        super().__init__(shown, angles=angles, events=events, size=size)
         self._sources = sources
         self._bodies = bodies
         self._cell: tuple[int, int] | None = None
@@ -70,7 +72,7 @@ class Mosaic(Overlay):
             if view is None:
                 cell[...] = write_caption(cell, f"{name}: no picture")
                 continue
-            picture = write_caption(self._view(number, view, result.poses3d), name)
+            picture = write_caption(self._view(number, view, result), name)
             cell[...] = centred(picture, (wide, high))
         # Dark pictures, and cells without one, would run into each other.
         for row in range(1, rows):
@@ -84,7 +86,7 @@ class Mosaic(Overlay):
         name = f"mosaic_{first.frame.index:012d}"
         return [Picture("mosaic", name, first.frame.time, canvas, first.maps is not None)]
 
-    def _view(self, number: int, view: View, poses: Poses3D | None) -> Image:
+    def _view(self, number: int, view: View, result: Result) -> Image:
         """The view's picture scaled into a cell, then drawn upon: that is cheaper, and finer."""
         assert self._cell is not None
         size = view.frame.size
@@ -93,8 +95,10 @@ class Mosaic(Overlay):
         picture = draw_view(image, tracks, view.maps, shown.mode, shown.threshold, shown.style)
         if self._angles:
             draw_angles(picture, tracks)
-        if self._bodies is not None and poses is not None:
-            self._bodies.draw(picture, number, view, poses)
+        if self._events:
+            draw_movements(picture, tracks, result.movements[number])
+        if self._bodies is not None and result.poses3d is not None:
+            self._bodies.draw(picture, number, view, result.poses3d)
         return picture
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engines.types.arrays import Image
 from realtime.drawing.heatmaps import draw_view
+from realtime.drawing.movements import draw_movements
 from realtime.drawing.scaling import centred, fitting_scale, scaled
 from realtime.drawing.skeletons import draw_angles
+from realtime.types.movement import Movement
 from realtime.types.results import Result, View
 from realtime.types.view_mode import Shown, ViewMode
 
@@ -47,10 +50,11 @@ class Overlay:
         shown: Shown | None = None,
         *,
         angles: bool = False,
+        events: bool = False,
         size: tuple[int, int] | None = None,
     ) -> None:
         self.shown = shown or Shown()
-        self._angles = angles
+        self._angles, self._events = angles, events
         self._size = size
         self._latest: dict[str, tuple[State, Image]] = {}
 
@@ -61,14 +65,14 @@ class Overlay:
                 view.frame.camera,
                 view.frame.name,
                 view.frame.time,
-                self._drawn(view),
+                self._drawn(view, result.movements[n] if self._events else {}),
                 view.maps is not None,
             )
-            for view in result.views
+            for n, view in enumerate(result.views)
             if view
         ]
 
-    def _drawn(self, view: View) -> Image:
+    def _drawn(self, view: View, movements: Mapping[int, Movement]) -> Image:
         camera, now = view.frame.camera, (view, self.shown.mode, self.shown.threshold)
         known = self._latest.get(camera)
         if known is None or known[0] != now:
@@ -78,6 +82,7 @@ class Overlay:
             picture = draw_view(image, tracks, view.maps, mode, threshold, self.shown.style)
             if self._angles:
                 draw_angles(picture, tracks)
+            draw_movements(picture, tracks, movements)
             if self._size is not None:
                 picture = centred(picture, self._size)
             picture.flags.writeable = False

@@ -78,7 +78,7 @@ def draw_angles(out: Image, tracks: Tracks) -> None:
     angles = joint_angles(tracks.poses)
     for person, joint in np.argwhere(~np.isnan(angles)).tolist():
         x, y = np.clip(tracks.poses.xy[person, middles[joint]], -1e4, 1e4).tolist()
-        _write(out, f"{angles[person, joint]:.0f}", (round(x + 12 * scale), round(y)), scale)
+        write_text(out, f"{angles[person, joint]:.0f}", (round(x + 12 * scale), round(y)), scale)
     if tracks.speed is None:
         return
     corners = boxes(np.clip(tracks.poses.xy, -1e4, 1e4))
@@ -88,10 +88,10 @@ def draw_angles(out: Image, tracks: Tracks) -> None:
         left, _, right, bottom = corners[person].tolist()
         x = np.clip((left + right - wide) / 2, 0, max(0, out.shape[1] - wide))
         y = np.clip(bottom + 2.5 * high, high, max(high, out.shape[0] - high / 2))
-        _write(out, text, (round(x), round(y)), scale)
+        write_text(out, text, (round(x), round(y)), scale)
 
 
-def _write(out: Image, text: str, at: tuple[int, int], scale: float) -> None:
+def write_text(out: Image, text: str, at: tuple[int, int], scale: float) -> None:
     """White on black, to be read on anything."""
     for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
         cv2.putText(out, text, at, FONT, scale, colour, thickness, cv2.LINE_AA)

@@ -198,8 +198,9 @@ class MultiViewReconstructor:
         if len(rows):
             state[rows], covariance[rows] = kalman.fresh(xyz[rows], noise[rows])
         people.measured_at[near | anew] = self._now
-        views, error = np.where(near | anew, measured.views, 0), measured.error.copy()
-        error[~(near | anew)] = np.nan
+        people.measured = np.where((near | anew)[..., None], measured.xyz, np.nan)
+        views = np.where(near | anew, measured.views, 0)
+        error = np.where(near | anew, measured.error, np.nan)
         rest = known & ~near & ~anew & (bodies.score > 0).any(0)
         if rest.any():
             views[rest] = self._guide(rest, bodies.at((slice(None), rest)))
@@ -345,8 +346,7 @@ class MultiViewReconstructor:
 
     def _leave(self, chosen: Indices, views: Indices, error: Doubles) -> Poses3D:
         """Delete tracks that were lost for too long; return the confirmed ones."""
-        people = self._people
-        away = self._now - people.seen_at
+        people, away = self._people, self._now - self._people.seen_at
         keep = (away <= np.where(people.confirmed, MAX_LOST_S, MAX_CARRIED_S)) & ~self._duplicates()
         if not keep.all():
             self._people = people = people.only(keep)
@@ -365,6 +365,7 @@ class MultiViewReconstructor:
             chosen[shown],
             self._refined,
             covariance=self._uncertainty(xyz)[shown],
+            measured=people.measured[shown].astype(np.float32),
         )
 
     def _ratio(self) -> Doubles:

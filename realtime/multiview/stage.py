@@ -104,5 +104,15 @@ def seen_by(poses: Poses3D, views: int) -> Poses3D:
     covariance = poses.covariance
     if covariance is not None:
         covariance = np.where(few[..., None, None], np.float32(np.nan), covariance)
-    kept = replace(poses, xyz=xyz, error=error, covariance=covariance, filled=poses.filled & ~few)
+    measured = poses.measured
+    if measured is not None:
+        measured = np.where(few[..., None], np.float32(np.nan), measured)
+    kept = replace(
+        poses,
+        xyz=xyz,
+        error=error,
+        covariance=covariance,
+        measured=measured,
+        filled=poses.filled & ~few,
+    )
     return kept.some(np.flatnonzero(kept.found.any(axis=1)))

@@ -25,7 +25,8 @@ class TrackTable3D:
     frames in which they did. confirmed: whether that is enough; a track is tentative until then.
     memory: 2D ids of the views. lengths, evidence: (P, L) what `BoneLengths` learnt of limbs.
     believed, deviation: (P, L) what it believes of them, metres. trust: (P, V, K) probabilities
-    that views have keypoints right, see `reliability`.
+    that views have keypoints right, see `reliability`. measured: (P, K, 3) what the views of this
+    instant say alone, NaN = no two agree.
     """
 
     id: Indices
@@ -41,6 +42,7 @@ class TrackTable3D:
     believed: Doubles
     deviation: Doubles
     trust: Doubles
+    measured: Doubles
 
     def __len__(self) -> int:
         return len(self.id)
@@ -62,6 +64,7 @@ class TrackTable3D:
             believed=np.full((people, limbs), np.nan),
             deviation=np.full((people, limbs), np.nan),
             trust=np.full((people, views, keypoints), USUAL_TRUST),
+            measured=np.full((people, keypoints, 3), np.nan),
         )
 
     def only(self, rows: Mask | Indices) -> TrackTable3D:

@@ -10,6 +10,7 @@ from realtime.settings.model import ModelSettings
 from realtime.settings.pictures import PictureSettings
 from realtime.settings.sources import NODE_SCHEME, SourceSettings
 from realtime.settings.space import SpaceSettings
+from realtime.settings.sports import SportsSettings
 from realtime.settings.tracking import TrackSettings
 from realtime.settings.web import WebSettings
 from realtime.settings.window import WindowSettings
@@ -28,6 +29,7 @@ class Settings:
     tracks: TrackSettings = field(default_factory=TrackSettings)
     space: SpaceSettings = field(default_factory=SpaceSettings)
     pictures: PictureSettings = field(default_factory=PictureSettings)
+    sports: SportsSettings = field(default_factory=SportsSettings)
     window: WindowSettings = field(default_factory=WindowSettings)
     files: FileSettings = field(default_factory=FileSettings)
     web: WebSettings = field(default_factory=WebSettings)
@@ -51,6 +53,7 @@ class Settings:
             self._check_publish(self.web.publish)
         if self.files.mot is not None and not self.tracks.track:
             raise SettingsError("--mot needs ids; leave out --no-track.")
+        self._check_sports()
         maps = self.files.heatmaps is not None or self.files.part_candidates
         refines = self.models.preset or self.models.refine not in (None, "off")
         if self.tracks.detect_every == "auto" and not refines:
@@ -63,6 +66,25 @@ class Settings:
                 "--heatmaps and --part-candidates need the network on every frame; leave out "
                 "--detect-every."
             )
+
+    @property
+    def movements(self) -> bool:
+        """Whether an output wants to know what people do."""
+        return self.sports.events or self.files.report is not None
+
+    def _check_sports(self) -> None:
+        """SettingsError where movements cannot be told, or nobody wants to know them."""
+        if self.movements and not self.tracks.track:
+            option = "--events" if self.sports.events else "--report"
+            raise SettingsError(f"{option} needs ids; leave out --no-track.")
+        if self.sports.person_height is None:
+            return
+        if not self.movements:
+            raise SettingsError(
+                "--person-height gives --events and --report a scale; add one of them."
+            )
+        if self.space.rig is not None:
+            raise SettingsError("--rig gives metres already; leave out --person-height.")
 
     def _check_publish(self, publish: str) -> None:
         """SettingsError where others could not believe what is published, or would not use it."""

@@ -81,6 +81,9 @@ class FileSettings:
     timestamps.csv."""
     stats: Path | None = None
     """Write statistics of the run (times, drops, versions, machine) to this JSON file."""
+    report: Path | None = None
+    """Write a web page (.html) for coaches: each person's squats, jumps and throws, with joint
+    angles and speeds over time."""
     json3d: Path | None = None
     """Write 3D people as OpenPose JSON into this folder, one file for each frame."""
     output3d: Path | None = None
@@ -112,6 +115,8 @@ class FileSettings:
             file = getattr(self, name)
             if file is not None and file.suffix.lower() != f".{name}":
                 raise SettingsError(f"--{name} {file}: the file's name must end in .{name}.")
+        if self.report is not None and self.report.suffix.lower() != ".html":
+            raise SettingsError(f"--report {self.report}: the file's name must end in .html.")
         if self.part_candidates and (self.json is None or self.json_skeleton is not None):
             raise SettingsError(
                 "--part-candidates adds the model's own keypoints to --json FOLDER; add --json "

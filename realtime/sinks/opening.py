@@ -53,12 +53,12 @@ def open_sinks(
     if isinstance(model, Keypoints):
         _refuse_maps(settings)
     names = [source.name for source in sources]
-    angles = settings.pictures.angles
+    angles, events = settings.pictures.angles, settings.sports.events
     size = settings.pictures.size
-    overlay = Overlay(shown, angles=angles, size=size)
+    overlay = Overlay(shown, angles=angles, events=events, size=size)
     if settings.pictures.mosaic:
         bodies = Reprojection(rig) if rig is not None else None
-        overlay = Mosaic(names, shown, bodies, angles=angles, size=size)
+        overlay = Mosaic(names, shown, bodies, angles=angles, events=events, size=size)
     paced = settings.sources.realtime
     header = Header(model.name, model.skeleton, sources, rig, start, paced=paced)
     opening = Opening(
@@ -67,10 +67,12 @@ def open_sinks(
         settings.sources.source[0],
         files_of(settings.sources.source),
         overlay,
-        ResultLines(angles=angles),
+        ResultLines(angles=angles, events=events),
         header,
         model,
         angles,
+        events,
+        settings.sports.person_height,
     )
     files = [*_open_files(settings, sources, opening, rig)]
     # Entered last, the files are finished first; then comes the summary; then the window, which
@@ -84,7 +86,8 @@ def open_sinks(
         full = settings.window.fullscreen
         front.append(WindowSink(overlay, hold=hold, live=live, announce=announce, full=full))
     if settings.web.serve is not None:
-        lines = opening.lines if not angles else ResultLines()  # pages are not told of angles
+        plain = not (angles or events)  # pages are not told of these
+        lines = opening.lines if plain else ResultLines()
         announce = not settings.window.quiet
         front.append(_open_server(settings.web, sources, header, overlay.shown, lines, announce))
     if settings.web.publish is not None:

@@ -76,7 +76,7 @@ def written_by(settings: Settings, sources: Sequence[Source]) -> Iterator[Writte
         if (given := getattr(files, option)) is not None:
             for path in [beside(given, name) for name in names] if several else [given]:
                 yield Written.one(option, given, path)
-    for option in ("jsonl", "csv", "parquet", "stats"):
+    for option in ("jsonl", "csv", "parquet", "report", "stats"):
         if (given := getattr(files, option)) is not None:
             yield Written.one(option, given)
     if files.record is not None:

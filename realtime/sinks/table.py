@@ -31,6 +31,7 @@ from realtime.sinks.files.mot_challenge import MotSink
 from realtime.sinks.files.openpose_heatmaps import HeatmapsSink, Kind
 from realtime.sinks.files.openpose_json_2d import JsonSink, json_skeleton
 from realtime.sinks.files.openpose_json_3d import Json3DSink
+from realtime.sinks.files.report import ReportSink
 from realtime.sinks.files.video_file import VideoSink
 from realtime.sinks.protocol import Sink
 from realtime.sinks.tables.long_rows import Rows2D, Rows3D
@@ -49,7 +50,8 @@ class Opening:
 
     source: whose pictures, sound or rate it takes; origin: what --source calls it. taken: files
     that no output may overwrite. overlay, lines: what several outputs share. header: what they
-    say of the run. angles: whether tables have joint angles and speeds.
+    say of the run. angles: whether tables have joint angles and speeds. events: whether they have
+    what people do; with a rig those of 3D people alone. stature: --person-height.
     """
 
     files: FileSettings
@@ -61,6 +63,8 @@ class Opening:
     header: Header
     model: Model
     angles: bool = False
+    events: bool = False
+    stature: float | None = None
 
     @property
     def skeleton(self) -> Skeleton:
@@ -120,7 +124,8 @@ def _table(path: Path, of: Opening) -> Sink:
     if of.files.csv_format == "long":
         rows = Rows2D(of.skeleton, angles=of.angles)
         return TableSink(path, LongCsv(path, of.taken, rows), rows, of.header)
-    return CsvSink(path, of.taken, of.skeleton, angles=of.angles)
+    events = of.events and of.header.rig is None
+    return CsvSink(path, of.taken, of.skeleton, angles=of.angles, events=events)
 
 
 def _table_3d(path: Path, of: Opening, *_: object) -> Sink:
@@ -128,7 +133,7 @@ def _table_3d(path: Path, of: Opening, *_: object) -> Sink:
     if of.files.csv_format == "long":
         rows = Rows3D(of.skeleton, angles=of.angles)
         return TableSink(path, LongCsv(path, of.taken, rows), rows, of.header)
-    return Csv3DSink(path, of.taken, of.skeleton, angles=of.angles)
+    return Csv3DSink(path, of.taken, of.skeleton, angles=of.angles, events=of.events)
 
 
 def _parquet(path: Path, of: Opening) -> Sink:
@@ -189,6 +194,7 @@ OF_ALL_SOURCES = (
     SharedOutput("jsonl", lambda path, of: JsonLinesSink(path, of.taken, of.header, of.lines)),
     SharedOutput("csv", _table),
     SharedOutput("parquet", _parquet),
+    SharedOutput("report", lambda path, of: ReportSink(path, of.taken, of.header, of.stature)),
 )
 OF_3D = (
     Output3D("json3d", lambda path, of, rig, name: Json3DSink(path, name, of.target)),

@@ -42,7 +42,8 @@ class OneView:
         """Pass the camera's view on, unless it is out."""
         view = result.views[self._camera]
         if view is not None:
-            self._sink.write(replace(result, views=(view,)))
+            own = result.movements[self._camera : self._camera + 1]
+            self._sink.write(replace(result, views=(view,), movements=own))
 
 
 class Together:

@@ -15,6 +15,7 @@ from engines.types.evidence import Evidence
 from engines.types.poses import Maps, Poses, check_shape
 from engines.types.skeleton import Skeleton
 from realtime.types.frames import Frame
+from realtime.types.movement import Movement
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,6 +130,8 @@ class Poses3D:
     before, as fewer than two views agree. detections: (P, V) each person's place among the people
     of each view, -1 = not seen there. refined: whether there was time for all of the refinement.
     covariance: (P, K, 3, 3) square metres, of xyz; NaN = not known; None = nobody says.
+    measured: (P, K, 3) metres, what the views of this instant say alone, without what came before
+    and without what is known of bones: noisier than xyz, but never late; None = nobody says.
     ground: metres along the world's upward axis to the floor, None = not wanted.
     """
 
@@ -142,11 +145,14 @@ class Poses3D:
     refined: bool = True
     ground: float | None = None
     covariance: Floats | None = None
+    measured: Floats | None = None
 
     def __post_init__(self) -> None:
         shape = len(self.id), len(self.skeleton.keypoints)
         if self.covariance is not None:
             check_shape("Poses3D", "covariance", self.covariance, *shape, 3, 3)
+        if self.measured is not None:
+            check_shape("Poses3D", "measured", self.measured, *shape, 3)
         check_shape("Poses3D", "id", self.id, None)
         check_shape("Poses3D", "xyz", self.xyz, *shape, 3)
         for name in ("error", "views", "filled"):
@@ -161,6 +167,12 @@ class Poses3D:
         """(P, K) whether a keypoint is known."""
         return ~np.isnan(self.xyz[..., 0])
 
+    def as_measured(self) -> Self:
+        """With what the views of this instant say alone, where that is known."""
+        if self.measured is None:
+            return self
+        return replace(self, xyz=np.where(self.filled[..., None], np.nan, self.measured))
+
     def some(self, which: NDArray[np.int_]) -> Self:
         """The people in these rows."""
         return replace(
@@ -172,6 +184,7 @@ class Poses3D:
             filled=self.filled[which],
             detections=self.detections[which],
             covariance=None if self.covariance is None else self.covariance[which],
+            measured=None if self.measured is None else self.measured[which],
         )
 
 
@@ -183,6 +196,8 @@ class Result:
     seconds: how long each stage took for it. dropped: frames left out so far to stay live.
     poses3d: the 3D people, None without a rig; their ids are those of the views' tracks.
     part_seconds: how much of the stage `people` hands, face and feet took each.
+    movements: one a view, those of its people by their ids, where somebody wants to know; of the 3D
+        people where there is a rig, the same for all views.
     """
 
     time: float
@@ -191,3 +206,10 @@ class Result:
     dropped: int = 0
     poses3d: Poses3D | None = None
     part_seconds: Mapping[Part, float] = field(default_factory=dict)
+    movements: tuple[Mapping[int, Movement], ...] = ()
+
+    @property
+    def movements3d(self) -> Mapping[int, Movement]:
+        """Those of the 3D people, by their ids."""
+        known = self.poses3d is not None and self.movements
+        return self.movements[0] if known else {}

@@ -22,6 +22,9 @@ UNITS = {
     "angles": "degrees between the limbs that meet in a joint, as seen in the picture: 180 = "
     "straight; or null",
     "speed": "pixels per second against the background, or null",
+    "movement": "with --events: speed in metres per second; hips over standing ankles in leg "
+    "lengths; counts so far; events recognised at this frame, with times in seconds (see time), "
+    "lengths in metres, speeds in metres per second, angles in degrees; or null",
 }
 LIVE_TIME = "seconds since the run started"
 FILE_TIME = "seconds on the file's own clock"
@@ -36,6 +39,7 @@ SPACE = {
     "covariance": "of xyz in square metres, [xx, xy, xz, yy, yz, zz], or null",
     "filled": "1 = carried or guided by what came before, 0 = seen",
     "angles": "degrees between the limbs that meet in a joint, in space: 180 = straight; or null",
+    "movement": "as in people, which do not have it then",
 }
 
 
@@ -96,6 +100,11 @@ class Header:
             },
             "started": {"utc": self._start.iso, "epoch": round(self._start.epoch, 6)},
         }
+
+    @property
+    def started(self) -> str:
+        """When the run began, to the minute, UTC."""
+        return f"{self._start.iso[:16].replace('T', ' ')} UTC"
 
     @property
     def clock(self) -> str:

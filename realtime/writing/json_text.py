@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,26 @@ import numpy as np
 from engines.types.arrays import Floats
 from engines.types.poses import Poses
 from realtime.types.joint_angles import joint_angles, joints
+from realtime.types.movement import Movement
 from realtime.types.results import Poses3D, Result, Tracks, View
+from realtime.writing.movement_text import json_of, movement_values
 
 
-def result_lines(result: Result, *, angles: bool = False) -> list[str]:
-    """A line a view; the first one holds the 3D people too, where there is a rig."""
-    lines = [frame_line(view, angles=angles) for view in result.views if view]
+def result_lines(result: Result, *, angles: bool = False, events: bool = False) -> list[str]:
+    """A line a view; the first one holds the 3D people too, where there is a rig.
+
+    events: add what people do, of 3D people where there are such.
+    """
+    apart = result.movements if events and result.poses3d is None else ()
+    movements = apart or (None,) * len(result.views)
+    lines = [
+        frame_line(view, angles=angles, movements=known)
+        for view, known in zip(result.views, movements, strict=True)
+        if view
+    ]
     if result.poses3d is not None and lines:
-        space = space_people(result.poses3d, angles=angles)
+        known = result.movements3d if events else None
+        space = space_people(result.poses3d, angles=angles, movements=known)
         lines[0] = f'{lines[0][:-1]},"space":{space}}}'
     return lines
 
@@ -27,23 +40,26 @@ class ResultLines:
     ask. For one thread.
     """
 
-    def __init__(self, *, angles: bool = False) -> None:
-        self._angles = angles
+    def __init__(self, *, angles: bool = False, events: bool = False) -> None:
+        self._angles, self._events = angles, events
         self._latest: tuple[Result, list[bytes]] | None = None
 
     def of(self, result: Result) -> list[bytes]:
         """See `result_lines`."""
         if self._latest is None or self._latest[0] is not result:
-            lines = result_lines(result, angles=self._angles)
+            lines = result_lines(result, angles=self._angles, events=self._events)
             self._latest = result, [line.encode() for line in lines]
         return self._latest[1]
 
 
-def space_people(poses: Poses3D, *, angles: bool = False) -> str:
+def space_people(
+    poses: Poses3D, *, angles: bool = False, movements: Mapping[int, Movement] | None = None
+) -> str:
     """3D people: id, and for each keypoint xyz (metres), error (pixels), views, filled, and
     where it is known the covariance (square metres) as xx, xy, xz, yy, yz, zz.
 
-    angles: add each person's joint angles in space (degrees), null = unknown.
+    angles: add each person's joint angles in space (degrees), null = unknown. movements: add
+    these, by ids.
     """
     people: list[dict[str, Any]] = [
         {
@@ -63,6 +79,9 @@ def space_people(poses: Poses3D, *, angles: bool = False) -> str:
         for person, degrees in zip(people, _rounded(joint_angles(poses), 1), strict=True):
             known = (None if one != one else one for one in degrees)
             person["angles"] = dict(zip(names, known, strict=True))
+    if movements is not None:
+        for person in people:
+            person["movement"] = movement_values(movements.get(person["id"]))
     return json.dumps(people, separators=(",", ":"))
 
 
@@ -78,17 +97,23 @@ def _rounded(values: Floats, digits: int) -> list[Any]:
     return rounded
 
 
-def frame_line(view: View, *, angles: bool = False) -> str:
+def frame_line(
+    view: View, *, angles: bool = False, movements: Mapping[int, Movement] | None = None
+) -> str:
     """A frame's people; a keypoint is [x, y, score], [0, 0, 0] where it was not found.
 
     x, y: pixels of the upright picture, whose top left pixel has its centre at 0, 0. score: 0..1,
     also the person's (see Poses.person_score). time: seconds, see Frame.
     angles: add each person's joint angles (degrees) and speed (pixels / second), null = unknown.
+    movements: add these, by ids.
     """
     tracks = view.tracks
     triples = keypoint_triples(tracks.poses)
     keypoints = ",".join(["[%g,%g,%g]"] * triples.shape[1])
     poise = _poise(view.tracks) if angles else [""] * len(tracks)
+    if movements is not None:
+        doing = (json_of(movement_values(movements.get(one))) for one in tracks.id.tolist())
+        poise = [f'{one},"movement":{does}' for one, does in zip(poise, doing, strict=True)]
     people = ",".join(
         [f'{{"id":%d,"score":%g,"keypoints":[{keypoints}]%s}}'] * len(tracks)
     ) % tuple(

@@ -5,23 +5,27 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.disk.replace import write_all
 from engines.types.arrays import Doubles, Floats
 from engines.types.skeleton import Skeleton
 from realtime.types.errors import OutputError
 from realtime.types.joint_angles import joint_angles, joints
+from realtime.types.movement import Movement
 from realtime.types.results import Result, View
 from realtime.writing.datagrams import Datagrams
 from realtime.writing.header import Header
 from realtime.writing.json_text import ResultLines, keypoint_triples
+from realtime.writing.movement_text import COLUMNS as MOVEMENT_COLUMNS
+from realtime.writing.movement_text import movement_cells
 from realtime.writing.whole_files import begin_file, broken, check_file, check_kept
 
 
@@ -100,18 +104,27 @@ class CsvSink:
     Three columns a keypoint, `<name>_x`, `<name>_y` and `<name>_score`, empty where it was not
     found. A frame without people has no row. time is seconds, see Frame; x and y are pixels; scores
     are 0 to 1. angles: then `speed` (pixels a second) and `<joint>_angle` (degrees as seen in the
-    picture, 180 = straight), empty where they are not known.
+    picture, 180 = straight), empty where they are not known. events: then what the person does,
+    see `movement_text.COLUMNS`.
     """
 
     def __init__(
-        self, path: Path, sources: list[Path], skeleton: Skeleton, *, angles: bool = False
+        self,
+        path: Path,
+        sources: list[Path],
+        skeleton: Skeleton,
+        *,
+        angles: bool = False,
+        events: bool = False,
     ) -> None:
         self._file = LineFile(path, "--csv", sources)
         self.written = str(path)
         names = [f"{name}_{what}" for name in skeleton.keypoints for what in ("x", "y", "score")]
-        self._angles = angles
+        self._angles, self._events = angles, events
         if angles:
             names += ["speed", *(f"{name}_angle" for name in joints(skeleton))]
+        if events:
+            names += MOVEMENT_COLUMNS
         self._head = ["source", "index", "time", "id", "score", *names]
 
     def __enter__(self) -> Self:
@@ -123,7 +136,13 @@ class CsvSink:
 
     def write(self, result: Result) -> None:
         """The rows of all views."""
-        rows = [row for view in result.views if view for row in _people(view, self._angles)]
+        movements = result.movements if self._events else (None,) * len(result.views)
+        rows = [
+            row
+            for view, known in zip(result.views, movements, strict=True)
+            if view
+            for row in _people(view, self._angles, known)
+        ]
         self._file.append(text_rows(rows))
 
 
@@ -150,7 +169,9 @@ class UdpSink:
             self._out.send(line)
 
 
-def _people(view: View, angles: bool) -> list[Sequence[object]]:
+def _people(
+    view: View, angles: bool, movements: Mapping[int, Movement] | None
+) -> list[Sequence[object]]:
     tracks, frame = view.tracks, view.frame
     found = tracks.poses.found
     triples = keypoint_triples(tracks.poses)
@@ -158,6 +179,8 @@ def _people(view: View, angles: bool) -> list[Sequence[object]]:
     if angles:
         speed = np.full(len(tracks), np.nan) if tracks.speed is None else tracks.speed
         more = angle_cells(np.column_stack([speed, joint_angles(tracks.poses)]))
+    if movements is not None:
+        more = with_movements(more, tracks.id, movements)
     rows: list[Sequence[object]] = []
     for person in range(len(tracks)):
         cells = np.where(found[person][:, None], np.char.mod("%g", triples[person]), "")
@@ -173,6 +196,16 @@ def angle_cells(values: Doubles | Floats) -> list[list[str]]:
     texts: list[list[str]]
     texts = np.where(np.isnan(values), "", np.char.mod("%.1f", values)).tolist()
     return texts
+
+
+def with_movements(
+    cells: Sequence[Sequence[str]], ids: NDArray[np.int64], movements: Mapping[int, Movement]
+) -> list[list[str]]:
+    """(P, N) cells of people, and after them those of what they do."""
+    return [
+        [*own, *movement_cells(movements.get(person))]
+        for own, person in zip(cells, ids.tolist(), strict=True)
+    ]
 
 
 def text_rows(rows: Sequence[Sequence[object]]) -> str:

@@ -1,0 +1,1 @@
+"""A web page of a run for coaches."""

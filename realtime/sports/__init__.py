@@ -1,0 +1,1 @@
+"""What people do in sports: squats, jumps and throws, recognised, measured and counted."""
