@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Self
@@ -19,6 +19,7 @@ from posestream.errors import PosestreamError, translated
 from posestream.people import People
 from realtime.assembly import stream as run_stream
 from realtime.settings.all import Settings
+from realtime.types.movement import Movement
 from realtime.types.results import Poses3D, Result, View
 
 Source = str | os.PathLike[str] | int
@@ -59,13 +60,15 @@ class Seen:
 
     time: seconds on a file's own clock; of cameras since the run started. people: of the first
     camera that is there. cameras: the People of each camera, None for one that is out. images:
-    their (H, W, 3) uint8 BGR pictures, read-only. people3d: with a rig.
+    their (H, W, 3) uint8 BGR pictures, read-only. people3d: with a rig. movements: of each camera's
+    people by their ids, with events=True.
     """
 
     time: float
     cameras: tuple[People | None, ...]
     images: tuple[Image | None, ...]
     people3d: People3D | None = None
+    movements: tuple[Mapping[int, Movement], ...] = ()
 
     @property
     def people(self) -> People:
@@ -163,6 +166,7 @@ def _seen(result: Result) -> Seen:
         tuple(None if view is None else _people(view) for view in result.views),
         tuple(None if view is None else view.frame.image for view in result.views),
         None if result.poses3d is None else _people3d(result.poses3d),
+        result.movements,
     )
 
 
