@@ -14,6 +14,7 @@ from training.crops.teach import CropsTeachSettings, teach
 from training.crops.train import CropsTrainSettings, train_crops
 from training.data.errors import TrainingError
 from training.learning.train import TrainSettings, train
+from training.openpose.train import OpenPoseTrainSettings, train_openpose
 from training.shipping.crop_evaluate import CropsEvaluateSettings, evaluate_crops
 from training.shipping.crop_export import CropsExportSettings, export_crops
 from training.shipping.evaluate import EvaluateSettings, evaluate
@@ -25,6 +26,7 @@ COMMANDS: dict[str, tuple[type, Any]] = {
     "train": (TrainSettings, train),
     "evaluate": (EvaluateSettings, evaluate),
     "export": (ExportSettings, export),
+    "openpose": (OpenPoseTrainSettings, train_openpose),
     "crops-teach": (CropsTeachSettings, teach),
     "crops-train": (CropsTrainSettings, train_crops),
     "crops-export": (CropsExportSettings, export_crops),

@@ -30,7 +30,7 @@ class Cvpr17(nn.Module):
 
     def __init__(self, maps: int = 19, fields: int = 38, stages: int = 6) -> None:
         super().__init__()
-        self.stages = stages
+        self.count = stages
         layers = {name: _conv(a, b, 3) for name, a, b in filter(None, TRUNK)}
         for branch, out in (("L1", fields), ("L2", maps)):
             for n in (1, 2, 3):
@@ -49,6 +49,11 @@ class Cvpr17(nn.Module):
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """(N, 3, H, W) -> confidence maps, affinity fields."""
+        maps, fields = self.stages(pictures)
+        return maps[-1], fields[-1]
+
+    def stages(self, pictures: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """The confidence maps and the affinity fields of every stage."""
         features = pictures
         for entry in TRUNK:
             if entry is None:
@@ -56,11 +61,12 @@ class Cvpr17(nn.Module):
             else:
                 features = torch.relu(self.get_submodule(entry[0])(features))
         names = [f"conv5_{n}_CPM" for n in range(1, 6)]
-        fields, maps = (self._branch(features, names, branch) for branch in ("L1", "L2"))
-        for stage in range(2, self.stages + 1):
+        fields, maps = ([self._branch(features, names, branch)] for branch in ("L1", "L2"))
+        for stage in range(2, self.count + 1):
             names = [f"Mconv{n}_stage{stage}" for n in range(1, 8)]
-            both = torch.cat([fields, maps, features], 1)
-            fields, maps = (self._branch(both, names, branch) for branch in ("L1", "L2"))
+            both = torch.cat([fields[-1], maps[-1], features], 1)
+            fields.append(self._branch(both, names, "L1"))
+            maps.append(self._branch(both, names, "L2"))
         return maps, fields
 
     def _branch(self, value: Tensor, names: list[str], branch: str) -> Tensor:
@@ -105,6 +111,11 @@ class Tpami19(nn.Module):
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """(N, 3, H, W) -> confidence maps, affinity fields."""
+        maps, fields = self.stages(pictures)
+        return maps[-1], fields[-1]
+
+    def stages(self, pictures: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """The two stages' confidence maps, and the four stages' affinity fields."""
         features = pictures
         for entry in TRUNK:
             if entry is None:
@@ -114,12 +125,14 @@ class Tpami19(nn.Module):
             features = self.get_submodule(name)(features)
             own = name.replace("conv", "prelu")
             features = self.get_submodule(own)(features) if hasattr(self, own) else features.relu()
-        fields = self._stage(features, "stage0_L2")
+        fields = [self._stage(features, "stage0_L2")]
         for stage in range(1, self.PAF_STAGES):
-            fields = self._stage(torch.cat([features, fields], 1), f"stage{stage}_L2")
-        maps = self._stage(torch.cat([features, fields], 1), "stage0_L1")
+            both = torch.cat([features, fields[-1]], 1)
+            fields.append(self._stage(both, f"stage{stage}_L2"))
+        maps = [self._stage(torch.cat([features, fields[-1]], 1), "stage0_L1")]
         for stage in range(1, self.MAP_STAGES):
-            maps = self._stage(torch.cat([features, maps, fields], 1), f"stage{stage}_L1")
+            both = torch.cat([features, maps[-1], fields[-1]], 1)
+            maps.append(self._stage(both, f"stage{stage}_L1"))
         return maps, fields
 
     def _stage(self, value: Tensor, stage: str) -> Tensor:

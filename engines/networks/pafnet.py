@@ -66,6 +66,11 @@ class PafNet(nn.Module):
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
         return self.heads(self.features(picture))
 
+    def stages(self, picture: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Heat maps and fields of its only stage, as OpenPose's networks have several."""
+        heatmaps, pafs = self(picture)
+        return [heatmaps], [pafs]
+
     def features(self, picture: Tensor) -> Tensor:
         """(N, HEAD, H/8, W/8), what both heads see."""
         eighth = self.eighth(self.quarter(self.stem(picture)))

@@ -66,7 +66,7 @@ def train(settings: TrainSettings) -> None:
     student = Student(settings.seed)
     if path.exists():
         student.load(path)
-    with ThreadPoolExecutor(settings.threads) as pool, _progress() as progress:
+    with ThreadPoolExecutor(settings.threads) as pool, training_progress() as progress:
         bar = progress.add_task("reading photos", total=60 * settings.minutes, said="")
         make, test = _batches(settings, student.device, pool)
         began = saved = time.monotonic()
@@ -121,7 +121,7 @@ def _batches(
     return partial(make_batch, drawn, teacher, pool=pool), test
 
 
-def _progress() -> Progress:
+def training_progress() -> Progress:
     """On a terminal alone."""
     columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
     console = Console(stderr=True)

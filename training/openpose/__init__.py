@@ -1,0 +1,1 @@
+"""OpenPose's own training: labels alone teach, every stage is supervised."""
