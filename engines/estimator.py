@@ -8,6 +8,7 @@ from typing import Protocol
 from engines.decoders.decoder import Decoder
 from engines.models.card import Card
 from engines.models.weights import Device, Located
+from engines.nvidia.driver import Gpu
 from engines.runtimes.host_estimator import OnHost
 from engines.runtimes.openvino_cpu import OpenVino
 from engines.types.arrays import Image
@@ -42,10 +43,13 @@ def open_estimator(
     live: bool = False,
     decoder: Decoder | None = None,
     keep_maps: Callable[[], bool] = lambda: False,
+    gpu: Gpu | None = None,
+    beside: bool = False,
 ) -> Estimator:
     """A model ready to run on this machine.
 
-    device: "cuda" is the first usable NVIDIA GPU; engines/nvidia/open.py says whether there is one.
+    device: "cuda" is the NVIDIA GPU `gpu`, else the first usable; engines/nvidia/open.py says
+    whether there is one. beside: whether the thread uses other GPUs too.
     live: answer each picture as soon as possible rather than as many as possible.
     height, decoder: in place of the card's, whose height upright pictures exceed. keep_maps:
     asked at each result, on its thread, whether the evidence is to bring its maps along.
@@ -56,11 +60,18 @@ def open_estimator(
     if located.weights.network is not None:
         from engines.runtimes.pytorch import open_torch
 
-        return open_torch(card, located, device, decoder, sizing, live=live, keep_maps=keep_maps)
+        own = device if gpu is None else f"cuda:{gpu.index}"
+        return open_torch(card, located, own, decoder, sizing, live=live, keep_maps=keep_maps)
     if device == "cuda":
         from engines.nvidia.open import open_nvidia
 
-        return open_nvidia(card, located, decoder, sizing, live=live, keep_maps=keep_maps)
+        return open_nvidia(
+            *(card, located, decoder, sizing),
+            live=live,
+            keep_maps=keep_maps,
+            gpu=gpu,
+            beside=beside,
+        )
     network = OpenVino(card, located, live=live)
     return OnHost(network, decoder, card.input, sizing, keep_maps)
 

@@ -15,7 +15,10 @@ from engines.fallback import Spared
 from engines.models.card import Card, Precision
 from engines.models.download import download_bar
 from engines.models.weights import Device, Located, locate
+from engines.nvidia.driver import Gpu, usable_gpus
 from engines.nvidia.open import choose
+from engines.spread import Spread
+from engines.types.device import DeviceChoice
 
 # The thresholds of decoders, and what --recall lowers them to: OpenPose's maximize_positives.
 RECALL: dict[str, float] = {
@@ -31,7 +34,9 @@ class ModelChoice(Protocol):
     """What a user may ask of a model; None = as its card says."""
 
     @property
-    def device(self) -> Literal["auto", "cuda", "cpu"]: ...
+    def device(self) -> str: ...
+    @property
+    def gpus(self) -> int: ...
     @property
     def precision(self) -> Precision | Literal["auto"]: ...
     @property
@@ -68,16 +73,29 @@ class EngineOpener:
     device: Device = "cpu"
 
     def __call__(self) -> Estimator:
-        if self.device == "cpu" or self.wanted.device == "cuda":
-            return self._open(self.device, self.located)
-        return Spared(partial(self._open, self.device, self.located), self._on_cpu)
+        asked = DeviceChoice.parse(self.wanted.device)
+        if self.device == "cpu":
+            return self._open("cpu", self.located)
+        if asked.kind == "cuda" or self.wanted.gpus > 1:
+            return self._on_gpus(asked.number)
+        return Spared(partial(self._on_gpus, asked.number), self._on_cpu)
+
+    def _on_gpus(self, number: int | None) -> Estimator:
+        if number is None and self.wanted.gpus == 1:
+            return self._open("cuda", self.located)  # the first, which it finds itself
+        gpus = usable_gpus(number, self.wanted.gpus)
+        several = len(gpus) > 1
+        openers = [partial(self._open, "cuda", self.located, gpu, several) for gpu in gpus]
+        return Spread(openers) if several else openers[0]()
 
     def _on_cpu(self) -> Estimator:
         # What serves the GPU serves the CPU too, so that nothing is fetched here.
         located = locate(self.card, self.wanted.precision, download=False)
         return self._open("cpu", located)
 
-    def _open(self, device: Device, located: Located) -> Estimator:
+    def _open(
+        self, device: Device, located: Located, gpu: Gpu | None = None, beside: bool = False
+    ) -> Estimator:
         wanted = self.wanted
 
         def open_at(
@@ -91,6 +109,8 @@ class EngineOpener:
                 live=self.live,
                 decoder=self.card.decoder,
                 keep_maps=keep_maps,
+                gpu=gpu,
+                beside=beside,
             )
 
         if not averages(wanted):
@@ -132,7 +152,7 @@ def engine_opener(
     check_height(card, wanted.height)
     if averages(wanted):
         check_averaged(card, wanted.height, wanted.sizes, flip=wanted.flip_test)
-    device = device or choose(wanted.device)
+    device = device or choose(wanted.device, wanted.gpus)
     with download_bar() as progress:
         located = locate(card, wanted.precision, device=device, progress=progress)
     return EngineOpener(card, located, wanted, live, keep_maps, device)

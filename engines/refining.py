@@ -37,7 +37,8 @@ class SecondLookOpener:
     first: the card of the network whose people it looks at. budget: seconds a set of pictures.
     skeleton: of the people it gives, the first's or one that `refined_skeleton` says. height: of
     the first's input, None = its own.
-    on_gpu: the weights for a GPU, where one is to do it; where it cannot, the CPU does.
+    on_gpu: the weights for a GPU, where one is to do it; where it cannot, the CPU does. gpu: its
+    number, None = the first usable.
     """
 
     card: Card
@@ -48,6 +49,7 @@ class SecondLookOpener:
     skeleton: Skeleton | None = None
     height: int | None = None
     on_gpu: Located | None = None
+    gpu: int | None = None
 
     def __call__(self) -> SecondLook:
         decoder, rule = self.card.decoder, self.card.crop
@@ -76,7 +78,7 @@ class SecondLookOpener:
 
         assert self.on_gpu is not None
         assert self.card.crop is not None
-        return open_nvidia_crops(self.card, self.on_gpu, self.card.crop.border)
+        return open_nvidia_crops(self.card, self.on_gpu, self.card.crop.border, self.gpu)
 
     @property
     def model(self) -> str:
@@ -93,6 +95,7 @@ def second_look_opener(
     skeleton: Skeleton | None = None,
     height: int | None = None,
     device: Device = "cpu",
+    gpu: int | None = None,
 ) -> SecondLookOpener | None:
     """Finds (or fetches) the weights of a crop network now, for what is opened later.
 
@@ -117,7 +120,7 @@ def second_look_opener(
         )
         return None
     on_gpu = _for_gpu(card) if device == "cuda" else None
-    return SecondLookOpener(card, located, first, max_people, budget, skeleton, height, on_gpu)
+    return SecondLookOpener(card, located, first, max_people, budget, skeleton, height, on_gpu, gpu)
 
 
 def refined_skeleton(refine: str, first: Card, wanted: Collection[Group] = ()) -> Skeleton:

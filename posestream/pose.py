@@ -22,6 +22,7 @@ from engines.parts.parts_look import PartsLook
 from engines.refining import refined_skeleton, second_look_opener
 from engines.runtimes.second_look import SecondLook
 from engines.types.arrays import Image
+from engines.types.device import DeviceChoice
 from posestream.arguments import checked
 from posestream.errors import PosestreamError, translated
 from posestream.people import People
@@ -44,10 +45,10 @@ class Pose:
 
     model: a name that `posestream models list` shows, or the path of a card; None for the usual
     one. preset: "fast", "balanced", "best" or "auto" sets model, height and refine together, except
-    those that you give. device: "auto", "cuda" or "cpu". height: rows of the network's input; more
-    find smaller people, in more time. refine: a crop network that looks again at each person,
-    "auto" or "off" (as None without a preset). hands, face, feet: also find these, by networks of
-    their own; whole_body: all three. color: channel order of arrays, "bgr" (OpenCV) or "rgb"
+    those that you give. device: "auto", "cuda", "cuda:1" or "cpu". height: rows of the network's
+    input; more find smaller people, in more time. refine: a crop network that looks again at each
+    person, "auto" or "off" (as None without a preset). hands, face, feet: also find these, by
+    networks of their own; whole_body: all three. color: channel order of arrays, "bgr" (OpenCV) or "rgb"
     (Pillow, matplotlib). smooth: whether `track` smooths keypoints.
 
     Weights are fetched when an object is made, unless they are here. One object serves one thread.
@@ -60,7 +61,7 @@ class Pose:
         model: str | os.PathLike[str] | None = None,
         *,
         preset: Literal["fast", "balanced", "best", "auto"] | None = None,
-        device: Literal["auto", "cuda", "cpu"] = "auto",
+        device: str = "auto",
         precision: Literal["auto", "int8", "fp16", "fp32", "bf16"] = "auto",
         height: int | None = None,
         refine: str | None = None,
@@ -94,7 +95,11 @@ class Pose:
         body = refined_skeleton(look_again, card, groups)
         self._opener = engine_opener(card, wanted, live=True)
         self._second_opener = second_look_opener(
-            look_again, card, skeleton=body, device=self._opener.device
+            look_again,
+            card,
+            skeleton=body,
+            device=self._opener.device,
+            gpu=DeviceChoice.parse(device).number,
         )
         self._parts_opener = parts_opener(wanted.parts, body)
         self.model = card.name

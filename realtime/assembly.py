@@ -20,6 +20,7 @@ from engines.opening import EngineOpener, engine_opener, with_thresholds
 from engines.parts.kinds import GROUPS, Part
 from engines.parts.opening import PartsOpener, parts_opener
 from engines.refining import SecondLookOpener, refined_skeleton, second_look_opener
+from engines.types.device import DeviceChoice
 from engines.types.skeleton import Skeleton
 from realtime.default_model import DEFAULT, here, usual_model, usual_refine
 from realtime.multiview.stage import RigStage
@@ -96,7 +97,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             model = Keypoints("nodes" if sources[0].live else "OpenPose JSON", skeleton)
             refuse_parts(models.parts)
         elif models.model is None:
-            device = choose(models.device)
+            device = choose(models.device, models.gpus)
             first_run = not here(DEFAULT, models.precision)
             model = card = usual_model(models.precision, device)
             if models.refine is None and device == "cpu" and rig is None:
@@ -144,6 +145,7 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
                 skeleton=body,
                 height=models.height,
                 device=open_engine.device,
+                gpu=DeviceChoice.parse(models.device).number,
             )
         every = _every(settings, sources, rig, open_second, card)
         if open_engine is not None and every == "auto":

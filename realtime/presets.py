@@ -91,7 +91,7 @@ class _Applied:
         if model != DEFAULT:
             return model
         if self._usual is None:
-            device = choose(self._models.device)
+            device = choose(self._models.device, self._models.gpus)
             self._usual = usual_model(self._models.precision, device).name
         return self._usual
 

@@ -131,7 +131,7 @@ def test_a_runtime_that_fails_when_it_opens_leaves_the_job_to_the_cpu(
     from realtime.settings.model import ModelSettings
 
     card = load_card(str(synth.write_tiny_network(tmp_path, SIZE[1])))
-    monkeypatch.setattr(opening, "choose", lambda wanted: "cuda")
+    monkeypatch.setattr(opening, "choose", lambda wanted, gpus: "cuda")
     opened = opening.open_estimator
 
     def failing(*given: object, device: str, **options: object) -> object:
@@ -169,7 +169,7 @@ def test_the_usual_model_is_looked_for_where_it_will_run(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("POSE_WEIGHTS", raising=False)
     asked, opened = [], []
-    monkeypatch.setattr(assembly, "choose", lambda wanted: asked.append(wanted) or "cuda")
+    monkeypatch.setattr(assembly, "choose", lambda wanted, gpus: asked.append(wanted) or "cuda")
     real = opening.open_estimator
 
     def seen(card: Any, located: Any, *, device: str, **options: Any) -> Any:
@@ -260,3 +260,65 @@ def test_a_compiler_is_asked_for_where_pycuda_must_be_built(
     monkeypatch.setattr(nvidia.shutil, "which", lambda name: None)
     remedies = [mend for _, mend in nvidia.lacking(GPU)]
     assert remedies == ["apt install g++", "pip install -r requirements-gpu.txt"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--device", "cuda:2"], "no GPU cuda:2; this machine has cuda:0 (First)"),
+        (["--gpus", "3"], "--gpus 3 cannot be had here. 3 GPUs are wanted, but there is only"),
+        (["--device", "gpu1"], "--device must be auto, cpu, cuda or cuda:N, not 'gpu1'"),
+        (["--gpus", "0"], "--gpus must be 1 or more, not 0"),
+        (["--device", "cpu", "--gpus", "2"], "leave out --device cpu"),
+    ],
+)
+def test_gpus_that_are_not_there_are_told_in_a_sentence(
+    tmp_path: Path, words: list[str], said: str
+) -> None:
+    make_driver(tmp_path / "libcuda.so.1", capabilities=(90, 86))
+    source = ["--source", str(ROOT / "docs" / "astronaut.jpg"), "--model", "pafnet", "--no-show"]
+    done = run([*source, *words], tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_sets_of_pictures_are_spread_over_the_gpus_that_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver with three; the networks themselves are the CPU's."""
+    from engines import opening
+    from engines.models.card import load_card
+    from engines.nvidia import driver
+    from realtime.settings.model import ModelSettings
+
+    library = str(make_driver(tmp_path / "driver.so", capabilities=(90, 86, 75)))
+    monkeypatch.setattr(opening, "choose", lambda wanted, gpus: "cuda")
+    monkeypatch.setattr(
+        opening, "usable_gpus", lambda n, count: driver.usable_gpus(n, count, library)
+    )
+    opened: list[tuple[int, bool]] = []
+    real = opening.open_estimator
+
+    def seen(card: Any, located: Any, *, gpu: Any, beside: bool, **options: Any) -> Any:
+        opened.append((gpu.index, beside))
+        return real(card, located, **{**options, "device": "cpu"})
+
+    monkeypatch.setattr(opening, "open_estimator", seen)
+    card = load_card(str(synth.write_tiny_network(tmp_path, SIZE[1])))
+    wanted = ModelSettings(device="cuda:1", gpus=2)
+    estimator = opening.engine_opener(card, wanted, live=False)()
+    assert opened == [(1, True), (2, True)]
+    rng = np.random.default_rng(0)
+    counts = [1, 3, 2, 4, 1]
+    pictures = [synth.scene(synth.crowd(n, SIZE, rng), SIZE) for n in counts]
+    found = []
+    for picture in pictures[:2]:
+        estimator.submit([picture])
+    for picture in [*pictures[2:], None, None]:
+        (evidence,) = estimator.result()
+        found.append(len(estimator.decoder.decode(evidence)))
+        if picture is not None:
+            estimator.submit([picture])
+    assert found == counts
+    estimator.close()

@@ -73,6 +73,23 @@ class Cuda:
             self.close()
             raise DeviceError(f"{gpu.name} cannot load the kernels: {error}") from error
 
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """Make the GPU this thread's for a while, which has let it go before."""
+        self._context.push()
+        try:
+            yield
+        finally:
+            self._context.pop()
+
+    def take(self) -> None:
+        """Make it this thread's again, to be closed."""
+        self._context.push()
+
+    def let_go(self) -> None:
+        """Make it no longer this thread's, so that the thread can use another; see `current`."""
+        self._context.pop()
+
     def lane(self) -> CudaLane:
         return CudaLane(self)
 

@@ -82,17 +82,32 @@ def find_gpus(library: str = LIBRARY) -> list[Gpu]:
     return found
 
 
-def usable_gpu(library: str = LIBRARY) -> Gpu:
-    """The first GPU that can run the kernels; DeviceError says why there is none."""
+def usable_gpus(number: int | None = None, count: int = 1, library: str = LIBRARY) -> list[Gpu]:
+    """So many GPUs that can run the kernels, from that number on (as the driver shows them), else
+    the first; DeviceError says why there are not as many.
+    """
     found = find_gpus(library)
-    for gpu in found:
-        if gpu.usable:
-            return gpu
+    if number is not None:
+        if number >= len(found):
+            names = ", ".join(f"cuda:{gpu.index} ({gpu.name})" for gpu in found)
+            raise DeviceError(f"There is no GPU cuda:{number}; this machine has {names}.")
+        found = found[number:]
+    usable = [gpu for gpu in found if gpu.usable]
+    if len(usable) >= count:
+        return usable[:count]
+    if usable:
+        names = ", ".join(f"cuda:{gpu.index} ({gpu.name})" for gpu in usable)
+        raise DeviceError(f"{count} GPUs are wanted, but there is only {names}.")
     names = ", ".join("{} ({}.{})".format(gpu.name, *gpu.capability) for gpu in found)
     raise DeviceError(
         f"{names} is too old: a GPU of compute capability {MIN_CAPABILITY[0]}.{MIN_CAPABILITY[1]} "
         f"(2018) or newer is needed."
     )
+
+
+def usable_gpu(library: str = LIBRARY, number: int | None = None) -> Gpu:
+    """The GPU of that number, or the first that can run the kernels; see `usable_gpus`."""
+    return usable_gpus(number, library=library)[0]
 
 
 def _check(code: int) -> None:

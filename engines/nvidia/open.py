@@ -12,13 +12,15 @@ from typing import Literal
 from engines.decoders.decoder import Decoder
 from engines.models.card import Card
 from engines.models.weights import Device, Located
-from engines.nvidia.driver import Gpu, load_driver, usable_gpu
+from engines.nvidia.aside import Aside
+from engines.nvidia.driver import Gpu, load_driver, usable_gpu, usable_gpus
 from engines.nvidia.nvcc import find_nvcc
 from engines.nvidia.plan_cache import Profile, plan_for
 from engines.nvidia.tensorrt_engine import TensorRt, installed
 from engines.runtimes.device_crops import BATCHES, CropsOnDevice
 from engines.runtimes.device_estimator import OnDevice
 from engines.runtimes.device_stream import BoundNetwork, Buffer, Lane
+from engines.types.device import DeviceChoice
 from engines.types.errors import DeviceError, EngineError
 from engines.types.letterbox import Sizing
 
@@ -60,19 +62,23 @@ def runtime(gpu: Gpu) -> Literal["TensorRT", "PyTorch"]:
     raise DeviceError(f"{gpu.name} cannot be used: {lacks[0]}; run: {lacks[1]}")
 
 
-def choose(wanted: Literal["auto", "cuda", "cpu"]) -> Device:
-    """The device to use.
+def choose(wanted: str, gpus: int = 1) -> Device:
+    """The device to use, see DeviceChoice.
 
     auto: a GPU that lacks something is told of, once, and the CPU taken. DeviceError when cuda is
-    asked for and cannot be had.
+    asked for, or more GPUs than one are, and cannot be had.
     """
-    if wanted == "cpu":
+    kind, number = DeviceChoice.parse(wanted)
+    if kind == "cpu":
         return "cpu"
     try:
-        runtime(usable_gpu())
+        for gpu in usable_gpus(number, gpus):
+            runtime(gpu)
     except DeviceError as error:
-        if wanted == "cuda":
-            raise DeviceError(f"There is no --device cuda here. {error}") from error
+        if gpus > 1:
+            raise DeviceError(f"--gpus {gpus} cannot be had here. {error}") from error
+        if kind == "cuda":
+            raise DeviceError(f"There is no --device {wanted} here. {error}") from error
         if _has_driver():
             LOG.warning("%s The CPU is used.", error)
         return "cpu"
@@ -87,20 +93,26 @@ def open_nvidia(
     *,
     live: bool,
     keep_maps: Callable[[], bool] = lambda: False,
-) -> OnDevice:
-    """An Estimator on the first usable GPU; its plan is built now, if it never was."""
-    gpu = usable_gpu()
+    gpu: Gpu | None = None,
+    beside: bool = False,
+) -> OnDevice | Aside:
+    """An Estimator on this GPU, or on the first usable; its plan is built now, if it never was.
+
+    beside: whether the thread uses other GPUs too.
+    """
+    gpu = gpu or usable_gpu()
     if runtime(gpu) == "PyTorch":
         from engines.runtimes.pytorch import open_torch
 
-        return open_torch(card, located, "cuda", decoder, sizing, live=live, keep_maps=keep_maps)
+        device = f"cuda:{gpu.index}"
+        return open_torch(card, located, device, decoder, sizing, live=live, keep_maps=keep_maps)
     from engines.nvidia.cuda_stream import Cuda
 
     network = Planned(card, located, gpu, sizing)
     cuda = Cuda(gpu)
     try:
         network.load()
-        return OnDevice(
+        estimator = OnDevice(
             cuda.lane,
             network,
             decoder,
@@ -110,21 +122,26 @@ def open_nvidia(
             keep_maps=keep_maps,
             close=cuda.close,
         )
+        return Aside(cuda, estimator) if beside else estimator
     except EngineError:
         cuda.close()
         raise
 
 
-def open_nvidia_crops(card: Card, located: Located, border: int) -> CropsOnDevice:
-    """A crop network on the first usable GPU; DeviceError or WeightsError where it cannot run.
+def open_nvidia_crops(
+    card: Card, located: Located, border: int, number: int | None = None
+) -> CropsOnDevice:
+    """A crop network on the GPU of this number, or on the first usable; DeviceError or WeightsError
+    where it cannot run.
 
     border: grey value beyond a picture's edge.
     """
-    gpu, roles, entry = usable_gpu(), tuple(card.decoder.outputs), card.input
+    roles, entry = tuple(card.decoder.outputs), card.input
+    gpu = usable_gpu(number=number)
     if runtime(gpu) == "PyTorch":
         from engines.runtimes.pytorch import open_torch_crops
 
-        return open_torch_crops(card, located, "cuda", border)
+        return open_torch_crops(card, located, f"cuda:{gpu.index}", border)
     from engines.nvidia.cuda_stream import Cuda
 
     network = Planned(card, located, gpu, entry.sizing(), BATCHES[-1])

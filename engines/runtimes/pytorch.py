@@ -18,7 +18,7 @@ from numpy.typing import DTypeLike, NDArray
 from engines.decoders.decoder import Decoder
 from engines.decoders.paf import paf_decoder
 from engines.models.card import Card
-from engines.models.weights import Device, Located
+from engines.models.weights import Located
 from engines.networks import NETWORKS
 from engines.onnx_export.load import read_onnx
 from engines.runtimes.device_crops import CropsOnDevice
@@ -33,14 +33,14 @@ WARM_UP = 3  # runs before one is recorded: libraries choose their algorithms th
 
 
 def load_torch(device: str) -> Any:
-    """The library, if it can use the device ("cuda" or "cpu")."""
+    """The library, if it can use the device ("cuda", "cuda:1", ... or "cpu")."""
     try:
         import torch
     except ImportError as error:
         raise DeviceError(
             f"PyTorch cannot be imported ({error}); run: pip install torch==2.13.0"
         ) from error
-    if device == "cuda" and not torch.cuda.is_available():
+    if device.startswith("cuda") and not torch.cuda.is_available():
         raise DeviceError(
             f"PyTorch {torch.__version__} sees no CUDA GPU; run python -m engines doctor."
         )
@@ -63,7 +63,8 @@ class TorchLane:
 
     def __init__(self, torch: Any, device: str) -> None:
         self._torch, self._device = torch, torch.device(device)
-        self._stream = torch.cuda.Stream() if self._device.type == "cuda" else None
+        on_gpu = self._device.type == "cuda"
+        self._stream = torch.cuda.Stream(self._device) if on_gpu else None
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -187,7 +188,7 @@ class TorchNetwork:
             raise WeightsError(f"Torch runs {', '.join(DTYPES)}, not {precision}.")
         self._dtype = getattr(torch, DTYPES[precision])
         self._module = module.eval().to(torch.device(device), self._dtype)
-        if device == "cuda":
+        if device.startswith("cuda"):
             # The order of dimensions that tensor cores take; TF32 would round fp32 to 10 bits.
             self._module = self._module.to(memory_format=torch.channels_last)
             torch.backends.cudnn.allow_tf32 = precision != "fp32"
@@ -210,7 +211,7 @@ class TorchNetwork:
 def open_torch(
     card: Card,
     located: Located,
-    device: Device,
+    device: str,
     decoder: Decoder,
     sizing: Sizing,
     *,
@@ -230,7 +231,7 @@ def open_torch(
     )
 
 
-def open_torch_crops(card: Card, located: Located, device: Device, border: int) -> CropsOnDevice:
+def open_torch_crops(card: Card, located: Located, device: str, border: int) -> CropsOnDevice:
     """A crop network in torch. border: grey value beyond a picture's edge."""
     torch, network = _opened(card, located, device, card.decoder)
     roles = tuple(card.decoder.outputs)
@@ -238,7 +239,7 @@ def open_torch_crops(card: Card, located: Located, device: Device, border: int) 
 
 
 def _opened(
-    card: Card, located: Located, device: Device, decoder: Decoder
+    card: Card, located: Located, device: str, decoder: Decoder
 ) -> tuple[Any, TorchNetwork]:
     """The library, and the card's network in it."""
     torch = load_torch(device)

@@ -68,7 +68,7 @@ def decided(models: ModelSettings, *, rig: bool) -> ModelSettings:
     models = with_preset(models)
     if models.model is not None:
         return models
-    device = choose(models.device)
+    device = choose(models.device, models.gpus)
     first = not here(DEFAULT, models.precision)
     name = usual_model(models.precision, device).name
     refine = models.refine

@@ -8,6 +8,8 @@ from typing import Literal
 
 from engines.decoders.limb_matching import Matching
 from engines.parts.kinds import Part
+from engines.types.device import DeviceChoice
+from engines.types.errors import DeviceError
 from realtime.types.errors import SettingsError
 
 
@@ -18,8 +20,11 @@ class ModelSettings:
     model: str | None = field(default=None, metadata={"short": "m"})
     """A model's name, as `python -m engines list` shows it, or your own model card (a .toml file).
     The default is human-pose-estimation-0001, or the bundled model if that cannot be downloaded."""
-    device: Literal["auto", "cuda", "cpu"] = "auto"
-    """Where the network runs; auto picks an NVIDIA GPU if one is ready, else the CPU."""
+    device: str = field(default="auto", metadata={"metavar": "auto|cpu|cuda|cuda:N"})
+    """Where the network runs; auto picks an NVIDIA GPU if one is ready, else the CPU; cuda:1 is the
+    second GPU."""
+    gpus: int = 1
+    """Spread frames over so many GPUs, from that of --device on."""
     precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
     """Arithmetic of the network; auto picks the fastest that has weights. fp16 is for GPUs; CPUs
     use bf16 instead."""
@@ -96,6 +101,14 @@ class ModelSettings:
 
     def __post_init__(self) -> None:
         _ = self.sizes
+        try:
+            kind, _number = DeviceChoice.parse(self.device)
+        except DeviceError as error:
+            raise SettingsError(str(error)) from error
+        if self.gpus < 1:
+            raise SettingsError(f"--gpus must be 1 or more, not {self.gpus}.")
+        if self.gpus > 1 and kind == "cpu":
+            raise SettingsError("--gpus is about GPUs; leave out --device cpu.")
         if self.height is not None and not 32 <= self.height <= 4096:
             raise SettingsError(f"--height must be from 32 to 4096, not {self.height}.")
         for name in ("min_keypoints", "max_people", "refine_people"):

@@ -206,7 +206,7 @@ def test_a_gpu_that_is_not_there_leaves_it_to_the_cpu(
 ) -> None:
     """One sentence; the people are looked at all the same."""
 
-    def none() -> None:
+    def none(number: int | None) -> None:
         raise DeviceError("There is no NVIDIA driver on this machine.")
 
     monkeypatch.setattr("engines.nvidia.open.usable_gpu", none)

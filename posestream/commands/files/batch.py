@@ -128,7 +128,7 @@ def _outcomes(todo: Plan, batch: BatchSettings) -> Generator[Outcome, None, None
 def _on_gpu(jobs: Sequence[Job]) -> bool:
     """Whether the model would run on a GPU where there is one."""
     models = jobs[0].models
-    return models.device != "cpu" and (models.device == "cuda" or choose("auto") == "cuda")
+    return models.device != "cpu" and (models.device.startswith("cuda") or choose("auto") == "cuda")
 
 
 def _list_failures(folder: Path, failed: Sequence[Outcome]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.nvidia.driver import find_gpus, usable_gpu
+from engines.nvidia.driver import find_gpus, usable_gpu, usable_gpus
 from engines.types.errors import DeviceError
 from tests.engines.drivers import make_driver
 
@@ -57,3 +57,28 @@ def test_a_driver_without_gpus(driver: Driver) -> None:
 def test_no_driver_at_all(tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match=r"no NVIDIA driver.*nvidia\.com"):
         find_gpus(str(tmp_path / "libcuda.so.1"))
+
+
+def test_the_gpu_of_a_number_is_taken(driver: Driver) -> None:
+    library = driver(capabilities=(75, 86, 90))
+    assert usable_gpu(library, 1).index == 1
+    assert [gpu.index for gpu in usable_gpus(None, 2, library)] == [0, 1]
+    assert [gpu.index for gpu in usable_gpus(1, 2, library)] == [1, 2]
+
+
+def test_old_gpus_between_others_are_passed_over(driver: Driver) -> None:
+    library = driver(capabilities=(75, 61, 90))
+    assert [gpu.index for gpu in usable_gpus(None, 2, library)] == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("number", "count", "said"),
+    [
+        (2, 1, r"no GPU cuda:2; this machine has cuda:0 \(First\), cuda:1 \(Second\)"),
+        (None, 3, r"3 GPUs are wanted, but there is only cuda:0 \(First\), cuda:1 \(Second\)"),
+        (1, 2, r"2 GPUs are wanted, but there is only cuda:1 \(Second\)"),
+    ],
+)
+def test_more_gpus_than_there_are(driver: Driver, number: int, count: int, said: str) -> None:
+    with pytest.raises(DeviceError, match=said):
+        usable_gpus(number, count, driver(capabilities=(75, 86)))
