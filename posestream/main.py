@@ -29,6 +29,7 @@ COMMANDS = {
     "doctor": "Check this machine.",
     "batch": "Find the poses in many recordings.",
     "recover": "Make the files of a run that was killed.",
+    "score": "Score poses against labels.",
 }
 
 
@@ -92,7 +93,7 @@ def _command(name: str, words: Sequence[str], prog: str) -> int:
         from training.__main__ import main as train
 
         return train(words, f"{prog} train")
-    if name in ("batch", "recover"):
+    if name in ("batch", "recover", "score"):
         from posestream.commands.files.main import main as files
 
         return files([name, *words], prog)

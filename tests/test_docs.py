@@ -115,7 +115,7 @@ def test_commands_are_understood(page: str, line: str) -> None:
             parse(options(f"posestream.commands.{first}.{rest[0]}"), rest[0], words=rest[1:])
     elif first == "doctor":
         parse(options("posestream.commands.models.doctor"), first, words=rest)
-    elif first in ("batch", "recover"):
+    elif first in ("batch", "recover", "score"):
         parse(options(f"posestream.commands.files.{first}"), first, words=rest)
     elif first == "train":
         known = (ROOT / "training" / "commands.py").read_text(encoding="utf-8")

@@ -64,11 +64,12 @@ def glob_keypoints(pattern: str) -> list[str]:
 @dataclass(frozen=True, slots=True, eq=False)
 class Person:
     """x, y, score of somebody's keypoints: (K, 3) of the body; of hands and face those that the
-    file has, (21, 3) and (70, 3). Without a body (a hand alone) K is 0.
+    file has, (21, 3) and (70, 3). Without a body (a hand alone) K is 0. id: -1 = none is said.
     """
 
     body: Floats
     parts: dict[Apart, Floats]
+    id: int = -1
 
     @property
     def all(self) -> Floats:
@@ -109,7 +110,9 @@ def _person(entry: Any) -> Person:
             raise SourceError(
                 f"{ARRAYS[part]}_2d has {len(triples)} keypoints; OpenPose's has {wanted}."
             )
-    return Person(_triples(array("pose_keypoints")), found)
+    identity = entry.get("person_id")
+    known = isinstance(identity, list) and identity and isinstance(identity[0], int)
+    return Person(_triples(array("pose_keypoints")), found, identity[0] if known else -1)
 
 
 def _triples(numbers: Any) -> Floats:

@@ -9,7 +9,7 @@ import lap
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.types.arrays import Floats, Indices
+from engines.types.arrays import Doubles, Floats, Indices
 from engines.types.oks import boxes, oks_both_ways
 from engines.types.skeleton import Skeleton
 from realtime.tracking.appearance import bones_alike, colours_alike
@@ -98,7 +98,7 @@ def match(
     return np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])
 
 
-def assign(affinity: Floats, gate: float) -> tuple[Indices, Indices]:
+def assign(affinity: Floats | Doubles, gate: float) -> tuple[Indices, Indices]:
     """The pairing with the most affinity in all (Jonker and Volgenant), of pairs above the gate."""
     cost = np.where(affinity >= gate, 1 - affinity, 2).astype(np.float64)
     _, columns, _ = lap.lapjv(cost, extend_cost=True, cost_limit=1 - gate + 1e-6)

@@ -1,4 +1,4 @@
-"""Files of runs: many recordings at once, and what a run that was cut off has left."""
+"""Files of runs: of many recordings, of a run that was cut off, and how good they are."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ PROG = "python -m posestream"
 COMMANDS = {
     "batch": "Find the poses in many recordings, here or on a cluster.",
     "recover": "Make the TRC, BVH, C3D and glTF files of a killed run; mend torn line files.",
+    "score": "Score poses against labels: OKS-AP, PCK, PCP, MPJPE, MOTA and others.",
 }
 
 

@@ -1,0 +1,1 @@
+"""How good poses are: label files, results, and the measures that papers give."""

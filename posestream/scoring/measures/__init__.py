@@ -1,0 +1,1 @@
+"""The measures, and what they are taken of: labelled and found people."""
