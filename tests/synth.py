@@ -200,7 +200,7 @@ def render(
 def encode(heat: Floats, pafs: Floats) -> Image:
     """A picture (8H, 8W, 3) that holds the maps; the tiny network reads them back out of it.
 
-    Each 8x8 block holds one cell: 19 confidences, then 38 field values above zero and 38 below,
+    Each 8x8 block holds one cell: K + 1 confidences, then 2L field values above zero and 2L below,
     as 255 x value. Black is therefore nothing, and so is a letterbox's padding.
     """
     values = np.concatenate([heat, np.maximum(pafs, 0), np.maximum(-pafs, 0)])
@@ -211,12 +211,22 @@ def encode(heat: Floats, pafs: Floats) -> Image:
     return np.ascontiguousarray(blocks.reshape(high * STRIDE, wide * STRIDE, 3))
 
 
-def scene(people: Iterable[Points], size: tuple[int, int]) -> Image:
+def scene(
+    people: Iterable[Points],
+    size: tuple[int, int],
+    skeleton: Skeleton = SKELETON,
+    channels: Sequence[tuple[int, int]] = CHANNELS,
+) -> Image:
     """A picture in which the tiny network sees these people, and no one else."""
-    return encode(*render(people, size))
+    return encode(*render(people, size, skeleton=skeleton, channels=channels))
 
 
-def write_tiny_network(folder: Path, height: int = 256) -> Path:
+def write_tiny_network(
+    folder: Path,
+    height: int = 256,
+    skeleton: Skeleton = SKELETON,
+    channels: Sequence[tuple[int, int]] = CHANNELS,
+) -> Path:
     """Write a network that undoes `encode` as OpenVINO IR; returns the path of its card.
 
     height: the card's default. A picture must reach the network unscaled: give it that height.
@@ -225,7 +235,7 @@ def write_tiny_network(folder: Path, height: int = 256) -> Path:
     from openvino import opset13 as ops  # a machine with a GPU may have none
 
     taps = np.eye(3 * STRIDE * STRIDE, dtype=np.float32).reshape(-1, 3, STRIDE, STRIDE) / 255
-    heats, fields = len(SKELETON.keypoints) + 1, 2 * len(SKELETON.limbs)
+    heats, fields = len(skeleton.keypoints) + 1, 2 * len(skeleton.limbs)
     picture = ops.parameter([-1, 3, -1, -1], np.float32, name="data")
     picture.output(0).set_names({"data"})
     results = []
@@ -247,9 +257,9 @@ def write_tiny_network(folder: Path, height: int = 256) -> Path:
     card.write_text(
         f'title = "Reads maps out of a picture"\n'
         f'licence = "Apache-2.0"\n'
-        f'skeleton = "{SKELETON.name}"\n'
+        f'skeleton = "{skeleton.name}"\n'
         f"[input]\nstride = {STRIDE}\nheight = {height}\n"
-        f'[decoder]\nkind = "paf"\npafs = {[list(pair) for pair in CHANNELS]}\n'
+        f'[decoder]\nkind = "paf"\npafs = {[list(pair) for pair in channels]}\n'
         f'[[weights]]\nprecision = ["fp32", "bf16", "int8"]\n'
         f'outputs = {{ heatmaps = "heat", pafs = "paf" }}\n'
         f"files = [{', '.join(files)}]\n"

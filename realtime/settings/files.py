@@ -23,6 +23,7 @@ JsonSkeleton = Literal[
     "hand21",
     "face70",
     "car12",
+    "car22",
 ]
 CocoVariant = Literal["body", "foot", "hand", "face", "wholebody"]
 

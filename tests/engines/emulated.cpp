@@ -1,6 +1,8 @@
 // A driver whose GPU is the CPU: what pycuda and engines/nvidia/cuda_stream.py ask for, done as late as a GPU may
 // do it. Work on a stream waits until somebody waits for it; what is recorded is not run; memory is
 // checked; a call without a context, or one that may not be made while recording, fails as on a GPU.
+// There are EMULATED_GPUS of them (the environment's), 1 else: a stream of one of them is refused
+// while another's context is current.
 // What is done is written down, and it can be told to break, for good, at some piece of work.
 // The kernels are those of host.cpp.
 #include "host.cpp"
@@ -25,11 +27,13 @@ using Graph = std::vector<Work>;
 struct Stream {
     Graph waiting, recorded;
     bool recording = false;
+    int device = 0;
 };
 
 static std::map<uintptr_t, size_t> memory, pinned;
 static std::vector<Stream *> streams;
-static thread_local int contexts = 0;
+static thread_local std::vector<int> contexts; // devices, the current one last
+static char handles[8];                        // whose places stand for the primary contexts
 static long launches = 0, replays = 0, recordings = 0;
 static long until = 0; // pieces of work before it breaks
 static int broken = OK;
@@ -42,7 +46,8 @@ extern "C" long emulated_recordings() { return recordings; }
 extern "C" void emulated_break(long after) { until = after; }
 extern "C" const char *emulated_done() { return done.c_str(); } // "<stream>:<what> " in order
 extern "C" void emulated_forget() { done.clear(); }
-extern "C" int emulated_contexts() { return contexts; }
+extern "C" int emulated_contexts() { return (int)contexts.size(); }
+static int current() { return contexts.empty() ? -1 : contexts.back(); }
 
 static bool inside(const std::map<uintptr_t, size_t> &all, uintptr_t at, size_t size)
 {
@@ -79,7 +84,7 @@ static int finish(Stream *stream)
 // What no stream does: not without a context, not while recording, and after all that waits.
 static int at_once(const Work &work)
 {
-    if (!contexts)
+    if (contexts.empty())
         return INVALID_CONTEXT;
     if (any_recording())
         return CAPTURING;
@@ -91,10 +96,12 @@ static int at_once(const Work &work)
 
 static int later(Stream *stream, const char *what, Work work)
 {
-    if (!contexts)
+    if (contexts.empty())
         return INVALID_CONTEXT;
     if (!stream)
         return INVALID_VALUE;
+    if (stream->device != current())
+        return INVALID_CONTEXT;
     size_t place = std::find(streams.begin(), streams.end(), stream) - streams.begin();
     std::string name = std::to_string(place) + ":" + what + " ";
     (stream->recording ? stream->recorded : stream->waiting).push_back([=] {
@@ -143,8 +150,12 @@ static Function functions[] = {
 extern "C" {
 int cuInit(unsigned) { return OK; }
 int cuDriverGetVersion(int *version) { return *version = 13000, OK; }
-int cuDeviceGetCount(int *count) { return *count = 1, OK; }
-int cuDeviceGet(int *device, int) { return *device = 0, OK; }
+int cuDeviceGetCount(int *count)
+{
+    const char *wanted = getenv("EMULATED_GPUS");
+    return *count = wanted ? atoi(wanted) : 1, OK;
+}
+int cuDeviceGet(int *device, int index) { return *device = index, OK; }
 int cuDeviceGetName(char *name, int size, int) { return snprintf(name, size, "Emulated"), OK; }
 int cuDeviceTotalMem_v2(size_t *bytes, int) { return *bytes = 8ul << 30, OK; }
 int cuDeviceGetAttribute(int *value, int which, int)
@@ -154,17 +165,26 @@ int cuDeviceGetAttribute(int *value, int which, int)
 }
 int cuGetErrorString(int, const char **text) { return *text = "emulated", OK; }
 
-int cuDevicePrimaryCtxRetain(void **context, int) { return *context = &contexts, OK; }
+int cuDevicePrimaryCtxRetain(void **context, int device)
+{
+    return *context = &handles[device], OK;
+}
 int cuDevicePrimaryCtxRelease_v2(int) { return OK; }
-int cuCtxPushCurrent_v2(void *) { return ++contexts, OK; }
+int cuCtxPushCurrent_v2(void *context)
+{
+    return contexts.push_back((int)((char *)context - handles)), OK;
+}
 int cuCtxPopCurrent_v2(void **context)
 {
-    if (!contexts)
+    if (contexts.empty())
         return INVALID_CONTEXT;
-    *context = &contexts;
-    return --contexts, OK;
+    *context = &handles[current()];
+    return contexts.pop_back(), OK;
 }
-int cuCtxGetDevice(int *device) { return *device = 0, contexts ? OK : INVALID_CONTEXT; }
+int cuCtxGetDevice(int *device)
+{
+    return *device = std::max(current(), 0), contexts.empty() ? INVALID_CONTEXT : OK;
+}
 int cuCtxSynchronize() { return at_once([] { return OK; }); }
 
 int cuModuleLoad(void **module, const char *path)
@@ -174,7 +194,7 @@ int cuModuleLoad(void **module, const char *path)
         return NOT_FOUND;
     fclose(file);
     *module = strdup(path);
-    return contexts ? OK : INVALID_CONTEXT;
+    return contexts.empty() ? INVALID_CONTEXT : OK;
 }
 int cuModuleUnload(void *module) { return free(module), OK; }
 int cuModuleGetFunction(void **found, void *module, const char *name)
@@ -267,18 +287,19 @@ int cuStreamCreate(void **stream, unsigned)
 {
     streams.push_back(new Stream);
     *stream = streams.back();
-    return contexts ? OK : INVALID_CONTEXT;
+    streams.back()->device = current();
+    return contexts.empty() ? INVALID_CONTEXT : OK;
 }
 int cuStreamDestroy_v2(void *) { return OK; }
 int cuStreamSynchronize(void *stream)
 {
     if (any_recording())
         return CAPTURING;
-    return contexts ? finish((Stream *)stream) : INVALID_CONTEXT;
+    return ((Stream *)stream)->device == current() ? finish((Stream *)stream) : INVALID_CONTEXT;
 }
 int cuStreamBeginCapture_v2(void *stream, int mode)
 {
-    if (!contexts || mode != 1 || !stream)
+    if (mode != 1 || !stream || ((Stream *)stream)->device != current())
         return INVALID_VALUE;
     ((Stream *)stream)->recording = true;
     ++recordings;
@@ -297,10 +318,12 @@ int cuGraphInstantiateWithFlags(void **recorded, void *graph, unsigned long long
 }
 int cuGraphLaunch(void *recorded, void *stream)
 {
+    if (((Stream *)stream)->device != current())
+        return INVALID_CONTEXT;
     ++replays;
     auto &waiting = ((Stream *)stream)->waiting;
     waiting.insert(waiting.end(), ((Graph *)recorded)->begin(), ((Graph *)recorded)->end());
-    return contexts ? broken : INVALID_CONTEXT;
+    return broken;
 }
 int cuGraphDestroy(void *graph) { return delete (Graph *)graph, OK; }
 int cuGraphExecDestroy(void *recorded) { return delete (Graph *)recorded, OK; }

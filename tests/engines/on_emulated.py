@@ -17,12 +17,14 @@ DRIVER = ctypes.CDLL(sys.argv[1], mode=ctypes.RTLD_GLOBAL)
 
 from engines.fallback import Spared  # noqa: E402
 from engines.models.card import load_card  # noqa: E402
+from engines.nvidia.aside import Aside  # noqa: E402
 from engines.nvidia.cuda_stream import Cuda  # noqa: E402
-from engines.nvidia.driver import usable_gpu  # noqa: E402
+from engines.nvidia.driver import usable_gpu, usable_gpus  # noqa: E402
 from engines.runtimes.device_crops import CropsOnDevice  # noqa: E402
 from engines.runtimes.device_estimator import OnDevice  # noqa: E402
 from engines.runtimes.device_graph import DeviceGraph  # noqa: E402
 from engines.runtimes.device_stream import BoundNetwork, Buffer, Lane  # noqa: E402
+from engines.spread import Spread  # noqa: E402
 from engines.types.errors import DeviceError  # noqa: E402
 from engines.types.letterbox import Letterbox, Rows  # noqa: E402
 from engines.types.poses import Candidates  # noqa: E402
@@ -241,6 +243,38 @@ def refused(cuda: Cuda) -> None:
         DeviceGraph(cuda.lane(), Waiting(), PARSER, CARD.input, BOX, 1)
     gc.collect()
     overflow(cuda)
+
+
+def two(cuda: Cuda) -> None:
+    """Sets of pictures in turn on two GPUs in one thread: order is kept, each works with its own
+    context, and nothing is left behind. On a driver of EMULATED_GPUS=2.
+    """
+    assert [gpu.index for gpu in usable_gpus(None, 2, sys.argv[1])] == [0, 1]
+    maps = crowd(1), crowd(3)
+
+    def opened(number: int, own: Cuda) -> Aside:
+        network = Still([maps[number]])
+        inner = OnDevice(own.lane, network, PARSER, CARD.input, Rows(160), close=own.close)
+        return Aside(own, inner)
+
+    def second() -> Aside:
+        return opened(1, Cuda(usable_gpus(1, 1, sys.argv[1])[0]))
+
+    spread = Spread([lambda: opened(0, cuda), second])
+    assert spread.depth == 4
+    assert DRIVER.emulated_contexts() == 0
+    picture = np.zeros((320, 480, 3), np.uint8)
+    for _ in range(3):
+        spread.submit([picture])
+    found = []
+    for _ in range(7):
+        spread.submit([picture])
+        (one,) = spread.result()
+        found.append(len(spread.decoder.decode(one)))
+    assert found == [1, 3, 1, 3, 1, 3, 1]
+    assert DRIVER.emulated_contexts() == 0
+    spread.close()
+    assert DRIVER.emulated_contexts() == 0
 
 
 def crops(cuda: Cuda) -> None:

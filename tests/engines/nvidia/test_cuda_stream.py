@@ -18,15 +18,27 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_emulated(tmp_path_factory.mktemp("driver"))
 
 
-CASES = ["same", "stream", "order", "shapes", "overflow", "crops", "refused", "full", "breaks"]
+CASES = [
+    "same",
+    "stream",
+    "order",
+    "shapes",
+    "overflow",
+    "crops",
+    "refused",
+    "full",
+    "breaks",
+    "two",
+]
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [*CASES, "two"])
 def test_on_an_emulated_gpu(driver: Path, tmp_path: Path, case: str) -> None:
     environment = {
         **os.environ,
         "CUDA_HOME": str(driver.parent / "cuda"),
         "XDG_CACHE_HOME": str(tmp_path),
+        "EMULATED_GPUS": "2" if case == "two" else "1",
     }
     done = subprocess.run(
         [sys.executable, "-m", "tests.engines.on_emulated", str(driver), case],

@@ -32,6 +32,7 @@ LAYOUTS = {
     "hand21": (21, 0, 0, 0, 0),
     "face70": (70, 0, 0, 0, 70),  # without a body all of it is the core
     "car12": (12, 0, 0, 0, 0),
+    "car22": (22, 0, 0, 0, 0),
 }
 # What public documentation says stands where: COCO-WholeBody's figure, OpenPose's and Halpe's
 # tables, MediaPipe's list of landmarks.
@@ -84,6 +85,7 @@ PLACES = {
     "hand21": {0: "wrist", 4: "thumb_4", 5: "index_1", 20: "pinky_4"},
     "face70": {8: "chin", 30: "nose_bridge_4", 36: "right_eye_outer", 45: "left_eye_outer"},
     "car12": {0: "right_front_wheel", 3: "left_back_wheel", 8: "right_front_top"},
+    "car22": {0: "left_front_wheel", 8: "grille", 14: "left_back_top", 21: "right_back_corner"},
 }
 
 

@@ -357,7 +357,7 @@ def test_a_hand_alone_on_anothers_body_is_no_duplicate_of_it() -> None:
     assert len(suppress_duplicates(found([whole, hand], 0.6, skeleton))) == 2
 
 
-@pytest.mark.parametrize("name", ["hand21", "face70", "car12"])
+@pytest.mark.parametrize("name", ["hand21", "face70", "car12", "car22"])
 def test_what_has_no_body_is_followed_by_all_of_its_points(name: str) -> None:
     skeleton = named_skeleton(name)
     shape = np.random.default_rng(5).uniform(-40, 40, (len(skeleton.keypoints), 2))
