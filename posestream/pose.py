@@ -48,8 +48,8 @@ class Pose:
     those that you give. device: "auto", "cuda", "cuda:1" or "cpu". height: rows of the network's
     input; more find smaller people, in more time. refine: a crop network that looks again at each
     person, "auto" or "off" (as None without a preset). hands, face, feet: also find these, by
-    networks of their own; whole_body: all three. color: channel order of arrays, "bgr" (OpenCV) or "rgb"
-    (Pillow, matplotlib). smooth: whether `track` smooths keypoints.
+    networks of their own; whole_body: all three. color: channel order of arrays, "bgr" (OpenCV) or
+    "rgb" (Pillow, matplotlib). smooth: whether `track` smooths keypoints.
 
     Weights are fetched when an object is made, unless they are here. One object serves one thread.
     PosestreamError for what cannot be had.

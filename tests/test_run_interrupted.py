@@ -35,6 +35,7 @@ def test_a_signal_finishes_every_output(card: Path, tmp_path: Path, stop: signal
             *(sys.executable, "run.py", "--source", str(film), "--model", str(card)),
             *("--no-show", "--json", str(tmp_path / "json"), "--coco", str(tmp_path / "coco.json")),
             *("--output", str(tmp_path / "poses.mp4"), "--stats", str(tmp_path / "stats.json")),
+            *("--report", str(tmp_path / "report.html")),
         ],
         cwd=ROOT,
         env={k: v for k, v in os.environ.items() if "DISPLAY" not in k},
@@ -57,6 +58,9 @@ def test_a_signal_finishes_every_output(card: Path, tmp_path: Path, stop: signal
     stats = json.loads((tmp_path / "stats.json").read_text())
     assert stats["ended"] == "interrupted"
     assert stats["results"] == len(written)
+    report = (tmp_path / "report.html").read_text()
+    assert f"{len(written)} frames" in report
+    assert report.endswith("</html>\n")
     results = json.loads((tmp_path / "coco.json").read_text())
     assert len(results) == 2 * len(written)
     import av

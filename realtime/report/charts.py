@@ -93,10 +93,10 @@ def chart(
             yield f'<path class="mark {event.kind}" d="M{x:.1f} 0V{HIGH}">'
             yield f"<title>{told}</title></path>"
     for one in known:
-        x, runs = across(one.times), _runs(one.times, one.mean)
-        if band := _band(x, up(one.low), up(one.high), runs):
+        along, runs = across(one.times), _runs(one.times, one.mean)
+        if band := _band(along, up(one.low), up(one.high), runs):
             yield f'<path class="band {one.colour}" d="{band}"/>'
-        yield f'<path class="line {one.colour}" d="{_path(x, up(one.mean), runs)}"/>'
+        yield f'<path class="line {one.colour}" d="{_path(along, up(one.mean), runs)}"/>'
     yield "</svg>"
     places = max(0, -int(np.floor(np.log10(step) + 1e-9)))
     for level in levels:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engines.types.arrays import Doubles, Floats
 
@@ -50,7 +52,7 @@ class Series:
         step = max(1, -(-used // most))
         whole = -(-used // step) * step
 
-        def together(values: Doubles | Floats, empty: float) -> Doubles:
+        def together(values: NDArray[Any], empty: float) -> Doubles:
             room = np.full((whole, self._n), empty)
             room[:used] = values[:used]
             return room.reshape(-1, step, self._n)
@@ -63,7 +65,8 @@ class Series:
             low = np.nanmin(together(self._low, np.nan), axis=1)
             high = np.nanmax(together(self._high, np.nan), axis=1)
         middles = self._begin + (np.arange(whole // step) + 0.5) * step * self._bin
-        return middles, *(one.astype(np.float32) for one in (mean, low, high))
+        mean, low, high = (np.asarray(one, np.float32) for one in (mean, low, high))
+        return np.asarray(middles, float), mean, low, high
 
     def _grow(self, bins: int) -> None:
         more = ((0, bins - len(self._sum)), (0, 0))

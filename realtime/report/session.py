@@ -75,12 +75,12 @@ class Session:
         self.frames += 1
         self.first = result.time if self.frames == 1 else self.first
         self.last = result.time
-        for camera, number, time, *known in self._seen(result):
+        for camera, number, time, movement, pixels, angles in self._seen(result):
             key = camera, number
             if key not in self._people:
                 self._make_room()
                 self._people[key] = PersonRecord(camera, number, self._skeleton)
-            self._people[key].add(time, *known)
+            self._people[key].add(time, movement, pixels, angles)
 
     def _seen(self, result: Result) -> Iterator[tuple[str, int, float, Movement, float, Floats]]:
         nan = float("nan")

@@ -69,7 +69,7 @@ def bend(one: Doubles, joint: Doubles, other: Doubles) -> Doubles:
     size = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         cosine = np.where(size > 0, (a * b).sum(axis=-1) / size, np.nan)
-    return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+    return np.asarray(np.degrees(np.arccos(np.clip(cosine, -1, 1))), float)
 
 
 def without_spikes(before: Doubles, now: Doubles, after: Doubles, reach: float) -> Doubles:

@@ -77,7 +77,7 @@ def fit_parabola(times: Doubles, values: Doubles, at: float) -> Doubles | None:
     dt = times[known] - at
     powers = np.stack([np.ones_like(dt), dt, dt * dt], axis=1)
     fitted, _, rank, _ = np.linalg.lstsq(powers, values[known], rcond=None)
-    return fitted if rank == 3 else None
+    return np.asarray(fitted, float) if rank == 3 else None
 
 
 def bridged(times: Doubles, values: Doubles, longest: float) -> Doubles:

@@ -62,7 +62,7 @@ def placed(
     points = photo.points @ linear.T + shift
     if np.linalg.det(linear) < 0:
         points = points[:, list(skeleton.mirror)]
-    inside = ((points > -0.5) & (points < size - 0.5)).all(axis=-1)
+    inside = np.asarray(((points > -0.5) & (points < size - 0.5)).all(axis=-1), bool)
     method = cv2.INTER_AREA if abs(np.linalg.det(linear)) < 0.25 else cv2.INTER_LINEAR
     turned = cv2.warpAffine(image, matrix, (size, size), flags=method, borderValue=(GREY,) * 3)
     # Beyond the edge there is nobody.

@@ -56,7 +56,8 @@ def draw_targets(
             fields[limb] += unit[:, None, None] * on
             cover[limb] += on
     maps[-1] = 1 - maps[:-1].max(axis=0)
-    return maps, (fields / np.maximum(cover, 1)).reshape(-1, len(y), len(x))
+    mean = np.asarray(fields / np.maximum(cover, 1), np.float32)
+    return maps, mean.reshape(-1, len(y), len(x))
 
 
 def make_targets(
