@@ -33,9 +33,9 @@ def test_the_json_of_a_result_is_made_once_for_all(
     made: list[Result] = []
     make = json_text.result_lines
 
-    def counted(one: Result, *, angles: bool = False) -> list[str]:
+    def counted(one: Result, *, angles: bool = False, events: bool = False) -> list[str]:
         made.append(one)
-        return make(one, angles=angles)
+        return make(one, angles=angles, events=events)
 
     monkeypatch.setattr(json_text, "result_lines", counted)
     path = tmp_path / "poses.jsonl"
