@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from engines.types.arrays import Floats, Image, Mask
-from engines.types.skeleton import Skeleton
+from engines.types.skeleton import Skeleton, named_skeleton
 from engines.types.skeleton_conversion import origins_of
 from training.data.errors import TrainingError
 
@@ -72,7 +72,8 @@ def read_labels(labels: Path, images: Path, skeleton: Skeleton) -> list[Labelled
     """
     try:
         data = json.loads(labels.read_bytes())
-        names = data["categories"][0]["keypoints"]
+        # Files that were cut down often leave the names out; what is unnamed is COCO's.
+        names = data["categories"][0].get("keypoints") or [*named_skeleton("coco17").keypoints]
         of_photo: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
         for one in data["annotations"]:
             of_photo[one["image_id"]].append(one)

@@ -65,6 +65,16 @@ def test_labels_come_in_the_keypoints_of_the_skeleton(tmp_path: Path) -> None:
     assert np.isnan(photo.points[0, at["left_heel"]]).all()
 
 
+def test_labels_without_names_are_coco_s(tmp_path: Path) -> None:
+    labels, images = write_labels(tmp_path, 1)
+    named = read_labels(labels, images, COCO17)
+    data = json.loads(labels.read_bytes())
+    del data["categories"][0]["keypoints"]
+    labels.write_text(json.dumps(data))
+    (unnamed,) = read_labels(labels, images, COCO17)
+    np.testing.assert_array_equal(unnamed.points, named[0].points)
+
+
 def test_people_whom_nobody_labelled_and_crowds_are_not_judged() -> None:
     """Unless somebody labelled is in front of them."""
     unlabelled = {"segmentation": [[10, 10, 49, 10, 49, 49, 10, 49]], "keypoints": [0] * 51}
