@@ -162,15 +162,20 @@ class Inputs:
 
 
 def inputs_of(settings: Settings, card: Card) -> Inputs:
-    """All that a run reads: sources, the rig, the model's card and weights."""
+    """All that a run reads: sources, files that options name, cards and the model's weights."""
     inputs = Inputs()
     for origin in settings.sources.source:
         inputs.add_source(origin)
-    if settings.space.rig is not None:
-        inputs.add("the --rig file", settings.space.rig)
-    model = settings.models.model
-    if model is not None and model.lower().endswith(".toml"):
-        inputs.add("the --model card", Path(model))
+    for option, file in (
+        ("rig", settings.space.rig),
+        ("undistort", settings.sources.undistort),
+        ("key-file", settings.sources.key_file),
+    ):
+        if file is not None:
+            inputs.add(f"the --{option} file", file)
+    for option, name in (("model", settings.models.model), ("refine", settings.models.refine)):
+        if name is not None and name.lower().endswith(".toml"):
+            inputs.add(f"the --{option} card", Path(name))
     sizes = {file.size for form in card.weights for file in form.files}
     for path in candidates(card):
         if path.is_file() and path.stat().st_size in sizes:

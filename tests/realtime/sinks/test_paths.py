@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
 from engines.models.card import load_card
 from realtime.assembly import run
 from realtime.settings.all import Settings
+from realtime.settings.files import FileSettings
 from realtime.sinks.paths import check_outputs, inputs_of, written_by
 from realtime.types.errors import OutputError
 from tests.realtime.results import Origin
@@ -100,6 +103,27 @@ def test_an_output_that_meets_an_input_or_another_is_refused(
     assert says in str(caught.value)
     assert str(caught.value).count(". ") == 0  # a single sentence
     assert contents(place) == before
+
+
+NAMED = {"rig": "file", "undistort": "file", "key_file": "file", "refine": "card"}
+
+
+def test_files_that_options_name_are_inputs(place: Path) -> None:
+    """All options that take a path, but for the outputs themselves."""
+    files = {field.name for field in fields(FileSettings)}
+    paths = {
+        name
+        for kind in get_type_hints(Settings).values()
+        for name, hint in get_type_hints(kind).items()
+        if Path in (hint, *get_args(hint))
+    }
+    assert paths - files == {*NAMED} - {"refine"}
+    for option, what in NAMED.items():
+        path = place / "rig.toml"
+        given = str(path) if option == "refine" else path
+        says = f"--jsonl {path} is the --{option.replace('_', '-')} {what} itself"
+        with pytest.raises(OutputError, match=re.escape(says)):
+            check(settings("x/a.mp4", jsonl=path, **{option: given}))
 
 
 @pytest.mark.parametrize(
