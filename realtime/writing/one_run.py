@@ -26,8 +26,8 @@ def one_run_alone(outputs: Iterable[tuple[str, Path, Names]]) -> Iterator[None]:
     """
     with ExitStack() as held:
         own: list[Path] = []
-        for said, *where in outputs:
-            folder, names = _real(*where)
+        for said, given, named in outputs:
+            folder, names = _real(given, named)
             try:
                 lock = _Lock.at(folder / f"{PART}{names}{ENDING}")
                 if lock is not None:
