@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.geometry.small_matrices import (
     DIAGONAL,
@@ -11,7 +10,6 @@ from calibration.geometry.small_matrices import (
     packed,
     summed_equations,
     symmetric_inverse,
-    symmetric_solved,
     times,
     unpacked,
 )
@@ -26,6 +24,7 @@ MAX_ACCELERATION = 150.0  # metres / second^2, bounds what limbs of people reach
 MANOEUVRE_DISTANCE = 3.0
 SPEED_DECAY_S = 0.3  # seconds in which the speed of what is not seen falls to 1 / e
 AXES = np.eye(3)
+TRACE_PRODUCT = np.array([1.0, 2, 2, 1, 2, 1])  # of packed matrices
 INITIAL_SPEED_SIGMA = 3.0  # metres / second, standard deviation of a speed that is not known
 
 
@@ -71,14 +70,19 @@ def widened(covariance: Doubles, far: Doubles, seconds: float) -> Doubles:
     return covariance + np.where(quick[..., None, None], gained, 0.0)
 
 
-def distance(
+def compared(
     state: Doubles, covariance: Doubles, xyz: Doubles, noise: Doubles
-) -> NDArray[np.float64]:
-    """(...) Mahalanobis distances, squared, of measured points from where they were expected."""
-    off = xyz - state[..., :3]
-    solved = symmetric_solved(covariance[..., :3, :3] + noise, off)
-    squared: Doubles = (off * solved).sum(-1)
-    return squared
+) -> tuple[Doubles, Doubles]:
+    """(...) Mahalanobis distances, squared, of measured points from where they were expected, and
+    (...) the filter's gain, 0 to 1: which share of the way to them it goes, as a mean over axes.
+    """
+    expected = packed(covariance[..., :3, :3])
+    information = inverse(expected + packed(noise))
+    off = np.moveaxis(xyz - state[..., :3], -1, 0)
+    squared: Doubles = (off * times(information, off)).sum(0)
+    # The trace of the product of two symmetric matrices: off the diagonal each element is twice.
+    gain: Doubles = np.tensordot(TRACE_PRODUCT, expected * information, 1) / 3
+    return squared, gain
 
 
 def updated(

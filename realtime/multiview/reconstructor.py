@@ -22,7 +22,12 @@ from realtime.multiview.association import (
 from realtime.multiview.bone_lengths import MAX_LIMB_M, BoneLengths
 from realtime.multiview.bone_refinement import BoneRefinement
 from realtime.multiview.left_right_3d import LeftRightConsistency
-from realtime.multiview.reliability import VarianceRatio, trust_judged, trust_later, trusted
+from realtime.multiview.reliability import (
+    FilterVarianceRatio,
+    trust_judged,
+    trust_later,
+    trusted,
+)
 from realtime.multiview.time_offsets import TimeOffsets
 from realtime.multiview.track_table_3d import Bodies, Measured, TrackTable3D
 from realtime.types.results import Poses3D, View
@@ -61,8 +66,7 @@ class MultiViewReconstructor:
         self._now = 0.0
         self._time: float | None = None
         self._step = FIRST_INTERVAL_S
-        self._innovations = VarianceRatio(len(skeleton.keypoints))
-        self._residuals = VarianceRatio(len(skeleton.keypoints))
+        self._variances = FilterVarianceRatio(len(skeleton.keypoints))
         self.timing = TimeOffsets(rig, self._deviations)
 
     def update(
@@ -180,11 +184,14 @@ class MultiViewReconstructor:
         people = self._people
         known = np.isfinite(people.state[..., 0]) & (self._now - people.measured_at <= MAX_LOST_S)
         agreed = measured.views >= 2
-        off = kalman.distance(people.state, people.covariance, measured.xyz, measured.covariance)
+        off, gain = kalman.compared(
+            people.state, people.covariance, measured.xyz, measured.covariance
+        )
         near = known & agreed & (off < GATE_SIGMAS**2)
         sure = measured.views >= min(RELIABLE_VIEWS, len(self._rig))
-        self._innovations.add(np.where(near & sure, off / SPACE_DIMENSIONS, np.nan))
-        self._residuals.add(measured.misfit)
+        self._variances.add(
+            np.where(near & sure, off / SPACE_DIMENSIONS, np.nan), gain, measured.misfit
+        )
         anew = measured.begins & ~near & (~known | (measured.views >= RELIABLE_VIEWS))
         state, covariance = people.state.reshape(-1, 6), people.covariance.reshape(-1, 6, 6)
         xyz, noise = measured.xyz.reshape(-1, 3), measured.covariance.reshape(-1, 3, 3)
@@ -325,7 +332,7 @@ class MultiViewReconstructor:
         """
         people, held = self._people, self._bones.held
         lengths = np.where(held, people.believed, np.nan)
-        steady = np.clip(self._ratio(), MIN_STEADY_SHARE, 1.0)
+        steady = np.clip(self._variances.ratio, MIN_STEADY_SHARE, 1.0)
         covariance = people.covariance[..., :3, :3] * steady[:, None, None]
         xyz, done = self._refinement.refined(
             *(people.state[..., :3], covariance, lengths),
@@ -368,16 +375,9 @@ class MultiViewReconstructor:
             measured=people.measured[shown].astype(np.float32),
         )
 
-    def _ratio(self) -> Doubles:
-        """(K,) of true to assumed variances: the greater of what shows over time, where a filter
-        that expects quick limbs hides some of it, and between views, which does not show what they
-        miss by together.
-        """
-        return np.maximum(self._innovations.ratio, self._residuals.ratio)
-
     def _uncertainty(self, xyz: Doubles) -> Floats:
         """(P, K, 3, 3) covariances of keypoints, as residuals show them; NaN = not known."""
-        covariance = self._people.covariance[..., :3, :3] * self._ratio()[:, None, None]
+        covariance = self._people.covariance[..., :3, :3] * self._variances.ratio[:, None, None]
         covariance[np.isnan(xyz[..., 0])] = np.nan
         return covariance.astype(np.float32)
 

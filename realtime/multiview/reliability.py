@@ -49,6 +49,44 @@ class VarianceRatio:
         self.ratio = (self._sum + PRIOR_COUNT * others) / (self._count + PRIOR_COUNT)
 
 
+class FilterVarianceRatio:
+    """By what the covariances of a filter's K keypoints are to be multiplied to be true.
+
+    With a gain k, the share of the way that the filter goes from what it expects to what it
+    measures, its error has the variance (1-k)^2 A + k^2 rho R, where A is that of what it expected
+    and rho R that of what it measured. Innovations are alpha times as large as assumed,
+    A + rho R = alpha R / (1-k); what is assumed after a step is k R. Thus the ratio is
+    rho + (alpha - rho) (1-k) / k: rho shows between views, alpha over time.
+    """
+
+    def __init__(self, keypoints: int) -> None:
+        self._innovations = VarianceRatio(keypoints)
+        self._residuals = VarianceRatio(keypoints)
+        self._gains, self._count = np.zeros((2, keypoints))
+
+    def add(self, innovations: Doubles, gains: Doubles, residuals: Doubles) -> None:
+        """(P, K) squared innovations and residuals, of what is usual where covariances are right,
+        NaN = none; and the gains of these innovations.
+        """
+        known = np.isfinite(innovations)
+        self._innovations.add(innovations)
+        self._residuals.add(residuals)
+        self._count += known.sum(0)
+        self._gains += np.where(known, gains, 0.0).sum(0)
+        fade = np.minimum(1.0, AVERAGED / np.maximum(self._count, 1.0))
+        self._count, self._gains = self._count * fade, self._gains * fade
+
+    @property
+    def ratio(self) -> Doubles:
+        """(K,); never less than what shows between views, which do not show what they miss by
+        together, and never more than the greater of both.
+        """
+        gain = (self._gains + PRIOR_COUNT / 2) / (self._count + PRIOR_COUNT)
+        share = np.minimum((1 - gain) / gain, 1.0)
+        between, over = self._residuals.ratio, self._innovations.ratio
+        return np.asarray(between + share * np.maximum(over - between, 0.0), np.float64)
+
+
 def trust_later(trust: Doubles, seconds: float) -> Doubles:
     """The same so much later, nearer to the usual."""
     later: Doubles = USUAL_TRUST + (trust - USUAL_TRUST) * np.exp(-seconds / MEMORY_S)

@@ -9,7 +9,7 @@ from realtime.multiview.kalman import (
     INITIAL_SPEED_SIGMA,
     MANOEUVRE_DISTANCE,
     SPEED_DECAY_S,
-    distance,
+    compared,
     fresh,
     predicted,
     updated,
@@ -74,7 +74,10 @@ def test_the_distance_counts_deviations() -> None:
     root = np.linalg.cholesky(a + b)
     state, covariance = fresh(np.ones(3), a)
     off = root @ np.array([2.0, 0, 0])  # two standard deviations along some axis
-    assert distance(state, covariance, 1 + off, b) == pytest.approx(4)
+    squared, gain = compared(state, covariance, 1 + off, b)
+    assert squared == pytest.approx(4)
+    moved, _ = updated(state, covariance, 1 + np.eye(3), b)
+    assert gain == pytest.approx(np.trace(moved[:, :3] - 1) / 3)  # a metre along each axis
 
 
 def test_only_a_surprise_widens_what_is_possible() -> None:

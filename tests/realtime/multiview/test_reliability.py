@@ -8,6 +8,7 @@ import pytest
 from engines.types.arrays import Doubles
 from realtime.multiview.reliability import (
     USUAL_TRUST,
+    FilterVarianceRatio,
     VarianceRatio,
     trust_judged,
     trust_later,
@@ -35,6 +36,30 @@ def test_a_keypoint_that_nobody_saw_is_as_the_others_and_nothing_is_as_assumed()
         squared[:, 2] = np.nan
         ratio.add(squared / 3)
     assert ratio.ratio[2] == pytest.approx(0.2, rel=0.2)
+
+
+@pytest.mark.parametrize(("noise", "wander"), [(0.1, 0.3), (0.2, 1.0), (1.0, 1.0), (0.5, 1.5)])
+def test_the_ratio_of_a_filter_is_that_of_its_errors(noise: float, wander: float) -> None:
+    """400 points walk at random, measured with `noise` of the assumed variance, and wander by that
+    share of what the filter assumes: its true errors are known.
+    """
+    rng = np.random.default_rng(3)
+    truth, state, variance = np.zeros(400), np.zeros(400), 1.0
+    ratio, squared = FilterVarianceRatio(1), []
+    for n in range(60):
+        truth = truth + rng.normal(0, np.sqrt(1.5 * wander), 400)
+        measured = truth + rng.normal(0, np.sqrt(noise), 400)
+        expected = variance + 1.5
+        gain = expected / (expected + 1.0)
+        innovation = measured - state
+        state, variance = state + gain * innovation, (1 - gain) * expected
+        if n > 10:
+            residuals = noise * rng.chisquare(1, (400, 1))
+            ratio.add(
+                (innovation**2 / (expected + 1.0))[:, None], np.full((400, 1), gain), residuals
+            )
+            squared.append(np.mean((state - truth) ** 2) / variance)
+    assert ratio.ratio[0] == pytest.approx(np.mean(squared), rel=0.1)
 
 
 def judged(off: list[float], used: list[bool], frames: int = 1) -> Doubles:
