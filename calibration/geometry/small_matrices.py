@@ -40,8 +40,8 @@ def summed_equations(rows: Doubles, by: Doubles | None = None) -> Doubles:
     _, two, views, count = rows.shape
     rows = rows.reshape(4, two * views, count)
     by = rows if by is None else by.reshape(rows.shape)
-    products = np.einsum("ivn,jvn->ijn", by, rows)
-    return products.reshape(16, count).take(4 * _LEFT + _BY, 0)
+    products: Doubles = np.einsum("ivn,jvn->ijn", by, rows)
+    return np.asarray(products.reshape(16, count)[4 * _LEFT + _BY], np.float64)
 
 
 def packed(matrix: Doubles) -> Doubles:
@@ -74,7 +74,8 @@ def solved(elements: Doubles, right: Doubles) -> Doubles:
 
 def times(elements: Doubles, vector: Doubles) -> Doubles:
     """(3, ...) products of matrices (6, ...) and vectors (3, ...)."""
-    return np.einsum("ij...,j...->i...", elements.take(_WHOLE, 0), vector)
+    product: Doubles = np.einsum("ij...,j...->i...", elements.take(_WHOLE, 0), vector)
+    return product
 
 
 def symmetric_inverse(matrix: Doubles) -> Doubles:

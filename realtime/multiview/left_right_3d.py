@@ -24,7 +24,8 @@ class LeftRightConsistency:
         self._parts = np.zeros((len(bones.mirror), len(bones.parts)))
         for n, part in enumerate(bones.parts):
             self._parts[part.body, n] = 1
-        self._rigid = self._parts[:, [part.rigid for part in bones.parts]].any(1)
+        rigid = self._parts[:, [part.rigid for part in bones.parts]]
+        self._rigid: Mask = np.asarray(rigid.any(1), bool)
 
     def corrected(
         self,
@@ -51,7 +52,7 @@ class LeftRightConsistency:
         straight, swapped = misfit(bodies.undistorted), misfit(bodies.undistorted[:, :, mirror])
         both = np.isfinite(straight) & np.isfinite(swapped)
         gain = np.where(both, straight - swapped, 0)
-        wrong = gain @ self._parts > MIN_SWAP_SIGMAS**2
+        wrong: Mask = np.greater(gain @ self._parts, MIN_SWAP_SIGMAS**2)
         if not wrong.any():
             return bodies
         # Where most views are of one mind, it is the expectation that has the sides wrong.

@@ -118,7 +118,8 @@ class Measured:
         """(P, K) the keypoints that may begin there: those on which three views agree, or two that
         miss each other by little.
         """
-        return (self.views > 2) | ((self.views == 2) & (self.misfit < MAX_BEGINNING_MISFIT))
+        by_two = (self.views == 2) & (self.misfit < MAX_BEGINNING_MISFIT)
+        return np.asarray((self.views > 2) | by_two, bool)
 
     def beginning(self) -> Measured:
         """The keypoints that may begin there alone."""
