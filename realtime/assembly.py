@@ -230,7 +230,8 @@ def _every(
     asked = settings.tracks.detect_every
     if asked is not None and (asked != "auto" or second is not None):
         return asked
-    if second is None or rig is not None or not settings.tracks.track:
+    tracks = settings.tracks
+    if second is None or rig is not None or not tracks.track or tracks.tracker != "ours":
         return 1
     fast = all(source.live or (source.rate or 0) >= MIN_FOLLOWED_FPS for source in sources)
     mode = parse_view_mode(settings.pictures.view, card.skeleton.keypoints)

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.types.expected import Expected
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
-from realtime.settings.tracking import TrackSettings
+from realtime.settings.tracking import PoseNms, TrackSettings
+from realtime.tracking.nms import NMS
 from realtime.tracking.one_euro import OneEuro
-from realtime.tracking.tracker import PoseTracker
+from realtime.tracking.simple_baselines import SimpleBaselinesTracker
+from realtime.tracking.tracker import PoseTracker, TrackerSettings
 from realtime.types.frames import Frame
+from realtime.types.protocols import FollowingTracker
 from realtime.types.results import TrackedFrame, Tracks
+
+MakeTracker = Callable[[Skeleton, PoseNms], FollowingTracker]
+TRACKERS: dict[str, MakeTracker] = {  # by the words of --tracker
+    "ours": lambda skeleton, nms: PoseTracker(skeleton, TrackerSettings(nms=nms)),
+    "simple-baselines": SimpleBaselinesTracker,
+}
 
 
 class CameraTracker:
@@ -25,7 +36,10 @@ class CameraTracker:
         self, skeleton: Skeleton, settings: TrackSettings, max_people: int | None = None
     ) -> None:
         self._skeleton = skeleton
-        self._tracker = PoseTracker(skeleton) if settings.track else None
+        self._nms = settings.pose_nms or ("ours" if settings.track else "off")
+        self._tracker: FollowingTracker | None = None
+        if settings.track:
+            self._tracker = TRACKERS[settings.tracker](skeleton, self._nms)
         self._smoother = OneEuro() if settings.smooth == "one-euro" else None
         self._max_people = max_people
 
@@ -39,7 +53,8 @@ class CameraTracker:
         if self._tracker is not None:
             tracks = self._tracker.update(frame, poses)
         else:
-            tracks = Tracks.untracked(poses if poses is not None else Poses.nobody(self._skeleton))
+            seen = poses if poses is not None else Poses.nobody(self._skeleton)
+            tracks = Tracks.untracked(NMS[self._nms](seen))
         return self._given(tracks, frame)
 
     def expect(self, frame: Frame, *, flow: bool = False) -> Expected:

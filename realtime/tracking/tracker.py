@@ -16,12 +16,13 @@ from engines.types.expected import Expected
 from engines.types.oks import areas
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
+from realtime.settings.tracking import PoseNms
 from realtime.tracking.appearance import Clothing, blend, bones
 from realtime.tracking.frame_clock import FrameClock
 from realtime.tracking.left_right import LeftRightConsistency
 from realtime.tracking.matching import Cue, Detections, clear, match
+from realtime.tracking.nms import NMS
 from realtime.tracking.optical_flow import Flow, Motion
-from realtime.tracking.pose_nms import suppress_duplicates
 from realtime.tracking.prediction import Prediction, predict, speed_up
 from realtime.tracking.presentation import (
     MAX_UNSEEN_S,
@@ -47,13 +48,16 @@ MAX_ASPECT_DIFFERENCE = 0.02  # relative, of one picture in two sizes
 
 @dataclass(frozen=True, slots=True)
 class TrackerSettings:
-    """Which cues a tracker uses; all of them unless to compare."""
+    """Which cues a tracker uses, all of them unless to compare; and how people found twice become
+    one.
+    """
 
     cue: Cue = "oks"
     flow: bool = True
     colours: bool = True
     bones: bool = True
     fill: float = MAX_CARRY_S
+    nms: PoseNms = "ours"
 
 
 class Step(NamedTuple):
@@ -154,7 +158,7 @@ class PoseTracker:
         before, expected, motion = self._go_on()
         if poses is None:
             return self._carry(before, expected, motion)
-        poses = suppress_duplicates(poses)
+        poses = NMS[self._settings.nms](poses)
         return self._meet(frame, poses, before, expected, motion, self._seconds)
 
     def _begin(self, frame: Frame) -> None:

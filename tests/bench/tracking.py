@@ -1,4 +1,4 @@
-"""How well identities stay, and what keeping them costs.
+"""How well identities stay, and what keeping them costs; ours and Simple Baselines' tracker.
 
     python -m tests.bench.tracking [scenes|shelf|campus|every|time] ...
 
@@ -34,6 +34,7 @@ from realtime.sinks.files.mot_challenge import person_boxes
 from realtime.sources import open_source
 from realtime.tracking.camera_tracker import CameraTracker
 from realtime.tracking.matching import assign, iou
+from realtime.tracking.simple_baselines import SimpleBaselinesTracker
 from realtime.tracking.tracker import PoseTracker, TrackerSettings
 from realtime.types.frames import Frame
 from realtime.types.results import Tracks
@@ -52,6 +53,7 @@ ABLATION = {
     "  + bones": TrackerSettings(colours=False),
     "both": TrackerSettings(),
 }
+PAPER = "simple bl."  # the tracker of Simple Baselines, to the letter
 NAKED = "poses alone"  # their recall is what the network found at all
 FIGURES = ["idf1", "mota", "recall", "precision", "num_switches", "num_fragmentations"]
 
@@ -148,6 +150,8 @@ def bench_scenes() -> None:
             print_row(name, judge_scene(steps, found, PoseTracker(SKELETON, settings).update))
         for cue in ("oks", "iou"):
             print_row(f"greedy {cue}", judge_scene(steps, found, Greedy(cue, SKELETON)))
+        paper = SimpleBaselinesTracker(SKELETON)
+        print_row(PAPER, judge_scene(steps, found, paper.update))
 
 
 LIMBS_OF_BODY25 = (11, 10, 9, 12, 13, 14, 4, 3, 2, 5, 6, 7)  # as gt.json has its first twelve
@@ -179,6 +183,7 @@ def bench_shelf() -> None:
         for name, settings in ABLATION.items()
     }
     makers[NAKED] = lambda: anybody
+    makers[PAPER] = lambda: SimpleBaselinesTracker(skeleton).update
     makers |= {f"greedy {cue}": (lambda cue=cue: Greedy(cue, skeleton)) for cue in ("oks", "iou")}
     for name, make in makers.items():
         sums = dict.fromkeys(FIGURES, 0.0)
@@ -213,6 +218,7 @@ def bench_campus() -> None:
         makers = {name: PoseTracker(skeleton, one).update for name, one in ABLATION.items()}
         for name in ("oks", "iou"):
             makers[f"greedy {name}"] = Greedy(name, skeleton)
+        makers[PAPER] = SimpleBaselinesTracker(skeleton).update
         rows = {
             name: [known(track(frame, poses)) for frame, poses in frames]
             for name, track in makers.items()

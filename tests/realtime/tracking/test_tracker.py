@@ -8,7 +8,7 @@ import pytest
 
 from engines.types.skeleton import Skeleton, named_skeleton
 from engines.types.skeleton_conversion import converted
-from realtime.tracking.pose_nms import suppress_duplicates
+from realtime.tracking.nms.pose_nms import suppress_duplicates
 from realtime.tracking.tracker import PoseTracker
 from realtime.types.results import Tracks
 from tests.realtime.tracked import BLACK, found, frame, texture, walk
