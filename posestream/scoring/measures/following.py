@@ -31,7 +31,8 @@ def _steps(labels: Labels, found: Found) -> Iterable[Step]:
         if labels.keypoints:
             alike = similarity(picture, people, labels.sigmas).T
         else:
-            alike = iou(*(_corners(box) for box in (picture.box, people.box)))
+            corners = (_corners(box) for box in (picture.box, people.box))
+            alike = iou(*corners).astype(np.float64)
         table = alike[np.ix_(known, there)]
         yield picture.id[known].tolist(), people.id[there].tolist(), table
 
@@ -53,7 +54,7 @@ def clear_mot(steps: Iterable[Step]) -> dict[str, float]:
         match = alike >= LEAST_ALIKE
         for row, column in zip(*np.nonzero(match), strict=True):
             together[ids[row], others[column]] += 1
-        pairs = {}
+        pairs: dict[int, int] = {}
         for row, one in enumerate(ids):
             column = others.index(last[one]) if last.get(one) in others else -1
             if column >= 0 and match[row, column] and column not in pairs.values():
