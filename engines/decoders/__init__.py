@@ -6,11 +6,14 @@ A kind is made from (skeleton, input, the decoder's table of a card).
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from engines.decoders.associative_embedding import TagDecoder
+from engines.decoders.centre_point import CentrePointDecoder
 from engines.decoders.crop_heatmaps import HeatmapDecoder
 from engines.decoders.decoder import Decoder
 from engines.decoders.direct import DirectDecoder
 from engines.decoders.paf import PafDecoder
 from engines.decoders.parts import FaceMeshDecoder, HandDecoder
+from engines.decoders.personlab import PersonLabDecoder
 from engines.decoders.regression import BlazePoseDecoder, RegressionDecoder
 from engines.decoders.simcc import SimCCDecoder
 from engines.types.network_input import NetworkInput
@@ -20,6 +23,9 @@ MakeDecoder = Callable[[Skeleton, NetworkInput, Mapping[str, Any]], Decoder]
 DECODERS: dict[str, MakeDecoder] = {
     "paf": PafDecoder.from_table,
     "direct": DirectDecoder.from_table,
+    "tags": TagDecoder.from_table,
+    "personlab": PersonLabDecoder.from_table,
+    "centre-point": CentrePointDecoder.from_table,
     "regression": RegressionDecoder.from_table,
     "simcc": SimCCDecoder.from_table,
     "heatmap": HeatmapDecoder.from_table,

@@ -107,7 +107,7 @@ class DirectDecoder:
                 )
         boxes, person, xy, score = LAYOUTS[wanted.layout](arrays, letterbox)
         xy = np.where((score >= wanted.peak_threshold)[..., None], xy, np.float32(np.nan))
-        inside = self._inside(xy, letterbox)
+        inside = within(xy, letterbox)
         xy = np.where(inside[..., None], xy, np.float32(np.nan))
         enough = inside.sum(axis=1) >= wanted.min_keypoints
         order = np.flatnonzero((person >= wanted.min_score) & enough)
@@ -122,12 +122,41 @@ class DirectDecoder:
         """The people, which the evidence is."""
         return evidence.poses
 
-    def _inside(self, xy: Floats, letterbox: Letterbox) -> Mask:
-        """(N, K) whether a place is in the picture rather than in the padding beside it."""
-        low = np.array(letterbox.offset, np.float32) - 1
-        high = low + np.array(letterbox.scaled, np.float32) + 1
-        inside: Mask = np.all((xy > low) & (xy < high), axis=-1)
-        return inside
+
+def within(xy: Floats, letterbox: Letterbox) -> Mask:
+    """(N, K) whether a place is in the picture rather than in the padding beside it."""
+    low = np.array(letterbox.offset, np.float32) - 1
+    high = low + np.array(letterbox.scaled, np.float32) + 1
+    inside: Mask = np.all((xy > low) & (xy < high), axis=-1)
+    return inside
+
+
+def placed(
+    skeleton: Skeleton,
+    xy: Floats,
+    score: Floats,
+    letterbox: Letterbox,
+    min_keypoints: int,
+    min_score: float,
+    *,
+    person: Floats | None = None,
+    whole: bool = False,
+) -> Poses:
+    """People of (N, K, 2) input pixels, NaN = not found, in the picture, best first.
+
+    person: (N,) score; else the mean of those found, or of all keypoints where `whole`. Who has
+    fewer keypoints or a lower score is left out.
+    """
+    inside = within(xy, letterbox)
+    xy = np.where(inside[..., None], xy, np.float32(np.nan))
+    score = np.where(inside, np.clip(score, 0, 1), 0).astype(np.float32)
+    count = inside.sum(axis=1)
+    if person is None:
+        person = score.sum(axis=1) / (score.shape[1] if whole else np.maximum(count, 1))
+    order = np.flatnonzero((count >= min_keypoints) & (person >= min_score))
+    order = order[np.argsort(-person[order], kind="stable")]
+    sure = np.clip(person[order], 0, 1).astype(np.float32)
+    return Poses(skeleton, letterbox.to_picture(xy[order]), score[order], sure)
 
 
 def suppressed(boxes: Floats, most: float) -> Indices:

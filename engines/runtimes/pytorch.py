@@ -19,7 +19,7 @@ from engines.decoders.decoder import Decoder
 from engines.decoders.paf import paf_decoder
 from engines.models.card import Card
 from engines.models.weights import Located
-from engines.networks import NETWORKS
+from engines.networks import CROP_NETWORKS, NETWORKS
 from engines.onnx_export.load import read_onnx
 from engines.runtimes.device_crops import CropsOnDevice
 from engines.runtimes.device_estimator import OnDevice
@@ -266,21 +266,35 @@ def load_module(torch: Any, card: Card, located: Located) -> Any:
     name, path = located.weights.network, located.paths[0]
     if name not in NETWORKS:
         raise CardError(f"There is no network {name!r}; known are {', '.join(NETWORKS)}.")
-    place, make = NETWORKS[name].split(":")
-    fields = 1 + max(max(pair) for pair in paf_decoder(card.decoder, str(name)).channels)
-    module = getattr(import_module(place), make)(len(card.skeleton.keypoints) + 1, fields)
+    module = _made(name, card)
     try:
         if path.suffix.lower() == ".caffemodel":
             state = import_module("engines.networks.caffe").read_caffemodel(path)
         else:
             # Nothing but tensors: a pickle of more could run code.
             state = torch.load(path, map_location="cpu", weights_only=True)
+        if name in CROP_NETWORKS:
+            published = import_module("engines.networks.single_person.published")
+            state = published.renamed(state, module)
         module.load_state_dict(state)
     except WeightsError:
         raise
     except Exception as error:  # torch.load raises whatever its readers do
         raise WeightsError(f"{path} holds no weights of {name}: {_first_line(error)}") from error
     return module
+
+
+def _made(name: str, card: Card) -> Any:
+    """The module of this name, for the card's decoder; CardError where they do not fit."""
+    place, make = NETWORKS[name].split(":")
+    if name not in CROP_NETWORKS:
+        fields = 1 + max(max(pair) for pair in paf_decoder(card.decoder, name).channels)
+        return getattr(import_module(place), make)(len(card.skeleton.keypoints) + 1, fields)
+    kind = CROP_NETWORKS[name][1]
+    if card.decoder.kind != kind:
+        raise CardError(f"{name} needs a model with a {kind} decoder, not {card.decoder.kind}.")
+    shapes = {role: output.shape for role, output in card.decoder.outputs.items()}
+    return getattr(import_module(place), make)(shapes, card.input.size)
 
 
 def _first_line(error: Exception) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
+from engines.decoders.crop_decoder import CropDecoder
 from engines.models.card import FOLDER, Card, load_card
 from engines.models.download import download_bar
 from engines.models.weights import locate
@@ -59,15 +60,18 @@ def run(options: Options) -> int:
         ) from error
     try:
         options.output.parent.mkdir(parents=True, exist_ok=True)
-        content = to_onnx.module_onnx(module).SerializeToString()
+        one_person = isinstance(card.decoder, CropDecoder)
+        outputs = {role: role for role in card.decoder.outputs} if one_person else to_onnx.OUTPUTS
+        content = to_onnx.module_onnx(module, outputs, card.input.size).SerializeToString()
         graph.write_bytes(content)
-        text = card_text(card, _source(options.model), graph.name, content, to_onnx.OUTPUTS)
+        text = card_text(card, _source(options.model), graph.name, content, outputs)
         options.output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be written: {error.strerror}.") from error
+    option = "--refine" if one_person else "--model"
     sys.stdout.write(
         f"{card.name}, licence {card.licence}:\n  {graph} ({len(content)} bytes)\n"
-        f"  {options.output}\nRun it with --model {options.output}; its licence is that of the "
+        f"  {options.output}\nRun it with {option} {options.output}; its licence is that of the "
         "weights.\n"
     )
     return 0

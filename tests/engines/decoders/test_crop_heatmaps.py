@@ -87,6 +87,14 @@ def test_integral_is_the_expected_place() -> None:
     assert np.abs(exact - PLACES).max() < 0.01
 
 
+def test_integral_is_the_mean_place() -> None:
+    """0.2, 0.4, 0.3, 0.1 in cells 0 to 3: 1.3; of their logarithms a softmax is the same."""
+    row = np.array([0.2, 0.4, 0.3, 0.1], np.float32)
+    for maps, settings in ((row, {}), (np.log(row), {"sharpness": 1.0})):
+        xy, _ = read(maps.reshape(1, 1, 1, 4), refine="integral", **settings)
+        np.testing.assert_allclose(xy, [[[1.3, 0]]], atol=1e-6)
+
+
 @pytest.mark.parametrize("refine", ["none", "quarter", "parabola", "dark", "integral"])
 def test_peaks_at_the_edge_and_empty_maps_stay_in_the_map(refine: str) -> None:
     corners = np.array([[[0, 0], [WIDE - 1, HIGH - 1], [0, 30], [20, HIGH - 1]]], np.float32)
