@@ -120,7 +120,8 @@ class CentrePointDecoder:
         maps = np.asarray(maps, np.float32)
         if self.settings.activation == "none":
             return maps
-        return 1 / (1 + np.exp(-np.clip(maps, -50, 50)))
+        sure: Floats = np.reciprocal(1 + np.exp(-np.clip(maps, -50, 50))).astype(np.float32)
+        return sure
 
     def _maxima(self, maps: Floats, threshold: float) -> list[Ints]:
         """Of each map the (M, 2) rows and columns of its highest cells around, best first."""

@@ -95,7 +95,7 @@ class PersonLabDecoder:
         wanted = self.settings
         maps = np.asarray(arrays["heatmaps"], np.float32)
         if wanted.activation == "sigmoid":
-            maps = 1 / (1 + np.exp(-np.clip(maps, -50, 50)))
+            maps = np.reciprocal(1 + np.exp(-np.clip(maps, -50, 50))).astype(np.float32)
         short, forward, backward = (
             self._vectors(arrays[name]) for name in ("offsets", "forward", "backward")
         )
@@ -179,7 +179,7 @@ class PersonLabDecoder:
     def _cells(self, xy: Floats, shape: tuple[int, ...]) -> np.ndarray:
         """(..., 2) columns and rows of the nearest cells."""
         cells = np.rint(np.nan_to_num(xy) / np.float32(self.settings.stride)).astype(int)
-        return np.clip(cells, 0, np.array(shape[::-1]) - 1)
+        return np.asarray(np.clip(cells, 0, np.array(shape[::-1]) - 1))
 
 
 def _edges(skeleton: Skeleton, named: Any) -> tuple[tuple[int, int], ...]:

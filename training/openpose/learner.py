@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engines.networks import NETWORKS
+from engines.networks import CROP_NETWORKS, NETWORKS
 from engines.types.arrays import Image
 from engines.types.skeleton import Skeleton
 from training.data.errors import TrainingError
@@ -29,8 +29,9 @@ def made(network: str, skeleton: Skeleton) -> nn.Module:
 
     TrainingError where there is none of this name.
     """
-    if network not in NETWORKS:
-        raise TrainingError(f"There is no network {network!r}; known are {', '.join(NETWORKS)}.")
+    known = [name for name in NETWORKS if name not in CROP_NETWORKS]
+    if network not in known:
+        raise TrainingError(f"There is no network {network!r}; known are {', '.join(known)}.")
     place, name = NETWORKS[network].split(":")
     maps, fields = len(skeleton.keypoints) + 1, 2 * len(skeleton.limbs)
     module: nn.Module = getattr(import_module(place), name)(maps, fields)

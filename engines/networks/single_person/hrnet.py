@@ -56,7 +56,7 @@ class Exchange(nn.Module):
         )
         every = range(len(widths))
         self.fuse_layers = nn.ModuleList(
-            nn.ModuleList(_to(widths, origin, target) for origin in every)  # type: ignore[misc]
+            nn.ModuleList(_to(widths, origin, target) for origin in every)
             for target in (every[:1] if finest else every)
         )
 
@@ -65,7 +65,7 @@ class Exchange(nn.Module):
         out = []
         for row in self.fuse_layers:
             brought = (x if way is None else way(x) for way, x in zip(row, own, strict=True))
-            total: Tensor = sum(brought)  # type: ignore[assignment]
+            total: Tensor = sum(brought)
             out.append(torch.relu(total))
         return out
 
@@ -98,10 +98,7 @@ class HRNet(nn.Module):
             ways = self.get_submodule(f"transition{before}")
             # The resolution that is new comes of the coarsest before.
             given = [several[min(n, before - 1)] for n in range(stage)]
-            several = [
-                x if way is None else way(x)
-                for way, x in zip(ways, given, strict=True)  # type: ignore[call-overload]
-            ]
+            several = [x if way is None else way(x) for way, x in zip(ways, given, strict=True)]
             several = self.get_submodule(f"stage{stage}")(several)
         return (self.final_layer(several[0]),)
 
@@ -112,7 +109,7 @@ def _transition(had: list[int], widths: list[int]) -> nn.ModuleList:
         conv_bn_relu(a, b, 3) if a != b else None for a, b in zip(had, widths, strict=False)
     ]
     ways.append(nn.Sequential(conv_bn_relu(had[-1], widths[-1], 3, 2)))
-    return nn.ModuleList(ways)  # type: ignore[arg-type]
+    return nn.ModuleList(ways)
 
 
 hrnet_w32, hrnet_w48 = (partial(HRNet, width=width) for width in (32, 48))
