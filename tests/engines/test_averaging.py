@@ -187,7 +187,9 @@ def test_a_photo_and_its_mirror_image_give_mirrored_people(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POSE_WEIGHTS", str(data / "models"))
-    wanted = ModelSettings(CARD.name, "cpu", "fp32", 256, scales="1,0.75", flip_test=True)
+    wanted = ModelSettings(
+        CARD.name, "cpu", precision="fp32", height=256, scales="1,0.75", flip_test=True
+    )
     image = cv2.imread(str(sorted((data / "coco-dev" / "images").iterdir())[0]))
     assert image is not None
     with closing(engine_opener(CARD, wanted, live=False)()) as estimator:

@@ -30,10 +30,18 @@ def look(first: Poses, seen: Poses, looked: bool = True, **constants: float) -> 
 BODY = person((200, 200), 150)
 
 
-def test_where_both_agree_the_crop_network_says_where_and_how_sure() -> None:
+def test_where_both_agree_the_mean_says_where_and_the_crop_network_how_sure() -> None:
+    """3 x 0.9 for the one to 0.5 for the other."""
     first, seen = poses(BODY, score=0.5), poses(BODY + 2, score=0.9)
+    seen.xy[0, ANKLE] = first.xy[0, ANKLE] + 200
     fused = look(first, seen)
-    np.testing.assert_allclose(fused.xy, seen.xy)
+    others = np.arange(len(ALL)) != ANKLE
+    np.testing.assert_allclose(fused.xy[0, others], BODY[others] + 2 * 2.7 / 3.2, rtol=1e-6)
+    # Of two places that cannot be one the crop network's is taken.
+    np.testing.assert_array_equal(fused.xy[0, ANKLE], seen.xy[0, ANKLE])
+    seen = poses(BODY + 2, score=0.9)
+    fused = look(first, seen, weight=1000)
+    np.testing.assert_allclose(fused.xy, seen.xy, atol=0.01)
     np.testing.assert_allclose(fused.score, seen.score)
     alike = agreement(first, seen)[0]
     assert 0.7 < alike < 1
@@ -67,7 +75,23 @@ def test_unsure_keypoint_stays_where_the_first_network_saw_it() -> None:
     np.testing.assert_array_equal(fused.xy[0, ANKLE], first.xy[0, ANKLE])
     assert fused.score[0, ANKLE] == np.float32(0.5)
     others = np.arange(len(ALL)) != ANKLE
-    np.testing.assert_array_equal(fused.xy[0, others], seen.xy[0, others])
+    assert (np.abs(fused.xy - first.xy)[0, others] > 2).all()
+
+
+def test_the_mean_of_two_errs_less_than_either() -> None:
+    """Errors of both are independent, and those of the crop network half as large."""
+    rng = np.random.default_rng(0)
+    many = [BODY] * 200
+    first = poses(*many, score=0.6)
+    seen = poses(*many, score=0.6)
+    first.xy[:] += rng.normal(0, 4, first.xy.shape)
+    seen.xy[:] += rng.normal(0, 2, seen.xy.shape)
+    errors = [
+        float(np.sqrt(np.mean([(look(a, b, **how).xy - BODY) ** 2 for a, b in pairs])))
+        for how in ({}, {"weight": 1000.0})
+        for pairs in [[(first.some(np.array([n])), seen.some(np.array([n]))) for n in range(200)]]
+    ]
+    assert errors[0] < 0.95 * errors[1]
 
 
 def test_keypoint_that_the_first_network_missed_is_the_crop_networks_unless_too_weak() -> None:
@@ -97,10 +121,12 @@ def test_keypoints_that_the_crop_network_does_not_know_stay() -> None:
     fused = fuse(first, seen, known, np.ones(1, bool), FusionSettings())
     toe, knee = (body25.keypoints.index(name) for name in ("left_big_toe", "left_knee"))
     np.testing.assert_array_equal(fused.xy[0, toe], xy[0, toe])
-    np.testing.assert_allclose(fused.xy[0, knee], xy[0, knee] + 1)
+    own = 3 * 0.9 / (3 * 0.9 + 0.7)
+    np.testing.assert_allclose(fused.xy[0, knee], xy[0, knee] + own, rtol=1e-6)
     neck = body25.keypoints.index("neck")
     shoulders = [body25.keypoints.index(f"{side}_shoulder") for side in ("left", "right")]
-    np.testing.assert_allclose(fused.xy[0, neck], xy[0, shoulders].mean(axis=0) + 1, rtol=1e-5)
+    middle = xy[0, shoulders].mean(axis=0) + 1
+    np.testing.assert_allclose(fused.xy[0, neck], middle, rtol=1e-5)
     # The score rests on what the crop network knows alone.
     assert 0.8 < fused.person_score[0] <= 0.9
 

@@ -65,7 +65,7 @@ def poses(*people: np.ndarray, score: float = 0.5, skeleton: Skeleton = SKELETON
 
 def looking(network: Knowing, skeleton: Skeleton, first: Skeleton = SKELETON) -> SecondLook:
     decoder = RegressionDecoder(skeleton, SIZE, Regression())
-    return SecondLook(network, decoder, CropRule(padding=1.4), FusionSettings(), first)
+    return SecondLook(network, decoder, CropRule(padding=1.4), FusionSettings(weight=1000), first)
 
 
 def by_place(found: Poses) -> Floats:
