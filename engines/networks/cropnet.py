@@ -1,4 +1,4 @@
-"""Our own crop network: PafNet's trunk, and a map a keypoint for the one person in the middle."""
+"""Our own crop network: EfficientNet-Lite0's trunk, and a map for each keypoint of one person."""
 
 from __future__ import annotations
 
@@ -9,76 +9,161 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-WIDTHS = (24, 40, 96, 160, 256)  # channels at strides 2, 4, 8, 16 and 32, as in PafNet
-HEAD = 80
+from engines.networks.depthwise import Depthwise
+
+STEM = 32  # channels
+# Of each stage of the trunk: blocks, kernel, stride, channels, and by how much a block expands
+# them within (EfficientNet, ICML'19, table 1; Lite0 has ReLU6 and no squeeze-and-excitation). The
+# last stage, made for classes, is left out.
+STAGES = (
+    (1, 3, 1, 16, 1),
+    (2, 3, 2, 24, 6),
+    (2, 5, 2, 40, 6),
+    (3, 3, 2, 80, 6),
+    (3, 5, 1, 112, 6),
+    (4, 5, 2, 192, 6),
+)
+FROZEN = 2  # stages, down to stride 4
+EPSILON = 1e-3  # of the normalisation, as the trunk was trained with
+SIXTEENTH, HEAD = 128, 80  # channels of the way back, at strides 16 and 8
 KEYPOINTS = 17
 STRIDE = 4  # of the maps
 FINE = 2  # cells of the maps along a cell of the features
 SIGMA = 1.25  # cells, of a keypoint's peak
 REACH = 3  # cells to each side that the peak's blur covers
-PLACES = 6  # cells of the coarsest map along a side of the usual input
+PLACES = 6  # cells along a side of what is learnt of the coarsest map
 
 
-def _conv(inside: int, outside: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inside, outside, 3, stride, 1), nn.ReLU(inplace=True))
+class Convolution(nn.Sequential):
+    """Convolution and batch normalisation, padded as TensorFlow does ("SAME")."""
+
+    def __init__(
+        self,
+        inside: int,
+        outside: int,
+        size: int = 1,
+        stride: int = 1,
+        *,
+        depthwise: bool = False,
+    ) -> None:
+        padding = size - stride
+        parts: list[nn.Module] = []
+        if padding % 2:
+            before, after = padding // 2, padding - padding // 2
+            parts.append(nn.ZeroPad2d((before, after, before, after)))
+        inner = 0 if padding % 2 else padding // 2
+        if depthwise:
+            parts.append(Depthwise(outside, size, stride, inner))
+        else:
+            parts.append(nn.Conv2d(inside, outside, size, stride, inner, bias=False))
+        parts.append(nn.BatchNorm2d(outside, eps=EPSILON))
+        super().__init__(*parts)
 
 
-class FusedResidual(nn.Module):
-    """PafNet's residual, its normalisation within the two convolutions."""
+def _relu6() -> nn.Module:
+    return nn.ReLU6(inplace=True)
+
+
+class InvertedResidual(nn.Module):
+    """Wide within and narrow without (MobileNetV2, CVPR'18, section 3.3)."""
+
+    def __init__(self, inside: int, outside: int, size: int, stride: int, wider: int) -> None:
+        super().__init__()
+        wide = inside * wider
+        self.parts = nn.Sequential(
+            *([Convolution(inside, wide), _relu6()] if wider > 1 else []),
+            Convolution(wide, wide, size, stride, depthwise=True),
+            _relu6(),
+            Convolution(wide, outside),
+        )
+        self.short_cut = stride == 1 and inside == outside
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.parts(x)
+        return x + y if self.short_cut else y
+
+
+class Residual(nn.Module):
+    """Two dense 3x3 convolutions and a short cut (ResNet, CVPR'16, section 3)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.first = _conv(width, width)
-        self.second = nn.Conv2d(width, width, 3, 1, 1)
+        self.first, self.second = Convolution(width, width, 3), Convolution(width, width, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(x + self.second(self.first(x)))
+        return functional.relu(x + self.second(functional.relu(self.first(x))))
+
+
+class Trunk(nn.Module):
+    """Pictures to features of strides 4, 8, 16 and 32 (24, 40, 112 and 192 channels)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(Convolution(3, STEM, 3, 2), _relu6())
+        stages, inside = [], STEM
+        for blocks, size, stride, outside, wider in STAGES:
+            first = InvertedResidual(inside, outside, size, stride, wider)
+            others = [InvertedResidual(outside, outside, size, 1, wider) for _ in range(blocks - 1)]
+            stages.append(nn.Sequential(first, *others))
+            inside = outside
+        self.stages = nn.ModuleList(stages)
+        self.frozen().requires_grad_(False)
+
+    def frozen(self) -> nn.ModuleList:
+        """What learns nothing more: edges and spots are the same in all photos, and these layers
+        of large maps are half the time of learning.
+        """
+        return nn.ModuleList([self.stem, *self.stages[:FROZEN]])
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        fourth = picture
+        with torch.no_grad():
+            for part in self.frozen():
+                fourth = part.eval()(fourth)
+        features = [fourth]
+        for stage in self.stages[FROZEN:]:
+            features.append(stage(features[-1]))
+        return features[0], features[1], features[3], features[4]
 
 
 class CropNet(nn.Module):
     """Crops of people to a probability for each place of each keypoint, or for none at all.
 
-    PafNet's trunk without its normalisation (it starts from trained weights, which have that
-    within them) and with one residual less at stride 32. What tells the person in the middle from
-    neighbours is learnt values for each place of the coarsest map. Cells of stride 4 come from
-    channels at stride 8 (ESPCN, CVPR'16, section 3.2). A keypoint's scores over all places and
-    "nowhere" go through one softmax (SuperPoint, CVPRW'18, section 3.2).
+    From the trunk's coarsest features the way leads back up by adding (FPN, CVPR'17). What tells
+    the person in the middle from neighbours is learnt values for each place of the coarsest map.
+    Cells of stride 4 come from channels at stride 8 (ESPCN, CVPR'16, section 3.2). A keypoint's
+    scores over all places and "nowhere" go through one softmax (SuperPoint, CVPRW'18, section 3.2).
 
-    Input: (N, 3, S, S) BGR, normalised as PafNet's, S a multiple of 32, made for 192.
+    Input: (N, 3, H, W) RGB, normalised by the card's mean and scale, H and W multiples of 32.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        stem, quarter, eighth, sixteenth, last = WIDTHS
-        self.stem = nn.Sequential(_conv(3, stem, 2), _conv(stem, quarter, 2))
-        self.quarter = FusedResidual(quarter)
-        self.eighth = nn.Sequential(_conv(quarter, eighth, 2), FusedResidual(eighth))
-        self.sixteenth = nn.Sequential(
-            _conv(eighth, sixteenth, 2), FusedResidual(sixteenth), FusedResidual(sixteenth)
-        )
-        self.down = _conv(sixteenth, last, 2)
+        fourth, eighth, sixteenth, last = (STAGES[n][3] for n in (1, 2, 4, 5))
+        self.trunk = Trunk()
         self.places = nn.Parameter(torch.zeros(1, last, PLACES, PLACES))
-        self.last = FusedResidual(last)
-        self.from_last = nn.Conv2d(last, sixteenth, 1)
-        self.from_sixteenth = nn.Conv2d(sixteenth, HEAD, 1)
-        self.from_eighth = nn.Conv2d(eighth, HEAD, 1)
-        self.head = _conv(HEAD, HEAD)
+        self.from_last = Convolution(last, SIXTEENTH)
+        self.at_sixteenth = Convolution(sixteenth, SIXTEENTH)
+        self.sixteenth = Residual(SIXTEENTH)
+        self.from_sixteenth = Convolution(SIXTEENTH, HEAD)
+        self.at_eighth = Convolution(eighth, HEAD)
+        self.from_fourth = Convolution(fourth, HEAD, 3, 2)
+        self.head = Residual(HEAD)
         self.keypoints = nn.Conv2d(HEAD, KEYPOINTS * FINE**2, 1)
-        self.nowhere = nn.Linear(last, KEYPOINTS)
+        self.nowhere = nn.Linear(SIXTEENTH, KEYPOINTS)
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 17, S/4, S/4) scores of the places and (N, 17) of "nowhere", before the softmax."""
-        eighth = self.eighth(self.quarter(self.stem(picture)))
-        sixteenth = self.sixteenth(eighth)
-        down = self.down(sixteenth)
+        """(N, 17, H/4, W/4) scores of the places and (N, 17) of "nowhere", before the softmax."""
+        fourth, eighth, sixteenth, last = self.trunk(picture)
         places = self.places
-        if places.shape[-2:] != down.shape[-2:]:
-            places = functional.interpolate(places, down.shape[-2:], mode="bilinear")
-        last = self.last(down + places)
-        sixteenth = sixteenth + _grown(self.from_last(last))
-        features = self.from_eighth(eighth) + _grown(self.from_sixteenth(sixteenth))
-        maps = functional.pixel_shuffle(self.keypoints(self.head(functional.relu(features))), FINE)
-        return maps, self.nowhere(last.mean((2, 3)))
+        if places.shape[-2:] != last.shape[-2:]:
+            places = functional.interpolate(places, last.shape[-2:], mode="bilinear")
+        up = _grown(self.from_last(last + places))
+        middle = self.sixteenth(functional.relu(self.at_sixteenth(sixteenth) + up))
+        fine = self.at_eighth(eighth) + self.from_fourth(fourth)
+        head = self.head(functional.relu(fine + _grown(self.from_sixteenth(middle))))
+        maps = functional.pixel_shuffle(self.keypoints(head), FINE)
+        return maps, self.nowhere(middle.mean((2, 3)))
 
 
 def _grown(small: Tensor) -> Tensor:

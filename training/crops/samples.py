@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from engines.types.arrays import Floats, Image, Indices
-from training.crops.boxes import around, cut, matrix_of, moved
+from training.crops.boxes import Size, around, cut, matrix_of, moved
 from training.crops.people import COCO, People
 from training.data.augmentation import worsened
 from training.data.photos import Photo
 
-SHIFT = 0.06  # of the side (standard deviation)
+SHIFT = 0.06  # of each side (standard deviation)
 ZOOM = 0.12  # of the side's logarithm (standard deviation)
 STRETCH = 0.06  # of the ratio of the sides
 LEAN = 12.0  # degrees, usually (standard deviation)
@@ -24,11 +24,11 @@ ANYHOW = 0.03  # of all lie at any angle
 PART = 0.2  # of all boxes are those of a part of the body
 STRIP = 0.1  # of all crops lose one side, as at the border of a picture
 PARTS = (range(11), range(5), range(5, 17), range(5, 13), (5, 6, 11, 12, 13, 14, 15, 16))
-EDGE = 0.02  # of the side beyond the crop a keypoint is not in it
+EDGE = 0.02  # of the longer side beyond the crop a keypoint is not in it
 
 
 class Sample(NamedTuple):
-    """image: (S, S, 3). xy: (17, 2) pixels of it. score: (17,) 0 outside. weight: (17,)."""
+    """image: (h, w, 3). xy: (17, 2) pixels of it. score: (17,) 0 outside. weight: (17,)."""
 
     image: Image
     xy: Floats
@@ -45,14 +45,14 @@ class CropBatch(NamedTuple):
     weight: Floats
 
 
-def plain(photo: Photo, people: People, n: int, size: int) -> Sample:
+def plain(photo: Photo, people: People, n: int, size: Size) -> Sample:
     """Person n as the rule of the second look cuts it."""
     crop = around(people.box[n], size)
     assert crop is not None
     return _sample(photo, people, n, matrix_of(crop), size, mirror=False)
 
 
-def varied(photo: Photo, people: People, n: int, size: int, rng: np.random.Generator) -> Sample:
+def varied(photo: Photo, people: People, n: int, size: Size, rng: np.random.Generator) -> Sample:
     """Person n in a box that is somewhat off, turned, mirrored, cut off, badly lit."""
     box = people.box[n]
     if rng.random() < PART:
@@ -64,7 +64,7 @@ def varied(photo: Photo, people: People, n: int, size: int, rng: np.random.Gener
     crop = around(box, size) or around(people.box[n], size)
     assert crop is not None
     matrix = matrix_of(crop)
-    middle = np.array([(size - 1) / 2] * 2)
+    middle = ((np.array(size) - 1) / 2).astype(np.float32)
     chance = rng.random()
     if chance < ANYHOW:
         angle = rng.uniform(-180, 180)
@@ -78,7 +78,7 @@ def varied(photo: Photo, people: People, n: int, size: int, rng: np.random.Gener
     if mirror:
         linear = np.diag([-1, 1]) @ linear
     linear = linear @ matrix[:, :2]
-    shift = middle + rng.normal(0, SHIFT * size, 2)
+    shift = middle + rng.normal(0, SHIFT, 2) * size
     whole = np.column_stack([linear, shift - linear @ back_of(matrix, middle)])
     sample = _sample(photo, people, n, whole.astype(np.float32), size, mirror=mirror)
     if rng.random() < STRIP:
@@ -92,23 +92,24 @@ def back_of(matrix: Floats, at: Floats) -> Floats:
 
 
 def _sample(
-    photo: Photo, people: People, n: int, matrix: Floats, size: int, *, mirror: bool
+    photo: Photo, people: People, n: int, matrix: Floats, size: Size, *, mirror: bool
 ) -> Sample:
     xy, score, weight = moved(people.xy[n], matrix), people.score[n], people.weight[n]
     if mirror:
         order = list(COCO.mirror)
         xy, score, weight = xy[order], score[order], weight[order]
-    edge = EDGE * size
-    inside = ((xy > -0.5 - edge) & (xy < size - 0.5 + edge)).all(1)  # NaN is not inside
+    far = np.array(size)
+    edge = EDGE * far.max()
+    inside = ((xy > -0.5 - edge) & (xy < far - 0.5 + edge)).all(1)  # NaN is not inside
     score = np.where(inside, score, 0).astype(np.float32)
     return Sample(cut(photo.image, matrix, size), xy, score, weight)
 
 
 def _stripped(sample: Sample, rng: np.random.Generator) -> Sample:
     """Black from one side on: there the picture ends, and nothing is to be found."""
-    size = len(sample.image)
+    image, axis = sample.image.copy(), int(rng.integers(2))  # axis: 0 = x
+    size = image.shape[1 - axis]
     depth = int(size * rng.uniform(0.08, 0.4))
-    image, axis = sample.image.copy(), int(rng.integers(2))
     high = bool(rng.random() < 0.5)
     span = slice(size - depth, size) if high else slice(0, depth)
     image[(slice(None), span) if axis == 0 else span] = 0
@@ -121,7 +122,7 @@ def make_batch(
     photos: Sequence[Photo],
     people: People,
     chosen: Indices,
-    size: int,
+    size: Size,
     seed: tuple[int, ...],
     pool: Executor,
 ) -> CropBatch:

@@ -28,7 +28,7 @@ from training.data.photos import Photo, read_photos
 from training.data.teacher import TEACHER
 
 MIN_MATCH_OKS = 0.3  # from which on two findings are one person
-DOUBT_WEIGHT = 0.3  # of a person whom the two networks see differently
+DOUBT_SCORE, DOUBT_WEIGHT = 0.2, 0.6  # of a person whom the two networks see differently
 LABEL_SCORE = 0.9  # of a point that somebody labelled
 SAVE_INTERVAL_S = 60.0  # at least, between saves
 PHOTOS_IN_FLIGHT = 16  # at a time
@@ -144,7 +144,8 @@ def taught(
     """(17, 2) points, (17,) scores and (17,) weights to learn from both looks and the labels."""
     xy, score, same = fused(first, first_score, second, second_score)
     doubtful = not same
-    score = score * 0.5 if doubtful else score  # as of such a person as a whole
+    # Mostly there is nobody, and that is to be learnt.
+    score = score * DOUBT_SCORE if doubtful else score
     weight = np.full(len(xy), DOUBT_WEIGHT if doubtful else 1.0, np.float32)
     weight[np.isnan(xy[:, 0])] = 0
     if label is not None:

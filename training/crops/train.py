@@ -14,8 +14,10 @@ import numpy as np
 import torch
 
 from engines.types.arrays import Indices
+from training.crops.boxes import Size
 from training.crops.learner import Learner
 from training.crops.people import People, load_people
+from training.crops.pretrained import packaged_trunk
 from training.crops.samples import CropBatch, make_batch, plain, stacked
 from training.data.errors import TrainingError
 from training.data.photos import Photo, read_photos
@@ -42,8 +44,10 @@ class CropsTrainSettings:
     """Stop after so many minutes of this call."""
     steps: int | None = None
     """Stop at this step of the run, if that is sooner."""
-    size: int = 192
-    """Side of the crops in pixels, a multiple of 32; small ones learn more in the same time."""
+    width: int = 160
+    """Of the crops in pixels, a multiple of 32; small ones learn more in the same time."""
+    height: int = 224
+    """Of the crops in pixels, a multiple of 32."""
     batch: int = 32
     """Crops in a step."""
     rate: float = 1e-3
@@ -55,7 +59,9 @@ class CropsTrainSettings:
     threads: int = 2
     """Processor threads."""
     fresh: bool = False
-    """Begin with random weights in place of the PAF network's."""
+    """Begin with random weights in place of a trunk that knows photos."""
+    trunk: Path | None = None
+    """Weights of EfficientNet-Lite0 to begin with (.pth); its package's by default."""
 
 
 def train_crops(settings: CropsTrainSettings) -> None:
@@ -66,19 +72,24 @@ def train_crops(settings: CropsTrainSettings) -> None:
     cv2.setNumThreads(1)  # crops are made side by side
     people = load_people(settings.people)
     photos = read_photos(settings.photos, people.done)
-    seen, test = split(photos, people, settings.size)
-    learner = Learner(settings.seed, pretrained=not settings.fresh)
-    if path.exists():
-        learner.load(path)
-    with ThreadPoolExecutor(settings.threads) as pool:
+    size = settings.width, settings.height
+    seen, test = split(photos, people, size)
+    learner = _learner(settings, path)
+
+    def batch_of(step: int) -> CropBatch:
+        seed = (settings.seed, step)
+        chosen = np.random.default_rng(seed).choice(seen, settings.batch)
+        return make_batch(photos, people, chosen, size, seed, pool)
+
+    with ThreadPoolExecutor(settings.threads) as pool, ThreadPoolExecutor(1) as ahead:
+        coming = ahead.submit(batch_of, learner.step)
         began = saved = checked = time.monotonic()
         before, crops = learner.seconds, learner.crops
         recent: list[float] = []
         over = False
         while not over:
-            seed = (settings.seed, learner.step)
-            chosen = seen[np.random.default_rng(seed).integers(len(seen), size=settings.batch)]
-            batch = make_batch(photos, people, chosen, settings.size, seed, pool)
+            batch = coming.result()
+            coming = ahead.submit(batch_of, learner.step + 1)
             passed = time.monotonic() - began
             learner.seconds = before + passed
             left = 1 - passed / (60 * settings.minutes)
@@ -93,7 +104,8 @@ def train_crops(settings: CropsTrainSettings) -> None:
                     "minutes": learner.seconds / 60,
                     "rate": rate,
                     "loss": float(np.mean(recent)),
-                    "size": settings.size,
+                    "width": settings.width,
+                    "height": settings.height,
                     "crops_per_second": (learner.crops - crops) / max(passed, 1e-3),
                     **learner.check(test),
                 }
@@ -107,13 +119,26 @@ def train_crops(settings: CropsTrainSettings) -> None:
                 saved = time.monotonic()
 
 
-def split(photos: list[Photo], people: People, size: int) -> tuple[Indices, CropBatch]:
+def _learner(settings: CropsTrainSettings, path: Path) -> Learner:
+    """As the checkpoint has it, or a new one."""
+    if path.exists():
+        learner = Learner(settings.seed)
+        learner.load(path)
+        return learner
+    trunk = None if settings.fresh else settings.trunk or packaged_trunk()
+    return Learner(settings.seed, trunk)
+
+
+def split(photos: list[Photo], people: People, size: Size) -> tuple[Indices, CropBatch]:
     """Numbers of the people to learn from, and plain crops of those held back."""
     if len(people.photo) and people.photo.max() >= len(photos):
         raise TrainingError("The people belong to other photos; run crops-teach on these.")
     useful = (people.score * people.weight).sum(1) >= MIN_SCORE_SUM
     held = people.photo % HELD_OUT_EVERY == 0
-    seen, kept = np.flatnonzero(~held), np.flatnonzero(held & useful)[:CHECK_PEOPLE]
+    # Neighbours who hide each other are harder than somebody alone: they come twice as often.
+    often = np.where(np.bincount(people.photo, minlength=len(photos))[people.photo] > 1, 2, 1)
+    seen = np.repeat(np.arange(len(held)), np.where(held, 0, often))
+    kept = np.flatnonzero(held & useful)[:CHECK_PEOPLE]
     if not len(seen) or not len(kept):
         raise TrainingError("There are too few people in the photos to learn from.")
     return seen, stacked([plain(photos[people.photo[n]], people, n, size) for n in kept])

@@ -28,11 +28,10 @@ from engines.runtimes.second_look import SecondLook
 from engines.types.arrays import Arrays, Image
 from engines.types.poses import Poses
 from engines.types.skeleton_conversion import converted
-from training.crops.boxes import RULE
-from training.crops.head import HEAD
+from training.crops.boxes import RULE, Size
+from training.crops.head import HEAD, prepared
 from training.crops.people import COCO
 from training.data.errors import TrainingError
-from training.learning.student import prepared
 from training.shipping.crop_export import network_of, trained
 from training.shipping.evaluate import photo_figures
 
@@ -56,8 +55,10 @@ class CropsEvaluateSettings:
     """Rows of its input; the card's by default."""
     precision: str = "auto"
     """Its arithmetic."""
-    size: int = 192
-    """Side of the crops of a run."""
+    width: int = 160
+    """Of the crops of a run."""
+    crop_height: int = 224
+    """Of the crops of a run."""
     trust: float | None = None
     """Crop keypoints below this score give way to the PAF model's; as the card says by default."""
 
@@ -72,7 +73,7 @@ class RunNetwork:
         self._flying: deque[Image] = deque()
 
     def submit(self, pictures: Sequence[Image]) -> None:
-        """Crops, (S, S, 3) BGR."""
+        """Crops, (height, width, 3) BGR."""
         self._flying.append(np.stack(pictures))
 
     def result(self) -> list[Arrays]:
@@ -87,12 +88,12 @@ class RunNetwork:
         """There is nothing to let go of."""
 
 
-def second_look_of(path: Path, first: Card, size: int, trust: float | None) -> SecondLook:
+def second_look_of(path: Path, first: Card, size: Size, trust: float | None) -> SecondLook:
     """The second look that run.py takes, with a card's network or with a run's."""
     network: Network
     if path.is_dir():
         network, rule = RunNetwork(path), RULE
-        decoder: CropDecoder = HeatmapDecoder(COCO, (size, size), HEAD)
+        decoder: CropDecoder = HeatmapDecoder(COCO, size, HEAD)
         fusion = FusionSettings(own=MIN_TRUSTED_SCORE)
     else:
         card = load_card(str(path))
@@ -122,8 +123,9 @@ def evaluate_crops(settings: CropsEvaluateSettings) -> None:
     estimator.close()
     entries = [one for path, poses in people for one in as_results(poses, ids[path.name])]
     _say(settings, f"{settings.model} alone", entries)
+    size = settings.width, settings.crop_height
     for network in settings.networks:
-        second = second_look_of(network, card, settings.size, settings.trust)
+        second = second_look_of(network, card, size, settings.trust)
         entries = []
         for path, poses in people:
             (seen,) = second.refine([_read(path)], [poses])

@@ -16,15 +16,14 @@ from torch import Tensor, nn
 
 from engines.networks.cropnet import CropNet, heatmaps
 from engines.types.arrays import Image
-from training.crops.boxes import RULE
-from training.crops.head import HEAD
+from training.crops.boxes import RULE, Size
+from training.crops.head import HEAD, MEAN, SCALE, prepared
 from training.crops.learner import Learner
 from training.crops.people import COCO, People, load_people
 from training.crops.samples import varied
 from training.data.errors import TrainingError
 from training.data.photos import Photo, read_photos
 from training.data.teacher import TEACHER
-from training.learning.student import MEAN, SCALE
 from training.shipping.export import weights_table
 from training.shipping.quantise import quantise_on
 
@@ -41,8 +40,10 @@ class CropsExportSettings:
     """Folder of the run."""
     output: Path
     """Model card to write, NAME.toml; the network goes beside it as NAME.onnx."""
-    size: int = 192
-    """Side of its input in pixels, a multiple of 32."""
+    width: int = 160
+    """Of its input in pixels, a multiple of 32."""
+    height: int = 224
+    """Of its input in pixels, a multiple of 32."""
     photos: Path | None = None
     """Folder with .tar shards of photos: writes the network in INT8 as well."""
     people: Path | None = None
@@ -50,7 +51,7 @@ class CropsExportSettings:
 
 
 class Exported(nn.Module):
-    """Pictures to heat maps (N, 17, S/4, S/4), which is what a decoder reads."""
+    """Pictures to heat maps (N, 17, H/4, W/4), which is what a decoder reads."""
 
     def __init__(self, network: CropNet) -> None:
         super().__init__()
@@ -65,15 +66,18 @@ def export_crops(settings: CropsExportSettings) -> Path:
     if settings.output.suffix != ".toml":
         raise TrainingError(f"--output {settings.output} must end in .toml: it is the model card.")
     learner = trained(settings.run)
+    size = settings.width, settings.height
     path = settings.output.with_suffix(".onnx")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(as_onnx(network_of(learner), settings.size).SerializeToString())
+    path.write_bytes(as_onnx(network_of(learner), size).SerializeToString())
     forms: list[tuple[Path, ...]] = [(path,)]
     if settings.photos is not None and settings.people is not None:
         people = load_people(settings.people)
-        pictures = _pictures(read_photos(settings.photos, people.done), people, settings.size)
-        forms.append(quantise_on(path, pictures, settings.output.with_suffix(".xml"), FLOATING))
-    text = card_text(forms, settings.size, learner.crops, learner.seconds)
+        pictures = _pictures(read_photos(settings.photos, people.done), people, size)
+        forms.append(
+            quantise_on(path, pictures, settings.output.with_suffix(".xml"), FLOATING, prepared)
+        )
+    text = card_text(forms, size, learner.crops, learner.seconds)
     settings.output.write_text(text, encoding="utf-8")
     return settings.output
 
@@ -83,7 +87,7 @@ def trained(run: Path) -> Learner:
     path = run / "checkpoint.pt"
     if not path.exists():
         raise TrainingError(f"{run} has no checkpoint of a crop network; train it first.")
-    learner = Learner(0, pretrained=False)
+    learner = Learner(0)
     learner.load(path)
     return learner
 
@@ -95,18 +99,19 @@ def network_of(learner: Learner) -> CropNet:
     return network
 
 
-def card_text(forms: Sequence[tuple[Path, ...]], size: int, crops: int, seconds: float) -> str:
+def card_text(forms: Sequence[tuple[Path, ...]], size: Size, crops: int, seconds: float) -> str:
     """The card of a crop network for a second look. forms: files of each, the graph first."""
     return f"""title = "Our own crop network, taught by {TEACHER} and MoveNet Thunder"
 licence = "Apache-2.0"
 home = ""
 skeleton = "{COCO.name}"
-# Started from pafnet's trunk; trained on {crops} crops in {seconds / 3600:.1f} hours.
+# Started from EfficientNet-Lite0's trunk, trained on ImageNet (Apache-2.0).
+# Trained on {crops} crops in {seconds / 3600:.1f} hours.
 
 [input]
 stride = 32
-size = [{size}, {size}]
-colour = "bgr"
+size = [{size[0]}, {size[1]}]
+colour = "rgb"
 mean = [{MEAN}, {MEAN}, {MEAN}]
 scale = [{SCALE}, {SCALE}, {SCALE}]
 
@@ -122,7 +127,7 @@ border = {RULE.border}
 """ + "".join(weights_table(one, {"heatmaps": "heat"}) for one in forms)
 
 
-def as_onnx(network: CropNet, size: int) -> onnx.ModelProto:
+def as_onnx(network: CropNet, size: Size) -> onnx.ModelProto:
     """Any number of pictures of one size; mean and scale are the card's."""
     file: Any = io.BytesIO()
     with warnings.catch_warnings():
@@ -130,7 +135,7 @@ def as_onnx(network: CropNet, size: int) -> onnx.ModelProto:
         warnings.simplefilter("ignore")
         torch.onnx.export(
             Exported(network).eval(),
-            (torch.zeros(1, 3, size, size),),
+            (torch.zeros(1, 3, size[1], size[0]),),
             file,
             dynamo=False,
             opset_version=OPSET,
@@ -143,7 +148,7 @@ def as_onnx(network: CropNet, size: int) -> onnx.ModelProto:
     return model
 
 
-def _pictures(photos: list[Photo], people: People, size: int) -> list[Image]:
+def _pictures(photos: list[Photo], people: People, size: Size) -> list[Image]:
     """Crops that the ranges of the activations are taken from."""
     chosen = np.random.default_rng(0).permutation(len(people.photo))[:SAMPLES]
     return [

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from engines.runtimes.openvino_package import load_openvino, no_telemetry
 from engines.types.arrays import Image
@@ -23,19 +24,23 @@ def quantise(path: Path, photos: Sequence[Photo], output: Path) -> tuple[Path, P
 
 
 def quantise_on(
-    path: Path, pictures: Sequence[Image], output: Path, floating: Sequence[str] = ()
+    path: Path,
+    pictures: Sequence[Image],
+    output: Path,
+    floating: Sequence[str] = (),
+    prepare: Callable[[Image], Tensor] = prepared,
 ) -> tuple[Path, Path]:
     """Write an ONNX network as OpenVINO IR in INT8, .xml and .bin; returns the two paths.
 
     Post-training quantisation by NNCF: weights per channel and symmetric, activations by the
     ranges that they take on the (h, w, 3) pictures. floating: OpenVINO's types of operations that
-    stay as they are.
+    stay as they are. prepare: (N, h, w, 3) pictures to the network's input.
     """
     openvino = load_openvino()
     with no_telemetry():
         import nncf
     model = openvino.Core().read_model(str(path))
-    dataset = nncf.Dataset(list(pictures), lambda picture: prepared(picture[None]).numpy())
+    dataset = nncf.Dataset(list(pictures), lambda picture: prepare(picture[None]).numpy())
     small = nncf.quantize(
         model,
         dataset,
