@@ -13,7 +13,7 @@ ENVIRONMENT = "POSESTREAM_KEY"
 MIN_KEY_BYTES = 16
 MAX_KEY_BYTES = 4096
 TAG_BYTES = 16  # of HMAC-SHA256's 32: RFC 2104, section 5, advises no fewer than half
-PROTOCOL = 1  # of all messages; another number is another program's
+PROTOCOL = 2  # of all messages; another number is another program's
 
 
 class Refused(ValueError):

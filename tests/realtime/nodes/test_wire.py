@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from engines.types.skeleton_groups import with_groups
 from realtime.nodes.key import Envelope
 from realtime.nodes.questions import frames_topic
 from realtime.nodes.skeleton_table import read_skeleton_table, skeleton_table
-from realtime.nodes.wire import Message, decode, encode
+from realtime.nodes.wire import HEAD, Message, decode, encode
 from realtime.types.results import Tracks
 
 NAMES = sorted(file.stem for file in FOLDER.glob("*.toml"))
@@ -53,7 +54,7 @@ def test_people_come_through_as_they_are(name: str) -> None:
     assert one.speed is not None
     assert other.speed is not None
     assert np.array_equal(one.speed, other.speed)
-    assert np.nanmax(np.abs(one.poses.xy - other.poses.xy)) < 0.03
+    assert np.nanmax(np.abs(one.poses.xy - other.poses.xy)) < 0.1
     assert np.abs(one.poses.score - other.poses.score).max() <= 0.5 / 255 + 1e-6
 
 
@@ -70,21 +71,38 @@ def test_keypoints_beside_the_picture_come_through_and_far_ones_do_not() -> None
     poses.xy[0, :3] = (-400, 500), (2300, -200), (9000, 500)
     poses.score[0, :3] = 0.5
     came = decode(encode(sent), skeleton).tracks.poses
-    assert came.xy[0, :2] == pytest.approx(poses.xy[0, :2], abs=0.03)
+    assert came.xy[0, :2] == pytest.approx(poses.xy[0, :2], abs=0.1)
     assert np.isnan(came.xy[0, 2]).all()
     assert came.score[0, 2] == 0
 
 
-def test_five_people_of_a_camera_take_less_than_60_kilobytes_a_second() -> None:
-    topic = frames_topic("some-computer", "camera0")
-    sealed = Envelope(b"k" * 32).seal(topic, encode(message(5, named_skeleton("body25"))))
-    assert FPS * (len(sealed) + len(topic)) < 60_000
+@pytest.mark.parametrize(("name", "kilobytes"), [("coco17", 18), ("body25", 24), ("body135", 62)])
+def test_five_people_of_a_camera_take_few_kilobytes_a_second(name: str, kilobytes: int) -> None:
+    """Their keypoints lie as those of people do: neighbours in the list near each other."""
+    sent = message(5, named_skeleton(name))
+    rng = np.random.default_rng(1)
+    poses = sent.tracks.poses
+    sent.tracks.filled[:] = False
+    bodies = min(len(poses.skeleton.keypoints), 25)
+    groups = len(poses.skeleton.keypoints) - bodies
+    body = rng.uniform(0, 1, (5, bodies, 2)) * (200, 600)
+    parts = np.repeat(rng.uniform(0, 1, (5, 6, 2)) * (200, 600), 20, axis=1)[:, :groups]
+    parts = parts + np.cumsum(rng.normal(0, 6, parts.shape), axis=1)
+    poses.xy[:] = np.concatenate([body, parts], axis=1) + rng.uniform(0, 400, (5, 1, 2))
+    poses.score[:, :bodies] = rng.uniform(0.3, 1, (5, bodies))
+    poses.score[:, bodies:] = 0.9
+    sealed = Envelope(b"k" * 32).seal(
+        topic := frames_topic("some-computer", "camera0"), encode(sent)
+    )
+    assert FPS * (len(sealed) + len(topic)) < 1000 * kilobytes
 
 
 def test_what_is_no_message_is_refused() -> None:
     skeleton = named_skeleton("coco17")
     good = encode(message(2, skeleton))
     wrong = [b"", good[:20], good[:-1], good + b"x", encode(message(2, named_skeleton("coco18")))]
+    bomb = good[: HEAD.size] + zlib.compress(bytes(10**8))
+    wrong += [bomb, good[: HEAD.size] + b"not packed"]
     for data in wrong:
         with pytest.raises(ValueError, match=r"too short|no people"):
             decode(data, skeleton)
