@@ -125,6 +125,10 @@ def test_a_closed_terminal_finishes_every_output(card: Path, tmp_path: Path) -> 
     import pty
     import termios
 
+    def own_terminal() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which the tests' own starter may ignore
+
     film = tmp_path / "clip.mkv"
     write_video(film, [scene([], SIZE)] * 30, [n / 30 for n in range(30)])
     terminal, inner = pty.openpty()
@@ -140,7 +144,7 @@ def test_a_closed_terminal_finishes_every_output(card: Path, tmp_path: Path) -> 
         stdout=inner,
         stderr=inner,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=own_terminal,
     )
     os.close(inner)
     wait_for(lambda: len(list((tmp_path / "json").glob("*.json"))) >= 5, process=program)

@@ -104,7 +104,9 @@ def named(requirements: list[str]) -> dict[str, Requirement]:
     return {re.sub(r"[-_.]+", "-", one.name).lower(): one for one in found}
 
 
-@pytest.mark.parametrize("extra", ["", "c3d", "cluster", "gpu", "train"])
+@pytest.mark.parametrize(
+    "extra", ["", "c3d", "cluster", "gpu", "matlab", "nodes", "parquet", "train", "vmc"]
+)
 def test_what_is_tested_is_what_the_package_asks_for(extra: str) -> None:
     """The pinned versions of each requirements file lie in the package's ranges, name by name."""
     path = ROOT / (f"requirements-{extra}.txt" if extra else "requirements.txt")

@@ -16,7 +16,7 @@ def read_mat(path: Path, name: str) -> Doubles:
         from scipy.io import loadmat
     except ImportError as error:
         raise SourceError(
-            f"{path.name} is a file of MATLAB; to read it, run: pip install scipy"
+            f"{path.name} is a file of MATLAB; to read it, run: pip install 'posestream[matlab]'."
         ) from error
     try:
         found = loadmat(path, variable_names=[name])

@@ -183,21 +183,13 @@ def test_a_trunk_with_its_classes_lacks_a_head() -> None:
     assert "fc.weight" not in str(error.value)
 
 
-# Crops of 64 pixels, two keypoints.
+STEPS = 20
 TINY_SKELETON = named_skeleton("mpi15")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "steps"),
-    [
-        ("simple-baselines-r50", 20),
-        ("hourglass-2", 20),
-        ("hrnet-w32", 20),
-        ("cpn-r50", 20),
-    ],
-)
-def test_two_crops_are_learned_by_heart(name: str, steps: int) -> None:
+@pytest.mark.parametrize("name", ["simple-baselines-r50", "hourglass-2"])
+def test_two_crops_are_learned_by_heart(name: str) -> None:
     """Noise whose keypoints lie anywhere; found again by the decoder that a run has."""
     torch.manual_seed(0)
     size, count = (64, 64), len(TINY_SKELETON.keypoints)
@@ -211,7 +203,7 @@ def test_two_crops_are_learned_by_heart(name: str, steps: int) -> None:
             one.momentum = 0.3  # so that what it keeps is of these pictures
     optimiser = torch.optim.Adam(module.parameters(), 1e-3)
     wanted = targets(decoder, truth, stride)
-    for _ in range(steps):
+    for _ in range(STEPS):
         stages = getattr(module, "stages", None)
         found = stages(pictures) if stages else module(pictures)
         loss = loss_of(CROP_NETWORKS[name][1], found, wanted)

@@ -73,7 +73,7 @@ def _values(rng: Random, kind: type, **own: Any) -> dict[str, Any]:
     """Values of the types that fields have; type checkers and the parser see to the rest."""
     hints = get_type_hints(kind)
     for field in fields(kind):
-        if field.name in own or rng.random() < 0.93:
+        if field.name in own or rng.random() < 0.97:
             continue
         hint = str(hints[field.name])
         if "Path" in hint:
