@@ -27,6 +27,7 @@ TELLING: dict[Group, tuple[str, ...]] = {  # keypoints that tell of a group
     "face": ("chin", "upper_lip"),
 }
 AUTO = ("movenet-lightning", "movenet-thunder")  # measured here; the one that is here already
+OWN = "cropnet"  # comes with the program, for where no better one can be had
 LOG = logging.getLogger(__name__)
 
 
@@ -101,7 +102,7 @@ def second_look_opener(
 
     refine: a crop network's name or card; "auto" for one of those that were measured; "off" for
     None. needed: whether to raise UnreachableError where a named one cannot be fetched; else, and
-    with auto, one sentence says so and there is None.
+    with auto, the bundled one looks again, and one sentence says so.
     CardError where the network is none of one person, or knows none of the first's keypoints.
     """
     if refine == "off":
@@ -115,10 +116,13 @@ def second_look_opener(
         if needed and refine != "auto":
             raise
         LOG.warning(
-            "People get no second look: the weights of %s cannot be fetched (%s).",
-            *(card.name, str(error.__cause__).rstrip(".")),
+            "The weights of %s cannot be fetched (%s). The bundled %s, which is less accurate, "
+            "looks at people again.",
+            *(card.name, str(error.__cause__).rstrip("."), OWN),
         )
-        return None
+        card = load_card(OWN)
+        _check(card, first.skeleton)
+        located = locate(card, download=False)
     on_gpu = _for_gpu(card) if device == "cuda" else None
     return SecondLookOpener(card, located, first, max_people, budget, skeleton, height, on_gpu, gpu)
 

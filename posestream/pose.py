@@ -47,9 +47,10 @@ class Pose:
     one. preset: "fast", "balanced", "best" or "auto" sets model, height and refine together, except
     those that you give. device: "auto", "cuda", "cuda:1" or "cpu". height: rows of the network's
     input; more find smaller people, in more time. refine: a crop network that looks again at each
-    person, "auto" or "off" (as None without a preset). hands, face, feet: also find these, by
-    networks of their own; whole_body: all three. color: channel order of arrays, "bgr" (OpenCV) or
-    "rgb" (Pillow, matplotlib). smooth: whether `track` smooths keypoints.
+    person, "auto" or "off"; None is the preset's, or the model's own (pafnet has cropnet). hands,
+    face, feet: also find these, by networks of their own; whole_body: all three. color: channel
+    order of arrays, "bgr" (OpenCV) or "rgb" (Pillow, matplotlib). smooth: whether `track` smooths
+    keypoints.
 
     Weights are fetched when an object is made, unless they are here. One object serves one thread.
     PosestreamError for what cannot be had.
@@ -90,10 +91,11 @@ class Pose:
         }
         wanted = with_preset(build(ModelSettings, checked(ModelSettings, options, "")))
         card = load_card(wanted.model) if wanted.model else usual_model(wanted.precision)
-        look_again = wanted.refine or "off"
+        self._opener = engine_opener(card, wanted, live=True)
+        own = card.refine if self._opener.device == "cpu" else ""
+        look_again = wanted.refine or own or "off"
         groups = {group for part in wanted.parts for group in GROUPS[part]}
         body = refined_skeleton(look_again, card, groups)
-        self._opener = engine_opener(card, wanted, live=True)
         self._second_opener = second_look_opener(
             look_again,
             card,

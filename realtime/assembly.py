@@ -22,7 +22,7 @@ from engines.parts.opening import PartsOpener, parts_opener
 from engines.refining import SecondLookOpener, refined_skeleton, second_look_opener
 from engines.types.device import DeviceChoice
 from engines.types.skeleton import Skeleton
-from realtime.default_model import DEFAULT, here, usual_model, usual_refine
+from realtime.default_model import DEFAULT, decided
 from realtime.multiview.stage import RigStage
 from realtime.pipeline import Pipeline
 from realtime.presets import with_preset
@@ -96,14 +96,11 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         if (skeleton := sources[0].skeleton) is not None:
             model = Keypoints("nodes" if sources[0].live else "OpenPose JSON", skeleton)
             refuse_parts(models.parts)
-        elif models.model is None:
+        else:
             device = choose(models.device, models.gpus)
-            first_run = not here(DEFAULT, models.precision)
-            model = card = usual_model(models.precision, device)
-            if models.refine is None and device == "cpu" and rig is None:
-                # With the usual model, which was just fetched as well: nobody waits at each start.
-                fetch = first_run and card.name == DEFAULT
-                models = replace(models, refine=usual_refine(fetch=fetch))
+            models = decided(models, device, rig=rig is not None)
+            assert models.model is not None
+            model = card = load_card(models.model)
         keypoints = model.skeleton.keypoints
         mode, shows = parse_view_mode(settings.pictures.view, keypoints), frozenset[Showable]()
         if skeleton is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import cache
 from typing import Literal
 
@@ -10,7 +11,9 @@ from engines.models.bundled import shipped
 from engines.models.card import Card, Precision, load_card
 from engines.models.download import download_bar
 from engines.models.weights import Device, locate
+from engines.refining import OWN
 from engines.types.errors import CardError, UnreachableError, WeightsError
+from realtime.settings.model import ModelSettings
 
 DEFAULT = "human-pose-estimation-0001"
 REFINE = "movenet-lightning"
@@ -36,6 +39,24 @@ def usual_model(precision: Precision | Literal["auto"] = "auto", device: Device 
     return card
 
 
+def decided(models: ModelSettings, device: Device, *, rig: bool) -> ModelSettings:
+    """The same with the model and the crop network that are taken where none is named.
+
+    A GPU and a rig take no second look that nobody asked for.
+    """
+    again = models.refine is None and device == "cpu" and not rig
+    if models.model is not None:
+        refine = load_card(models.model).refine
+        return replace(models, refine=refine) if again and refine else models
+    first_run = not here(DEFAULT, models.precision)
+    card = usual_model(models.precision, device)
+    if again:
+        # With the usual model, which was just fetched as well: nobody waits at each start.
+        fetch = first_run and card.name == DEFAULT
+        models = replace(models, refine=usual_refine(fetch=fetch))
+    return replace(models, model=card.name)
+
+
 @cache  # once a process, however many models a program makes
 def say_instead(wanted: str, why: str, own: str) -> None:
     """The sentence about the bundled model."""
@@ -56,24 +77,26 @@ def here(model: str, precision: Precision | Literal["auto"] = "auto") -> bool:
 
 
 def usual_refine(*, fetch: bool) -> str:
-    """The crop network of a second look, "off" where its weights are not here.
+    """The crop network of a second look: the bundled one where the usual one is not here, and
+    "off" where neither is.
 
-    fetch: whether to download them then. Where that fails, one sentence says so.
+    fetch: whether to download its weights then. Where that fails, one sentence says so.
     """
     if here(REFINE):
         return REFINE
+    own = OWN if here(OWN) else "off"
     if not fetch:
-        return "off"
+        return own
     try:
         with download_bar() as progress:
             locate(load_card(REFINE), progress=progress)
     except CardError:
-        return "off"
+        return own
     except WeightsError as error:
         LOG.warning(
-            "People get no second look: the weights of %s cannot be downloaded (%s). To try again: "
-            "python -m engines fetch %s.",
-            *(REFINE, str(error.__cause__ or error).rstrip("."), REFINE),
+            "The weights of %s cannot be downloaded (%s). The bundled %s, which is less "
+            "accurate, looks at people again. To try again: python -m engines fetch %s.",
+            *(REFINE, str(error.__cause__ or error).rstrip("."), OWN, REFINE),
         )
-        return "off"
+        return own
     return REFINE

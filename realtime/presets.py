@@ -49,7 +49,7 @@ def with_preset(models: ModelSettings) -> ModelSettings:
 
     auto: measured here and now, and said in one line; `preset` is the one that was taken. What a
     preset needs and cannot be fetched is left out, and one sentence says so: the bundled model
-    takes the place of the usual one, and without a crop network there is no second look.
+    takes the place of the usual one, and the bundled crop network that of a better one.
     UnreachableError for what the user has named.
     """
     if models.preset is None:
@@ -98,7 +98,7 @@ class _Applied:
     def _refined(self, refine: str, first: Card) -> str:
         if refine not in self._refine:
             there = second_look_opener(refine, first, needed=False)
-            self._refine[refine] = "off" if there is None else refine
+            self._refine[refine] = "off" if there is None else there.model
         return self._refine[refine]
 
 

@@ -45,7 +45,8 @@ class Card:
     folder: where the card lies; its weights may lie beside it. crop: of a network for one person,
     where it wants people cropped. fusions: what a second look with it is worth beside another
     network, by the name of that network's model; "" = beside all others. claim: how accurate its
-    owners say that it is, where that was not measured here.
+    owners say that it is, where that was not measured here. refine: the crop network that looks
+    again at its people where none is named; "" = none.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Card:
     crop: CropRule | None = None
     fusions: dict[str, FusionSettings] = field(default_factory=dict)
     claim: str = ""
+    refine: str = ""
 
     def fusion_beside(self, model: str) -> FusionSettings:
         """The constants of the fusion with the people of this model."""
@@ -99,7 +101,7 @@ def load_card(model: str) -> Card:
 
 def _parse(path: Path, data: dict[str, Any]) -> Card:
     needed = ("skeleton", "input", "decoder", "weights")
-    known = ("title", "licence", "home", "claim", "crop", "fusion", *needed)
+    known = ("title", "licence", "home", "claim", "refine", "crop", "fusion", *needed)
     check_keys("the card", data, known, needed)
     skeleton = data["skeleton"]
     if isinstance(skeleton, str):
@@ -128,6 +130,7 @@ def _parse(path: Path, data: dict[str, Any]) -> Card:
         crop=build(CropRule, "crop", data.get("crop", {})) if one_person else None,
         fusions=_parse_fusions(data.get("fusion", {})),
         claim=str(data.get("claim", "")),
+        refine=str(data.get("refine", "")),
     )
 
 

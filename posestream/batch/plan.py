@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engines.models.card import Card, load_card
@@ -16,7 +16,7 @@ from engines.refining import refined_skeleton, second_look_opener
 from posestream.batch.manifest import manifest_of, read_manifest
 from posestream.batch.recordings import Recording
 from posestream.batch.work import Job, settings_of
-from realtime.default_model import DEFAULT, here, usual_model, usual_refine
+from realtime.default_model import decided
 from realtime.presets import with_preset
 from realtime.settings.model import ModelSettings
 from realtime.settings.tracking import TrackSettings
@@ -44,8 +44,9 @@ def plan(
     SettingsError or CardError where the options contradict each other; weights are fetched now.
     """
     kinds = tuple(dict.fromkeys(make))
-    single = decided(models, rig=False)
-    several = decided(models, rig=True)
+    models = with_preset(models)
+    device = choose(models.device, models.gpus)
+    single, several = (decided(models, device, rig=rig) for rig in (False, True))
     weights = {one: dict(_weights(one)) for one in {single, several}}
     jobs, done = [], []
     for one in recordings:
@@ -63,26 +64,13 @@ def plan(
     return Plan(tuple(jobs), tuple(done))
 
 
-def decided(models: ModelSettings, *, rig: bool) -> ModelSettings:
-    """The same on each machine and in each later batch: what a run would choose for itself."""
-    models = with_preset(models)
-    if models.model is not None:
-        return models
-    device = choose(models.device, models.gpus)
-    first = not here(DEFAULT, models.precision)
-    name = usual_model(models.precision, device).name
-    refine = models.refine
-    if refine is None and device == "cpu" and not rig:
-        refine = usual_refine(fetch=first and name == DEFAULT)
-    return replace(models, model=name, refine=refine)
-
-
 def _weights(models: ModelSettings) -> Iterator[tuple[str, str]]:
     """What the networks are, by the sha256 of their files; fetched where they are not here."""
     assert models.model is not None
     card = load_card(models.model)
+    device = choose(models.device, models.gpus)
     with download_bar() as progress:
-        located = locate(card, models.precision, device=choose(models.device), progress=progress)
+        located = locate(card, models.precision, device=device, progress=progress)
     yield _digests(card, located)
     refine = models.refine or "off"
     if (second := second_look_opener(refine, card, needed=models.refine is not None)) is not None:

@@ -29,7 +29,9 @@ MODEL, OWN = "human-pose-estimation-0001", "pafnet"
 REFINE = {
     "thunder": "tests/cards/movenet-thunder.toml",
     "lightning": "tests/cards/movenet-lightning.toml",
+    "cropnet": "cropnet",
 }
+NAMES = {"alone": "", "thunder": "movenet-thunder", "lightning": "movenet-lightning"}
 FIRST: tuple[tuple[str, str, int | None], ...] = (
     *((MODEL, "fp32", 368), (MODEL, "int8", 368), (MODEL, "fp32", 256), (MODEL, "bf16", 256)),
     *(
@@ -93,7 +95,7 @@ def main() -> None:
                 scores = score(truth, results)
                 figures = "  ".join(f"{key} {value:.4f}" for key, value in scores.items())
                 print(f"{name}:  {figures}", flush=True)
-                second = "" if refine == "alone" else f"movenet-{refine}"
+                second = NAMES.get(refine, refine)
                 found.append(Measured(model, precision, height or 0, second, *scores.values()))
     if given.write:
         updated(found)

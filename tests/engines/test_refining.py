@@ -11,7 +11,7 @@ import pytest
 
 from engines.models.card import load_card
 from engines.parts.opening import parts_opener
-from engines.refining import AUTO, refined_skeleton, second_look_opener
+from engines.refining import AUTO, OWN, refined_skeleton, second_look_opener
 from engines.runtimes.second_look import SecondLook
 from engines.types.errors import CardError, DeviceError, WeightsError
 from engines.types.poses import Poses
@@ -108,13 +108,17 @@ def test_network_without_a_common_keypoint_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("nowhere")
-def test_auto_says_in_one_sentence_that_there_is_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_download_the_bundled_one_looks_again(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        assert second_look_opener("auto", FIRST) is None
-        assert second_look_opener(AUTO[1], FIRST, needed=False) is None
-    assert [record.getMessage()[:26] for record in caplog.records] == [
-        "People get no second look:"
-    ] * 2
+        for opener in (
+            second_look_opener("auto", FIRST),
+            second_look_opener(AUTO[1], FIRST, needed=False),
+        ):
+            assert opener is not None
+            assert opener.model == OWN
+    for name, record in zip(AUTO, caplog.records, strict=True):
+        assert record.getMessage().startswith(f"The weights of {name} cannot be fetched")
+        assert f"The bundled {OWN}" in record.getMessage()
     with pytest.raises(WeightsError):
         second_look_opener(AUTO[0], FIRST)
     assert second_look_opener("off", FIRST) is None

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import engines.models.card
+from engines.refining import OWN
 from realtime import presets
 from realtime.assembly import stream
-from realtime.default_model import DEFAULT, REFINE, usual_refine
+from realtime.default_model import DEFAULT, REFINE, decided, usual_refine
 from realtime.presets import PRESETS, with_preset
 from realtime.settings.model import ModelSettings
 from tests.conftest import ROOT
@@ -39,13 +41,13 @@ def test_a_preset_runs_without_what_cannot_be_fetched(
     name: presets.PresetName, caplog: pytest.LogCaptureFixture
 ) -> None:
     taken = with_preset(ModelSettings(preset=name))
-    assert (taken.model, taken.refine) == ("pafnet", "off")
+    assert (taken.model, taken.refine) == ("pafnet", OWN)
     # A height of another model is none.
     assert taken.height == {"fast": 256, "balanced": 368, "best": None}[name]
     said = [record.getMessage() for record in caplog.records]
     models = [one for one in said if "pafnet runs instead" in one]
     assert len(models) == (name == "best")
-    assert len([one for one in said if "no second look" in one]) == 1
+    assert len([one for one in said if f"The bundled {OWN}" in one]) == 1
     assert len(said) == len(models) + 1
 
 
@@ -79,16 +81,25 @@ def test_stats_say_which_preset_was_taken(tmp_path: Path) -> None:
     for _ in stream(settings(str(photo), preset="fast", stats=stats)):
         pass
     model = json.loads(stats.read_text())["model"]
-    assert (model["name"], model["preset"], model["refine"]) == ("pafnet", "fast", None)
+    assert (model["name"], model["preset"], model["refine"]) == ("pafnet", "fast", OWN)
 
 
 @pytest.mark.usefixtures("nowhere")
 @pytest.mark.parametrize("fetch", [False, True])
-def test_without_a_crop_network_one_sentence_at_most(
+def test_without_the_usual_crop_network_the_bundled_one_and_one_sentence_at_most(
     fetch: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert usual_refine(fetch=fetch) == "off"
+    assert usual_refine(fetch=fetch) == OWN
     assert len(caplog.records) == fetch
+
+
+def test_a_models_own_crop_network_looks_again_unless_something_else_is_asked_for() -> None:
+    named = ModelSettings("pafnet")
+    assert decided(named, "cpu", rig=False).refine == OWN
+    assert decided(named, "cuda", rig=False) == named
+    assert decided(named, "cpu", rig=True) == named
+    for refine in ("off", "movenet-thunder"):
+        assert decided(replace(named, refine=refine), "cpu", rig=False).refine == refine
 
 
 @pytest.mark.usefixtures("cards")
