@@ -130,16 +130,19 @@ def drawn(points: list[Measured]) -> str:
             bold = ' font-weight="bold"'
             aside = (x + 16, y + 4, name) if taken else (x - 14, y - 9, name, "end")
             out.append(text(*aside, more=bold))
-        out.append(text(x, y + 20, label(one), "middle", ' font-size="10"'))
+        # Beside it where the one below would be in the way of the next.
+        aside = (x + 9, y + 4, label(one)) if x < right - 70 else (x - 9, y + 4, label(one), "end")
+        place = aside if one.refine == "cropnet" else (x, y + 20, label(one), "middle")
+        out.append(text(*place, more=' font-size="10"'))
     x = float(LEFT)
     for model, colour in COLOURS.items():
         out.append(f'<rect x="{x:.1f}" y="{HIGH - 32}" width="12" height="12" fill="{colour}"/>')
         out.append(text(x + 18, HIGH - 22, model))
-        x += 30 + 7.2 * len(model)
+        x += 26 + 6.8 * len(model)
     for refine, words in REFINES.items():
         out.append(mark(x + 6, HIGH - 26, refine, INK))
         out.append(text(x + 18, HIGH - 22, words))
-        x += 40 + 6.5 * len(words)
+        x += 32 + 6.3 * len(words)
     out.append(f'<circle cx="{x + 6:.1f}" cy="{HIGH - 26}" r="8" fill="none" stroke="{INK}"/>')
     out.append(text(x + 20, HIGH - 22, "preset"))
     return "\n".join([*out, "</svg>"]) + "\n"
