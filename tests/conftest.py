@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,28 @@ from posestream.main import ENDS
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("POSE_TEST_DATA", ROOT.parent / "shared" / "data")).resolve()
+
+
+ALONE = "POSE_TEST_ALONE"  # in the environment of a process that runs one test
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Tests that are marked so run in a process of their own."""
+    if pyfuncitem.get_closest_marker("own_process") is None or ALONE in os.environ:
+        return None
+    words = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*words, pyfuncitem.nodeid],
+        cwd=ROOT,
+        env={**os.environ, ALONE: "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    assert "1 passed" in done.stdout
+    return True
 
 
 def with_weights() -> dict[str, str]:

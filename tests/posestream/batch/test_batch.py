@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from dataclasses import fields
 from pathlib import Path
 from typing import get_args
@@ -144,17 +143,19 @@ def job(video: Path, folder: Path, card: Path) -> Job:
 def test_a_recording_that_kills_its_process_takes_nobody_along(card: Path, tmp_path: Path) -> None:
     video = walk(tmp_path / "a.mkv", 60)
     with Worker() as worker:
-        endless = tmp_path / "endless.mkv"
-        os.mkfifo(endless)  # whoever opens it waits
+        long = walk(tmp_path / "long.mkv", 400)
 
         def kill() -> None:
-            while not (tmp_path / ".endless.part").is_dir():
-                time.sleep(0.01)
+            while not (tmp_path / ".long.part").is_dir():
+                if over.wait(0.01):
+                    return
             worker._process.kill()
 
+        over = threading.Event()
         killer = threading.Thread(target=kill)
         killer.start()
-        lost = worker(job(endless, tmp_path / "endless", card))
+        lost = worker(job(long, tmp_path / "long", card))
+        over.set()
         killer.join()
         assert lost.error is not None
         assert "process was killed" in lost.error

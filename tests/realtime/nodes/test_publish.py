@@ -69,5 +69,5 @@ def test_what_a_node_publishes_is_what_the_other_run_sees(
         assert len({*seen.tracks.id.tolist()} - {-1}) == 2
         for xy in sent.tracks.poses.xy:
             off = np.abs(seen.tracks.poses.xy - xy).max(axis=(1, 2))
-            assert off.min() < 0.05  # of a node's rounding, 0.015, and of OpenPose's files
+            assert off.min() < 0.1  # of a node's rounding, 0.06, and of OpenPose's files
     assert [view and view.frame.camera for view in last.views] == ["camera 1", "camera 0"]

@@ -12,6 +12,8 @@ from realtime.runtime.signals import DEFERRED_SIGNALS, deferred_signals
 from realtime.sinks.together import Together
 from realtime.types.results import Result
 
+pytestmark = pytest.mark.own_process
+
 
 class Struck:
     """A sink in the middle of whose write signals come."""
