@@ -222,13 +222,16 @@ def _every(
 ) -> int | Literal["auto"]:
     """How many frames come to one that is looked at; without a network that follows people, one.
 
-    By default people are followed where frames come fast enough, and no output needs every look.
+    By default people are followed where frames come fast enough, no output needs every look, and
+    the crop network is more exact than the first: on its own it loses wrists otherwise.
     """
     asked = settings.tracks.detect_every
     if asked is not None and (asked != "auto" or second is not None):
         return asked
     tracks = settings.tracks
     if second is None or rig is not None or not tracks.track or tracks.tracker != "ours":
+        return 1
+    if second.card.fusion_beside(card.name).weight <= 1:
         return 1
     fast = all(source.live or (source.rate or 0) >= MIN_FOLLOWED_FPS for source in sources)
     mode = parse_view_mode(settings.pictures.view, card.skeleton.keypoints)

@@ -132,6 +132,17 @@ def test_every_frame_is_looked_at_where_that_is_needed(
         assert result.views[0].evidence is not None
 
 
+def test_a_crop_network_that_is_no_more_exact_than_the_model_does_not_follow(data: Path) -> None:
+    clip = str(data / "video" / "webcam-walk.mkv")
+
+    def looked(**options: object) -> list[bool]:
+        results = stream(settings(clip, end=8, model="pafnet", **options))
+        return [one.views[0] is not None and one.views[0].evidence is not None for one in results]
+
+    assert all(looked())
+    assert not all(looked(detect_every="auto", refine=OWN))
+
+
 @pytest.mark.usefixtures("cards")
 def test_crowds_of_a_video_are_looked_at_whole_in_every_frame_unless_auto_is_asked_for(
     data: Path,
