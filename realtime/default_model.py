@@ -93,10 +93,14 @@ def usual_refine(*, fetch: bool) -> str:
     except CardError:
         return own
     except WeightsError as error:
+        instead = f"The bundled {OWN}, which is less accurate, looks at people again"
         LOG.warning(
-            "The weights of %s cannot be downloaded (%s). The bundled %s, which is less "
-            "accurate, looks at people again. To try again: python -m engines fetch %s.",
-            *(REFINE, str(error.__cause__ or error).rstrip("."), OWN, REFINE),
+            "The weights of %s cannot be downloaded (%s). %s. To try again: python -m engines "
+            "fetch %s.",
+            REFINE,
+            str(error.__cause__ or error).rstrip("."),
+            instead if own == OWN else "People get no second look",
+            REFINE,
         )
         return own
     return REFINE

@@ -32,7 +32,7 @@ class FusionSettings:
     own: confidence of the crop network below which a keypoint stays where the first network saw it.
     weight: how much a unit of the crop network's confidence counts for, beside one of the first
         network's, where both see a keypoint at nearly the same place: the mean of two that err
-        independently errs less.
+        independently errs less. A crop network with 1 or less follows nobody unasked.
     base: what a person's confidence is worth where both disagree; 1 + base where they agree.
     same: OKS at which two people are one.
     least: keypoints with less confidence are not given on.

@@ -10,7 +10,7 @@ import lap
 import numpy as np
 
 from engines.decoders.decoder import NeededArray, Showable
-from engines.decoders.direct import placed
+from engines.decoders.direct import PEOPLE_OPTIONS, placed
 from engines.decoders.peaks import find_peaks
 from engines.types.arrays import Arrays, Floats
 from engines.types.errors import CardError
@@ -69,11 +69,7 @@ class TagDecoder:
 
     kind: ClassVar[str] = "tags"
     gives: ClassVar[str] = "keypoints with tags"
-    options: ClassVar[Mapping[str, str]] = {
-        "peak_threshold": "peak_threshold",
-        "min_keypoints": "min_keypoints",
-        "min_score": "min_score",
-    }
+    options: ClassVar[Mapping[str, str]] = PEOPLE_OPTIONS
     shows: ClassVar[frozenset[Showable]] = frozenset()
 
     @classmethod

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from engines.decoders.decoder import NeededArray, Showable
-from engines.decoders.direct import placed
+from engines.decoders.direct import PEOPLE_OPTIONS, placed
 from engines.types.arrays import Arrays, Floats, Ints
 from engines.types.errors import CardError
 from engines.types.evidence import FoundPeople
@@ -56,11 +56,7 @@ class CentrePointDecoder:
 
     kind: ClassVar[str] = "centre-point"
     gives: ClassVar[str] = "people directly"
-    options: ClassVar[Mapping[str, str]] = {
-        "peak_threshold": "peak_threshold",
-        "min_keypoints": "min_keypoints",
-        "min_score": "min_score",
-    }
+    options: ClassVar[Mapping[str, str]] = PEOPLE_OPTIONS
     shows: ClassVar[frozenset[Showable]] = frozenset()
 
     @classmethod

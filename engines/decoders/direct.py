@@ -27,6 +27,8 @@ from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
 from engines.types.toml_tables import build
 
+# What users may set of a decoder that gives people directly, by its setting's name.
+PEOPLE_OPTIONS = {name: name for name in ("peak_threshold", "min_keypoints", "min_score")}
 BOX = 5  # numbers of a box with its score
 Found = tuple[Floats, Floats, Floats, Floats]  # boxes (N, 4), scores (N,), xy (N, K, 2), (N, K)
 
@@ -60,11 +62,7 @@ class DirectDecoder:
 
     kind: ClassVar[str] = "direct"
     gives: ClassVar[str] = "people directly"
-    options: ClassVar[Mapping[str, str]] = {
-        "peak_threshold": "peak_threshold",
-        "min_keypoints": "min_keypoints",
-        "min_score": "min_score",
-    }
+    options: ClassVar[Mapping[str, str]] = PEOPLE_OPTIONS
     shows: ClassVar[frozenset[Showable]] = frozenset()
 
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Self
 
 import numpy as np
 import torch
@@ -107,19 +108,28 @@ class Trunk(nn.Module):
             stages.append(nn.Sequential(first, *others))
             inside = outside
         self.stages = nn.ModuleList(stages)
-        self.frozen().requires_grad_(False)
+        for part in self.frozen():
+            part.requires_grad_(False)
+        self.train()
 
-    def frozen(self) -> nn.ModuleList:
+    def frozen(self) -> list[nn.Module]:
         """What learns nothing more: edges and spots are the same in all photos, and these layers
         of large maps are half the time of learning.
         """
-        return nn.ModuleList([self.stem, *self.stages[:FROZEN]])
+        return [self.stem, *self.stages[:FROZEN]]
+
+    def train(self, mode: bool = True) -> Self:
+        """The frozen layers' normalisation stays what it was learnt as, too."""
+        super().train(mode)
+        for part in self.frozen():
+            part.eval()
+        return self
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         fourth = picture
         with torch.no_grad():
             for part in self.frozen():
-                fourth = part.eval()(fourth)
+                fourth = part(fourth)
         features = [fourth]
         for stage in self.stages[FROZEN:]:
             features.append(stage(features[-1]))

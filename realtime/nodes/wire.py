@@ -1,4 +1,4 @@
-"""One frame's people as bytes: about 3 for each keypoint."""
+"""One frame's people as bytes: 3 to 5 for each keypoint."""
 
 from __future__ import annotations
 

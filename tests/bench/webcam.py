@@ -32,7 +32,9 @@ CARDS = "tests/cards/movenet-{}.toml"
 OURS = {
     "pafnet + Lightning, following": ("pafnet", CARDS.format("lightning"), "auto"),
     "pafnet + Thunder, following": ("pafnet", CARDS.format("thunder"), "auto"),
+    "pafnet + cropnet, every frame": ("pafnet", "cropnet", "1"),
     "pafnet + cropnet, following": ("pafnet", "cropnet", "auto"),
+    "without options": ("human-pose-estimation-0001", CARDS.format("lightning"), "auto"),
     "pafnet + Lightning, every frame": ("pafnet", CARDS.format("lightning"), "1"),
     "pafnet alone": ("pafnet", "off", "1"),
     "human-pose-estimation-0001 alone": ("human-pose-estimation-0001", "off", "1"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from training.crops.loss import crop_loss
 from training.crops.pretrained import start_from_classes
 from training.crops.samples import CropBatch, some
 from training.data.arithmetic import autocast
-from training.data.errors import TrainingError
+from training.learning.checkpoints import save_whole, saved_state
 
 WEIGHT_DECAY = 0.01
 MAX_AVERAGE_DECAY = 0.995  # of the averaged weights at each step; less at first
@@ -110,22 +109,16 @@ class Learner:
             "figures": (self.step, self.crops, self.seconds),
             "curve": self.curve,
         }
-        torch.save(state, path.with_suffix(".new"))
-        path.with_suffix(".new").replace(path)
+        save_whole(state, path)
 
     def load(self, path: Path) -> None:
         """TrainingError where the file is no checkpoint of this network."""
-        try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        with saved_state(path, "cpu") as state:
             self.network.load_state_dict(state["network"])
             self.slow.load_state_dict(state["slow"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.step, self.crops, self.seconds = state["figures"]
             self.curve = state["curve"]
-        except (OSError, RuntimeError, KeyError, ValueError, UnpicklingError) as error:
-            raise TrainingError(
-                f"{path} is no checkpoint of this network; choose another --run folder."
-            ) from error
 
 
 def _slowly(slow: torch.Tensor, now: torch.Tensor, count: torch.Tensor | int) -> torch.Tensor:

@@ -21,6 +21,7 @@ from training.crops.pretrained import packaged_trunk
 from training.crops.samples import CropBatch, make_batch, plain, stacked
 from training.data.errors import TrainingError
 from training.data.photos import Photo, read_photos
+from training.learning.checkpoints import rate_at
 from training.learning.train import HELD_OUT_EVERY
 
 CHECKPOINT_INTERVAL_S = 120.0  # at least, between checkpoints
@@ -93,9 +94,7 @@ def train_crops(settings: CropsTrainSettings) -> None:
             passed = time.monotonic() - began
             learner.seconds = before + passed
             left = 1 - passed / (60 * settings.minutes)
-            rate = settings.rate * min(1.0, (learner.step + 1) / WARM_UP_STEPS)
-            if settings.decay:
-                rate *= max(0.0, min(1.0, left / settings.decay))
+            rate = rate_at(settings.rate, learner.step, WARM_UP_STEPS, left, settings.decay)
             recent.append(learner.learn(batch, rate))
             over = left <= 0 or learner.step == settings.steps or (settings.run / "stop").exists()
             if over or time.monotonic() - checked >= CHECK_INTERVAL_S:

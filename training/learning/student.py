@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,8 +13,8 @@ from engines.types.arrays import Image
 from engines.types.network_input import NetworkInput
 from training.data.arithmetic import autocast
 from training.data.batches import MapBatch
-from training.data.errors import TrainingError
 from training.data.facing import importance
+from training.learning.checkpoints import save_whole, saved_state
 from training.learning.muon import Muon
 
 MEAN, SCALE = 128.0, 64.0  # of the network's input, the same for all channels
@@ -116,13 +114,11 @@ class Student:
             "figures": (self.step, self.crops, self.seconds),
             "curve": self.curve,
         }
-        torch.save(state, path.with_suffix(".new"))
-        path.with_suffix(".new").replace(path)
+        save_whole(state, path)
 
     def load(self, path: Path) -> None:
         """TrainingError where the file is no checkpoint of this network."""
-        try:
-            state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
+        with saved_state(path, self.device) as state:
             self.network.load_state_dict(state["network"])
             self.slow.load_state_dict(state["slow"])
             for one, kept in zip(
@@ -133,10 +129,6 @@ class Student:
                 one.load_state_dict(kept)
             self.step, self.crops, self.seconds = state["figures"]
             self.curve = state["curve"]
-        except (OSError, RuntimeError, KeyError, ValueError, UnpicklingError) as error:
-            raise TrainingError(
-                f"{path} is no checkpoint of this network; choose another --run folder."
-            ) from error
 
 
 def prepared(pictures: Image) -> Tensor:

@@ -21,12 +21,14 @@ from training.data.batches import MapBatch, make_batch
 from training.data.device_batches import DeviceBatches, torch_teacher
 from training.data.photos import NOBODY, often, read_photos
 from training.data.teacher import Teacher
+from training.learning.checkpoints import rate_at
 from training.learning.loss_curve import draw_curve
 from training.learning.student import Student
 
 HELD_OUT_EVERY = 50  # every so many-th photo is not learnt from
 CHECK_CROPS = 192  # of those photos, always the same
 CHECKPOINT_INTERVAL_S = 120.0  # at least, between checkpoints
+WARM_UP_STEPS = 300  # until the learning rate is full
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,7 @@ def train(settings: TrainSettings) -> None:
             passed = time.monotonic() - began
             student.seconds = before + passed
             left = 1 - passed / (60 * settings.minutes)
-            rate = settings.rate * min(1.0, (student.step + 1) / 300)
-            if settings.decay:
-                rate *= max(0.0, min(1.0, left / settings.decay))
+            rate = rate_at(settings.rate, student.step, WARM_UP_STEPS, left, settings.decay)
             recent.append(student.learn(batch, rate))
             over = left <= 0 or student.step == settings.steps or (settings.run / "stop").exists()
             said = f"{(student.crops - crops) / max(passed, 1):.0f} crops/s, loss {recent[-1]:.3f}"

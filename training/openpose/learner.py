@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from engines.networks import CROP_NETWORKS, NETWORKS
 from engines.types.arrays import Image
 from engines.types.skeleton import Skeleton
 from training.data.errors import TrainingError
+from training.learning.checkpoints import save_whole, saved_state
 from training.openpose.loss import Wanted, stages_loss
 from training.openpose.targets import Targets
 
@@ -77,21 +77,14 @@ class Learner:
             "optimiser": self.optimiser.state_dict(),
             "figures": (self.step, self.seconds),
         }
-        torch.save(state, path.with_suffix(".new"))
-        path.with_suffix(".new").replace(path)
+        save_whole(state, path)
 
     def load(self, path: Path) -> None:
         """TrainingError where the file is no checkpoint of this network and skeleton."""
-        try:
-            state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
+        with saved_state(path, self.device, "this network and skeleton") as state:
             self.module.load_state_dict(state["module"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.step, self.seconds = state["figures"]
-        except (OSError, RuntimeError, KeyError, ValueError, UnpicklingError) as error:
-            raise TrainingError(
-                f"{path} is no checkpoint of this network and skeleton; choose another --run "
-                "folder."
-            ) from error
 
 
 def prepared(pictures: Image) -> Tensor:

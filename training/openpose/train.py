@@ -16,6 +16,7 @@ import torch
 from engines.types.arrays import Image, Mask
 from engines.types.skeleton import Skeleton, named_skeleton
 from training.data.errors import TrainingError
+from training.learning.checkpoints import rate_at
 from training.learning.train import training_progress
 from training.openpose.crops import crop
 from training.openpose.labels import LabelledPhoto, read_labels
@@ -90,9 +91,7 @@ def train_openpose(settings: OpenPoseTrainSettings) -> str:
             passed = time.monotonic() - began
             learner.seconds = before + passed
             left = max(0.0, 1 - passed / (60 * settings.minutes))
-            rate = settings.rate * min(1.0, (learner.step + 1) / WARM_UP_STEPS)
-            if settings.decay:
-                rate *= min(1.0, left / settings.decay)
+            rate = rate_at(settings.rate, learner.step, WARM_UP_STEPS, left, settings.decay)
             recent.append(learner.learn(*made_now, rate))
             over = not left or learner.step == settings.steps or (settings.run / "stop").exists()
             progress.update(bar, completed=passed, said=f"loss {recent[-1]:.1f}")
