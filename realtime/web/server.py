@@ -29,6 +29,7 @@ from realtime.web.connections import (
     send_all,
     transport_of,
 )
+from realtime.web.extension import Extension
 from realtime.web.mailbox import Mailbox
 from realtime.web.metrics import Metrics
 from realtime.web.recording import MAX_READERS, send_recording
@@ -47,7 +48,8 @@ NEXT_PART = b"\r\n--frame\r\n"  # browsers show a picture when they see where th
 class Server:
     """Serves results until it is stopped. `put` and `stop` are for other threads, `run` is one.
 
-    What clients do has no way back to `put`: it leaves the result and goes.
+    What clients do has no way back to `put`: it leaves the result and goes. extension: further
+    pages.
     """
 
     def __init__(
@@ -62,7 +64,9 @@ class Server:
         replay: Replay | None = None,
         bodies: Reprojection | None = None,
         required: Sequence[str] | None = None,
+        extension: Extension | None = None,
     ) -> None:
+        self._extension = extension
         self._listener = listener
         self._authentication = Authentication(token)
         self.header = header.line.encode()  # what readers of lines get first
@@ -145,6 +149,8 @@ class Server:
         app.router.add_get("/figures", self._get_figures)
         app.router.add_get("/metrics", self._get_metrics)
         app.router.add_get("/healthz", self._get_health)
+        if self._extension is not None:
+            self._extension.add_routes(app.router)
         runner = web.AppRunner(
             app,
             access_log=None,
@@ -171,6 +177,8 @@ class Server:
             for box in self._clients():
                 box.close()
             await runner.cleanup()
+            if self._extension is not None:
+                await self._extension.close()
 
     def _take(self) -> None:
         """All results that wait."""
@@ -266,7 +274,8 @@ class Server:
 
     @web.middleware
     async def _authenticated(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        await self._authentication.check(request)
+        public = self._extension is not None and self._extension.public(request.path)
+        await self._authentication.check(request, public=public)
         return await handler(request)
 
     async def _get_page(self, _: web.Request) -> web.Response:

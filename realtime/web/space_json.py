@@ -26,7 +26,7 @@ def space_header(header: Header, rig: Rig) -> str:
         "xyz": "metres in the world of the rig",
         "ground": "metres along `up`, or null",
     }
-    whole = {**header.common, "units": units, **_cameras(rig)}
+    whole = {**header.common, "units": units, **scene_of(rig)}
     return json.dumps(whole, separators=(",", ":"))
 
 
@@ -52,7 +52,7 @@ def still_page(
     """
     step = grid_step(0.6 * reach(rig))
     many = "1 camera" if len(rig) == 1 else f"{len(rig)} cameras"
-    scene: dict[str, Any] = {**_cameras(rig), "reach": round(reach(rig), 4), "step": step}
+    scene: dict[str, Any] = {**scene_of(rig), "reach": round(reach(rig), 4), "step": step}
     scene["about"] = f"{many}; ground squares are {step:.4g} m"
     if corners is not None and len(corners):
         share = (corners.error / worst(corners)).clip(0, 1)
@@ -74,7 +74,8 @@ def still_page(
     )
 
 
-def _cameras(rig: Rig) -> dict[str, Any]:
+def scene_of(rig: Rig) -> dict[str, Any]:
+    """Which way is up, and each camera's place and sight, metres in the world of the rig."""
     return {
         "up": upwards(rig).tolist(),
         "cameras": [
