@@ -17,8 +17,9 @@ VIEW_KINDS: tuple[Literal["skeleton", "heatmaps", "sum", "background", "pafs"], 
     *("skeleton", "heatmaps", "sum", "background", "pafs"),
 )
 OF_A_KEYPOINT: tuple[Literal["part", "paf"], ...] = ("part", "paf")
-# Around the 2D people, in their place, or not drawn.
+# How 3D people are drawn: around the 2D people, in their place, or not.
 People3D = Literal["outline", "only", "off"]
+PEOPLE_3D: tuple[People3D, ...] = ("outline", "only", "off")
 THRESHOLD_STEP = 0.05  # of the keys that raise and lower the threshold
 
 
