@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from engines.types.arrays import Floats, Image
 from engines.types.oks import boxes
 from engines.types.skeleton import Skeleton
-from realtime.types.joint_angles import joint_angles, joints
 from realtime.types.results import Tracks
 
 LIMB_OPACITY = 0.6  # as in OpenPose
@@ -69,32 +68,6 @@ def draw(image: Image, tracks: Tracks, opacity: float = LIMB_OPACITY) -> Image:
     for person in np.flatnonzero(tracks.id >= 0).tolist():
         _draw_label(out, xy[person], float(longest[person]), int(tracks.id[person]))
     return out
-
-
-def draw_angles(out: Image, tracks: Tracks) -> None:
-    """Write the angle of each joint beside it in degrees, and each speed under the feet in px/s."""
-    scale = max(0.3, min(out.shape[:2]) / 1200)
-    middles = [middle for _, middle, _ in joints(tracks.poses.skeleton).values()]
-    angles = joint_angles(tracks.poses)
-    for person, joint in np.argwhere(~np.isnan(angles)).tolist():
-        x, y = np.clip(tracks.poses.xy[person, middles[joint]], -1e4, 1e4).tolist()
-        write_text(out, f"{angles[person, joint]:.0f}", (round(x + 12 * scale), round(y)), scale)
-    if tracks.speed is None:
-        return
-    corners = boxes(np.clip(tracks.poses.xy, -1e4, 1e4))
-    for person in np.flatnonzero(~np.isnan(tracks.speed) & ~np.isnan(corners[:, 0])).tolist():
-        text = f"{tracks.speed[person]:.0f} px/s"
-        (wide, high), _ = cv2.getTextSize(text, FONT, scale, 1)
-        left, _, right, bottom = corners[person].tolist()
-        x = np.clip((left + right - wide) / 2, 0, max(0, out.shape[1] - wide))
-        y = np.clip(bottom + 2.5 * high, high, max(high, out.shape[0] - high / 2))
-        write_text(out, text, (round(x), round(y)), scale)
-
-
-def write_text(out: Image, text: str, at: tuple[int, int], scale: float) -> None:
-    """White on black, to be read on anything."""
-    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(out, text, at, FONT, scale, colour, thickness, cv2.LINE_AA)
 
 
 def id_colour(track: int) -> Colour:

@@ -63,10 +63,10 @@ def open_sinks(
     names = [source.name for source in sources]
     angles, events = settings.pictures.angles, settings.sports.events
     size = settings.pictures.size
-    overlay = Overlay(shown, angles=angles, events=events, size=size)
+    bodies = Reprojection(rig) if rig is not None else None
+    overlay = Overlay(shown, bodies=bodies, angles=angles, events=events, size=size)
     if settings.pictures.mosaic:
-        bodies = Reprojection(rig) if rig is not None else None
-        overlay = Mosaic(names, shown, bodies, angles=angles, events=events, size=size)
+        overlay = Mosaic(names, shown, bodies=bodies, angles=angles, events=events, size=size)
     paced = settings.sources.realtime
     header = Header(model.name, model.skeleton, sources, rig, start, paced=paced)
     opening = Opening(

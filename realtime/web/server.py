@@ -19,7 +19,7 @@ from aiohttp.typedefs import Handler
 from realtime.drawing.reprojection import Reprojection
 from realtime.types.errors import SettingsError
 from realtime.types.results import Result
-from realtime.types.view_mode import Shown, ViewMode, view_modes
+from realtime.types.view_mode import Shown, view_modes
 from realtime.web.auth import Authentication
 from realtime.web.connections import (
     CLOSING_SECONDS,
@@ -35,7 +35,7 @@ from realtime.web.metrics import Metrics
 from realtime.web.recording import MAX_READERS, send_recording
 from realtime.web.replay import RUN_OVER, Replay
 from realtime.web.space_json import space_line
-from realtime.web.view_jpeg import jpeg
+from realtime.web.view_jpeg import Wish, jpeg
 from realtime.writing.header import Header
 
 MAX_RESULTS = 8  # results on their way to the loop
@@ -89,9 +89,9 @@ class Server:
         self._newest: Result | None = None
         self._readers: set[Mailbox] = set()
         self._onlookers: set[Mailbox] = set()  # of the 3D people
-        # Who looks at a source, and at all of them, by view; None is the one that the run shows.
-        self._watchers: list[dict[ViewMode | None, set[Mailbox]]] = [{} for _ in header.names]
-        self._pages: dict[ViewMode | None, set[Mailbox]] = {}
+        # Who looks at a source, and at all of them, by what they wish to see.
+        self._watchers: list[dict[Wish, set[Mailbox]]] = [{} for _ in header.names]
+        self._pages: dict[Wish, set[Mailbox]] = {}
 
     @property
     def read(self) -> bool:
@@ -120,6 +120,7 @@ class Server:
 
     def _end(self) -> None:
         self._take()
+        self._metrics.ended = True
         if self._replay is not None:
             self._replay.over = True
             for box in self._onlookers:
@@ -207,18 +208,14 @@ class Server:
             began = self._clock()
             newest = self._newest
             wanted = [
-                (n, mode, groups.get(mode, set()), self._pages.get(mode, set()))
+                (n, wish, groups.get(wish, set()), self._pages.get(wish, set()))
                 for n, groups in enumerate(self._watchers)
-                for mode in {*groups, *self._pages}
+                for wish in {*groups, *self._pages}
             ]
-            for n, mode, watchers, pages in wanted:
+            for n, wish, watchers, pages in wanted:
                 if newest and newest.views[n] and (watchers or pages):
-                    shown = self._shown
-                    picture = await asyncio.to_thread(
-                        jpeg,
-                        *(newest, n, mode or shown.mode, shown.threshold, self._bodies),
-                        shown.style,
-                    )
+                    how = wish.granted(self._shown)
+                    picture = await asyncio.to_thread(jpeg, newest, n, *how, self._bodies)
                     for box in pages:
                         box.put(n.to_bytes(2, "big") + picture)
                     kind = f"Content-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
@@ -252,18 +249,17 @@ class Server:
             if transport.get_write_buffer_size():
                 transport.abort()
 
-    def _view_mode(self, request: web.Request) -> ViewMode | None:
-        """The view that a request asks for, None = that of the run."""
+    def _wish(self, request: web.Request) -> Wish:
+        """What a request asks for."""
         try:
-            name = request.query.get("view")
-            return self._shown.parse(name) if name else None
+            return Wish.read(request.query, self._shown)
         except SettingsError as error:
             raise web.HTTPBadRequest(text=f"{error}\n") from error
 
     @contextmanager
-    def _seeing(self, mode: ViewMode | None) -> Iterator[None]:
+    def _seeing(self, wish: Wish) -> Iterator[None]:
         """Maps are kept while somebody looks at them."""
-        needed = mode is not None and mode.of_maps
+        needed = wish.mode is not None and wish.mode.of_maps
         if needed:
             self._shown.want_maps()
         try:
@@ -326,12 +322,12 @@ class Server:
     async def _get_video(self, request: web.Request) -> web.StreamResponse:
         """Pictures, each in place of the one before (multipart/x-mixed-replace).
 
-        ?view= is the watcher's own; without it the picture is that of the run.
+        ?view= and ?people3d= are the watcher's own; without them the picture is as in the run.
         """
         view = int(request.match_info.get("view", 0))
         if view >= len(self._watchers):
             raise web.HTTPNotFound(text=f"There are {len(self._watchers)} pictures.\n")
-        mode = self._view_mode(request)
+        wish = self._wish(request)
         transport = transport_of(request)
         response = web.StreamResponse(
             headers={hdrs.CONTENT_TYPE: "multipart/x-mixed-replace; boundary=frame"}
@@ -339,8 +335,8 @@ class Server:
         await response.prepare(request)
         with (
             suppress(ConnectionError, TimeoutError),
-            self._seeing(mode),
-            self._joined(self._watchers[view].setdefault(mode, set()), 1, transport) as box,
+            self._seeing(wish),
+            self._joined(self._watchers[view].setdefault(wish, set()), 1, transport) as box,
         ):
             self._fresh.set()
             await response.write(NEXT_PART[2:])
@@ -355,11 +351,11 @@ class Server:
 
     async def _get_pictures(self, request: web.Request) -> web.WebSocketResponse:
         """Pictures of all views on one connection, of which browsers allow but six: two bytes that
-        number the view, then the JPEG. ?view= as for /video.
+        number the view, then the JPEG. ?view= and ?people3d= as for /video.
         """
-        mode = self._view_mode(request)
-        pages, capacity = self._pages.setdefault(mode, set()), len(self._watchers)
-        with self._seeing(mode):
+        wish = self._wish(request)
+        pages, capacity = self._pages.setdefault(wish, set()), len(self._watchers)
+        with self._seeing(wish):
             return await self._follow(request, pages, capacity, WSMsgType.BINARY)
 
     async def _follow(

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
 from calibration.files.corners_csv import Corners
-from calibration.geometry.camera import Rig
+from calibration.geometry.arrays import Doubles
+from calibration.geometry.camera import Camera, Rig
 from calibration.plots.viewpoint import grid_step, reach, sight, upwards, worst
 from realtime.types.results import Result
 from realtime.writing.header import Header
+
+LATTICE = 6  # pieces of a picture that hangs before its camera, across and down
 
 
 def space_header(header: Header, rig: Rig) -> str:
@@ -83,7 +87,20 @@ def scene_of(rig: Rig) -> dict[str, Any]:
                 "name": camera.name,
                 "centre": camera.centre.round(4).tolist(),
                 "corners": sight(camera).round(4).tolist(),
+                "lattice": lattice(camera).round(4).tolist(),
             }
             for camera in rig.cameras
         ],
     }
+
+
+def lattice(camera: Camera) -> Doubles:
+    """((LATTICE + 1)^2, 2) where in a camera's picture the points of a square grid upon its sight
+    are, row by row, in shares of its width and height: a picture hung by them has no distortion.
+    """
+    lens = replace(camera, rotation=np.eye(3), translation=np.zeros(3))
+    shares = np.arange(LATTICE + 1) / LATTICE
+    pixels = np.stack(np.meshgrid(shares, shares), axis=-1).reshape(-1, 2) * camera.size - 0.5
+    flat = (pixels - camera.matrix[:2, 2]) / camera.matrix.diagonal()[:2]
+    seen = lens.project(np.concatenate([flat, np.ones((len(flat), 1))], axis=1))
+    return np.asarray((seen + 0.5) / camera.size, np.float64)

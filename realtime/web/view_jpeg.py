@@ -1,17 +1,44 @@
-"""A view as a JPEG for a browser."""
+"""A view as a JPEG for a browser, as whoever looks wishes to see it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
 import cv2
 
-from realtime.drawing.heatmaps import draw_view
+from realtime.drawing.people import draw_people
 from realtime.drawing.reprojection import Reprojection
-from realtime.drawing.scaling import shrunk
+from realtime.types.errors import SettingsError
 from realtime.types.results import Result
-from realtime.types.view_mode import PLAIN, Style, ViewMode
+from realtime.types.view_mode import PEOPLE_3D, PLAIN, People3D, Shown, Style, ViewMode
 
 MAX_SIDE_PX = 1280  # of a picture's longer side: enough for a page, and cheap
 JPEG_QUALITY = 80
+
+
+class Wish(NamedTuple):
+    """What somebody wishes to see; None = as in the run."""
+
+    mode: ViewMode | None = None
+    people3d: People3D | None = None
+
+    @classmethod
+    def read(cls, query: Mapping[str, str], shown: Shown) -> Wish:
+        """Of `view` and `people3d`; SettingsError for what there is not."""
+        view, people3d = query.get("view"), query.get("people3d") or None
+        known = next((one for one in PEOPLE_3D if one == people3d), None)
+        if people3d is not None and known is None:
+            raise SettingsError(f"people3d is one of {', '.join(PEOPLE_3D)}.")
+        return cls(shown.parse(view) if view else None, known)
+
+    def granted(self, shown: Shown) -> tuple[ViewMode, float, Style]:
+        """The view, the confidence from which keypoints are drawn, and the style."""
+        style = (
+            shown.style if self.people3d is None else replace(shown.style, people3d=self.people3d)
+        )
+        return self.mode or shown.mode, shown.threshold, style
 
 
 def jpeg(
@@ -19,19 +46,17 @@ def jpeg(
     number: int,
     mode: ViewMode,
     threshold: float,
-    bodies: Reprojection | None = None,
     style: Style = PLAIN,
+    bodies: Reprojection | None = None,
 ) -> bytes:
     """A view's picture with what is shown drawn, at most MAX_SIDE_PX wide and high.
 
-    bodies: draws the 3D people over it. ValueError where the camera is out.
+    bodies: places the 3D people in it. ValueError where the camera is out.
     """
     view = result.views[number]
     if view is None:
         raise ValueError(f"View {number} has no picture.")
-    image, tracks = shrunk(view, MAX_SIDE_PX / max(view.frame.size))
-    picture = draw_view(image, tracks, view.maps, mode, threshold, style)
-    if bodies is not None and result.poses3d is not None:
-        bodies.draw(picture, number, view, result.poses3d)
+    scale = min(1.0, MAX_SIDE_PX / max(view.frame.size))
+    picture = draw_people(view, number, result, mode, threshold, style, scale, bodies=bodies)
     _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return data.tobytes()

@@ -1,20 +1,42 @@
-// The live pictures of all cameras.
+// The live pictures of all cameras, how each of them does, and who is seen where.
+
+import { chip, figure, graph, intro, milliseconds, personName, pick } from "./parts.js";
+
+const EVERY = 4; // times a second that figures come
+const KEPT = 30 * EVERY; // of the graph
+const HOW = [["", "as in the run"], ["outline", "as outlines"], ["only", "as the only skeletons"], ["off", "not at all"]];
 
 export function open(root, studio) {
   const { make } = studio;
-  const words = make("p", { className: "about" });
+  const view = pick("View", [["", "as in the run"]], "live-view");
+  const people3d = pick("3D people", HOW, "live-people3d");
+  const controls = make("div", { className: "controls" }, view.label, people3d.label);
+  const hint = make("p", { className: "about" });
   const grid = make("div", { className: "pictures" });
-  root.replaceChildren(words, grid);
+  const people = figure("people"), fps = figure("fps"), latency = figure("latency"), dropped = figure("frames dropped");
+  const history = graph("fps over the last 30 seconds", KEPT);
+  const stages = make("div", { className: "stages" }), who = make("div", { className: "who" });
+  const aside = make("aside", {},
+    make("section", { className: "card figures" }, people.box, fps.box, latency.box, dropped.box, history.element),
+    make("section", { className: "card" }, make("h3", { textContent: "People, and the keypoints found" }), who),
+    make("section", { className: "card" }, make("h3", { textContent: "Time in each stage" }), stages));
+  const body = make("div", { className: "live" }, make("div", {}, controls, grid), aside);
+  root.replaceChildren(intro("live",
+    "All cameras with the people that the program finds, each in the colour of their id. Record at the top keeps what is seen as a take; click a picture to enlarge it."), hint, body);
+
   let cards = [], pictures = null, shown = false;
 
+  // All pictures come over one connection: browsers allow six to a server. A hidden page lets go.
   function watch() {
     if (!shown || document.hidden || !studio.run) return pictures?.close();
     if (pictures !== null && pictures.readyState < WebSocket.CLOSING) return;
-    pictures = studio.socket("pictures");
+    const wish = { view: view.select.value, people3d: people3d.select.value };
+    pictures = studio.socket("pictures", Object.fromEntries(Object.entries(wish).filter(one => one[1])));
     pictures.binaryType = "arraybuffer";
     pictures.onmessage = message => {
       const one = cards[new DataView(message.data).getUint16(0)];
       if (!one) return;
+      // While one is drawn only the newest of those that come is kept.
       one.next = new Blob([new Uint8Array(message.data, 2)], { type: "image/jpeg" });
       if (!one.drawing) draw(one);
     };
@@ -23,28 +45,99 @@ export function open(root, studio) {
   function draw(one) {
     one.drawing = one.next !== null;
     if (!one.drawing) return;
-    const before = one.picture.src, url = URL.createObjectURL(one.next);
+    const before = one.picture.src, url = URL.createObjectURL(one.next), began = performance.now();
     one.next = null;
     one.picture.onload = one.picture.onerror = () => {
+      one.drawn += 1;
+      one.drawingTime += performance.now() - began;
       if (before) URL.revokeObjectURL(before);
       draw(one);
     };
     one.picture.src = url;
   }
 
-  function showRun() {
-    words.textContent = studio.run ? "" : "No cameras run. Start the program with some, for example: posestream studio webcam";
-    const cameras = studio.run?.cameras ?? [];
-    cards = cameras.map(camera => {
-      const picture = make("img", { alt: `live picture of ${camera.name}` });
-      const card = make("figure", {}, picture, make("figcaption", { textContent: camera.name }));
-      return { card, picture, next: null, drawing: false };
+  for (const select of [view.select, people3d.select]) {
+    select.addEventListener("change", () => {
+      if (pictures !== null) pictures.onmessage = null;
+      pictures?.close();
+      pictures = null;
+      watch();
     });
+  }
+
+  async function offerViews() {
+    const answer = await fetch(studio.address("views"));
+    const names = answer.ok ? await answer.json() : [];
+    view.offer([["", "as in the run"], ...names.map(name =>
+      [name, name.replace("part:", "").replace("paf:", "fields at ").replaceAll("_", " ")])]);
+  }
+
+  function showRun() {
+    const { run } = studio;
+    hint.hidden = body.hidden = Boolean(run) === false;
+    hint.hidden = Boolean(run);
+    hint.textContent = "No cameras run. Start the program with some, for example: posestream studio webcam. Takes that were recorded are under Takes.";
+    cards = (run?.cameras ?? []).map(camera => {
+      const picture = make("img", { alt: `live picture of ${camera.name}` });
+      const frame = make("div", { className: "frame" }, picture);
+      const health = make("span", { className: "health" }), figures = make("span", { className: "soft" });
+      const card = make("figure", {}, frame, make("figcaption", {}, health, make("b", { textContent: camera.name }), figures));
+      frame.addEventListener("click", () => card.classList.toggle("large"));
+      return { card, frame, picture, health, figures, next: null, drawing: false, drawn: 0, drawingTime: 0 };
+    });
+    root.cards = cards; // for measurements
+    grid.style.setProperty("--columns", Math.ceil(Math.sqrt(cards.length)));
     grid.replaceChildren(...cards.map(one => one.card));
+    people3d.label.hidden = !run?.space;
+    if (run) offerViews().catch(() => {});
     watch();
   }
+
+  function showCamera(one, source, ended) {
+    if (source.size) one.frame.style.setProperty("--shape", source.size.join(" / "));
+    const tone = ended ? "soft" : source.up ? "good" : "bad";
+    one.health.style.setProperty("--tone", `var(--${tone})`);
+    one.health.title = ended ? "the run has ended" : source.up ? "pictures come" : source.age === null ? "no picture yet" : `no picture for ${Math.round(source.age)} s`;
+    const count = source.people.length;
+    const words = [`${count} ${count === 1 ? "person" : "people"}`];
+    if (ended) words.unshift("ended");
+    else if (!source.up) words.unshift(one.health.title);
+    else words.unshift(`${source.fps.toFixed(1)} fps`, `${milliseconds(source.latency)} ms`);
+    one.figures.textContent = words.join(" · ");
+  }
+
+  function showPeople(now) {
+    const views = now.people.reduce((sum, one) => sum + one.views.length, 0);
+    const noun = now.people.length === 1 ? "person" : "people";
+    // A person whom several cameras see is one where there is a rig; without one nobody can tell.
+    people.show(now.people.length, "", now.sources.length < 2 ? noun
+      : now.space ? `${noun} in ${views} ${views === 1 ? "view" : "views"}` : `${noun}, each camera’s own`);
+    const rows = now.people.map((one, n) => make("div", {}, chip(one.id, personName(one, n)),
+      ...one.views.map(seen => make("span", { className: "soft" }, make("i", { textContent: seen.camera }), seen.keypoints.join(" / "))),
+      ...one.views.length ? [] : [make("span", { className: "soft", textContent: "hidden from all cameras" })]));
+    who.replaceChildren(...rows.length ? rows : [make("p", { className: "soft", textContent: "Nobody is in the pictures." })]);
+  }
+
+  function show(now) {
+    watch();
+    if (!shown) return;
+    cards.forEach((one, n) => now.sources[n] && showCamera(one, now.sources[n], now.ended));
+    if (now.silence === null) return;
+    showPeople(now);
+    fps.show(now.fps.toFixed(1));
+    latency.show(milliseconds(now.age), "ms");
+    dropped.show(now.dropped);
+    history.add(now.fps);
+    const most = Math.max(...Object.values(now.stages), 1e-6);
+    stages.replaceChildren(...Object.entries(now.stages).map(([name, seconds]) => {
+      const bar = make("i");
+      bar.style.setProperty("--part", `${100 * seconds / most}%`);
+      return make("div", {}, make("b", { textContent: name }), bar, make("span", { className: "soft", textContent: `${milliseconds(seconds)} ms` }));
+    }));
+  }
+
   studio.on("run", showRun);
-  studio.on("figures", watch);
+  studio.on("figures", show);
   document.addEventListener("visibilitychange", watch);
   showRun();
   return {
