@@ -82,7 +82,10 @@ def export(place: Path, card: TakeCard, lines: TakeLines, key: str) -> Path:
     stem = _file_name(card.name)
     with tempfile.TemporaryDirectory(dir=place / EXPORTS) as temporary:
         folder = Path(temporary)
-        _run(place, card, lines, form, folder / f"{stem}{form.ending}")
+        try:
+            _run(place, card, lines, form, folder / f"{stem}{form.ending}")
+        except CalibrationError as error:
+            raise OutputError(str(error)) from error
         made = sorted(path for path in folder.rglob("*") if path.is_file())
         if not made:
             raise OutputError("Nobody was found in this take, so there is nothing to write.")
@@ -107,10 +110,7 @@ def _run(place: Path, card: TakeCard, lines: TakeLines, form: Format, path: Path
     first, end = card.span
     cameras = [TakeCamera(name, card.rate, end - first) for name in card.cameras]
     rig_file = place / RIG if card.space else None
-    try:
-        rig = read_rig(rig_file) if rig_file is not None else None
-    except CalibrationError as error:
-        raise OutputError(str(error)) from error
+    rig = read_rig(rig_file) if rig_file is not None else None
     wanted: dict[str, Any] = {form.option: path}
     settings = Settings(
         SourceSettings((*(str(place / PICTURES / f"{name}.mp4") for name in card.cameras),)),

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from realtime.studio.take_card import CARD, TakeCard
-from realtime.types.errors import OutputError
+from realtime.types.errors import OutputError, RealtimeError
 from realtime.writing.whole_files import check_folder, reason
 
 LINES = "frames.jsonl"  # the results, a line a view, as --jsonl writes them
@@ -21,6 +21,10 @@ RIG = "rig.toml"
 PICTURES = "pictures"  # a folder as --record writes it
 EXPORTS = "exports"
 ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}")
+
+
+class NoTakeError(RealtimeError, LookupError):
+    """There is no take of that id."""
 
 
 class Library:
@@ -48,11 +52,11 @@ class Library:
             return place
 
     def place(self, identity: str) -> Path:
-        """A take's folder; KeyError where there is none of that id."""
+        """A take's folder; NoTakeError where there is none of that id."""
         for place in self._places():
             if place.name == identity:
                 return place
-        raise KeyError(identity)
+        raise NoTakeError("There is no such take.")
 
     def cards(self) -> Iterator[TakeCard]:
         """Of all takes, the newest first; what is no take is passed over."""

@@ -15,7 +15,7 @@ from aiohttp import hdrs, web
 from calibration.files.rig_toml import read_rig
 from realtime.studio.access import Access
 from realtime.studio.exports import FORMATS, offered
-from realtime.studio.library import PICTURES, RIG
+from realtime.studio.library import PICTURES, RIG, NoTakeError
 from realtime.studio.studio import Studio, described
 from realtime.types.errors import RealtimeError
 from realtime.web.connections import POLICY
@@ -101,10 +101,9 @@ class StudioPages:
             await self._access.check(request)
             try:
                 return await handler(request)
-            except KeyError:
-                return _answer({"error": "There is no such take."}, 404)
             except RealtimeError as error:
-                return _answer({"error": str(error)}, 409)
+                status = 404 if isinstance(error, NoTakeError) else 409
+                return _answer({"error": str(error)}, status)
 
         return guarded
 

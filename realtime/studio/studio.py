@@ -43,8 +43,8 @@ class StudioRun:
 class Studio:
     """A sink that records on demand, and the takes that there are.
 
-    Methods that read or write a take may be called from any thread; they raise KeyError for an id
-    that is none, and OutputError or SourceError with a sentence. run: None = takes alone.
+    Methods that read or write a take may be called from any thread; they raise NoTakeError for
+    an id that is none, and OutputError or SourceError with a sentence. run: None = takes alone.
     """
 
     def __init__(self, folder: Path, run: StudioRun | None = None) -> None:
