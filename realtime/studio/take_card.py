@@ -45,6 +45,12 @@ class TakeCard:
         """The first frame that counts, and the one after the last."""
         return self.cut or (0, self.frames)
 
+    @property
+    def _lasts(self) -> float:
+        """Seconds that are left of it, as if frames came evenly."""
+        first, end = self.span
+        return self.seconds * max(0, end - 1 - first) / max(1, self.frames - 1)
+
     @classmethod
     def read(cls, folder: Path) -> Self:
         """OutputError where it is none of this program's."""
@@ -72,7 +78,7 @@ class TakeCard:
     @property
     def plain(self) -> dict[str, Any]:
         """For the page."""
-        data = {**asdict(self), "span": self.span}
+        data = {**asdict(self), "span": self.span, "lasts": self._lasts}
         del data["skeleton"]
         return data
 
