@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from pathlib import Path
@@ -14,16 +12,16 @@ from aiohttp import hdrs, web
 
 from calibration.files.rig_toml import read_rig
 from realtime.studio.access import Access
+from realtime.studio.calibrate.routes import CalibratePages
 from realtime.studio.exports import FORMATS, offered
 from realtime.studio.library import PICTURES, RIG, NoTakeError
 from realtime.studio.studio import Studio, described
 from realtime.types.errors import RealtimeError
 from realtime.web.connections import POLICY
+from realtime.web.json_requests import answer, audit, body_of, text_of
 from realtime.web.space_json import scene_of
 
-LOG = logging.getLogger(__name__)
 MAX_FRAMES = 600  # of one answer
-MAX_BODY = 4096  # bytes of a request
 # No script and no style but those of this server's own files.
 PAGE_POLICY = (
     "default-src 'none'; img-src 'self' data: blob:; connect-src 'self'; script-src 'self'; "
@@ -38,6 +36,7 @@ class StudioPages:
 
     def __init__(self, studio: Studio, token: str) -> None:
         self._studio, self._access = studio, Access(token)
+        self._calibrate = CalibratePages(studio.calibration)
         root = files("realtime.studio") / "page"
         found = [*root.iterdir(), *(root / "vendor").iterdir()]
         self._files = {
@@ -75,9 +74,11 @@ class StudioPages:
             (one + "/delete", self._delete),
         ):
             router.add_post(path, self._guarded(work))
+        self._calibrate.add_routes(router, self._guarded)
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Calibrating ends."""
+        await asyncio.to_thread(self._studio.calibration.close)
 
     async def _get_page(self, _: web.Request) -> web.Response:
         return self._file("index.html")
@@ -103,7 +104,7 @@ class StudioPages:
                 return await handler(request)
             except RealtimeError as error:
                 status = 404 if isinstance(error, NoTakeError) else 409
-                return _answer({"error": str(error)}, status)
+                return answer({"error": str(error)}, status)
 
         return guarded
 
@@ -121,19 +122,17 @@ class StudioPages:
                 "skeleton": described(run.header.skeleton),
             }
         folder = studio.library.folder
-        return _answer(
-            {"run": told, "folder": folder.resolve().name, "recording": studio.recording}
-        )
+        return answer({"run": told, "folder": folder.resolve().name, "recording": studio.recording})
 
     async def _recording(self, _: web.Request) -> web.Response:
-        return _answer(self._studio.recording)
+        return answer(self._studio.recording)
 
     async def _takes(self, _: web.Request) -> web.Response:
-        return _answer([card.plain for card in await asyncio.to_thread(self._studio.takes)])
+        return answer([card.plain for card in await asyncio.to_thread(self._studio.takes)])
 
     async def _take(self, request: web.Request) -> web.Response:
         """A take's card, skeleton, the times of all frames, and what it can be exported to."""
-        return _answer(await asyncio.to_thread(self._described, request.match_info["id"]))
+        return answer(await asyncio.to_thread(self._described, request.match_info["id"]))
 
     def _described(self, identity: str) -> dict[str, Any]:
         card, lines = self._studio.card(identity), self._studio.lines(identity)
@@ -166,25 +165,25 @@ class StudioPages:
         return web.Response(body=data, content_type="image/jpeg")
 
     async def _start(self, request: web.Request) -> web.Response:
-        given = await _body(request)
+        given = await body_of(request)
         name, pictures = given.get("name", ""), given.get("pictures", True) is True
-        told = await asyncio.to_thread(self._studio.start, _text(name), pictures=pictures)
-        _audit(request, "began take %s", told.get("id"))
-        return _answer(told)
+        told = await asyncio.to_thread(self._studio.start, text_of(name), pictures=pictures)
+        audit(request, "began take %s", told.get("id"))
+        return answer(told)
 
     async def _stop(self, request: web.Request) -> web.Response:
         card = await asyncio.to_thread(self._studio.stop)
-        _audit(request, "ended take %s", card.id)
-        return _answer(card.plain)
+        audit(request, "ended take %s", card.id)
+        return answer(card.plain)
 
     async def _rename(self, request: web.Request) -> web.Response:
-        identity, given = request.match_info["id"], await _body(request)
-        card = await asyncio.to_thread(self._studio.rename, identity, _text(given.get("name")))
-        _audit(request, "renamed take %s", card.id)
-        return _answer(card.plain)
+        identity, given = request.match_info["id"], await body_of(request)
+        card = await asyncio.to_thread(self._studio.rename, identity, text_of(given.get("name")))
+        audit(request, "renamed take %s", card.id)
+        return answer(card.plain)
 
     async def _cut(self, request: web.Request) -> web.Response:
-        identity, given = request.match_info["id"], await _body(request)
+        identity, given = request.match_info["id"], await body_of(request)
         span = given.get("span")
         if span is not None:
             whole = isinstance(span, list) and len(span) == 2
@@ -192,20 +191,20 @@ class StudioPages:
                 raise web.HTTPBadRequest(text='"span" is two numbers of frames, or null.\n')
             span = span[0], span[1]
         copy = given.get("copy")
-        copy = None if copy is None else _text(copy)
+        copy = None if copy is None else text_of(copy)
         card = await asyncio.to_thread(self._studio.cut, identity, span, copy)
-        _audit(request, "cut take %s, which made %s", identity, card.id)
-        return _answer(card.plain)
+        audit(request, "cut take %s, which made %s", identity, card.id)
+        return answer(card.plain)
 
     async def _export(self, request: web.Request) -> web.Response:
-        identity, given = request.match_info["id"], await _body(request)
-        key = _text(given.get("format"))
+        identity, given = request.match_info["id"], await body_of(request)
+        key = text_of(given.get("format"))
         if key not in FORMATS:
             raise web.HTTPBadRequest(text=f'"format" is one of {", ".join(FORMATS)}.\n')
         async with self._exporting:
             path = await asyncio.to_thread(self._studio.export, identity, key)
-        _audit(request, "exported take %s as %s", identity, path.name)
-        return _answer({"file": path.name, "bytes": path.stat().st_size})
+        audit(request, "exported take %s as %s", identity, path.name)
+        return answer({"file": path.name, "bytes": path.stat().st_size})
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
         """What was exported last in this format."""
@@ -220,37 +219,12 @@ class StudioPages:
 
     async def _delete(self, request: web.Request) -> web.Response:
         """The body names the take again: nobody deletes one by a slip."""
-        identity, given = request.match_info["id"], await _body(request)
+        identity, given = request.match_info["id"], await body_of(request)
         if given.get("delete") != identity:
             raise web.HTTPBadRequest(text='"delete" is the id of the take, once more.\n')
         card = await asyncio.to_thread(self._studio.delete, identity)
-        _audit(request, "deleted take %s", card.id)
-        return _answer({"deleted": card.id})
-
-
-def _answer(data: object, status: int = 200) -> web.Response:
-    text = json.dumps(data, separators=(",", ":"))
-    return web.Response(text=text, content_type="application/json", status=status)
-
-
-async def _body(request: web.Request) -> dict[str, Any]:
-    """The JSON object of a request; HTTPBadRequest for anything else."""
-    if request.content_type != "application/json":
-        raise web.HTTPUnsupportedMediaType(text="Send JSON.\n")
-    data = await request.read()
-    try:
-        found = json.loads(data) if len(data) <= MAX_BODY else None
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise web.HTTPBadRequest(text="Send a JSON object.\n")
-    return found
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise web.HTTPBadRequest(text="Send text.\n")
-    return value
+        audit(request, "deleted take %s", card.id)
+        return answer({"deleted": card.id})
 
 
 def _number(request: web.Request, name: str) -> int:
@@ -258,8 +232,3 @@ def _number(request: web.Request, name: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise web.HTTPBadRequest(text=f"{name} is a whole number.\n")
     return int(text)
-
-
-def _audit(request: web.Request, what: str, *about: object) -> None:
-    """Who changed what, for whoever runs the program."""
-    LOG.warning(f"Studio: %s {what}.", request.remote, *about)

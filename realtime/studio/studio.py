@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any, Self
 
 from engines.types.skeleton import Skeleton
+from realtime.studio.calibrate.calibration import Calibration, Filming
 from realtime.studio.exports import export
 from realtime.studio.library import LINES, PICTURES, Library
 from realtime.studio.take_card import TakeCard, label
@@ -24,6 +25,7 @@ from realtime.types.results import Result
 from realtime.writing.header import Header
 
 LOG = logging.getLogger(__name__)
+RIGS = "rigs"  # a folder beside the takes
 MAX_OPEN = 4  # takes whose indices, and films, are kept
 
 
@@ -53,6 +55,10 @@ class Studio:
         self._lock = Lock()
         self._recorder: TakeRecorder | None = None
         self._ended = run is None
+        filming = None
+        if run is not None:
+            filming = Filming(run.header.names, run.live, run.pictures, run.header.rig)
+        self.calibration = Calibration(folder / RIGS, filming)
         self._indices: dict[str, TakeLines] = {}
         self._films: dict[tuple[str, int], Film] = {}
         self._exported: dict[tuple[str, str], Path] = {}
@@ -63,11 +69,13 @@ class Studio:
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._ended = True
+        self.calibration.end_of_results()
         if self._recorder is not None:
             self.stop()
 
     def write(self, result: Result) -> None:
-        """Keep it where a take is being recorded."""
+        """Keep it where a take is being recorded, and show it to a calibration."""
+        self.calibration.put(result)
         recorder = self._recorder
         if recorder is not None:
             recorder.put(result)

@@ -43,10 +43,10 @@ class Camera(Origin):
 
 @contextmanager
 def studio_run(
-    folder: Path, names: Sequence[str] = NAMES, rig: Rig | None = RIG
+    folder: Path, names: Sequence[str] = NAMES, rig: Rig | None = RIG, *, live: bool = True
 ) -> Iterator[tuple[WebSink, Studio, str]]:
     """What the pipeline writes to, and the studio's address, with its token."""
-    cameras = [Camera(name, rate=FPS, live=True) for name in names]
+    cameras = [Camera(name, rate=FPS, live=live) for name in names]
     header = Header("tiny", BODY25, cameras, rig, Start(100.0, 1_700_000_000.25))
     studio, (pages, token) = studio_of(folder, TOKEN, header, cameras)  # type: ignore[arg-type]
     sink = WebSink(

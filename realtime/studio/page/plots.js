@@ -69,7 +69,7 @@ export function open(root, studio) {
     words.textContent = !skeleton() ? "There is nothing to plot: start the program with cameras, or record a take." : "";
     if (skeleton() && !plots.length) {
       const joints = Object.keys(skeleton().joints);
-      const first = joints.find(name => name.endsWith("knee")) ?? joints[0];
+      const first = joints.find(name => name === "right_elbow") ?? joints[0];
       if (first) addPlot("angle", first);
       addPlot("speed", skeleton().keypoints.find(name => name === "right_wrist") ?? skeleton().keypoints[0]);
     }
@@ -111,7 +111,7 @@ export function open(root, studio) {
       offerPeople([...new Set(instants.flatMap(one => one.people.map(person => person.id)))].sort((a, b) => a - b));
       const id = who.value === "all" ? null : Number(who.value);
       const { x, lines } = series(instants, known, { kind: what.value, name: which.value }, id);
-      empty.textContent = lines.length ? "" : "nobody is there";
+      empty.textContent = lines.length ? "" : instants.length ? `${readable(which.value)}: not seen` : "no frames yet";
       place.hidden = !lines.length;
       if (!lines.length) return;
       const unit = what.value === "angle" ? "degrees" : camera() === null ? (what.value === "speed" ? "m/s" : "m") : what.value === "speed" ? "px/s" : "px";

@@ -1,6 +1,6 @@
 // Numbers over time of the people in lines of JSON: angles, speeds and positions.
 
-const HALF = 2, LONGEST = 0.5; // frames to either side of a speed; seconds between them at most
+const HALF = 0.07, LONGEST = 1; // seconds to either side of a speed where frames come fast; between both at most
 
 // A person's keypoint as [x, y] in pixels or [x, y, z] in metres, null where it was not found.
 export function place(person, k) {
@@ -37,15 +37,18 @@ export function speeds(times, places) {
   return places.map((here, n) => {
     if (!here) return null;
     let a = n, b = n;
-    while (a > 0 && n - a < HALF && places[a - 1]) a--;
-    while (b < places.length - 1 && b - n < HALF && places[b + 1]) b++;
+    // At least a frame to either side, as far as they are there.
+    while (a > 0 && places[a - 1] && (a === n || times[n] - times[a - 1] < HALF)) a--;
+    while (b < places.length - 1 && places[b + 1] && (b === n || times[b + 1] - times[n] < HALF)) b++;
     const seconds = times[b] - times[a];
     if (!(seconds > 0) || seconds > LONGEST) return null;
     return Math.hypot(...places[b].map((x, i) => x - places[a][i])) / seconds;
   });
 }
 
-// Lines for a plot: { x, lines: [{ label, id, axis, y }] }.
+const known = line => line.y.some(value => value !== null);
+
+// Lines of those who were seen, for a plot: { x, lines: [{ label, id, axis, y }] }.
 // wanted: { kind: "angle" | "speed" | "position", name } of a joint or a keypoint; id: one person,
 // null = all; skeleton: as the server describes it.
 export function series(instants, skeleton, wanted, id = null) {
@@ -59,7 +62,7 @@ export function series(instants, skeleton, wanted, id = null) {
       const y = x.map((_, n) => angle(a.get(one)[n], b.get(one)[n], c.get(one)[n]));
       lines.push({ label: who(one), id: one, axis: 0, y });
     }
-    return { x, lines };
+    return { x, lines: lines.filter(known) };
   }
   const { people } = track(instants, skeleton.keypoints.indexOf(wanted.name));
   for (const one of ids) {
@@ -73,7 +76,7 @@ export function series(instants, skeleton, wanted, id = null) {
       lines.push({ label: `${who(one)} ${"xyz"[axis]}`, id: one, axis, y: places.map(place => place && place[axis]) });
     }
   }
-  return { x, lines };
+  return { x, lines: lines.filter(known) };
 }
 
 // Frames of lines as instants of one camera's people, or of those in 3D (camera null).

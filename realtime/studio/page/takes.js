@@ -9,7 +9,7 @@ const readable = name => name.replaceAll("_", " ");
 export function open(root, studio) {
   const { make, ask, note, confirmed, clock, on } = studio;
   const list = make("div", { className: "list" });
-  const stage = make("div", { className: "stage" });
+  const stage = make("div", { className: "desk" });
   root.replaceChildren(make("div", { className: "library" }, list, stage));
   let takes = [], chosen = null, player = null;
 
@@ -286,7 +286,7 @@ export function open(root, studio) {
       } catch (error) { note(error.message, true); }
     });
 
-    const element = make("div", { className: "player" },
+    const element = make("div", { className: "deck" },
       make("div", { className: "row" }, title,
         make("a", { className: "button", href: `#plots/${take.id}`, textContent: "Plots" }),
         ...card.space ? [make("a", { className: "button", href: `#space/${take.id}`, textContent: "3D" })] : [],

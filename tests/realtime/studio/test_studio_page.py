@@ -96,7 +96,7 @@ async def click(page: Page, where: str) -> None:
 
 
 async def frame(page: Page, n: int) -> None:
-    await page.until(f"document.querySelector('.player')?.dataset.frame == '{n}'")
+    await page.until(f"document.querySelector('.deck')?.dataset.frame == '{n}'")
 
 
 def test_a_take_is_recorded_played_cut_and_exported(tmp_path: Path) -> None:
@@ -150,9 +150,9 @@ def test_a_take_is_recorded_played_cut_and_exported(tmp_path: Path) -> None:
         for row, point in zip(cells, xyz, strict=True):
             assert row[1:] == [f"{x:g}" for x in point] if point else [NONE] * 3
         await page.screenshot(tmp_path / "take.png")
-        await page.evaluate("document.querySelector('.player button[title^=space]').click()")
-        await page.until("+document.querySelector('.player').dataset.frame > 9")
-        await page.evaluate("document.querySelector('.player button[title^=space]').click()")
+        await page.evaluate("document.querySelector('.deck button[title^=space]').click()")
+        await page.until("+document.querySelector('.deck').dataset.frame > 9")
+        await page.evaluate("document.querySelector('.deck button[title^=space]').click()")
         await type_into(page, ".slider", "4")
         await frame(page, 4)
         await click(page, "button[title='i']")
@@ -182,7 +182,7 @@ def test_a_take_is_recorded_played_cut_and_exported(tmp_path: Path) -> None:
 
     async def plot(page: Page) -> None:
         """The knee's angle over the frames that were not cut off."""
-        await page.evaluate("document.querySelector('.player a[href^=\"#plots\"]').click()")
+        await page.evaluate("document.querySelector('.deck a[href^=\"#plots\"]').click()")
         await page.until("document.querySelector('#plots .card[data-points=\"12\"]') !== null")
         await page.screenshot(tmp_path / "plots.png")
 
