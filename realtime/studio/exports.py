@@ -52,7 +52,7 @@ FORMATS: dict[str, Format] = {
     "jsonl": Format("JSON lines", "jsonl", ".jsonl"),
     "csv": Format("CSV table", "csv", ".csv", angles=True),
     "parquet": Format("Parquet table", "parquet", ".parquet"),
-    "mp4": Format("video with poses (mp4)", "output", ".mp4", pictures=True),
+    "mp4": Format("Video with poses (mp4)", "output", ".mp4", pictures=True),
     "trc": Format("TRC for OpenSim", "trc", ".trc", space=True),
     "c3d": Format("C3D", "c3d", ".c3d", space=True),
     "bvh": Format("BVH for Blender", "bvh", ".bvh", space=True),

@@ -2,6 +2,7 @@
 
 import { chip, intro, pick, tick } from "./parts.js";
 import { createScene } from "./scene.js";
+import { openTake } from "./take.js";
 
 const KEPT_S = 60; // seconds of what is live that can be looked at again
 const PAST_S = 2; // seconds of trails and ghosts
@@ -52,6 +53,59 @@ export function open(root, studio) {
   // live: whether the newest instant is shown. at: the place of the one that is.
   let frames = [], live = true, playing = false, over = false, at = -1, head = 0, last = 0, socket = null, shown = false, ids = "";
 
+  let recorded = null, pictured = 0; // the take that is shown in place of the run
+
+  async function openRecorded(id) {
+    try {
+      const mine = recorded = { id, take: null };
+      follow();
+      watch();
+      body.hidden = false;
+      hint.hidden = false;
+      hint.textContent = "reading …";
+      const opened = await openTake(studio, id);
+      if (!opened.card.space) throw new Error("This take has no 3D people: it was recorded without --rig.");
+      const all = await opened.all();
+      if (recorded !== mine) return;
+      mine.take = opened;
+      scene.setScene({ skeleton: opened.card.skeleton, ...opened.card.scene });
+      const start = all[0][0].time;
+      frames = all.map(lines => {
+        const line = lines.find(one => one.space);
+        const people = (line?.space ?? []).map(one => ({ ...one, filled: one.filled.flatMap((carried, k) => carried ? [k] : []) }));
+        return { time: lines[0].time - start, ground: null, people };
+      });
+      offerTrails(opened.card.skeleton.keypoints);
+      const back = studio.run ? [make("a", { href: "#space/live", textContent: "back to the cameras" })] : [];
+      hint.replaceChildren(`“${opened.card.name}” · `, make("a", { href: `#takes/${id}`, textContent: "the take" }), ...back.length ? [" · ", ...back] : []);
+      [live, at] = [false, -1];
+      seek(0);
+      setPlaying(true);
+      goLive.hidden = true;
+    } catch (error) {
+      hint.textContent = error.message;
+    }
+  }
+
+  function leaveRecorded() {
+    recorded = null;
+    over = false;
+    socket?.close();
+    setPlaying(false);
+    showRun();
+  }
+
+  // What the cameras saw then, where they are.
+  async function showPictures(n) {
+    const { take } = recorded, moment = performance.now();
+    if (!take?.card.filmed || !options.pictures || !options.cameras || moment - pictured < PICTURE_MS) return;
+    pictured = moment;
+    try {
+      const all = await take.pictured(take.card.span[0] + n);
+      all.forEach(async (one, camera) => one && scene.setPicture(camera, await createImageBitmap(one, { resizeWidth: 480 })));
+    } catch { /* the next one will do */ }
+  }
+
   function seek(n) {
     at = Math.max(0, Math.min(frames.length - 1, n));
     const one = frames[at];
@@ -63,6 +117,7 @@ export function open(root, studio) {
     place.value = at;
     state.textContent = `${one.time.toFixed(2)} s`;
     showPeople(one);
+    if (recorded) showPictures(at);
   }
 
   function showPeople(one) {
@@ -84,7 +139,7 @@ export function open(root, studio) {
   function setPlaying(wanted) {
     playing = wanted;
     play.textContent = live || playing ? "Pause" : "Play";
-    goLive.hidden = live || over;
+    goLive.hidden = live || over || Boolean(recorded);
     if (!playing) return;
     head = frames[at]?.time ?? 0;
     last = performance.now();
@@ -140,20 +195,25 @@ export function open(root, studio) {
   }
 
   function follow() {
-    if (!shown || document.hidden || over || !studio.run?.space) return socket?.close();
+    if (!shown || document.hidden || over || recorded || !studio.run?.space) return socket?.close();
     if (socket !== null && socket.readyState < WebSocket.CLOSING) return;
     socket = studio.socket("space/ws");
     let first = true;
     socket.onmessage = message => {
       const line = JSON.parse(message.data);
+      if (recorded) return;
       if (line.over) return again();
       if (!first) return take(line);
       first = false;
       scene.setScene(line);
-      const names = line.skeleton.keypoints, usual = ["mid_hip", "neck", "nose"].map(name => names.indexOf(name)).find(n => n >= 0) ?? 0;
-      trailOf.offer(names.map((name, n) => [String(n), name.replaceAll("_", " ")]));
-      if (!options.trailOf) trailOf.select.value = String(options.trailOf = usual);
+      offerTrails(line.skeleton.keypoints);
     };
+  }
+
+  function offerTrails(names) {
+    const usual = ["mid_hip", "neck", "nose"].map(name => names.indexOf(name)).find(n => n >= 0) ?? 0;
+    trailOf.offer(names.map((name, n) => [String(n), name.replaceAll("_", " ")]));
+    if (!options.trailOf) trailOf.select.value = String(options.trailOf = usual);
   }
 
   // A run that has ended, as the server kept it.
@@ -174,7 +234,7 @@ export function open(root, studio) {
 
   let pictures = null;
   function watch() {
-    if (!shown || document.hidden || over || !options.pictures || !options.cameras || !studio.run?.space || !studio.run.pictures) return pictures?.close();
+    if (!shown || document.hidden || over || recorded || !options.pictures || !options.cameras || !studio.run?.space || !studio.run.pictures) return pictures?.close();
     if (pictures !== null && pictures.readyState < WebSocket.CLOSING) return;
     pictures = studio.socket("pictures");
     pictures.binaryType = "arraybuffer";
@@ -191,6 +251,7 @@ export function open(root, studio) {
   }
 
   function showRun() {
+    if (recorded) return;
     const known = studio.run?.space;
     body.hidden = !known;
     hint.hidden = Boolean(known);
@@ -213,7 +274,20 @@ export function open(root, studio) {
   });
   showRun();
   return {
-    show() { shown = true; follow(); watch(); scene.wake(); },
-    hide() { shown = false; follow(); watch(); },
+    show(rest) {
+      shown = true;
+      const id = rest && rest !== "live" ? rest : null;
+      if (id && recorded?.id !== id) openRecorded(id);
+      if (rest === "live" && recorded) leaveRecorded();
+      follow();
+      watch();
+      scene.wake();
+    },
+    hide() {
+      shown = false;
+      if (recorded) setPlaying(false);
+      follow();
+      watch();
+    },
   };
 }

@@ -66,7 +66,7 @@ export function open(root, studio) {
   function play(take) {
     const { card } = take;
     const names = take.card.skeleton.keypoints;
-    let now = -1, playing = false, wanted = null, busy = false, began = 0, from = 0, speed = 1;
+    let now = -1, playing = false, wanted = null, busy = false, began = 0, from = 0, speed = 1, picked = false;
     let [first, end] = card.span; // what is marked: the frames that a cut would keep
 
     const views = card.views.map(view => {
@@ -149,7 +149,7 @@ export function open(root, studio) {
           rows: person.keypoints.map(one => one[2] > 0 ? one : null),
         }));
       }
-      const before = who.value;
+      const before = picked ? who.value : "";
       who.replaceChildren(...people.map(one => make("option", { value: one.key, textContent: one.said })));
       if (people.some(one => one.key === before)) who.value = before;
       else if (before) { // stays chosen though nobody of that name is here now
@@ -193,7 +193,10 @@ export function open(root, studio) {
     on1.addEventListener("click", () => step(1));
     slider.addEventListener("input", () => { stop(); seek(slider.value); });
     pace.addEventListener("change", () => { from = Math.max(now, 0); began = performance.now(); speed = Number(pace.value); });
-    who.addEventListener("change", () => take.frame(now).then(showTable));
+    who.addEventListener("change", () => {
+      picked = true;
+      take.frame(now).then(showTable);
+    });
 
     // The cut.
     const cutWords = make("span", { className: "soft" });

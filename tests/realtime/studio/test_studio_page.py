@@ -185,6 +185,10 @@ def test_a_take_is_recorded_played_cut_and_exported(tmp_path: Path) -> None:
         await page.evaluate("document.querySelector('.deck a[href^=\"#plots\"]').click()")
         await page.until("document.querySelector('#plots .card[data-points=\"12\"]') !== null")
         await page.screenshot(tmp_path / "plots.png")
+        await page.evaluate("history.back()")
+        await click(page, ".deck a[href^='#space']")
+        await page.until("document.querySelector('#space input[type=range]').max == '11'")
+        await page.screenshot(tmp_path / "space.png")
 
     asyncio.run(visit())
     assert len([*takes.iterdir()]) == 2
