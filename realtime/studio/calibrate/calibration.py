@@ -197,12 +197,13 @@ def board_of(given: dict[str, Any]) -> Board:
     try:
         square = float(given["square"]) / 1000
         size = int(given["columns"]), int(given["rows"])
+        inverted, legacy = given.get("inverted") is True, given.get("legacy") is True
         if given["kind"] == "chessboard":
-            return Board("chessboard", *size, square)
+            return Board("chessboard", *size, square, inverted=inverted)
         marker = float(given.get("marker") or 0) / 1000 or MARKER_SHARE * square
         dictionary = str(given.get("dictionary") or "DICT_4X4_50")
-        legacy = given.get("legacy") is True
-        return Board(given["kind"], *size, square, marker, dictionary, legacy=legacy)
+        more = {"inverted": inverted, "legacy": legacy}
+        return Board(given["kind"], *size, square, marker, dictionary, **more)
     except CalibrationError as error:
         raise OutputError(str(error)) from error
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -218,6 +219,7 @@ def told_of(board: Board) -> dict[str, Any]:
         "square": round(1000 * board.square, 3),
         "marker": round(1000 * board.marker, 3),
         "dictionary": board.dictionary,
+        "inverted": board.inverted,
         "legacy": board.legacy,
         "words": str(board),
     }

@@ -55,22 +55,25 @@ export function open(root, studio) {
   };
   const dictionary = make("input", { name: "dictionary", value: "DICT_4X4_50", size: 14 });
   const ofMarkers = make("label", { className: "soft" }, "Dictionary ", dictionary);
+  const inverted = tick("black and white are swapped", false), legacy = tick("printed by OpenCV before 4.6", false);
+  inverted.box.name = "inverted";
+  legacy.box.name = "legacy";
   const counted = make("p", { className: "soft" });
   const boardWords = make("p");
   const sheets = make("p", { className: "soft" });
   const board = make("form", { className: "card" }, make("h3", { textContent: "1 · The board" }),
     make("p", { className: "about", textContent: "Which board do you hold before the cameras? Measure a square of the print: all lengths come from it." }),
-    make("div", { className: "controls" }, kind.label, ...Object.values(fields).map(one => one.label), ofMarkers,
+    make("div", { className: "controls" }, kind.label, ...Object.values(fields).map(one => one.label), ofMarkers, inverted.label, legacy.label,
       make("button", { textContent: "Use this board", className: "main" })), counted, boardWords, sheets);
   const ofKind = () => {
     const marked = kind.select.value === "charuco";
-    fields.marker.label.hidden = ofMarkers.hidden = !marked;
+    fields.marker.label.hidden = ofMarkers.hidden = legacy.label.hidden = !marked;
     counted.textContent = marked ? "Columns and rows count the squares." : "Columns and rows count the inner corners; one of them odd, the other even.";
   };
   kind.select.addEventListener("change", ofKind);
   board.addEventListener("submit", event => {
     event.preventDefault();
-    const given = { kind: kind.select.value, dictionary: dictionary.value.trim(), legacy: state?.board?.legacy === true };
+    const given = { kind: kind.select.value, dictionary: dictionary.value.trim(), inverted: inverted.box.checked, legacy: legacy.box.checked };
     for (const [name, one] of Object.entries(fields)) given[name] = Number(one.input.value);
     act("board", given);
   });
@@ -165,6 +168,8 @@ export function open(root, studio) {
     kind.select.value = now.kind;
     for (const [name, one] of Object.entries(fields)) if (name !== "marker" || now.marker) one.input.value = now[name];
     dictionary.value = now.dictionary;
+    inverted.box.checked = now.inverted;
+    legacy.box.checked = now.legacy;
     ofKind();
   }
 

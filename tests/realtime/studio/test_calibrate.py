@@ -15,14 +15,16 @@ import numpy as np
 import pytest
 
 from calibration.files.rig_toml import read_rig
-from calibration.geometry.camera import Camera, rotation_matrix
+from calibration.geometry.camera import Camera, Rig, rotation_matrix
 from engines.types.arrays import Image
+from posestream.commands.calibrate.extrinsics import read_timestamps
 from realtime.sinks.screens.web_sink import WebSink
 from realtime.studio.studio import Studio
 from realtime.types.frames import Frame
 from realtime.types.results import Result, View
 from tests.bodies import BODY25
 from tests.browser import CHROMIUM, Page, browser
+from tests.calibration.board.test_extrinsics import in_first, their_rig
 from tests.calibration.boards import CHARUCO, photograph
 from tests.realtime.results import tracks
 from tests.realtime.studio_run import studio_run
@@ -63,12 +65,16 @@ def _coloured(grey: Image) -> Image:
 
 @asynccontextmanager
 async def playing(
-    sink: WebSink, studio: Studio, names: Sequence[str], pictures: Sequence[Sequence[Image]]
+    sink: WebSink,
+    studio: Studio,
+    names: Sequence[str],
+    pictures: Sequence[Sequence[Image]],
+    still: int = STILL_FRAMES,
 ) -> AsyncIterator[None]:
-    """Instant after instant, again and again; each stands a while."""
+    """Instant after instant, again and again; each stands for so many frames."""
 
     async def play() -> None:
-        frames = (one for one in itertools.cycle(pictures) for _ in range(STILL_FRAMES))
+        frames = (one for one in itertools.cycle(pictures) for _ in range(still))
         for n, images in enumerate(frames):
             time = n * STEP_S
             views = tuple(
@@ -98,6 +104,10 @@ async def fill_in(page: Page, **values: object) -> None:
         )
     await page.evaluate("document.querySelector('#calibrate form button.main').click()")
     await page.until("document.querySelector('#calibrate form').innerText.includes('In use')")
+
+
+async def choose(page: Page, select: str, value: str) -> None:
+    await page.evaluate(f"document.querySelector('#{select}').value = '{value}'")
 
 
 def button(words: str, row: str = "") -> str:
@@ -141,7 +151,7 @@ def test_a_lens_and_the_rig_through_the_page(tmp_path: Path) -> None:
             async with playing(sink, studio, NAMES, filmed()), browser(f"{url}#calibrate") as page:
                 await page.resize(390, 844)
                 await fill_in(page, columns=5, rows=4, square=50, marker=37.5)
-                await page.evaluate("document.querySelector('#hold').value = '0.3'")
+                await choose(page, "hold", "0.3")
                 await press(page, "Calibrate", "left")
                 assert "verdict" in await guided(page, 8)
                 await page.until("document.querySelector('#calibrate img.chart').naturalWidth > 0")
@@ -158,3 +168,49 @@ def test_a_lens_and_the_rig_through_the_page(tmp_path: Path) -> None:
     for camera in rig.cameras:
         assert abs(camera.matrix[0, 0] / 375 - 1) < 0.01
     assert np.linalg.norm(np.diff(rig.centres, axis=0)) == pytest.approx(APART, abs=0.003)
+
+
+def test_a_recorded_rig_through_the_page(data: Path, tmp_path: Path) -> None:
+    """Every fourth instant of two cameras, with the lenses that their owners measured."""
+    folder = data / "rig-charuco" / "charuco_calibration"
+    theirs = their_rig(folder).cameras[::3]
+    names = [camera.name for camera in theirs]
+    videos = folder / "calibration" / "extrinsic"
+    tables = read_timestamps(videos / "timestamps.csv", 4)[::3]
+    films = []
+    for name, frames in zip(names, tables, strict=True):
+        capture, film, n = cv2.VideoCapture(str(videos / f"{name}.mp4")), {}, 0
+        while (read := capture.read())[0]:
+            if n in frames:
+                film[frames[n]] = np.asarray(read[1], np.uint8)
+            n += 1
+        films.append(film)
+    both = sorted(films[0].keys() & films[1].keys())[::4]
+
+    async def work() -> None:
+        with studio_run(tmp_path, names, None, live=False) as (sink, studio, url):
+            (tmp_path / "rigs").mkdir()
+            for camera in theirs:
+                studio.calibration.folder.keep_lens(camera)
+            pictures = [[film[n] for film in films] for n in both]
+            async with (
+                playing(sink, studio, names, pictures, still=1),
+                browser(f"{url}#calibrate") as page,
+            ):
+                swapped = "document.querySelector('#calibrate input[name=inverted]')"
+                await page.until(f"{swapped} !== null")
+                await page.evaluate(f"{swapped}.click()")
+                await fill_in(
+                    *(page,), columns=4, rows=5, square=54, marker=40.5, dictionary="DICT_4X4_1000"
+                )
+                await choose(page, "hold", "0")
+                await press(page, "Calibrate the rig")
+                assert "joined by cam_0 and cam_3" in await guided(page, 6)
+
+    asyncio.run(work())
+    (path,) = (tmp_path / "rigs").glob("rig-*.toml")
+    rig, known = in_first(read_rig(path)), in_first(Rig(theirs))
+    one, other = rig.cameras[1], known.cameras[1]
+    cosine = (np.trace(one.rotation @ other.rotation.T) - 1) / 2
+    assert np.degrees(np.arccos(np.clip(cosine, -1, 1))) < 1.5
+    assert abs(np.linalg.norm(one.centre) - np.linalg.norm(other.centre)) < 0.02
