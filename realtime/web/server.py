@@ -16,6 +16,7 @@ from threading import Lock
 from aiohttp import WSMsgType, hdrs, web
 from aiohttp.typedefs import Handler
 
+from engines.machine import cores
 from realtime.drawing.reprojection import Reprojection
 from realtime.types.errors import SettingsError
 from realtime.types.results import Result
@@ -41,6 +42,8 @@ from realtime.writing.header import Header
 MAX_RESULTS = 8  # results on their way to the loop
 MAX_LINES = 64  # lines that wait for a client; a slower one misses the oldest
 MAX_PICTURE_FPS = 30
+# Seconds of pause for each of painting: half of one core at most, from four cores on all of one.
+PAINTING_PAUSE = 1.0 if cores() < 4 else 0.0
 HEARTBEAT_SECONDS = 10.0  # without an answer, after which a client is let go
 NEXT_PART = b"\r\n--frame\r\n"  # browsers show a picture when they see where the next one begins
 
@@ -215,15 +218,16 @@ class Server:
             for n, wish, watchers, pages in wanted:
                 if newest and newest.views[n] and (watchers or pages):
                     how = wish.granted(self._shown)
-                    picture = await asyncio.to_thread(jpeg, newest, n, *how, self._bodies)
+                    given = newest, n, *how, self._bodies, wish.side
+                    picture = await asyncio.to_thread(jpeg, *given)
                     for box in pages:
                         box.put(n.to_bytes(2, "big") + picture)
                     kind = f"Content-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
                     for box in watchers:
                         box.put(kind.encode() + picture + NEXT_PART)
-            # Half of one core at most, however many views there are to paint.
+            # However many views there are to paint, the run needs most of the processor.
             took = self._clock() - began
-            await asyncio.sleep(max(took, 1 / MAX_PICTURE_FPS - took))
+            await asyncio.sleep(max(took * PAINTING_PAUSE, 1 / MAX_PICTURE_FPS - took))
 
     def _clients(self) -> list[Mailbox]:
         return [
@@ -322,7 +326,7 @@ class Server:
     async def _get_video(self, request: web.Request) -> web.StreamResponse:
         """Pictures, each in place of the one before (multipart/x-mixed-replace).
 
-        ?view= and ?people3d= are the watcher's own; without them the picture is as in the run.
+        ?view=, ?people3d= and ?side= are the watcher's own, else the picture is as in the run.
         """
         view = int(request.match_info.get("view", 0))
         if view >= len(self._watchers):
@@ -351,7 +355,7 @@ class Server:
 
     async def _get_pictures(self, request: web.Request) -> web.WebSocketResponse:
         """Pictures of all views on one connection, of which browsers allow but six: two bytes that
-        number the view, then the JPEG. ?view= and ?people3d= as for /video.
+        number the view, then the JPEG. Queries as for /video.
         """
         wish = self._wish(request)
         pages, capacity = self._pages.setdefault(wish, set()), len(self._watchers)

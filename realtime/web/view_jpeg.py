@@ -14,24 +14,29 @@ from realtime.types.errors import SettingsError
 from realtime.types.results import Result
 from realtime.types.view_mode import PEOPLE_3D, PLAIN, People3D, Shown, Style, ViewMode
 
-MAX_SIDE_PX = 1280  # of a picture's longer side: enough for a page, and cheap
+SIDES_PX = (320, 640, 960, 1280)  # of a picture's longer side that pages may wish for
+MAX_SIDE_PX = SIDES_PX[-1]  # enough for a page, and cheap
 JPEG_QUALITY = 80
 
 
 class Wish(NamedTuple):
-    """What somebody wishes to see; None = as in the run."""
+    """What somebody wishes to see; None = as in the run. side: of the pictures, see `jpeg`."""
 
     mode: ViewMode | None = None
     people3d: People3D | None = None
+    side: int = MAX_SIDE_PX
 
     @classmethod
     def read(cls, query: Mapping[str, str], shown: Shown) -> Wish:
-        """Of `view` and `people3d`; SettingsError for what there is not."""
+        """Of `view`, `people3d` and `side`; SettingsError for what there is not."""
         view, people3d = query.get("view"), query.get("people3d") or None
         known = next((one for one in PEOPLE_3D if one == people3d), None)
         if people3d is not None and known is None:
             raise SettingsError(f"people3d is one of {', '.join(PEOPLE_3D)}.")
-        return cls(shown.parse(view) if view else None, known)
+        sides = {str(one): one for one in SIDES_PX}
+        if (side := query.get("side") or str(MAX_SIDE_PX)) not in sides:
+            raise SettingsError(f"side is one of {', '.join(sides)}.")
+        return cls(shown.parse(view) if view else None, known, sides[side])
 
     def granted(self, shown: Shown) -> tuple[ViewMode, float, Style]:
         """The view, the confidence from which keypoints are drawn, and the style."""
@@ -48,15 +53,16 @@ def jpeg(
     threshold: float,
     style: Style = PLAIN,
     bodies: Reprojection | None = None,
+    side: int = MAX_SIDE_PX,
 ) -> bytes:
-    """A view's picture with what is shown drawn, at most MAX_SIDE_PX wide and high.
+    """A view's picture with what is shown drawn, at most `side` pixels wide and high.
 
     bodies: places the 3D people in it. ValueError where the camera is out.
     """
     view = result.views[number]
     if view is None:
         raise ValueError(f"View {number} has no picture.")
-    scale = min(1.0, MAX_SIDE_PX / max(view.frame.size))
+    scale = min(1.0, side / max(view.frame.size))
     picture = draw_people(view, number, result, mode, threshold, style, scale, bodies=bodies)
     _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return data.tobytes()

@@ -4,6 +4,7 @@ import { chip, figure, graph, intro, milliseconds, personName, pick } from "./pa
 
 const EVERY = 4; // times a second that figures come
 const KEPT = 30 * EVERY; // of the graph
+const SIDES = [320, 640, 960, 1280]; // pixels that the server offers
 const HOW = [["", "as in the run"], ["outline", "as outlines"], ["only", "as the only skeletons"], ["off", "not at all"]];
 
 export function open(root, studio) {
@@ -24,13 +25,26 @@ export function open(root, studio) {
   root.replaceChildren(intro("live",
     "All cameras with the people that the program finds, each in the colour of their id. Record at the top keeps what is seen as a take; click a picture to enlarge it."), hint, body);
 
-  let cards = [], pictures = null, shown = false;
+  let cards = [], pictures = null, shown = false, side = 0, awaited = false;
+
+  // No more pixels than the largest picture shows: they cost the server and this page time.
+  function wanted() {
+    const most = devicePixelRatio * Math.max(0, ...cards.map(one => one.frame.clientWidth));
+    return SIDES.find(one => one >= 0.9 * most) ?? SIDES.at(-1);
+  }
+
+  function again() {
+    if (pictures !== null) pictures.onmessage = null;
+    pictures?.close();
+    pictures = null;
+    watch();
+  }
 
   // All pictures come over one connection: browsers allow six to a server. A hidden page lets go.
   function watch() {
     if (!shown || document.hidden || !studio.run) return pictures?.close();
     if (pictures !== null && pictures.readyState < WebSocket.CLOSING) return;
-    const wish = { view: view.select.value, people3d: people3d.select.value };
+    const wish = { view: view.select.value, people3d: people3d.select.value, side: side = wanted() };
     pictures = studio.socket("pictures", Object.fromEntries(Object.entries(wish).filter(one => one[1])));
     pictures.binaryType = "arraybuffer";
     pictures.onmessage = message => {
@@ -42,27 +56,35 @@ export function open(root, studio) {
     };
   }
 
-  function draw(one) {
-    one.drawing = one.next !== null;
-    if (!one.drawing) return;
-    const before = one.picture.src, url = URL.createObjectURL(one.next), began = performance.now();
-    one.next = null;
-    one.picture.onload = one.picture.onerror = () => {
+  // Decoded while the page goes on; all that are ready are shown in the same frame of the page.
+  async function draw(one) {
+    one.drawing = true;
+    while (one.next !== null) {
+      const blob = one.next, began = performance.now();
+      one.next = null;
+      try {
+        one.ready?.close();
+        one.ready = await createImageBitmap(blob);
+        one.drawingTime += performance.now() - began;
+        if (!awaited) requestAnimationFrame(paint);
+        awaited = true;
+        await new Promise(requestAnimationFrame);
+      } catch { /* the next one will do */ }
+    }
+    one.drawing = false;
+  }
+
+  function paint() {
+    awaited = false;
+    for (const one of cards.filter(card => card.ready)) {
+      one.pen.transferFromImageBitmap(one.ready);
+      one.ready = null;
       one.drawn += 1;
-      one.drawingTime += performance.now() - began;
-      if (before) URL.revokeObjectURL(before);
-      draw(one);
-    };
-    one.picture.src = url;
+    }
   }
 
   for (const select of [view.select, people3d.select]) {
-    select.addEventListener("change", () => {
-      if (pictures !== null) pictures.onmessage = null;
-      pictures?.close();
-      pictures = null;
-      watch();
-    });
+    select.addEventListener("change", again);
   }
 
   async function offerViews() {
@@ -78,12 +100,16 @@ export function open(root, studio) {
     hint.hidden = Boolean(run);
     hint.textContent = "No cameras run. Start the program with some, for example: posestream studio webcam. Takes that were recorded are under Takes.";
     cards = (run?.cameras ?? []).map(camera => {
-      const picture = make("img", { alt: `live picture of ${camera.name}` });
+      const picture = make("canvas", { role: "img", ariaLabel: `live picture of ${camera.name}` });
       const frame = make("div", { className: "frame" }, picture);
       const health = make("span", { className: "health" }), figures = make("span", { className: "soft" });
       const card = make("figure", {}, frame, make("figcaption", {}, health, make("b", { textContent: camera.name }), figures));
-      frame.addEventListener("click", () => card.classList.toggle("large"));
-      return { card, frame, picture, health, figures, next: null, drawing: false, drawn: 0, drawingTime: 0 };
+      frame.addEventListener("click", () => {
+        card.classList.toggle("large");
+        if (wanted() !== side) again();
+      });
+      const pen = picture.getContext("bitmaprenderer");
+      return { card, frame, pen, health, figures, next: null, ready: null, drawing: false, drawn: 0, drawingTime: 0 };
     });
     root.cards = cards; // for measurements
     grid.style.setProperty("--columns", Math.ceil(Math.sqrt(cards.length)));
@@ -136,6 +162,7 @@ export function open(root, studio) {
     }));
   }
 
+  new ResizeObserver(() => shown && side && wanted() !== side && again()).observe(grid);
   studio.on("run", showRun);
   studio.on("figures", show);
   document.addEventListener("visibilitychange", watch);
