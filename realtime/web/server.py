@@ -16,6 +16,7 @@ from threading import Lock
 from aiohttp import WSMsgType, hdrs, web
 from aiohttp.typedefs import Handler
 
+from engines.machine import cores
 from realtime.drawing.reprojection import Reprojection
 from realtime.types.errors import SettingsError
 from realtime.types.results import Result
@@ -35,12 +36,14 @@ from realtime.web.metrics import Metrics
 from realtime.web.recording import MAX_READERS, send_recording
 from realtime.web.replay import RUN_OVER, Replay
 from realtime.web.space_json import space_line
-from realtime.web.view_jpeg import Wish, jpeg
+from realtime.web.view_jpeg import Wish, timed_jpeg
 from realtime.writing.header import Header
 
 MAX_RESULTS = 8  # results on their way to the loop
 MAX_LINES = 64  # lines that wait for a client; a slower one misses the oldest
 MAX_PICTURE_FPS = 30
+# Of all cores, and of one, that pictures for those who look may take from the run.
+PAINTING_SHARE, PAINTING_CORE = 0.05, 0.5
 HEARTBEAT_SECONDS = 10.0  # without an answer, after which a client is let go
 NEXT_PART = b"\r\n--frame\r\n"  # browsers show a picture when they see where the next one begins
 
@@ -205,7 +208,7 @@ class Server:
         while True:
             await self._fresh.wait()
             self._fresh.clear()
-            began = self._clock()
+            began, worked = self._clock(), 0.0
             newest = self._newest
             wanted = [
                 (n, wish, groups.get(wish, set()), self._pages.get(wish, set()))
@@ -215,15 +218,18 @@ class Server:
             for n, wish, watchers, pages in wanted:
                 if newest and newest.views[n] and (watchers or pages):
                     how = wish.granted(self._shown)
-                    picture = await asyncio.to_thread(jpeg, newest, n, *how, self._bodies)
+                    drawn = *how, self._bodies, wish.side
+                    picture, seconds = await asyncio.to_thread(timed_jpeg, newest, n, *drawn)
+                    worked += seconds
                     for box in pages:
                         box.put(n.to_bytes(2, "big") + picture)
                     kind = f"Content-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
                     for box in watchers:
                         box.put(kind.encode() + picture + NEXT_PART)
-            # Half of one core at most, however many views there are to paint.
+            # However many views there are to paint: then pictures come less often.
+            most = min(PAINTING_CORE, PAINTING_SHARE * cores())
             took = self._clock() - began
-            await asyncio.sleep(max(took, 1 / MAX_PICTURE_FPS - took))
+            await asyncio.sleep(max(worked / most, 1 / MAX_PICTURE_FPS) - took)
 
     def _clients(self) -> list[Mailbox]:
         return [

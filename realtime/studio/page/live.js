@@ -30,7 +30,9 @@ export function open(root, studio) {
   function watch() {
     if (!shown || document.hidden || !studio.run) return pictures?.close();
     if (pictures !== null && pictures.readyState < WebSocket.CLOSING) return;
-    const wish = { view: view.select.value, people3d: people3d.select.value };
+    // Of many cameras none has room for more, and each costs the run what it takes to draw.
+    const small = cards.length > 2 && !cards.some(one => one.card.classList.contains("large"));
+    const wish = { view: view.select.value, people3d: people3d.select.value, side: small ? 640 : "" };
     pictures = studio.socket("pictures", Object.fromEntries(Object.entries(wish).filter(one => one[1])));
     pictures.binaryType = "arraybuffer";
     pictures.onmessage = message => {
@@ -56,14 +58,13 @@ export function open(root, studio) {
     one.picture.src = url;
   }
 
-  for (const select of [view.select, people3d.select]) {
-    select.addEventListener("change", () => {
-      if (pictures !== null) pictures.onmessage = null;
-      pictures?.close();
-      pictures = null;
-      watch();
-    });
+  function wishAgain() {
+    if (pictures !== null) pictures.onmessage = null;
+    pictures?.close();
+    pictures = null;
+    watch();
   }
+  for (const select of [view.select, people3d.select]) select.addEventListener("change", wishAgain);
 
   async function offerViews() {
     const answer = await fetch(studio.address("views"));
@@ -82,7 +83,10 @@ export function open(root, studio) {
       const frame = make("div", { className: "frame" }, picture);
       const health = make("span", { className: "health" }), figures = make("span", { className: "soft" });
       const card = make("figure", {}, frame, make("figcaption", {}, health, make("b", { textContent: camera.name }), figures));
-      frame.addEventListener("click", () => card.classList.toggle("large"));
+      frame.addEventListener("click", () => {
+        card.classList.toggle("large");
+        wishAgain();
+      });
       return { card, frame, picture, health, figures, next: null, drawing: false, drawn: 0, drawingTime: 0 };
     });
     root.cards = cards; // for measurements

@@ -236,7 +236,7 @@ export function open(root, studio) {
   function watch() {
     if (!shown || document.hidden || over || recorded || !options.pictures || !options.cameras || !studio.run?.space || !studio.run.pictures) return pictures?.close();
     if (pictures !== null && pictures.readyState < WebSocket.CLOSING) return;
-    pictures = studio.socket("pictures");
+    pictures = studio.socket("pictures", { side: 640 });
     pictures.binaryType = "arraybuffer";
     const came = [];
     pictures.onmessage = async message => {
