@@ -36,14 +36,14 @@ from realtime.web.metrics import Metrics
 from realtime.web.recording import MAX_READERS, send_recording
 from realtime.web.replay import RUN_OVER, Replay
 from realtime.web.space_json import space_line
-from realtime.web.view_jpeg import Wish, jpeg
+from realtime.web.view_jpeg import Wish, timed_jpeg
 from realtime.writing.header import Header
 
 MAX_RESULTS = 8  # results on their way to the loop
 MAX_LINES = 64  # lines that wait for a client; a slower one misses the oldest
 MAX_PICTURE_FPS = 30
-# Seconds of pause for each of painting: half of one core at most, from four cores on all of one.
-PAINTING_PAUSE = 1.0 if cores() < 4 else 0.0
+# Of all cores, and of one, that pictures for those who look may take from the run.
+PAINTING_SHARE, PAINTING_CORE = 0.05, 0.5
 HEARTBEAT_SECONDS = 10.0  # without an answer, after which a client is let go
 NEXT_PART = b"\r\n--frame\r\n"  # browsers show a picture when they see where the next one begins
 
@@ -208,7 +208,7 @@ class Server:
         while True:
             await self._fresh.wait()
             self._fresh.clear()
-            began = self._clock()
+            began, worked = self._clock(), 0.0
             newest = self._newest
             wanted = [
                 (n, wish, groups.get(wish, set()), self._pages.get(wish, set()))
@@ -218,16 +218,18 @@ class Server:
             for n, wish, watchers, pages in wanted:
                 if newest and newest.views[n] and (watchers or pages):
                     how = wish.granted(self._shown)
-                    given = newest, n, *how, self._bodies, wish.side
-                    picture = await asyncio.to_thread(jpeg, *given)
+                    drawn = *how, self._bodies, wish.side
+                    picture, seconds = await asyncio.to_thread(timed_jpeg, newest, n, *drawn)
+                    worked += seconds
                     for box in pages:
                         box.put(n.to_bytes(2, "big") + picture)
                     kind = f"Content-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
                     for box in watchers:
                         box.put(kind.encode() + picture + NEXT_PART)
-            # However many views there are to paint, the run needs most of the processor.
+            # However many views there are to paint: then pictures come less often.
+            most = min(PAINTING_CORE, PAINTING_SHARE * cores())
             took = self._clock() - began
-            await asyncio.sleep(max(took * PAINTING_PAUSE, 1 / MAX_PICTURE_FPS - took))
+            await asyncio.sleep(max(worked / most, 1 / MAX_PICTURE_FPS) - took)
 
     def _clients(self) -> list[Mailbox]:
         return [
@@ -326,7 +328,7 @@ class Server:
     async def _get_video(self, request: web.Request) -> web.StreamResponse:
         """Pictures, each in place of the one before (multipart/x-mixed-replace).
 
-        ?view=, ?people3d= and ?side= are the watcher's own, else the picture is as in the run.
+        ?view= and ?people3d= are the watcher's own; without them the picture is as in the run.
         """
         view = int(request.match_info.get("view", 0))
         if view >= len(self._watchers):
@@ -355,7 +357,7 @@ class Server:
 
     async def _get_pictures(self, request: web.Request) -> web.WebSocketResponse:
         """Pictures of all views on one connection, of which browsers allow but six: two bytes that
-        number the view, then the JPEG. Queries as for /video.
+        number the view, then the JPEG. ?view= and ?people3d= as for /video.
         """
         wish = self._wish(request)
         pages, capacity = self._pages.setdefault(wish, set()), len(self._watchers)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 
@@ -14,13 +15,13 @@ from realtime.types.errors import SettingsError
 from realtime.types.results import Result
 from realtime.types.view_mode import PEOPLE_3D, PLAIN, People3D, Shown, Style, ViewMode
 
-SIDES_PX = (320, 640, 960, 1280)  # of a picture's longer side that pages may wish for
-MAX_SIDE_PX = SIDES_PX[-1]  # enough for a page, and cheap
+MAX_SIDE_PX = 1280  # of a picture's longer side: enough for a page, and cheap
 JPEG_QUALITY = 80
+SIDES_PX = 320, 640, 960, MAX_SIDE_PX  # few, so that those who look share pictures
 
 
 class Wish(NamedTuple):
-    """What somebody wishes to see; None = as in the run. side: of the pictures, see `jpeg`."""
+    """What somebody wishes to see; None = as in the run. side: pixels of the longer side."""
 
     mode: ViewMode | None = None
     people3d: People3D | None = None
@@ -33,10 +34,10 @@ class Wish(NamedTuple):
         known = next((one for one in PEOPLE_3D if one == people3d), None)
         if people3d is not None and known is None:
             raise SettingsError(f"people3d is one of {', '.join(PEOPLE_3D)}.")
-        sides = {str(one): one for one in SIDES_PX}
-        if (side := query.get("side") or str(MAX_SIDE_PX)) not in sides:
-            raise SettingsError(f"side is one of {', '.join(sides)}.")
-        return cls(shown.parse(view) if view else None, known, sides[side])
+        side = query.get("side") or str(MAX_SIDE_PX)
+        if side not in map(str, SIDES_PX):
+            raise SettingsError(f"side is one of {', '.join(map(str, SIDES_PX))}.")
+        return cls(shown.parse(view) if view else None, known, int(side))
 
     def granted(self, shown: Shown) -> tuple[ViewMode, float, Style]:
         """The view, the confidence from which keypoints are drawn, and the style."""
@@ -66,3 +67,9 @@ def jpeg(
     picture = draw_people(view, number, result, mode, threshold, style, scale, bodies=bodies)
     _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return data.tobytes()
+
+
+def timed_jpeg(*what: Any) -> tuple[bytes, float]:
+    """`jpeg` of this, and the processor seconds that it took."""
+    began = time.thread_time()
+    return jpeg(*what), time.thread_time() - began

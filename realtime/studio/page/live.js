@@ -77,6 +77,8 @@ export function open(root, studio) {
   function paint() {
     awaited = false;
     for (const one of cards.filter(card => card.ready)) {
+      const { width, height } = one.ready;
+      if (one.canvas.width !== width || one.canvas.height !== height) Object.assign(one.canvas, { width, height });
       one.pen.transferFromImageBitmap(one.ready);
       one.ready = null;
       one.drawn += 1;
@@ -109,7 +111,7 @@ export function open(root, studio) {
         if (wanted() !== side) again();
       });
       const pen = picture.getContext("bitmaprenderer");
-      return { card, frame, pen, health, figures, next: null, ready: null, drawing: false, drawn: 0, drawingTime: 0 };
+      return { card, frame, canvas: picture, pen, health, figures, next: null, ready: null, drawing: false, drawn: 0, drawingTime: 0 };
     });
     root.cards = cards; // for measurements
     grid.style.setProperty("--columns", Math.ceil(Math.sqrt(cards.length)));
