@@ -41,6 +41,10 @@ from tests.synth import person
 
 TOKEN = "token-of-the-bench"
 SIZE = (1280, 720)
+# What a pane has shown so far: pictures of Live, frames of 3D.
+COUNT = """Object.defineProperty(window, "shown", { get: () =>
+  (document.querySelector("#live").cards ?? []).reduce((sum, one) => sum + one.drawn, 0) +
+  (document.querySelector("#space").scene?.drawn.frames ?? 0) }) && true"""
 TURNS = 3  # each without and with pages
 
 
@@ -121,10 +125,7 @@ async def measure(args: argparse.Namespace, images: list[Image]) -> None:
                         await page.call("Performance.setTimeDomain", timeDomain="threadTicks")
                         await page.call("Performance.enable")
                         await page.until("document.querySelector('#state')?.textContent == 'live'")
-                        await page.evaluate(
-                            "window.shown = 0, document.addEventListener('load', event => "
-                            "event.target.tagName == 'IMG' && window.shown++, true)"
-                        )
+                        await page.evaluate(COUNT)
                     await feeding
                     feeding = asyncio.create_task(feed(sink, images, args))
                     began, before = time.monotonic(), [await watched(one) for one in opened]
