@@ -44,18 +44,22 @@ export function open(root, studio) {
     };
   }
 
-  function draw(one) {
-    one.drawing = one.next !== null;
-    if (!one.drawing) return;
-    const before = one.picture.src, url = URL.createObjectURL(one.next), began = performance.now();
-    one.next = null;
-    one.picture.onload = one.picture.onerror = () => {
-      one.drawn += 1;
-      one.drawingTime += performance.now() - began;
-      if (before) URL.revokeObjectURL(before);
-      draw(one);
-    };
-    one.picture.src = url;
+  // Bitmaps are decoded beside the main thread, and shown without being copied.
+  async function draw(one) {
+    one.drawing = true;
+    while (one.next !== null) {
+      const began = performance.now(), { next } = one;
+      one.next = null;
+      try {
+        const bitmap = await createImageBitmap(next);
+        const { width, height } = bitmap;
+        if (one.picture.width !== width || one.picture.height !== height) [one.picture.width, one.picture.height] = [width, height];
+        one.pen.transferFromImageBitmap(bitmap);
+        one.drawn += 1;
+        one.drawingTime += performance.now() - began;
+      } catch { /* the next one will do */ }
+    }
+    one.drawing = false;
   }
 
   function wishAgain() {
@@ -79,7 +83,7 @@ export function open(root, studio) {
     hint.hidden = Boolean(run);
     hint.textContent = "No cameras run. Start the program with some, for example: posestream studio webcam. Takes that were recorded are under Takes.";
     cards = (run?.cameras ?? []).map(camera => {
-      const picture = make("img", { alt: `live picture of ${camera.name}` });
+      const picture = make("canvas", { role: "img", ariaLabel: `live picture of ${camera.name}`, width: 0, height: 0 });
       const frame = make("div", { className: "frame" }, picture);
       const health = make("span", { className: "health" }), figures = make("span", { className: "soft" });
       const card = make("figure", {}, frame, make("figcaption", {}, health, make("b", { textContent: camera.name }), figures));
@@ -87,7 +91,7 @@ export function open(root, studio) {
         card.classList.toggle("large");
         wishAgain();
       });
-      return { card, frame, picture, health, figures, next: null, drawing: false, drawn: 0, drawingTime: 0 };
+      return { card, frame, picture, pen: picture.getContext("bitmaprenderer"), health, figures, next: null, drawing: false, drawn: 0, drawingTime: 0 };
     });
     root.cards = cards; // for measurements
     grid.style.setProperty("--columns", Math.ceil(Math.sqrt(cards.length)));

@@ -45,7 +45,7 @@ def test_live_shows_all_cameras_and_people_once_and_changes_the_view(tmp_path: P
             await page.resize(390, 844)
             await page.until("document.querySelectorAll('#live figure').length === 4")
             await page.until(
-                "[...document.querySelectorAll('#live img')].every(one => one.naturalWidth > 0)"
+                "[...document.querySelectorAll('#live canvas')].every(one => one.width > 0)"
             )
             await page.until(
                 "document.querySelector('#live .figures').innerText.includes('12 views')"
