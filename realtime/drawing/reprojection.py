@@ -85,7 +85,8 @@ def draw_outlines(out: Image, xy: Floats, poses: Poses3D) -> None:
         rims, _ = cv2.findContours(
             mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_TC89_L1, offset=low.tolist()
         )
-        cv2.drawContours(out, rims, -1, (0, 0, 0), line + RIM_PX, cv2.LINE_AA)
+        if line > 1:  # on small pictures there is no room for two colours
+            cv2.drawContours(out, rims, -1, (0, 0, 0), line + RIM_PX, cv2.LINE_AA)
         cv2.drawContours(out, rims, -1, id_colour(identity), line, cv2.LINE_AA)
 
 

@@ -4,6 +4,7 @@ import { chip, figure, graph, intro, milliseconds, personName, pick } from "./pa
 
 const EVERY = 4; // times a second that figures come
 const KEPT = 30 * EVERY; // of the graph
+const SIDES = [320, 640, 960, 1280]; // pixels that the server offers
 const HOW = [["", "as in the run"], ["outline", "as outlines"], ["only", "as the only skeletons"], ["off", "not at all"]];
 
 export function open(root, studio) {
@@ -24,15 +25,26 @@ export function open(root, studio) {
   root.replaceChildren(intro("live",
     "All cameras with the people that the program finds, each in the colour of their id. Record at the top keeps what is seen as a take; click a picture to enlarge it."), hint, body);
 
-  let cards = [], pictures = null, shown = false;
+  let cards = [], pictures = null, shown = false, side = 0, awaited = false;
+
+  // No more pixels than the largest picture shows: they cost the server and this page time.
+  function wanted() {
+    const most = devicePixelRatio * Math.max(0, ...cards.map(one => one.frame.clientWidth));
+    return SIDES.find(one => one >= 0.9 * most) ?? SIDES.at(-1);
+  }
+
+  function again() {
+    if (pictures !== null) pictures.onmessage = null;
+    pictures?.close();
+    pictures = null;
+    watch();
+  }
 
   // All pictures come over one connection: browsers allow six to a server. A hidden page lets go.
   function watch() {
     if (!shown || document.hidden || !studio.run) return pictures?.close();
     if (pictures !== null && pictures.readyState < WebSocket.CLOSING) return;
-    // Of many cameras none has room for more, and each costs the run what it takes to draw.
-    const small = cards.length > 2 && !cards.some(one => one.card.classList.contains("large"));
-    const wish = { view: view.select.value, people3d: people3d.select.value, side: small ? 640 : "" };
+    const wish = { view: view.select.value, people3d: people3d.select.value, side: side = wanted() };
     pictures = studio.socket("pictures", Object.fromEntries(Object.entries(wish).filter(one => one[1])));
     pictures.binaryType = "arraybuffer";
     pictures.onmessage = message => {
@@ -44,31 +56,38 @@ export function open(root, studio) {
     };
   }
 
-  // Bitmaps are decoded beside the main thread, and shown without being copied.
+  // Decoded while the page goes on; all that are ready are shown in the same frame of the page.
   async function draw(one) {
     one.drawing = true;
     while (one.next !== null) {
-      const began = performance.now(), { next } = one;
+      const blob = one.next, began = performance.now();
       one.next = null;
       try {
-        const bitmap = await createImageBitmap(next);
-        const { width, height } = bitmap;
-        if (one.picture.width !== width || one.picture.height !== height) [one.picture.width, one.picture.height] = [width, height];
-        one.pen.transferFromImageBitmap(bitmap);
-        one.drawn += 1;
+        one.ready?.close();
+        one.ready = await createImageBitmap(blob);
         one.drawingTime += performance.now() - began;
+        if (!awaited) requestAnimationFrame(paint);
+        awaited = true;
+        await new Promise(requestAnimationFrame);
       } catch { /* the next one will do */ }
     }
     one.drawing = false;
   }
 
-  function wishAgain() {
-    if (pictures !== null) pictures.onmessage = null;
-    pictures?.close();
-    pictures = null;
-    watch();
+  function paint() {
+    awaited = false;
+    for (const one of cards.filter(card => card.ready)) {
+      const { width, height } = one.ready;
+      if (one.canvas.width !== width || one.canvas.height !== height) Object.assign(one.canvas, { width, height });
+      one.pen.transferFromImageBitmap(one.ready);
+      one.ready = null;
+      one.drawn += 1;
+    }
   }
-  for (const select of [view.select, people3d.select]) select.addEventListener("change", wishAgain);
+
+  for (const select of [view.select, people3d.select]) {
+    select.addEventListener("change", again);
+  }
 
   async function offerViews() {
     const answer = await fetch(studio.address("views"));
@@ -83,15 +102,16 @@ export function open(root, studio) {
     hint.hidden = Boolean(run);
     hint.textContent = "No cameras run. Start the program with some, for example: posestream studio webcam. Takes that were recorded are under Takes.";
     cards = (run?.cameras ?? []).map(camera => {
-      const picture = make("canvas", { role: "img", ariaLabel: `live picture of ${camera.name}`, width: 0, height: 0 });
+      const picture = make("canvas", { role: "img", ariaLabel: `live picture of ${camera.name}` });
       const frame = make("div", { className: "frame" }, picture);
       const health = make("span", { className: "health" }), figures = make("span", { className: "soft" });
       const card = make("figure", {}, frame, make("figcaption", {}, health, make("b", { textContent: camera.name }), figures));
       frame.addEventListener("click", () => {
         card.classList.toggle("large");
-        wishAgain();
+        if (wanted() !== side) again();
       });
-      return { card, frame, picture, pen: picture.getContext("bitmaprenderer"), health, figures, next: null, drawing: false, drawn: 0, drawingTime: 0 };
+      const pen = picture.getContext("bitmaprenderer");
+      return { card, frame, canvas: picture, pen, health, figures, next: null, ready: null, drawing: false, drawn: 0, drawingTime: 0 };
     });
     root.cards = cards; // for measurements
     grid.style.setProperty("--columns", Math.ceil(Math.sqrt(cards.length)));
@@ -144,6 +164,7 @@ export function open(root, studio) {
     }));
   }
 
+  new ResizeObserver(() => shown && side && wanted() !== side && again()).observe(grid);
   studio.on("run", showRun);
   studio.on("figures", show);
   document.addEventListener("visibilitychange", watch);

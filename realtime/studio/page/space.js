@@ -236,7 +236,7 @@ export function open(root, studio) {
   function watch() {
     if (!shown || document.hidden || over || recorded || !options.pictures || !options.cameras || !studio.run?.space || !studio.run.pictures) return pictures?.close();
     if (pictures !== null && pictures.readyState < WebSocket.CLOSING) return;
-    pictures = studio.socket("pictures", { side: 640 });
+    pictures = studio.socket("pictures", { side: 320 });
     pictures.binaryType = "arraybuffer";
     const came = [];
     pictures.onmessage = async message => {
@@ -245,7 +245,7 @@ export function open(root, studio) {
       came[camera] = moment;
       try {
         const blob = new Blob([new Uint8Array(message.data, 2)], { type: "image/jpeg" });
-        scene.setPicture(camera, await createImageBitmap(blob, { resizeWidth: 480, resizeQuality: "medium" }));
+        scene.setPicture(camera, await createImageBitmap(blob));
       } catch { /* the next one will do */ }
     };
   }
