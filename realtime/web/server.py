@@ -43,7 +43,7 @@ MAX_RESULTS = 8  # results on their way to the loop
 MAX_LINES = 64  # lines that wait for a client; a slower one misses the oldest
 MAX_PICTURE_FPS = 30
 # Of all cores, and of one, that pictures for those who look may take from the run.
-PAINTING_SHARE, PAINTING_CORE = 0.05, 0.5
+PAINTING_SHARE, PAINTING_CORE = 0.03, 0.5
 HEARTBEAT_SECONDS = 10.0  # without an answer, after which a client is let go
 NEXT_PART = b"\r\n--frame\r\n"  # browsers show a picture when they see where the next one begins
 

@@ -41,10 +41,8 @@ from tests.synth import person
 
 TOKEN = "token-of-the-bench"
 SIZE = (1280, 720)
-# What a pane has shown so far: pictures of Live, frames of 3D.
-COUNT = """Object.defineProperty(window, "shown", { get: () =>
-  (document.querySelector("#live").cards ?? []).reduce((sum, one) => sum + one.drawn, 0) +
-  (document.querySelector("#space").scene?.drawn.frames ?? 0) }) && true"""
+# Pictures that the Live pane has shown.
+SHOWN = "(document.querySelector('#live').cards ?? []).reduce((sum, one) => sum + one.drawn, 0)"
 TURNS = 3  # each without and with pages
 
 
@@ -98,7 +96,7 @@ async def watched(page: Page) -> tuple[float, float]:
     """Pictures that the page has shown, and processor seconds that its main thread has worked."""
     metrics = await page.call("Performance.getMetrics")
     named = {one["name"]: one["value"] for one in metrics["metrics"]}
-    return float(await page.evaluate("window.shown ?? 0")), float(named["TaskDuration"])
+    return float(await page.evaluate(SHOWN)), float(named["TaskDuration"])
 
 
 async def measure(args: argparse.Namespace, images: list[Image]) -> None:
@@ -125,7 +123,6 @@ async def measure(args: argparse.Namespace, images: list[Image]) -> None:
                         await page.call("Performance.setTimeDomain", timeDomain="threadTicks")
                         await page.call("Performance.enable")
                         await page.until("document.querySelector('#state')?.textContent == 'live'")
-                        await page.evaluate(COUNT)
                     await feeding
                     feeding = asyncio.create_task(feed(sink, images, args))
                     began, before = time.monotonic(), [await watched(one) for one in opened]

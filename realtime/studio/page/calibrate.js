@@ -36,7 +36,8 @@ export function open(root, studio) {
     button("Finish", () => act("press", { key: "finish" }), { name: "finish" }),
     button("Cancel", () => act("press", { key: "cancel" }), { name: "cancel" }));
   const mend = button("Mend it", () => act("mend", {}));
-  const after = make("div", { className: "controls" }, mend, button("Close", () => {
+  const more = button("Take more", () => begin("more", {}));
+  const after = make("div", { className: "controls" }, mend, more, button("Close", () => {
     closed = told;
     show(state);
   }));
@@ -134,6 +135,7 @@ export function open(root, studio) {
     chart.hidden = !one.chart;
     if (!one.chart) chart.removeAttribute("src");
     after.hidden = !over;
+    more.hidden = one.kind === "check" || !state.pictures;
     mend.hidden = one.kind !== "check" || one.phase !== "done" || one.file !== null;
   }
 

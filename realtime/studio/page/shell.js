@@ -122,6 +122,7 @@ async function look() {
 }
 
 function showFigures(figures) {
+  if (tokenless) return showState("no token", "warn");
   if (studio.recording) return showState(`recording ${clock(studio.recording.seconds)}`, "bad");
   if (!studio.run) return showState("takes only", "good");
   if (figures.ended) return showState("ended", "warn");
@@ -139,6 +140,8 @@ async function meet() {
     at("record").hidden = true;
     return needToken();
   }
+  tokenless?.remove();
+  tokenless = null;
   studio.run = answer.run;
   studio.folder = answer.folder;
   at("record").hidden = !answer.run;
@@ -182,7 +185,9 @@ at("stop").addEventListener("click", async () => {
   at("stop").disabled = false;
 });
 
+let tokenless = null; // the form that asks for a token, where it is wanted
 function needToken() {
+  if (tokenless) return;
   const field = make("input", { type: "password", placeholder: "token", ariaLabel: "token" });
   const box = make("form", { className: "card" },
     make("p", { className: "about", textContent: "This address lacks its token, without which takes cannot be recorded or seen. Open the address that the program has printed, or paste the token:" }),
@@ -195,6 +200,7 @@ function needToken() {
     location.replace(url);
   });
   document.querySelector("main").prepend(box);
+  tokenless = box;
   if (!location.hash) location.replace("#live");
 }
 

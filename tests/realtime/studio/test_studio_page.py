@@ -119,6 +119,7 @@ def test_a_take_is_recorded_played_cut_and_exported(tmp_path: Path) -> None:
                 await page.call("Page.navigate", url=url)
                 await follow(page)
                 await plot(page)
+                await compute(page)
             await page.until("document.querySelector('#state').textContent == 'no connection'")
             async with running(sources, **options):
                 await page.until("document.querySelector('#state').textContent == 'live'")
@@ -179,6 +180,32 @@ def test_a_take_is_recorded_played_cut_and_exported(tmp_path: Path) -> None:
         assert len(exact) >= 4
         wanted = np.array([kept[n]["space"][0]["xyz"] for n in exact], float)
         np.testing.assert_allclose(points[at[exact].round().astype(int)], wanted, atol=2e-4)
+
+    async def compute(page: Page) -> None:
+        """What the page plots is what the take's own lines have of the same people."""
+        (place,) = takes.iterdir()
+        await page.evaluate(
+            f"""(async () => {{
+                const series = await import("./studio/page/series.js");
+                const {{ openTake }} = await import("./studio/page/take.js");
+                const {{ studio }} = await import("./studio/page/shell.js");
+                const take = await openTake(studio, "{place.name}");
+                const frames = await take.all(), {{ skeleton }} = take.card;
+                window.plotted = [
+                    series.series(series.instantsOf(frames, "cam0"), skeleton,
+                        {{ kind: "angle", name: "left_knee" }}).lines[0].y,
+                    series.speeds([0, 0.1, 0.2, 0.3], [[0, 0], [1, 0], [2, 0], null]),
+                    series.speeds([0, 0.1], [[0, 0, 0], [0.3, 0.4, 0]]),
+                ];
+            }})()"""
+        )
+        angles, speeds, more = await page.until("window.plotted")
+        lines = [json.loads(line) for line in (place / "frames.jsonl").read_text().splitlines()]
+        own = [line["people"][0]["angles"] for line in lines if line.get("source") == "cam0"]
+        np.testing.assert_allclose(angles, [one["left_knee"] for one in own][4:16], atol=0.1)
+        np.testing.assert_allclose(speeds[:3], [10, 10, 10])
+        assert speeds[3] is None
+        np.testing.assert_allclose(more, [5, 5])
 
     async def plot(page: Page) -> None:
         """The knee's angle over the frames that were not cut off."""
