@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 import torch
 from torch import Tensor, nn
 
 from engines.networks.cropnet import CropNet
+from engines.runtimes.openvino_package import load_openvino
 from engines.types.arrays import Floats, Image
 from training.crops.head import prepared
 from training.data.errors import TrainingError
@@ -76,6 +76,7 @@ def _after(network: CropNet, name: str) -> Any:
 
 def _folded(graph: Path) -> Iterator[tuple[str, list[Floats]]]:
     """The name in our network and the weight and bias of each layer; of `places`, what is added."""
+    openvino = load_openvino()
     core = openvino.Core()
     found: list[tuple[str, list[Any]]] = []
     for node in core.read_model(str(graph)).get_ordered_ops():
