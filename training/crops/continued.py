@@ -129,7 +129,8 @@ def _measure(network: CropNet, crops: Image) -> None:
     network.eval()
     with torch.inference_mode():
         for start in range(0, len(crops), PICTURES):
-            network(prepared(crops[start : start + PICTURES]))
+            some = torch.from_numpy(crops[start : start + PICTURES]).to(network.places.device)
+            network(prepared(some))
     for one in hooks:
         one.remove()
     with torch.no_grad():
