@@ -17,6 +17,7 @@ from engines.types.arrays import Arrays, Floats
 from engines.types.errors import CardError
 from engines.types.letterbox import Letterbox
 from engines.types.network_input import NetworkInput
+from engines.types.oks import expected_oks
 from engines.types.poses import Candidates, Maps, Poses
 from engines.types.skeleton import Skeleton
 from engines.types.toml_tables import build
@@ -153,7 +154,7 @@ class PafDecoder:
         """The people that the candidates make, best first.
 
         A person's score is the mean confidence of all keypoints and limbs of the skeleton, of which
-        those that were not found count 0.
+        those that were not found count 0, times the similarity that their size lets expect.
         """
         wanted = self.settings
         xy, score, limb_sum = assemble(evidence, self.skeleton, wanted.peak_weight, wanted.match)
@@ -161,11 +162,12 @@ class PafDecoder:
         total = score.sum(axis=1) + limb_sum
         parts = len(self.skeleton.keypoints) + len(self.skeleton.limbs)
         person = np.minimum(total / np.float32(parts), np.float32(1))  # maps may exceed 1 a little
+        person *= expected_oks(xy, self.skeleton)
         sure = total / np.maximum(2 * count, 1) >= wanted.min_confidence
         if wanted.min_score is not None:
             sure = person >= wanted.min_score
         order = np.flatnonzero((count >= wanted.min_keypoints) & sure)
-        order = order[np.argsort(-total[order], kind="stable")]
+        order = order[np.argsort(-person[order], kind="stable")]
         return Poses(self.skeleton, xy[order], np.minimum(score[order], 1), person[order])
 
 

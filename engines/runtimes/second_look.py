@@ -22,7 +22,7 @@ from engines.decoders.crop_decoder import CropDecoder
 from engines.runtimes.crop_network import CropNetwork
 from engines.types.arrays import Floats, Image
 from engines.types.expected import Expected
-from engines.types.oks import areas, oks
+from engines.types.oks import areas, expected_oks, oks
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
 from engines.types.skeleton_conversion import converted, origins
@@ -143,7 +143,8 @@ class SecondLook:
             weak = ~ok[:, None] | (seen.score < wanted.least)
             xy = np.where(weak[..., None], np.float32(np.nan), seen.xy)
             score = np.where(weak, np.float32(0), seen.score)
-            person = np.where(ok, person_scores(sure, agree, wanted), 0).astype(np.float32)
+            person = person_scores(sure, agree, wanted) * expected_oks(xy, self._skeleton)
+            person = np.where(ok, person, 0).astype(np.float32)
             poses = Poses(self._skeleton, xy, score, person)
             twins = same_as_better(poses, wanted.same)  # two expected people, one body
             out.append(Followed(poses, look.at, ok & (twins < 0)))
