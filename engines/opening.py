@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, Protocol
 
+from engines.answered import AnsweredEstimator
+from engines.answers.store import Answers
 from engines.averaging import check_averaged, open_averaged
 from engines.decoders.decoder import with_options
 from engines.decoders.limb_matching import Matching
@@ -63,7 +65,7 @@ class ModelChoice(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EngineOpener:
-    """Opens the engine when and where it is called."""
+    """Opens the engine when and where it is called. answers: it asks only what has none yet."""
 
     card: Card
     located: Located
@@ -71,8 +73,14 @@ class EngineOpener:
     live: bool
     keep_maps: Callable[[], bool]
     device: Device = "cpu"
+    answers: Answers | None = None
 
     def __call__(self) -> Estimator:
+        if self.answers is None:
+            return self._on_device()
+        return AnsweredEstimator(self._on_device, self.card.decoder, self.model, self.answers)
+
+    def _on_device(self) -> Estimator:
         asked = DeviceChoice.parse(self.wanted.device)
         if self.device == "cpu":
             return self._open("cpu", self.located)

@@ -7,6 +7,8 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
+from engines.answers.crops import AnsweredPoints
+from engines.answers.store import Answers
 from engines.decoders.crop_decoder import CropDecoder
 from engines.models.card import Card, load_card
 from engines.models.download import download_bar
@@ -39,7 +41,7 @@ class SecondLookOpener:
     skeleton: of the people it gives, the first's or one that `refined_skeleton` says. height: of
     the first's input, None = its own.
     on_gpu: the weights for a GPU, where one is to do it; where it cannot, the CPU does. gpu: its
-    number, None = the first usable.
+    number, None = the first usable. answers: it asks only what has none yet.
     """
 
     card: Card
@@ -51,12 +53,16 @@ class SecondLookOpener:
     height: int | None = None
     on_gpu: Located | None = None
     gpu: int | None = None
+    answers: Answers | None = None
 
     def __call__(self) -> SecondLook:
         decoder, rule = self.card.decoder, self.card.crop
         assert isinstance(decoder, CropDecoder)
         assert rule is not None
         crops = self._on_cpu() if self.on_gpu is None else SparedCrops(self._on_gpu, self._on_cpu)
+        points = None
+        if self.answers is not None:
+            points = AnsweredPoints(crops, decoder, self.card.name, self.answers)
         return SecondLook(
             crops,
             decoder,
@@ -66,6 +72,7 @@ class SecondLookOpener:
             self.max_people,
             self.budget,
             crop_cost(self.first.name, self.card.name, self.height),
+            points,
         )
 
     def _on_cpu(self) -> CropNetwork:

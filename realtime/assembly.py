@@ -10,6 +10,7 @@ from math import inf
 from typing import Literal
 
 from calibration.geometry.camera import Rig
+from engines.answers.store import Answers
 from engines.decoders.decoder import Showable, check_showable
 from engines.decoders.paf import paf_decoder
 from engines.estimator import check_height
@@ -42,6 +43,7 @@ from realtime.sources import enter_sources
 from realtime.sources.maps.map_source import MapReading
 from realtime.sources.remote.web_files import fetched
 from realtime.sources.rig_sources import open_fitting
+from realtime.sources.video import VideoSource
 from realtime.sports.analysis import MovementAnalysis
 from realtime.tracking.camera_tracker import CameraTracker
 from realtime.types.errors import SettingsError, Stopped
@@ -67,11 +69,18 @@ def run(settings: Settings) -> None:
             pass
 
 
-def stream(settings: Settings | str) -> Generator[Result, None, None]:
+def stream(
+    settings: Settings | str,
+    *,
+    answers: Answers | None = None,
+    part: tuple[float, float] | None = None,
+) -> Generator[Result, None, None]:
     """The results of a run, one an instant, after they went to the outputs that the settings name.
 
     A string is a source, without any output. Outputs are finished whatever ends the run: the
     source's end, the user, an error, or the caller who closes the generator.
+    answers: what networks have said before; they are asked only what is not among it. part: of a
+    single video, `VideoSource.between`.
     """
     if isinstance(settings, str):
         settings = Settings(SourceSettings((settings,)), window=UNSEEN)
@@ -87,6 +96,10 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             maps=partial(map_reading, card, models),
             origin=start.monotonic,
         )
+        if part is not None:
+            (source,) = sources
+            assert isinstance(source, VideoSource)
+            source.between(*part)
         enter_sources(sources, stack)
         model: Model = card
         open_engine: EngineOpener | None = None
@@ -144,6 +157,10 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
                 device=open_engine.device,
                 gpu=DeviceChoice.parse(models.device).number,
             )
+        if answers is not None:
+            open_engine = open_engine and replace(open_engine, answers=answers)
+            open_second = open_second and replace(open_second, answers=answers)
+            open_parts = open_parts and replace(open_parts, answers=answers)
         every = _every(settings, sources, rig, open_second, card)
         if open_engine is not None and every == "auto":
             open_engine = replace(open_engine, live=True)  # nobody has the next frame in flight

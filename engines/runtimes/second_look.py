@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.crops.affine import Crops
 from engines.crops.fusion import (
     FusionSettings,
     agreement,
@@ -18,7 +19,7 @@ from engines.crops.fusion import (
     same_as_better,
 )
 from engines.crops.rule import CropRule
-from engines.decoders.crop_decoder import CropDecoder
+from engines.decoders.crop_decoder import CropDecoder, CropPoints
 from engines.runtimes.crop_network import CropNetwork
 from engines.types.arrays import Floats, Image
 from engines.types.expected import Expected
@@ -27,6 +28,8 @@ from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
 from engines.types.skeleton_conversion import converted, origins
 from engines.types.skeleton_groups import fitted
+
+Points = Callable[[Sequence[Image], Sequence[Crops]], CropPoints]
 
 MIN_COVERED_OKS = 0.4  # at which somebody who is expected is one of those found
 MAX_WAIT_S = 1e3  # who was never looked at has waited for so long
@@ -62,7 +65,8 @@ class SecondLook:
     which the crop network knows. max_people: of a set of pictures look at so many at most. budget:
     seconds a set; as many people as fit into it by what a crop has taken so far, but one at least.
     Where not all can be looked at, the largest come first, and who has waited for long. cost: of a
-    crop, in looks of the first network.
+    crop, in looks of the first network. points: what says where keypoints of crops are in place of
+    the network and its decoder.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class SecondLook:
         max_people: int | None = None,
         budget: float | None = None,
         cost: float = 0.5,
+        points: Points | None = None,
     ) -> None:
         self._network = network
         self._decoder = decoder
@@ -86,6 +91,7 @@ class SecondLook:
         self._budget = budget
         self._pace: float | None = None
         self.cost = cost
+        self._points = points or self._asked
         self.crops = 0  # looked at so far
 
     @property
@@ -173,8 +179,7 @@ class SecondLook:
             return looks
         self.crops += sum(map(len, some))
         began = time.perf_counter()
-        arrays = self._network.run(images, some)
-        xy, score = self._decoder.points(arrays)
+        xy, score = self._points(images, some)
         self._learn((time.perf_counter() - began) / len(score))
         begin = 0
         for look, crops in zip(looks, some, strict=True):
@@ -191,6 +196,9 @@ class SecondLook:
     def close(self) -> None:
         """Let the device go."""
         self._network.close()
+
+    def _asked(self, images: Sequence[Image], crops: Sequence[Crops]) -> CropPoints:
+        return self._decoder.points(self._network.run(images, crops))
 
     def _chosen(
         self,

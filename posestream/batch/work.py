@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from calibration.geometry.errors import CalibrationError
+from engines.answers.store import Answers
 from engines.types.errors import EngineError
 from posestream.batch.manifest import NAME as MANIFEST
 from posestream.batch.manifest import Manifest
@@ -67,15 +68,18 @@ class Outcome:
     attempts: int = 1
 
 
-def work(job: Job) -> Outcome:
-    """Do it; what stood there before stays unless all went well. Never raises for a bad input."""
+def work(job: Job, answers: Answers | None = None) -> Outcome:
+    """Do it; what stood there before stays unless all went well. Never raises for a bad input.
+
+    answers: what networks have said of parts of the recording.
+    """
     name, began = job.recording.name, time.monotonic()
     part = _beside(job.folder, PART)
     try:
         _remove(part)
         part.mkdir(parents=True)
         frames = 0
-        with closing(stream(settings_of(job, part))) as results:
+        with closing(stream(settings_of(job, part), answers=answers)) as results:
             for _ in results:
                 frames += 1
         seconds = time.monotonic() - began

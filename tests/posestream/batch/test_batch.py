@@ -114,6 +114,7 @@ def test_folders_of_others_are_left_alone(
         (["--make", "mot", "--no-track"], "--mot needs ids"),
         (["--make", "film"], "--make must be"),
         (["--retries", "-1"], "--retries must be 0 or more"),
+        (["--divide", "-1"], "--divide must be 0 or more minutes"),
         (["--model", "nobody"], "nobody"),
         (["--ray", "ray://127.0.0.1:1"], "--ray"),
     ],

@@ -10,6 +10,7 @@ import pytest
 
 from posestream.batch.cluster import Cluster
 from posestream.batch.manifest import Manifest
+from posestream.batch.queue import Task
 from posestream.batch.recordings import recordings
 from posestream.batch.work import Job, work
 from realtime.settings.model import ModelSettings
@@ -20,7 +21,7 @@ ray = pytest.importorskip("ray", reason="the package ray is not installed")
 VIDEOS = 8
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def machines() -> Iterator[Any]:
     """Two machines that do work, beside one that leads them."""
     from ray.cluster_utils import Cluster as Simulated
@@ -39,6 +40,31 @@ def jobs(videos: Path, output: Path, card: Path) -> list[Job]:
         Job(one, output / one.name, ("csv",), models, tracks, Manifest((), {}, {}))
         for one in recordings([f"{videos}/*"])
     ]
+
+
+def test_machines_share_a_long_video(machines: Any, card: Path, tmp_path: Path) -> None:
+    simulated, _ = machines
+    videos = tmp_path / "videos"
+    walk(videos / "long.mkv", 40, frames=40)
+    cluster = Cluster(simulated.address, gpus=False)
+    given: list[Task] = []
+    give = cluster._give
+
+    def noted(task: Task, node: str, worker: Any) -> None:
+        given.append(task)
+        give(task, node, worker)
+
+    cluster._give = noted  # type: ignore[method-assign]
+    try:
+        (outcome,) = cluster.run(jobs(videos, tmp_path / "far", card), 2, part_seconds=0.5)
+    finally:
+        cluster.close()
+    assert (outcome.error, outcome.frames) == (None, 40)
+    assert [one.part is not None for one in given] == [True, True, False]
+    (near,) = jobs(videos, tmp_path / "near", card)
+    work(near)
+    made = tmp_path / "far" / "long" / "poses.csv"
+    assert made.read_bytes() == (near.folder / "poses.csv").read_bytes()
 
 
 def test_machines_share_the_work_and_one_that_is_lost_loses_nothing(
