@@ -25,6 +25,7 @@ from realtime.settings.space import SpaceSettings
 from realtime.settings.tracking import TrackSettings
 from realtime.settings.window import UNSEEN
 from realtime.types.errors import OutputError, RealtimeError
+from realtime.writing.whole_files import KEPT
 
 # What may be made, by the name of the option of a run, and the file or folder that it goes to.
 FILES = {
@@ -87,7 +88,8 @@ def work(job: Job, answers: Answers | None = None) -> Outcome:
         _put_in_place(part, job.folder)
         return Outcome(name, frames, seconds)
     except (EngineError, RealtimeError, CalibrationError) as error:
-        why = str(error)
+        # Results go to their folder when they are whole, and are gone when they are not.
+        why = str(error).replace(str(part), str(job.folder)).replace(KEPT, "")
     except OSError as error:
         why = f"{job.folder} cannot be written: {error.strerror or error}."
     except Exception as error:  # noqa: BLE001  # our fault, and none of the other recordings'

@@ -62,7 +62,7 @@ def encode(message: Message) -> bytes:
     # What repeats are single bytes: looking for longer matches takes three times as long.
     packer = zlib.compressobj(strategy=zlib.Z_RLE)
     # Each plane has a code of its own (a block of RFC 1951), as its bytes are others.
-    packed = [part for one in planes for part in (packer.compress(one), packer.flush(zlib.Z_BLOCK))]
+    packed = [packer.compress(one.tobytes()) + packer.flush(zlib.Z_BLOCK) for one in planes]
     return head + b"".join(packed) + packer.flush()
 
 

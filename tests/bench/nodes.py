@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from itertools import chain
 from math import inf
 from pathlib import Path
 
@@ -118,13 +119,14 @@ def main() -> None:
             first = next(filter(complete, came))
             # On the node's clock a frame's moment is exact: walkers are where they are at it.
             until = time.monotonic() + given.seconds
-            for result in (first, *came):
+            for result in chain([first], came):
                 now = time.monotonic()
                 if complete(result):
                     newest = max(view.frame.captured for view in result.views if view)
                     ages.append(now - round(newest * RATE) / RATE - given.delay)
                 if now > until:
                     break
+            print(f"{len(found) or len(ages)} results, now nodes are killed", flush=True)
             back = []
             for n in range(given.kills):
                 nodes[1].kill()
@@ -135,6 +137,7 @@ def main() -> None:
                 began = time.monotonic()
                 next(filter(complete, came))
                 back.append(time.monotonic() - began)
+                print(f"  back after {back[-1]:.2f} s", flush=True)
         clocks = json.loads((folder / "stats.json").read_text())["sources"]
         for one in clocks[:2]:
             off = 1e3 * (one["clock"]["offset"] - AHEAD[0])

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from posestream.batch.cluster import Cluster
+from posestream.batch import cluster as module
+from posestream.batch.cluster import Cluster, own_version
 from posestream.batch.manifest import Manifest
 from posestream.batch.queue import Task
 from posestream.batch.recordings import recordings
@@ -40,6 +41,25 @@ def jobs(videos: Path, output: Path, card: Path) -> list[Job]:
         Job(one, output / one.name, ("csv",), models, tracks, Manifest((), {}, {}))
         for one in recordings([f"{videos}/*"])
     ]
+
+
+def test_a_machine_with_another_version_is_left_out(
+    machines: Any, card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulated, _ = machines
+    videos = tmp_path / "videos"
+    for n in range(2):
+        walk(videos / f"{n}.mkv", 60)
+    ours = iter(["posestream 99"] * 2)  # what the first machine is compared with, and is told
+    monkeypatch.setattr(module, "own_version", lambda: next(ours, own_version()))
+    cluster = Cluster(simulated.address, gpus=False)
+    try:
+        outcomes = [*cluster.run(jobs(videos, tmp_path / "far", card), retries=0)]
+    finally:
+        cluster.close()
+    assert [one.error for one in outcomes] == [None, None]
+    (sentence,) = cluster.refused
+    assert f"has {own_version()}, this machine posestream 99; install the same on both" in sentence
 
 
 def test_machines_share_a_long_video(machines: Any, card: Path, tmp_path: Path) -> None:
