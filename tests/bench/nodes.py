@@ -117,6 +117,7 @@ def main() -> None:
         found, ages = [], []
         with closing(stream(settings(*sources(through), **wanted))) as came:
             first = next(filter(complete, came))
+            began, used = time.monotonic(), time.process_time()
             # On the node's clock a frame's moment is exact: walkers are where they are at it.
             until = time.monotonic() + given.seconds
             for result in chain([first], came):
@@ -127,6 +128,8 @@ def main() -> None:
                 if now > until:
                     break
             print(f"{len(found) or len(ages)} results, now nodes are killed", flush=True)
+            cores = (time.process_time() - used) / (time.monotonic() - began)
+            print(f"this process, with the relays: {cores:.2f} cores")
             back = []
             for n in range(given.kills):
                 nodes[1].kill()
