@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -90,11 +90,15 @@ class Cluster:
                 self._ray.init(include_dashboard=False, **how)
 
     def run(
-        self, jobs: Sequence[Job], retries: int, part_seconds: float | None = None
+        self,
+        jobs: Sequence[Job],
+        retries: int,
+        part_seconds: float | None = None,
+        say: Callable[[str], None] = lambda _: None,
     ) -> Iterator[Outcome]:
         """How each job went, as they end. A job whose machine is lost begins anew elsewhere.
 
-        part_seconds: as `Queue` divides long videos.
+        part_seconds: as `Queue` divides long videos. say: hears a sentence of each part.
         """
         queue = Queue(jobs, retries, part_seconds)
         while queue or self._busy:
@@ -109,7 +113,8 @@ class Cluster:
                 busy = self._busy.pop(reference)
                 told = self._told(reference, busy)
                 if busy.task.part is not None:
-                    queue.looked(busy.task, busy.answers if told is None else None)
+                    if sentence := queue.looked(busy.task, busy.answers if told is None else None):
+                        say(sentence)
                     continue
                 assert told is not None
                 if (outcome := queue.ended(busy.task, told)) is not None:

@@ -69,17 +69,22 @@ class Queue:
         self.busy += 1
         return task
 
-    def looked(self, task: Task, answers: Any) -> None:
-        """A part was looked at; None where it was lost, and is not tried again."""
+    def looked(self, task: Task, answers: Any) -> str | None:
+        """A part was looked at, or lost where `answers` is None; how far its video is.
+
+        None where the part is tried again.
+        """
         self.busy -= 1
         if answers is None and task.attempt <= self.retries:
             self._waiting.append(replace(task, attempt=task.attempt + 1))
-            return
+            return None
         assert task.divided is not None
         task.divided.answers[task.number] = answers
         task.divided.left -= 1
         if not task.divided.left:
             self._waiting.appendleft(Task(task.job, divided=task.divided))
+        total = len(task.divided.answers)
+        return f"{task.job.recording.name}: {total - task.divided.left} of {total} parts seen"
 
     def ended(self, task: Task, outcome: Outcome) -> Outcome | None:
         """How the job went at last; None where it is tried again."""

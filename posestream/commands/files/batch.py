@@ -125,7 +125,8 @@ def _outcomes(todo: Plan, batch: BatchSettings) -> Generator[Outcome, None, None
 
     with closing(Cluster(batch.ray, gpus=_on_gpu(todo.jobs))) as cluster:
         try:
-            yield from cluster.run(todo.jobs, batch.retries, 60 * batch.divide or None)
+            say = _be_quiet if batch.quiet else _say
+            yield from cluster.run(todo.jobs, batch.retries, 60 * batch.divide or None, say)
         finally:
             for sentence in cluster.refused:
                 _say(sentence)
@@ -169,6 +170,9 @@ def _duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def _be_quiet(_: str) -> None: ...
 
 
 def _say(sentence: str) -> None:

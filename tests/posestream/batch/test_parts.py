@@ -130,9 +130,9 @@ def test_the_results_are_made_when_all_parts_were_looked_at(tmp_path: Path) -> N
     waiting = queue(tmp_path, 1)
     first, second = waiting.take(workers=2), waiting.take(workers=2)
     assert [one.number for one in (first, second)] == [0, 1]
-    waiting.looked(second, "what was said of it")
+    assert waiting.looked(second, "what was said of it") == "0: 1 of 2 parts seen"
     assert not waiting
-    waiting.looked(first, None)
+    assert waiting.looked(first, None) is None
     again = waiting.take(workers=2)
     assert (again.number, again.attempt) == (0, 2)
     waiting.looked(again, None)  # once is enough: the last run asks the networks itself
