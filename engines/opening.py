@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from engines.answered import AnsweredEstimator
 from engines.answers.store import Answers
 from engines.averaging import check_averaged, open_averaged
+from engines.decoders.boxes.people_boxes import BoxDecoder
 from engines.decoders.decoder import with_options
 from engines.decoders.limb_matching import Matching
 from engines.estimator import Estimator, check_height, open_estimator
@@ -21,6 +22,7 @@ from engines.nvidia.driver import Gpu, usable_gpus
 from engines.nvidia.open import choose
 from engines.spread import Spread
 from engines.types.device import DeviceChoice
+from engines.types.errors import CardError
 
 # The thresholds of decoders, and what --recall lowers them to: OpenPose's maximize_positives.
 RECALL: dict[str, float] = {
@@ -156,6 +158,8 @@ def engine_opener(
     device: where it was chosen already. CardError for a threshold, height or size that the model
     has not.
     """
+    if isinstance(card.decoder, BoxDecoder):
+        raise CardError(f"{card.name} finds boxes, not keypoints; give it as --detector.")
     card = with_thresholds(card, wanted)
     check_height(card, wanted.height)
     if averages(wanted):

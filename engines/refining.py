@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from engines.answers.crops import AnsweredPoints
 from engines.answers.store import Answers
 from engines.decoders.crop_decoder import CropDecoder
+from engines.detecting import DetectorOpener
 from engines.models.card import Card, load_card
 from engines.models.download import download_bar
 from engines.models.measured import crop_cost
@@ -41,7 +42,8 @@ class SecondLookOpener:
     skeleton: of the people it gives, the first's or one that `refined_skeleton` says. height: of
     the first's input, None = its own.
     on_gpu: the weights for a GPU, where one is to do it; where it cannot, the CPU does. gpu: its
-    number, None = the first usable. answers: it asks only what has none yet.
+    number, None = the first usable. answers: it asks only what has none yet. detector: of boxes of
+    people, to look into them too.
     """
 
     card: Card
@@ -54,6 +56,7 @@ class SecondLookOpener:
     on_gpu: Located | None = None
     gpu: int | None = None
     answers: Answers | None = None
+    detector: DetectorOpener | None = None
 
     def __call__(self) -> SecondLook:
         decoder, rule = self.card.decoder, self.card.crop
@@ -73,6 +76,7 @@ class SecondLookOpener:
             self.budget,
             crop_cost(self.first.name, self.card.name, self.height),
             points,
+            None if self.detector is None else self.detector(),
         )
 
     def _on_cpu(self) -> CropNetwork:

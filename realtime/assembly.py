@@ -13,6 +13,7 @@ from calibration.geometry.camera import Rig
 from engines.answers.store import Answers
 from engines.decoders.decoder import Showable, check_showable
 from engines.decoders.paf import paf_decoder
+from engines.detecting import detector_opener
 from engines.estimator import check_height
 from engines.models.card import Card, load_card
 from engines.models.weights import Device
@@ -108,10 +109,10 @@ def stream(
         device: Device | None = None
         if (skeleton := sources[0].skeleton) is not None:
             model = Keypoints("nodes" if sources[0].live else "OpenPose JSON", skeleton)
-            refuse_parts(models.parts)
+            refuse_parts(models.parts, models.detector)
         else:
             device = choose(models.device, models.gpus)
-            models = decided(models, device, rig=rig is not None)
+            models = with_detector(decided(models, device, rig=rig is not None), settings.models)
             assert models.model is not None
             model = card = load_card(models.model)
         keypoints = model.skeleton.keypoints
@@ -161,6 +162,8 @@ def stream(
             open_engine = open_engine and replace(open_engine, answers=answers)
             open_second = open_second and replace(open_second, answers=answers)
             open_parts = open_parts and replace(open_parts, answers=answers)
+            if open_second is not None and models.detector is not None:
+                open_second = replace(open_second, detector=detector_opener(models.detector))
         every = _every(settings, sources, rig, open_second, card)
         if open_engine is not None and every == "auto":
             open_engine = replace(open_engine, live=True)  # nobody has the next frame in flight
@@ -221,8 +224,21 @@ def map_reading(card: Card, models: ModelSettings) -> MapReading:
     return MapReading(decoder, partial(card.input.letterbox, sizing))
 
 
-def refuse_parts(parts: frozenset[Part]) -> None:
-    """SettingsError where a source has keypoints alone, but parts are to be looked for."""
+def with_detector(models: ModelSettings, asked: ModelSettings) -> ModelSettings:
+    """The same with a second look, where a detector needs one; asked: as the user gave them."""
+    if models.detector is None:
+        return models
+    if asked.refine == "off":
+        raise SettingsError(
+            "--detector finds boxes for --refine to look at; leave out --refine off."
+        )
+    return replace(models, refine="auto") if models.refine in (None, "off") else models
+
+
+def refuse_parts(parts: frozenset[Part], detector: str | None = None) -> None:
+    """SettingsError where a source has keypoints alone, but pictures are to be looked at."""
+    if detector is not None:
+        raise SettingsError("--detector needs pictures, but the source contains keypoints.")
     if parts:
         raise SettingsError(
             f"--{min(parts)} needs pictures, but the source contains keypoints; those of hands, "

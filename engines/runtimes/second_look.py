@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from engines.crops.fusion import (
     person_scores,
     same_as_better,
 )
+from engines.crops.proposals import as_keypoints, boxes_of_people, unclaimed
 from engines.crops.rule import CropRule
 from engines.decoders.crop_decoder import CropDecoder, CropPoints
 from engines.runtimes.crop_network import CropNetwork
@@ -57,6 +59,13 @@ class Followed:
     ok: NDArray[np.bool_]
 
 
+class BoxFinder(Protocol):
+    """A detector of people: (B, 4) corners in picture pixels of each picture."""
+
+    def find(self, images: Sequence[Image]) -> Sequence[Floats]: ...
+    def close(self) -> None: ...
+
+
 class SecondLook:
     """Refines the people that another network found, or that a tracker expects.
 
@@ -66,7 +75,8 @@ class SecondLook:
     seconds a set; as many people as fit into it by what a crop has taken so far, but one at least.
     Where not all can be looked at, the largest come first, and who has waited for long. cost: of a
     crop, in looks of the first network. points: what says where keypoints of crops are in place of
-    the network and its decoder.
+    the network and its decoder. detector: finds boxes of people whom the first network may have
+    missed; a crop network looks into those that are nobody's, and then at whom it found there.
     """
 
     def __init__(
@@ -80,6 +90,7 @@ class SecondLook:
         budget: float | None = None,
         cost: float = 0.5,
         points: Points | None = None,
+        detector: BoxFinder | None = None,
     ) -> None:
         self._network = network
         self._decoder = decoder
@@ -90,6 +101,7 @@ class SecondLook:
         self._max_people = max_people
         self._budget = budget
         self._pace: float | None = None
+        self._detector = detector
         self.cost = cost
         self._points = points or self._asked
         self.crops = 0  # looked at so far
@@ -119,10 +131,10 @@ class SecondLook:
         found = [fitted(poses, self._skeleton) for poses in found]
         if expected is None:
             expected = [Expected.of(poses.some(np.zeros(0, int))) for poses in found]
-        known = [
-            _Known.of(poses, one.fitted(self._skeleton))
-            for poses, one in zip(found, expected, strict=True)
-        ]
+        expected = [one.fitted(self._skeleton) for one in expected]
+        if self._detector is not None:
+            expected = self._proposed(images, found, expected, self._detector, most)
+        known = [_Known.of(poses, one) for poses, one in zip(found, expected, strict=True)]
         looks = self.look(images, [one.poses for one in known], [one.waited for one in known], most)
         out = []
         for one, look in zip(known, looks, strict=True):
@@ -196,6 +208,31 @@ class SecondLook:
     def close(self) -> None:
         """Let the device go."""
         self._network.close()
+        if self._detector is not None:
+            self._detector.close()
+
+    def _proposed(
+        self,
+        images: Sequence[Image],
+        found: Sequence[Poses],
+        expected: Sequence[Expected],
+        detector: BoxFinder,
+        most: int | None,
+    ) -> list[Expected]:
+        """Those expected, and whom the crop network sees in boxes that are nobody's."""
+        known = [_joined(one, two.poses) for one, two in zip(found, expected, strict=True)]
+        boxes = [
+            as_keypoints(unclaimed(one, boxes_of_people(people.xy)))
+            for one, people in zip(detector.find(images), known, strict=True)
+        ]
+        out = []
+        for one, people, look in zip(
+            expected, known, self.look(images, boxes, most=most), strict=True
+        ):
+            sure = confidence(look.poses, self._known) >= self._fusion.alone
+            there = look.poses.some(np.flatnonzero(sure))
+            out.append(one.and_also(there.some(_covered(people, there)[1])))
+        return out
 
     def _asked(self, images: Sequence[Image], crops: Sequence[Crops]) -> CropPoints:
         return self._decoder.points(self._network.run(images, crops))

@@ -1,4 +1,4 @@
-"""How alike two poses are: object keypoint similarity (COCO keypoint evaluation)."""
+"""How alike two poses are: object keypoint similarity (COCO keypoint evaluation), and boxes."""
 
 from __future__ import annotations
 
@@ -81,3 +81,14 @@ def oks_both_ways(
     one = one[:, body]
     for way in (body, np.array(skeleton.mirror)[body]):
         yield oks(one, other[:, way], area, sigmas, spread)
+
+
+def iou(one: Floats, other: Floats) -> Floats:
+    """(N, 4) and (P, 4) boxes -> (N, P) intersection over union; 0 for NaN."""
+    low = np.maximum(one[:, None, :2], other[None, :, :2])
+    high = np.minimum(one[:, None, 2:], other[None, :, 2:])
+    both = np.maximum(high - low, 0).prod(axis=-1)
+    sizes = [(box[:, 2:] - box[:, :2]).prod(axis=-1) for box in (one, other)]
+    union = sizes[0][:, None] + sizes[1][None] - both
+    overlap: Floats = np.nan_to_num(both / np.maximum(union, 1e-6)).astype(np.float32)
+    return overlap

@@ -44,6 +44,9 @@ class ModelSettings:
     if its weights are here and you name no --model and no --rig, else off."""
     refine_people: int | None = None
     """Look again at no more than this many people in a frame, the largest first."""
+    detector: str | None = None
+    """Look also at people in the boxes of a detector: the model card of a YOLOX or NanoDet network
+    of your own. It finds people whom --model misses, for --refine to look at."""
     hands: bool = False
     """Add the 21 keypoints of each hand (MediaPipe's network, downloaded once)."""
     face: bool = False
