@@ -22,6 +22,7 @@ from training.crops.continued import start_from_graph
 from training.crops.learner import Learner
 from training.crops.people import People, load_people
 from training.crops.pretrained import packaged_trunk
+from training.crops.proposals import Proposals
 from training.crops.samples import CropBatch, make_batch, plain, stacked
 from training.data.errors import TrainingError
 from training.data.photos import Photo, read_photos
@@ -63,6 +64,8 @@ class CropsTrainSettings:
     """Share of the minutes, at their end, over which the learning rate falls to nothing."""
     seed: int = 1
     """Of the crops."""
+    pose_guided: bool = False
+    """Boxes are off as the first network's are for poses like each (RMPE), in place of anyhow."""
     threads: int = 2
     """Processor threads."""
     fresh: bool = False
@@ -83,11 +86,12 @@ def train_crops(settings: CropsTrainSettings) -> None:
     photos = read_photos(settings.photos, people.done)
     size = settings.width, settings.height
     seen, test = split(photos, people, size)
+    proposals = Proposals.learn(people, seed=settings.seed) if settings.pose_guided else None
 
     def batch_of(step: int) -> CropBatch:
         seed = (settings.seed, step)
         chosen = np.random.default_rng(seed).choice(seen, settings.batch)
-        return make_batch(photos, people, chosen, size, seed, pool)
+        return make_batch(photos, people, chosen, size, seed, pool, proposals)
 
     with ThreadPoolExecutor(settings.threads) as pool, ThreadPoolExecutor(1) as ahead:
         learner = _learner(settings, path, batch_of)
