@@ -13,6 +13,7 @@ from engines.averaging import check_averaged, open_averaged
 from engines.decoders.boxes.people_boxes import BoxDecoder
 from engines.decoders.decoder import with_options
 from engines.decoders.limb_matching import Matching
+from engines.decoders.partition.ilp import Assembling, load_scipy
 from engines.estimator import Estimator, check_height, open_estimator
 from engines.fallback import Spared
 from engines.models.card import Card, Precision
@@ -53,6 +54,8 @@ class ModelChoice(Protocol):
     def limb_share(self) -> float | None: ...
     @property
     def match(self) -> Matching | None: ...
+    @property
+    def assemble(self) -> Assembling | None: ...
     @property
     def min_keypoints(self) -> int | None: ...
     @property
@@ -188,5 +191,7 @@ def with_thresholds(card: Card, wanted: ModelChoice) -> Card:
                 own = getattr(decoder.settings, decoder.options[name])
                 # A PAF decoder has no least score of its own: nobody is left out by it then.
                 options[name] = 0.0 if own is None else min(low, own)
-    options["match"] = wanted.match
+    options["match"], options["assemble"] = wanted.match, wanted.assemble
+    if wanted.assemble == "ilp":
+        load_scipy()  # or say now that it is not here
     return replace(card, decoder=with_options(decoder, card.name, options))

@@ -13,7 +13,6 @@ from calibration.geometry.camera import Rig
 from engines.answers.store import Answers
 from engines.decoders.decoder import Showable, check_showable
 from engines.decoders.paf import paf_decoder
-from engines.detecting import detector_opener
 from engines.estimator import check_height
 from engines.models.card import Card, load_card
 from engines.models.weights import Device
@@ -21,7 +20,7 @@ from engines.nvidia.open import choose
 from engines.opening import EngineOpener, engine_opener, with_thresholds
 from engines.parts.kinds import GROUPS, Part
 from engines.parts.opening import PartsOpener, parts_opener
-from engines.refining import SecondLookOpener, refined_skeleton, second_look_opener
+from engines.refining import SecondLookOpener, refined_skeleton, second_look_opener, with_finders
 from engines.types.device import DeviceChoice
 from engines.types.skeleton import Skeleton
 from realtime.default_model import DEFAULT, decided
@@ -158,12 +157,12 @@ def stream(
                 device=open_engine.device,
                 gpu=DeviceChoice.parse(models.device).number,
             )
+            if open_second is not None:
+                open_second = with_finders(open_second, models.detector, models.crowd)
         if answers is not None:
             open_engine = open_engine and replace(open_engine, answers=answers)
             open_second = open_second and replace(open_second, answers=answers)
             open_parts = open_parts and replace(open_parts, answers=answers)
-            if open_second is not None and models.detector is not None:
-                open_second = replace(open_second, detector=detector_opener(models.detector))
         every = _every(settings, sources, rig, open_second, card)
         if open_engine is not None and every == "auto":
             open_engine = replace(open_engine, live=True)  # nobody has the next frame in flight

@@ -12,6 +12,7 @@ from engines.decoders.assembly import assemble
 from engines.decoders.decoder import Decoder, NeededArray, Showable
 from engines.decoders.limb_matching import Matching
 from engines.decoders.limb_scores import score_limbs
+from engines.decoders.partition.ilp import Assembling, assemble_all_at_once
 from engines.decoders.peaks import find_peaks
 from engines.types.arrays import Arrays, Floats
 from engines.types.errors import CardError
@@ -35,6 +36,8 @@ class PafSettings:
     peak_weight: how much the confidence of its ends adds to a limb's rank.
     match: which of the limbs that want the same keypoint are taken: greedy, those of the highest
         rank first; hungarian, those whose ranks have the highest sum.
+    assemble: limbs, people are joined limb by limb; ilp, all candidates are parted among people at
+        once, by an integer linear program, which takes seconds.
     min_keypoints, min_confidence: what a person needs: keypoints, and the mean confidence of those
         that were found and of the limbs between them, the sum of both over twice the keypoints
         (OpenPose's score per keypoint, halved).
@@ -47,6 +50,7 @@ class PafSettings:
     samples: int = 10
     peak_weight: float = 0.1
     match: Matching = "greedy"
+    assemble: Assembling = "limbs"
     min_keypoints: int = 3
     min_confidence: float = 0.2
     min_score: float | None = None
@@ -79,6 +83,7 @@ class PafDecoder:
         "limb_threshold": "sample_threshold",
         "limb_share": "least_above",
         "match": "match",
+        "assemble": "assemble",
         "min_keypoints": "min_keypoints",
         "min_score": "min_score",
     }
@@ -157,7 +162,11 @@ class PafDecoder:
         those that were not found count 0, times the similarity that their size lets expect.
         """
         wanted = self.settings
-        xy, score, limb_sum = assemble(evidence, self.skeleton, wanted.peak_weight, wanted.match)
+        if wanted.assemble == "ilp":
+            people = assemble_all_at_once(evidence, self.skeleton)
+        else:
+            people = assemble(evidence, self.skeleton, wanted.peak_weight, wanted.match)
+        xy, score, limb_sum = people
         count = (score > 0).sum(axis=1)
         total = score.sum(axis=1) + limb_sum
         parts = len(self.skeleton.keypoints) + len(self.skeleton.limbs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,13 @@ from engines.crops.fusion import (
     person_scores,
     same_as_better,
 )
+from engines.crops.joint_owners import owned
 from engines.crops.proposals import as_keypoints, boxes_of_people, unclaimed
 from engines.crops.rule import CropRule
 from engines.decoders.crop_decoder import CropDecoder, CropPoints
 from engines.runtimes.crop_network import CropNetwork
 from engines.types.arrays import Floats, Image
+from engines.types.evidence import JointCandidates
 from engines.types.expected import Expected
 from engines.types.oks import areas, expected_oks, oks
 from engines.types.poses import Poses
@@ -35,6 +37,7 @@ Points = Callable[[Sequence[Image], Sequence[Crops]], CropPoints]
 
 MIN_COVERED_OKS = 0.4  # at which somebody who is expected is one of those found
 MAX_WAIT_S = 1e3  # who was never looked at has waited for so long
+Crowd = Literal["crops", "graph"]
 PACE_SHARE = 0.1  # of the newest frame in what a crop is known to take
 
 
@@ -77,6 +80,8 @@ class SecondLook:
     crop, in looks of the first network. points: what says where keypoints of crops are in place of
     the network and its decoder. detector: finds boxes of people whom the first network may have
     missed; a crop network looks into those that are nobody's, and then at whom it found there.
+    crowd: whose a keypoint is that crops of several people show: crops, each crop's person; graph,
+    one assignment over all crops of a picture, which asks the network itself.
     """
 
     def __init__(
@@ -91,6 +96,7 @@ class SecondLook:
         cost: float = 0.5,
         points: Points | None = None,
         detector: BoxFinder | None = None,
+        crowd: Crowd = "crops",
     ) -> None:
         self._network = network
         self._decoder = decoder
@@ -102,6 +108,7 @@ class SecondLook:
         self._budget = budget
         self._pace: float | None = None
         self._detector = detector
+        self._crowd = crowd
         self.cost = cost
         self._points = points or self._asked
         self.crops = 0  # looked at so far
@@ -191,19 +198,32 @@ class SecondLook:
             return looks
         self.crops += sum(map(len, some))
         began = time.perf_counter()
-        xy, score = self._points(images, some)
+        if self._crowd == "graph":
+            arrays = self._network.run(images, some)
+            xy, score = self._decoder.points(arrays)
+            several = self._decoder.candidates(arrays)
+        else:
+            xy, score = self._points(images, some)
+            several = None
         self._learn((time.perf_counter() - began) / len(score))
         begin = 0
-        for look, crops in zip(looks, some, strict=True):
+        for look, crops, one in zip(looks, some, people, strict=True):
             end = begin + len(crops)
-            placed = crops.to_picture(xy[begin:end])
-            mine = Poses(
-                self._decoder.skeleton, placed, score[begin:end], np.zeros(end - begin, np.float32)
-            )
+            placed, sure = crops.to_picture(xy[begin:end]), score[begin:end]
+            if several is not None and len(crops) > 1:
+                placed, sure = self._owned(several.of(begin, end), crops, one.xy[look.at])
+            mine = Poses(self._decoder.skeleton, placed, sure, np.zeros(end - begin, np.float32))
             seen = converted(mine, self._skeleton)
             look.poses.xy[look.at], look.poses.score[look.at] = seen.xy, seen.score
             begin = end
         return looks
+
+    def _owned(
+        self, candidates: JointCandidates, crops: Crops, people: Floats
+    ) -> tuple[Floats, Floats]:
+        """Places in the picture and confidence of those people whose crops these are."""
+        xy = crops.some(candidates.crop).to_picture(candidates.xy[:, None])[:, 0]
+        return owned(replace(candidates, xy=xy), areas(people), self._decoder.skeleton.sigmas)
 
     def close(self) -> None:
         """Let the device go."""

@@ -19,7 +19,9 @@ from engines.opening import engine_opener
 from engines.types.arrays import Arrays, Floats
 from engines.types.errors import CardError
 from engines.types.network_input import NetworkInput
+from realtime.assembly import refuse_parts, with_detector
 from realtime.settings.model import ModelSettings
+from realtime.types.errors import SettingsError
 
 INPUT = NetworkInput(32, size=(320, 256))
 PICTURE = (640, 480)  # scaled by 0.5 to 320 x 240
@@ -198,3 +200,15 @@ def test_a_detector_is_no_model_and_a_model_no_detector(own: Path) -> None:
         engine_opener(load_card(str(own)), ModelSettings(), live=False)
     with pytest.raises(CardError, match=r"--detector needs .* pafnet gives keypoints"):
         detector_opener("pafnet")
+
+
+def test_a_detector_brings_a_second_look() -> None:
+    asked = ModelSettings(detector="own.toml")
+    assert with_detector(asked, asked).refine == "auto"
+    named = ModelSettings(detector="own.toml", refine="cropnet")
+    assert with_detector(named, named) is named
+    none = ModelSettings(detector="own.toml", refine="off")
+    with pytest.raises(SettingsError, match="leave out --refine off"):
+        with_detector(none, none)
+    with pytest.raises(SettingsError, match="--detector needs pictures"):
+        refuse_parts(frozenset(), "own.toml")
