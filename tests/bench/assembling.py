@@ -63,7 +63,8 @@ def main() -> None:
             found.append((image_id, converted(poses, named_skeleton("coco17"))))
         most, count = max(costs)
         print(
-            f"{name}: AP {ap(truth, found):.4f}, {sum(len(one) for _, one in found)} people, "
+            f"{name}: AP {ap(truth, found, person=True):.4f}, "
+            f"{sum(len(one) for _, one in found)} people, "
             f"{np.median([ms for ms, _ in costs]):.1f} ms, at most {most:.0f} ms "
             f"({count} candidates)",
             flush=True,

@@ -60,15 +60,15 @@ def moved(corners: Floats, off: float, rng: np.random.Generator) -> Floats:
     return np.concatenate([middle - side / 2, middle + side / 2], axis=1).astype(np.float32)
 
 
-def ap(truth: COCO, found: list[tuple[int, Poses]]) -> float:
-    """OKS average precision; people rank by their mean confidence."""
+def ap(truth: COCO, found: list[tuple[int, Poses]], *, person: bool = False) -> float:
+    """OKS average precision; people rank by their mean confidence, or by their score."""
     rows = []
     for image, poses in found:
-        for xy, score in zip(poses.xy, poses.score, strict=True):
+        rank = poses.person_score if person else poses.score.mean(axis=1)
+        for xy, score, own in zip(poses.xy, poses.score, rank, strict=True):
             points = np.nan_to_num(np.column_stack([xy, score]))
-            mean = float(score.mean())
             rows.append(
-                {"image_id": image, "category_id": 1, "score": mean}
+                {"image_id": image, "category_id": 1, "score": float(own)}
                 | {"keypoints": points.astype(float).ravel().tolist()}
             )
     with contextlib.redirect_stdout(io.StringIO()):

@@ -28,7 +28,7 @@ from engines.types.poses import Candidates
 from engines.types.skeleton import Skeleton
 
 Assembling = Literal["limbs", "ilp"]
-MAX_CANDIDATES = 150  # of a picture, the surest of them
+MAX_CANDIDATES = 150  # of those that hang together, the surest of them
 TIME_LIMIT_S = 60.0  # of one program; then the best that was found counts
 DENIED = 0.15  # probability that a limb joins two ends between which the fields show none
 LEAST, MOST = 0.02, 0.98  # of probabilities, so that none decides alone
@@ -48,34 +48,33 @@ class Problem:
     pair: Doubles
 
 
-def problem_of(candidates: Candidates, skeleton: Skeleton) -> tuple[Problem, Indices]:
-    """The program of a picture, and of which of its peaks: the surest, MAX_CANDIDATES at most."""
+def problem_of(candidates: Candidates, skeleton: Skeleton) -> Problem:
+    """The program of a picture."""
     peaks = candidates.peaks
-    rows = np.sort(np.argsort(-peaks[:, 3], kind="stable")[:MAX_CANDIDATES])
-    place = np.full(len(peaks), -1)
-    place[rows] = np.arange(len(rows))
-    kind = peaks[rows, 0].astype(np.intp)
-    gain = {}
+    kind = peaks[:, 0].astype(np.intp)
+    gain: dict[tuple[int, int], float] = {}
     for a, b in skeleton.limbs:
         for first in np.flatnonzero(kind == a):
             for second in np.flatnonzero(kind == b):
-                gain[first, second] = _log_odds(DENIED)
+                gain[int(first), int(second)] = _log_odds(DENIED)
     for _, first, second, score in candidates.pairs:
-        one, other = place[int(first)], place[int(second)]
-        if one >= 0 and other >= 0:
-            gain[one, other] = _log_odds(_probability(score, LIMB_AT_HALF))
+        gain[int(first), int(second)] = _log_odds(_probability(score, LIMB_AT_HALF))
     ends = np.array(list(gain), np.intp).reshape(-1, 2)
-    node = np.array([_log_odds(_probability(one, PEAK_AT_HALF)) for one in peaks[rows, 3]])
-    return Problem(node, kind, ends, np.array(list(gain.values()))), rows
+    node = np.array([_log_odds(_probability(one, PEAK_AT_HALF)) for one in peaks[:, 3]])
+    return Problem(node, kind, ends, np.array(list(gain.values())))
 
 
 def people_of(problem: Problem) -> list[list[int]]:
     """The candidates of each person, of the solution with the highest gain.
 
-    Groups of candidates that no pair with a gain joins are solved by themselves.
+    Groups of candidates that no pair with a gain joins are solved by themselves; of one that is too
+    large the surest candidates take part.
     """
     out: list[list[int]] = []
     for group in _groups(len(problem.node), problem.ends[problem.pair > 0]):
+        if len(group) > MAX_CANDIDATES:
+            surest = np.argsort(-problem.node[group], kind="stable")[:MAX_CANDIDATES]
+            group = np.sort(group[surest])
         inside = np.isin(problem.ends, group).all(axis=1)
         index = np.full(len(problem.node), -1)
         index[group] = np.arange(len(group))
@@ -103,16 +102,15 @@ def assemble_all_at_once(
     candidates: Candidates, skeleton: Skeleton
 ) -> tuple[Floats, Floats, Floats]:
     """People as `engines.decoders.assembly.assemble` gives them; who has no limb is left out."""
-    problem, rows = problem_of(candidates, skeleton)
+    problem = problem_of(candidates, skeleton)
     people = [one for one in people_of(problem) if len(one) > 1]
     xy = np.full((len(people), len(skeleton.keypoints), 2), np.nan, np.float32)
     score, limbs = np.zeros(xy.shape[:2], np.float32), np.zeros(len(people), np.float32)
     owner: dict[int, int] = {}
     for n, members in enumerate(people):
-        peaks = rows[members]
         kind = problem.kind[members]
-        xy[n, kind], score[n, kind] = candidates.peaks[peaks, 1:3], candidates.peaks[peaks, 3]
-        owner |= dict.fromkeys(peaks.tolist(), n)
+        xy[n, kind], score[n, kind] = candidates.peaks[members, 1:3], candidates.peaks[members, 3]
+        owner |= dict.fromkeys(members, n)
     for _, first, second, field in candidates.pairs:
         whose = owner.get(int(first))
         if whose is not None and whose == owner.get(int(second)):

@@ -118,9 +118,8 @@ def test_a_hundred_and_fifty_candidates_are_parted() -> None:
             other = (one + 1) % people
             pairs.append((limb, people * a + one, people * b + other, rng.uniform(0.2, 0.55)))
     seen = candidates(peaks, *pairs)
-    problem, rows = problem_of(seen, SKELETON)
-    assert len(rows) == people * kinds == 144
-    found = people_of(problem)
+    assert len(peaks) == 144
+    found = people_of(problem_of(seen, SKELETON))
     assert sorted(sorted(one) for one in found) == [
         [people * kind + n for kind in range(kinds)] for n in range(people)
     ]
