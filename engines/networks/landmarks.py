@@ -80,22 +80,16 @@ class LandmarkNet(nn.Module):
     that is learnt: the mean of a depth map under the same weights (Keypoint3D, Chen et al.,
     ICML'21, section 3.2).
 
-    features: (N, 3, H, W) pictures in 0..1 to (N, channels, h, w); the U-Net by default.
+    features: (N, 3, H, W) pictures in 0..1 to (N, its `channels`, H / 4, W / 4); None = a U-Net.
     """
 
     def __init__(
-        self,
-        points: int,
-        *,
-        deep: bool = False,
-        features: nn.Module | None = None,
-        channels: int | None = None,
+        self, points: int, *, deep: bool = False, features: nn.Module | None = None
     ) -> None:
         super().__init__()
-        trunk = UNet()
-        self.features = trunk if features is None else features
+        self.features = UNet() if features is None else features
         self.points, self.deep = points, deep
-        self.channels = channels or trunk.channels
+        self.channels: int = self.features.channels
         self.head = nn.Conv2d(self.channels, points * (2 if deep else 1), 1)
 
     def forward(self, pictures: Tensor) -> Found:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engines.networks.landmark_features import OnnxFeatures
 from engines.networks.landmarks import POOLED, STRIDE, Found, LandmarkNet
 from engines.types.arrays import Image, Ints
 from training.data.arithmetic import autocast
@@ -38,6 +39,7 @@ EVER = 0.3  # how likely the thing is where it ever was, beside where it is seen
 EVER_OF = 64  # pictures
 PRESENT = 0.3  # of the weight of presence stays after coverage has faded
 COVERED_UNTIL = 0.5  # share of the run over which coverage fades
+AGREE_FROM = 0.15  # share of the run, after which views are to agree, twice as late in full
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Weights:
     separation: float = 1.0
     concentration: float = 6.0
     reconstruction: float = 1.5
-    coverage: float = 0.6
+    coverage: float = 1.0
     presence: float = 0.6
     consistency: float = 4.0  # of the places of two views, in shares of the rig's size
     reprojection: float = 8.0  # of the views' mean, on each view
@@ -58,14 +60,23 @@ class Learner:
     """Networks, their slow average, optimiser and how far they are."""
 
     def __init__(
-        self, points: int, clip: Clip, *, edges: bool, seed: int, device: str, rate: float
+        self,
+        points: int,
+        clip: Clip,
+        *,
+        edges: bool,
+        seed: int,
+        device: str,
+        rate: float,
+        features: Path | None = None,
     ) -> None:
+        """features: an ONNX network whose maps are used in place of the U-Net."""
         torch.manual_seed(seed)
         self.clip, self.points, self.device = clip, points, device
         self.stage = Stage(clip.pinholes, clip.size, device) if clip.pinholes else None
-        self.network = LandmarkNet(points, deep=self.stage is not None).to(
-            device, memory_format=torch.channels_last
-        )
+        trunk = None if features is None else OnnxFeatures(features)
+        self.network = LandmarkNet(points, deep=self.stage is not None, features=trunk)
+        self.network.to(device, memory_format=torch.channels_last)
         self.decoder = Reconstruction(points, self.network.channels, edges=edges).to(device)
         learnt = [*self.network.parameters(), *self.decoder.parameters()]
         self.optimiser = torch.optim.AdamW(
@@ -96,9 +107,11 @@ class Learner:
         losses = self._geometry(first, second, warp)
         places = first.xy
         if self.stage is not None:
+            # Views that are to agree at once do so in the thing's middle, and stay there.
+            agree = min(1.0, max(0.0, (done - AGREE_FROM) / AGREE_FROM))
             more, mean = self._space(first, chosen.shape)
-            losses |= more
-            places = (places + mean) / 2
+            places = torch.lerp(places, mean, 0.5 * agree)
+            losses |= {name: loss * agree for name, loss in more.items()}
         losses["reconstruction"] = self._reconstruct(first, places, here, flat, chosen.shape[1])
         if self._bases is not None:
             fade = max(0.0, 1 - done / COVERED_UNTIL)

@@ -27,7 +27,8 @@ CHECKS = 6  # of the measures, over a run
 @dataclass(frozen=True)
 class DiscoverSettings:
     """How to learn. minutes: of this call; steps: stop after so many of this call, if sooner; the
-    learning rate falls with whichever is further. device: "" = a GPU if there is one.
+    learning rate falls with whichever is further. device: "" = a GPU if there is one. features: an
+    ONNX network whose maps are used in place of the U-Net.
     """
 
     run: Path
@@ -40,6 +41,7 @@ class DiscoverSettings:
     seed: int = 1
     threads: int = 2
     device: str = ""
+    features: Path | None = None
 
 
 def learn(
@@ -62,6 +64,7 @@ def learn(
         seed=settings.seed,
         device=device,
         rate=settings.rate,
+        features=settings.features,
     )
     if path.exists():
         _check(learner, path, device)

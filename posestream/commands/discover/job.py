@@ -42,6 +42,7 @@ def discover(options: Options, clock: Callable[[], float] = time.monotonic) -> s
         edges=options.edges,
         seed=options.seed,
         threads=options.threads,
+        features=options.features,
     )
     learner = learn(clip, settings, clock)
     xy, sure = places(learner.find, clip.pictures)

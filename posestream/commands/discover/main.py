@@ -40,6 +40,9 @@ class Options:
     the distances that last."""
     rig: Path | None = None
     """Calibrated cameras (rig.toml): landmarks agree between views."""
+    features: Path | None = None
+    """A network (.onnx, BGR pixels of any size to maps) whose maps landmarks are read from in place
+    of a U-Net's that is learnt; it becomes part of the model."""
     labels: tuple[str, ...] = field(default=(), metadata={"values": True})
     """OpenPose JSON of each source, for a comparison alone: a folder that --json wrote."""
     run: Path | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 MISSING = "for training: pip install -r requirements-train.txt"
 torch = pytest.importorskip("torch", reason=MISSING)
-pytest.importorskip("onnx", reason=MISSING)
+onnx = pytest.importorskip("onnx", reason=MISSING)
 
 from engines.models.card import load_card  # noqa: E402
 from engines.types.arrays import Image  # noqa: E402
@@ -96,12 +97,13 @@ def test_what_is_learnt_follows_warps_and_what_moves(clip: Clip, edges: bool) ->
 
 
 def test_several_views_come_to_agree(still_rig: Clip) -> None:
-    learner = small_learner(still_rig)
-    before = measure_rig(learner)
-    losses = taught(learner, 50)
-    after = measure_rig(learner)
-    assert losses[-1]["consistency"] < losses[0]["consistency"]
-    assert after.reprojection < before.reprojection + 3
+    """The same steps without the losses of several views leave them further apart."""
+    agreed, alone = small_learner(still_rig), small_learner(still_rig)
+    alone.weights = replace(alone.weights, consistency=0.0, reprojection=0.0)
+    learner = agreed
+    for one in (agreed, alone):
+        taught(one, 40)
+    assert measure_rig(agreed).disagreement < 0.6 * measure_rig(alone).disagreement
     _, held = still_rig.split()
     found = landmarks_3d(learner, held)
     assert found.mean.shape == (len(held), 6, 3)
@@ -153,6 +155,26 @@ def test_the_card_streams_without_torch(run: Path) -> None:
         np.testing.assert_allclose(found[known, :2], one[known], atol=0.6)
         compared += known.sum()
     assert compared > 0
+
+
+def test_features_of_an_onnx_network_become_part_of_the_card(run: Path) -> None:
+    """Landmarks are learnt from its maps; it stays as it is, and the card computes the same."""
+    from engines.networks.landmarks import Block
+    from engines.networks.to_onnx import module_onnx
+
+    torch.manual_seed(0)
+    strides = torch.nn.Sequential(Block(3, 8, 2), Block(8, 8, 2)).eval()
+    (run / "net.onnx").write_bytes(module_onnx(strides, {"maps": "maps"}).SerializeToString())
+    words = [str(run / "clip.mp4"), "-o", str(run / "own.toml"), "--steps", "3", "--size", "64"]
+    assert main([*words, "--points", "3", "--features", str(run / "net.onnx")]) == 0
+    graph = onnx.load(run / "own.onnx").graph
+    wanted = strides[0][0].weight.detach().numpy()
+    shapes = [onnx.numpy_helper.to_array(one) for one in graph.initializer]
+    assert any(one.shape == wanted.shape for one in shapes)
+    assert load_card(str(run / "own.toml")).skeleton.keypoints[-1] == "landmark_2"
+    (run / "text.onnx").write_text("no network")
+    words = [str(run / "clip.mp4"), "-o", str(run / "new.toml"), "--steps", "1", "--size", "64"]
+    assert main([*words, "--features", str(run / "text.onnx")]) == 2
 
 
 def test_the_card_is_an_ordinary_one(run: Path) -> None:
