@@ -7,9 +7,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, Protocol
 
+from engines.answered import AnsweredEstimator
+from engines.answers.store import Answers
 from engines.averaging import check_averaged, open_averaged
+from engines.decoders.boxes.people_boxes import BoxDecoder
 from engines.decoders.decoder import with_options
 from engines.decoders.limb_matching import Matching
+from engines.decoders.partition.ilp import Assembling, load_scipy
 from engines.estimator import Estimator, check_height, open_estimator
 from engines.fallback import Spared
 from engines.models.card import Card, Precision
@@ -19,6 +23,7 @@ from engines.nvidia.driver import Gpu, usable_gpus
 from engines.nvidia.open import choose
 from engines.spread import Spread
 from engines.types.device import DeviceChoice
+from engines.types.errors import CardError
 
 # The thresholds of decoders, and what --recall lowers them to: OpenPose's maximize_positives.
 RECALL: dict[str, float] = {
@@ -50,6 +55,8 @@ class ModelChoice(Protocol):
     @property
     def match(self) -> Matching | None: ...
     @property
+    def assemble(self) -> Assembling | None: ...
+    @property
     def min_keypoints(self) -> int | None: ...
     @property
     def min_score(self) -> float | None: ...
@@ -63,7 +70,7 @@ class ModelChoice(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EngineOpener:
-    """Opens the engine when and where it is called."""
+    """Opens the engine when and where it is called. answers: it asks only what has none yet."""
 
     card: Card
     located: Located
@@ -71,8 +78,14 @@ class EngineOpener:
     live: bool
     keep_maps: Callable[[], bool]
     device: Device = "cpu"
+    answers: Answers | None = None
 
     def __call__(self) -> Estimator:
+        if self.answers is None:
+            return self._on_device()
+        return AnsweredEstimator(self._on_device, self.card.decoder, self.model, self.answers)
+
+    def _on_device(self) -> Estimator:
         asked = DeviceChoice.parse(self.wanted.device)
         if self.device == "cpu":
             return self._open("cpu", self.located)
@@ -148,6 +161,8 @@ def engine_opener(
     device: where it was chosen already. CardError for a threshold, height or size that the model
     has not.
     """
+    if isinstance(card.decoder, BoxDecoder):
+        raise CardError(f"{card.name} finds boxes, not keypoints; give it as --detector.")
     card = with_thresholds(card, wanted)
     check_height(card, wanted.height)
     if averages(wanted):
@@ -176,5 +191,7 @@ def with_thresholds(card: Card, wanted: ModelChoice) -> Card:
                 own = getattr(decoder.settings, decoder.options[name])
                 # A PAF decoder has no least score of its own: nobody is left out by it then.
                 options[name] = 0.0 if own is None else min(low, own)
-    options["match"] = wanted.match
+    options["match"], options["assemble"] = wanted.match, wanted.assemble
+    if wanted.assemble == "ilp":
+        load_scipy()  # or say now that it is not here
     return replace(card, decoder=with_options(decoder, card.name, options))

@@ -5,16 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from engines.answers.crops import AnsweredPoints
+from engines.answers.store import Answers
 from engines.decoders.crop_decoder import CropDecoder
+from engines.decoders.crop_heatmaps import HeatmapDecoder
+from engines.detecting import DetectorOpener, detector_opener
 from engines.models.card import Card, load_card
 from engines.models.download import download_bar
 from engines.models.measured import crop_cost
 from engines.models.weights import Device, Located, locate
 from engines.runtimes.crop_network import CropNetwork, CropsOnHost, SparedCrops
 from engines.runtimes.openvino_cpu import OpenVino
-from engines.runtimes.second_look import SecondLook
+from engines.runtimes.second_look import Crowd, SecondLook
 from engines.types.errors import CardError, UnreachableError, WeightsError
 from engines.types.skeleton import Skeleton
 from engines.types.skeleton_conversion import origins
@@ -39,7 +43,8 @@ class SecondLookOpener:
     skeleton: of the people it gives, the first's or one that `refined_skeleton` says. height: of
     the first's input, None = its own.
     on_gpu: the weights for a GPU, where one is to do it; where it cannot, the CPU does. gpu: its
-    number, None = the first usable.
+    number, None = the first usable. answers: it asks only what has none yet. detector: of boxes of
+    people, to look into them too. crowd: as of SecondLook.
     """
 
     card: Card
@@ -51,12 +56,18 @@ class SecondLookOpener:
     height: int | None = None
     on_gpu: Located | None = None
     gpu: int | None = None
+    answers: Answers | None = None
+    detector: DetectorOpener | None = None
+    crowd: Crowd = "crops"
 
     def __call__(self) -> SecondLook:
         decoder, rule = self.card.decoder, self.card.crop
         assert isinstance(decoder, CropDecoder)
         assert rule is not None
         crops = self._on_cpu() if self.on_gpu is None else SparedCrops(self._on_gpu, self._on_cpu)
+        points = None
+        if self.answers is not None:
+            points = AnsweredPoints(crops, decoder, self.card.name, self.answers)
         return SecondLook(
             crops,
             decoder,
@@ -66,6 +77,9 @@ class SecondLookOpener:
             self.max_people,
             self.budget,
             crop_cost(self.first.name, self.card.name, self.height),
+            points,
+            None if self.detector is None else self.detector(),
+            self.crowd,
         )
 
     def _on_cpu(self) -> CropNetwork:
@@ -161,6 +175,20 @@ def _at_hand() -> Card:
             locate(card, download=False)
             return card
     return cards[0]
+
+
+def with_finders(opener: SecondLookOpener, detector: str | None, crowd: Crowd) -> SecondLookOpener:
+    """The same with the boxes of a detector's card, and with this rule for crowds.
+
+    CardError where the card is of no detector, or the crop network cannot have the rule.
+    """
+    if crowd == "graph" and not isinstance(opener.card.decoder, HeatmapDecoder):
+        raise CardError(
+            f"--crowd graph needs a crop network with a map for each keypoint, such as {OWN}; "
+            f"{opener.card.name} gives one place each."
+        )
+    finder = None if detector is None else detector_opener(detector)
+    return replace(opener, detector=finder, crowd=crowd)
 
 
 def _check(card: Card, first: Skeleton) -> None:

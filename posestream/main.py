@@ -27,6 +27,7 @@ COMMANDS = {
     "models": "List, describe, fetch and measure models.",
     "calibrate": "Calibrate lenses and rigs of cameras, and check them.",
     "train": "Train our own networks.",
+    "discover": "Learn landmarks of a thing from a video, without labels.",
     "doctor": "Check this machine.",
     "batch": "Find the poses in many recordings.",
     "recover": "Make the files of a run that was killed.",
@@ -103,6 +104,10 @@ def _command(name: str, words: Sequence[str], prog: str) -> int:
         from training.__main__ import main as train
 
         return train(words, f"{prog} train")
+    if name == "discover":
+        from posestream.commands.discover.main import main as discover
+
+        return discover(words, f"{prog} discover")
     if name in ("batch", "recover", "score"):
         from posestream.commands.files.main import main as files
 

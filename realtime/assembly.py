@@ -10,6 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING, Literal
 
 from calibration.geometry.camera import Rig
+from engines.answers.store import Answers
 from engines.console.import_errors import explain_import_error
 from engines.decoders.decoder import Showable, check_showable
 from engines.decoders.paf import paf_decoder
@@ -20,7 +21,7 @@ from engines.nvidia.open import choose
 from engines.opening import EngineOpener, engine_opener, with_thresholds
 from engines.parts.kinds import GROUPS, Part
 from engines.parts.opening import PartsOpener, parts_opener
-from engines.refining import SecondLookOpener, refined_skeleton, second_look_opener
+from engines.refining import SecondLookOpener, refined_skeleton, second_look_opener, with_finders
 from engines.types.device import DeviceChoice
 from engines.types.skeleton import Skeleton
 from realtime.default_model import DEFAULT, decided
@@ -44,6 +45,7 @@ from realtime.sources import enter_sources
 from realtime.sources.maps.map_source import MapReading
 from realtime.sources.remote.web_files import fetched
 from realtime.sources.rig_sources import open_fitting
+from realtime.sources.video import VideoSource
 from realtime.sports.analysis import MovementAnalysis
 from realtime.tracking.camera_tracker import CameraTracker
 from realtime.types.errors import OutputError, SettingsError, Stopped
@@ -73,11 +75,18 @@ def run(settings: Settings) -> None:
             pass
 
 
-def stream(settings: Settings | str) -> Generator[Result, None, None]:
+def stream(
+    settings: Settings | str,
+    *,
+    answers: Answers | None = None,
+    part: tuple[float, float] | None = None,
+) -> Generator[Result, None, None]:
     """The results of a run, one an instant, after they went to the outputs that the settings name.
 
     A string is a source, without any output. Outputs are finished whatever ends the run: the
     source's end, the user, an error, or the caller who closes the generator.
+    answers: what networks have said before; they are asked only what is not among it. part: of a
+    single video, `VideoSource.between`.
     """
     if isinstance(settings, str):
         settings = Settings(SourceSettings((settings,)), window=UNSEEN)
@@ -93,6 +102,10 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
             maps=partial(map_reading, card, models),
             origin=start.monotonic,
         )
+        if part is not None:
+            (source,) = sources
+            assert isinstance(source, VideoSource)
+            source.between(*part)
         enter_sources(sources, stack)
         model: Model = card
         open_engine: EngineOpener | None = None
@@ -101,10 +114,10 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
         device: Device | None = None
         if (skeleton := sources[0].skeleton) is not None:
             model = Keypoints("nodes" if sources[0].live else "OpenPose JSON", skeleton)
-            refuse_parts(models.parts)
+            refuse_parts(models.parts, models.detector)
         else:
             device = choose(models.device, models.gpus)
-            models = decided(models, device, rig=rig is not None)
+            models = with_detector(decided(models, device, rig=rig is not None), settings.models)
             assert models.model is not None
             model = card = load_card(models.model)
         keypoints = model.skeleton.keypoints
@@ -157,6 +170,12 @@ def stream(settings: Settings | str) -> Generator[Result, None, None]:
                 device=open_engine.device,
                 gpu=DeviceChoice.parse(models.device).number,
             )
+            if open_second is not None:
+                open_second = with_finders(open_second, models.detector, models.crowd)
+        if answers is not None:
+            open_engine = open_engine and replace(open_engine, answers=answers)
+            open_second = open_second and replace(open_second, answers=answers)
+            open_parts = open_parts and replace(open_parts, answers=answers)
         every = _every(settings, sources, rig, open_second, card)
         if open_engine is not None and every == "auto":
             open_engine = replace(open_engine, live=True)  # nobody has the next frame in flight
@@ -217,8 +236,21 @@ def map_reading(card: Card, models: ModelSettings) -> MapReading:
     return MapReading(decoder, partial(card.input.letterbox, sizing))
 
 
-def refuse_parts(parts: frozenset[Part]) -> None:
-    """SettingsError where a source has keypoints alone, but parts are to be looked for."""
+def with_detector(models: ModelSettings, asked: ModelSettings) -> ModelSettings:
+    """The same with a second look, where a detector needs one; asked: as the user gave them."""
+    if models.detector is None:
+        return models
+    if asked.refine == "off":
+        raise SettingsError(
+            "--detector finds boxes for --refine to look at; leave out --refine off."
+        )
+    return replace(models, refine="auto") if models.refine in (None, "off") else models
+
+
+def refuse_parts(parts: frozenset[Part], detector: str | None = None) -> None:
+    """SettingsError where a source has keypoints alone, but pictures are to be looked at."""
+    if detector is not None:
+        raise SettingsError("--detector needs pictures, but the source contains keypoints.")
     if parts:
         raise SettingsError(
             f"--{min(parts)} needs pictures, but the source contains keypoints; those of hands, "

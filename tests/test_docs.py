@@ -121,6 +121,8 @@ def test_commands_are_understood(page: str, line: str) -> None:
         parse(options("posestream.commands.models.doctor"), first, words=rest)
     elif first in ("batch", "recover", "score"):
         parse(options(f"posestream.commands.files.{first}"), first, words=rest)
+    elif first == "discover":
+        parse(options("posestream.commands.discover.main"), first, words=rest)
     elif first == "train":
         known = (ROOT / "training" / "commands.py").read_text(encoding="utf-8")
         assert f'"{rest[0]}"' in known  # without torch, which takes long to load

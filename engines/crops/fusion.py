@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engines.types.arrays import Floats
 from engines.types.errors import CardError
-from engines.types.oks import BOX_AREA_SHARE, boxes, oks
+from engines.types.oks import BOX_AREA_SHARE, boxes, expected_oks, oks
 from engines.types.poses import Poses
 
 NEAR = 0.5  # similarity of two places from which on both networks mean the same joint
@@ -117,7 +117,7 @@ def _mixed(
     score = np.where(weak, np.float32(0), score)
     doubted = settings.refuted * mean_confidence(first) / (1 + settings.base)
     person = np.where(taken, person_scores(confidence(seen, known), agree, settings), doubted)
-    person = person.astype(np.float32)
+    person = (person * expected_oks(xy, first.skeleton)).astype(np.float32)
     return replace(first, xy=xy, score=score, person_score=person, refined=taken)
 
 

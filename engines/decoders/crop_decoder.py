@@ -11,7 +11,7 @@ import numpy as np
 from engines.decoders.decoder import NeededArray, Showable
 from engines.types.arrays import Arrays, Floats
 from engines.types.errors import CardError
-from engines.types.evidence import FoundPeople
+from engines.types.evidence import FoundPeople, JointCandidates
 from engines.types.network_input import NetworkInput
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
@@ -77,6 +77,10 @@ class CropDecoder:
         count = len(self.skeleton.keypoints)
         return xy[:, :count], score[:, :count]
 
+    def candidates(self, arrays: Arrays) -> JointCandidates:
+        """All places of N crops where a keypoint may be, in crop pixels: of most heads one each."""
+        return each_once(*self.points(arrays))
+
     def evidence(
         self, arrays: Arrays, letterbox: Placement, *, keep_maps: bool = False
     ) -> FoundPeople:
@@ -90,3 +94,9 @@ class CropDecoder:
     def decode(self, evidence: FoundPeople) -> Poses:
         """The person, or nobody."""
         return evidence.poses
+
+
+def each_once(xy: Floats, score: Floats) -> JointCandidates:
+    """(N, K, 2) places and (N, K) confidence as candidates, without those of no confidence."""
+    crop, kind = np.nonzero(score > 0)
+    return JointCandidates(crop, kind, xy[crop, kind], score[crop, kind])

@@ -15,12 +15,16 @@ from typing import ClassVar, Literal
 import cv2
 import numpy as np
 
-from engines.decoders.crop_decoder import CropDecoder, CropPoints
+from engines.decoders.crop_decoder import CropDecoder, CropPoints, each_once
 from engines.decoders.decoder import NeededArray
+from engines.decoders.peaks import find_peaks
 from engines.types.arrays import Arrays, Floats, Mask
 from engines.types.errors import CardError
+from engines.types.evidence import JointCandidates
 
 TINY = 1e-10
+OTHER_PEAK, MAX_PEAKS = 0.1, 4  # least response of candidates, and how many a map has at most
+OTHER_CELLS = 1.5  # from the highest peak, within which a peak is the same one
 Cells = np.ndarray
 
 
@@ -146,3 +150,22 @@ class HeatmapDecoder(CropDecoder):
 
     kind: ClassVar[str] = "heatmap"
     head: ClassVar[type] = CropHeatmaps
+
+    def candidates(self, arrays: Arrays) -> JointCandidates:
+        """All peaks of the maps, the highest as `points` has it."""
+        xy, score = self.points(arrays)
+        best, head = each_once(xy, score), self.settings
+        assert isinstance(head, CropHeatmaps)
+        parts = [best]
+        for n, maps in enumerate(arrays["heatmaps"]):
+            peaks = find_peaks(np.asarray(maps[: xy.shape[1]], np.float32), OTHER_PEAK, MAX_PEAKS)
+            kind = peaks[:, 0].astype(np.intp)
+            place = peaks[:, 1:3] * np.float32(head.stride) + np.float32(head.offset)
+            other = np.abs(place - xy[n, kind]).max(axis=1) > OTHER_CELLS * head.stride
+            crop = np.full(other.sum(), n)
+            response = np.minimum(peaks[other, 3], 1)
+            parts.append(JointCandidates(crop, kind[other], place[other], response))
+        fields = ("crop", "kind", "xy", "response")
+        return JointCandidates(
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in fields)
+        )

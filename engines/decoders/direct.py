@@ -23,6 +23,7 @@ from engines.types.errors import CardError
 from engines.types.evidence import FoundPeople
 from engines.types.letterbox import Letterbox
 from engines.types.network_input import NetworkInput
+from engines.types.oks import iou
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
 from engines.types.toml_tables import build
@@ -162,14 +163,9 @@ def suppressed(boxes: Floats, most: float) -> Indices:
 
     Greedy non-maximum suppression by intersection over union.
     """
-    size = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
-    area = size[:, 0] * size[:, 1]
     kept: list[int] = []
     for n in range(len(boxes)):
-        low = np.maximum(boxes[n, :2], boxes[kept, :2])
-        high = np.minimum(boxes[n, 2:], boxes[kept, 2:])
-        both = np.prod(np.maximum(high - low, 0), axis=1)
-        if not (both > most * (area[n] + area[kept] - both)).any():
+        if not (iou(boxes[n : n + 1], boxes[kept]) > most).any():
             kept.append(n)
     return np.array(kept, np.intp)
 

@@ -12,11 +12,13 @@ from engines.decoders.assembly import assemble
 from engines.decoders.decoder import Decoder, NeededArray, Showable
 from engines.decoders.limb_matching import Matching
 from engines.decoders.limb_scores import score_limbs
+from engines.decoders.partition.ilp import Assembling, assemble_all_at_once
 from engines.decoders.peaks import find_peaks
 from engines.types.arrays import Arrays, Floats
 from engines.types.errors import CardError
 from engines.types.letterbox import Letterbox
 from engines.types.network_input import NetworkInput
+from engines.types.oks import expected_oks
 from engines.types.poses import Candidates, Maps, Poses
 from engines.types.skeleton import Skeleton
 from engines.types.toml_tables import build
@@ -34,6 +36,8 @@ class PafSettings:
     peak_weight: how much the confidence of its ends adds to a limb's rank.
     match: which of the limbs that want the same keypoint are taken: greedy, those of the highest
         rank first; hungarian, those whose ranks have the highest sum.
+    assemble: limbs, people are joined limb by limb; ilp, all candidates are parted among people at
+        once, by an integer linear program, which takes seconds.
     min_keypoints, min_confidence: what a person needs: keypoints, and the mean confidence of those
         that were found and of the limbs between them, the sum of both over twice the keypoints
         (OpenPose's score per keypoint, halved).
@@ -46,6 +50,7 @@ class PafSettings:
     samples: int = 10
     peak_weight: float = 0.1
     match: Matching = "greedy"
+    assemble: Assembling = "limbs"
     min_keypoints: int = 3
     min_confidence: float = 0.2
     min_score: float | None = None
@@ -78,6 +83,7 @@ class PafDecoder:
         "limb_threshold": "sample_threshold",
         "limb_share": "least_above",
         "match": "match",
+        "assemble": "assemble",
         "min_keypoints": "min_keypoints",
         "min_score": "min_score",
     }
@@ -153,19 +159,24 @@ class PafDecoder:
         """The people that the candidates make, best first.
 
         A person's score is the mean confidence of all keypoints and limbs of the skeleton, of which
-        those that were not found count 0.
+        those that were not found count 0, times the similarity that their size lets expect.
         """
         wanted = self.settings
-        xy, score, limb_sum = assemble(evidence, self.skeleton, wanted.peak_weight, wanted.match)
+        if wanted.assemble == "ilp":
+            people = assemble_all_at_once(evidence, self.skeleton)
+        else:
+            people = assemble(evidence, self.skeleton, wanted.peak_weight, wanted.match)
+        xy, score, limb_sum = people
         count = (score > 0).sum(axis=1)
         total = score.sum(axis=1) + limb_sum
         parts = len(self.skeleton.keypoints) + len(self.skeleton.limbs)
         person = np.minimum(total / np.float32(parts), np.float32(1))  # maps may exceed 1 a little
+        person *= expected_oks(xy, self.skeleton)
         sure = total / np.maximum(2 * count, 1) >= wanted.min_confidence
         if wanted.min_score is not None:
             sure = person >= wanted.min_score
         order = np.flatnonzero((count >= wanted.min_keypoints) & sure)
-        order = order[np.argsort(-total[order], kind="stable")]
+        order = order[np.argsort(-person[order], kind="stable")]
         return Poses(self.skeleton, xy[order], np.minimum(score[order], 1), person[order])
 
 

@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 from engines.crops.fusion import FusionSettings
 from engines.crops.rule import CropRule
-from engines.decoders import DECODERS
+from engines.decoders.boxes.people_boxes import BOX, BoxDecoder
 from engines.decoders.crop_decoder import CropDecoder
 from engines.decoders.decoder import Decoder
+from engines.models.decoder_kinds import DECODERS
 from engines.models.weight_file import Archive, WeightFile
 from engines.networks import NETWORKS
 from engines.types.errors import CardError
@@ -100,17 +101,19 @@ def load_card(model: str) -> Card:
 
 
 def _parse(path: Path, data: dict[str, Any]) -> Card:
+    settings = table("decoder", data.get("decoder", {}))
+    kind = settings.pop("kind", None)
     needed = ("skeleton", "input", "decoder", "weights")
+    if kind == BoxDecoder.kind:  # boxes have corners alone
+        data = {**data, "skeleton": BOX}
     known = ("title", "licence", "home", "claim", "refine", "crop", "fusion", *needed)
     check_keys("the card", data, known, needed)
     skeleton = data["skeleton"]
     if isinstance(skeleton, str):
         skeleton = named_skeleton(skeleton)
-    else:
+    elif not isinstance(skeleton, Skeleton):
         skeleton = parse_skeleton(path.stem, skeleton)
     entry = build(NetworkInput, "input", data["input"])
-    settings = table("decoder", data["decoder"])
-    kind = settings.pop("kind", None)
     if not isinstance(kind, str) or kind not in DECODERS:
         raise CardError(f"there is no decoder {kind!r}; known are {', '.join(DECODERS)}.")
     decoder = DECODERS[kind](skeleton, entry, settings)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from engines.answers.network import AnsweredNetwork
+from engines.answers.store import Answers
 from engines.decoders.crop_decoder import CropDecoder
 from engines.models.card import Card, load_card
 from engines.models.download import download_bar
@@ -14,6 +16,7 @@ from engines.parts.kinds import GROUPS, Part
 from engines.parts.part_crops import PartCrops
 from engines.parts.part_network import PartNetwork
 from engines.parts.parts_look import PartsLook
+from engines.runtimes.network import Network
 from engines.runtimes.openvino_cpu import OpenVino
 from engines.types.arrays import Floats
 from engines.types.errors import CardError
@@ -37,12 +40,14 @@ class PartsOpener:
     """Opens a PartsLook on the thread that will use it.
 
     skeleton: of the people it gives. networks: the card of each part, and its weights. budget:
-    seconds a set of pictures for hands, as many for faces and as many for feet.
+    seconds a set of pictures for hands, as many for faces and as many for feet. answers: networks
+    are asked only what has none yet.
     """
 
     skeleton: Skeleton
     networks: dict[Part, tuple[Card, Located]]
     budget: float | None = None
+    answers: Answers | None = None
 
     def __call__(self) -> PartsLook:
         feet = self.networks.get("feet")
@@ -65,7 +70,9 @@ class PartsOpener:
     def _network(self, part: Part, border: int | None = None) -> PartNetwork:
         card, located = self.networks[part]
         assert isinstance(card.decoder, CropDecoder)
-        network = OpenVino(card, located, live=True, batched=True)
+        network: Network = OpenVino(card, located, live=True, batched=True)
+        if self.answers is not None:
+            network = AnsweredNetwork(network, card.name, self.answers)
         return PartNetwork(network, card.decoder, border)
 
 

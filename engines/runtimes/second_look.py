@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.crops.affine import Crops
 from engines.crops.fusion import (
     FusionSettings,
     agreement,
@@ -17,19 +19,25 @@ from engines.crops.fusion import (
     person_scores,
     same_as_better,
 )
+from engines.crops.joint_owners import owned
+from engines.crops.proposals import as_keypoints, boxes_of_people, unclaimed
 from engines.crops.rule import CropRule
-from engines.decoders.crop_decoder import CropDecoder
+from engines.decoders.crop_decoder import CropDecoder, CropPoints
 from engines.runtimes.crop_network import CropNetwork
 from engines.types.arrays import Floats, Image
+from engines.types.evidence import JointCandidates
 from engines.types.expected import Expected
-from engines.types.oks import areas, oks
+from engines.types.oks import areas, expected_oks, oks
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
 from engines.types.skeleton_conversion import converted, origins
 from engines.types.skeleton_groups import fitted
 
+Points = Callable[[Sequence[Image], Sequence[Crops]], CropPoints]
+
 MIN_COVERED_OKS = 0.4  # at which somebody who is expected is one of those found
 MAX_WAIT_S = 1e3  # who was never looked at has waited for so long
+Crowd = Literal["crops", "graph"]
 PACE_SHARE = 0.1  # of the newest frame in what a crop is known to take
 
 
@@ -54,6 +62,13 @@ class Followed:
     ok: NDArray[np.bool_]
 
 
+class BoxFinder(Protocol):
+    """A detector of people: (B, 4) corners in picture pixels of each picture."""
+
+    def find(self, images: Sequence[Image]) -> Sequence[Floats]: ...
+    def close(self) -> None: ...
+
+
 class SecondLook:
     """Refines the people that another network found, or that a tracker expects.
 
@@ -62,7 +77,11 @@ class SecondLook:
     which the crop network knows. max_people: of a set of pictures look at so many at most. budget:
     seconds a set; as many people as fit into it by what a crop has taken so far, but one at least.
     Where not all can be looked at, the largest come first, and who has waited for long. cost: of a
-    crop, in looks of the first network.
+    crop, in looks of the first network. points: what says where keypoints of crops are in place of
+    the network and its decoder. detector: finds boxes of people whom the first network may have
+    missed; a crop network looks into those that are nobody's, and then at whom it found there.
+    crowd: whose a keypoint is that crops of several people show: crops, each crop's person; graph,
+    one assignment over all crops of a picture, which asks the network itself.
     """
 
     def __init__(
@@ -75,6 +94,9 @@ class SecondLook:
         max_people: int | None = None,
         budget: float | None = None,
         cost: float = 0.5,
+        points: Points | None = None,
+        detector: BoxFinder | None = None,
+        crowd: Crowd = "crops",
     ) -> None:
         self._network = network
         self._decoder = decoder
@@ -85,7 +107,10 @@ class SecondLook:
         self._max_people = max_people
         self._budget = budget
         self._pace: float | None = None
+        self._detector = detector
+        self._crowd = crowd
         self.cost = cost
+        self._points = points or self._asked
         self.crops = 0  # looked at so far
 
     @property
@@ -113,10 +138,10 @@ class SecondLook:
         found = [fitted(poses, self._skeleton) for poses in found]
         if expected is None:
             expected = [Expected.of(poses.some(np.zeros(0, int))) for poses in found]
-        known = [
-            _Known.of(poses, one.fitted(self._skeleton))
-            for poses, one in zip(found, expected, strict=True)
-        ]
+        expected = [one.fitted(self._skeleton) for one in expected]
+        if self._detector is not None:
+            expected = self._proposed(images, found, expected, self._detector, most)
+        known = [_Known.of(poses, one) for poses, one in zip(found, expected, strict=True)]
         looks = self.look(images, [one.poses for one in known], [one.waited for one in known], most)
         out = []
         for one, look in zip(known, looks, strict=True):
@@ -143,7 +168,8 @@ class SecondLook:
             weak = ~ok[:, None] | (seen.score < wanted.least)
             xy = np.where(weak[..., None], np.float32(np.nan), seen.xy)
             score = np.where(weak, np.float32(0), seen.score)
-            person = np.where(ok, person_scores(sure, agree, wanted), 0).astype(np.float32)
+            person = person_scores(sure, agree, wanted) * expected_oks(xy, self._skeleton)
+            person = np.where(ok, person, 0).astype(np.float32)
             poses = Poses(self._skeleton, xy, score, person)
             twins = same_as_better(poses, wanted.same)  # two expected people, one body
             out.append(Followed(poses, look.at, ok & (twins < 0)))
@@ -172,24 +198,64 @@ class SecondLook:
             return looks
         self.crops += sum(map(len, some))
         began = time.perf_counter()
-        arrays = self._network.run(images, some)
-        xy, score = self._decoder.points(arrays)
+        if self._crowd == "graph":
+            arrays = self._network.run(images, some)
+            xy, score = self._decoder.points(arrays)
+            several = self._decoder.candidates(arrays)
+        else:
+            xy, score = self._points(images, some)
+            several = None
         self._learn((time.perf_counter() - began) / len(score))
         begin = 0
-        for look, crops in zip(looks, some, strict=True):
+        for look, crops, one in zip(looks, some, people, strict=True):
             end = begin + len(crops)
-            placed = crops.to_picture(xy[begin:end])
-            mine = Poses(
-                self._decoder.skeleton, placed, score[begin:end], np.zeros(end - begin, np.float32)
-            )
+            placed, sure = crops.to_picture(xy[begin:end]), score[begin:end]
+            if several is not None and len(crops) > 1:
+                placed, sure = self._owned(several.of(begin, end), crops, one.xy[look.at])
+            mine = Poses(self._decoder.skeleton, placed, sure, np.zeros(end - begin, np.float32))
             seen = converted(mine, self._skeleton)
             look.poses.xy[look.at], look.poses.score[look.at] = seen.xy, seen.score
             begin = end
         return looks
 
+    def _owned(
+        self, candidates: JointCandidates, crops: Crops, people: Floats
+    ) -> tuple[Floats, Floats]:
+        """Places in the picture and confidence of those people whose crops these are."""
+        xy = crops.some(candidates.crop).to_picture(candidates.xy[:, None])[:, 0]
+        return owned(replace(candidates, xy=xy), areas(people), self._decoder.skeleton.sigmas)
+
     def close(self) -> None:
         """Let the device go."""
         self._network.close()
+        if self._detector is not None:
+            self._detector.close()
+
+    def _proposed(
+        self,
+        images: Sequence[Image],
+        found: Sequence[Poses],
+        expected: Sequence[Expected],
+        detector: BoxFinder,
+        most: int | None,
+    ) -> list[Expected]:
+        """Those expected, and whom the crop network sees in boxes that are nobody's."""
+        known = [_joined(one, two.poses) for one, two in zip(found, expected, strict=True)]
+        boxes = [
+            as_keypoints(unclaimed(one, boxes_of_people(people.xy)))
+            for one, people in zip(detector.find(images), known, strict=True)
+        ]
+        out = []
+        for one, people, look in zip(
+            expected, known, self.look(images, boxes, most=most), strict=True
+        ):
+            sure = confidence(look.poses, self._known) >= self._fusion.alone
+            there = look.poses.some(np.flatnonzero(sure))
+            out.append(one.and_also(there.some(_covered(people, there)[1])))
+        return out
+
+    def _asked(self, images: Sequence[Image], crops: Sequence[Crops]) -> CropPoints:
+        return self._decoder.points(self._network.run(images, crops))
 
     def _chosen(
         self,

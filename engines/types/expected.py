@@ -40,6 +40,22 @@ class Expected:
         never = np.full(len(poses), np.inf, np.float32)
         return cls(poses, never, np.zeros(poses.score.shape, bool))
 
+    def and_also(self, others: Poses) -> Self:
+        """These, and behind them people of the same skeleton at whom nobody has looked yet."""
+        if not len(others):
+            return self
+        more, own = self.of(others), self.poses
+        poses = replace(
+            own,
+            xy=np.concatenate([own.xy, others.xy]),
+            score=np.concatenate([own.score, others.score]),
+            person_score=np.concatenate([own.person_score, others.person_score]),
+        )
+        waited = np.concatenate([self.waited, more.waited])
+        return replace(
+            self, poses=poses, waited=waited, carried=np.vstack([self.carried, more.carried])
+        )
+
     def core(self) -> Self:
         """The same without the groups that were added to their bodies."""
         poses = core_of(self.poses)

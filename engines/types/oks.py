@@ -1,4 +1,4 @@
-"""How alike two poses are: object keypoint similarity (COCO keypoint evaluation)."""
+"""How alike two poses are: object keypoint similarity (COCO keypoint evaluation), and boxes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from engines.types.arrays import Floats
 from engines.types.skeleton import Skeleton
 
 BOX_AREA_SHARE = 0.53  # of a box that a person covers: COCO's ratio of areas to boxes
+PLACED_WITHIN_PX = (
+    2.0  # a network's keypoints are this far off along each axis (standard deviation)
+)
 MIN_AREA_SHARE = 0.35**2  # of the square of the longer side: bounds people seen from the side
 
 
@@ -28,6 +31,19 @@ def areas(xy: Floats) -> Floats:
     area = np.fmax(BOX_AREA_SHARE * wide * high, MIN_AREA_SHARE * np.fmax(wide, high) ** 2)
     floored: Floats = np.fmax(area, 1).astype(np.float32)
     return floored
+
+
+def expected_oks(xy: Floats, skeleton: Skeleton) -> Floats:
+    """(P, K, 2) poses -> (P,) similarity to the true ones where nobody is mistaken for another.
+
+    What a network takes for a keypoint lies a pixel or two off, however small a person is: of small
+    people that is much. The mean of exp(-d^2 / (2 s^2 k^2)) over normally distributed distances d
+    with the deviation e is 1 / (1 + e^2 / (s^2 k^2)), here over the keypoints of the body.
+    """
+    k = 2 * np.array(skeleton.sigmas, np.float32)[np.array(skeleton.body)]
+    off = PLACED_WITHIN_PX**2 / (areas(xy[:, np.array(skeleton.body)])[:, None] * k**2)
+    mean: Floats = (1 / (1 + off)).mean(axis=1).astype(np.float32)
+    return mean
 
 
 def oks(
@@ -65,3 +81,14 @@ def oks_both_ways(
     one = one[:, body]
     for way in (body, np.array(skeleton.mirror)[body]):
         yield oks(one, other[:, way], area, sigmas, spread)
+
+
+def iou(one: Floats, other: Floats) -> Floats:
+    """(N, 4) and (P, 4) boxes -> (N, P) intersection over union; 0 for NaN."""
+    low = np.maximum(one[:, None, :2], other[None, :, :2])
+    high = np.minimum(one[:, None, 2:], other[None, :, 2:])
+    both = np.maximum(high - low, 0).prod(axis=-1)
+    sizes = [(box[:, 2:] - box[:, :2]).prod(axis=-1) for box in (one, other)]
+    union = sizes[0][:, None] + sizes[1][None] - both
+    overlap: Floats = np.nan_to_num(both / np.maximum(union, 1e-6)).astype(np.float32)
+    return overlap

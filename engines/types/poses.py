@@ -72,9 +72,10 @@ class Poses:
     score: (P, K) 0..1, 0 where not found.
     person_score: (P,) 0..1, how sure it is that this person is there as shown: the mean confidence
         of everything that was looked for in a body (keypoints, and limbs where the network knows
-        them), 0 for what was not found; after a second look times how far both networks agree. A
-        network that gives people directly says it itself. Whole people score more than parts of
-        people, and people are ranked by it.
+        them), 0 for what was not found; after a second look times how far both networks agree; and
+        times what people of this size can be shown with (see oks.expected_oks). A network that
+        gives people directly says it itself. Whole and large people score more than parts of people
+        and small ones, and people are ranked by it.
     looked: (P,) whether a second network has looked at the person; None = at nobody.
     refined: (P,) whether it confirmed them, now or a moment ago; None = nobody.
     """

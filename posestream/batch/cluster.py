@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import platform
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from engines.answers.store import Found
 from engines.runtimes.kept_networks import keep_networks
 from engines.version import __version__
+from posestream.batch.parts import Part, look
+from posestream.batch.queue import Queue, Task
 from posestream.batch.work import Job, Outcome, work
 from realtime.types.errors import RealtimeError
 
@@ -33,8 +36,13 @@ class Served:
     def version(self) -> str:
         return own_version()
 
-    def do(self, job: Job) -> Outcome:
-        return work(job)
+    def do(self, job: Job, answers: Sequence[Any]) -> Outcome:
+        """answers: references to those of its parts, which are fetched one after the other."""
+        return work(job, Found([partial(_fetched, one) for one in answers]) if answers else None)
+
+    def look(self, part: Part) -> tuple[None, Mapping[bytes, bytes]]:
+        """None says that there are answers, which stay here until they are wanted."""
+        return None, look(part)
 
 
 def own_version() -> str:
@@ -44,12 +52,12 @@ def own_version() -> str:
 
 @dataclass(eq=False)
 class Busy:
-    """A worker, the job that it has, and which attempt that is."""
+    """A worker and what it has to do. answers: to what will be those of a part."""
 
     node: str
     worker: Any
-    job: Job
-    attempt: int
+    task: Task
+    answers: Any = None
 
 
 class Cluster:
@@ -81,35 +89,56 @@ class Cluster:
             except ConnectionError:  # none runs on this machine
                 self._ray.init(include_dashboard=False, **how)
 
-    def run(self, jobs: Sequence[Job], retries: int) -> Iterator[Outcome]:
-        """How each job went, as they end. A job whose machine is lost begins anew elsewhere."""
-        waiting = deque((job, 1) for job in jobs)
-        while waiting or self._busy:
+    def run(
+        self,
+        jobs: Sequence[Job],
+        retries: int,
+        part_seconds: float | None = None,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> Iterator[Outcome]:
+        """How each job went, as they end. A job whose machine is lost begins anew elsewhere.
+
+        part_seconds: as `Queue` divides long videos. say: hears a sentence of each part.
+        """
+        queue = Queue(jobs, retries, part_seconds)
+        while queue or self._busy:
             self._look_for_machines()
-            while waiting and self._idle:
-                node, worker = self._idle.pop()
-                job, attempt = waiting.popleft()
-                self._busy[worker.do.remote(job)] = Busy(node, worker, job, attempt)
+            while queue and self._idle:
+                task = queue.take(len(self._idle) + len(self._busy))
+                self._give(task, *self._idle.pop())
             if not self._busy:
                 raise ClusterError(" ".join(self._refused) or "The cluster has no machine.")
             done, _ = self._ray.wait(list(self._busy), timeout=POLL_SECONDS)
             for reference in done:
                 busy = self._busy.pop(reference)
-                outcome = self._outcome(reference, busy)
-                if outcome.error is not None and busy.attempt <= retries:
-                    waiting.append((busy.job, busy.attempt + 1))
-                else:
-                    yield replace(outcome, attempts=busy.attempt)
+                told = self._told(reference, busy)
+                if busy.task.part is not None:
+                    if sentence := queue.looked(busy.task, busy.answers if told is None else None):
+                        say(sentence)
+                    continue
+                assert told is not None
+                if (outcome := queue.ended(busy.task, told)) is not None:
+                    yield outcome
 
-    def _outcome(self, reference: Any, busy: Busy) -> Outcome:
+    def _give(self, task: Task, node: str, worker: Any) -> None:
+        if task.part is not None:
+            told, answers = worker.look.options(num_returns=2).remote(task.part)
+            self._busy[told] = Busy(node, worker, task, answers)
+            return
+        known = [one for one in task.divided.answers if one is not None] if task.divided else []
+        self._busy[worker.do.remote(task.job, known)] = Busy(node, worker, task)
+
+    def _told(self, reference: Any, busy: Busy) -> Outcome | None:
+        """How a task went; None where a part was looked at."""
         try:
-            outcome: Outcome = self._ray.get(reference)
+            outcome: Outcome | None = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
             self._known.discard(busy.node)  # if it is still there it gets a new worker
             with suppress(self._ray.exceptions.RayError, ValueError):
                 self._ray.kill(busy.worker)
             line = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
-            return Outcome(busy.job.recording.name, error=f"Its worker was lost ({line}).")
+            name = busy.task.job.recording.name
+            return Outcome(name, error=f"Its worker was lost ({line}).")
         self._idle.append((busy.node, busy.worker))
         return outcome
 
@@ -159,6 +188,16 @@ class Cluster:
     def close(self) -> None:
         """Let the cluster go; one that was started for this ends."""
         self._ray.shutdown()
+
+
+def _fetched(answers: Any) -> Mapping[bytes, bytes]:
+    """What a worker keeps; nothing where its machine was lost meanwhile."""
+    ray = _ray()
+    try:
+        found: Mapping[bytes, bytes] = ray.get(answers)
+    except ray.exceptions.RayError:
+        return {}
+    return found
 
 
 def _ray() -> Any:

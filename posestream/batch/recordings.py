@@ -87,7 +87,7 @@ def _expanded(pattern: str, rig: Path | None) -> tuple[Path, list[Path]]:
     parts = Path(os.path.abspath(pattern)).parts
     fixed = [part for n, part in enumerate(parts) if not any(map(_magic, parts[: n + 1]))]
     found = [Path(one) for one in sorted(glob.glob(os.path.abspath(pattern), recursive=True))]
-    return Path(*fixed), [one for one in found if _is_video(one) or _holds_frames(one, rig)]
+    return Path(*fixed), [one for one in found if is_video(one) or _holds_frames(one, rig)]
 
 
 def _magic(part: str) -> bool:
@@ -119,7 +119,7 @@ def _rig_of(path: Path, rig: Path | None) -> Path | None:
 def _cameras(folder: Path) -> list[Path]:
     """A video of each camera, or where there is none a folder of each."""
     inside = sorted(one for one in folder.iterdir() if not one.name.startswith("."))
-    videos = [one for one in inside if _is_video(one)]
+    videos = [one for one in inside if is_video(one)]
     cameras = videos or [one for one in inside if one.is_dir()]
     if not cameras:
         raise SettingsError(f"{folder} holds no video of any camera; name another folder.")
@@ -134,11 +134,12 @@ def _holds_frames(path: Path, rig: Path | None) -> bool:
         return True
     inside = list(path.iterdir())
     if rig is not None:
-        return any(map(_is_video, inside))
+        return any(map(is_video, inside))
     return any(is_image(one.name) or one.suffix == ".json" for one in inside)
 
 
-def _is_video(path: Path) -> bool:
+def is_video(path: Path) -> bool:
+    """Whether a file is called as videos are."""
     return path.suffix.lower() in ENDINGS and path.is_file()
 
 

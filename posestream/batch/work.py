@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from calibration.geometry.errors import CalibrationError
+from engines.answers.store import Answers
 from engines.types.errors import EngineError
 from posestream.batch.manifest import NAME as MANIFEST
 from posestream.batch.manifest import Manifest
@@ -24,6 +25,7 @@ from realtime.settings.space import SpaceSettings
 from realtime.settings.tracking import TrackSettings
 from realtime.settings.window import UNSEEN
 from realtime.types.errors import OutputError, RealtimeError
+from realtime.writing.whole_files import KEPT
 
 # What may be made, by the name of the option of a run, and the file or folder that it goes to.
 FILES = {
@@ -67,15 +69,18 @@ class Outcome:
     attempts: int = 1
 
 
-def work(job: Job) -> Outcome:
-    """Do it; what stood there before stays unless all went well. Never raises for a bad input."""
+def work(job: Job, answers: Answers | None = None) -> Outcome:
+    """Do it; what stood there before stays unless all went well. Never raises for a bad input.
+
+    answers: what networks have said of parts of the recording.
+    """
     name, began = job.recording.name, time.monotonic()
     part = _beside(job.folder, PART)
     try:
         _remove(part)
         part.mkdir(parents=True)
         frames = 0
-        with closing(stream(settings_of(job, part))) as results:
+        with closing(stream(settings_of(job, part), answers=answers)) as results:
             for _ in results:
                 frames += 1
         seconds = time.monotonic() - began
@@ -83,7 +88,8 @@ def work(job: Job) -> Outcome:
         _put_in_place(part, job.folder)
         return Outcome(name, frames, seconds)
     except (EngineError, RealtimeError, CalibrationError) as error:
-        why = str(error)
+        # Results go to their folder when they are whole, and are gone when they are not.
+        why = str(error).replace(str(part), str(job.folder)).replace(KEPT, "")
     except OSError as error:
         why = f"{job.folder} cannot be written: {error.strerror or error}."
     except Exception as error:  # noqa: BLE001  # our fault, and none of the other recordings'

@@ -61,7 +61,9 @@ def encode(message: Message) -> bytes:
     planes = (rows, (steps >> 8).astype(np.uint8), steps.astype(np.uint8), scores)
     # What repeats are single bytes: looking for longer matches takes three times as long.
     packer = zlib.compressobj(strategy=zlib.Z_RLE)
-    return head + packer.compress(b"".join(one.tobytes() for one in planes)) + packer.flush()
+    # Each plane has a code of its own (a block of RFC 1951), as its bytes are others.
+    packed = [packer.compress(one.tobytes()) + packer.flush(zlib.Z_BLOCK) for one in planes]
+    return head + b"".join(packed) + packer.flush()
 
 
 def decode(data: bytes, skeleton: Skeleton) -> Message:

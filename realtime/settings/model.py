@@ -7,7 +7,9 @@ from math import inf
 from typing import Literal
 
 from engines.decoders.limb_matching import Matching
+from engines.decoders.partition.ilp import Assembling
 from engines.parts.kinds import Part
+from engines.runtimes.second_look import Crowd
 from engines.types.device import DeviceChoice
 from engines.types.errors import DeviceError
 from realtime.types.errors import SettingsError
@@ -44,6 +46,12 @@ class ModelSettings:
     if its weights are here and you name no --model and no --rig, else off."""
     refine_people: int | None = None
     """Look again at no more than this many people in a frame, the largest first."""
+    detector: str | None = None
+    """Look also at people in the boxes of a detector: the model card of a YOLOX or NanoDet network
+    of your own. It finds people whom --model misses, for --refine to look at."""
+    crowd: Crowd = "crops"
+    """Whose a keypoint is that the crops of several people show: of each crop's person (crops), or
+    of whom one assignment over all crops of a picture gives it to (graph, as CrowdPose does)."""
     hands: bool = False
     """Add the 21 keypoints of each hand (MediaPipe's network, downloaded once)."""
     face: bool = False
@@ -65,6 +73,9 @@ class ModelSettings:
     match: Matching | None = None
     """Which limbs to take where several want the same keypoint: the strongest first (greedy, the
     default) or those with the highest sum (hungarian)."""
+    assemble: Assembling | None = None
+    """How keypoints become people: limb by limb (limbs, the default), or all at once by an integer
+    linear program (ilp, as DeepCut), which is for photos: a crowd takes seconds."""
     min_keypoints: int | None = None
     """Drop people with fewer keypoints; the model's own by default."""
     min_score: float | None = None

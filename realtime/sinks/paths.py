@@ -173,7 +173,8 @@ def inputs_of(settings: Settings, card: Card) -> Inputs:
     ):
         if file is not None:
             inputs.add(f"the --{option} file", file)
-    for option, name in (("model", settings.models.model), ("refine", settings.models.refine)):
+    for option in ("model", "refine", "detector"):
+        name = getattr(settings.models, option)
         if name is not None and name.lower().endswith(".toml"):
             inputs.add(f"the --{option} card", Path(name))
     sizes = {file.size for form in card.weights for file in form.files}

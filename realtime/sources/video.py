@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from math import inf
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -64,6 +65,15 @@ class VideoSource:
         self._time: float | None = None  # of the frame before
         self._lost = self._faulty = 0
         self._failure: str | None = None
+        self._part: tuple[float, float] | None = None
+
+    def between(self, begin: float, end: float) -> None:
+        """Give only the frames from the last key frame before `begin` until `end`.
+
+        Seconds from where the video begins. The first of them may be faulty, if they need frames
+        before that, and indices count from there. To be said before it is entered.
+        """
+        self._part = begin, end
 
     def __enter__(self) -> Self:
         if not os.access(self._path, os.R_OK):
@@ -119,10 +129,13 @@ class VideoSource:
             raise RuntimeError("enter the source before iterating over it")
         container, stream = self._opened
         decoded = given = 0
+        end = self._sought(container, stream)
         try:
             for index, picture in enumerate(self._pictures(container, stream)):
                 decoded += 1
                 seconds = self._seconds(picture, stream)
+                if seconds >= end:
+                    return
                 if index in self._chosen:
                     captured = self._clock()
                     image = self._developer.image(picture)
@@ -135,6 +148,19 @@ class VideoSource:
         finally:
             self._note_damage()
         self._check_end(container, stream, decoded, given)
+
+    def _sought(self, container: InputContainer, stream: VideoStream) -> float:
+        """Where to end, on the file's clock, after going to where to begin."""
+        base = stream.time_base
+        if self._part is None or base is None:
+            return inf
+        start, (begin, end) = stream.start_time or 0, self._part
+        if begin > 0:
+            try:
+                container.seek(start + round(begin / base), stream=stream)
+            except av.FFmpegError as error:
+                raise SourceError(f"{self._path} can only be read from its beginning.") from error
+        return float(start * base) + end
 
     def _best_stream(self, container: InputContainer) -> VideoStream:
         stream = container.streams.best("video")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.types.arrays import Doubles, Floats, Indices
-from engines.types.oks import boxes, oks_both_ways
+from engines.types.oks import boxes, iou, oks_both_ways
 from engines.types.skeleton import Skeleton
 from realtime.tracking.appearance import bones_alike, colours_alike
 from realtime.tracking.track_table import TENTATIVE_ID, TrackTable
@@ -154,14 +154,3 @@ def clear(xy: Floats) -> Floats:
     np.fill_diagonal(both, 0)
     free: Floats = (1 - (both / own[:, None]).max(axis=1, initial=0)).astype(np.float32)
     return free
-
-
-def iou(one: Floats, other: Floats) -> Floats:
-    """(N, 4) and (P, 4) boxes -> (N, P) intersection over union; 0 for NaN."""
-    low = np.maximum(one[:, None, :2], other[None, :, :2])
-    high = np.minimum(one[:, None, 2:], other[None, :, 2:])
-    both = np.maximum(high - low, 0).prod(axis=-1)
-    sizes = [(box[:, 2:] - box[:, :2]).prod(axis=-1) for box in (one, other)]
-    union = sizes[0][:, None] + sizes[1][None] - both
-    overlap: Floats = np.nan_to_num(both / np.maximum(union, 1e-6)).astype(np.float32)
-    return overlap

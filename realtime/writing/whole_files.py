@@ -12,6 +12,8 @@ from pathlib import Path
 from calibration.disk.replace import replace_file
 from realtime.types.errors import OutputError
 
+KEPT = "; what was written so far is kept"
+
 
 def check_folder(folder: Path, option: str) -> None:
     """Make the folder where it is missing; OutputError unless files can be made in it."""
@@ -101,9 +103,7 @@ def check_kept(path: Path, descriptor: int) -> None:
 
 def broken(path: Path, error: Exception) -> OutputError:
     """The sentence for an output that failed on the way."""
-    return OutputError(
-        f"{path} cannot be written: {reason(error)}; what was written so far is kept."
-    )
+    return OutputError(f"{path} cannot be written: {reason(error)}{KEPT}.")
 
 
 def reason(error: Exception) -> str:

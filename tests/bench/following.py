@@ -22,10 +22,10 @@ from pathlib import Path
 import motmetrics as mm
 import numpy as np
 
-from engines.types.oks import areas, oks
+from engines.types.oks import areas, iou, oks
 from realtime.assembly import stream
 from realtime.sinks.files.mot_challenge import person_boxes
-from realtime.tracking.matching import assign, iou
+from realtime.tracking.matching import assign
 from realtime.types.results import Tracks
 from tests.bench.tracking import known, score
 from tests.conftest import DATA, ROOT

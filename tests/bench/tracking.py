@@ -24,7 +24,7 @@ import motmetrics as mm
 import numpy as np
 
 from engines.types.arrays import Floats, Image
-from engines.types.oks import areas, boxes, oks
+from engines.types.oks import areas, boxes, iou, oks
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton, named_skeleton
 from realtime.assembly import stream
@@ -33,7 +33,7 @@ from realtime.settings.tracking import TrackSettings
 from realtime.sinks.files.mot_challenge import person_boxes
 from realtime.sources import open_source
 from realtime.tracking.camera_tracker import CameraTracker
-from realtime.tracking.matching import assign, iou
+from realtime.tracking.matching import assign
 from realtime.tracking.simple_baselines import SimpleBaselinesTracker
 from realtime.tracking.tracker import PoseTracker, TrackerSettings
 from realtime.types.frames import Frame

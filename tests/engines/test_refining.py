@@ -11,7 +11,7 @@ import pytest
 
 from engines.models.card import load_card
 from engines.parts.opening import parts_opener
-from engines.refining import AUTO, OWN, refined_skeleton, second_look_opener
+from engines.refining import AUTO, OWN, refined_skeleton, second_look_opener, with_finders
 from engines.runtimes.second_look import SecondLook
 from engines.types.errors import CardError, DeviceError, WeightsError
 from engines.types.poses import Poses
@@ -239,3 +239,14 @@ def test_gpus_take_no_tflite(
     assert opener is not None
     assert opener.on_gpu is None
     assert "GPUs take no TFLite, which simcc is." in caplog.text
+
+
+def test_crowds_are_told_apart_by_maps_alone(tmp_path: Path) -> None:
+    own = second_look_opener(OWN, FIRST)
+    places = second_look_opener(str(write_card(tmp_path)), FIRST)
+    assert own is not None
+    assert places is not None
+    assert with_finders(own, None, "graph").crowd == "graph"
+    assert with_finders(places, None, "crops") == places
+    with pytest.raises(CardError, match=r"--crowd graph needs .* map for each keypoint"):
+        with_finders(places, None, "graph")

@@ -25,6 +25,7 @@ from training.crops.likeness import fused, like, likes  # noqa: E402
 from training.crops.loss import crop_loss, wanted  # noqa: E402
 from training.crops.people import COCO, People, load_people  # noqa: E402
 from training.crops.pretrained import start_from_classes  # noqa: E402
+from training.crops.proposals import Proposals, normalised  # noqa: E402
 from training.crops.samples import make_batch, plain, varied  # noqa: E402
 from training.crops.teach import taught  # noqa: E402
 from training.data.errors import TrainingError  # noqa: E402
@@ -111,6 +112,66 @@ def test_keypoints_go_along_however_the_crop_lies(monkeypatch: pytest.MonkeyPatc
         assert min(direct, swapped) < 0.01
         assert_dots(sample.image, sample.xy, sample.score, mirror=mirror)
     assert 8 < mirrored < 32
+
+
+# Two poses, and how a network's boxes are off for each: too low and too small; too wide.
+OFFSETS = np.array([[0.0, 0.2, 0.0, 0.0], [-0.15, 0.0, 0.15, 0.05]])
+SPREADS = np.array([[0.01, 0.05, 0.01, 0.01], [0.06, 0.01, 0.06, 0.01]])
+
+
+def found_people(count: int = 200) -> People:
+    """Half of them in either pose, at any size; boxes as two keypoints, the others unknown."""
+    rng = np.random.default_rng(4)
+    atoms = rng.uniform(0, 1, (2, 17, 2))
+    atoms[:, 0], atoms[:, 1] = 0, 1  # so that a pose fills its box
+    xy, box = np.zeros((2, count, 17, 2), np.float32)
+    box[:] = np.nan
+    for n in range(count):
+        side, corner = rng.uniform(50, 300, 2), rng.uniform(0, 500, 2)
+        xy[n] = atoms[n % 2] * side + corner
+        off = rng.normal(OFFSETS[n % 2], SPREADS[n % 2]) * np.tile(side, 2)
+        box[n, :2] = np.stack([corner, corner + side]) + off.reshape(2, 2)
+    ones = np.ones((count, 17), np.float32)
+    return People(np.zeros(count, np.int32), xy, ones, ones, box, 1)
+
+
+def test_proposals_are_off_as_the_networks_boxes_are_for_each_pose() -> None:
+    people = found_people()
+    proposals = Proposals.learn(people, atoms=2)
+    rng = np.random.default_rng(0)
+    for n in (0, 1):
+        low, high = people.xy[n].min(0), people.xy[n].max(0)
+        drawn = np.array([proposals.box(people.xy[n], rng) for _ in range(400)])
+        off = ((drawn - np.stack([low, high])) / (high - low)).reshape(-1, 4)
+        np.testing.assert_allclose(off.mean(axis=0), OFFSETS[n], atol=0.02)
+        np.testing.assert_allclose(off.std(axis=0), SPREADS[n], rtol=0.3)
+
+
+def test_poses_are_alike_wherever_and_however_large_they_are() -> None:
+    one = found_people(1).xy
+    np.testing.assert_allclose(normalised(one), normalised(3 * one + 40), atol=1e-5)
+
+
+def test_proposals_need_people_whom_a_network_found() -> None:
+    _, people = dots()  # whose boxes are their own keypoints
+    with pytest.raises(TrainingError, match=r"need 20 people .* there are 0"):
+        Proposals.learn(people)
+
+
+def test_crops_follow_the_proposals() -> None:
+    """The one person lies in the crop as in the proposed box, not as in their own."""
+    photo, people = dots()
+    kept = []
+    for shift in (0.0, 0.35):
+        means = np.array([[shift, 0.0, shift, 0.0]])
+        proposals = Proposals(normalised(people.xy), means, np.zeros((1, 4, 4)))
+        crops = [
+            varied(photo, people, 0, SIZE, np.random.default_rng(seed), proposals)
+            for seed in range(40)
+        ]
+        kept.append(np.mean([one.score.mean() for one in crops]))
+    assert kept[1] < kept[0] - 0.1
+    assert kept[1] > 0.5
 
 
 def affine_error(from_: Floats, to: Floats) -> float:

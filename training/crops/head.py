@@ -14,6 +14,6 @@ MEAN, SCALE = 127.0, 128.0  # of the network's input, the same for all channels:
 HEAD = CropHeatmaps(refine="parabola", stride=float(STRIDE), offset=(STRIDE - 1) / 2)
 
 
-def prepared(crops: Image) -> Tensor:
+def prepared(crops: Image | Tensor) -> Tensor:
     """(N, H, W, 3) uint8 BGR to (N, 3, H, W) RGB as the network wants them."""
     return ((torch.as_tensor(crops).flip(3).float() - MEAN) / SCALE).permute(0, 3, 1, 2)

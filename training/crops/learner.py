@@ -25,7 +25,7 @@ MAX_OFF_SHARE = 0.05  # of the crop's longer side by which a point may lie off
 
 
 class Learner:
-    """Network, its slow average, optimiser and how far they are."""
+    """Network, its slow average, optimiser and how far they are; on the GPU if there is one."""
 
     def __init__(self, seed: int, trunk: Path | None = None) -> None:
         """trunk: file of the trunk's first weights, or None for random ones."""
@@ -33,7 +33,8 @@ class Learner:
         self.network = CropNet()
         if trunk is not None:
             start_from_classes(self.network, trunk)
-        self.network = self.network.to(memory_format=torch.channels_last)
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.network = self.network.to(self.device, memory_format=torch.channels_last)
         self.optimiser = torch.optim.AdamW(
             [one for one in self.network.parameters() if one.requires_grad],
             betas=(0.9, 0.99),
@@ -62,10 +63,10 @@ class Learner:
         return float(loss.detach())
 
     def _loss(self, network: Any, batch: CropBatch) -> tuple[torch.Tensor, torch.Tensor]:
-        pictures = prepared(batch.images).contiguous(memory_format=torch.channels_last)
-        with autocast("cpu"):
+        images, xy, score, weight = (torch.from_numpy(one).to(self.device) for one in batch)
+        pictures = prepared(images).contiguous(memory_format=torch.channels_last)
+        with autocast(self.device):
             places, nowhere = (one.float() for one in network(pictures))
-        xy, score, weight = (torch.from_numpy(one) for one in batch[1:])
         return crop_loss(places, nowhere, xy, score, weight), heatmaps(places, nowhere)
 
     def check(self, batch: CropBatch) -> dict[str, float]:
@@ -78,7 +79,7 @@ class Learner:
                 loss, maps = self._loss(self.slow.module, part)
                 losses.append(float(loss) * len(part.images))
                 high, wide = part.images.shape[1:3]
-                xy, score = HEAD.points({"heatmaps": maps.numpy()}, (wide, high))
+                xy, score = HEAD.points({"heatmaps": maps.cpu().numpy()}, (wide, high))
                 found.append(xy)
                 scores.append(score)
         have, confidence = np.concatenate(found), np.concatenate(scores)
@@ -113,7 +114,7 @@ class Learner:
 
     def load(self, path: Path) -> None:
         """TrainingError where the file is no checkpoint of this network."""
-        with saved_state(path, "cpu") as state:
+        with saved_state(path, self.device) as state:
             self.network.load_state_dict(state["network"])
             self.slow.load_state_dict(state["slow"])
             self.optimiser.load_state_dict(state["optimiser"])

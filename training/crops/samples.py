@@ -11,6 +11,7 @@ import numpy as np
 from engines.types.arrays import Floats, Image, Indices
 from training.crops.boxes import Size, around, cut, matrix_of, moved
 from training.crops.people import COCO, People
+from training.crops.proposals import Proposals
 from training.data.augmentation import worsened
 from training.data.photos import Photo
 
@@ -52,10 +53,22 @@ def plain(photo: Photo, people: People, n: int, size: Size) -> Sample:
     return _sample(photo, people, n, matrix_of(crop), size, mirror=False)
 
 
-def varied(photo: Photo, people: People, n: int, size: Size, rng: np.random.Generator) -> Sample:
-    """Person n in a box that is somewhat off, turned, mirrored, cut off, badly lit."""
-    box = people.box[n]
-    if rng.random() < PART:
+def varied(
+    photo: Photo,
+    people: People,
+    n: int,
+    size: Size,
+    rng: np.random.Generator,
+    proposals: Proposals | None = None,
+) -> Sample:
+    """Person n in a box that is somewhat off, turned, mirrored, cut off, badly lit.
+
+    proposals: how boxes are off; by default the first network's boxes, moved anyhow.
+    """
+    box, off = people.box[n], 1.0
+    if proposals is not None and np.isfinite(people.xy[n, :, 0]).sum() > 1:
+        box, off = proposals.box(people.xy[n], rng), 0.0
+    elif rng.random() < PART:
         part = np.full_like(box, np.nan)
         chosen = list(PARTS[int(rng.integers(len(PARTS)))])
         part[chosen] = people.xy[n, chosen]
@@ -71,14 +84,14 @@ def varied(photo: Photo, people: People, n: int, size: Size, rng: np.random.Gene
     else:
         angle = rng.uniform(-TURN, TURN) if chance < TURNED else rng.normal(0, LEAN)
     cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
-    stretch = np.exp(rng.normal(0, STRETCH))
+    stretch = np.exp(off * rng.normal(0, STRETCH))
     linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag([stretch, 1 / stretch])
-    linear = linear * np.exp(rng.normal(0, ZOOM))
+    linear = linear * np.exp(off * rng.normal(0, ZOOM))
     mirror = bool(rng.random() < 0.5)
     if mirror:
         linear = np.diag([-1, 1]) @ linear
     linear = linear @ matrix[:, :2]
-    shift = middle + rng.normal(0, SHIFT, 2) * size
+    shift = middle + off * rng.normal(0, SHIFT, 2) * size
     whole = np.column_stack([linear, shift - linear @ back_of(matrix, middle)])
     sample = _sample(photo, people, n, whole.astype(np.float32), size, mirror=mirror)
     if rng.random() < STRIP:
@@ -125,13 +138,14 @@ def make_batch(
     size: Size,
     seed: tuple[int, ...],
     pool: Executor,
+    proposals: Proposals | None = None,
 ) -> CropBatch:
     """Varied crops of the people of these numbers; always the same for the same seed."""
 
     def one(place: int) -> Sample:
         n = int(chosen[place])
         rng = np.random.default_rng((*seed, place))
-        return varied(photos[people.photo[n]], people, n, size, rng)
+        return varied(photos[people.photo[n]], people, n, size, rng, proposals)
 
     return stacked(list(pool.map(one, range(len(chosen)))))
 

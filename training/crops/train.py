@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,15 @@ import cv2
 import numpy as np
 import torch
 
-from engines.types.arrays import Indices
+from engines.models.card import load_card
+from engines.models.weights import locate
+from engines.types.arrays import Floats, Indices
 from training.crops.boxes import Size
+from training.crops.continued import start_from_graph
 from training.crops.learner import Learner
 from training.crops.people import People, load_people
 from training.crops.pretrained import packaged_trunk
+from training.crops.proposals import Proposals
 from training.crops.samples import CropBatch, make_batch, plain, stacked
 from training.data.errors import TrainingError
 from training.data.photos import Photo, read_photos
@@ -27,6 +32,8 @@ from training.learning.train import HELD_OUT_EVERY
 CHECKPOINT_INTERVAL_S = 120.0  # at least, between checkpoints
 CHECK_INTERVAL_S = 480.0  # checks cost as much as a third of their crops to learn
 CHECK_PEOPLE = 160  # of photos held back, always the same
+MEASURE_CROPS = 256  # what a shipped network says of them is its normalisation
+LARGE = 0.6  # of the crop's rows from which on somebody is seen as sharply as a crop shows
 WARM_UP_STEPS = 60  # until the learning rate is full
 MIN_SCORE_SUM = 1.0  # of somebody's keypoints: of less nothing is to be learnt
 
@@ -57,12 +64,16 @@ class CropsTrainSettings:
     """Share of the minutes, at their end, over which the learning rate falls to nothing."""
     seed: int = 1
     """Of the crops."""
+    pose_guided: bool = False
+    """Boxes are off as the first network's are for poses like each (RMPE), in place of anyhow."""
     threads: int = 2
     """Processor threads."""
     fresh: bool = False
     """Begin with random weights in place of a trunk that knows photos."""
     trunk: Path | None = None
     """Weights of EfficientNet-Lite0 to begin with (.pth); its package's by default."""
+    card: str | None = None
+    """Crop network to begin with in place of a trunk: a card of crops-export, or cropnet, ours."""
 
 
 def train_crops(settings: CropsTrainSettings) -> None:
@@ -75,14 +86,15 @@ def train_crops(settings: CropsTrainSettings) -> None:
     photos = read_photos(settings.photos, people.done)
     size = settings.width, settings.height
     seen, test = split(photos, people, size)
-    learner = _learner(settings, path)
+    proposals = Proposals.learn(people, seed=settings.seed) if settings.pose_guided else None
 
     def batch_of(step: int) -> CropBatch:
         seed = (settings.seed, step)
         chosen = np.random.default_rng(seed).choice(seen, settings.batch)
-        return make_batch(photos, people, chosen, size, seed, pool)
+        return make_batch(photos, people, chosen, size, seed, pool, proposals)
 
     with ThreadPoolExecutor(settings.threads) as pool, ThreadPoolExecutor(1) as ahead:
+        learner = _learner(settings, path, batch_of)
         coming = ahead.submit(batch_of, learner.step)
         began = saved = checked = time.monotonic()
         before, crops = learner.seconds, learner.crops
@@ -118,14 +130,29 @@ def train_crops(settings: CropsTrainSettings) -> None:
                 saved = time.monotonic()
 
 
-def _learner(settings: CropsTrainSettings, path: Path) -> Learner:
+def _learner(
+    settings: CropsTrainSettings, path: Path, batch_of: Callable[[int], CropBatch]
+) -> Learner:
     """As the checkpoint has it, or a new one."""
     if path.exists():
         learner = Learner(settings.seed)
         learner.load(path)
         return learner
-    trunk = None if settings.fresh else settings.trunk or packaged_trunk()
-    return Learner(settings.seed, trunk)
+    if settings.card is None:
+        trunk = None if settings.fresh else settings.trunk or packaged_trunk()
+        return Learner(settings.seed, trunk)
+    graph = locate(load_card(settings.card), "int8").paths[0]
+    crops = [batch_of(step).images for step in range(MEASURE_CROPS // settings.batch + 1)]
+    learner = Learner(settings.seed)
+    start_from_graph(learner.network, graph, np.concatenate(crops))
+    learner.slow.module.load_state_dict(learner.network.state_dict())
+    return learner
+
+
+def _rows(people: People) -> Floats:
+    """(P,) of the photo that each person's keypoints span, or columns where these are more."""
+    spans = [np.ptp(xy[~np.isnan(xy[:, 0])], axis=0).max() for xy in people.xy]
+    return np.array(spans, np.float32)
 
 
 def split(photos: list[Photo], people: People, size: Size) -> tuple[Indices, CropBatch]:
@@ -136,6 +163,8 @@ def split(photos: list[Photo], people: People, size: Size) -> tuple[Indices, Cro
     held = people.photo % HELD_OUT_EVERY == 0
     # Neighbours who hide each other are harder than somebody alone: they come twice as often.
     often = np.where(np.bincount(people.photo, minlength=len(photos))[people.photo] > 1, 2, 1)
+    # Whoever is large is sharp, and exactly known: so do they.
+    often *= np.where(_rows(people) >= LARGE * size[1], 2, 1)
     seen = np.repeat(np.arange(len(held)), np.where(held, 0, often))
     kept = np.flatnonzero(held & useful)[:CHECK_PEOPLE]
     if not len(seen) or not len(kept):

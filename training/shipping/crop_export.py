@@ -94,7 +94,7 @@ def trained(run: Path) -> Learner:
 
 def network_of(learner: Learner) -> CropNet:
     """The slow average, ready to run."""
-    network: CropNet = learner.slow.module
+    network: CropNet = learner.slow.module.cpu()
     network.eval()
     return network
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Literal
 
@@ -61,10 +62,15 @@ class BatchSettings:
     ray: str | None = None
     """Work on a Ray cluster: ray://HOST:10001, or auto for the one on this machine, which is
     started if need be. All machines must see the same files by the same paths."""
+    divide: float = 10.0
+    """With --ray, where there are fewer recordings than workers, divide videos into parts of so
+    many minutes at least; 0 = never. The results are the same."""
     quiet: bool = field(default=False, metadata={"short": "q"})
     """Print failures only."""
 
     def __post_init__(self) -> None:
+        if not 0 <= self.divide < inf:
+            raise SettingsError(f"--divide must be 0 or more minutes, not {self.divide:g}.")
         if self.retries < 0:
             raise SettingsError(f"--retries must be 0 or more, not {self.retries}.")
 
@@ -119,7 +125,8 @@ def _outcomes(todo: Plan, batch: BatchSettings) -> Generator[Outcome, None, None
 
     with closing(Cluster(batch.ray, gpus=_on_gpu(todo.jobs))) as cluster:
         try:
-            yield from cluster.run(todo.jobs, batch.retries)
+            say = _be_quiet if batch.quiet else _say
+            yield from cluster.run(todo.jobs, batch.retries, 60 * batch.divide or None, say)
         finally:
             for sentence in cluster.refused:
                 _say(sentence)
@@ -163,6 +170,9 @@ def _duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def _be_quiet(_: str) -> None: ...
 
 
 def _say(sentence: str) -> None:

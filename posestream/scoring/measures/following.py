@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from engines.types.arrays import Doubles, Floats
+from engines.types.oks import iou
 from posestream.scoring.measures.oks_ap import similarity
 from posestream.scoring.measures.scenes import Found, Labels
-from realtime.tracking.matching import assign, iou
+from realtime.tracking.matching import assign
 
 LEAST_ALIKE = 0.5
 Step = tuple[Sequence[int], Sequence[int], Doubles]  # ids of P and of D people, (P, D) likeness

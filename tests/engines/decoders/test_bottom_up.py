@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.decoders import DECODERS
 from engines.decoders.decoder import Decoder
+from engines.models.decoder_kinds import DECODERS
 from engines.types.arrays import Arrays, Floats
 from engines.types.errors import CardError
 from engines.types.letterbox import Letterbox

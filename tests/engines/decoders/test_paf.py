@@ -12,6 +12,7 @@ from engines.models.card import load_card
 from engines.types.arrays import Floats
 from engines.types.errors import CardError
 from engines.types.letterbox import Letterbox
+from engines.types.oks import expected_oks
 from engines.types.poses import Poses
 from tests import synth
 from tests.synth import SKELETON, Points
@@ -299,7 +300,16 @@ def test_a_card_with_scores_per_keypoint_is_told_the_new_number() -> None:
 def test_maps_beyond_1_give_no_more_than_1() -> None:
     heat, pafs = synth.render([synth.person((300, 180), 280)], SIZE)
     poses = decode((1.2 * heat, 1.2 * pafs))
-    assert poses.score.max() == poses.person_score.max() == 1
+    assert poses.score.max() == 1
+    np.testing.assert_allclose(poses.person_score, expected_oks(poses.xy, poses.skeleton))
+
+
+def test_of_two_alike_the_larger_is_ranked_first() -> None:
+    people = [synth.person((120, 120), 60), synth.person((400, 180), 240)]
+    poses = decode(synth.render(people, SIZE))
+    sides = np.ptp(poses.xy[..., 1], axis=1)
+    assert sides[0] > 3 * sides[1]
+    assert poses.person_score[0] > 1.1 * poses.person_score[1]
 
 
 def test_positions_are_those_of_the_picture() -> None:

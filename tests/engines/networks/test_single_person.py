@@ -12,9 +12,9 @@ import numpy as np
 import openvino as ov
 import pytest
 
-from engines.decoders import DECODERS
 from engines.decoders.crop_decoder import CropDecoder
 from engines.models.card import load_card
+from engines.models.decoder_kinds import DECODERS
 from engines.models.weights import locate
 from engines.networks import CROP_NETWORKS
 from engines.refining import second_look_opener

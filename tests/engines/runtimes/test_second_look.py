@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engines.crops.fusion import FusionSettings
+from engines.crops.proposals import boxes_of_people
 from engines.crops.rule import CropRule
 from engines.decoders.regression import Regression, RegressionDecoder
 from engines.runtimes.crop_network import CropsOnHost
@@ -130,6 +131,51 @@ def test_who_is_missed_is_looked_for_where_the_tracker_expects_them() -> None:
     assert network.batches == [3]
     assert len(found) == 2
     np.testing.assert_allclose(limbs(found), limbs(poses(ONE, THREE)), atol=1.5)
+
+
+class Boxes:
+    """A detector that gives these boxes in every picture."""
+
+    def __init__(self, *people: np.ndarray, off: float = 0.0) -> None:
+        self.boxes = boxes_of_people(in17(*people)) if people else np.zeros((0, 4), np.float32)
+        side = self.boxes[:, 2:] - self.boxes[:, :2]
+        self.boxes = self.boxes + np.tile(off * side, 2)
+
+    def find(self, images: Sequence[Image]) -> list[Floats]:
+        return [self.boxes for _ in images]
+
+    def close(self) -> None:
+        self.boxes = self.boxes[:0]
+
+
+def test_people_in_boxes_that_are_nobodys_are_found() -> None:
+    """TWO, whom nobody else knows; ONE was found and THREE is expected, so theirs cost nothing.
+
+    The box is 10 % off, and cuts TWO; the crop around who was found in it does not.
+    """
+    look, network = second_look(detector=Boxes(ONE, TWO, THREE, off=0.1))
+    image = drawn(in17(ONE, TWO, THREE))
+    (found,) = look.refine([image], [poses(ONE + 5)], [Expected.of(poses(THREE - 4))])
+    # At boxes alone, then at all three people.
+    assert network.batches == [1, 3]
+    np.testing.assert_allclose(limbs(found), limbs(poses(ONE, TWO, THREE)), atol=1.5)
+
+
+def test_whoever_is_in_a_box_that_is_far_off_counts_once() -> None:
+    """30 % off the boxes of ONE and THREE seem nobody's; who is in them was known all along."""
+    look, network = second_look(detector=Boxes(ONE, THREE, off=0.3))
+    image = drawn(in17(ONE, THREE))
+    (found,) = look.refine([image], [poses(ONE + 5)], [Expected.of(poses(THREE - 4))])
+    assert network.batches == [2, 2]
+    np.testing.assert_allclose(limbs(found), limbs(poses(ONE, THREE)), atol=1.5)
+
+
+def test_an_empty_box_is_nobody() -> None:
+    look, network = second_look(detector=Boxes(ONE, TWO))
+    (found,) = look.refine([drawn(in17(ONE))], [poses()])
+    assert network.batches == [2, 1]
+    np.testing.assert_allclose(limbs(found), limbs(poses(ONE)), atol=1.5)
+    assert look.refine([drawn([])], [poses()])[0].xy.shape == (0, 18, 2)
 
 
 def test_largest_people_come_first_where_not_all_can_be_looked_at() -> None:

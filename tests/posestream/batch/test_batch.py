@@ -114,8 +114,9 @@ def test_folders_of_others_are_left_alone(
         (["--make", "mot", "--no-track"], "--mot needs ids"),
         (["--make", "film"], "--make must be"),
         (["--retries", "-1"], "--retries must be 0 or more"),
+        (["--divide", "-1"], "--divide must be 0 or more minutes"),
         (["--model", "nobody"], "nobody"),
-        (["--ray", "ray://127.0.0.1:1"], "--ray"),
+        (["--ray", "ray://127.0.0.1:1"], "ray://127.0.0.1:1: no cluster can be reached there"),
     ],
 )
 def test_mistakes_are_told_before_any_work(
@@ -170,3 +171,21 @@ def test_what_a_killed_batch_left_is_cleared(card: Path, tmp_path: Path) -> None
     assert work(job(video, tmp_path / "a", card)).error is None
     assert not left.exists()
     assert {one.name for one in (tmp_path / "a").iterdir()} == {"poses.csv", "manifest.json"}
+
+
+def test_a_full_disk_fails_a_recording_and_keeps_what_was_there(card: Path, tmp_path: Path) -> None:
+    """A bound on the size of files stands for the disk: the system refuses to write on alike."""
+    resource = pytest.importorskip("resource", reason="bounds of processes are those of Unix")
+    video = walk(tmp_path / "a.mkv", 60)
+    assert work(job(video, tmp_path / "a", card)).error is None
+    before = files_in(tmp_path / "a")
+    bounds = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, bounds[1]))
+        full = work(job(video, tmp_path / "a", card))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, bounds)
+    assert full.error == f"{tmp_path / 'a' / 'poses.csv'} cannot be written: file too large."
+    assert files_in(tmp_path / "a") == before
+    assert not list(tmp_path.glob(".*"))
+    assert work(job(video, tmp_path / "b", card)).error is None

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from posestream.batch.cluster import Cluster
+from posestream.batch import cluster as module
+from posestream.batch.cluster import Cluster, own_version
 from posestream.batch.manifest import Manifest
+from posestream.batch.queue import Task
 from posestream.batch.recordings import recordings
 from posestream.batch.work import Job, work
 from realtime.settings.model import ModelSettings
@@ -20,7 +22,7 @@ ray = pytest.importorskip("ray", reason="the package ray is not installed")
 VIDEOS = 8
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def machines() -> Iterator[Any]:
     """Two machines that do work, beside one that leads them."""
     from ray.cluster_utils import Cluster as Simulated
@@ -39,6 +41,50 @@ def jobs(videos: Path, output: Path, card: Path) -> list[Job]:
         Job(one, output / one.name, ("csv",), models, tracks, Manifest((), {}, {}))
         for one in recordings([f"{videos}/*"])
     ]
+
+
+def test_a_machine_with_another_version_is_left_out(
+    machines: Any, card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulated, _ = machines
+    videos = tmp_path / "videos"
+    for n in range(2):
+        walk(videos / f"{n}.mkv", 60)
+    ours = iter(["posestream 99"] * 2)  # what the first machine is compared with, and is told
+    monkeypatch.setattr(module, "own_version", lambda: next(ours, own_version()))
+    cluster = Cluster(simulated.address, gpus=False)
+    try:
+        outcomes = [*cluster.run(jobs(videos, tmp_path / "far", card), retries=0)]
+    finally:
+        cluster.close()
+    assert [one.error for one in outcomes] == [None, None]
+    (sentence,) = cluster.refused
+    assert f"has {own_version()}, this machine posestream 99; install the same on both" in sentence
+
+
+def test_machines_share_a_long_video(machines: Any, card: Path, tmp_path: Path) -> None:
+    simulated, _ = machines
+    videos = tmp_path / "videos"
+    walk(videos / "long.mkv", 40, frames=40)
+    cluster = Cluster(simulated.address, gpus=False)
+    given: list[Task] = []
+    give = cluster._give
+
+    def noted(task: Task, node: str, worker: Any) -> None:
+        given.append(task)
+        give(task, node, worker)
+
+    cluster._give = noted  # type: ignore[method-assign]
+    try:
+        (outcome,) = cluster.run(jobs(videos, tmp_path / "far", card), 2, part_seconds=0.5)
+    finally:
+        cluster.close()
+    assert (outcome.error, outcome.frames) == (None, 40)
+    assert [one.part is not None for one in given] == [True, True, False]
+    (near,) = jobs(videos, tmp_path / "near", card)
+    work(near)
+    made = tmp_path / "far" / "long" / "poses.csv"
+    assert made.read_bytes() == (near.folder / "poses.csv").read_bytes()
 
 
 def test_machines_share_the_work_and_one_that_is_lost_loses_nothing(

@@ -76,7 +76,7 @@ def test_keypoints_beside_the_picture_come_through_and_far_ones_do_not() -> None
     assert came.score[0, 2] == 0
 
 
-@pytest.mark.parametrize(("name", "kilobytes"), [("coco17", 18), ("body25", 24), ("body135", 62)])
+@pytest.mark.parametrize(("name", "kilobytes"), [("coco17", 18), ("body25", 23), ("body135", 60)])
 def test_five_people_of_a_camera_take_few_kilobytes_a_second(name: str, kilobytes: int) -> None:
     """Their keypoints lie as those of people do: neighbours in the list near each other."""
     sent = message(5, named_skeleton(name))

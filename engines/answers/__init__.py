@@ -1,0 +1,1 @@
+"""What networks said of pictures, kept for another run over the same ones."""

@@ -1,0 +1,1 @@
+"""Heads that give boxes of people, and heads that look into boxes."""

@@ -1,0 +1,1 @@
+"""Bottom-up heads beside part affinity fields: maps, tags, offsets and centres -> people."""

@@ -1,0 +1,1 @@
+"""Candidates of keypoints parted among people all at once."""

@@ -1,0 +1,1 @@
+"""Landmarks without labels, as a command."""

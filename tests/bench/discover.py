@@ -1,0 +1,186 @@
+"""How good landmarks are that nobody labelled: a rendered arm with known joints, and clips.
+
+    python -m tests.bench.discover --folder OUT                     the arm, one camera
+    python -m tests.bench.discover --folder OUT --rig               the arm, four cameras
+    python -m tests.bench.discover --folder OUT --clip clip.mp4 [--labels poses/]
+
+Learns for --minutes of processor time, on one thread, and prints the measures and the time. The arm
+is judged on another motion than the one it was learnt from, before the same wall.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from engines.models.card import load_card
+from engines.networks.landmarks import POOLED
+from engines.types.arrays import Doubles
+from posestream.commands.discover.job import discover
+from posestream.commands.discover.main import Options
+from posestream.commands.discover.sheet import write_sheet
+from tests.articulated import AROUND, JOINTS, LINKS, SIZE, Camera, arm, camera, render, wall
+from training.discover.clip import Clip, Pinholes, input_size, letterbox_into, make_clip
+from training.discover.learner import Learner
+from training.discover.measures import measure, places, regression_error
+from training.discover.rig_measures import Landmarks3D, landmarks_3d, measure_rig
+from training.discover.skeleton import limbs
+from training.discover.train import DiscoverSettings, learn
+from training.shipping.landmark_export import export_landmarks
+
+PICTURE = (512, 384)
+LEARN, TEST = 300, 80  # instants
+SEEDS = 0, 7  # of the two motions
+
+
+@dataclass(frozen=True, eq=False)
+class Arm:
+    """A motion: its clip, its joints (F, J, 3) in metres and in each view (F V, J, 2), -1..1."""
+
+    clip: Clip
+    joints: Doubles
+    labels: Doubles
+
+
+def rendered(count: int, seed: int, longer: int, *, rig: bool) -> Arm:
+    """rig: of four cameras, and turned in depth; else about in the picture's plane."""
+    joints = arm(count, seed, flat=not rig)
+    cameras = [camera(degrees, PICTURE) for degrees in (AROUND if rig else (0,))]
+    box = letterbox_into(input_size(PICTURE, longer), PICTURE)
+    walls = [wall(PICTURE, n) for n in range(len(cameras))]
+    pictures, which, labels = [], [], []
+    for one in joints:
+        for n, (seen_by, behind) in enumerate(zip(cameras, walls, strict=True)):
+            pictures.append(box.apply(render(one, seen_by, behind)))
+            which.append(n)
+            placed = box.to_network(seen_by.project(one)[:, :2].astype(np.float32))
+            labels.append((placed + 0.5) / np.array(box.network) * 2 - 1)
+    small = [_in_network(one, box.scale[0] / POOLED) for one in cameras]
+    pinholes = Pinholes(
+        np.stack([one.matrix for one in small]),
+        np.stack([one.rotation for one in small]),
+        np.stack([one.translation for one in small]),
+    )
+    clip = make_clip(pictures, which, pinholes if rig else None)
+    return Arm(clip, joints, np.array(labels, np.float64))
+
+
+def _in_network(one: Camera, scale: float) -> Camera:
+    matrix = one.matrix.copy()
+    matrix[:2, 2] = (matrix[:2, 2] + 0.5) * scale - 0.5
+    matrix[[0, 1], [0, 1]] *= scale
+    return Camera(matrix, one.rotation, one.translation)
+
+
+def on_arm(asked: argparse.Namespace) -> None:
+    learnt = rendered(LEARN, SEEDS[0], asked.size, rig=asked.rig)
+    other = rendered(TEST, SEEDS[1], asked.size, rig=asked.rig)
+    settings = DiscoverSettings(
+        asked.folder / "arm.run",
+        points=asked.points,
+        minutes=asked.minutes,
+        batch=asked.batch,
+        edges=asked.edges,
+        threads=1,
+        device="cpu",
+    )
+    learner = learn(learnt.clip, settings, time.process_time)
+    found = measure(learner.find, other.clip, other.clip.groups)
+    print(f"processor time {learner.seconds / 60:.1f} min, {learner.step} steps")
+    print(f"another motion: {found}")
+    aspect = np.array(learnt.clip.aspect) / 2
+    first, _ = places(learner.find, learnt.clip.pictures)
+    second, sure = places(learner.find, other.clip.pictures)
+    if not asked.rig:
+        landmarks, labels = (
+            np.concatenate(both) * aspect
+            for both in ((first, second), (learnt.labels, other.labels))
+        )
+        tell("regression, of the longer side", landmarks, labels, len(first), 1.0)
+    else:
+        in_space(learner, learnt, other)
+    card = asked.folder / "arm.toml"
+    pairs = limbs(learner, first * np.array(learnt.clip.aspect))
+    export_landmarks(learner, pairs, card, title="arm", minutes=learner.seconds / 60)
+    write_sheet(card.with_suffix(".png"), other.clip, second, sure, load_card(str(card)).skeleton)
+
+
+def in_space(learner: Learner, learnt: Arm, other: Arm) -> None:
+    """Landmarks in 3D on the other motion, learnt on the first."""
+    one = landmarks_3d(learner, learnt.clip.groups)
+    moved = Learner(learner.points, other.clip, edges=False, seed=1, device="cpu", rate=0.0)
+    moved.slow.load_state_dict(learner.slow.state_dict())
+    two = landmarks_3d(moved, other.clip.groups)
+    print(measure_rig(moved))
+    joints = np.concatenate([learnt.joints, other.joints])
+    for name in ("triangulated", "mean"):
+        both = np.concatenate([getattr(one, name), getattr(two, name)])
+        tell(f"3D regression, {name}, of the size", both, joints, len(learnt.joints), SIZE)
+    print(f"fixed to the arm, triangulated, of the size: {fixed(two, other.joints) / SIZE:.2%}")
+
+
+def fixed(found: Landmarks3D, joints: Doubles) -> float:
+    """Metres by which landmarks move in axes of the part that they stay with best, on average."""
+    best = []
+    for landmark in found.triangulated.transpose(1, 0, 2):
+        spreads = []
+        for start, end in LINKS:
+            way = joints[:, end] - joints[:, start]
+            way /= np.linalg.norm(way, axis=1, keepdims=True)
+            from_start = landmark - joints[:, start]
+            along = (from_start * way).sum(1)
+            across = np.linalg.norm(from_start - along[:, None] * way, axis=1)
+            spread = np.hypot(along - np.median(along), across - np.median(across))
+            spreads.append(np.mean(spread))
+        best.append(min(spreads))
+    return float(np.mean(best))
+
+
+def tell(what: str, landmarks: Doubles, labels: Doubles, learnt: int, size: float) -> None:
+    seen, test = np.arange(learnt), np.arange(learnt, len(labels))
+    errors = regression_error(landmarks, labels, seen, test, np.full(len(labels), size))
+    each = ", ".join(f"{name} {error:.1%}" for name, error in zip(JOINTS, errors, strict=True))
+    print(f"{what}: mean {errors.mean():.2%} ({each})")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--rig", action="store_true")
+    parser.add_argument("--edges", action="store_true")
+    parser.add_argument("--clip", nargs="*", default=[])
+    parser.add_argument("--labels", nargs="*", default=[])
+    parser.add_argument("--points", type=int, default=10)
+    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--size", type=int, default=96)
+    parser.add_argument("--batch", type=int, default=12)
+    asked = parser.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    if not asked.clip:
+        on_arm(asked)
+        return
+    options = Options(
+        tuple(asked.clip),
+        asked.folder / "thing.toml",
+        points=asked.points,
+        minutes=asked.minutes,
+        size=asked.size,
+        batch=asked.batch,
+        edges=asked.edges,
+        labels=tuple(asked.labels),
+        threads=1,
+        overwrite=True,
+    )
+    print(discover(options, time.process_time))
+
+
+if __name__ == "__main__":
+    main()

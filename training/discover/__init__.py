@@ -1,0 +1,1 @@
+"""Landmarks of things that nobody labelled."""
