@@ -30,6 +30,7 @@ ELLIPSE_ANGLES = np.arange(16) * np.pi / 8  # of the polygon drawn for an ellips
 
 Box = tuple[slice, slice]
 Colour = tuple[int, int, int]
+Plate = tuple[int, int, int, int]  # left, top, width, height
 
 
 def draw(image: Image, tracks: Tracks, opacity: float = LIMB_OPACITY) -> Image:
@@ -65,8 +66,9 @@ def draw(image: Image, tracks: Tracks, opacity: float = LIMB_OPACITY) -> Image:
     for box in _boxes(xy, widest + 1, width, height):
         cv2.addWeighted(layer[box], opacity, image[box], 1 - opacity, 0, dst=out[box])
     _draw_dots(out, xy, _radii(limbs, half, widest, xy), tracks.filled, skeleton.colours)
+    plates: list[Plate] = []
     for person in np.flatnonzero(tracks.id >= 0).tolist():
-        _draw_label(out, xy[person], float(longest[person]), int(tracks.id[person]))
+        _draw_label(out, xy[person], float(longest[person]), int(tracks.id[person]), plates)
     return out
 
 
@@ -157,8 +159,12 @@ def _draw_dots(
         )
 
 
-def _draw_label(out: Image, points: Floats, longest: float, track: int) -> None:
-    """The id on a plate above the head, whole within the picture."""
+def _draw_label(
+    out: Image, points: Floats, longest: float, track: int, plates: list[Plate]
+) -> None:
+    """The id on a plate above the head, whole within the picture, and above the plates of others
+    where it would cover them.
+    """
     found = points[~np.isnan(points[:, 0])]
     if not len(found):
         return
@@ -170,7 +176,23 @@ def _draw_label(out: Image, points: Floats, longest: float, track: int) -> None:
     x, y = found[found[:, 1].argmin()].tolist()
     left = round(np.clip(x - wide / 2 - pad, 0, max(0, width - wide - 2 * pad)))
     top = round(np.clip(y - longest * 0.3 - high - 2 * pad, 0, max(0, height - high - 2 * pad)))
+    for _ in plates:  # of many above each other the last one may have no room
+        covered = [one for one in plates if _meet(one, (left, top, wide + 2 * pad, high + 2 * pad))]
+        above = min((one[1] for one in covered), default=top + high + 2 * pad) - high - 2 * pad
+        if not covered or above < 0:
+            break
+        top = above
+    plates.append((left, top, wide + 2 * pad, high + 2 * pad))
     corner = left + wide + 2 * pad - 1, top + high + 2 * pad - 1
     cv2.rectangle(out, (left, top), corner, id_colour(track), cv2.FILLED)
     foot = left + pad, top + pad + high - 1
     cv2.putText(out, str(track), foot, FONT, scale, (0, 0, 0), thickness, cv2.LINE_AA)
+
+
+def _meet(one: Plate, other: Plate) -> bool:
+    return (
+        one[0] < other[0] + other[2]
+        and other[0] < one[0] + one[2]
+        and one[1] < other[1] + other[3]
+        and other[1] < one[1] + one[3]
+    )

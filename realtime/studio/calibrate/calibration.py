@@ -121,6 +121,15 @@ class Calibration:
             )
         self._begin(CheckGuided(rig, identity, self.folder))
 
+    def go_on(self) -> None:
+        """Add to the lens or the rig that was solved last, or could not be."""
+        session = self._session
+        over = session is not None and session.phase in ("done", "failed")
+        if session is None or not over or session.guided.kind == "check":
+            raise OutputError("There is no calibration to go on with.")
+        self._filming()
+        self._begin(session.guided, more=True)
+
     def mend(self) -> None:
         """Readjust the rig that was checked last."""
         session = self._session
@@ -155,12 +164,12 @@ class Calibration:
         """Whether something is guided or solved."""
         return self._session is not None and self._session.phase in ("guiding", "solving")
 
-    def _begin(self, guided: Guided) -> None:
+    def _begin(self, guided: Guided, *, more: bool = False) -> None:
         run = self._filming(pictures=False)
         with self._lock:
             if self.busy:
                 raise OutputError("A calibration is under way; finish or cancel it first.")
-            self._session = Session(guided, live=run.live)
+            self._session = Session(guided, live=run.live, more=more)
 
     def _filming(self, *, pictures: bool = True) -> Filming:
         if self._run is None or self._ended:

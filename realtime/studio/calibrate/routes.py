@@ -40,6 +40,7 @@ class CalibratePages:
             ("lens", self._lens),
             ("rig", self._rig),
             ("check", self._check),
+            ("more", self._more),
             ("mend", self._mend),
             ("press", self._press),
         ):
@@ -104,6 +105,12 @@ class CalibratePages:
         identity = text_of((await body_of(request)).get("rig"))
         await asyncio.to_thread(self._own.begin_check, identity)
         audit(request, "began to check %s", identity)
+        return await self._told()
+
+    async def _more(self, request: web.Request) -> web.Response:
+        await body_of(request)
+        await asyncio.to_thread(self._own.go_on)
+        audit(request, "went on with the calibration")
         return await self._told()
 
     async def _mend(self, request: web.Request) -> web.Response:

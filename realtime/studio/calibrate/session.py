@@ -31,14 +31,20 @@ JPEG_QUALITY = 80
 class Session:
     """Looks at results until there is enough, or a page says so; then solves.
 
+    more: what is guided was solved before; more is added until a page says that it is enough.
     phase: guiding, solving, done, failed (sentence says why) or cancelled. live: results that come
     while one is looked at are left out; those of files wait. Methods may be called from any thread.
     """
 
     def __init__(
-        self, guided: Guided, *, live: bool, clock: Callable[[], float] = time.monotonic
+        self,
+        guided: Guided,
+        *,
+        live: bool,
+        more: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.guided = guided
+        self.guided, self._more = guided, more
         self.phase: Literal["guiding", "solving", "done", "failed", "cancelled"] = "guiding"
         self.sentence = ""
         self.outcome: Outcome | None = None
@@ -137,7 +143,7 @@ class Session:
                 self._stand = result.time, advice
             if advice is not None:
                 self._say(advice, result.time)
-                if advice.done:
+                if advice.done and not self._more:
                     return True
         return "cancel" not in self._keys
 

@@ -36,7 +36,8 @@ export function open(root, studio) {
     button("Finish", () => act("press", { key: "finish" }), { name: "finish" }),
     button("Cancel", () => act("press", { key: "cancel" }), { name: "cancel" }));
   const mend = button("Mend it", () => act("mend", {}));
-  const after = make("div", { className: "controls" }, mend, button("Close", () => {
+  const more = button("Take more", () => begin("more", {}));
+  const after = make("div", { className: "controls" }, mend, more, button("Close", () => {
     closed = told;
     show(state);
   }));
@@ -134,6 +135,7 @@ export function open(root, studio) {
     chart.hidden = !one.chart;
     if (!one.chart) chart.removeAttribute("src");
     after.hidden = !over;
+    more.hidden = one.kind === "check" || !state.pictures;
     mend.hidden = one.kind !== "check" || one.phase !== "done" || one.file !== null;
   }
 
@@ -174,7 +176,7 @@ export function open(root, studio) {
   }
 
   function showLenses({ cameras, board, pictures }, busy) {
-    lensWords.textContent = cameras.length && !pictures ? "No pictures come: the run has ended, or its sources are keypoints."
+    lensWords.textContent = !cameras.length ? "" : !pictures ? "No pictures come: the run has ended, or its sources are keypoints."
       : board ? "One camera after the other: show it the board near and far, in all parts of the picture, tilted to all sides."
         : "First say which board you have.";
     lenses.replaceChildren(...cameras.length ? cameras.map(({ name, lens }) => make("div", {}, make("b", { textContent: name }),
@@ -182,7 +184,7 @@ export function open(root, studio) {
       button(lens ? "Calibrate again" : "Calibrate", () => begin("lens", { camera: name, hold: held() }), { disabled: busy || !board || !pictures })))
       : [make("p", { className: "soft", textContent: "No cameras run. Start the program with those to be calibrated, for example: posestream studio webcam:0 webcam:1" })]);
     const lacking = cameras.filter(one => !one.lens).map(one => one.name);
-    rigWords.textContent = !board ? "First say which board you have." : cameras.length < 2 ? "A rig has two cameras at least."
+    rigWords.textContent = !cameras.length ? "" : !board ? "First say which board you have." : cameras.length < 2 ? "A rig has two cameras at least."
       : lacking.length ? `First the ${lacking.length === 1 ? "lens" : "lenses"} of ${lacking.join(", ")}.`
         : "Carry the board through the space, so that two cameras see it at once, again and again.";
     rigButton.disabled = busy || !board || !pictures || cameras.length < 2 || lacking.length > 0;

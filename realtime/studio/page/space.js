@@ -28,7 +28,7 @@ export function open(root, studio) {
       });
       return label;
     });
-  const trailOf = pick("of", [], "trail-of");
+  const trailOf = pick("Trail of", [], "trail-of");
   trailOf.select.addEventListener("change", () => {
     options.trailOf = Number(trailOf.select.value);
     scene.wake();

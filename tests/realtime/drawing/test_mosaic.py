@@ -187,3 +187,5 @@ def test_one_video_of_all_sources(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("all_*"))
     with pytest.raises(SettingsError, match="--mosaic needs several sources"):
         settings("a.mp4", mosaic=True)
+    with pytest.raises(SettingsError, match="--draw3d needs calibrated cameras"):
+        settings("a.mp4", draw3d="only")

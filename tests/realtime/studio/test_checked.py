@@ -106,6 +106,10 @@ def test_a_board_that_never_comes_is_a_sentence(calibration: Calibration) -> Non
     told = ended(calibration)
     assert told["phase"] == "failed"
     assert told["sentence"].startswith(f"{NAMES[0]}: no charuco 5x4 squares")
+    calibration.go_on()
+    assert calibration.told["session"]["phase"] == "guiding"
+    calibration.press("cancel")
+    assert ended(calibration)["phase"] == "cancelled"
     calibration.put(blank(4))  # what comes later does not wait
 
 
@@ -132,6 +136,7 @@ def test_cancel_ends_it_without_a_result_and_another_may_begin(calibration: Cali
         (lambda one: one.begin_check("../rig.toml"), "There is no such rig"),
         (lambda one: one.begin_check("/etc/passwd"), "There is no such rig"),
         (lambda one: one.mend(), "Check a rig first"),
+        (lambda one: one.go_on(), "no calibration to go on with"),
         (lambda one: one.press("take"), "No calibration is under way"),
         (lambda one: one.sheet("a0"), "Paper is one of"),
     ],
