@@ -71,12 +71,18 @@ async def playing(
     pictures: Sequence[Sequence[Image]],
     still: int = STILL_FRAMES,
 ) -> AsyncIterator[None]:
-    """Instant after instant, again and again; each stands for so many frames."""
+    """Instant after instant, again and again, each for so many frames; from the first one on
+    whenever a calibration begins, so that it sees the same whatever else the machine does.
+    """
 
     async def play() -> None:
-        frames = (one for one in itertools.cycle(pictures) for _ in range(still))
-        for n, images in enumerate(frames):
-            time = n * STEP_S
+        n = place = 0
+        while True:
+            if not studio.calibration.busy:
+                place = 0
+                await asyncio.sleep(0.02)
+                continue
+            images, time = pictures[place // still % len(pictures)], n * STEP_S
             views = tuple(
                 View(Frame(name, n, f"{name}_{n}", time, 0, image), tracks(skeleton=BODY25))
                 for name, image in zip(names, images, strict=True)
@@ -84,8 +90,7 @@ async def playing(
             one = Result(time, views, {"infer": 0.02})
             sink.write(one)
             await asyncio.to_thread(studio.write, one)
-            if not studio.calibration.busy:
-                await asyncio.sleep(0.05)
+            n, place = n + 1, place + 1
 
     task = asyncio.create_task(play())
     try:
@@ -166,8 +171,8 @@ def test_a_lens_and_the_rig_through_the_page(tmp_path: Path) -> None:
     rig = read_rig(path)
     assert [camera.name for camera in rig.cameras] == list(NAMES)
     for camera in rig.cameras:
-        assert abs(camera.matrix[0, 0] / 375 - 1) < 0.01
-    assert np.linalg.norm(np.diff(rig.centres, axis=0)) == pytest.approx(APART, abs=0.003)
+        assert abs(camera.matrix[0, 0] / 375 - 1) < 0.02
+    assert np.linalg.norm(np.diff(rig.centres, axis=0)) == pytest.approx(APART, abs=0.005)
 
 
 def test_a_recorded_rig_through_the_page(data: Path, tmp_path: Path) -> None:
@@ -205,7 +210,7 @@ def test_a_recorded_rig_through_the_page(data: Path, tmp_path: Path) -> None:
                 )
                 await choose(page, "hold", "0")
                 await press(page, "Calibrate the rig")
-                assert "joined by cam_0 and cam_3" in await guided(page, 6)
+                assert "joined by cam_0 and cam_3" in await guided(page, 7)
 
     asyncio.run(work())
     (path,) = (tmp_path / "rigs").glob("rig-*.toml")
