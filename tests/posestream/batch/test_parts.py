@@ -107,6 +107,8 @@ def test_parts_follow_each_other_to_the_end(tmp_path: Path) -> None:
     assert [part.begin for part in found] == pytest.approx([0, 35 / 30], abs=0.1)
     assert [part.end for part in found] == [found[1].begin, inf]
     assert len(parts(one, 2)) == 1
+    sparse = job(video, tmp_path / "out", ModelSettings(), TrackSettings(detect_every=3))
+    assert parts(sparse, 1) == []
     rig = Recording("rig", (str(video), str(video)), tmp_path / "rig.toml")
     assert parts(Job(rig, tmp_path, (), ModelSettings(), TrackSettings(), one.manifest), 1) == []
 
