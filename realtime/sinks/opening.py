@@ -209,4 +209,5 @@ def _open_server(
         stay=web.stay if web.studio or (web.show3d and not sources[0].live) else None,
         extension=pages and pages[0],
         studio_token=pages and pages[1],
+        studio_alone=web.studio,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -39,10 +38,13 @@ def serve_takes(folder: Path, serve: str, token: str | None, *, announce: bool =
     studio, own = Studio(folder), token or new_token()
     header = Header("no model", named_skeleton("coco17"), [])
     pages = StudioPages(studio, own)
-    sink = WebSink(parse_address(serve), token, header, announce=False, extension=pages)
-    with sink:
-        if announce:
-            sys.stderr.write(f"posestream: studio at {sink.address.url}studio?token={own}\n")
-        with suppress(KeyboardInterrupt):
-            while True:
-                time.sleep(0.2)
+    sink = WebSink(
+        *(parse_address(serve), token, header),
+        announce=announce,
+        extension=pages,
+        studio_token=own,
+        studio_alone=True,
+    )
+    with sink, suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(0.2)

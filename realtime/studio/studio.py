@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from realtime.writing.header import Header
 
 LOG = logging.getLogger(__name__)
 RIGS = "rigs"  # a folder beside the takes
+GROWS_S = 10.0  # without a line, after which nobody records a take any more
 MAX_OPEN = 4  # takes whose indices, and films, are kept
 
 
@@ -129,17 +131,28 @@ class Studio:
         return {**known, "dropped": recorder.dropped, "error": recorder.error}
 
     def takes(self) -> list[TakeCard]:
-        """All that can be played, the newest first. Those that a killed program left are mended."""
+        """All that can be played, the newest first. Those that a killed program left are mended;
+        those that another one records are left out.
+        """
         now = self._recorder
         cards = []
         for card in self.library.cards():
             if now is not None and card.id == now.card.id:
                 continue
             try:
-                cards.append(card if card.finished else self._mended(card))
+                if card.finished or not self._grows(card):
+                    cards.append(card if card.finished else self._mended(card))
             except OutputError as error:
                 LOG.warning("A take is left out: %s", error)
         return cards
+
+    def _grows(self, card: TakeCard) -> bool:
+        """Whether another program records it."""
+        try:
+            changed = (self.library.place(card.id) / LINES).stat().st_mtime
+        except OSError:
+            return False
+        return abs(time.time() - changed) < GROWS_S
 
     def _mended(self, card: TakeCard) -> TakeCard:
         place = self.library.place(card.id)

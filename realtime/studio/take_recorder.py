@@ -92,6 +92,8 @@ class TakeRecorder:
         except OutputError as error:
             self.error = str(error)
             LOG.error("%s", error)
+            for _ in self._tape:  # so that nobody waits for room
+                pass
         finally:
             people = people_of(self._seen, self.card.frames)
             self.card = replace(self.card, people=people, finished=True)

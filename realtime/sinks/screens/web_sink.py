@@ -28,8 +28,8 @@ class WebSink:
     stay: keep that page, and extensions, when the results have ended, until KeyboardInterrupt, to
     play them again (None: nobody asked, so that nothing need be said). required: cameras without
     which /healthz says 503. extension: further pages. studio_token: of the address of the studio,
-    which is said too. The address is final (port 0 is any free one) once entered. OutputError where
-    the port cannot be had.
+    which is said too; studio_alone: and no other. The address is final (port 0 is any free one)
+    once entered. OutputError where the port cannot be had.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class WebSink:
         required: Sequence[str] | None = None,
         extension: Extension | None = None,
         studio_token: str | None = None,
+        studio_alone: bool = False,
     ) -> None:
         self.address = address
         self._token = token
@@ -57,6 +58,7 @@ class WebSink:
         self._announce = announce
         self._required = required
         self._extension, self._studio_token = extension, studio_token
+        self._studio_alone = studio_alone
         self._stay = stay if self._space or extension else None
         self._server: Server | None = None
         self._stages = Stages()
@@ -75,12 +77,13 @@ class WebSink:
         self._stages.start("serve", self._server.run)
         if self._announce:
             hint = "?token=..." if self._token else ""
-            sys.stderr.write(f"posestream: live at {self.address.url}{hint}\n")
-            if self._space:
-                sys.stderr.write(f"posestream: 3D view at {self.address.url}space{hint}\n")
-            if self._studio_token:
-                page = f"{self.address.url}studio?token={self._studio_token}"
-                sys.stderr.write(f"posestream: studio at {page}\n")
+            pages = {} if self._studio_alone else {"live": hint}
+            if self._space and not self._studio_alone:
+                pages["3D view"] = f"space{hint}"
+            if self._studio_token:  # one that we made is said, as nobody else knows it
+                pages["studio"] = f"studio{hint or f'?token={self._studio_token}'}"
+            for what, page in pages.items():
+                sys.stderr.write(f"posestream: {what} at {self.address.url}{page}\n")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
