@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from calibration.geometry.camera import Rig
 from engines.answers.store import Answers
 from engines.console.import_errors import explain_import_error
+from engines.decoders.crop_decoder import CropDecoder
 from engines.decoders.decoder import Showable, check_showable
 from engines.decoders.paf import paf_decoder
 from engines.estimator import check_height
@@ -237,14 +238,19 @@ def map_reading(card: Card, models: ModelSettings) -> MapReading:
 
 
 def with_detector(models: ModelSettings, asked: ModelSettings) -> ModelSettings:
-    """The same with a second look, where a detector needs one; asked: as the user gave them."""
+    """The same with a second look, where a detector needs one; asked: as the user gave them. A
+    model of one person, or thing, looks into the boxes itself.
+    """
     if models.detector is None:
         return models
     if asked.refine == "off":
         raise SettingsError(
             "--detector finds boxes for --refine to look at; leave out --refine off."
         )
-    return replace(models, refine="auto") if models.refine in (None, "off") else models
+    if models.refine not in (None, "off"):
+        return models
+    one = models.model is not None and isinstance(load_card(models.model).decoder, CropDecoder)
+    return replace(models, refine=models.model if one else "auto")
 
 
 def refuse_parts(parts: frozenset[Part], detector: str | None = None) -> None:
