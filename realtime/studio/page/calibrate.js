@@ -159,7 +159,7 @@ export function open(root, studio) {
     const head = make("tr", {}, make("th"), ...names.slice(0, -1).map(name => make("th", { textContent: name })));
     const rows = names.map((name, n) => make("tr", {}, make("th", { textContent: name, className: joined.length > 1 && joined.includes(name) ? "fine" : "" }),
       ...names.slice(0, -1).map((_, a) => make("td", a < n ? { textContent: shared[a][n], className: shared[a][n] >= link ? "full" : shared[a][n] ? "some" : "" } : {}))));
-    table.replaceChildren(make("caption", { className: "soft", textContent: `boards shared by two cameras; ${link} join them` }), head, ...rows.slice(1));
+    table.replaceChildren(make("caption", { className: "soft", textContent: `shared boards; ${link} join two cameras` }), head, ...rows.slice(1));
   }
 
   function showBoard(now) {

@@ -47,7 +47,8 @@ export function createScene(canvas, options) {
   function home(yaw = -0.7, pitch = 0.45) {
     const people = now.people.flatMap(known).map(turned), cameras = scene.cameras.map(one => one.at);
     const middle = mean(people.length ? people : cameras.length ? cameras : [[0, 0, 0]]);
-    const far = Math.max(2.5, ...[...cameras, ...people].map(p => Math.hypot(...plus(p, middle, -1))));
+    const least = people.length ? 2.5 : Math.min(2.5, 10 * scene.reach); // small rigs are looked at from near by
+    const far = Math.max(least, ...[...cameras, ...people].map(p => Math.hypot(...plus(p, middle, -1))));
     eye = { yaw, pitch, far: far * 1.9, target: middle, people: people.length > 0 };
     wake();
   }
