@@ -60,7 +60,8 @@ def edge_features(
 
 def limbs_of(strength: Doubles, count: int, *, learnt: bool) -> list[tuple[int, int]]:
     """Limbs from a strength for each of `pairs`: the tree with the highest sum over all landmarks
-    (Kruskal), the strongest first; of edges that were learnt then what else is STRONG.
+    (Kruskal), the strongest first; of edges that were learnt then what else is STRONG, as many as
+    half of the landmarks at most.
     """
     edges = pairs(count)
     group = list(range(count))
@@ -73,7 +74,7 @@ def limbs_of(strength: Doubles, count: int, *, learnt: bool) -> list[tuple[int, 
             tree.append(edges[n])
         elif strength[n] >= STRONG * strength.max():
             others.append(edges[n])
-    return tree + (others if learnt else [])
+    return tree + (others[: count // 2] if learnt else [])
 
 
 def rigidity(xy: Doubles) -> Doubles:

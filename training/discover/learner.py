@@ -31,6 +31,7 @@ from training.discover.warps import ThinPlate, grid, random_warps, warped
 from training.learning.checkpoints import save_whole, saved_state
 
 WEIGHT_DECAY = 0.01
+EDGES_FASTER = 20.0  # than other weights, as AutoLink's learn: a few numbers that all start alike
 AVERAGE_DECAY = 0.99  # of the averaged weights at each step; less at first
 MASKED = 0.8  # share of the patches of a moving camera's picture that its hint leaves out
 PATCHES = 8  # along the longer side
@@ -78,9 +79,14 @@ class Learner:
         self.network = LandmarkNet(points, deep=self.stage is not None, features=trunk)
         self.network.to(device, memory_format=torch.channels_last)
         self.decoder = Reconstruction(points, self.network.channels, edges=edges).to(device)
-        learnt = [*self.network.parameters(), *self.decoder.parameters()]
+        every = [*self.network.parameters(), *self.decoder.parameters()]
+        edge_weights = [one for one in every if one is self.decoder.edges]
+        groups: list[dict[str, Any]] = [
+            {"params": [one for one in every if one is not self.decoder.edges], "times": 1.0},
+            {"params": edge_weights, "times": EDGES_FASTER, "weight_decay": 0.0},
+        ]
         self.optimiser = torch.optim.AdamW(
-            learnt, lr=rate, betas=(0.9, 0.99), weight_decay=WEIGHT_DECAY
+            groups[: 1 + bool(edge_weights)], lr=rate, betas=(0.9, 0.99), weight_decay=WEIGHT_DECAY
         )
         self.slow = torch.optim.swa_utils.AveragedModel(
             self.network, avg_fn=_slowly, use_buffers=True
@@ -127,7 +133,7 @@ class Learner:
         for part in (self.network, self.decoder):
             torch.nn.utils.clip_grad_norm_(part.parameters(), 1.0)
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["times"]
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.slow.update_parameters(self.network)
