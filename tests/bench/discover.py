@@ -156,6 +156,7 @@ def main() -> None:
     parser.add_argument("--edges", action="store_true")
     parser.add_argument("--clip", nargs="*", default=[])
     parser.add_argument("--labels", nargs="*", default=[])
+    parser.add_argument("--start", type=int, default=0, help="first frame of the clip")
     parser.add_argument("--points", type=int, default=10)
     parser.add_argument("--minutes", type=float, default=3.0)
     parser.add_argument("--size", type=int, default=96)
@@ -176,6 +177,7 @@ def main() -> None:
         batch=asked.batch,
         edges=asked.edges,
         labels=tuple(asked.labels),
+        start=asked.start,
         threads=1,
         overwrite=True,
     )
