@@ -77,7 +77,7 @@ class PersonLabDecoder:
         out, and what PersonLabSettings has.
         """
         rest = {name: value for name, value in table.items() if name != "edges"}
-        edges = _edges(skeleton, table.get("edges"))
+        edges = tree_edges(skeleton, table.get("edges"))
         return cls(skeleton, edges, build(PersonLabSettings, "decoder", rest))
 
     @property
@@ -182,8 +182,11 @@ class PersonLabDecoder:
         return np.asarray(np.clip(cells, 0, np.array(shape[::-1]) - 1))
 
 
-def _edges(skeleton: Skeleton, named: Any) -> tuple[tuple[int, int], ...]:
-    """CardError unless they are pairs of keypoints that reach all of them."""
+def tree_edges(skeleton: Skeleton, named: Any) -> tuple[tuple[int, int], ...]:
+    """The pairs of keypoints that a card names, or None for the skeleton's limbs.
+
+    CardError unless they are pairs of keypoints that reach all of them.
+    """
     edges = skeleton.drawn
     if named is not None:
         names = skeleton.keypoints
