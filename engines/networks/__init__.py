@@ -22,6 +22,8 @@ CROP_NETWORKS = {
     "hrnet-w32": (f"{_HRNET}:hrnet_w32", "heatmap"),
     "hrnet-w48": (f"{_HRNET}:hrnet_w48", "heatmap"),
     "cpn-r50": ("engines.networks.single_person.cpn:CascadedPyramid", "heatmap"),
+    "mspn-2": ("engines.networks.single_person.mspn:mspn_2", "heatmap"),
+    "mspn-4": ("engines.networks.single_person.mspn:mspn_4", "heatmap"),
     "deeppose-r50": (f"{_HEADS}:DeepPose", "regression"),
     "simcc-r50": (f"{_HEADS}:SimCC", "simcc"),
 }

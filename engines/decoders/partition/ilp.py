@@ -14,6 +14,7 @@ together would be half a million for 150 candidates.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from engines.types.skeleton import Skeleton
 
 Assembling = Literal["limbs", "ilp"]
 MAX_CANDIDATES = 150  # of those that hang together, the surest of them
-TIME_LIMIT_S = 60.0  # of one program; then the best that was found counts
+TIME_LIMIT_S = 10.0  # of those that hang together; then the best solution so far is mended
 DENIED = 0.15  # probability that a limb joins two ends between which the fields show none
 LEAST, MOST = 0.02, 0.98  # of probabilities, so that none decides alone
 LIMB_AT_HALF = 0.2  # field score of a pair that is as likely a limb as not
@@ -127,6 +128,7 @@ def _solved(problem: Problem) -> list[list[int]]:
     # One variable a candidate (chosen) and a pair (of one person); a pair needs both of its ends.
     rows = [({nodes + e: 1.0, n: -1.0}, 0.0) for e in range(pairs) for n in problem.ends[e]]
     cost = -np.concatenate([problem.node, problem.pair])
+    ends_at = time.monotonic() + TIME_LIMIT_S
     while True:
         row, column, value = (
             np.array(one)
@@ -142,16 +144,35 @@ def _solved(problem: Problem) -> list[list[int]]:
             constraints=limit,
             integrality=np.ones(len(cost)),
             bounds=optimize.Bounds(0, 1),
-            options={"time_limit": TIME_LIMIT_S, "mip_rel_gap": 0.0},
+            options={"time_limit": max(ends_at - time.monotonic(), 0.1), "mip_rel_gap": 0.0},
         )
-        if found.x is None:
-            raise EngineError(f"--assemble ilp found no solution: {found.message}")
-        chosen, joined = found.x[:nodes] > 0.5, found.x[nodes:] > 0.5
+        # Where there was no time for a solution, every pair with a gain is one, to be mended.
+        best = found.x if found.x is not None else np.concatenate([problem.node, problem.pair]) > 0
+        chosen, joined = best[:nodes] > 0.5, best[nodes:] > 0.5
         broken = _broken(problem, chosen, joined)
+        if broken and time.monotonic() >= ends_at:
+            return _mended(problem, chosen, joined)
         if not broken:
             groups = _groups(nodes, problem.ends[joined])
             return [[int(n) for n in group] for group in groups if chosen[group].all()]
         rows += broken
+
+
+def _mended(
+    problem: Problem, chosen: NDArray[np.bool_], joined: NDArray[np.bool_]
+) -> list[list[int]]:
+    """People of a solution that breaks inequalities: its pairs, the strongest first, where they
+    bring together no two candidates of one kind.
+    """
+    people = {int(n): [int(n)] for n in np.flatnonzero(chosen)}
+    for pair in np.argsort(-problem.pair, kind="stable"):
+        one, other = (people.get(int(end)) for end in problem.ends[pair])
+        if not joined[pair] or one is None or other is None or one is other:
+            continue
+        if {*problem.kind[one]}.isdisjoint(problem.kind[other]):
+            one += other
+            people |= dict.fromkeys(other, one)
+    return [*{id(one): one for one in people.values()}.values()]
 
 
 def _broken(

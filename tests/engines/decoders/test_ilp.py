@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engines.decoders.assembly import assemble
+from engines.decoders.partition import ilp
 from engines.decoders.partition.ilp import (
     Problem,
     assemble_all_at_once,
@@ -96,6 +97,15 @@ def test_what_is_no_keypoint_is_left_out() -> None:
     assert len(assemble_all_at_once(candidates([(0, 0.9), (1, 0.9)]), TINY)[0]) == 0
     nobody = Candidates(np.zeros((0, 4), np.float32), np.zeros((0, 4), np.float32))
     assert assemble_all_at_once(nobody, TINY)[0].shape == (0, 3, 2)
+
+
+def test_out_of_time_people_still_have_one_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The solver is not asked twice: contradictions are mended, the strongest pairs first."""
+    monkeypatch.setattr(ilp, "TIME_LIMIT_S", 0.0)
+    kind = np.array([0, 0, 1, 1])
+    ends = np.array([[0, 2], [1, 2], [1, 3]])
+    problem = Problem(np.ones(4), kind, ends, np.array([2.0, 3.0, 1.0]))
+    assert sorted(sorted(one) for one in people_of(problem)) == [[0], [1, 2], [3]]
 
 
 def test_models_with_fields_alone_take_the_option() -> None:
