@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from engines.answers.crops import AnsweredPoints
 from engines.answers.store import Answers
+from engines.crops.keypoint_cascade import KeypointCascade, Stage
 from engines.decoders.crop_decoder import CropDecoder
 from engines.decoders.crop_heatmaps import HeatmapDecoder
 from engines.detecting import DetectorOpener, detector_opener
@@ -44,7 +45,8 @@ class SecondLookOpener:
     the first's input, None = its own.
     on_gpu: the weights for a GPU, where one is to do it; where it cannot, the CPU does. gpu: its
     number, None = the first usable. answers: it asks only what has none yet. detector: of boxes of
-    people, to look into them too. crowd: as of SecondLook.
+    people, to look into them too. crowd: as of SecondLook. stages: of the cascade that the card
+    asks for.
     """
 
     card: Card
@@ -59,6 +61,7 @@ class SecondLookOpener:
     answers: Answers | None = None
     detector: DetectorOpener | None = None
     crowd: Crowd = "crops"
+    stages: tuple[tuple[Card, Located], ...] = ()
 
     def __call__(self) -> SecondLook:
         decoder, rule = self.card.decoder, self.card.crop
@@ -80,7 +83,18 @@ class SecondLookOpener:
             points,
             None if self.detector is None else self.detector(),
             self.crowd,
+            self._cascade(),
         )
+
+    def _cascade(self) -> KeypointCascade | None:
+        stages: list[Stage] = []
+        for card, located in self.stages:
+            assert isinstance(card.decoder, CropDecoder)
+            assert card.crop is not None
+            network = OpenVino(card, located, live=True, batched=True)
+            stages.append((CropsOnHost(network, card.crop.border), card.decoder))
+        rule = self.card.cascade
+        return None if rule is None else KeypointCascade(stages, rule.side)
 
     def _on_cpu(self) -> CropNetwork:
         assert self.card.crop is not None
@@ -138,7 +152,10 @@ def second_look_opener(
         _check(card, first.skeleton)
         located = locate(card, download=False)
     on_gpu = _for_gpu(card) if device == "cuda" else None
-    return SecondLookOpener(card, located, first, max_people, budget, skeleton, height, on_gpu, gpu)
+    return SecondLookOpener(
+        *(card, located, first, max_people, budget, skeleton, height, on_gpu, gpu),
+        stages=_stages(card),
+    )
 
 
 def refined_skeleton(refine: str, first: Card, wanted: Collection[Group] = ()) -> Skeleton:
@@ -165,6 +182,20 @@ def _for_gpu(card: Card) -> Located | None:
         LOG.warning("The CPU looks at people again: GPUs take no TFLite, which %s is.", card.name)
         return None
     return located
+
+
+def _stages(card: Card) -> tuple[tuple[Card, Located], ...]:
+    """The networks of a card's cascade; CardError where one does not know the same keypoints."""
+    found = []
+    for name in card.cascade.cards if card.cascade is not None else ():
+        stage = load_card(str(card.folder / name))
+        if not isinstance(stage.decoder, CropDecoder) or stage.skeleton != card.skeleton:
+            raise CardError(
+                f"{name} is no stage of the cascade of {card.name}: it must be a network of one "
+                f"person with skeleton {card.skeleton.name}."
+            )
+        found.append((stage, locate(stage)))
+    return tuple(found)
 
 
 def _at_hand() -> Card:

@@ -19,6 +19,22 @@ MIN_KEYPOINTS = 2  # that a box needs
 
 
 @dataclass(frozen=True, slots=True)
+class CascadeRule:
+    """How a card wants each keypoint looked at again, in a crop around it.
+
+    cards: of the networks of each stage, beside this card. side: of these crops, in diameters of
+    the pose.
+    """
+
+    cards: tuple[str, ...]
+    side: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.cards or not 0.1 <= self.side <= 5:
+            raise CardError("cascade needs cards, and a side from 0.1 to 5 diameters of the pose.")
+
+
+@dataclass(frozen=True, slots=True)
 class CropRule:
     """How a card wants its crops.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engines.crops.fusion import FusionSettings
-from engines.crops.rule import CropRule
+from engines.crops.rule import CascadeRule, CropRule
 from engines.decoders.boxes.people_boxes import BOX, BoxDecoder
 from engines.decoders.crop_decoder import CropDecoder
 from engines.decoders.decoder import Decoder
@@ -47,7 +47,8 @@ class Card:
     where it wants people cropped. fusions: what a second look with it is worth beside another
     network, by the name of that network's model; "" = beside all others. claim: how accurate its
     owners say that it is, where that was not measured here. refine: the crop network that looks
-    again at its people where none is named; "" = none.
+    again at its people where none is named; "" = none. cascade: of a network for one person, what
+    looks at each of their keypoints once more.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Card:
     fusions: dict[str, FusionSettings] = field(default_factory=dict)
     claim: str = ""
     refine: str = ""
+    cascade: CascadeRule | None = None
 
     def fusion_beside(self, model: str) -> FusionSettings:
         """The constants of the fusion with the people of this model."""
@@ -106,7 +108,7 @@ def _parse(path: Path, data: dict[str, Any]) -> Card:
     needed = ("skeleton", "input", "decoder", "weights")
     if kind == BoxDecoder.kind:  # boxes have corners alone
         data = {**data, "skeleton": BOX}
-    known = ("title", "licence", "home", "claim", "refine", "crop", "fusion", *needed)
+    known = ("title", "licence", "home", "claim", "refine", "crop", "cascade", "fusion", *needed)
     check_keys("the card", data, known, needed)
     skeleton = data["skeleton"]
     if isinstance(skeleton, str):
@@ -118,8 +120,10 @@ def _parse(path: Path, data: dict[str, Any]) -> Card:
         raise CardError(f"there is no decoder {kind!r}; known are {', '.join(DECODERS)}.")
     decoder = DECODERS[kind](skeleton, entry, settings)
     one_person = isinstance(decoder, CropDecoder)
-    if not one_person and ("crop" in data or "fusion" in data):
-        raise CardError(f"crop and fusion are for networks of one person; {kind} is of several.")
+    if not one_person and {"crop", "cascade", "fusion"} & data.keys():
+        raise CardError(
+            f"crop, cascade and fusion are for networks of one person; {kind} is of several."
+        )
     return Card(
         name=path.stem,
         title=str(data.get("title", path.stem)),
@@ -134,6 +138,7 @@ def _parse(path: Path, data: dict[str, Any]) -> Card:
         fusions=_parse_fusions(data.get("fusion", {})),
         claim=str(data.get("claim", "")),
         refine=str(data.get("refine", "")),
+        cascade=build(CascadeRule, "cascade", data["cascade"]) if "cascade" in data else None,
     )
 
 

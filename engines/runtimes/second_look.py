@@ -20,6 +20,7 @@ from engines.crops.fusion import (
     same_as_better,
 )
 from engines.crops.joint_owners import owned
+from engines.crops.keypoint_cascade import KeypointCascade
 from engines.crops.proposals import as_keypoints, boxes_of_people, unclaimed
 from engines.crops.rule import CropRule
 from engines.decoders.crop_decoder import CropDecoder, CropPoints
@@ -81,7 +82,8 @@ class SecondLook:
     the network and its decoder. detector: finds boxes of people whom the first network may have
     missed; a crop network looks into those that are nobody's, and then at whom it found there.
     crowd: whose a keypoint is that crops of several people show: crops, each crop's person; graph,
-    one assignment over all crops of a picture, which asks the network itself.
+    one assignment over all crops of a picture, which asks the network itself. cascade: looks at
+    each keypoint once more.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class SecondLook:
         points: Points | None = None,
         detector: BoxFinder | None = None,
         crowd: Crowd = "crops",
+        cascade: KeypointCascade | None = None,
     ) -> None:
         self._network = network
         self._decoder = decoder
@@ -109,6 +112,7 @@ class SecondLook:
         self._pace: float | None = None
         self._detector = detector
         self._crowd = crowd
+        self._cascade = cascade
         self.cost = cost
         self._points = points or self._asked
         self.crops = 0  # looked at so far
@@ -189,7 +193,7 @@ class SecondLook:
         if waited is None:
             waited = [np.full(len(poses), np.inf, np.float32) for poses in people]
         size = self._decoder.size
-        boxes = [self._rule.crops(poses.xy, self._skeleton, size) for poses in people]
+        boxes = [self._rule.crops(poses.xy, poses.skeleton, size) for poses in people]
         extents, ok = [crops.extent for crops, _ in boxes], [ok for _, ok in boxes]
         chosen = self._chosen(extents, ok, waited, most)
         some = [crops.some(which) for (crops, _), which in zip(boxes, chosen, strict=True)]
@@ -207,11 +211,14 @@ class SecondLook:
             several = None
         self._learn((time.perf_counter() - began) / len(score))
         begin = 0
-        for look, crops, one in zip(looks, some, people, strict=True):
+        for image, look, crops, one in zip(images, looks, some, people, strict=True):
             end = begin + len(crops)
             placed, sure = crops.to_picture(xy[begin:end]), score[begin:end]
             if several is not None and len(crops) > 1:
                 placed, sure = self._owned(several.of(begin, end), crops, one.xy[look.at])
+            if self._cascade is not None:
+                there = np.where((sure > 0)[..., None], placed, np.float32(np.nan))
+                placed = self._cascade.refine(image, there)
             mine = Poses(self._decoder.skeleton, placed, sure, np.zeros(end - begin, np.float32))
             seen = converted(mine, self._skeleton)
             look.poses.xy[look.at], look.poses.score[look.at] = seen.xy, seen.score
@@ -228,6 +235,8 @@ class SecondLook:
     def close(self) -> None:
         """Let the device go."""
         self._network.close()
+        if self._cascade is not None:
+            self._cascade.close()
         if self._detector is not None:
             self._detector.close()
 

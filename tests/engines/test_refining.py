@@ -250,3 +250,25 @@ def test_crowds_are_told_apart_by_maps_alone(tmp_path: Path) -> None:
     assert with_finders(places, None, "crops") == places
     with pytest.raises(CardError, match=r"--crowd graph needs .* map for each keypoint"):
         with_finders(places, None, "graph")
+
+
+def test_a_card_names_the_stages_of_its_cascade(tmp_path: Path) -> None:
+    """Of networks beside it; here the same network once more, in crops around keypoints."""
+    card = write_card(tmp_path)
+    text = card.read_text()
+    again = tmp_path / "again.toml"
+    again.write_text(text)
+    card.write_text(f'{text}\n[cascade]\ncards = ["again.toml"]\nside = 0.5\n')
+    opener = second_look_opener(str(card), FIRST)
+    assert opener is not None
+    assert [stage.name for stage, _ in opener.stages] == ["again"]
+    look = opener()
+    image = np.zeros((300, 300, 3), np.uint8)
+    xy = person((150, 150), 200)[None].astype(np.float32)
+    ones = np.ones(xy.shape[:2], np.float32)
+    (seen,) = look.look([image], [Poses(SKELETON, xy, ones, ones[:, 0])])
+    assert seen.at.all()
+    look.close()
+    again.write_text(text.replace("coco17", "mpi15"))
+    with pytest.raises(CardError, match=r"again.toml is no stage of the cascade"):
+        second_look_opener(str(card), FIRST)
