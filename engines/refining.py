@@ -84,6 +84,7 @@ class SecondLookOpener:
             None if self.detector is None else self.detector(),
             self.crowd,
             self._cascade(),
+            boxes_alone=isinstance(self.first.decoder, CropDecoder),
         )
 
     def _cascade(self) -> KeypointCascade | None:

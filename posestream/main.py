@@ -23,6 +23,7 @@ INTERRUPTED = 130
 ENDS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 COMMANDS = {
     "demo": "Show poses on a clip that comes with the program.",
+    "studio": "Record, play and export takes in a browser.",
     "models": "List, describe, fetch and measure models.",
     "calibrate": "Calibrate lenses and rigs of cameras, and check them.",
     "train": "Train our own networks.",
@@ -37,8 +38,8 @@ COMMANDS = {
 def main(words: Sequence[str] | None = None, prog: str = "posestream") -> int:
     """Run the job that the command line names; the exit code says how it went."""
     words = sys.argv[1:] if words is None else words
-    demo = words[:1] == ["demo"]
-    if words[:1] and words[0] in COMMANDS and not demo:
+    demo, studio = words[:1] == ["demo"], words[:1] == ["studio"]
+    if words[:1] and words[0] in COMMANDS and not (demo or studio):
         return _command(words[0], words[1:], prog)
     if words[:1] and words[0] in ("-V", "--version"):
         sys.stdout.write(f"posestream {__version__}\n")
@@ -52,6 +53,7 @@ def main(words: Sequence[str] | None = None, prog: str = "posestream") -> int:
         from engines.console.arguments import parse
         from engines.console.import_errors import explain_import_error
         from engines.types.errors import EngineError
+        from posestream import studio as takes
         from posestream.demo import about, demo_words, say_whose
         from realtime.assembly import run
         from realtime.settings.all import Settings
@@ -69,6 +71,14 @@ def main(words: Sequence[str] | None = None, prog: str = "posestream") -> int:
             prog, text, words = f"{prog} demo", about(f"{prog} demo"), demo_words(words[1:])
         else:
             text = (__doc__ or "").format(prog=prog) + f"\n\n{_others(prog)}"
+        if studio:
+            prog, text = f"{prog} studio", takes.ABOUT.format(prog=f"{prog} studio")
+            words, runs = takes.studio_words(words[1:])
+            if not runs:
+                alone = parse(takes.TakesAlone, prog, text, words)
+                _on_signals(signal.default_int_handler)
+                takes.serve(alone)
+                return 0
         settings = parse(Settings, prog, text, words, HINTS)
         if demo and not settings.window.quiet:
             say_whose()

@@ -7,10 +7,12 @@ from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from functools import partial
 from math import inf
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from calibration.geometry.camera import Rig
 from engines.answers.store import Answers
+from engines.console.import_errors import explain_import_error
+from engines.decoders.crop_decoder import CropDecoder
 from engines.decoders.decoder import Showable, check_showable
 from engines.decoders.paf import paf_decoder
 from engines.estimator import check_height
@@ -32,10 +34,11 @@ from realtime.settings.all import Settings
 from realtime.settings.files import FileSettings
 from realtime.settings.model import ModelSettings
 from realtime.settings.sources import SourceSettings
+from realtime.settings.web import WebSettings
 from realtime.settings.window import UNSEEN
 from realtime.sinks.files.recorder import Recorder
 from realtime.sinks.files.stats_json import StatsSink
-from realtime.sinks.opening import files_of, open_sinks
+from realtime.sinks.opening import Pages, files_of, open_sinks
 from realtime.sinks.paths import check_outputs, inputs_of, written_by
 from realtime.sinks.stale_files import clear, tell
 from realtime.sinks.together import Together
@@ -46,13 +49,17 @@ from realtime.sources.rig_sources import open_fitting
 from realtime.sources.video import VideoSource
 from realtime.sports.analysis import MovementAnalysis
 from realtime.tracking.camera_tracker import CameraTracker
-from realtime.types.errors import SettingsError, Stopped
+from realtime.types.errors import OutputError, SettingsError, Stopped
 from realtime.types.frames import Source
 from realtime.types.model import Keypoints, Model, WithParts
 from realtime.types.results import Result
 from realtime.types.start import Start
 from realtime.types.view_mode import Shown, ViewMode, parse_view_mode
+from realtime.writing.header import Header
 from realtime.writing.one_run import one_run_alone
+
+if TYPE_CHECKING:
+    from realtime.studio.studio import Studio
 
 # For the 3D people, and for the second looks, of an instant of live cameras: bound the latency.
 RIG_BUDGET_SECONDS = 0.01
@@ -141,7 +148,14 @@ def stream(
             analysis = MovementAnalysis(model.skeleton, len(sources), rig, stature)
         written = [*written_by(settings, sources)]
         check_outputs(written, inputs_of(settings, card))
-        outputs = open_sinks(settings, sources, model, shown, rig, start)
+        studio = pages = None
+        if settings.web.serve is not None:
+            paced = settings.sources.realtime
+            header = Header(model.name, model.skeleton, sources, rig, start, paced=paced)
+            studio, pages = _open_studio(settings.web, header, sources)
+        outputs = open_sinks(settings, sources, model, shown, rig, start, pages)
+        if studio is not None:
+            outputs.append(studio)  # entered last: a take is finished before the server stays
         stack.enter_context(one_run_alone(output.lock for output in written))
         if skeleton is None:
             open_engine = engine_opener(
@@ -225,14 +239,19 @@ def map_reading(card: Card, models: ModelSettings) -> MapReading:
 
 
 def with_detector(models: ModelSettings, asked: ModelSettings) -> ModelSettings:
-    """The same with a second look, where a detector needs one; asked: as the user gave them."""
+    """The same with a second look, where a detector needs one; asked: as the user gave them. A
+    model of one person, or thing, looks into the boxes itself.
+    """
     if models.detector is None:
         return models
     if asked.refine == "off":
         raise SettingsError(
             "--detector finds boxes for --refine to look at; leave out --refine off."
         )
-    return replace(models, refine="auto") if models.refine in (None, "off") else models
+    if models.refine not in (None, "off"):
+        return models
+    one = models.model is not None and isinstance(load_card(models.model).decoder, CropDecoder)
+    return replace(models, refine=models.model if one else "auto")
 
 
 def refuse_parts(parts: frozenset[Part], detector: str | None = None) -> None:
@@ -284,6 +303,17 @@ def _open_space(
         ground=settings.space.ground,
         min_views=settings.space.min_views,
     )
+
+
+def _open_studio(
+    web: WebSettings, header: Header, sources: Sequence[Source]
+) -> tuple[Studio, Pages]:
+    # Imported here: a web server takes a fifth of a second that other runs need not pay.
+    try:
+        from realtime.studio.opening import studio_of
+    except ModuleNotFoundError as error:
+        raise OutputError(f"--serve does not work: {explain_import_error(error)}") from error
+    return studio_of(web.takes, web.serve_token, header, sources)
 
 
 def _to_show(mode: ViewMode, files: FileSettings) -> Iterator[Showable]:

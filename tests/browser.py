@@ -47,6 +47,13 @@ class Page:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
+    async def resize(self, width: int, height: int, *, dark: bool = False) -> None:
+        """As on a screen of this size, which may be smaller than a window can be."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        await self.call("Emulation.setDeviceMetricsOverride", **size)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        await self.call("Emulation.setEmulatedMedia", features=[scheme])
+
     async def until(self, script: str) -> Any:
         """The expression's value as soon as it is true; what it needs may not be there yet."""
         answer: dict[str, Any] = {}

@@ -7,6 +7,7 @@ import sys
 import sysconfig
 import tempfile
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 
 import posestream
@@ -33,6 +34,8 @@ def main() -> None:
     with posestream.Pose("pafnet") as pose:
         (person,) = pose(picture)
     assert person["nose"] is not None
+    page = files("realtime.studio") / "page"
+    assert all((page / name).is_file() for name in ("index.html", "takes.js", "vendor/uplot.js"))
     program("demo", "--no-show", "--quiet", "--end", "5", "-o", "drawn.mp4")
     sys.stdout.write(f"posestream {posestream.__version__} works on {sys.version.split()[0]}\n")
 

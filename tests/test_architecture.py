@@ -27,7 +27,7 @@ BELOW = {
 ROOMS = {
     "openvino": {"engines/runtimes/openvino_package.py"},
     "av": {"realtime/"},
-    "aiohttp": {"realtime/web/"},
+    "aiohttp": {"realtime/web/", "realtime/studio/"},
     "ezc3d": {"realtime/mocap/c3d.py"},
     "pythonosc": {"realtime/avatars/vmc_protocol.py"},
     "pyarrow": {"realtime/sinks/tables/parquet.py"},

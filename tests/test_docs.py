@@ -29,6 +29,7 @@ from posestream.commands.calibrate.main import COMMANDS as CALIBRATE
 from posestream.commands.models.main import COMMANDS as MODELS
 from posestream.demo import demo_words
 from posestream.main import COMMANDS
+from posestream.studio import TakesAlone, studio_words
 from realtime.settings.all import Settings
 from tests.calibration.boards import CHARUCO, photograph
 from tests.conftest import ROOT
@@ -109,6 +110,9 @@ def test_commands_are_understood(page: str, line: str) -> None:
         return
     if first == "demo":
         parse(Settings, "posestream", words=demo_words(rest))
+    elif first == "studio":
+        known, runs = studio_words(rest)
+        parse(Settings if runs else TakesAlone, "posestream", words=known)
     elif first in ("models", "calibrate"):
         assert rest[0] in (MODELS if first == "models" else CALIBRATE)
         if rest[1:]:  # else its name is mentioned

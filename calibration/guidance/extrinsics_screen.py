@@ -27,17 +27,28 @@ def gathering_picture(
     """A new picture: words above; each camera's picture with the board of now and the seconds until
     it is taken; beside them the boards that cameras share.
     """
-    panes = side_by_side(pictures, PICTURES_SIZE, BACKGROUND_GREY)
-    high, wide = panes.image.shape[:2]
+    image = cameras_picture(pictures, found, advice)
+    high, wide = image.shape[:2]
     page = np.full(
         (BAR_HEIGHT + max(high, TABLE_WIDTH), wide + TABLE_WIDTH, 3), BACKGROUND_GREY, np.uint8
     )
+    colour = GREEN if advice.took or advice.left is not None else WHITE
+    text(page, advice.words, (14, 30), 24, colour, page.shape[1] - 28)
+    page[BAR_HEIGHT : BAR_HEIGHT + high, :wide] = image
+    _table(page[BAR_HEIGHT:, wide:], found)
+    return page
+
+
+def cameras_picture(
+    pictures: Sequence[Image | None], found: ExtrinsicsGuide, advice: Advice
+) -> Image:
+    """The cameras' pictures of it alone, with their names and boards."""
+    panes = side_by_side(pictures, PICTURES_SIZE, BACKGROUND_GREY)
     ready = advice.took or advice.left is not None
-    text(page, advice.words, (14, 30), 24, GREEN if ready else WHITE, page.shape[1] - 28)
     own, joined = found.shared.diagonal().tolist(), found.groups[0]
     for n, name in enumerate(found.names):
         pane, sight = panes.pane(n), found.now[n]
-        if sight is not None:
+        if sight is not None and panes.scales[n]:
             for at in (sight.xy * panes.scales[n]).round().astype(int).tolist():
                 cv2.circle(pane, at, 4, GREEN if ready else YELLOW, -1, cv2.LINE_AA)
         what = name if pictures[n] is not None else f"{name}: no picture"
@@ -49,9 +60,7 @@ def gathering_picture(
         text(pane, many, (pane.shape[1] - 78, 16), 16, WHITE, 70)
         if sight is not None and advice.left is not None:
             _count(pane, ceil(advice.left))
-    page[BAR_HEIGHT : BAR_HEIGHT + high, :wide] = panes.image
-    _table(page[BAR_HEIGHT:, wide:], found)
-    return page
+    return panes.image
 
 
 def _count(pane: Image, number: int) -> None:

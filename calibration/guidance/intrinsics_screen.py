@@ -26,19 +26,39 @@ def preview(image: Image, guide: Guide, advice: Advice) -> Image:
     """A new picture: taken views in green, parts that were not covered in red, the board of now
     with the seconds until it is taken, words above, meters below.
     """
-    high, wide = image.shape[:2]
-    scale = min(1.0, MAX_WIDTH_PX / wide)
-    size = round(wide * scale), round(high * scale)
-    page = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if scale < 1 else image.copy()
-    _covered(page, guide, scale)
-    if advice.sight is not None:
-        _board(page, advice, scale)
+    page = covered_picture(image, guide, advice)
+    size = page.shape[1], page.shape[0]
     row = max(16, size[1] // 22)
     plate(page, 0, round(1.6 * row))
     colour = GREEN if advice.took or advice.left is not None else WHITE
     text(page, advice.words, (row // 2, round(1.1 * row)), row, colour, size[0] - row)
     _meters(page, guide, row)
     return np.asarray(page, np.uint8)
+
+
+def covered_picture(image: Image, guide: Guide, advice: Advice) -> Image:
+    """The same without words and meters."""
+    high, wide = image.shape[:2]
+    scale = min(1.0, MAX_WIDTH_PX / wide)
+    size = round(wide * scale), round(high * scale)
+    page = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if scale < 1 else image.copy()
+    page = np.asarray(page, np.uint8)
+    _covered(page, guide, scale)
+    if advice.sight is not None:
+        _board(page, advice, scale)
+    return page
+
+
+def meters(guide: Guide) -> list[tuple[str, float]]:
+    """How far each demand is met, in words and as a share of what is asked for."""
+    now = guide.variety
+    return [
+        (f"views {len(guide.taken)}/{WANTED_VIEWS}", len(guide.taken) / WANTED_VIEWS),
+        ("tilt left-right", float(now.tilt[0]) / MIN_TILT),
+        ("tilt up-down", float(now.tilt[1]) / MIN_TILT),
+        ("near and far", (now.depth - 1) / (MIN_DEPTH_RATIO - 1)),
+        (f"picture {int(now.covered.sum())}/9", float(now.covered.mean())),
+    ]
 
 
 def _covered(page: Image, guide: Guide, scale: float) -> None:
@@ -75,22 +95,15 @@ def _board(page: Image, advice: Advice, scale: float) -> None:
 def _meters(page: Image, guide: Guide, row: int) -> None:
     """How far each demand is met, at the foot."""
     high, wide = page.shape[:2]
-    now = guide.variety
-    meters = (
-        (f"views {len(guide.taken)}/{WANTED_VIEWS}", len(guide.taken) / WANTED_VIEWS),
-        ("tilt left-right", now.tilt[0] / MIN_TILT),
-        ("tilt up-down", now.tilt[1] / MIN_TILT),
-        ("near and far", (now.depth - 1) / (MIN_DEPTH_RATIO - 1)),
-        (f"picture {int(now.covered.sum())}/9", now.covered.mean()),
-    )
+    demands = meters(guide)
     top = high - 2 * row
     plate(page, top, high)
-    room = wide / len(meters)
-    for n, (name, share) in enumerate(meters):
+    room = wide / len(demands)
+    for n, (name, share) in enumerate(demands):
         left, right = round(n * room + 0.1 * row), round((n + 1) * room - 0.5 * row)
         text(page, name, (left, top + round(0.9 * row)), round(0.8 * row), WHITE, right - left)
         a, b = top + round(1.2 * row), top + round(1.7 * row)
-        end = left + round((right - left) * min(float(share), 1.0))
+        end = left + round((right - left) * min(share, 1.0))
         cv2.rectangle(page, (left, a), (right, b), GREY, 1)
         cv2.rectangle(page, (left, a), (end, b), GREEN if share >= 1 else YELLOW, -1)
 

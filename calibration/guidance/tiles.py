@@ -45,7 +45,12 @@ def side_by_side(pictures: Sequence[Image | None], room: tuple[int, int], ground
             (room[1] - (rows - 1) * GAP_PX) / (rows * shape[1]),
         )
 
-    columns = max(range(1, count + 1), key=lambda n: (scale(n), -n))
+    def filled(columns: int) -> float:
+        """How much of the room's longer demand is used: small pictures have several ways to fit."""
+        rows = ceil(count / columns)
+        return max(columns * shape[0] / room[0], rows * shape[1] / room[1])
+
+    columns = max(range(1, count + 1), key=lambda n: (scale(n), -filled(n), -n))
     rows = ceil(count / columns)
     wide, high = (max(1, int(side * scale(columns))) for side in shape)
     page = np.full(

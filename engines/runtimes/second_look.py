@@ -81,6 +81,8 @@ class SecondLook:
     crop, in looks of the first network. points: what says where keypoints of crops are in place of
     the network and its decoder. detector: finds boxes of people whom the first network may have
     missed; a crop network looks into those that are nobody's, and then at whom it found there.
+    boxes_alone: with a detector the first network's people count for nothing, as it takes a whole
+    picture for a crop of one.
     crowd: whose a keypoint is that crops of several people show: crops, each crop's person; graph,
     one assignment over all crops of a picture, which asks the network itself. cascade: looks at
     each keypoint once more.
@@ -100,6 +102,8 @@ class SecondLook:
         detector: BoxFinder | None = None,
         crowd: Crowd = "crops",
         cascade: KeypointCascade | None = None,
+        *,
+        boxes_alone: bool = False,
     ) -> None:
         self._network = network
         self._decoder = decoder
@@ -111,6 +115,7 @@ class SecondLook:
         self._budget = budget
         self._pace: float | None = None
         self._detector = detector
+        self._boxes_alone = boxes_alone
         self._crowd = crowd
         self._cascade = cascade
         self.cost = cost
@@ -140,6 +145,8 @@ class SecondLook:
         the last look has seen them. most: how many to look at, None = as many as there is time for.
         """
         found = [fitted(poses, self._skeleton) for poses in found]
+        if self._detector is not None and self._boxes_alone:
+            found = [Poses.nobody(self._skeleton) for _ in found]
         if expected is None:
             expected = [Expected.of(poses.some(np.zeros(0, int))) for poses in found]
         expected = [one.fitted(self._skeleton) for one in expected]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import platform
+import socket
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from engines.answers.store import Found
 from engines.runtimes.kept_networks import keep_networks
@@ -18,6 +21,8 @@ from posestream.batch.work import Job, Outcome, work
 from realtime.types.errors import RealtimeError
 
 AUTO = "auto"
+CLIENT, CLIENT_PORT = "ray://", 10001  # the latter is the usual port of a cluster's head
+CONNECT_SECONDS = 10.0  # that it may take to take a connection
 POLL_SECONDS = 1.0  # after which new machines are looked for
 START_SECONDS = 120.0  # that a worker may take to start
 
@@ -73,7 +78,10 @@ class Cluster:
         try:
             self._connect(address)
         except (ConnectionError, OSError, RuntimeError, ValueError, TimeoutError) as error:
-            line = next((one.strip() for one in str(error).splitlines() if one.strip()), "")
+            said = getattr(error, "strerror", None) or str(error)
+            line = next(
+                (one.strip() for one in said.splitlines() if one.strip()), "no reason given"
+            )
             raise ClusterError(
                 f"--ray {address}: no cluster can be reached there ({line}); check the address, "
                 "or use --ray auto for this machine alone."
@@ -82,7 +90,10 @@ class Cluster:
     def _connect(self, address: str) -> None:
         how = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
         if address != AUTO:
-            self._ray.init(address, **how)
+            _check_answers(address)
+            with warnings.catch_warnings():  # what it warns of it raises as well
+                warnings.simplefilter("ignore", UserWarning)
+                self._ray.init(address, **how)
         elif not self._ray.is_initialized():
             try:
                 self._ray.init("auto", **how)
@@ -188,6 +199,15 @@ class Cluster:
     def close(self) -> None:
         """Let the cluster go; one that was started for this ends."""
         self._ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """OSError or ValueError where nothing takes connections: Ray itself tries for minutes."""
+    client = address.startswith(CLIENT)
+    parts = urlsplit(f"//{address.removeprefix(CLIENT)}")
+    port = CLIENT_PORT if parts.port is None and client else parts.port
+    if parts.hostname and port is not None:
+        socket.create_connection((parts.hostname, port), CONNECT_SECONDS).close()
 
 
 def _fetched(answers: Any) -> Mapping[bytes, bytes]:

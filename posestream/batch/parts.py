@@ -49,10 +49,11 @@ class Part:
 def parts(job: Job, seconds: float) -> list[Part]:
     """The parts of a video, each so long at least; one or none where it is not worth dividing.
 
-    Recordings of several cameras and folders of pictures are not divided.
+    Recordings of several cameras and folders of pictures are not divided. Neither are videos of
+    which every N-th frame is looked at: whoever begins in the middle would look at others.
     """
     (source, *others) = job.recording.sources
-    if others or not is_video(Path(source)):
+    if others or not is_video(Path(source)) or job.tracks.detect_every not in (None, 1, "auto"):
         return []
     try:
         with VideoSource(source, range(sys.maxsize)) as video:

@@ -7,55 +7,40 @@ from math import ceil
 
 import numpy as np
 
-from engines.types.arrays import Image
 from realtime.drawing.captions import write_caption
-from realtime.drawing.heatmaps import draw_view
-from realtime.drawing.movements import draw_movements
 from realtime.drawing.overlay import Overlay, Picture
 from realtime.drawing.reprojection import Reprojection
-from realtime.drawing.scaling import centred, fitting_scale, resized, shrunk
-from realtime.drawing.skeletons import draw_angles
-from realtime.types.results import Result, View
-from realtime.types.view_mode import Shown, ViewMode
+from realtime.drawing.scaling import centred, fitting_scale, resized
+from realtime.types.results import Result
+from realtime.types.view_mode import Shown
 
 MAX_SIZE = (1920, 1080)  # of the whole picture: Full HD
 LINE_PX, LINE_GREY = 2, 110  # between two views
-
-State = tuple[Result, ViewMode, float]
 
 
 class Mosaic(Overlay):
     """Draws all views of a result into a grid, the sources row by row; it is one view to others.
 
     Every cell has the shape of the first picture; a camera that is out leaves its cell black.
-    bodies: draws the 3D people over those of each view.
     """
 
     def __init__(
         self,
         sources: Sequence[str],
         shown: Shown | None = None,
-        bodies: Reprojection | None = None,
         *,
+        bodies: Reprojection | None = None,
         angles: bool = False,
         events: bool = False,
         size: tuple[int, int] | None = None,
     ) -> None:
-        super().__init__(shown, angles=angles, events=events, size=size)
+        super().__init__(shown, bodies=bodies, angles=angles, events=events, size=size)
         self._sources = sources
-        self._bodies = bodies
         self._cell: tuple[int, int] | None = None
         self._columns = 1
-        self._whole: tuple[State, list[Picture]] | None = None
-
-    def pictures(self, result: Result) -> list[Picture]:
-        """The one picture, none where all cameras are out."""
-        now = result, self.shown.mode, self.shown.threshold
-        if self._whole is None or self._whole[0] != now:
-            self._whole = now, self._draw(result)
-        return self._whole[1]
 
     def _draw(self, result: Result) -> list[Picture]:
+        """The one picture, none where all cameras are out."""
         views = [view for view in result.views if view]
         if not views:
             return []
@@ -72,7 +57,8 @@ class Mosaic(Overlay):
             if view is None:
                 cell[...] = write_caption(cell, f"{name}: no picture")
                 continue
-            picture = write_caption(self._view(number, view, result), name)
+            scale = min(1.0, fitting_scale(view.frame.size, (wide, high)))
+            picture = write_caption(self._drawn(result, number, view, scale), name)
             cell[...] = centred(picture, (wide, high))
         # Dark pictures, and cells without one, would run into each other.
         for row in range(1, rows):
@@ -85,21 +71,6 @@ class Mosaic(Overlay):
         canvas.flags.writeable = False
         name = f"mosaic_{first.frame.index:012d}"
         return [Picture("mosaic", name, first.frame.time, canvas, first.maps is not None)]
-
-    def _view(self, number: int, view: View, result: Result) -> Image:
-        """The view's picture scaled into a cell, then drawn upon: that is cheaper, and finer."""
-        assert self._cell is not None
-        size = view.frame.size
-        image, tracks = shrunk(view, fitting_scale(size, self._cell))
-        shown = self.shown
-        picture = draw_view(image, tracks, view.maps, shown.mode, shown.threshold, shown.style)
-        if self._angles:
-            draw_angles(picture, tracks)
-        if self._events:
-            draw_movements(picture, tracks, result.movements[number])
-        if self._bodies is not None and result.poses3d is not None:
-            self._bodies.draw(picture, number, view, result.poses3d)
-        return picture
 
 
 def grid(count: int, size: tuple[int, int]) -> tuple[int, tuple[int, int]]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engines.types.arrays import Image
-from realtime.drawing.heatmaps import draw_view
-from realtime.drawing.movements import draw_movements
-from realtime.drawing.scaling import centred, fitting_scale, scaled
-from realtime.drawing.skeletons import draw_angles
-from realtime.types.movement import Movement
+from realtime.drawing.people import draw_people
+from realtime.drawing.reprojection import Reprojection
+from realtime.drawing.scaling import centred, fitting_scale
 from realtime.types.results import Result, View
 from realtime.types.view_mode import Shown, ViewMode
 
@@ -35,56 +32,55 @@ class Picture:
         return self.image.shape[1], self.image.shape[0]
 
 
-State = tuple[View, ViewMode, float]
+State = tuple[Result, ViewMode, float]
 
 
 class Overlay:
     """Draws each view once, at the first output that asks, for however many ask.
 
     size: (width, height) of the pictures in place of the views' own; what shape that leaves over is
-    black.
+    black. bodies: places the 3D people in them.
     """
 
     def __init__(
         self,
         shown: Shown | None = None,
         *,
+        bodies: Reprojection | None = None,
         angles: bool = False,
         events: bool = False,
         size: tuple[int, int] | None = None,
     ) -> None:
         self.shown = shown or Shown()
+        self._bodies = bodies
         self._angles, self._events = angles, events
         self._size = size
-        self._latest: dict[str, tuple[State, Image]] = {}
+        self._latest: tuple[State, list[Picture]] | None = None
 
     def pictures(self, result: Result) -> list[Picture]:
         """The pictures of the views; a camera that is out has none."""
-        return [
-            Picture(
-                view.frame.camera,
-                view.frame.name,
-                view.frame.time,
-                self._drawn(view, result.movements[n] if self._events else {}),
-                view.maps is not None,
-            )
-            for n, view in enumerate(result.views)
-            if view
-        ]
+        now = result, self.shown.mode, self.shown.threshold
+        if self._latest is None or self._latest[0] != now:
+            self._latest = now, self._draw(result)
+        return self._latest[1]
 
-    def _drawn(self, view: View, movements: Mapping[int, Movement]) -> Image:
-        camera, now = view.frame.camera, (view, self.shown.mode, self.shown.threshold)
-        known = self._latest.get(camera)
-        if known is None or known[0] != now:
-            _, mode, threshold = now
-            scale = 1.0 if self._size is None else fitting_scale(view.frame.size, self._size)
-            image, tracks = scaled(view, scale)  # before it is drawn upon: lines stay fine
-            picture = draw_view(image, tracks, view.maps, mode, threshold, self.shown.style)
-            if self._angles:
-                draw_angles(picture, tracks)
-            draw_movements(picture, tracks, movements)
-            if self._size is not None:
-                picture = centred(picture, self._size)
-            picture.flags.writeable = False
-            known = self._latest[camera] = now, picture
-        return known[1]
+    def _draw(self, result: Result) -> list[Picture]:
+        return [self._picture(result, n, view) for n, view in enumerate(result.views) if view]
+
+    def _picture(self, result: Result, number: int, view: View) -> Picture:
+        scale = 1.0 if self._size is None else fitting_scale(view.frame.size, self._size)
+        image = self._drawn(result, number, view, scale)
+        if self._size is not None:
+            image = centred(image, self._size)
+        image.flags.writeable = False
+        frame = view.frame
+        return Picture(frame.camera, frame.name, frame.time, image, view.maps is not None)
+
+    def _drawn(self, result: Result, number: int, view: View, scale: float) -> Image:
+        """A new picture of a view, so many times as large."""
+        return draw_people(
+            *(view, number, result, self.shown.mode, self.shown.threshold, self.shown.style, scale),
+            bodies=self._bodies,
+            angles=self._angles,
+            events=self._events,
+        )

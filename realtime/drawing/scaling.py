@@ -21,11 +21,6 @@ def scaled(view: View, scale: float) -> tuple[Image, Tracks]:
     return image, tracks
 
 
-def shrunk(view: View, scale: float) -> tuple[Image, Tracks]:
-    """As scaled, but never larger than it is."""
-    return scaled(view, min(scale, 1.0))
-
-
 def fitting_scale(size: tuple[int, int], room: tuple[int, int]) -> float:
     """By which a (width, height) picture just fits."""
     return min(have / want for have, want in zip(room, size, strict=True))

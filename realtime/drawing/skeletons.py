@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from engines.types.arrays import Floats, Image
 from engines.types.oks import boxes
 from engines.types.skeleton import Skeleton
-from realtime.types.joint_angles import joint_angles, joints
 from realtime.types.results import Tracks
 
 LIMB_OPACITY = 0.6  # as in OpenPose
@@ -31,6 +30,7 @@ ELLIPSE_ANGLES = np.arange(16) * np.pi / 8  # of the polygon drawn for an ellips
 
 Box = tuple[slice, slice]
 Colour = tuple[int, int, int]
+Plate = tuple[int, int, int, int]  # left, top, width, height
 
 
 def draw(image: Image, tracks: Tracks, opacity: float = LIMB_OPACITY) -> Image:
@@ -66,35 +66,10 @@ def draw(image: Image, tracks: Tracks, opacity: float = LIMB_OPACITY) -> Image:
     for box in _boxes(xy, widest + 1, width, height):
         cv2.addWeighted(layer[box], opacity, image[box], 1 - opacity, 0, dst=out[box])
     _draw_dots(out, xy, _radii(limbs, half, widest, xy), tracks.filled, skeleton.colours)
+    plates: list[Plate] = []
     for person in np.flatnonzero(tracks.id >= 0).tolist():
-        _draw_label(out, xy[person], float(longest[person]), int(tracks.id[person]))
+        _draw_label(out, xy[person], float(longest[person]), int(tracks.id[person]), plates)
     return out
-
-
-def draw_angles(out: Image, tracks: Tracks) -> None:
-    """Write the angle of each joint beside it in degrees, and each speed under the feet in px/s."""
-    scale = max(0.3, min(out.shape[:2]) / 1200)
-    middles = [middle for _, middle, _ in joints(tracks.poses.skeleton).values()]
-    angles = joint_angles(tracks.poses)
-    for person, joint in np.argwhere(~np.isnan(angles)).tolist():
-        x, y = np.clip(tracks.poses.xy[person, middles[joint]], -1e4, 1e4).tolist()
-        write_text(out, f"{angles[person, joint]:.0f}", (round(x + 12 * scale), round(y)), scale)
-    if tracks.speed is None:
-        return
-    corners = boxes(np.clip(tracks.poses.xy, -1e4, 1e4))
-    for person in np.flatnonzero(~np.isnan(tracks.speed) & ~np.isnan(corners[:, 0])).tolist():
-        text = f"{tracks.speed[person]:.0f} px/s"
-        (wide, high), _ = cv2.getTextSize(text, FONT, scale, 1)
-        left, _, right, bottom = corners[person].tolist()
-        x = np.clip((left + right - wide) / 2, 0, max(0, out.shape[1] - wide))
-        y = np.clip(bottom + 2.5 * high, high, max(high, out.shape[0] - high / 2))
-        write_text(out, text, (round(x), round(y)), scale)
-
-
-def write_text(out: Image, text: str, at: tuple[int, int], scale: float) -> None:
-    """White on black, to be read on anything."""
-    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(out, text, at, FONT, scale, colour, thickness, cv2.LINE_AA)
 
 
 def id_colour(track: int) -> Colour:
@@ -184,8 +159,12 @@ def _draw_dots(
         )
 
 
-def _draw_label(out: Image, points: Floats, longest: float, track: int) -> None:
-    """The id on a plate above the head, whole within the picture."""
+def _draw_label(
+    out: Image, points: Floats, longest: float, track: int, plates: list[Plate]
+) -> None:
+    """The id on a plate above the head, whole within the picture, and above the plates of others
+    where it would cover them.
+    """
     found = points[~np.isnan(points[:, 0])]
     if not len(found):
         return
@@ -197,7 +176,23 @@ def _draw_label(out: Image, points: Floats, longest: float, track: int) -> None:
     x, y = found[found[:, 1].argmin()].tolist()
     left = round(np.clip(x - wide / 2 - pad, 0, max(0, width - wide - 2 * pad)))
     top = round(np.clip(y - longest * 0.3 - high - 2 * pad, 0, max(0, height - high - 2 * pad)))
+    for _ in plates:  # of many above each other the last one may have no room
+        covered = [one for one in plates if _meet(one, (left, top, wide + 2 * pad, high + 2 * pad))]
+        above = min((one[1] for one in covered), default=top + high + 2 * pad) - high - 2 * pad
+        if not covered or above < 0:
+            break
+        top = above
+    plates.append((left, top, wide + 2 * pad, high + 2 * pad))
     corner = left + wide + 2 * pad - 1, top + high + 2 * pad - 1
     cv2.rectangle(out, (left, top), corner, id_colour(track), cv2.FILLED)
     foot = left + pad, top + pad + high - 1
     cv2.putText(out, str(track), foot, FONT, scale, (0, 0, 0), thickness, cv2.LINE_AA)
+
+
+def _meet(one: Plate, other: Plate) -> bool:
+    return (
+        one[0] < other[0] + other[2]
+        and other[0] < one[0] + one[2]
+        and one[1] < other[1] + other[3]
+        and other[1] < one[1] + one[3]
+    )

@@ -11,24 +11,19 @@ import numpy as np
 
 from calibration.geometry.camera import Camera
 from calibration.geometry.errors import CalibrationError, RigError
-from calibration.people.observations import MIN_COMMON_KEYPOINTS, Crowd
+from calibration.people.observations import Crowd
 from calibration.people.self_calibration import guess
 from calibration.sync.resampling import PeopleRecording
 from engines.console.status_line import working
 from engines.types.arrays import Doubles
-from engines.types.oks import areas
 from realtime.assembly import stream
 from realtime.settings.all import Settings
 from realtime.settings.model import ModelSettings
 from realtime.settings.sources import SourceSettings
 from realtime.settings.window import UNSEEN
 from realtime.sources import open_source
-from realtime.types.results import View
-from realtime.types.sightings import keypoints_seen
+from realtime.types.sightings import crowd_of, joined
 
-# Of the picture's height to which a network can tell where something is, as
-# multiview/association.py.
-NETWORK_RASTER = 0.004
 UNKNOWN_CAMERA = Camera("", (1, 1), np.eye(3))
 MAX_OUTSIDE_SHARE = 0.05  # share of keypoints that may lie outside of the picture
 
@@ -99,18 +94,14 @@ def watch(
                 keypoints = view.tracks.poses.skeleton.keypoints
                 instant = count if synced is None else synced[n].get(view.frame.index)
                 if instant is not None:
-                    parts[n].append(_crowd(cameras[n], view, instant))
+                    parts[n].append(crowd_of(cameras[n], view, instant))
     crowds = []
     for camera, own in zip(cameras, parts, strict=True):
         if not sum(map(len, own)):
             raise CalibrationError(
                 f"{camera.name} saw nobody; film people from head to foot, or check its source."
             )
-        arrays = (
-            np.concatenate([getattr(one, name) for one in own])
-            for name in ("instant", "track", "xy", "score", "sigma")
-        )
-        crowd = Crowd(*arrays)
+        crowd = joined(own)
         _check_inside(camera, crowd)
         crowds.append(crowd)
     return Footage(keypoints, tuple(crowds), np.array(times))
@@ -168,25 +159,6 @@ def check_sources(sources: Sequence[str]) -> None:
             raise CalibrationError(
                 f"{sources[n]} is given twice; give each camera its own --source."
             )
-
-
-def _crowd(camera: Camera, view: View, instant: int) -> Crowd:
-    """Those who have an id, in the pixels of the camera's calibration."""
-    tracks = view.tracks
-    # JSON does not say how large its pictures were: they count as the camera's own.
-    size_of = view.frame.size if view.frame.poses is None else camera.size
-    xy, score = keypoints_seen(tracks, camera, size_of)
-    rows = np.flatnonzero((tracks.id >= 0) & ((score > 0).sum(1) >= MIN_COMMON_KEYPOINTS))
-    xy = xy[rows]
-    size = np.sqrt(areas(xy.astype(np.float32))).astype(np.float64)
-    sigmas = np.array(tracks.poses.skeleton.sigmas)
-    return Crowd(
-        np.full(len(rows), instant, np.int64),
-        tracks.id[rows],
-        xy,
-        score[rows],
-        np.hypot(sigmas * size[:, None], NETWORK_RASTER * camera.size[1]),
-    )
 
 
 def _check_inside(camera: Camera, crowd: Crowd) -> None:

@@ -66,7 +66,7 @@ class Journal:
         self.file = file
         self.head = head
         self._end = 0
-        text = json.dumps({**asdict(head), "skeleton": _plain(head.skeleton)})
+        text = json.dumps({**asdict(head), "skeleton": plain_skeleton(head.skeleton)})
         self._write(MAGIC + _record(text.encode()))
 
     def add(self, time: float, poses: Poses3D) -> None:
@@ -146,7 +146,7 @@ def read_head(file: RawIOBase | BinaryIO, name: str) -> Head:
         raise OutputError(f"{name} is not a journal of 3D people, or its beginning is damaged.")
     try:
         data: Any = json.loads(text)
-        skeleton = _skeleton(data["skeleton"])
+        skeleton = skeleton_of(data["skeleton"])
         outputs = tuple((str(option), str(path)) for option, path in data["outputs"])
         unit: Literal["m", "cm"] = "cm" if data.get("bvh_unit") == "cm" else "m"
         return Head(skeleton, data["rate"], data["rig"], outputs, unit)
@@ -203,19 +203,21 @@ def _next(file: RawIOBase | BinaryIO) -> bytes | None:
     return payload if len(payload) == length and zlib.crc32(payload) == crc else None
 
 
-def _plain(skeleton: Skeleton) -> dict[str, Any]:
+def plain_skeleton(skeleton: Skeleton) -> dict[str, Any]:
+    """All of it as values of JSON."""
     data = asdict(skeleton)
     del data["body"]
-    base = None if skeleton.base is None else _plain(skeleton.base)
+    base = None if skeleton.base is None else plain_skeleton(skeleton.base)
     return {**data, "redundant": sorted(skeleton.redundant), "base": base}
 
 
-def _skeleton(data: dict[str, Any]) -> Skeleton:
+def skeleton_of(data: dict[str, Any]) -> Skeleton:
+    """What `plain_skeleton` gave; ValueError, TypeError or KeyError where it is something else."""
     plain: dict[str, Any]
     plain = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
     plain["redundant"] = frozenset(plain["redundant"])
     for key in ("limbs", "colours"):
         plain[key] = tuple(map(tuple, plain[key]))
     if plain.get("base") is not None:
-        plain["base"] = _skeleton(plain["base"])
+        plain["base"] = skeleton_of(plain["base"])
     return Skeleton(**plain)

@@ -38,6 +38,7 @@ class Settings:
         if self.space.rig is None:
             options = [name for name in OUTPUTS_3D if getattr(self.files, name) is not None]
             live = ["show3d"] * self.web.show3d + ["vmc"] * (self.web.vmc is not None)
+            live += ["draw3d"] * (self.pictures.draw3d == "only")
             for name in live + options:
                 raise SettingsError(f"--{name} needs calibrated cameras; add --rig FILE.toml.")
         if self.files.audio and self.sources.loop:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from realtime.settings.sizes import parse_size
 from realtime.types.errors import SettingsError
-from realtime.types.view_mode import Style
+from realtime.types.view_mode import People3D, Style
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,10 @@ class PictureSettings:
     """Size of the pictures in the window and in --output, by default the source's; what a picture
     of another shape leaves over is black."""
     mosaic: bool = False
-    """Combine the pictures of all sources into one; with --rig, draw the 3D people over them."""
+    """Combine the pictures of all sources into one."""
+    draw3d: People3D = "outline"
+    """How pictures show the 3D people of --rig: as a thin outline around the 2D skeletons; as the
+    only skeletons; or off."""
     angles: bool = False
     """Add joint angles (and in the picture speed) of each person to --jsonl, --csv, --udp and the
     pictures; with --rig also to the 3D people."""
@@ -39,7 +42,7 @@ class PictureSettings:
 
     @property
     def style(self) -> Style:
-        return Style(self.opacity, self.backdrop)
+        return Style(self.opacity, self.backdrop, self.draw3d)
 
     def __post_init__(self) -> None:
         _ = self.size

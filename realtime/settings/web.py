@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from realtime.runtime.display import has_terminal
 from realtime.types.errors import SettingsError
@@ -29,6 +30,11 @@ class WebSettings:
     By default all cameras are required."""
     show3d: bool = False
     """Show the 3D people live in a browser: page /space of --serve, which is 8080 if not given."""
+    studio: bool = False
+    """Show the studio in a browser, where takes are recorded, played and exported: page /studio of
+    --serve, which is 8080 if not given; it stays when files have ended."""
+    takes: Path = Path("takes")
+    """Folder of the takes that are recorded in the studio."""
     stay: bool = field(default_factory=has_terminal)
     """Keep the page of --show3d after files have ended, to replay them, until Ctrl-C. On by default
     in a terminal."""
@@ -46,7 +52,7 @@ class WebSettings:
     """Name of this node for --publish; by default that of this computer."""
 
     def __post_init__(self) -> None:
-        if self.show3d and self.serve is None:
+        if (self.show3d or self.studio) and self.serve is None:
             object.__setattr__(self, "serve", "8080")
         if self.required and self.serve is None:
             raise SettingsError("--required is about /healthz of --serve; add --serve PORT.")

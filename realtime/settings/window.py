@@ -14,7 +14,7 @@ class WindowSettings:
     show: bool = field(default_factory=has_display)
     """Show the poses in a window; q or Esc quits. On by default if there is a display."""
     fullscreen: bool = False
-    """Open the window as large as the screen; f changes it."""
+    """Open the window as large as the screen; f changes it, Esc leaves it."""
     quiet: bool = field(default=False, metadata={"short": "q"})
     """Print errors only: no status line, notices or summary."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from calibration.geometry.camera import Rig
 from engines.console.import_errors import explain_import_error
@@ -34,6 +35,11 @@ from realtime.writing.header import Header
 from realtime.writing.json_text import ResultLines
 from realtime.writing.whole_files import source_files
 
+if TYPE_CHECKING:
+    from realtime.web.extension import Extension
+
+Pages = tuple["Extension", str]
+
 
 def open_sinks(
     settings: Settings,
@@ -42,12 +48,14 @@ def open_sinks(
     shown: Shown | None = None,
     rig: Rig | None = None,
     start: Start | None = None,
+    pages: Pages | None = None,
 ) -> list[Sink]:
     """The outputs that the settings ask for, in the order in which to enter them.
 
     Several sources have files of their own: folders get a folder for each, files its name. shown:
     what pictures show, and whether maps are needed for that. rig: its cameras in the order of the
-    sources. start: when the run began. OutputError where one of them cannot work; nothing is
+    sources. start: when the run began. pages: further ones of --serve, and the token of their
+    address. OutputError where one of them cannot work; nothing is
     overwritten yet.
     """
     if isinstance(model, Keypoints):
@@ -55,10 +63,10 @@ def open_sinks(
     names = [source.name for source in sources]
     angles, events = settings.pictures.angles, settings.sports.events
     size = settings.pictures.size
-    overlay = Overlay(shown, angles=angles, events=events, size=size)
+    bodies = Reprojection(rig) if rig is not None else None
+    overlay = Overlay(shown, bodies=bodies, angles=angles, events=events, size=size)
     if settings.pictures.mosaic:
-        bodies = Reprojection(rig) if rig is not None else None
-        overlay = Mosaic(names, shown, bodies, angles=angles, events=events, size=size)
+        overlay = Mosaic(names, shown, bodies=bodies, angles=angles, events=events, size=size)
     paced = settings.sources.realtime
     header = Header(model.name, model.skeleton, sources, rig, start, paced=paced)
     opening = Opening(
@@ -89,7 +97,8 @@ def open_sinks(
         plain = not (angles or events)  # pages are not told of these
         lines = opening.lines if plain else ResultLines()
         announce = not settings.window.quiet
-        front.append(_open_server(settings.web, sources, header, overlay.shown, lines, announce))
+        shows = overlay.shown
+        front.append(_open_server(settings.web, sources, header, shows, lines, announce, pages))
     if settings.web.publish is not None:
         front.append(
             PublishSink(
@@ -181,6 +190,7 @@ def _open_server(
     shown: Shown,
     lines: ResultLines,
     announce: bool,
+    pages: Pages | None,
 ) -> Sink:
     # Imported here: a web server takes a fifth of a second that other runs need not pay.
     try:
@@ -196,5 +206,8 @@ def _open_server(
         lines,
         announce=announce,
         required=_required(web, sources),
-        stay=web.stay if web.show3d and not sources[0].live else None,
+        stay=web.stay if web.studio or (web.show3d and not sources[0].live) else None,
+        extension=pages and pages[0],
+        studio_token=pages and pages[1],
+        studio_alone=web.studio,
     )

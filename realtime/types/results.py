@@ -56,17 +56,26 @@ class Tracks:
 
     def with_others(self, others: Poses) -> Tracks:
         """These, and poses of nobody in particular after them."""
-        plain, one = Tracks.untracked(others), self.poses
+        return self.joined(Tracks.untracked(others))
+
+    def joined(self, others: Tracks) -> Tracks:
+        """These, and others after them, whose skeleton theirs is then."""
+        one, other = self.poses, others.poses
         poses = Poses(
-            others.skeleton,
-            np.concatenate([one.xy, others.xy]),
-            np.concatenate([one.score, others.score]),
-            np.concatenate([one.person_score, others.person_score]),
+            other.skeleton,
+            np.concatenate([one.xy, other.xy]),
+            np.concatenate([one.score, other.score]),
+            np.concatenate([one.person_score, other.person_score]),
         )
-        unknown = np.full(len(others), np.nan, np.float32)
-        speed = None if self.speed is None else np.concatenate([self.speed, unknown])
-        ids = np.concatenate([self.id, plain.id])
-        return Tracks(ids, poses, np.concatenate([self.filled, plain.filled]), speed)
+        speed = None
+        if self.speed is not None or others.speed is not None:
+            parts = [
+                np.full(len(part), np.nan, np.float32) if part.speed is None else part.speed
+                for part in (self, others)
+            ]
+            speed = np.concatenate(parts)
+        ids = np.concatenate([self.id, others.id])
+        return Tracks(ids, poses, np.concatenate([self.filled, others.filled]), speed)
 
     def some(self, which: NDArray[np.int_]) -> Self:
         """The people in these rows."""

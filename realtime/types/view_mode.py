@@ -17,6 +17,9 @@ VIEW_KINDS: tuple[Literal["skeleton", "heatmaps", "sum", "background", "pafs"], 
     *("skeleton", "heatmaps", "sum", "background", "pafs"),
 )
 OF_A_KEYPOINT: tuple[Literal["part", "paf"], ...] = ("part", "paf")
+# How 3D people are drawn: around the 2D people, in their place, or not.
+People3D = Literal["outline", "only", "off"]
+PEOPLE_3D: tuple[People3D, ...] = ("outline", "only", "off")
 THRESHOLD_STEP = 0.05  # of the keys that raise and lower the threshold
 
 
@@ -52,11 +55,12 @@ class ViewMode:
 @dataclass(frozen=True, slots=True)
 class Style:
     """How what is shown looks. opacity: of limbs and maps, 0 to 1, None = what suits each.
-    backdrop: what they are drawn on.
+    backdrop: what they are drawn on. people3d: how the 3D people look in pictures of cameras.
     """
 
     opacity: float | None = None
     backdrop: Literal["image", "black"] = "image"
+    people3d: People3D = "outline"
 
 
 SKELETON = ViewMode()

@@ -42,11 +42,14 @@ class Authentication:
         self._token = token
         self._guesses = Guesses()
 
-    async def check(self, request: web.BaseRequest) -> None:
-        """HTTPUnauthorized or HTTPForbidden unless the request may pass.
+    async def check(self, request: web.BaseRequest, *, public: bool = False) -> None:
+        """HTTPUnauthorized or HTTPForbidden unless the request may pass. public: it needs no token.
 
         A wrong token costs its address GUESS_SECONDS, during which no other of its is looked at.
         """
+        if self._token is not None and public:
+            _check_site(request)
+            return
         if self._token is not None:
             # A proxy may have a password of its own, in the same header.
             header = request.headers.get(hdrs.AUTHORIZATION, "").removeprefix("Bearer ")

@@ -13,6 +13,7 @@ from realtime.web.auth import SECURITY_HEADERS
 from realtime.web.mailbox import Mailbox
 
 CLOSING_SECONDS = 0.5  # for clients to take the last lines and to say good-bye
+POLICY = "Content-Security-Policy"
 MAX_CONNECTIONS = 200  # at a time, lest strangers use up the files that the run may open
 
 
@@ -50,7 +51,9 @@ async def send_all(
 
 
 async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(SECURITY_HEADERS)
+    """Those of security; a page may have a policy of its own."""
+    own = response.headers.get(POLICY, SECURITY_HEADERS[POLICY])
+    response.headers.update({**SECURITY_HEADERS, POLICY: own})
 
 
 def quiet_logger() -> logging.Logger:

@@ -30,23 +30,29 @@ class Metrics:
         self._latest: dict[str, View] = {}
         self._came: dict[str, float] = {}  # when a camera's newest frame did
         self.failed: list[str] = []  # what is said of outputs that failed
+        self.ended = False  # whether no more results will come
+        self._newest: Result | None = None
+        self._moments: dict[str, deque[float]] = {name: deque() for name in sources}
         self._arrivals: deque[float] = deque()
         self._stages: dict[str, float] = {}
         self._latency = 0.0
+        self._latencies: dict[str, float] = {}
         self._dropped = 0
 
     def add(self, result: Result, now: float) -> None:
         """Count a result."""
         first = not self._arrivals
-        self._arrivals.append(now)
-        while self._arrivals[0] < now - RATE_SECONDS and len(self._arrivals) > 2:
-            self._arrivals.popleft()
+        _count(self._arrivals, now)
+        self._newest = result
         for view in filter(None, result.views):
             camera = view.frame.camera
             self._frames[camera] = self._frames.get(camera, 0) + 1
             self._latest[camera] = view
             self._came[camera] = now
+            _count(self._moments.setdefault(camera, deque()), now)
             latency = now - view.frame.captured
+            before = self._latencies.get(camera, latency)
+            self._latencies[camera] = before + NEWEST_SHARE * (latency - before)
             self._latency = (
                 latency if first else self._latency + NEWEST_SHARE * (latency - self._latency)
             )
@@ -57,9 +63,7 @@ class Metrics:
 
     def rate(self, now: float) -> float:
         """Results per second; 0 after a while without any."""
-        if len(self._arrivals) < 2 or self.silence(now) > RATE_SECONDS:
-            return 0.0
-        return (len(self._arrivals) - 1) / max(self._arrivals[-1] - self._arrivals[0], 1e-9)
+        return _rate(self._arrivals, now)
 
     def silence(self, now: float) -> float:
         """Seconds since the last result, infinite before the first."""
@@ -94,7 +98,10 @@ class Metrics:
         return silence is not None and silence <= MAX_SILENCE_SECONDS
 
     def page(self, now: float) -> str:
-        """All that the page shows, as JSON; times in seconds."""
+        """All that the page shows, as JSON; times in seconds. ended: no more results will come.
+        people: one entry for each, with the cameras that see them; with a rig (space) they are the
+        same people in all cameras, and space of one says whether their 3D person is known.
+        """
         silence = self.silence(now)
         return json.dumps(
             {
@@ -102,9 +109,12 @@ class Metrics:
                 "fps": self.rate(now),
                 "age": self._latency,
                 "silence": silence if self._arrivals else None,
+                "ended": self.ended,
+                "space": self._newest is not None and self._newest.poses3d is not None,
+                "people": people_of(self._newest) if self._newest is not None else [],
                 "dropped": self._dropped,
                 "stages": self._stages,
-                "sources": [self._source(name) for name in self._frames],
+                "sources": [self._source(name, now) for name in self._frames],
             }
         )
 
@@ -146,7 +156,7 @@ class Metrics:
         ]
         return "".join(f"{line}\n" for line in lines)
 
-    def _source(self, name: str) -> dict[str, Any]:
+    def _source(self, name: str, now: float) -> dict[str, Any]:
         view = self._latest.get(name)
         people = []
         if view is not None:
@@ -159,8 +169,48 @@ class Metrics:
             "index": view.frame.index if view else None,
             "time": view.frame.time if view else None,
             "size": view.frame.size if view else None,
+            "up": self._up(name, now),
+            "age": self._silence_of(name, now),
+            "fps": _rate(self._moments.get(name, deque()), now),
+            "latency": self._latencies.get(name),
             "people": people,
         }
+
+
+def people_of(result: Result) -> list[dict[str, Any]]:
+    """Everybody in a result once, those of the smallest id first: where ids are of the whole rig,
+    with all views of the same id; where each camera has its own, or none, a person for each view.
+    """
+    space = result.poses3d
+    known = set() if space is None else set(space.id.tolist())
+    people: dict[object, dict[str, Any]] = {}
+    for number, view in enumerate(result.views):
+        if view is None:
+            continue
+        for row, (track, seen) in enumerate(
+            zip(view.tracks.id.tolist(), view.tracks.poses.found, strict=True)
+        ):
+            key = track if space is not None and track >= 0 else (number, row)
+            person = people.setdefault(key, {"id": track, "space": track in known, "views": []})
+            found = {"camera": view.frame.camera, "keypoints": [int(seen.sum()), len(seen)]}
+            person["views"].append(found)
+    for track in known - people.keys():  # carried over, though nobody sees them now
+        people[track] = {"id": track, "space": True, "views": []}
+    return sorted(people.values(), key=lambda one: (one["id"] < 0, one["id"]))
+
+
+def _count(moments: deque[float], now: float) -> None:
+    """One more, without those that are too old for a rate."""
+    moments.append(now)
+    while moments[0] < now - RATE_SECONDS and len(moments) > 2:
+        moments.popleft()
+
+
+def _rate(moments: deque[float], now: float) -> float:
+    """Per second; 0 after a while without any."""
+    if len(moments) < 2 or now - moments[-1] > RATE_SECONDS:
+        return 0.0
+    return (len(moments) - 1) / max(moments[-1] - moments[0], 1e-9)
 
 
 def _metric(name: str, kind: str, about: str, label: str, values: Mapping[str, float]) -> list[str]:

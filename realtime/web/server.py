@@ -16,10 +16,11 @@ from threading import Lock
 from aiohttp import WSMsgType, hdrs, web
 from aiohttp.typedefs import Handler
 
+from engines.machine import cores
 from realtime.drawing.reprojection import Reprojection
 from realtime.types.errors import SettingsError
 from realtime.types.results import Result
-from realtime.types.view_mode import Shown, ViewMode, view_modes
+from realtime.types.view_mode import Shown, view_modes
 from realtime.web.auth import Authentication
 from realtime.web.connections import (
     CLOSING_SECONDS,
@@ -29,17 +30,20 @@ from realtime.web.connections import (
     send_all,
     transport_of,
 )
+from realtime.web.extension import Extension
 from realtime.web.mailbox import Mailbox
 from realtime.web.metrics import Metrics
 from realtime.web.recording import MAX_READERS, send_recording
 from realtime.web.replay import RUN_OVER, Replay
 from realtime.web.space_json import space_line
-from realtime.web.view_jpeg import jpeg
+from realtime.web.view_jpeg import Wish, timed_jpeg
 from realtime.writing.header import Header
 
 MAX_RESULTS = 8  # results on their way to the loop
 MAX_LINES = 64  # lines that wait for a client; a slower one misses the oldest
 MAX_PICTURE_FPS = 30
+# Of all cores, and of one, that pictures for those who look may take from the run.
+PAINTING_SHARE, PAINTING_CORE = 0.03, 0.5
 HEARTBEAT_SECONDS = 10.0  # without an answer, after which a client is let go
 NEXT_PART = b"\r\n--frame\r\n"  # browsers show a picture when they see where the next one begins
 
@@ -47,7 +51,8 @@ NEXT_PART = b"\r\n--frame\r\n"  # browsers show a picture when they see where th
 class Server:
     """Serves results until it is stopped. `put` and `stop` are for other threads, `run` is one.
 
-    What clients do has no way back to `put`: it leaves the result and goes.
+    What clients do has no way back to `put`: it leaves the result and goes. extension: further
+    pages.
     """
 
     def __init__(
@@ -62,7 +67,9 @@ class Server:
         replay: Replay | None = None,
         bodies: Reprojection | None = None,
         required: Sequence[str] | None = None,
+        extension: Extension | None = None,
     ) -> None:
+        self._extension = extension
         self._listener = listener
         self._authentication = Authentication(token)
         self.header = header.line.encode()  # what readers of lines get first
@@ -85,9 +92,9 @@ class Server:
         self._newest: Result | None = None
         self._readers: set[Mailbox] = set()
         self._onlookers: set[Mailbox] = set()  # of the 3D people
-        # Who looks at a source, and at all of them, by view; None is the one that the run shows.
-        self._watchers: list[dict[ViewMode | None, set[Mailbox]]] = [{} for _ in header.names]
-        self._pages: dict[ViewMode | None, set[Mailbox]] = {}
+        # Who looks at a source, and at all of them, by what they wish to see.
+        self._watchers: list[dict[Wish, set[Mailbox]]] = [{} for _ in header.names]
+        self._pages: dict[Wish, set[Mailbox]] = {}
 
     @property
     def read(self) -> bool:
@@ -116,6 +123,7 @@ class Server:
 
     def _end(self) -> None:
         self._take()
+        self._metrics.ended = True
         if self._replay is not None:
             self._replay.over = True
             for box in self._onlookers:
@@ -145,6 +153,8 @@ class Server:
         app.router.add_get("/figures", self._get_figures)
         app.router.add_get("/metrics", self._get_metrics)
         app.router.add_get("/healthz", self._get_health)
+        if self._extension is not None:
+            self._extension.add_routes(app.router)
         runner = web.AppRunner(
             app,
             access_log=None,
@@ -171,6 +181,8 @@ class Server:
             for box in self._clients():
                 box.close()
             await runner.cleanup()
+            if self._extension is not None:
+                await self._extension.close()
 
     def _take(self) -> None:
         """All results that wait."""
@@ -196,29 +208,28 @@ class Server:
         while True:
             await self._fresh.wait()
             self._fresh.clear()
-            began = self._clock()
+            began, worked = self._clock(), 0.0
             newest = self._newest
             wanted = [
-                (n, mode, groups.get(mode, set()), self._pages.get(mode, set()))
+                (n, wish, groups.get(wish, set()), self._pages.get(wish, set()))
                 for n, groups in enumerate(self._watchers)
-                for mode in {*groups, *self._pages}
+                for wish in {*groups, *self._pages}
             ]
-            for n, mode, watchers, pages in wanted:
+            for n, wish, watchers, pages in wanted:
                 if newest and newest.views[n] and (watchers or pages):
-                    shown = self._shown
-                    picture = await asyncio.to_thread(
-                        jpeg,
-                        *(newest, n, mode or shown.mode, shown.threshold, self._bodies),
-                        shown.style,
-                    )
+                    how = wish.granted(self._shown)
+                    drawn = *how, self._bodies, wish.side
+                    picture, seconds = await asyncio.to_thread(timed_jpeg, newest, n, *drawn)
+                    worked += seconds
                     for box in pages:
                         box.put(n.to_bytes(2, "big") + picture)
                     kind = f"Content-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
                     for box in watchers:
                         box.put(kind.encode() + picture + NEXT_PART)
-            # Half of one core at most, however many views there are to paint.
+            # However many views there are to paint: then pictures come less often.
+            most = min(PAINTING_CORE, PAINTING_SHARE * cores())
             took = self._clock() - began
-            await asyncio.sleep(max(took, 1 / MAX_PICTURE_FPS - took))
+            await asyncio.sleep(max(worked / most, 1 / MAX_PICTURE_FPS) - took)
 
     def _clients(self) -> list[Mailbox]:
         return [
@@ -244,18 +255,17 @@ class Server:
             if transport.get_write_buffer_size():
                 transport.abort()
 
-    def _view_mode(self, request: web.Request) -> ViewMode | None:
-        """The view that a request asks for, None = that of the run."""
+    def _wish(self, request: web.Request) -> Wish:
+        """What a request asks for."""
         try:
-            name = request.query.get("view")
-            return self._shown.parse(name) if name else None
+            return Wish.read(request.query, self._shown)
         except SettingsError as error:
             raise web.HTTPBadRequest(text=f"{error}\n") from error
 
     @contextmanager
-    def _seeing(self, mode: ViewMode | None) -> Iterator[None]:
+    def _seeing(self, wish: Wish) -> Iterator[None]:
         """Maps are kept while somebody looks at them."""
-        needed = mode is not None and mode.of_maps
+        needed = wish.mode is not None and wish.mode.of_maps
         if needed:
             self._shown.want_maps()
         try:
@@ -266,7 +276,8 @@ class Server:
 
     @web.middleware
     async def _authenticated(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        await self._authentication.check(request)
+        public = self._extension is not None and self._extension.public(request.path)
+        await self._authentication.check(request, public=public)
         return await handler(request)
 
     async def _get_page(self, _: web.Request) -> web.Response:
@@ -317,12 +328,12 @@ class Server:
     async def _get_video(self, request: web.Request) -> web.StreamResponse:
         """Pictures, each in place of the one before (multipart/x-mixed-replace).
 
-        ?view= is the watcher's own; without it the picture is that of the run.
+        ?view= and ?people3d= are the watcher's own; without them the picture is as in the run.
         """
         view = int(request.match_info.get("view", 0))
         if view >= len(self._watchers):
             raise web.HTTPNotFound(text=f"There are {len(self._watchers)} pictures.\n")
-        mode = self._view_mode(request)
+        wish = self._wish(request)
         transport = transport_of(request)
         response = web.StreamResponse(
             headers={hdrs.CONTENT_TYPE: "multipart/x-mixed-replace; boundary=frame"}
@@ -330,8 +341,8 @@ class Server:
         await response.prepare(request)
         with (
             suppress(ConnectionError, TimeoutError),
-            self._seeing(mode),
-            self._joined(self._watchers[view].setdefault(mode, set()), 1, transport) as box,
+            self._seeing(wish),
+            self._joined(self._watchers[view].setdefault(wish, set()), 1, transport) as box,
         ):
             self._fresh.set()
             await response.write(NEXT_PART[2:])
@@ -346,11 +357,11 @@ class Server:
 
     async def _get_pictures(self, request: web.Request) -> web.WebSocketResponse:
         """Pictures of all views on one connection, of which browsers allow but six: two bytes that
-        number the view, then the JPEG. ?view= as for /video.
+        number the view, then the JPEG. ?view= and ?people3d= as for /video.
         """
-        mode = self._view_mode(request)
-        pages, capacity = self._pages.setdefault(mode, set()), len(self._watchers)
-        with self._seeing(mode):
+        wish = self._wish(request)
+        pages, capacity = self._pages.setdefault(wish, set()), len(self._watchers)
+        with self._seeing(wish):
             return await self._follow(request, pages, capacity, WSMsgType.BINARY)
 
     async def _follow(

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
 from calibration.files.corners_csv import Corners
-from calibration.geometry.camera import Rig
+from calibration.geometry.arrays import Doubles
+from calibration.geometry.camera import Camera, Rig
 from calibration.plots.viewpoint import grid_step, reach, sight, upwards, worst
 from realtime.types.results import Result
 from realtime.writing.header import Header
+
+LATTICE = 6  # pieces of a picture that hangs before its camera, across and down
 
 
 def space_header(header: Header, rig: Rig) -> str:
@@ -26,7 +30,7 @@ def space_header(header: Header, rig: Rig) -> str:
         "xyz": "metres in the world of the rig",
         "ground": "metres along `up`, or null",
     }
-    whole = {**header.common, "units": units, **_cameras(rig)}
+    whole = {**header.common, "units": units, **scene_of(rig)}
     return json.dumps(whole, separators=(",", ":"))
 
 
@@ -52,7 +56,7 @@ def still_page(
     """
     step = grid_step(0.6 * reach(rig))
     many = "1 camera" if len(rig) == 1 else f"{len(rig)} cameras"
-    scene: dict[str, Any] = {**_cameras(rig), "reach": round(reach(rig), 4), "step": step}
+    scene: dict[str, Any] = {**scene_of(rig), "reach": round(reach(rig), 4), "step": step}
     scene["about"] = f"{many}; ground squares are {step:.4g} m"
     if corners is not None and len(corners):
         share = (corners.error / worst(corners)).clip(0, 1)
@@ -74,7 +78,8 @@ def still_page(
     )
 
 
-def _cameras(rig: Rig) -> dict[str, Any]:
+def scene_of(rig: Rig) -> dict[str, Any]:
+    """Which way is up, and each camera's place and sight, metres in the world of the rig."""
     return {
         "up": upwards(rig).tolist(),
         "cameras": [
@@ -82,7 +87,20 @@ def _cameras(rig: Rig) -> dict[str, Any]:
                 "name": camera.name,
                 "centre": camera.centre.round(4).tolist(),
                 "corners": sight(camera).round(4).tolist(),
+                "lattice": lattice(camera).round(4).tolist(),
             }
             for camera in rig.cameras
         ],
     }
+
+
+def lattice(camera: Camera) -> Doubles:
+    """((LATTICE + 1)^2, 2) where in a camera's picture the points of a square grid upon its sight
+    are, row by row, in shares of its width and height: a picture hung by them has no distortion.
+    """
+    lens = replace(camera, rotation=np.eye(3), translation=np.zeros(3))
+    shares = np.arange(LATTICE + 1) / LATTICE
+    pixels = np.stack(np.meshgrid(shares, shares), axis=-1).reshape(-1, 2) * camera.size - 0.5
+    flat = (pixels - camera.matrix[:2, 2]) / camera.matrix.diagonal()[:2]
+    seen = lens.project(np.concatenate([flat, np.ones((len(flat), 1))], axis=1))
+    return np.asarray((seen + 0.5) / camera.size, np.float64)

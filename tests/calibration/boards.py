@@ -34,10 +34,9 @@ def _ideal(camera: Camera) -> Doubles:
     return camera.normalise(np.stack([x, y], axis=-1).astype(float))
 
 
-def photograph(
-    board: Board, camera: Camera, rotation: Doubles, translation: Doubles, *, noise: float = 2.0
-) -> NDArray[np.uint8]:
-    """What the camera (its own pose does not matter) sees of a board upon a grey wall."""
+@lru_cache(maxsize=8)
+def _texture(board: Board) -> NDArray[np.uint8]:
+    """A print of the board with half a square of white around it, and of the wall four pixels."""
     rim = board.square / 2
     width, height = (side + 2 * rim for side in board.size)
     black = [(x + rim, y + rim, w, h) for x, y, w, h in _black(board)]
@@ -45,6 +44,14 @@ def photograph(
         black = _inverse((0, 0, width, height), black)
     texture = picture(Sheet((width, height), tuple(black), ""), TEXTURE_DPI)
     texture = np.pad(texture, 4, constant_values=110)
+    return np.asarray(cv2.GaussianBlur(texture, (0, 0), 1.5), np.uint8)
+
+
+def photograph(
+    board: Board, camera: Camera, rotation: Doubles, translation: Doubles, *, noise: float = 2.0
+) -> NDArray[np.uint8]:
+    """What the camera (its own pose does not matter) sees of a board upon a grey wall."""
+    rim = board.square / 2
     wide, high = camera.size
     # Twice as fine as the picture, then halved: edges are as soft as a sensor makes them.
     flat = cv2.resize(_ideal(camera), (2 * wide, 2 * high), interpolation=cv2.INTER_LINEAR)
@@ -56,7 +63,7 @@ def photograph(
     at = on * (TEXTURE_DPI / 0.0254) - 0.5 + 4
     at[~(far > 0)] = -100
     fine = cv2.remap(
-        cv2.GaussianBlur(texture, (0, 0), 1.5),
+        _texture(board),
         at[..., 0].astype(np.float32),
         at[..., 1].astype(np.float32),
         cv2.INTER_LINEAR,

@@ -223,7 +223,9 @@ def test_a_run_on_the_device_that_was_stopped_goes_on_as_if_it_was_not(
     ends = []
     for parts in ((4,), (1, 3)):
         run = tmp_path / f"{len(parts)}"
-        settings = trainer.TrainSettings(run, tmp_path, size=64, batch=2, threads=1, crops="device")
+        settings = trainer.TrainSettings(
+            run, (tmp_path,), size=64, batch=2, threads=1, crops="device"
+        )
         for steps in parts:
             left[:] = [steps]
             trainer.train(settings)

@@ -61,7 +61,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 def settings(photos: Path, run: Path, steps: int) -> TrainSettings:
-    return TrainSettings(run, photos, steps=steps, size=64, batch=2, threads=1)
+    return TrainSettings(run, (photos,), steps=steps, size=64, batch=2, threads=1)
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +73,22 @@ def test_pictures_of_the_shards_are_read(photos: Path) -> None:
     assert [photo.image.shape for photo in read_photos(photos)] == [(60, 90, 3)] * 4
     with pytest.raises(TrainingError, match=r"holds no \.tar shards"):
         read_photos(photos / "none")
+
+
+def test_several_folders_are_read_one_after_the_other(photos: Path, tmp_path: Path) -> None:
+    hall = tmp_path / "hall"
+    hall.mkdir()
+    _, data = cv2.imencode(".png", np.zeros((20, 30, 3), np.uint8))
+    with tarfile.open(hall / "photos.tar", "w") as tar:
+        entry = tarfile.TarInfo("one.png")
+        entry.size = len(data)
+        tar.addfile(entry, io.BytesIO(data.tobytes()))
+    sizes = [photo.image.shape[:2] for photo in read_photos(photos, hall)]
+    assert sizes == [(60, 90)] * 4 + [(20, 30)]
+    assert len(read_photos(photos, hall, count=3)) == 3
+    assert len(read_photos(hall, photos, count=3)) == 3
+    with pytest.raises(TrainingError, match=r"none holds no \.tar shards"):
+        read_photos(photos, photos / "none")
 
 
 def test_photos_of_several_people_come_up_more_often() -> None:
@@ -215,7 +231,7 @@ def test_the_int8_form_finds_what_the_network_finds(
     (tmp_path / "run").mkdir()
     student.save(tmp_path / "run" / "checkpoint.pt")
     card = load_card(
-        str(export(ExportSettings((tmp_path / "run",), tmp_path / "own.toml", photos)))
+        str(export(ExportSettings((tmp_path / "run",), tmp_path / "own.toml", (photos,))))
     )
     maps = []
     for precision in ("int8", "fp32"):

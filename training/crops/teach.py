@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -40,8 +40,9 @@ MAX_PEOPLE = 8  # of a photo, the largest
 class CropsTeachSettings:
     """Find the people in the photos and their keypoints, for crops-train; goes on if stopped."""
 
-    photos: Path
-    """Folder with .tar shards of photos, and labels.jsonl where people labelled some."""
+    photos: tuple[Path, ...] = field(metadata={"values": True})
+    """Folders with .tar shards of photos, and labels.jsonl where some are labelled, as by
+    --bootstrap of a run with several cameras."""
     movenet: Path
     """MoveNet Thunder, as OpenVINO IR or TFLite."""
     output: Path
@@ -56,7 +57,7 @@ class CropsTeachSettings:
 
 def teach(settings: CropsTeachSettings) -> None:
     """Write the people of all photos; what the file has already is not done again."""
-    photos = read_photos(settings.photos)
+    photos = read_photos(*settings.photos)
     rows: list[tuple[int, Floats, Floats, Floats, Floats]] = []
     begin = 0
     if settings.output.exists():

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -44,8 +44,8 @@ class CropsTrainSettings:
 
     run: Path
     """Folder of the run: checkpoint.pt, log.jsonl; one that exists is gone on with."""
-    photos: Path
-    """Folder with .tar shards of photos."""
+    photos: tuple[Path, ...] = field(metadata={"values": True})
+    """Folders with .tar shards of photos, those of crops-teach in their order."""
     people: Path
     """What crops-teach wrote about them (.npz)."""
     minutes: float = 60.0
@@ -83,7 +83,7 @@ def train_crops(settings: CropsTrainSettings) -> None:
     torch.set_num_threads(settings.threads)
     cv2.setNumThreads(1)  # crops are made side by side
     people = load_people(settings.people)
-    photos = read_photos(settings.photos, people.done)
+    photos = read_photos(*settings.photos, count=people.done)
     size = settings.width, settings.height
     seen, test = split(photos, people, size)
     proposals = Proposals.learn(people, seed=settings.seed) if settings.pose_guided else None

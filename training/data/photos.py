@@ -31,17 +31,24 @@ class Photo(NamedTuple):
     boxes: np.ndarray[Any, np.dtype[np.float32]] = np.empty((0, 4), np.float32)
 
 
-def read_photos(folder: Path, count: int | None = None) -> list[Photo]:
-    """All pictures of a folder's .tar shards in their order, with the labels of labels.jsonl,
-    where there is one. count: the first so many.
+def read_photos(*folders: Path, count: int | None = None) -> list[Photo]:
+    """All pictures of the folders' .tar shards in their order, with the labels of labels.jsonl,
+    where a folder has one. count: the first so many.
 
-    TrainingError where there are no pictures, or a line of the labels is broken.
+    TrainingError where a folder has no pictures, or a line of the labels is broken.
     """
-    labels = _labels(folder / "labels.jsonl")
-    every = (photo for shard in sorted(folder.glob("*.tar")) for photo in _photos(shard, labels))
-    photos = list(islice(every, count))
-    if not photos:
-        raise TrainingError(f"{folder} holds no .tar shards with photos; see docs/training.md.")
+    photos: list[Photo] = []
+    for folder in folders:
+        left = None if count is None else count - len(photos)
+        if left == 0:
+            break
+        labels = _labels(folder / "labels.jsonl")
+        shards = sorted(folder.glob("*.tar"))
+        every = (photo for shard in shards for photo in _photos(shard, labels))
+        found = list(islice(every, left))
+        if not found:
+            raise TrainingError(f"{folder} holds no .tar shards with photos; see docs/training.md.")
+        photos += found
     return photos
 
 

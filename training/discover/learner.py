@@ -52,8 +52,8 @@ class Weights:
     reconstruction: float = 1.5
     coverage: float = 1.0
     presence: float = 0.6
-    consistency: float = 4.0  # of the places of two views, in shares of the rig's size
-    reprojection: float = 8.0  # of the views' mean, on each view
+    consistency: float = 8.0  # of the places of two views, in shares of the rig's size
+    reprojection: float = 16.0  # of the views' mean, on each view
 
 
 class Learner:

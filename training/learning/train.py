@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -37,8 +37,9 @@ class TrainSettings:
 
     run: Path
     """Folder of the run, with checkpoint.pt, log.jsonl and curve.png; an existing run continues."""
-    photos: Path
-    """Folder of photos in .tar shards, with labels.jsonl if some are labelled by hand."""
+    photos: tuple[Path, ...] = field(metadata={"values": True})
+    """Folders of photos in .tar shards, with labels.jsonl if some are labelled, as by --bootstrap
+    of a run with several cameras."""
     minutes: float = 60.0
     """Stop after this many minutes."""
     steps: int | None = None
@@ -106,7 +107,7 @@ def _batches(
     settings: TrainSettings, device: str, pool: ThreadPoolExecutor
 ) -> tuple[Callable[..., MapBatch], MapBatch]:
     """What makes a batch of photos to learn from, and a batch of photos held back."""
-    photos = read_photos(settings.photos)
+    photos = read_photos(*settings.photos)
     seen = [photo for n, photo in enumerate(photos) if n % HELD_OUT_EVERY]
     # How well the teacher is followed: without what people know better.
     unseen = [photo._replace(persons=NOBODY) for photo in photos[::HELD_OUT_EVERY]]

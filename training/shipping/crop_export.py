@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,8 @@ class CropsExportSettings:
     """Of its input in pixels, a multiple of 32."""
     height: int = 224
     """Of its input in pixels, a multiple of 32."""
-    photos: Path | None = None
-    """Folder with .tar shards of photos: writes the network in INT8 as well."""
+    photos: tuple[Path, ...] = field(default=(), metadata={"values": True})
+    """Folders with .tar shards of photos: writes the network in INT8 as well."""
     people: Path | None = None
     """What crops-teach wrote about them (.npz)."""
 
@@ -71,9 +71,9 @@ def export_crops(settings: CropsExportSettings) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(as_onnx(network_of(learner), size).SerializeToString())
     forms: list[tuple[Path, ...]] = [(path,)]
-    if settings.photos is not None and settings.people is not None:
+    if settings.photos and settings.people is not None:
         people = load_people(settings.people)
-        pictures = _pictures(read_photos(settings.photos, people.done), people, size)
+        pictures = _pictures(read_photos(*settings.photos, count=people.done), people, size)
         forms.append(
             quantise_on(path, pictures, settings.output.with_suffix(".xml"), FLOATING, prepared)
         )

@@ -43,8 +43,8 @@ class ExportSettings:
     """Folder of the run; the weights of several stages of one run are averaged."""
     output: Path
     """Model card to write, NAME.toml; the network goes beside it as NAME.onnx."""
-    photos: Path | None = None
-    """Folder of photos to calibrate INT8 with; also writes NAME.xml and NAME.bin."""
+    photos: tuple[Path, ...] = field(default=(), metadata={"values": True})
+    """Folders of photos to calibrate INT8 with; also writes NAME.xml and NAME.bin."""
 
 
 def export(settings: ExportSettings) -> Path:
@@ -56,9 +56,9 @@ def export(settings: ExportSettings) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(halved(as_onnx(network)).SerializeToString())
     forms: list[tuple[Path, ...]] = [(path,)]
-    if settings.photos is not None:
+    if settings.photos:
         small = settings.output.with_suffix(".xml")
-        forms.append(quantise(path, read_photos(settings.photos), small))
+        forms.append(quantise(path, read_photos(*settings.photos), small))
     settings.output.write_text(card_text(forms, figures), encoding="utf-8")
     return settings.output
 

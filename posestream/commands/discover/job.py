@@ -69,7 +69,7 @@ def report(
     learner: Learner,
     found: Measures,
     rig: RigMeasures | None,
-    errors: Mapping[str, float] | None,
+    errors: Mapping[str, tuple[float, float]] | None,
 ) -> str:
     """The measures in sentences."""
     lines = [
@@ -90,6 +90,11 @@ def report(
             f"relative pose, from the landmarks alone, is {rig.turn:.1f} degrees off"
         )
     if errors:
-        lines.append("  linear regression to labels, in shares of the thing's size (the torso):")
-        lines += [f"    {name}: {error:.1%}" for name, error in errors.items()]
+        lines.append(
+            "  labels by linear regression, in shares of the thing's size (the torso), and by "
+            "their mean place alone:"
+        )
+        lines += [
+            f"    {name}: {error:.1%}, {blind:.1%}" for name, (error, blind) in errors.items()
+        ]
     return "".join(f"{line}\n" for line in lines)

@@ -55,16 +55,21 @@ def _best(poses: Poses) -> Doubles:
     return np.asarray(poses.xy[poses.score.sum(1).argmax()], np.float64)
 
 
-def compared(landmarks: Doubles, labels: Labels, clip: Clip) -> dict[str, float]:
+def compared(landmarks: Doubles, labels: Labels, clip: Clip) -> dict[str, tuple[float, float]]:
     """Error of a linear regression from (P, K, 2) landmarks to each keypoint, by its name, on
-    pictures held back, in shares of the thing's size: of people the torso, else the diagonal.
+    pictures held back, in shares of the thing's size: of people the torso, else the diagonal; and
+    that of the keypoint's mean place, which knows no landmarks.
     """
     learn, held = (part.reshape(-1) for part in clip.split())
-    errors = regression_error(landmarks, labels.xy, learn, held, sizes(labels))
+    size = sizes(labels)
+    errors = regression_error(landmarks, labels.xy, learn, held, size)
+    blind = regression_error(np.zeros((len(landmarks), 1, 2)), labels.xy, learn, held, size)
     known = (~np.isnan(labels.xy[..., 0])).mean(0)
     return {
-        name: float(error)
-        for name, error, share in zip(labels.skeleton.keypoints, errors, known, strict=True)
+        name: (float(error), float(without))
+        for name, error, without, share in zip(
+            labels.skeleton.keypoints, errors, blind, known, strict=True
+        )
         if share >= MIN_SHARE and not np.isnan(error)
     }
 

@@ -13,6 +13,7 @@ from realtime.runtime.stages import Stages
 from realtime.types.results import Result
 from realtime.types.view_mode import Shown
 from realtime.web.address import Address, listen
+from realtime.web.extension import Extension
 from realtime.web.replay import Replay
 from realtime.web.server import Server
 from realtime.web.space_json import space_header
@@ -24,10 +25,11 @@ class WebSink:
     """Serves a page, the pictures with the poses, lines of JSON and metrics, as long as it runs.
 
     header: of the run; its rig is for the page of the 3D people. announce: say on stderr where.
-    stay: keep that page when the results have ended, until KeyboardInterrupt, to play them again
-    (None: nobody asked, so that nothing need be said). required: cameras without which /healthz
-    says 503. The address is final (port 0 is any free one) once entered. OutputError where the port
-    cannot be had.
+    stay: keep that page, and extensions, when the results have ended, until KeyboardInterrupt, to
+    play them again (None: nobody asked, so that nothing need be said). required: cameras without
+    which /healthz says 503. extension: further pages. studio_token: of the address of the studio,
+    which is said too; studio_alone: and no other. The address is final (port 0 is any free one)
+    once entered. OutputError where the port cannot be had.
     """
 
     def __init__(
@@ -41,6 +43,9 @@ class WebSink:
         announce: bool = True,
         stay: bool | None = None,
         required: Sequence[str] | None = None,
+        extension: Extension | None = None,
+        studio_token: str | None = None,
+        studio_alone: bool = False,
     ) -> None:
         self.address = address
         self._token = token
@@ -52,7 +57,9 @@ class WebSink:
         self._shown = shown or Shown(keypoints=header.skeleton.keypoints)
         self._announce = announce
         self._required = required
-        self._stay = stay if self._space else None
+        self._extension, self._studio_token = extension, studio_token
+        self._studio_alone = studio_alone
+        self._stay = stay if self._space or extension else None
         self._server: Server | None = None
         self._stages = Stages()
 
@@ -62,16 +69,21 @@ class WebSink:
         self._server = Server(
             *(listener, self._token, self._header, self._shown),
             space=self._space,
-            replay=Replay() if self._stay else None,
+            replay=Replay() if self._stay and self._space else None,
             bodies=self._bodies,
             required=self._required,
+            extension=self._extension,
         )
         self._stages.start("serve", self._server.run)
         if self._announce:
             hint = "?token=..." if self._token else ""
-            sys.stderr.write(f"posestream: live at {self.address.url}{hint}\n")
-            if self._space:
-                sys.stderr.write(f"posestream: 3D view at {self.address.url}space{hint}\n")
+            pages = {} if self._studio_alone else {"live": hint}
+            if self._space and not self._studio_alone:
+                pages["3D view"] = f"space{hint}"
+            if self._studio_token:  # one that we made is said, as nobody else knows it
+                pages["studio"] = f"studio{hint or f'?token={self._studio_token}'}"
+            for what, page in pages.items():
+                sys.stderr.write(f"posestream: {what} at {self.address.url}{page}\n")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -95,11 +107,13 @@ class WebSink:
 
     def _remain(self, server: Server) -> None:
         """Where it is wanted until somebody has seen enough."""
-        space = f"{self.address.url}space"
-        words = f"{space} is closed; add --stay to keep it open"
+        page = f"{self.address.url}{'space' if self._space else 'studio'}"
+        words = f"{page} is closed; add --stay to keep it open"
         if self._stay:
             server.end()
-            words = f"{space} replays the run until Ctrl-C"
+            words = f"{page} replays the run until Ctrl-C"
+            if not self._space:
+                words = "the run has ended; the studio stays until Ctrl-C"
         if self._announce:
             sys.stderr.write(f"posestream: {words}\n")
         with suppress(KeyboardInterrupt):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -21,7 +22,8 @@ from realtime.types.results import Result
 
 WINDOW_FLAGS = cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL
 MAX_OPENING_SIZE = (1280, 720)  # of a window as it opens; the user may drag it to any size
-QUIT_KEYS = {"\x1b", "q", "Q"}
+ESCAPE = "\x1b"
+QUIT_KEYS = {ESCAPE, "q", "Q"}
 KEY_WAIT_MS = 30  # for a key in pause
 MESSAGE_SECONDS = 2.0  # that a message stays
 REDRAW_SECONDS = 0.3  # until a picture is shown again: Qt may have missed it as it opened
@@ -31,14 +33,17 @@ KEY_HELP = (
     ("p", "next keypoint's map"),
     ("+ -", "confidence from which keypoints are drawn (files keep all)"),
     ("s", "snapshot as PNG"),
-    ("f", "full screen"),
+    ("f", "full screen; Esc leaves it"),
     ("h", "this help"),
     ("q Esc", "quit"),
 )
+RATE_SECONDS = 2.0  # over which the frames per second of the title are counted
+TITLE_SECONDS = 1.0  # until the title is written again
 
 
 class WindowSink:
-    """Shows each camera in a window of its own; q, Esc or closing one ends the run (Stopped).
+    """Shows each camera in a window of its own; q, Esc or closing one ends the run (Stopped). Esc
+    leaves full screen first.
 
     hold: at the end of the run wait for a key, so that a single picture can be looked at.
     live: pause keeps the picture alone; without it the whole run waits. folder: of snapshots.
@@ -68,7 +73,8 @@ class WindowSink:
         self._paused = self._help = False
         self._full = full
         self._message = ""
-        self._said = self._drawn = 0.0
+        self._said = self._drawn = self._titled = 0.0
+        self._shows: deque[float] = deque()  # when results came
 
     def __enter__(self) -> Self:
         if self._hold:  # no later frame could bring the maps of another view
@@ -79,7 +85,7 @@ class WindowSink:
         try:
             while self._hold and kind is None and self._names and not self._closed():
                 key = _key(KEY_WAIT_MS)
-                if key in QUIT_KEYS or key == " " or (key and not self._act(key)):
+                if self._closed() or key == " " or self._quits(key) or not self._act(key):
                     break
                 self._refresh(key)
         finally:
@@ -88,6 +94,10 @@ class WindowSink:
 
     def write(self, result: Result) -> None:
         """Show the pictures and look for keys; in pause a file's run waits here."""
+        now = self._clock()
+        self._shows.append(now)
+        while self._shows[0] < now - RATE_SECONDS:
+            self._shows.popleft()
         if not (self._paused and self._live):
             self._result = result
             self._turn(show=True)
@@ -108,10 +118,10 @@ class WindowSink:
             if show:
                 self._show()
             key = _key(wait)
-            if key in QUIT_KEYS:
+            # Where the user has just closed a window, whatever is done to it would open it again.
+            if self._closed() or self._quits(key):
                 self._stop()
-            if key:
-                self._act(key)
+            self._act(key)
             self._refresh(key)
         except cv2.error:
             # The user may close a window at any moment, between two of these calls as well.
@@ -127,10 +137,15 @@ class WindowSink:
         if key or now - self._drawn > REDRAW_SECONDS:
             self._show()
 
+    def _quits(self, key: str) -> bool:
+        return key in QUIT_KEYS and not (key == ESCAPE and self._full)
+
     def _act(self, key: str) -> bool:
-        """Do what a key is for; False where it is for nothing."""
+        """Do what a key is for; False where it is for nothing. No key is for nothing to do."""
         shown = self._overlay.shown
         match key.lower():
+            case "":
+                pass
             case " ":
                 self._paused = not self._paused
                 self._say("" if self._paused else "goes on")
@@ -148,8 +163,9 @@ class WindowSink:
                 self._say(f"threshold {shown.threshold:.2f}")
             case "s":
                 self._snapshot()
-            case "f":
+            case "f" | "\x1b":
                 self._full = not self._full
+                self._say("Esc leaves full screen" if self._full else "")
                 for name in self._names:
                     cv2.setWindowProperty(name, cv2.WND_PROP_FULLSCREEN, float(self._full))
             case "h":
@@ -173,6 +189,17 @@ class WindowSink:
                 if self._full:
                     cv2.setWindowProperty(name, cv2.WND_PROP_FULLSCREEN, 1.0)
             cv2.imshow(name, self._labelled(picture))
+        if self._drawn - self._titled >= TITLE_SECONDS or not self._titled:
+            self._titled = self._drawn
+            for name in self._names:
+                cv2.setWindowTitle(name, f"{name} - {self._rate()}h = help")
+
+    def _rate(self) -> str:
+        """How many results come per second, or nothing where that cannot be said yet."""
+        if len(self._shows) < 3:
+            return ""
+        span = max(self._shows[-1] - self._shows[0], 1e-3)
+        return f"{(len(self._shows) - 1) / span:.1f} fps - "
 
     def _labelled(self, picture: Picture) -> Image:
         """With the help and what is not as usual written over it."""

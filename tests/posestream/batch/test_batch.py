@@ -116,7 +116,8 @@ def test_folders_of_others_are_left_alone(
         (["--retries", "-1"], "--retries must be 0 or more"),
         (["--divide", "-1"], "--divide must be 0 or more minutes"),
         (["--model", "nobody"], "nobody"),
-        (["--ray", "ray://127.0.0.1:1"], "ray://127.0.0.1:1: no cluster can be reached there"),
+        (["--ray", "ray://127.0.0.1:1"], "no cluster can be reached there (Connection refused)"),
+        (["--ray", "127.0.0.1:1"], "no cluster can be reached there (Connection refused)"),
     ],
 )
 def test_mistakes_are_told_before_any_work(

@@ -12,6 +12,8 @@ import pytest
 from calibration.files.rig_toml import write_rig
 from realtime.assembly import stream
 from realtime.drawing.mosaic import Mosaic, grid
+from realtime.drawing.numbers import Numbers
+from realtime.drawing.overlay import Overlay
 from realtime.drawing.reprojection import Reprojection
 from realtime.drawing.skeletons import id_colour
 from realtime.multiview.identity import share_ids
@@ -19,6 +21,7 @@ from realtime.multiview.stage import RigStage
 from realtime.sinks.files.openpose_json_2d import openpose_json
 from realtime.types.errors import SettingsError
 from realtime.types.results import Result
+from realtime.types.view_mode import Shown, Style
 from tests.bodies import BODY25, body, sightings
 from tests.calibration.cameras import ring
 from tests.realtime.wanted import settings
@@ -34,25 +37,93 @@ def seen() -> Result:
     return Result(0, views, {}, poses3d=poses)
 
 
-def test_everybody_is_drawn_where_each_camera_sees_them() -> None:
+def unseen(one: Result) -> Result:
+    """The same pictures with nobody in them."""
+    none = np.zeros(0, int)
+    views = [view and replace(view, tracks=view.tracks.some(none)) for view in one.views]
+    return replace(one, views=tuple(views), poses3d=None)
+
+
+def off(picture: np.ndarray, at: np.ndarray, colour: tuple[int, ...], reach: int) -> int:
+    """How far the nearest pixel around (x, y) is from a colour, in its worst channel."""
+    x, y = at.round().astype(int)
+    spot = picture[y - reach : y + reach + 1, x - reach : x + reach + 1]
+    return int(np.abs(spot.astype(int) - colour).max(-1).min())
+
+
+def test_everybody_has_one_skeleton_where_each_camera_sees_them() -> None:
+    """By default in the colours of limbs, with an outline of the person's colour around it that
+    leaves the skeleton as it is; or one that the 3D people alone make; or none of theirs.
+    """
     result = seen()
-    assert result.poses3d is not None
-    (drawn,) = Mosaic(NAMES, bodies=Reprojection(RIG)).pictures(result)
-    assert drawn.size == (1920, 1080)  # 2 x 2 of 1280 x 720
-    picture = drawn.image
+    poses = result.poses3d
+    assert poses is not None
     start, end = BODY25.keypoints.index("mid_hip"), BODY25.keypoints.index("neck")
+    drawn = {}
+    for how in ("outline", "only", "off"):
+        shown = Shown(style=Style(opacity=1.0, people3d=how))
+        (picture,) = Mosaic(NAMES, shown, bodies=Reprojection(RIG)).pictures(result)
+        assert picture.size == (1920, 1080)  # 2 x 2 of 1280 x 720
+        drawn[how] = picture.image
+    np.testing.assert_array_equal(
+        drawn["off"], Mosaic(NAMES, Shown(style=Style(1.0))).pictures(result)[0].image
+    )
+    around = dict.fromkeys(drawn, 0)
     for number, camera in enumerate(RIG.cameras):
         row, column = divmod(number, 2)
-        hits = 0
-        for identity, xyz in zip(result.poses3d.id, result.poses3d.xyz, strict=True):
-            middle = (xyz[start] + xyz[end]).astype(float) / 2
-            x, y = (camera.project(middle[None])[0] * 0.75).round().astype(int)
-            spot = picture[row * 540 + y - 4 : row * 540 + y + 5, column * 960 + x - 4 :][:, :9]
-            off = np.abs(spot.astype(int) - id_colour(int(identity))).max(-1).min()
-            hits += int(off < 12)
-        assert hits >= 1  # one may stand behind the other
-    plain = Mosaic(NAMES).pictures(result)[0].image
-    assert (plain != picture).any()
+        corner = np.array([column * 960, row * 540])
+        for identity, xyz in zip(poses.id, poses.xyz, strict=True):
+            ends = camera.project(xyz[[start, end]].astype(float)) * 0.75 + corner
+            length = float(np.linalg.norm(ends[1] - ends[0]))
+            for how, picture in drawn.items():
+                near = off(picture, ends.mean(0), id_colour(int(identity)), round(length / 8))
+                assert near > 12  # nothing but limbs within
+                wide = off(picture, ends.mean(0), id_colour(int(identity)), round(length / 1.5))
+                around[how] += wide < 12
+    assert around["off"] == around["only"] == 0
+    assert around["outline"] == 2 * len(RIG)
+    # Exact sightings: both ways give the same skeleton, but for what rounds, and who is in front.
+    blank = Mosaic(NAMES, Shown(style=Style(1.0))).pictures(unseen(result))[0].image
+    only, usual = ((drawn[how] != blank).any(-1) for how in ("only", "off"))
+    assert (only & usual).sum() > 0.9 * (only | usual).sum()
+
+
+def test_the_only_skeletons_are_the_3d_peoples_and_of_who_is_none() -> None:
+    """A sighting that is wrong is not drawn; somebody whom one camera alone sees stays."""
+    result = seen()
+    view = result.views[0]
+    assert view is not None
+    moved = replace(view.tracks.poses, xy=view.tracks.poses.xy + np.float32(200))
+    wrong = replace(view, tracks=replace(view.tracks, poses=moved))
+    views = (wrong, *result.views[1:])
+    shown = Shown(style=Style(people3d="only"))
+    right, corrected = (
+        Overlay(shown, bodies=Reprojection(RIG)).pictures(replace(result, views=some))[0].image
+        for some in (result.views, views)
+    )
+    np.testing.assert_array_equal(right, corrected)
+    stranger = replace(wrong, tracks=replace(wrong.tracks, id=np.array([70, 71])))
+    with_stranger = replace(result, views=(stranger, *result.views[1:]))
+    third = Overlay(shown, bodies=Reprojection(RIG)).pictures(with_stranger)[0].image
+    assert (third != right).any(axis=-1).sum() > 1000
+
+
+def test_numbers_are_written_only_where_there_is_room() -> None:
+    """Near by: one beside each joint, none over another. Far away: none."""
+    poses = replace(seen(), poses3d=None)
+    written = {}
+    for size in ((1280, 720), (160, 90)):
+        with_angles, plain = (
+            Overlay(angles=angles, size=size).pictures(poses)[0].image for angles in (True, False)
+        )
+        written[size] = (with_angles != plain).any(axis=-1).sum()
+    assert written[1280, 720] > 200
+    assert written[160, 90] == 0
+    numbers = Numbers(np.zeros((400, 400, 3), np.uint8))
+    assert numbers.write("170", 100, 100)
+    assert not numbers.write("99", 110, 104)  # over it
+    assert numbers.write("99", 110, 140)
+    assert not numbers.write("99", 395, 100)  # out of the picture
 
 
 def test_views_are_told_apart_where_all_is_black() -> None:
@@ -116,3 +187,5 @@ def test_one_video_of_all_sources(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("all_*"))
     with pytest.raises(SettingsError, match="--mosaic needs several sources"):
         settings("a.mp4", mosaic=True)
+    with pytest.raises(SettingsError, match="--draw3d needs calibrated cameras"):
+        settings("a.mp4", draw3d="only")

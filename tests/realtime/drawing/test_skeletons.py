@@ -187,3 +187,14 @@ def test_a_small_hand_is_not_drawn() -> None:
     below = draw(grey(), with_hand(14))[126:]
     assert (below == 100).all()
     assert not (draw(grey(), with_hand(18))[126:] == 100).all()
+
+
+def test_ids_of_people_before_each_other_stand_above_each_other() -> None:
+    """Each plate is whole: none covers another, and all lie in the picture."""
+    body = person((160, 150), 130)
+    people = [body, body + 3, body + np.array([-4, 2])]
+    out = draw(grey(320, 240, 255), tracks(people, ids=[1, 2, 3]))
+    alone = draw(grey(320, 240, 255), tracks(people[:1], ids=[1]))
+    area = (alone == id_colour(1)).all(-1).sum()
+    for track in (1, 2, 3):
+        assert (out == id_colour(track)).all(-1).sum() > 0.8 * area

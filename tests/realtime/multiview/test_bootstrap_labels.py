@@ -130,6 +130,22 @@ def test_training_reads_them(tmp_path: Path) -> None:
         assert len(photo.boxes) == 2
 
 
+def test_openposes_training_reads_them(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from training.openpose.labels import read_labels
+
+    run(tmp_path, [1.0] * 3)
+    labels = tmp_path / "person_keypoints.json"
+    photos = read_labels(labels, tmp_path / "pictures", named_skeleton("body25"))
+    assert len(photos) == len(RIG)
+    knee = named_skeleton("body25").keypoints.index("left_knee")
+    for photo, camera in zip(photos, RIG.cameras, strict=True):
+        assert photo.read().shape[1::-1] == camera.size
+        truth = [camera.project(one)[COCO18.keypoints.index("left_knee")] for one in people(0)]
+        off = np.linalg.norm(photo.points[:, None, knee] - np.array(truth), axis=-1)
+        assert off.min(axis=0).max() < 1.5
+
+
 def test_whom_one_view_alone_sees_is_a_box_without_keypoints(tmp_path: Path) -> None:
     space = RigStage(RIG, COCO18)
     views = sightings(RIG, [*people(0), body((0.1, 1.2), skeleton=COCO18)], skeleton=COCO18)

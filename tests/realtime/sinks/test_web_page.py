@@ -110,7 +110,8 @@ def test_a_browser_shows_moving_pictures_and_figures(tmp_path: Path) -> None:
             await page.until("parseFloat(document.querySelector('#fps').textContent) > 1")
             assert await page.evaluate("document.querySelectorAll('#stages div').length") == 2
             assert (
-                await page.evaluate("document.querySelector('#who').innerText") == "id 3\n18 / 18"
+                await page.evaluate("document.querySelector('#who').innerText")
+                == "id 3\nclip\n18 / 18"
             )
             await page.until("document.querySelector('figure img').naturalWidth == 320")
             seen = {await page.until(read)}

@@ -179,12 +179,12 @@ def test_a_picture_is_made_once_for_all_and_only_for_somebody(
 ) -> None:
     made: list[Result] = []
 
-    def counted(result: Result, *more: Any) -> bytes:
+    def counted(result: Result, *more: Any) -> tuple[bytes, float]:
         made.append(result)
         return original(result, *more)
 
-    original = server.jpeg
-    monkeypatch.setattr(server, "jpeg", counted)
+    original = server.timed_jpeg
+    monkeypatch.setattr(server, "timed_jpeg", counted)
 
     async def work(sink: WebSink, client: aiohttp.ClientSession, url: str) -> None:
         async with following(client, url) as ws:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ pytestmark = [
 # A child, since a window that goes wrong takes its whole process with it. It shows frames until
 # somebody ends it, or one frame alone, and says how it ended; av comes after cv2, as in a run.
 # Into the file of its second argument it notes how often it looked for keys, how many came and the
-# last of them.
+# last of them, and whether the window is full screen.
 CHILD = """
 import os, sys, time
 import realtime, av, cv2
@@ -43,14 +44,19 @@ def noted(wait):
     global turns, keys, last
     key = look(wait)
     turns, keys, last = turns + 1, keys + (key >= 0), key if key >= 0 else last
-    os.pwrite(notes, b"%9d %9d %9d" % (turns, keys, last), 0)
+    if mode == "closed" and turns == 100:
+        cv2.destroyWindow("posestream - clip")  # as the cross does, of which waitKey hears
+        return ord("h")  # with a key that changes what is shown
+    full = mode == "full" and cv2.getWindowProperty("posestream - clip", cv2.WND_PROP_FULLSCREEN)
+    os.pwrite(notes, b"%9d %9d %9d %9d" % (turns, keys, last, full > 0), 0)
     return key
 cv2.waitKey = noted
 image = np.zeros((240, 320, 3), np.uint8)
 image[:] = 30, 160, 250
 image[:120, :160] = 200, 60, 10
 try:
-    with WindowSink(Overlay(shown), hold=mode == "one", live=mode == "live") as sink:
+    how = {"hold": mode == "one", "live": mode == "live", "full": mode == "full"}
+    with WindowSink(Overlay(shown), **how) as sink:
         while mode in ("file", "live"):
             grey = np.full((240, 320, 3), n % 200 + 20, np.uint8)
             sink.write(result(image=grey, index=n))
@@ -63,7 +69,8 @@ try:
             sink.idle()
     print("end")
 except Stopped:
-    print("stopped" if mode == "many" or mode == "one" else f"{n} {shown.threshold} {shown.name}")
+    plain = mode in ("many", "one", "closed", "full")
+    print("stopped" if plain else f"{n} {shown.threshold} {shown.name}")
 except OutputError as error:
     print(error)
     sys.exit(2)
@@ -112,9 +119,16 @@ class Child:
 
     def noted(self) -> tuple[int, int, int]:
         """How often it looked for keys, how many it got, and the last."""
+        return self._noted()[:3]
+
+    def full(self) -> bool:
+        """Whether the window is, or wants to be, as large as the screen."""
+        return bool(self._noted()[3])
+
+    def _noted(self) -> tuple[int, int, int, int]:
         noted = self._notes.read_text() if self._notes.exists() else ""
-        turns, keys, last = noted.split() or ("0", "0", "0")  # nothing is in it yet
-        return int(turns), int(keys), int(last)
+        turns, keys, last, full = noted.split() or ("0",) * 4  # nothing is in it yet
+        return int(turns), int(keys), int(last), int(full)
 
     def go_on(self, turns: int = 30) -> None:
         """Wait until it has looked for keys so often."""
@@ -200,6 +214,55 @@ def test_escape_ends_the_run(display: str, folder: Path) -> None:
     finally:
         ended = child.end()
     assert ended == (0, "stopped", "")
+
+
+def test_a_window_closed_at_any_moment_ends_the_run(display: str, folder: Path) -> None:
+    """With a key pressed too, at which the picture would be shown again, in a new window."""
+    child = Child(display, "closed", folder)
+    assert child.end() == (0, "stopped", "")
+
+
+def test_fullscreen_begins_so_and_escape_leaves_it_before_it_ends_the_run(
+    display: str, folder: Path
+) -> None:
+    """What the window asks for: this screen has nobody who would enlarge windows."""
+    child = Child(display, "full", folder)
+    try:
+        child.window()
+        child.go_on()
+        assert child.full()
+        child.press("Escape")
+        wait_for(lambda: not child.full(), process=child.process)
+        child.press("f")
+        wait_for(child.full, process=child.process)
+        child.press("Escape")
+        wait_for(lambda: not child.full(), process=child.process)
+        assert child.process.poll() is None
+        child.press("Escape")
+    finally:
+        ended = child.end()
+    assert ended == (0, "stopped", "")
+
+
+def test_the_title_says_how_fast_it_is_and_where_help_is(display: str, folder: Path) -> None:
+    child = Child(display, "file", folder)
+    try:
+        number = child.window()
+
+        def title() -> str:
+            return subprocess.run(
+                ["xdotool", "getwindowname", str(number)],
+                env={**os.environ, "DISPLAY": display},
+                capture_output=True,
+                text=True,
+                check=False,
+            ).stdout.strip()
+
+        pattern = r"posestream - clip - \d+\.\d fps - h = help"
+        wait_for(lambda: re.fullmatch(pattern, title()), process=child.process)
+        child.press("q")
+    finally:
+        assert child.end()[0] == 0
 
 
 def test_a_single_picture_stays_until_a_key(display: str, folder: Path) -> None:

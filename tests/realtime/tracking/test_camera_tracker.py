@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from realtime import stream
-from realtime.drawing.skeletons import draw_angles
+from realtime.drawing.numbers import Numbers, write_angles
 from realtime.settings.tracking import TrackSettings
 from realtime.sinks.files.mot_challenge import MotSink, person_boxes
 from realtime.tracking.camera_tracker import CameraTracker
@@ -149,7 +149,7 @@ def test_angles_are_those_of_the_joints() -> None:
     turned = body @ np.array([[0.6, 0.8], [-0.8, 0.6]]) * 3
     np.testing.assert_allclose(joint_angles(found([turned]))[0], angles, atol=0.01)
     picture = grey()
-    draw_angles(picture, tracks([body / 2], ids=[1]))
+    write_angles(Numbers(picture), tracks([body / 2], ids=[1]))
     assert (picture != grey()).any()
 
 
@@ -161,7 +161,7 @@ def test_speeds_are_written_under_the_feet_and_unknown_ones_are_not() -> None:
     for speed in (None, np.nan, 80.0):
         value = None if speed is None else np.array([speed], np.float32)
         drawn[speed] = grey()
-        draw_angles(drawn[speed], replace(one, speed=value))
+        write_angles(Numbers(drawn[speed]), replace(one, speed=value))
     assert (drawn[80.0][low:] != grey()[low:]).any()
     np.testing.assert_array_equal(drawn[None][low:], grey()[low:])
     np.testing.assert_array_equal(drawn[np.nan][low:], grey()[low:])

@@ -330,7 +330,7 @@ def test_a_defect_in_the_server_is_raised_at_the_end(monkeypatch: pytest.MonkeyP
     def break_down(*_: object) -> bytes:
         raise EngineError("broken")
 
-    monkeypatch.setattr(server, "jpeg", break_down)
+    monkeypatch.setattr(server, "timed_jpeg", break_down)
 
     async def visit() -> None:
         with serving() as (sink, url):

@@ -100,8 +100,9 @@ def test_the_pictures_of_the_cameras_show_the_people_in_space() -> None:
                     xy = RIG.cameras[number].project(poses.xyz.astype(float))
                     hips = xy[:, BODY25.keypoints.index("mid_hip")].round().astype(int)
                     for one, (x, y) in zip(poses.id.tolist(), hips, strict=True):
-                        near = picture[y - 2 : y + 3, x - 2 : x + 3].reshape(-1, 3).astype(int)
-                        assert np.abs(near - id_colour(one)).max(1).min() < 60
+                        around = picture[max(0, y - 50) : y + 51, max(0, x - 50) : x + 51]
+                        near = np.abs(around.astype(int) - id_colour(one)).max(-1)
+                        assert (near < 60).sum() > 20  # the outline of a body goes by
 
     asyncio.run(visit())
 

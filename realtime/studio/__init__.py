@@ -1,0 +1,1 @@
+"""The studio: record, look at, cut and export takes in a browser."""

@@ -1,0 +1,135 @@
+"""The Live and the 3D pane in a browser, before a rig of four cameras."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from realtime.sinks.screens.web_sink import WebSink
+from realtime.web.view_jpeg import Wish
+from tests.browser import CHROMIUM, Page, browser
+from tests.realtime.studio_run import NAMES, studio_run, walk_on
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
+
+
+@asynccontextmanager
+async def pane(folder: Path, name: str) -> AsyncIterator[tuple[WebSink, Page]]:
+    """A pane of a run that goes on."""
+    with studio_run(folder) as (sink, studio, url):
+        task = asyncio.create_task(walk_on(sink, studio))
+        try:
+            async with browser(f"{url}#{name}") as page:
+                await page.until("document.querySelector('#state')?.textContent === 'live'")
+                yield sink, page
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def choose(page: Page, select: str, value: str) -> None:
+    await page.until(f"document.querySelector('#{select} option[value=\"{value}\"]') !== null")
+    await page.evaluate(
+        f"document.querySelector('#{select}').value = '{value}';"
+        f"document.querySelector('#{select}').dispatchEvent(new Event('change'))"
+    )
+
+
+def test_live_shows_all_cameras_and_people_once_and_changes_the_view(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with pane(tmp_path, "live") as (sink, page):
+            await page.resize(390, 844)
+            await page.until("document.querySelectorAll('#live figure').length === 4")
+            await page.until("document.querySelector('#live').cards.every(one => one.drawn > 2)")
+            await page.until(
+                "document.querySelector('#live .figures').innerText.includes('12 views')"
+            )
+            people = "[...document.querySelectorAll('#live .who > div')]"
+            assert await page.evaluate(f"{people}.length") == 3
+            said = await page.evaluate(f"{people}[0].innerText")
+            assert said.startswith("id 0")
+            assert all(name in said for name in NAMES)
+            assert said.count("25 / 25") == 4
+            caption = await page.evaluate("document.querySelector('#live figcaption').innerText")
+            assert "cam0" in caption
+            assert "3 people" in caption
+            assert await page.evaluate("document.documentElement.scrollWidth") == 390
+            # What is chosen is asked of the server, in place of what was shown before.
+            server = sink._server
+            assert server is not None
+
+            def watched() -> set[Wish]:
+                return {wish for wish, boxes in server._pages.items() if boxes}
+
+            assert watched() == {Wish(side=320)}  # no more pixels than are seen
+            await choose(page, "live-people3d", "only")
+            while watched() != {Wish(None, "only", 320)}:
+                await asyncio.sleep(0.05)
+            await choose(page, "live-view", "part:neck")
+            wish = Wish(server._shown.parse("part:neck"), "only", 320)
+            while watched() != {wish}:
+                await asyncio.sleep(0.05)
+            drawn = await page.evaluate("document.querySelector('#live').cards[0].drawn")
+            await page.until(f"document.querySelector('#live').cards[0].drawn > {drawn} + 3")
+            # Another pane lets go of the pictures.
+            await page.evaluate("location.hash = '#takes'")
+            while watched():
+                await asyncio.sleep(0.05)
+
+    asyncio.run(work())
+
+
+def test_space_is_turned_hides_people_and_goes_back(tmp_path: Path) -> None:
+    root = "document.querySelector('#space')"
+
+    async def work() -> None:
+        async with pane(tmp_path, "space") as (_, page):
+            await page.resize(390, 844)
+            await page.until(f"{root}.scene?.eye?.people === true")
+            await page.until(f"{root}.scene.drawn.frames > 5")
+            assert await page.evaluate("document.documentElement.scrollWidth") == 390
+            names = f"[...{root}.querySelectorAll('.chip')].map(one => one.textContent).join()"
+            await page.until(f"{names} === 'id 0,id 1,id 2'")
+            # A drag turns, keys do too.
+            yaw = await page.evaluate(f"{root}.scene.eye.yaw")
+            await page.evaluate(
+                f"(canvas => ['down', 'move'].forEach((kind, n) => canvas.dispatchEvent("
+                "new PointerEvent('pointer' + kind, {pointerId: 1, buttons: 1, clientX: 50 * n}))))"
+                f"(Object.assign({root}.querySelector('canvas'), {{setPointerCapture() {{}}}}))"
+            )
+            assert await page.evaluate(f"{root}.scene.eye.yaw") == pytest.approx(yaw - 0.3)
+            await page.evaluate(
+                f"{root}.querySelector('canvas').dispatchEvent("
+                "new KeyboardEvent('keydown', {key: 'ArrowLeft'}))"
+            )
+            assert await page.evaluate(f"{root}.scene.eye.yaw") == pytest.approx(yaw - 0.4)
+            # Without a person the picture is another one.
+            pause = (
+                f"[...{root}.querySelectorAll('button')].find(one => one.textContent === 'Pause')"
+            )
+            await page.until(f"Number({root}.querySelector('.player input').max) > 40")
+            await page.evaluate(f"{pause}.click()")
+            for name in ("pictures", "trails", "ghosts"):
+                await page.evaluate(f"{root}.querySelector('input[name={name}]').click()")
+            await page.until("new Promise(requestAnimationFrame) && true")
+            picture = f"{root}.querySelector('canvas').toDataURL()"
+            whole = await page.evaluate(picture)
+            await page.evaluate(f"{root}.querySelector('input[aria-label=\"show id 1\"]').click()")
+            await page.until(f"{picture} !== {whole!r}")
+            # The bar goes back to the frame that it names.
+            seek = f"{root}.querySelector('.player input')"
+            await page.evaluate(f"{seek}.value = 15; {seek}.dispatchEvent(new Event('input'))")
+            state = await page.evaluate(f"{root}.querySelector('.state').textContent")
+            # Played at four times the speed it goes on from there.
+            await choose(page, "space-speed", "4")
+            await page.evaluate(
+                f"[...{root}.querySelectorAll('button')].find(one => one.textContent === 'Play')"
+                ".click()"
+            )
+            await page.until(f"{root}.querySelector('.state').textContent !== '{state}'")
+
+    asyncio.run(work())
