@@ -161,8 +161,7 @@ def engine_opener(
     device: where it was chosen already. CardError for a threshold, height or size that the model
     has not.
     """
-    if isinstance(card.decoder, BoxDecoder):
-        raise CardError(f"{card.name} finds boxes, not keypoints; give it as --detector.")
+    refuse_detector(card)
     card = with_thresholds(card, wanted)
     check_height(card, wanted.height)
     if averages(wanted):
@@ -171,6 +170,12 @@ def engine_opener(
     with download_bar() as progress:
         located = locate(card, wanted.precision, device=device, progress=progress)
     return EngineOpener(card, located, wanted, live, keep_maps, device)
+
+
+def refuse_detector(card: Card) -> None:
+    """CardError where a card is of a detector, which finds no keypoints."""
+    if isinstance(card.decoder, BoxDecoder):
+        raise CardError(f"{card.name} finds boxes, not keypoints; give it as --detector.")
 
 
 def averages(wanted: ModelChoice) -> bool:

@@ -19,7 +19,7 @@ from engines.estimator import check_height
 from engines.models.card import Card, load_card
 from engines.models.weights import Device
 from engines.nvidia.open import choose
-from engines.opening import EngineOpener, engine_opener, with_thresholds
+from engines.opening import EngineOpener, engine_opener, refuse_detector, with_thresholds
 from engines.parts.kinds import GROUPS, Part
 from engines.parts.opening import PartsOpener, parts_opener
 from engines.refining import SecondLookOpener, refined_skeleton, second_look_opener, with_finders
@@ -93,6 +93,7 @@ def stream(
         settings = Settings(SourceSettings((settings,)), window=UNSEEN)
     models, tracks, files = with_preset(settings.models), settings.tracks, settings.files
     card = load_card(DEFAULT if models.model is None else models.model)
+    refuse_detector(card)
     with suppress(Stopped), ExitStack() as stack:
         announce, start = not settings.window.quiet, Start.now()
         settings = replace(settings, sources=fetched(settings.sources, stack))
