@@ -22,7 +22,7 @@ Example: {prog} takes/monday webcam:0 webcam:1 --rig rig.toml
 
 Example: {prog} takes/monday
 """
-CAMERAS = "webcam", "rtsp://", "rtsps://", NODE_SCHEME
+CAMERAS = "webcam:", "rtsp://", "rtsps://", NODE_SCHEME
 SOURCE_OPTIONS = "-s", "--source"
 
 
@@ -63,7 +63,7 @@ def studio_words(words: Sequence[str]) -> tuple[list[str], bool]:
         own.append("--no-show")
     if "--stay" not in named and "--no-stay" not in named:
         own.append("--stay")
-    if not any(one.startswith(CAMERAS) for one in sources):
+    if not any(map(_is_camera, sources)):
         own += [
             f"--{one}" for one in ("realtime", "loop") if not {f"--{one}", f"--no-{one}"} & {*named}
         ]
@@ -79,8 +79,13 @@ def serve(alone: TakesAlone) -> None:
     serve_takes(alone.takes, alone.serve, alone.serve_token, announce=not alone.quiet)
 
 
+def _is_camera(word: str) -> bool:
+    """A file may begin as a camera's name does."""
+    return word == "webcam" or word.startswith(CAMERAS)
+
+
 def _is_source(word: str) -> bool:
-    if word.startswith(CAMERAS) or "://" in word:
+    if _is_camera(word) or "://" in word:
         return True
     return not os.path.isdir(word) and bool(os.path.splitext(word)[1] or "*" in word)
 

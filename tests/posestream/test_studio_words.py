@@ -42,7 +42,9 @@ def test_files_play_as_cameras_would_unless_asked_otherwise() -> None:
     assert looped.loop
     assert looped.realtime
     assert not meant("a.mp4", "--no-loop").sources.loop
+    assert meant("webcam-want.mkv").sources.loop  # a file, whatever its name begins with
     assert not meant("webcam").sources.loop
+    assert not meant("webcam:1").sources.loop
     assert not meant("rtsp://one/2").sources.realtime
     assert meant("webcam", "--serve", "9000", "--show").web.serve == "9000"
 

@@ -111,7 +111,7 @@ export function open(root, studio) {
       offerPeople([...new Set(instants.flatMap(one => one.people.map(person => person.id)))].sort((a, b) => a - b));
       const id = who.value === "all" ? null : Number(who.value);
       const { x, lines } = series(instants, known, { kind: what.value, name: which.value }, id);
-      empty.textContent = lines.length ? "" : instants.length ? `${readable(which.value)}: not seen` : "no frames yet";
+      empty.textContent = lines.length ? "" : instants.length ? `${readable(which.value)}: not seen` : studio.ended ? "The run has ended: choose a take above." : "no frames yet";
       place.hidden = !lines.length;
       if (!lines.length) return;
       const unit = what.value === "angle" ? "degrees" : camera() === null ? (what.value === "speed" ? "m/s" : "m") : what.value === "speed" ? "px/s" : "px";

@@ -93,8 +93,8 @@ function follow() {
   lines.onclose = () => setTimeout(() => listeners.get("line")?.size && follow(), 1000);
 }
 
-// run: null where the studio shows takes alone; see /studio/api/run.
-export const studio = { address, socket, ask, note, confirmed, on, tell, make, run: null, recording: null, token };
+// run: null where the studio shows takes alone; see /studio/api/run. ended: whether the run has.
+export const studio = { address, socket, ask, note, confirmed, on, tell, make, run: null, ended: false, recording: null, token };
 
 export function showState(text, tone) {
   at("state").textContent = text;
@@ -122,6 +122,8 @@ async function look() {
 }
 
 function showFigures(figures) {
+  studio.ended = at("start").disabled = Boolean(figures.ended);
+  at("start").title = figures.ended ? "The run has ended: there is nothing to record." : "";
   if (tokenless) return showState("no token", "warn");
   if (studio.recording) return showState(`recording ${clock(studio.recording.seconds)}`, "bad");
   if (!studio.run) return showState("takes only", "good");
