@@ -204,7 +204,9 @@ def test_closing_the_window_ends_the_run(display: str, folder: Path, frames: str
         close(display, child.window())
     finally:
         ended = child.end()
-    assert ended == (0, "stopped" if frames == "many" else "end", "")
+    # A single picture's window may be closed while it is still being drawn, or while it is held.
+    words = ("stopped",) if frames == "many" else ("stopped", "end")
+    assert ended in [(0, word, "") for word in words]
 
 
 def test_escape_ends_the_run(display: str, folder: Path) -> None:
