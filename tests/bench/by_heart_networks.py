@@ -3,7 +3,7 @@
     python -m tests.bench.by_heart_networks [NAME ...] [--steps 40]
 
 Crops of noise whose keypoints lie anywhere; a line a network: what share of its keypoints lie
-within a cell of where they should, and the seconds that it took. CI does this for two of them.
+within a cell of where they should, and the seconds that it took. CI does this for one of them.
 """
 
 from __future__ import annotations
