@@ -32,11 +32,23 @@ def run_command(
     the engines' own, whose text is for the user; asked for late, as they may not be loadable.
     A user's mistake is one sentence and exit code 2.
     """
-    try:
+
+    def job() -> int:
         name, rest = choose(words, commands, prog, about)
         # Imported late: doctor must be able to speak where other commands cannot be imported.
         command = import_module(f"{folder}.{name}")
         return int(command.run(parse(command.Options, f"{prog} {name}", words=rest)) or 0)
+
+    return reported(job, errors)
+
+
+def reported(
+    job: Callable[[], int],
+    errors: Callable[[], tuple[type[Exception], ...]] = tuple,
+) -> int:
+    """A job's exit code, as run_command has it; errors: as there."""
+    try:
+        return job()
     except EngineError as error:
         return _fail(str(error))
     except ImportError as error:

@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engines.console.arguments import parse
-from engines.console.import_errors import explain_import_error
-from engines.types.errors import EngineError, UsageError
+from engines.types.errors import UsageError
+from posestream.commands.program import reported
 
 PROG = "python -m posestream discover"
-USER_ERROR = 2
-INTERRUPTED = 130
 POINTS, LONGER = (2, 40), (48, 256)  # least and most
 
 
@@ -89,35 +87,25 @@ class Options:
 def main(arguments: Sequence[str] | None = None, prog: str = PROG) -> int:
     """Run the job that the arguments name; the exit code says how it went."""
     words = sys.argv[1:] if arguments is None else arguments
-    try:
-        options = parse(Options, prog, words=words)
-        from calibration.geometry.errors import CalibrationError
-        from realtime.types.errors import RealtimeError
 
+    def job() -> int:
+        options = parse(Options, prog, words=words)
         try:
             from posestream.commands.discover.job import discover
-            from training.data.errors import TrainingError
         except ModuleNotFoundError as error:
-            return _fail(
+            raise UsageError(
                 f"the package {error.name} is missing; run: pip install 'posestream[train]' "
                 "(in a checkout: pip install -r requirements-train.txt)"
-            )
-    except EngineError as error:
-        return _fail(str(error))
-    except ImportError as error:
-        sentence = explain_import_error(error)
-        if sentence is None:
-            raise
-        return _fail(sentence)
-    try:
+            ) from error
         sys.stdout.write(discover(options))
-    except (EngineError, RealtimeError, CalibrationError, TrainingError) as error:
-        return _fail(str(error))
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    return 0
+        return 0
+
+    return reported(job, _errors)
 
 
-def _fail(sentence: str) -> int:
-    sys.stderr.write(f"posestream: {sentence}\n")
-    return USER_ERROR
+def _errors() -> tuple[type[Exception], ...]:
+    from calibration.geometry.errors import CalibrationError
+    from realtime.types.errors import RealtimeError
+    from training.data.errors import TrainingError
+
+    return RealtimeError, CalibrationError, TrainingError
