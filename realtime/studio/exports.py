@@ -20,8 +20,8 @@ from realtime.settings.space import SpaceSettings
 from realtime.settings.window import UNSEEN
 from realtime.sinks.opening import open_sinks
 from realtime.sinks.together import Together
-from realtime.studio.library import EXPORTS, PICTURES, RIG
 from realtime.studio.take_card import TakeCard
+from realtime.studio.take_folders import EXPORTS, PICTURES, RIG
 from realtime.studio.take_lines import TakeLines
 from realtime.studio.take_results import TakeCamera, take_results
 from realtime.types.errors import OutputError

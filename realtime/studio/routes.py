@@ -14,8 +14,8 @@ from calibration.files.rig_toml import read_rig
 from realtime.studio.access import Access
 from realtime.studio.calibrate.routes import CalibratePages
 from realtime.studio.exports import FORMATS, offered
-from realtime.studio.library import PICTURES, RIG, NoTakeError
 from realtime.studio.studio import Studio, described
+from realtime.studio.take_folders import PICTURES, RIG, NoTakeError
 from realtime.types.errors import RealtimeError
 from realtime.web.connections import POLICY
 from realtime.web.json_requests import answer, audit, body_of, text_of
@@ -121,7 +121,7 @@ class StudioPages:
                 "scene": None if run.header.rig is None else scene_of(run.header.rig),
                 "skeleton": described(run.header.skeleton),
             }
-        folder = studio.library.folder
+        folder = studio.folders.folder
         return answer({"run": told, "folder": folder.resolve().name, "recording": studio.recording})
 
     async def _recording(self, _: web.Request) -> web.Response:
@@ -136,7 +136,7 @@ class StudioPages:
 
     def _described(self, identity: str) -> dict[str, Any]:
         card, lines = self._studio.card(identity), self._studio.lines(identity)
-        place = self._studio.library.place(identity)
+        place = self._studio.folders.place(identity)
         filmed = lines.pictures if (place / PICTURES).is_dir() else lines.pictures[:, :0]
         return {
             **card.plain,

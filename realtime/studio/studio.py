@@ -14,8 +14,8 @@ from typing import Any, Self
 from engines.types.skeleton import Skeleton
 from realtime.studio.calibrate.calibration import Calibration, Filming
 from realtime.studio.exports import export
-from realtime.studio.library import LINES, PICTURES, Library
 from realtime.studio.take_card import TakeCard, label
+from realtime.studio.take_folders import LINES, PICTURES, TakeFolders
 from realtime.studio.take_lines import TakeLines
 from realtime.studio.take_pictures import Film
 from realtime.studio.take_recorder import TakeRecorder
@@ -52,7 +52,7 @@ class Studio:
     """
 
     def __init__(self, folder: Path, run: StudioRun | None = None) -> None:
-        self.library = Library(folder)
+        self.folders = TakeFolders(folder)
         self.run = run
         self._lock = Lock()
         self._recorder: TakeRecorder | None = None
@@ -91,7 +91,7 @@ class Studio:
                 raise OutputError("No cameras run, so there is nothing to record.")
             if self._recorder is not None:
                 raise OutputError("A take is being recorded already; stop that one first.")
-            place = self.library.begin()
+            place = self.folders.begin()
             header = self.run.header
             now = datetime.now(UTC)
             card = TakeCard(
@@ -136,7 +136,7 @@ class Studio:
         """
         now = self._recorder
         cards = []
-        for card in self.library.cards():
+        for card in self.folders.cards():
             if now is not None and card.id == now.card.id:
                 continue
             try:
@@ -149,13 +149,13 @@ class Studio:
     def _grows(self, card: TakeCard) -> bool:
         """Whether another program records it."""
         try:
-            changed = (self.library.place(card.id) / LINES).stat().st_mtime
+            changed = (self.folders.place(card.id) / LINES).stat().st_mtime
         except OSError:
             return False
         return abs(time.time() - changed) < GROWS_S
 
     def _mended(self, card: TakeCard) -> TakeCard:
-        place = self.library.place(card.id)
+        place = self.folders.place(card.id)
         known = TakeLines.read(place / LINES).summary()._asdict()
         card = replace(card, **known, finished=True)
         card.write(place)
@@ -166,14 +166,14 @@ class Studio:
         recorder = self._recorder
         if recorder is not None and recorder.card.id == identity:
             raise OutputError("This take is being recorded; stop it first.")
-        return TakeCard.read(self.library.place(identity))
+        return TakeCard.read(self.folders.place(identity))
 
     def lines(self, identity: str) -> TakeLines:
         """Its frames."""
         with self._lock:
             found = self._indices.get(identity)
         if found is None:
-            found = TakeLines.read(self.library.place(identity) / LINES)
+            found = TakeLines.read(self.folders.place(identity) / LINES)
             with self._lock:
                 self._indices[identity] = found
                 while len(self._indices) > MAX_OPEN:
@@ -186,7 +186,7 @@ class Studio:
         if not (0 <= frame < len(lines) and 0 <= camera < len(card.cameras)):
             return None
         number = int(lines.pictures[frame, camera])
-        path = self.library.place(identity) / PICTURES / f"{card.cameras[camera]}.mp4"
+        path = self.folders.place(identity) / PICTURES / f"{card.cameras[camera]}.mp4"
         if number < 0 or not path.is_file():
             return None
         with self._lock:
@@ -200,7 +200,7 @@ class Studio:
 
     def rename(self, identity: str, name: str) -> TakeCard:
         card = self.card(identity).named(name)
-        card.write(self.library.place(identity))
+        card.write(self.folders.place(identity))
         return card
 
     def cut(self, identity: str, span: tuple[int, int] | None, copy: str | None) -> TakeCard:
@@ -213,15 +213,15 @@ class Studio:
         if span == (0, card.frames):
             span = None
         if copy is not None:
-            card = self.library.copy(card)
+            card = self.folders.copy(card)
             card = card.named(copy)
         card = replace(card, cut=span)
-        card.write(self.library.place(card.id))
+        card.write(self.folders.place(card.id))
         return card
 
     def export(self, identity: str, key: str) -> Path:
         """See `exports.export`."""
-        place = self.library.place(identity)
+        place = self.folders.place(identity)
         made = export(place, self.card(identity), self.lines(identity), key)
         self._exported[identity, key] = made
         return made
@@ -237,7 +237,7 @@ class Studio:
         with self._lock:
             self._close(identity)
             self._indices.pop(identity, None)
-        self.library.delete(identity)
+        self.folders.delete(identity)
         return card
 
     def _close(self, identity: str) -> None:

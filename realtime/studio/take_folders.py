@@ -27,7 +27,7 @@ class NoTakeError(RealtimeError, LookupError):
     """There is no take of that id."""
 
 
-class Library:
+class TakeFolders:
     """The takes in a folder, which is made when the first one is recorded.
 
     A client names a take by its id alone, which is looked up among the folders that are there:

@@ -15,8 +15,8 @@ from realtime.runtime.channel import Aborted, Channel
 from realtime.runtime.stages import Stages
 from realtime.sinks.files.jsonl_csv_udp import JsonLinesSink
 from realtime.sinks.files.recorder import Recorder
-from realtime.studio.library import LINES, PICTURES, RIG
 from realtime.studio.take_card import TakeCard
+from realtime.studio.take_folders import LINES, PICTURES, RIG
 from realtime.studio.take_lines import people_of
 from realtime.types.errors import OutputError
 from realtime.types.frames import Source

@@ -10,7 +10,7 @@ export function open(root, studio) {
   const { make, ask, note, confirmed, clock, on } = studio;
   const list = make("div", { className: "list" });
   const stage = make("div", { className: "desk" });
-  root.replaceChildren(make("div", { className: "library" }, list, stage));
+  root.replaceChildren(make("div", { className: "takes-page" }, list, stage));
   let takes = [], chosen = null, player = null;
 
   async function refresh() {

@@ -18,8 +18,8 @@ import pytest
 from engines.types.poses import Poses
 from realtime.sources.openpose_json import read_people
 from realtime.studio.exports import FORMATS
-from realtime.studio.library import NoTakeError
 from realtime.studio.studio import Studio, StudioRun
+from realtime.studio.take_folders import NoTakeError
 from realtime.studio.take_lines import TakeLines
 from realtime.studio.take_results import take_results
 from realtime.types.errors import OutputError
@@ -90,7 +90,7 @@ def test_a_take_is_what_was_recorded(tmp_path: Path) -> None:
     card, lines = one.card(identity), one.lines(identity)
     assert (card.frames, card.people, card.space, card.rate) == (COUNT, 1, True, RATE)
     assert card.seconds == pytest.approx((COUNT - 1) / RATE)
-    films = [one.library.place(identity) / "pictures" / f"{name}.mp4" for name in NAMES]
+    films = [one.folders.place(identity) / "pictures" / f"{name}.mp4" for name in NAMES]
     results = [*take_results(card, lines, films)]
     assert len(results) == COUNT
     for n, (found, wanted) in enumerate(
@@ -211,7 +211,7 @@ def test_a_cut_can_be_undone_or_become_a_take_of_its_own(tmp_path: Path) -> None
 def test_a_recording_that_was_killed_is_mended(tmp_path: Path) -> None:
     """Up to its last whole line."""
     one, identity = recorded(tmp_path)
-    place = one.library.place(identity)
+    place = one.folders.place(identity)
     replace(one.card(identity), finished=False, frames=0, seconds=0.0, people=0).write(place)
     lines = (place / "frames.jsonl").read_bytes()
     (place / "frames.jsonl").write_bytes(lines[:-700])
