@@ -80,10 +80,10 @@ class SecondLookOpener:
             self.max_people,
             self.budget,
             crop_cost(self.first.name, self.card.name, self.height),
-            points,
-            None if self.detector is None else self.detector(),
-            self.crowd,
-            self._cascade(),
+            points=points,
+            detector=None if self.detector is None else self.detector(),
+            crowd=self.crowd,
+            cascade=self._cascade(),
             boxes_alone=isinstance(self.first.decoder, CropDecoder),
         )
 

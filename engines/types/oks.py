@@ -11,9 +11,7 @@ from engines.types.arrays import Floats
 from engines.types.skeleton import Skeleton
 
 BOX_AREA_SHARE = 0.53  # of a box that a person covers: COCO's ratio of areas to boxes
-PLACED_WITHIN_PX = (
-    2.0  # a network's keypoints are this far off along each axis (standard deviation)
-)
+PLACED_WITHIN_PX = 2.0  # deviation along each axis with which networks place keypoints
 MIN_AREA_SHARE = 0.35**2  # of the square of the longer side: bounds people seen from the side
 
 
