@@ -12,6 +12,8 @@ from realtime.multiview.bone_lengths import BoneLengths
 from realtime.multiview.track_table_3d import Bodies
 
 MIN_SWAP_SIGMAS = 3  # standard deviations that a swap must explain: 0.3 % of Gaussian noise does
+# Of heads, whose ears may nearly lie behind each other: what is expected of them has the last word.
+MIN_HEAD_SWAP_SIGMAS = 2
 
 
 class LeftRightConsistency:
@@ -24,6 +26,9 @@ class LeftRightConsistency:
         self._parts = np.zeros((len(bones.mirror), len(bones.parts)))
         for n, part in enumerate(bones.parts):
             self._parts[part.body, n] = 1
+        self._least_gain = np.array(
+            [(MIN_HEAD_SWAP_SIGMAS if part.rigid else MIN_SWAP_SIGMAS) ** 2 for part in bones.parts]
+        )
         rigid = self._parts[:, [part.rigid for part in bones.parts]]
         self._rigid: Mask = np.asarray(rigid.any(1), bool)
 
@@ -52,7 +57,7 @@ class LeftRightConsistency:
         straight, swapped = misfit(bodies.undistorted), misfit(bodies.undistorted[:, :, mirror])
         both = np.isfinite(straight) & np.isfinite(swapped)
         gain = np.where(both, straight - swapped, 0)
-        wrong: Mask = np.greater(gain @ self._parts, MIN_SWAP_SIGMAS**2)
+        wrong: Mask = np.greater(gain @ self._parts, self._least_gain)
         if not wrong.any():
             return bodies
         # Where most views are of one mind, it is the expectation that has the sides wrong.

@@ -11,7 +11,7 @@ from calibration.geometry.linear_triangulation import GATE_SIGMAS, SPACE_DIMENSI
 from calibration.geometry.triangulation import triangulate
 from engines.types.arrays import Doubles, Floats, Indices, Mask
 from engines.types.skeleton import Skeleton
-from realtime.multiview import kalman
+from realtime.multiview import head_sides, kalman
 from realtime.multiview.association import (
     MIN_COMMON_KEYPOINTS,
     Association,
@@ -21,6 +21,7 @@ from realtime.multiview.association import (
 )
 from realtime.multiview.bone_lengths import MAX_LIMB_M, BoneLengths
 from realtime.multiview.bone_refinement import BoneRefinement
+from realtime.multiview.head_sides import HeadSides
 from realtime.multiview.left_right_3d import LeftRightConsistency
 from realtime.multiview.reliability import (
     FilterVarianceRatio,
@@ -47,6 +48,9 @@ MAX_BONE_SIGMAS = 2.0
 # by alike in many frames, no innovation shows.
 MIN_STEADY_SHARE = 0.5
 TWO_VIEWS_VARIANCE = 10.0  # by which two views count less for the length of a bone
+# Cosine of the angle between ears and shoulders: a head that was followed may have turned far, but
+# not beyond that; of one that is new, two views may have exchanged the ears.
+MIN_HEAD_COSINE, MIN_NEW_HEAD_COSINE = -0.3, 0.5
 BONE_LENGTH_SIGMA = 0.03  # of a rigid bone, by which the keypoints at its ends wander along it
 
 
@@ -60,6 +64,7 @@ class MultiViewReconstructor:
         self._body = self._association.body
         self._bones = BoneLengths(skeleton)
         self._refinement = BoneRefinement(self._bones)
+        self._heads = HeadSides(skeleton)
         self._consistency = LeftRightConsistency(rig, self._bones)
         self._people = self._nobody(0)
         self._next = 0
@@ -85,11 +90,13 @@ class MultiViewReconstructor:
                 people.state, people.covariance, seconds
             )
             people.trust = trust_later(people.trust, seconds)
+            xyz, turned = self._heads.put_right(people.state[..., :3], MIN_HEAD_COSINE)
+            people.state[turned], people.covariance[turned] = kalman.fresh(
+                xyz[turned], head_sides.VARIANCE
+            )
         expected = self._expected()
-        there, deviations = (
-            self._association.project_undistorted(expected),
-            self._deviations(expected),
-        )
+        there = self._association.project_undistorted(expected)
+        deviations = self._deviations(expected)
         chosen = self._association.follow(there, deviations, people.memory, seen)
         bodies = self._gathered(seen, chosen)
         prior = Expected.of(expected, people.covariance[..., :3, :3])
@@ -130,9 +137,7 @@ class MultiViewReconstructor:
         return where
 
     def _deviations(self, xyz: Doubles) -> Doubles:
-        """(V, P, K) by which sightings of bodies (P, K, 3) are off as a rule, in undistorted
-        coordinates.
-        """
+        """(V, P, K) by which sightings of bodies (P, K, 3) are off as a rule, undistorted."""
         return self._association.deviations(self._association.depths(xyz))
 
     def _gathered(self, seen: Sightings, chosen: Indices) -> Bodies:
@@ -251,8 +256,10 @@ class MultiViewReconstructor:
         deviations = self._association.deviations(np.full(bodies.score.shape[:2], FIRST_DEPTH_M))
         rough = self._measure(bodies, deviations)
         deviations = self._deviations(rough.xyz)
-        there = self._association.project_undistorted(rough.xyz)
-        bodies = self._consistency.corrected(there, bodies, deviations, deadline=self._deadline)
+        xyz, turned = self._heads.put_right(rough.xyz, MIN_NEW_HEAD_COSINE)
+        spread = np.where(turned[..., None, None], head_sides.VARIANCE, np.nan)
+        there, prior = self._association.project_undistorted(xyz), Expected.of(xyz, spread)
+        bodies = self._consistency.corrected(there, bodies, deviations, prior, self._deadline)
         measured = self._measure(bodies, deviations).beginning()
         limbs = self._bones.measured(measured.xyz)[:, self._bones.body]
         good = (measured.views[:, self._body] >= 2).sum(1) >= MIN_COMMON_KEYPOINTS

@@ -138,12 +138,16 @@ def test_a_head_from_behind_keeps_its_shape(mistaken: str, cameras: tuple[int, i
 
 
 @pytest.mark.parametrize("facing", ["to the cameras", "away"])
-@pytest.mark.parametrize(("cameras", "since"), [((0, 1), 10), ((0, 1, 2), 0)])
+@pytest.mark.parametrize(
+    ("cameras", "since"), [((0, 1), 10), ((0, 1), 0), ((0, 2), 0), ((0, 1, 2), 0)]
+)
 def test_ears_that_one_view_exchanges_stay_where_they_are(
     cameras: tuple[int, ...], since: int, facing: str
 ) -> None:
-    """One of two views takes left for right in somebody who is known, or one of three from the
-    first frame on. The rays of two views meet either way, in another place.
+    """One of two or three views takes left for right in somebody who is known, or from the first
+    frame on. The rays of two views meet either way, in another place: the shoulders tell which is
+    right. Cameras 0 and 2 are nearly opposite each other, and may have the ears one behind the
+    other.
     """
     off = []
     middle = np.mean([RIG.centres[v] for v in cameras], 0) * (
@@ -160,14 +164,14 @@ def test_ears_that_one_view_exchanges_stay_where_they_are(
                 xy = view.tracks.poses.xy[0]
                 xy[[LEFT_EAR, RIGHT_EAR]] = xy[[RIGHT_EAR, LEFT_EAR]]
 
-    for seed in range(3):
-        heading = np.arctan2(middle[1], middle[0]) + 0.3 * (seed - 1)
+    for seed in range(7):
+        heading = np.arctan2(middle[1], middle[0]) + 0.3 * (seed - 3)
         people = lambda n, to=heading: [body((0.2, 0.1), heading=to, phase=n / 5)]  # noqa: E731
         for shown in played(RIG, people, 25, mistake, seed=seed):
             if shown.frame >= since:
                 off.append(shown.off[[LEFT_EAR, RIGHT_EAR]].max())
-    assert len(off) >= 3 * (25 - since - 2)
-    assert np.mean(np.array(off) < 0.10) >= 0.98
+    assert len(off) >= 7 * (25 - since - 2)
+    assert np.mean(np.array(off) < 0.10) >= (0.9 if cameras == (0, 2) else 0.98)
 
 
 def test_two_views_that_hardly_agree_say_little() -> None:
