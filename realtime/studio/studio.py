@@ -246,9 +246,12 @@ class Studio:
 
 
 def described(skeleton: Skeleton) -> dict[str, Any]:
-    """A skeleton for the page. joints: each with its three keypoints, whose angle it is."""
+    """A skeleton for the page. joints: each with its three keypoints, whose angle it is. colours:
+    of keypoints, and of the limbs that end in them.
+    """
     return {
         "keypoints": list(skeleton.keypoints),
         "limbs": [list(limb) for limb in skeleton.drawn],
+        "colours": [f"rgb({r} {g} {b})" for b, g, r in skeleton.colours],
         "joints": {name: list(three) for name, three in joints(skeleton).items()},
     }

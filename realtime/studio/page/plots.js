@@ -1,8 +1,9 @@
 // Angles, speeds and positions over time, live and of takes.
 
 import uPlot from "./uplot.js";
-import { colour, openTake } from "./take.js";
 import { instantsOf, series } from "./series.js";
+import { hue } from "./skeleton.js";
+import { openTake } from "./take.js";
 
 const WINDOWS = [10, 30, 60, 180]; // seconds of live plots
 const REDRAW = 100; // ms between two drawings of live plots
@@ -155,7 +156,7 @@ export function open(root, studio) {
       cursor: { drag: { x: true, y: false } },
       legend: { live: true },
       series: [{ label: "s", value: (_, value) => value === null ? "–" : value.toFixed(2) }, ...lines.map(one => ({
-        label: one.label, stroke: colour(one.id), width: 1.6, dash: DASHES[one.axis], spanGaps: false,
+        label: one.label, stroke: `hsl(${hue(one.id)} 90% 52%)`, width: 1.6, dash: DASHES[one.axis], spanGaps: false,
         value: (_, value) => value === null || value === undefined ? "–" : `${+value.toFixed(unit === "m" || unit === "m/s" ? 3 : 1)} ${unit}`,
       }))],
     };

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from realtime.sinks.screens.web_sink import WebSink
-from realtime.web.view_jpeg import Wish
+from realtime.web.pictures.looks import Wish
 from tests.browser import CHROMIUM, Page, browser
 from tests.realtime.studio_run import NAMES, studio_run, walk_on
 
@@ -63,14 +63,14 @@ def test_live_shows_all_cameras_and_people_once_and_changes_the_view(tmp_path: P
             assert server is not None
 
             def watched() -> set[Wish]:
-                return {wish for wish, boxes in server._pages.items() if boxes}
+                return {wish for look in server._painter.looks for _, wish in look.wishes}
 
-            assert watched() == {Wish(side=320)}  # no more pixels than are seen
+            assert watched() == {Wish(side=320, drawn=False)}  # no more pixels than are seen
             await choose(page, "live-people3d", "only")
-            while watched() != {Wish(None, "only", 320)}:
+            while watched() != {Wish(None, "only", 320, drawn=False)}:
                 await asyncio.sleep(0.05)
             await choose(page, "live-view", "part:neck")
-            wish = Wish(server._shown.parse("part:neck"), "only", 320)
+            wish = Wish(server._shown.parse("part:neck"), "only", 320, drawn=False)
             while watched() != {wish}:
                 await asyncio.sleep(0.05)
             drawn = await page.evaluate("document.querySelector('#live').cards[0].drawn")
