@@ -36,7 +36,7 @@ from realtime.web.pictures.looks import NEXT_PART, How, Look
 from realtime.web.pictures.painter import Painter
 from realtime.web.recording import MAX_READERS, send_recording
 from realtime.web.replay import RUN_OVER, Replay
-from realtime.web.space_json import space_line
+from realtime.web.space_json import space_line, space_page
 from realtime.writing.header import Header
 
 MAX_RESULTS = 8  # results on their way to the loop
@@ -74,10 +74,8 @@ class Server:
         self._shown = shown
         self._clock, self._names = clock, header.names
         self._metrics = Metrics(header.model, header.names, required)
-        self._page, self._space_page = (
-            (files("realtime.web") / name).read_text(encoding="utf-8")
-            for name in ("page.html", "space.html")
-        )
+        page = files("realtime.web") / "page.html"
+        self._page, self._space_page = page.read_text(encoding="utf-8"), space_page()
         self._loop = asyncio.new_event_loop()
         self._lock = Lock()
         self._waiting: deque[tuple[Result, Sequence[bytes], float]] = deque(maxlen=MAX_RESULTS)

@@ -147,6 +147,7 @@ async function meet() {
   tokenless = null;
   studio.run = answer.run;
   studio.folder = answer.folder;
+  studio.joints = answer.joints;
   at("record").hidden = !answer.run;
   at("model").textContent = answer.run ? answer.run.model : `takes in ${answer.folder}`;
   tell("run", answer.run);

@@ -1,12 +1,10 @@
 // People drawn over a picture, as the program's own pictures have them: by the live pictures' worker and by the player of takes.
 
+import { tint } from "./colours.js";
+
 const OPACITY = 0.6; // of limbs, as in OpenPose
 const WIDTH = 0.11, LEAST = 2, MOST = 1 / 55; // of a limb: of the person's longest one; pixels; of the picture's short side
 const PLATE = "600 {px}px system-ui, sans-serif";
-
-// The colours of ids: steps of the golden ratio.
-export const hue = id => (Math.max(id, 0) * 0.618034 % 1) * 360;
-export const ofId = id => `hsl(${hue(id)} 100% 70%)`;
 
 // people: [{ id, points: [x, y, whether it was carried over, or null] }] in pixels of the canvas.
 // skeleton: { limbs, colours } as the server describes it. by: "limb", or "id" for one colour a person.
@@ -18,7 +16,7 @@ export function drawPeople(pen, people, skeleton, by = "limb") {
     const long = limbs.map(([a, b]) => Math.hypot(points[a][0] - points[b][0], points[a][1] - points[b][1]));
     const longest = Math.max(0, ...long);
     const thick = Math.max(LEAST, Math.min(WIDTH * longest, MOST * Math.min(width, height)));
-    const colour = k => by === "id" ? ofId(id) : skeleton.colours[k];
+    const colour = k => by === "id" ? tint(id) : skeleton.colours[k];
     pen.globalAlpha = OPACITY;
     limbs.forEach(([a, b], n) => {
       pen.strokeStyle = colour(b);
@@ -59,7 +57,7 @@ function drawPlate(pen, id, points, longest, plates) {
     y = above;
   }
   plates.push({ x, y, wide, high });
-  pen.fillStyle = ofId(id);
+  pen.fillStyle = tint(id);
   pen.fillRect(x, y, wide, high);
   pen.fillStyle = "#000";
   pen.textBaseline = "middle";
@@ -79,7 +77,7 @@ export function drawOutlines(pen, people, skeleton, picture) {
       pen.moveTo(points[a][0], points[a][1]);
       pen.lineTo(points[b][0], points[b][1]);
     }
-    for (const [wide, colour] of [[reach + line + 2, "#000"], [reach + line, ofId(id)], [reach, inside]]) {
+    for (const [wide, colour] of [[reach + line + 2, "#000"], [reach + line, tint(id)], [reach, inside]]) {
       pen.strokeStyle = colour;
       pen.lineWidth = wide;
       pen.stroke();

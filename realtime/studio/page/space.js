@@ -73,7 +73,7 @@ export function open(root, studio) {
       frames = all.map(lines => {
         const line = lines.find(one => one.space);
         const people = (line?.space ?? []).map(one => ({ ...one, filled: one.filled.flatMap((carried, k) => carried ? [k] : []) }));
-        return { time: lines[0].time - start, ground: null, people };
+        return { time: lines[0].time - start, ground: opened.card.floor, people };
       });
       offerTrails(opened.card.skeleton.keypoints);
       const back = studio.run ? [make("a", { href: "#space/live", textContent: "back to the cameras" })] : [];

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,8 +12,12 @@ import pytest
 
 from realtime.sinks.screens.web_sink import WebSink
 from realtime.web.pictures.looks import Wish
+from realtime.writing.header import Header
+from realtime.writing.json_text import result_lines
+from tests.bodies import BODY25
 from tests.browser import CHROMIUM, Page, browser
-from tests.realtime.studio_run import NAMES, studio_run, walk_on
+from tests.realtime.results import Origin
+from tests.realtime.studio_run import NAMES, RIG, studio_run, walk, walk_on
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
 
@@ -131,5 +136,41 @@ def test_space_is_turned_hides_people_and_goes_back(tmp_path: Path) -> None:
                 ".click()"
             )
             await page.until(f"{root}.querySelector('.state').textContent !== '{state}'")
+
+    asyncio.run(work())
+
+
+def test_a_file_of_the_users_own_is_plotted(tmp_path: Path) -> None:
+    """It is read by the page; one that is none says why."""
+    names = list(NAMES)
+    header = Header("tiny", BODY25, [Origin(name, rate=30) for name in names], RIG)
+    lines = [header.line, *(line for one in walk()[:40] for line in result_lines(one))]
+    root = "document.querySelector('#plots')"
+
+    async def choose_file(page: Page, name: str, text: str) -> None:
+        await page.until(f"{root}.querySelector('input[type=file]') !== null")
+        await page.evaluate(
+            f"""(() => {{
+                const given = new DataTransfer(), box = {root}.querySelector("input[type=file]");
+                given.items.add(new File([{json.dumps(text)}], {json.dumps(name)}));
+                box.files = given.files;
+                box.dispatchEvent(new Event("change"));
+            }})()"""
+        )
+
+    async def work() -> None:
+        with studio_run(tmp_path) as (_, _, url):
+            async with browser(f"{url}#plots") as page:
+                await page.until("document.querySelector('#model').textContent !== ''")
+                await choose_file(page, "notes.jsonl", "{}")
+                await page.until("document.querySelector('#notes .bad') !== null")
+                said = await page.evaluate("document.querySelector('#notes .bad').textContent")
+                assert said.startswith("notes.jsonl cannot be plotted: its first line")
+                await choose_file(page, "own.jsonl", "\n".join([*lines, '{"torn']))
+                await page.until(f"{root}.querySelector('.card[data-points=\"40\"]') !== null")
+                words = f"[...{root}.querySelectorAll('select')].map(one => one.selectedOptions[0]"
+                chosen = await page.evaluate(f"{words}.textContent).join()")
+                assert chosen.startswith("own.jsonl,3D, in metres")
+                assert "right elbow" in chosen
 
     asyncio.run(work())
