@@ -47,7 +47,7 @@ async def choose(page: Page, select: str, value: str) -> None:
 def test_live_shows_all_cameras_and_people_once_and_changes_the_view(tmp_path: Path) -> None:
     async def work() -> None:
         async with pane(tmp_path, "live") as (sink, page):
-            await page.resize(390, 844)
+            await page.resize(1600, 1000)
             await page.until("document.querySelectorAll('#live figure').length === 4")
             await page.until("document.querySelector('#live').cards.every(one => one.drawn > 2)")
             await page.until(
@@ -62,15 +62,23 @@ def test_live_shows_all_cameras_and_people_once_and_changes_the_view(tmp_path: P
             caption = await page.evaluate("document.querySelector('#live figcaption').innerText")
             assert "cam0" in caption
             assert "3 people" in caption
-            assert await page.evaluate("document.documentElement.scrollWidth") == 390
             # What is chosen is asked of the server, in place of what was shown before.
             server = sink._server
             assert server is not None
 
-            def watched() -> set[Wish]:
-                return {wish for look in server._painter.looks for _, wish in look.wishes}
+            def asked() -> list[tuple[int, Wish]]:
+                return [one for look in server._painter.looks for one in look.wishes]
 
-            assert watched() == {Wish(side=320, drawn=False)}  # no more pixels than are seen
+            def watched() -> set[Wish]:
+                return {wish for _, wish in asked()}
+
+            assert [number for number, _ in asked()] == [0, 1, 2, 3]
+            assert watched() == {Wish(side=640, drawn=False)}
+            # No more pixels than are seen, and no picture that is scrolled away.
+            await page.resize(390, 844)
+            while watched() != {Wish(side=320, drawn=False)} or len(asked()) == 4:
+                await asyncio.sleep(0.05)
+            assert await page.evaluate("document.documentElement.scrollWidth") == 390
             await choose(page, "live-people3d", "only")
             while watched() != {Wish(None, "only", 320, drawn=False)}:
                 await asyncio.sleep(0.05)
@@ -162,7 +170,7 @@ def test_a_file_of_the_users_own_is_plotted(tmp_path: Path) -> None:
         with studio_run(tmp_path) as (_, _, url):
             async with browser(f"{url}#plots") as page:
                 await page.until("document.querySelector('#model').textContent !== ''")
-                await choose_file(page, "notes.jsonl", "{}")
+                await choose_file(page, "notes.jsonl", "{}\n")
                 await page.until("document.querySelector('#notes .bad') !== null")
                 said = await page.evaluate("document.querySelector('#notes .bad').textContent")
                 assert said.startswith("notes.jsonl cannot be plotted: its first line")
