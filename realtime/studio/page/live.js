@@ -25,7 +25,7 @@ export function open(root, studio) {
     make("section", { className: "card" }, make("h3", { textContent: "Time in each stage" }), stages));
   const body = make("div", { className: "live" }, make("div", {}, controls, grid), aside);
   root.replaceChildren(intro("live",
-    "All cameras with the people that the program finds, each in the colour of their id. Record at the top keeps what is seen as a take; click a picture to enlarge it."), hint, body);
+    "All cameras with the people that the program finds; the number of each is their id. Record at the top keeps what is seen as a take; click a picture to enlarge it."), hint, body);
 
   let cards = [], shown = false, asked = null, worker = null;
   const seen = new IntersectionObserver(entries => {
@@ -76,12 +76,17 @@ export function open(root, studio) {
     hint.textContent = "No cameras run. Start the program with some, for example: posestream studio webcam. Takes that were recorded are under Takes.";
     cards = (run?.cameras ?? []).map(camera => {
       const picture = make("canvas", { role: "img", ariaLabel: `live picture of ${camera.name}` });
-      const frame = make("div", { className: "frame" }, picture);
+      const frame = make("div", { className: "frame", role: "button", tabIndex: 0, title: "enlarge it, or make it small again" }, picture);
       const health = make("span", { className: "health" }), figures = make("span", { className: "soft" });
       const card = make("figure", {}, frame, make("figcaption", {}, health, make("b", { textContent: camera.name }), figures));
       frame.addEventListener("click", () => {
         card.classList.toggle("large");
         watch();
+      });
+      frame.addEventListener("keydown", event => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        frame.click();
       });
       return { card, frame, canvas: picture, health, figures, seen: false, drawn: 0 };
     });

@@ -1,7 +1,7 @@
 // Angles, speeds and positions over time, live and of takes.
 
 import uPlot from "./uplot.js";
-import { hue } from "./colours.js";
+import { rim, tint } from "./colours.js";
 import { readJsonl } from "./jsonl.js";
 import { instantsOf, series } from "./series.js";
 import { openTake } from "./take.js";
@@ -10,6 +10,7 @@ const WINDOWS = [10, 30, 60, 180]; // seconds of live plots
 const REDRAW = 100; // ms between two drawings of live plots
 const KINDS = { angle: "Angle", speed: "Speed", position: "Position" };
 const DASHES = [[], [8, 4], [2, 4]]; // of x, y and z
+const dark = matchMedia("(prefers-color-scheme: dark)");
 const FILE = "file"; // what follows #plots/ for a file of the user's
 const readable = name => name.replaceAll("_", " ");
 
@@ -24,7 +25,7 @@ export function open(root, studio) {
   const words = make("p", { className: "soft" });
   const charts = make("div", { className: "charts" });
   root.replaceChildren(
-    make("p", { className: "about", textContent: "How joints bend and how fast keypoints move. Drag over a plot to enlarge a time, double-click to see all of it; a click on the plot of a take goes to that frame. Files that --jsonl wrote can be opened too, or dropped here." }),
+    make("p", { className: "about", textContent: "How joints bend and how fast keypoints move. Drag over a plot to enlarge a time, double-click to see all of it; a click on the plot of a take goes to that frame. Files of JSON lines can be opened too, or dropped here." }),
     make("div", { className: "row bar" }, make("label", {}, "From ", from), file, chooser, make("label", {}, "of ", of), span, hold, more),
     words, charts);
 
@@ -165,7 +166,7 @@ export function open(root, studio) {
       cursor: { drag: { x: true, y: false } },
       legend: { live: true },
       series: [{ label: "s", value: (_, value) => value === null ? "–" : value.toFixed(2) }, ...lines.map(one => ({
-        label: one.label, stroke: `hsl(${hue(one.id)} 90% 52%)`, width: 1.6, dash: DASHES[one.axis], spanGaps: false,
+        label: one.label, stroke: (dark.matches ? tint : rim)(one.id), width: 1.6, dash: DASHES[one.axis], spanGaps: false,
         value: (_, value) => value === null || value === undefined ? "–" : `${+value.toFixed(unit === "m" || unit === "m/s" ? 3 : 1)} ${unit}`,
       }))],
     };
@@ -245,7 +246,7 @@ export function open(root, studio) {
   });
   more.addEventListener("click", () => { addPlot().draw(); });
   for (const what of ["run", "takes"]) on(what, () => shown && offer(take && (take.id ?? FILE)));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  dark.addEventListener("change", () => {
     for (const plot of plots) plot.shape = "";
     redraw();
   });

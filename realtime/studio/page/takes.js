@@ -284,12 +284,14 @@ export function open(root, studio) {
         ...card.space ? [make("a", { className: "button", href: `#space/${take.id}`, textContent: "3D" })] : [],
         remove),
       make("div", { className: "films" }, ...views.map(one => make("figure", {}, one.canvas, make("figcaption", { textContent: one.view.name })))),
-      make("div", { className: "track" }, slider, make("div", { className: "marked" }, marked)),
-      make("div", { className: "row" }, back, toggle, on1, pace, where),
+      make("div", { className: "transport" },
+        make("div", { className: "track" }, slider, make("div", { className: "marked" }, marked)),
+        make("div", { className: "row" }, back, toggle, on1, pace, where)),
       make("div", { className: "card" }, make("h3", { textContent: "Cut" }), make("div", { className: "row" }, from1, to1, keep, another, whole), cutWords),
       make("div", { className: "card" }, make("h3", { textContent: "Export" }), exports, made),
       make("details", { className: "card" }, make("summary", { textContent: "Coordinates of this frame" }), who, make("div", { className: "scroll" }, table)),
     );
+    element.querySelector(".films").style.setProperty("--columns", Math.ceil(Math.sqrt(views.length)));
     showCut();
 
     function press(event) {

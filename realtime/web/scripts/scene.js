@@ -53,7 +53,7 @@ export function createScene(canvas, options) {
     const middle = mean(people.length ? people : cameras.length ? cameras : [[0, 0, 0]]);
     const least = scene.step ? 2.5 * scene.step : people.length ? 2.5 : Math.min(2.5, 10 * scene.reach); // small rigs are looked at from near by
     const far = Math.max(least, ...[...cameras, ...people].map(p => Math.hypot(...plus(p, middle, -1))));
-    eye = { yaw, pitch, far: far * 1.9, target: middle, people: people.length > 0 };
+    eye = { yaw, pitch, far: far * 2.1, target: middle, people: people.length > 0 };
     wake();
   }
 
