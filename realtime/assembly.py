@@ -34,7 +34,6 @@ from realtime.settings.all import Settings
 from realtime.settings.files import FileSettings
 from realtime.settings.model import ModelSettings
 from realtime.settings.sources import SourceSettings
-from realtime.settings.web import WebSettings
 from realtime.settings.window import UNSEEN
 from realtime.sinks.files.recorder import Recorder
 from realtime.sinks.files.stats_json import StatsSink
@@ -152,7 +151,7 @@ def stream(
         if settings.web.serve is not None:
             paced = settings.sources.realtime
             header = Header(model.name, model.skeleton, sources, rig, start, paced=paced)
-            studio, pages = _open_studio(settings.web, header, sources)
+            studio, pages = _open_studio(settings, header, sources)
         outputs = open_sinks(settings, sources, model, shown, rig, start, pages)
         if studio is not None:
             outputs.append(studio)  # entered last: a take is finished before the server stays
@@ -306,14 +305,17 @@ def _open_space(
 
 
 def _open_studio(
-    web: WebSettings, header: Header, sources: Sequence[Source]
+    settings: Settings, header: Header, sources: Sequence[Source]
 ) -> tuple[Studio, Pages]:
     # Imported here: a web server takes a fifth of a second that other runs need not pay.
     try:
         from realtime.studio.opening import studio_of
     except ModuleNotFoundError as error:
         raise OutputError(f"--serve does not work: {explain_import_error(error)}") from error
-    return studio_of(web.takes, web.serve_token, header, sources)
+    web, pictures = settings.web, settings.sources
+    options = {"--undistort": pictures.undistort is not None, "--flip": pictures.flip}
+    altered = [option for option, given in options.items() if given]
+    return studio_of(web.takes, web.serve_token, header, sources, altered)
 
 
 def _to_show(mode: ViewMode, files: FileSettings) -> Iterator[Showable]:

@@ -9,8 +9,8 @@ from calibration.people.shift_statistic import MIN_PLACES
 from calibration.verification.moved_cameras import RigCheck
 
 
-def check_report(found: RigCheck, cameras: list[Camera]) -> str:
-    """Errors of cameras and pairs, and the verdict."""
+def check_report(found: RigCheck, cameras: list[Camera], *, board: bool = False) -> str:
+    """Errors of cameras and pairs, and the verdict. board: whether it is by one, not by people."""
     names = [camera.name for camera in cameras]
     wide = max(len(name) for name in names) + 2
     lines = ["median distances in pixels"]
@@ -24,19 +24,21 @@ def check_report(found: RigCheck, cameras: list[Camera]) -> str:
             lines.append(
                 f"{names[a]} and {names[b]}: {found.pairs[a, b]:.1f} from the epipolar lines"
             )
-    return "\n".join([*lines, *verdict(found, names)]) + "\n"
+    return "\n".join([*lines, *verdict(found, names, board=board)]) + "\n"
 
 
-def verdict(found: RigCheck, names: list[str]) -> list[str]:
+def verdict(found: RigCheck, names: list[str], *, board: bool = False) -> list[str]:
     """Which camera was moved, in words, and what would have been noticed."""
+    what, who = ("the board", "somebody carrying it") if board else ("people", "somebody walking")
+    points = "corners" if board else "keypoints"
     least = f"rotated by {found.detectable.max():.1f} degrees"
     fewest = int(found.places.argmin())
     if not found.moved and found.places[fewest] < MIN_PLACES:
         return [
-            f"cannot tell: {names[fewest]} and the other cameras saw people in only "
-            f"{_places(int(found.places[fewest]))}, where keypoints share an error that looks "
+            f"cannot tell: {names[fewest]} and the other cameras saw {what} in only "
+            f"{_places(int(found.places[fewest]))}, where {points} share an error that looks "
             f"like a moved camera. No camera was {least} or more; to detect less, film "
-            "somebody walking through the whole space that the cameras share."
+            f"{who} through the whole space that the cameras share."
         ]
     if not found.moved:
         return [
@@ -53,9 +55,9 @@ def verdict(found: RigCheck, names: list[str]) -> list[str]:
         one = found.moved[0]
         return [
             f"bad: the cameras do not agree; most likely {names[one.camera]} was moved (its "
-            f"picture shifted by {one.pixels:.0f} px), but people in "
+            f"picture shifted by {one.pixels:.0f} px), but {what} in "
             f"{_places(int(found.places[fewest]))} cannot tell which camera it is. Film "
-            "somebody walking through the whole space that the cameras share, or calibrate "
+            f"{who} through the whole space that the cameras share, or calibrate "
             "the rig again."
         ]
     lines = [

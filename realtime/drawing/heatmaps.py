@@ -32,7 +32,7 @@ def draw_view(
     if style.backdrop == "black":
         image = np.zeros_like(image)
     if maps is None or not mode.of_maps:
-        return draw(image, _confident(tracks, threshold), limb_opacity(style))
+        return draw(image, confident(tracks, threshold), limb_opacity(style))
     return draw_maps(image, maps, mode, tracks.poses.skeleton, style)
 
 
@@ -106,7 +106,7 @@ def _enlarged(one: Floats, maps: Maps) -> Floats:
     return np.asarray(whole[:high, :wide], np.float32)
 
 
-def _confident(tracks: Tracks, threshold: float) -> Tracks:
+def confident(tracks: Tracks, threshold: float) -> Tracks:
     """Without the keypoints of less confidence."""
     if threshold <= 0 or not len(tracks):
         return tracks

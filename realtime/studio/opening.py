@@ -19,14 +19,19 @@ from realtime.writing.header import Header
 
 
 def studio_of(
-    folder: Path, token: str | None, header: Header, sources: Sequence[Source]
+    folder: Path,
+    token: str | None,
+    header: Header,
+    sources: Sequence[Source],
+    altered: Sequence[str] = (),
 ) -> tuple[Studio, Pages]:
     """A run's: the sink that records, and the pages of --serve with their token.
 
-    header: of the run, for this alone. token: of --serve-token, None = one is made.
+    header: of the run, for this alone. token: of --serve-token, None = one is made. altered:
+    see StudioRun.
     """
     filmed = sources[0].skeleton is None
-    studio = Studio(folder, StudioRun(header, sources, filmed))
+    studio = Studio(folder, StudioRun(header, sources, filmed, altered))
     token = token or new_token()
     return studio, (StudioPages(studio, token), token)
 

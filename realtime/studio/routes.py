@@ -15,8 +15,10 @@ from realtime.studio.access import Access
 from realtime.studio.calibrate.routes import CalibratePages
 from realtime.studio.exports import FORMATS, offered
 from realtime.studio.studio import Studio, described
+from realtime.studio.take_floor import floor_of
 from realtime.studio.take_folders import PICTURES, RIG, NoTakeError
 from realtime.types.errors import RealtimeError
+from realtime.types.joint_angles import JOINTS
 from realtime.web.connections import POLICY
 from realtime.web.json_requests import answer, audit, body_of, text_of
 from realtime.web.space_json import scene_of
@@ -38,7 +40,8 @@ class StudioPages:
         self._studio, self._access = studio, Access(token)
         self._calibrate = CalibratePages(studio.calibration)
         root = files("realtime.studio") / "page"
-        found = [*root.iterdir(), *(root / "vendor").iterdir()]
+        shared = files("realtime.web") / "scripts"
+        found = [*root.iterdir(), *(root / "vendor").iterdir(), *shared.iterdir()]
         self._files = {
             one.name: one.read_text(encoding="utf-8")
             for one in found
@@ -121,8 +124,9 @@ class StudioPages:
                 "scene": None if run.header.rig is None else scene_of(run.header.rig),
                 "skeleton": described(run.header.skeleton),
             }
-        folder = studio.folders.folder
-        return answer({"run": told, "folder": folder.resolve().name, "recording": studio.recording})
+        folder = studio.folders.folder.resolve().name
+        recording = studio.recording
+        return answer({"run": told, "folder": folder, "recording": recording, "joints": JOINTS})
 
     async def _recording(self, _: web.Request) -> web.Response:
         return answer(self._studio.recording)
@@ -137,6 +141,7 @@ class StudioPages:
     def _described(self, identity: str) -> dict[str, Any]:
         card, lines = self._studio.card(identity), self._studio.lines(identity)
         place = self._studio.folders.place(identity)
+        rig = read_rig(place / RIG) if card.space else None
         filmed = lines.pictures if (place / PICTURES).is_dir() else lines.pictures[:, :0]
         return {
             **card.plain,
@@ -145,7 +150,8 @@ class StudioPages:
             "times": (lines.times - lines.times[:1]).round(6).tolist(),
             "filmed": bool(filmed.size),
             "formats": offered(card, place),
-            "scene": scene_of(read_rig(place / RIG)) if card.space else None,
+            "scene": None if rig is None else scene_of(rig),
+            "floor": None if rig is None else floor_of(card, lines, rig),
         }
 
     async def _frames(self, request: web.Request) -> web.Response:

@@ -33,11 +33,14 @@ MAX_OPEN = 4  # takes whose indices, and films, are kept
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StudioRun:
-    """The run whose results can be recorded. pictures: whether its sources have any."""
+    """The run whose results can be recorded. pictures: whether its sources have any. altered: the
+    options by which they are not as the cameras gave them.
+    """
 
     header: Header
     sources: Sequence[Source]
     pictures: bool
+    altered: Sequence[str] = ()
 
     @property
     def live(self) -> bool:
@@ -59,7 +62,8 @@ class Studio:
         self._ended = run is None
         filming = None
         if run is not None:
-            filming = Filming(run.header.names, run.live, run.pictures, run.header.rig)
+            names, rig = run.header.names, run.header.rig
+            filming = Filming(names, run.live, run.pictures, rig, run.altered)
         self.calibration = Calibration(folder / RIGS, filming)
         self._indices: dict[str, TakeLines] = {}
         self._films: dict[tuple[str, int], Film] = {}
@@ -246,9 +250,12 @@ class Studio:
 
 
 def described(skeleton: Skeleton) -> dict[str, Any]:
-    """A skeleton for the page. joints: each with its three keypoints, whose angle it is."""
+    """A skeleton for the page. joints: each with its three keypoints, whose angle it is. colours:
+    of keypoints, and of the limbs that end in them.
+    """
     return {
         "keypoints": list(skeleton.keypoints),
         "limbs": [list(limb) for limb in skeleton.drawn],
+        "colours": [f"rgb({r} {g} {b})" for b, g, r in skeleton.colours],
         "joints": {name: list(three) for name, three in joints(skeleton).items()},
     }

@@ -81,7 +81,7 @@ def _result(
         frame = Frame(line["source"], index, name, time, 0.0, image)
         views[n] = View(frame, _tracks(card.skeleton, line["people"]))
     space = instant[0].get("space")
-    poses = None if space is None else _poses3d(card, space)
+    poses = None if space is None else poses3d_of(card, space)
     return Result(instant[0]["time"], (*views,), {}, 0, poses)
 
 
@@ -96,7 +96,8 @@ def _tracks(skeleton: Skeleton, people: Sequence[dict[str, Any]]) -> Tracks:
     return Tracks(ids, poses, np.zeros(score.shape, bool), speed)
 
 
-def _poses3d(card: TakeCard, people: Sequence[dict[str, Any]]) -> Poses3D:
+def poses3d_of(card: TakeCard, people: Sequence[dict[str, Any]]) -> Poses3D:
+    """The 3D people of a line."""
     many, keypoints = len(people), len(card.skeleton.keypoints)
     nowhere, unknown = [None] * 3, [None] * 6
 

@@ -8,7 +8,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from importlib.resources import files
 from threading import Lock
@@ -16,7 +16,6 @@ from threading import Lock
 from aiohttp import WSMsgType, hdrs, web
 from aiohttp.typedefs import Handler
 
-from engines.machine import cores
 from realtime.drawing.reprojection import Reprojection
 from realtime.types.errors import SettingsError
 from realtime.types.results import Result
@@ -33,19 +32,16 @@ from realtime.web.connections import (
 from realtime.web.extension import Extension
 from realtime.web.mailbox import Mailbox
 from realtime.web.metrics import Metrics
+from realtime.web.pictures.looks import NEXT_PART, How, Look
+from realtime.web.pictures.painter import Painter
 from realtime.web.recording import MAX_READERS, send_recording
 from realtime.web.replay import RUN_OVER, Replay
-from realtime.web.space_json import space_line
-from realtime.web.view_jpeg import Wish, timed_jpeg
+from realtime.web.space_json import space_line, space_page
 from realtime.writing.header import Header
 
 MAX_RESULTS = 8  # results on their way to the loop
 MAX_LINES = 64  # lines that wait for a client; a slower one misses the oldest
-MAX_PICTURE_FPS = 30
-# Of all cores, and of one, that pictures for those who look may take from the run.
-PAINTING_SHARE, PAINTING_CORE = 0.03, 0.5
 HEARTBEAT_SECONDS = 10.0  # without an answer, after which a client is let go
-NEXT_PART = b"\r\n--frame\r\n"  # browsers show a picture when they see where the next one begins
 
 
 class Server:
@@ -75,26 +71,21 @@ class Server:
         self.header = header.line.encode()  # what readers of lines get first
         self._space = space.encode() if space else None
         self._replay = replay
-        self._shown, self._bodies = shown, bodies
-        self._clock = clock
+        self._shown = shown
+        self._clock, self._names = clock, header.names
         self._metrics = Metrics(header.model, header.names, required)
-        self._page, self._space_page = (
-            (files("realtime.web") / name).read_text(encoding="utf-8")
-            for name in ("page.html", "space.html")
-        )
+        page = files("realtime.web") / "page.html"
+        self._page, self._space_page = page.read_text(encoding="utf-8"), space_page()
         self._loop = asyncio.new_event_loop()
         self._lock = Lock()
         self._waiting: deque[tuple[Result, Sequence[bytes], float]] = deque(maxlen=MAX_RESULTS)
         # From here on for the loop alone.
         self._stopping = asyncio.Event()
-        self._fresh = asyncio.Event()
+        self._painter = Painter(shown, bodies)
         self._few = asyncio.Semaphore(MAX_READERS)  # read the recording
-        self._newest: Result | None = None
         self._readers: set[Mailbox] = set()
         self._onlookers: set[Mailbox] = set()  # of the 3D people
-        # Who looks at a source, and at all of them, by what they wish to see.
-        self._watchers: list[dict[Wish, set[Mailbox]]] = [{} for _ in header.names]
-        self._pages: dict[Wish, set[Mailbox]] = {}
+        self._lookers: set[Mailbox] = set()  # at pictures
 
     @property
     def read(self) -> bool:
@@ -147,6 +138,7 @@ class Server:
         app.router.add_get("/space/ws", self._get_space)
         app.router.add_get("/space/recording", self._get_recording)
         app.router.add_get("/pictures", self._get_pictures)
+        app.router.add_get("/frames", self._get_frames)
         app.router.add_get(r"/video/{view:\d{1,3}}", self._get_video)
         app.router.add_get("/video", self._get_video)
         app.router.add_get("/views", self._get_views)
@@ -164,7 +156,7 @@ class Server:
             keepalive_timeout=HEARTBEAT_SECONDS,
         )
         await runner.setup()
-        painting = asyncio.create_task(self._paint())
+        painting = asyncio.create_task(self._painter.run())
         stopping = asyncio.create_task(self._stopping.wait())
         assert runner.server is not None
         door = partial(ConnectionLimit, runner.server)
@@ -191,7 +183,6 @@ class Server:
             self._waiting.clear()
         for result, lines, now in waiting:
             self._metrics.add(result, now)
-            self._newest = result
             for line in lines if self._readers else ():
                 for box in self._readers:
                     box.put(line)
@@ -201,44 +192,11 @@ class Server:
                     self._replay.add(people)
                 for box in self._onlookers:
                     box.put(people)
-        self._fresh.set()
-
-    async def _paint(self) -> None:
-        """Pictures of the newest result, once for all who look, and only while somebody does."""
-        while True:
-            await self._fresh.wait()
-            self._fresh.clear()
-            began, worked = self._clock(), 0.0
-            newest = self._newest
-            wanted = [
-                (n, wish, groups.get(wish, set()), self._pages.get(wish, set()))
-                for n, groups in enumerate(self._watchers)
-                for wish in {*groups, *self._pages}
-            ]
-            for n, wish, watchers, pages in wanted:
-                if newest and newest.views[n] and (watchers or pages):
-                    how = wish.granted(self._shown)
-                    drawn = *how, self._bodies, wish.side
-                    picture, seconds = await asyncio.to_thread(timed_jpeg, newest, n, *drawn)
-                    worked += seconds
-                    for box in pages:
-                        box.put(n.to_bytes(2, "big") + picture)
-                    kind = f"Content-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
-                    for box in watchers:
-                        box.put(kind.encode() + picture + NEXT_PART)
-            # However many views there are to paint: then pictures come less often.
-            most = min(PAINTING_CORE, PAINTING_SHARE * cores())
-            took = self._clock() - began
-            await asyncio.sleep(max(worked / most, 1 / MAX_PICTURE_FPS) - took)
+        if waiting:
+            self._painter.show(waiting[-1][0])
 
     def _clients(self) -> list[Mailbox]:
-        return [
-            box for group in (self._readers, self._onlookers, *self._lookers()) for box in group
-        ]
-
-    def _lookers(self) -> Iterator[set[Mailbox]]:
-        for groups in (self._pages, *self._watchers):
-            yield from groups.values()
+        return [*self._readers, *self._onlookers, *self._lookers]
 
     @contextmanager
     def _joined(
@@ -255,24 +213,22 @@ class Server:
             if transport.get_write_buffer_size():
                 transport.abort()
 
-    def _wish(self, request: web.Request) -> Wish:
+    @contextmanager
+    def _looking(self, look: Look, transport: asyncio.Transport) -> Iterator[Mailbox]:
+        """A mailbox while a client looks: of pictures the newest of each source is enough."""
+        capacity = len(look.wishes) if look.how == "pictures" else 1
+        with (
+            self._joined(self._lookers, capacity, transport) as box,
+            self._painter.looking(look, box),
+        ):
+            yield box
+
+    def _look(self, how: How, request: web.Request, numbers: Sequence[int]) -> Look:
         """What a request asks for."""
         try:
-            return Wish.read(request.query, self._shown)
+            return Look.read(how, request.query, self._shown, numbers)
         except SettingsError as error:
             raise web.HTTPBadRequest(text=f"{error}\n") from error
-
-    @contextmanager
-    def _seeing(self, wish: Wish) -> Iterator[None]:
-        """Maps are kept while somebody looks at them."""
-        needed = wish.mode is not None and wish.mode.of_maps
-        if needed:
-            self._shown.want_maps()
-        try:
-            yield
-        finally:
-            if needed:
-                self._shown.want_maps(more=False)
 
     @web.middleware
     async def _authenticated(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -292,7 +248,7 @@ class Server:
             raise web.HTTPNotFound(text="There are no 3D people without --rig.\n")
         over = [RUN_OVER] if self._replay is not None and self._replay.over else []
         first = self._space, *over
-        return await self._follow(request, self._onlookers, MAX_LINES, WSMsgType.TEXT, *first)
+        return await self._follow(request, self._onlookers, *first)
 
     async def _get_recording(self, request: web.Request) -> web.StreamResponse:
         """All lines of the 3D people, when the run is over."""
@@ -309,8 +265,9 @@ class Server:
         return web.Response(text=self._metrics.page(self._clock()), content_type="application/json")
 
     async def _get_metrics(self, _: web.Request) -> web.Response:
-        pages = sum(map(len, self._pages.values()))
-        video = sum(map(len, self._lookers())) - pages
+        looks = self._painter.looks.items()
+        video = sum(count for look, count in looks if look.how == "stream")
+        pages = sum(count for look, count in looks if look.how != "stream")
         clients = {"ws": len(self._readers), "pictures": pages, "video": video}
         text = self._metrics.metrics(self._clock(), clients)
         return web.Response(
@@ -331,9 +288,9 @@ class Server:
         ?view= and ?people3d= are the watcher's own; without them the picture is as in the run.
         """
         view = int(request.match_info.get("view", 0))
-        if view >= len(self._watchers):
-            raise web.HTTPNotFound(text=f"There are {len(self._watchers)} pictures.\n")
-        wish = self._wish(request)
+        if view >= len(self._names):
+            raise web.HTTPNotFound(text=f"There are {len(self._names)} pictures.\n")
+        look = self._look("stream", request, [view])
         transport = transport_of(request)
         response = web.StreamResponse(
             headers={hdrs.CONTENT_TYPE: "multipart/x-mixed-replace; boundary=frame"}
@@ -341,10 +298,8 @@ class Server:
         await response.prepare(request)
         with (
             suppress(ConnectionError, TimeoutError),
-            self._seeing(wish),
-            self._joined(self._watchers[view].setdefault(wish, set()), 1, transport) as box,
+            self._looking(look, transport) as box,
         ):
-            self._fresh.set()
             await response.write(NEXT_PART[2:])
             async for picture in box:
                 async with asyncio.timeout(HEARTBEAT_SECONDS):
@@ -353,26 +308,45 @@ class Server:
 
     async def _get_lines(self, request: web.Request) -> web.WebSocketResponse:
         """The header, then a line a frame."""
-        return await self._follow(request, self._readers, MAX_LINES, WSMsgType.TEXT, self.header)
+        return await self._follow(request, self._readers, self.header)
 
     async def _get_pictures(self, request: web.Request) -> web.WebSocketResponse:
         """Pictures of all views on one connection, of which browsers allow but six: two bytes that
         number the view, then the JPEG. ?view= and ?people3d= as for /video.
         """
-        wish = self._wish(request)
-        pages, capacity = self._pages.setdefault(wish, set()), len(self._watchers)
-        with self._seeing(wish):
-            return await self._follow(request, pages, capacity, WSMsgType.BINARY)
+        return await self._show("pictures", request)
+
+    async def _get_frames(self, request: web.Request) -> web.WebSocketResponse:
+        """The same, all views of a frame in a message, with their people beside them."""
+        return await self._show("frames", request)
+
+    async def _show(self, how: How, request: web.Request) -> web.WebSocketResponse:
+        look = self._look(how, request, range(len(self._names)))
+        return await self._send(
+            request, WSMsgType.BINARY, lambda transport: self._looking(look, transport)
+        )
 
     async def _follow(
+        self, request: web.Request, group: set[Mailbox], *first: bytes
+    ) -> web.WebSocketResponse:
+        """Lines that come for the group."""
+
+        @contextmanager
+        def join(transport: asyncio.Transport) -> Iterator[Mailbox]:
+            with self._joined(group, MAX_LINES, transport) as box:
+                for item in first:
+                    box.put(item)
+                yield box
+
+        return await self._send(request, WSMsgType.TEXT, join)
+
+    async def _send(
         self,
         request: web.Request,
-        group: set[Mailbox],
-        capacity: int,
         kind: WSMsgType,
-        *first: bytes,
+        join: Callable[[asyncio.Transport], AbstractContextManager[Mailbox]],
     ) -> web.WebSocketResponse:
-        """Send what comes for the group; what the client says is not listened to."""
+        """Send what comes for the mailbox; what the client says is not listened to."""
         transport = transport_of(request)
         ws = web.WebSocketResponse(
             timeout=CLOSING_SECONDS, heartbeat=HEARTBEAT_SECONDS, compress=False, max_msg_size=4096
@@ -381,11 +355,7 @@ class Server:
             await ws.prepare(request)
         except ValueError as error:  # aiohttp's of a Sec-WebSocket-Key that is not ASCII
             raise web.HTTPBadRequest(text="This is not a WebSocket handshake.\n") from error
-        with self._joined(group, capacity, transport) as box:
-            for item in first:
-                box.put(item)
-            if not first:
-                self._fresh.set()
+        with join(transport) as box:
             sending = asyncio.create_task(send_all(ws, box, kind, transport))
             try:
                 async for _ in ws:

@@ -18,6 +18,7 @@ from calibration.plots.viewpoint import grid_step, reach, sight, upwards, worst
 from realtime.types.results import Result
 from realtime.writing.header import Header
 
+SCRIPTS = "colours.js", "turning.js", "scene.js"  # each uses those before it alone
 LATTICE = 6  # pieces of a picture that hangs before its camera, across and down
 
 
@@ -72,10 +73,25 @@ def still_page(
             )
     # No name of a camera may end the element that holds it.
     text = json.dumps(scene, separators=(",", ":")).replace("<", "\\u003c")
-    page = (files("realtime.web") / "space.html").read_text(encoding="utf-8")
-    return page.replace(
+    return space_page().replace(
         "<script>", f'<script type="application/json" id="still">{text}</script>\n<script>', 1
     )
+
+
+def space_page() -> str:
+    """The page of the 3D people, whole in itself: the scripts that it shares with the studio's,
+    which are modules there, are part of it.
+    """
+    web = files("realtime.web")
+    scripts = ((web / "scripts" / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    lines = [
+        line.removeprefix("export ")
+        for script in scripts
+        for line in script.splitlines()
+        if not line.startswith("import ")
+    ]
+    page = (web / "space.html").read_text(encoding="utf-8")
+    return page.replace("/* scripts */", "\n".join(lines))
 
 
 def scene_of(rig: Rig) -> dict[str, Any]:

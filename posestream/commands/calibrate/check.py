@@ -16,6 +16,7 @@ from calibration.reports.rig_check import check_report
 from calibration.verification.check import check_board, check_people
 from calibration.verification.moved_cameras import RigCheck
 from calibration.verification.readjust import Readjusted, readjust
+from calibration.verification.square_sizes import square_report
 from engines.console.status_line import working
 from posestream.commands.calibrate.extrinsics import read_timestamps
 from posestream.commands.calibrate.options import BoardOptions
@@ -77,7 +78,7 @@ def run(options: Options) -> int:
         seen = watch(options.source, cameras, options.footage, synced)
         with working("comparing what the cameras see"):
             found = check_people(Rig(tuple(cameras)), seen.crowds)
-    sys.stdout.write(check_report(found, cameras))
+    sys.stdout.write(check_report(found, cameras, board=boards))
     if options.mend is not None:
         with working("readjusting the rig"):
             better = readjust(Rig(tuple(cameras)), seen.crowds)
@@ -118,8 +119,11 @@ def _by_board(
         table = None if synced is None else synced[n]
         own = film(settings, board, partial(_wanted, table)).seen
         seen.append({frame if table is None else table[frame]: one for frame, one in own.items()})
+    rig = Rig(tuple(cameras))
     with working("comparing what the cameras see"):
-        return check_board(Rig(tuple(cameras)), seen, board)
+        found = check_board(rig, seen, board)
+    sys.stdout.write(square_report(rig, seen, board))
+    return found
 
 
 def _wanted(table: dict[int, int] | None, frame: int) -> bool:

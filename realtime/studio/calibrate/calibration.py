@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -13,8 +13,9 @@ from calibration.board.target import MARKER_SHARE, Board
 from calibration.files.rig_toml import read_rig
 from calibration.geometry.camera import Camera, Rig
 from calibration.geometry.errors import CalibrationError
+from realtime.studio.calibrate.boards_guided import BoardsGuided, Seen, checked_rig, rig_of
 from realtime.studio.calibrate.checked import CheckGuided
-from realtime.studio.calibrate.guided import Guided, LensGuided, RigGuided
+from realtime.studio.calibrate.guided import Guided, LensGuided, Outcome
 from realtime.studio.calibrate.rig_folder import RigFolder
 from realtime.studio.calibrate.session import Key, Session
 from realtime.types.errors import OutputError
@@ -25,12 +26,26 @@ MAX_HOLD_S = 60.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Filming:
-    """The run whose pictures are used. rig: the one it runs with. pictures: whether it has any."""
+    """The run whose pictures are used. rig: the one it runs with. pictures: whether it has any.
+    altered: the options by which they are not those of the cameras, so that no lens and no rig can
+    be told from them.
+    """
 
     names: Sequence[str]
     live: bool
     pictures: bool
     rig: Rig | None = None
+    altered: Sequence[str] = ()
+
+    @property
+    def refusal(self) -> str | None:
+        """Why nothing can be calibrated or checked."""
+        if not self.altered:
+            return None
+        return (
+            "Lenses and rigs are those of pictures as cameras give them: start the program without "
+            f"{' and '.join(self.altered)} to calibrate or to check."
+        )
 
 
 class Calibration:
@@ -71,6 +86,7 @@ class Calibration:
             "board": None if board is None else told_of(board),
             "cameras": [] if run is None else [self._told_of_camera(name) for name in run.names],
             "rigs": [entry.plain for entry in self.folder.rigs()],
+            "refusal": run and run.refusal,
             "pictures": run is not None and run.pictures and not self._ended,
             "session": None if session is None else session.told,
         }
@@ -106,20 +122,27 @@ class Calibration:
         if lacking:
             raise OutputError(f"Calibrate the lens of {' and '.join(lacking)} first.")
         known = [lens for lens in lenses if lens is not None]
-        try:
-            self._begin(RigGuided(known, self._board(), _held(hold), self.folder, origin=origin))
-        except CalibrationError as error:
-            raise OutputError(str(error)) from error
+        board = self._board()
 
-    def begin_check(self, identity: str) -> None:
-        run = self._filming(pictures=False)
+        def solve(seen: Seen) -> Outcome:
+            return rig_of(seen, known, board, self.folder, origin=origin)
+
+        self._begin_boards(board, hold, solve)
+
+    def begin_check(self, identity: str, *, board: bool = False, hold: float = 1.0) -> None:
+        """By the people whom cameras see, or by the board."""
+        run = self._filming(pictures=board)
         rig = self.rig(identity)
         names = [camera.name for camera in rig.cameras]
         if names != list(run.names):
             raise OutputError(
                 f"This rig has the cameras {', '.join(names)}, but {', '.join(run.names)} run."
             )
-        self._begin(CheckGuided(rig, identity, self.folder))
+        if not board:
+            self._begin(CheckGuided(rig, identity, self.folder))
+            return
+        shown = self._board()
+        self._begin_boards(shown, hold, lambda seen: checked_rig(seen, rig, shown), identity)
 
     def go_on(self) -> None:
         """Add to the lens or the rig that was solved last, or could not be."""
@@ -164,6 +187,19 @@ class Calibration:
         """Whether something is guided or solved."""
         return self._session is not None and self._session.phase in ("guiding", "solving")
 
+    def _begin_boards(
+        self,
+        board: Board,
+        hold: float,
+        solve: Callable[[Seen], Outcome],
+        rig: str | None = None,
+    ) -> None:
+        names = self._filming().names
+        try:
+            self._begin(BoardsGuided(names, board, _held(hold), solve, rig))
+        except CalibrationError as error:
+            raise OutputError(str(error)) from error
+
     def _begin(self, guided: Guided, *, more: bool = False) -> None:
         run = self._filming(pictures=False)
         with self._lock:
@@ -176,6 +212,8 @@ class Calibration:
             raise OutputError("No cameras run; start the program with those to be calibrated.")
         if pictures and not self._run.pictures:
             raise OutputError("The sources of this run are keypoints; boards are in pictures.")
+        if self._run.refusal is not None:
+            raise OutputError(self._run.refusal)
         return self._run
 
     def _board(self) -> Board:

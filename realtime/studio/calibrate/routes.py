@@ -102,8 +102,10 @@ class CalibratePages:
         return await self._told()
 
     async def _check(self, request: web.Request) -> web.Response:
-        identity = text_of((await body_of(request)).get("rig"))
-        await asyncio.to_thread(self._own.begin_check, identity)
+        given = await body_of(request)
+        identity, board = text_of(given.get("rig")), given.get("board") is True
+        hold = _hold(given)
+        await asyncio.to_thread(lambda: self._own.begin_check(identity, board=board, hold=hold))
         audit(request, "began to check %s", identity)
         return await self._told()
 

@@ -8,7 +8,7 @@ const PICTURE_MS = 60; // between two pictures of the guide
 const HOLDS = [["0.3", "0.3 s"], ["1", "1 s"], ["2", "2 s"], ["0", "not at all"]];
 const ROWS = ["upper", "middle", "lower"], COLUMNS = ["left", "middle", "right"];
 const KEYS = { " ": "take", u: "drop", Enter: "finish" };
-const TITLES = { lens: "Lens of", rig: "Where the cameras stand", check: "Check of" };
+const TITLES = { lens: "Lens of", rig: "Where the cameras stand", check: "Check of", "board-check": "Check of" };
 
 export function open(root, studio) {
   const { make } = studio;
@@ -125,7 +125,7 @@ export function open(root, studio) {
     }));
     showCells(one.covered);
     showShared(one);
-    verdict.textContent = one.report === null ? "" : one.kind === "check" ? (one.good ? "The rig still is right." : "Something is wrong, or cannot be told yet.")
+    verdict.textContent = one.report === null ? "" : one.kind.endsWith("check") ? (one.good ? "The rig still is right." : "Something is wrong, or cannot be told yet.")
       : one.good ? "This is good." : "This is poor: see the verdict below.";
     verdict.className = `words ${one.good ? "fine" : "wrong"}`;
     verdict.hidden = report.hidden = one.report === null;
@@ -175,19 +175,20 @@ export function open(root, studio) {
     ofKind();
   }
 
-  function showLenses({ cameras, board, pictures }, busy) {
-    lensWords.textContent = !cameras.length ? "" : !pictures ? "No pictures come: the run has ended, or its sources are keypoints."
+  function showLenses({ cameras, board, pictures, refusal }, busy) {
+    const can = pictures && !refusal;
+    lensWords.textContent = !cameras.length ? "" : refusal ?? (!pictures ? "No pictures come: the run has ended, or its sources are keypoints."
       : board ? "One camera after the other: show it the board near and far, in all parts of the picture, tilted to all sides."
-        : "First say which board you have.";
+        : "First say which board you have.");
     lenses.replaceChildren(...cameras.length ? cameras.map(({ name, lens }) => make("div", {}, make("b", { textContent: name }),
       make("span", { className: "soft", textContent: lens ? `${lens.size.join("×")}, focal length ${lens.focal} px${lens.fisheye ? ", fisheye" : ""}${lens.here ? "" : ", of the run’s rig"}` : "not calibrated yet" }),
-      button(lens ? "Calibrate again" : "Calibrate", () => begin("lens", { camera: name, hold: held() }), { disabled: busy || !board || !pictures })))
+      button(lens ? "Calibrate again" : "Calibrate", () => begin("lens", { camera: name, hold: held() }), { disabled: busy || !board || !can })))
       : [make("p", { className: "soft", textContent: "No cameras run. Start the program with those to be calibrated, for example: posestream studio webcam:0 webcam:1" })]);
     const lacking = cameras.filter(one => !one.lens).map(one => one.name);
-    rigWords.textContent = !cameras.length ? "" : !board ? "First say which board you have." : cameras.length < 2 ? "A rig has two cameras at least."
+    rigWords.textContent = !cameras.length || refusal ? "" : !board ? "First say which board you have." : cameras.length < 2 ? "A rig has two cameras at least."
       : lacking.length ? `First the ${lacking.length === 1 ? "lens" : "lenses"} of ${lacking.join(", ")}.`
         : "Carry the board through the space, so that two cameras see it at once, again and again.";
-    rigButton.disabled = busy || !board || !pictures || cameras.length < 2 || lacking.length > 0;
+    rigButton.disabled = busy || !board || !can || cameras.length < 2 || lacking.length > 0;
   }
 
   async function begin(path, body) {
@@ -197,12 +198,17 @@ export function open(root, studio) {
     session.scrollIntoView({ behavior: "smooth", block: "start" });
   }
 
-  function showRigs({ rigs: all, cameras }, busy) {
+  function showRigs({ rigs: all, cameras, board, pictures, refusal }, busy) {
     const running = cameras.map(one => one.name).join();
+    const check = (one, by, words, why) => {
+      const not = one.cameras.join() !== running ? "these cameras do not run" : refusal ?? why;
+      return button(words, () => begin("check", { rig: one.id, board: by === "board", hold: held() }), { disabled: busy || Boolean(not), title: not ?? "" });
+    };
     rigs.replaceChildren(...all.length ? all.map(one => make("div", {}, make("b", { textContent: one.id }),
       make("span", { className: "soft", textContent: `${one.cameras.join(", ")}; ${new Date(1000 * one.saved).toLocaleString()}` }),
       button("Look", () => look(one.id)),
-      button("Check", () => begin("check", { rig: one.id }), { disabled: busy || one.cameras.join() !== running, title: one.cameras.join() !== running ? "these cameras do not run" : "by the people whom the cameras see now" }),
+      check(one, "people", "Check by people"),
+      check(one, "board", "Check by the board", !pictures ? "no pictures come" : board ? null : "first say which board you have"),
       make("a", { className: "button", href: studio.address(`studio/api/calibrate/rigs/${one.id}`), textContent: "Download" })))
       : [make("p", { className: "soft", textContent: "None yet. Rigs that you calibrate come here." })]);
     if (all.length) rigs.append(make("p", { className: "soft", textContent: `To see people in 3D, start the program again with --rig ${studio.folder ?? "takes"}/rigs/${all[0].id}.` }));
@@ -230,8 +236,8 @@ export function open(root, studio) {
       return other;
     };
     if (changed("board", next.board)) showBoard(next.board);
-    if (changed("lenses", [next.cameras, Boolean(next.board), next.pictures, busy])) showLenses(next, busy);
-    if (changed("rigs", [next.rigs, next.cameras.map(one => one.name), busy])) showRigs(next, busy);
+    if (changed("lenses", [next.cameras, Boolean(next.board), next.pictures, next.refusal, busy])) showLenses(next, busy);
+    if (changed("rigs", [next.rigs, next.cameras.map(one => one.name), Boolean(next.board), next.pictures, next.refusal, busy])) showRigs(next, busy);
   }
 
   async function ask() {

@@ -5,13 +5,15 @@ import { chip, figure, graph, intro, milliseconds, personName, pick } from "./pa
 const EVERY = 4; // times a second that figures come
 const KEPT = 30 * EVERY; // of the graph
 const SIDES = [320, 640, 960, 1280]; // pixels that the server offers
+const FEW = 2, ENOUGH = 0.9, COARSE = 0.65; // pictures that are worth their pixels; of these, so many; of those of more
 const HOW = [["", "as in the run"], ["outline", "as outlines"], ["only", "as the only skeletons"], ["off", "not at all"]];
 
 export function open(root, studio) {
   const { make } = studio;
   const view = pick("View", [["", "as in the run"]], "live-view");
   const people3d = pick("3D people", HOW, "live-people3d");
-  const controls = make("div", { className: "controls" }, view.label, people3d.label);
+  const colours = pick("Colours", [["limb", "of limbs"], ["id", "of people"]], "live-colours");
+  const controls = make("div", { className: "controls" }, view.label, people3d.label, colours.label);
   const hint = make("p", { className: "about" });
   const grid = make("div", { className: "pictures" });
   const people = figure("people"), fps = figure("fps"), latency = figure("latency"), dropped = figure("frames dropped");
@@ -23,70 +25,41 @@ export function open(root, studio) {
     make("section", { className: "card" }, make("h3", { textContent: "Time in each stage" }), stages));
   const body = make("div", { className: "live" }, make("div", {}, controls, grid), aside);
   root.replaceChildren(intro("live",
-    "All cameras with the people that the program finds, each in the colour of their id. Record at the top keeps what is seen as a take; click a picture to enlarge it."), hint, body);
+    "All cameras with the people that the program finds; the number of each is their id. Record at the top keeps what is seen as a take; click a picture to enlarge it."), hint, body);
 
-  let cards = [], pictures = null, shown = false, side = 0, awaited = false;
-
-  // No more pixels than the largest picture shows: they cost the server and this page time.
-  function wanted() {
-    const most = devicePixelRatio * Math.max(0, ...cards.map(one => one.frame.clientWidth));
-    return SIDES.find(one => one >= 0.9 * most) ?? SIDES.at(-1);
-  }
-
-  function again() {
-    if (pictures !== null) pictures.onmessage = null;
-    pictures?.close();
-    pictures = null;
+  let cards = [], shown = false, asked = null, worker = null;
+  const seen = new IntersectionObserver(entries => {
+    for (const { target, isIntersecting } of entries) {
+      const one = cards.find(card => card.frame === target);
+      if (one) one.seen = isIntersecting;
+    }
     watch();
+  });
+
+  // No more pixels than each picture shows, none of those that are scrolled away: they cost the
+  // server and this page time.
+  function sides() {
+    const share = cards.length > FEW ? COARSE : ENOUGH;
+    return cards.map(one => {
+      const wide = devicePixelRatio * one.frame.clientWidth * (one.card.className === "large" ? ENOUGH : share);
+      return one.seen && wide ? SIDES.find(side => side >= wide) ?? SIDES.at(-1) : 0;
+    });
   }
 
-  // All pictures come over one connection: browsers allow six to a server. A hidden page lets go.
+  // What the worker fetches and draws. A hidden page lets go.
   function watch() {
-    if (!shown || document.hidden || !studio.run) return pictures?.close();
-    if (pictures !== null && pictures.readyState < WebSocket.CLOSING) return;
-    const wish = { view: view.select.value, people3d: people3d.select.value, side: side = wanted() };
-    pictures = studio.socket("pictures", Object.fromEntries(Object.entries(wish).filter(one => one[1])));
-    pictures.binaryType = "arraybuffer";
-    pictures.onmessage = message => {
-      const one = cards[new DataView(message.data).getUint16(0)];
-      if (!one) return;
-      // While one is drawn only the newest of those that come is kept.
-      one.next = new Blob([new Uint8Array(message.data, 2)], { type: "image/jpeg" });
-      if (!one.drawing) draw(one);
-    };
+    if (worker === null) return;
+    const wish = { view: view.select.value, people3d: people3d.select.value, side: sides().join() };
+    const none = !shown || document.hidden || !studio.run || !/[1-9]/.test(wish.side);
+    const url = none ? null : studio.socketAddress("frames", Object.fromEntries(Object.entries(wish).filter(one => one[1]))).href;
+    const next = { url, by: colours.select.value, skeleton: studio.run?.skeleton };
+    if (JSON.stringify(next) === asked) return;
+    asked = JSON.stringify(next);
+    worker.postMessage(next);
   }
 
-  // Decoded while the page goes on; all that are ready are shown in the same frame of the page.
-  async function draw(one) {
-    one.drawing = true;
-    while (one.next !== null) {
-      const blob = one.next, began = performance.now();
-      one.next = null;
-      try {
-        one.ready?.close();
-        one.ready = await createImageBitmap(blob);
-        one.drawingTime += performance.now() - began;
-        if (!awaited) requestAnimationFrame(paint);
-        awaited = true;
-        await new Promise(requestAnimationFrame);
-      } catch { /* the next one will do */ }
-    }
-    one.drawing = false;
-  }
-
-  function paint() {
-    awaited = false;
-    for (const one of cards.filter(card => card.ready)) {
-      const { width, height } = one.ready;
-      if (one.canvas.width !== width || one.canvas.height !== height) Object.assign(one.canvas, { width, height });
-      one.pen.transferFromImageBitmap(one.ready);
-      one.ready = null;
-      one.drawn += 1;
-    }
-  }
-
-  for (const select of [view.select, people3d.select]) {
-    select.addEventListener("change", again);
+  for (const select of [view.select, people3d.select, colours.select]) {
+    select.addEventListener("change", watch);
   }
 
   async function offerViews() {
@@ -103,19 +76,37 @@ export function open(root, studio) {
     hint.textContent = "No cameras run. Start the program with some, for example: posestream studio webcam. Takes that were recorded are under Takes.";
     cards = (run?.cameras ?? []).map(camera => {
       const picture = make("canvas", { role: "img", ariaLabel: `live picture of ${camera.name}` });
-      const frame = make("div", { className: "frame" }, picture);
+      const frame = make("div", { className: "frame", role: "button", tabIndex: 0, title: "enlarge it, or make it small again" }, picture);
       const health = make("span", { className: "health" }), figures = make("span", { className: "soft" });
       const card = make("figure", {}, frame, make("figcaption", {}, health, make("b", { textContent: camera.name }), figures));
       frame.addEventListener("click", () => {
         card.classList.toggle("large");
-        if (wanted() !== side) again();
+        watch();
       });
-      const pen = picture.getContext("bitmaprenderer");
-      return { card, frame, canvas: picture, pen, health, figures, next: null, ready: null, drawing: false, drawn: 0, drawingTime: 0 };
+      frame.addEventListener("keydown", event => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        frame.click();
+      });
+      return { card, frame, canvas: picture, health, figures, seen: false, drawn: 0 };
     });
+    seen.disconnect();
+    worker?.terminate();
+    worker = null;
+    if (cards.length && run.pictures) {
+      const canvases = cards.map(one => one.canvas.transferControlToOffscreen());
+      worker = new Worker("studio/page/pictures.js", { type: "module" });
+      asked = null;
+      worker.postMessage({ canvases }, canvases);
+      worker.onmessage = ({ data }) => {
+        cards.forEach((one, n) => { one.drawn = data.drawn[n]; });
+        root.busy = data.busy;
+      };
+    }
     root.cards = cards; // for measurements
     grid.style.setProperty("--columns", Math.ceil(Math.sqrt(cards.length)));
     grid.replaceChildren(...cards.map(one => one.card));
+    for (const one of cards) seen.observe(one.frame);
     people3d.label.hidden = !run?.space;
     if (run) offerViews().catch(() => {});
     watch();
@@ -164,7 +155,7 @@ export function open(root, studio) {
     }));
   }
 
-  new ResizeObserver(() => shown && side && wanted() !== side && again()).observe(grid);
+  new ResizeObserver(watch).observe(grid);
   studio.on("run", showRun);
   studio.on("figures", show);
   document.addEventListener("visibilitychange", watch);

@@ -1,13 +1,9 @@
 // Small things that several panes are made of.
 
 import { make } from "./shell.js";
+import { tint } from "./colours.js";
 
 export const milliseconds = s => s === null ? "–" : s < 0.0995 ? (1000 * s).toFixed(1) : (1000 * s).toFixed(0);
-
-// The colours of the labels in the pictures: steps of the golden ratio.
-export const hue = id => (id * 0.618034 % 1) * 360;
-export const tint = id => `hsl(${hue(id)} 100% 70%)`;
-export const rim = id => `hsl(${hue(id)} 90% 32%)`;
 
 export const personName = (one, n) => one.id >= 0 ? `id ${one.id}` : `person ${n + 1}`;
 

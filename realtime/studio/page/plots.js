@@ -1,13 +1,17 @@
 // Angles, speeds and positions over time, live and of takes.
 
 import uPlot from "./uplot.js";
-import { colour, openTake } from "./take.js";
+import { rim, tint } from "./colours.js";
+import { readJsonl } from "./jsonl.js";
 import { instantsOf, series } from "./series.js";
+import { openTake } from "./take.js";
 
 const WINDOWS = [10, 30, 60, 180]; // seconds of live plots
 const REDRAW = 100; // ms between two drawings of live plots
 const KINDS = { angle: "Angle", speed: "Speed", position: "Position" };
 const DASHES = [[], [8, 4], [2, 4]]; // of x, y and z
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const FILE = "file"; // what follows #plots/ for a file of the user's
 const readable = name => name.replaceAll("_", " ");
 
 export function open(root, studio) {
@@ -16,13 +20,16 @@ export function open(root, studio) {
   const span = make("select", { ariaLabel: "length" }, ...WINDOWS.map(one => make("option", { value: one, textContent: `last ${one} s`, selected: one === 30 })));
   const hold = make("button", { textContent: "Pause", type: "button" });
   const more = make("button", { textContent: "Add a plot", type: "button" });
+  const chooser = make("input", { type: "file", accept: ".jsonl", hidden: true });
+  const file = make("button", { textContent: "Open a file …", type: "button", title: "JSON lines that --jsonl wrote; the file stays on this computer" });
   const words = make("p", { className: "soft" });
   const charts = make("div", { className: "charts" });
   root.replaceChildren(
-    make("p", { className: "about", textContent: "How joints bend and how fast keypoints move. Drag over a plot to enlarge a time, double-click to see all of it; a click on the plot of a take goes to that frame." }),
-    make("div", { className: "row bar" }, make("label", {}, "From ", from), make("label", {}, "of ", of), span, hold, more),
+    make("p", { className: "about", textContent: "How joints bend and how fast keypoints move. Drag over a plot to enlarge a time, double-click to see all of it; a click on the plot of a take goes to that frame. Files of JSON lines can be opened too, or dropped here." }),
+    make("div", { className: "row bar" }, make("label", {}, "From ", from), file, chooser, make("label", {}, "of ", of), span, hold, more),
     words, charts);
 
+  let opened = null; // a file of the user's
   let take = null, frames = [], live = [], plots = [], shown = false, held = false, unfollow = null, drawn = 0;
 
   const skeleton = () => take ? take.card.skeleton : studio.run?.skeleton ?? null;
@@ -35,8 +42,9 @@ export function open(root, studio) {
     try { takes = await studio.ask("takes"); } catch { /* live plots need none */ }
     const options = takes.map(one => make("option", { value: one.id, textContent: one.name }));
     if (studio.run) options.unshift(make("option", { value: "", textContent: "the cameras, live" }));
+    if (opened) options.unshift(make("option", { value: FILE, textContent: opened.card.name }));
     from.replaceChildren(...options);
-    const chosen = wanted || (studio.run ? "" : takes[0]?.id ?? "");
+    const chosen = wanted || (studio.run ? "" : opened ? FILE : takes[0]?.id ?? "");
     if ([...from.options].some(one => one.value === chosen)) from.value = chosen;
     await choose(from.value);
   }
@@ -45,6 +53,9 @@ export function open(root, studio) {
     frames = [];
     if (!id) {
       take = null;
+    } else if (id === FILE) {
+      take = opened;
+      frames = await opened.all();
     } else if (take?.id !== id) {
       words.textContent = "reading …";
       try {
@@ -66,7 +77,7 @@ export function open(root, studio) {
       ...space() ? [make("option", { value: "", textContent: "3D, in metres" })] : [],
       ...names.map(name => make("option", { value: name, textContent: `${name}, in pixels` })));
     if ([...of.options].some(one => one.value === before)) of.value = before;
-    words.textContent = !skeleton() ? "There is nothing to plot: start the program with cameras, or record a take." : "";
+    words.textContent = !skeleton() ? "There is nothing to plot: start the program with cameras, record a take, or open a file that --jsonl wrote." : "";
     if (skeleton() && !plots.length) {
       const joints = Object.keys(skeleton().joints);
       const first = joints.find(name => name === "right_elbow") ?? joints[0];
@@ -122,7 +133,7 @@ export function open(root, studio) {
         plot.chart = new uPlot(options(lines, unit, place), [x, ...lines.map(one => one.y)], place);
         plot.chart.over.addEventListener("click", () => {
           const n = plot.chart.cursor.idx;
-          if (take && n !== null && plot.chart.select.width === 0) goTo(n);
+          if (take?.id && n !== null && plot.chart.select.width === 0) goTo(n);
         });
       } else {
         plot.chart.setData([x, ...lines.map(one => one.y)], take === null);
@@ -155,7 +166,7 @@ export function open(root, studio) {
       cursor: { drag: { x: true, y: false } },
       legend: { live: true },
       series: [{ label: "s", value: (_, value) => value === null ? "–" : value.toFixed(2) }, ...lines.map(one => ({
-        label: one.label, stroke: colour(one.id), width: 1.6, dash: DASHES[one.axis], spanGaps: false,
+        label: one.label, stroke: (dark.matches ? tint : rim)(one.id), width: 1.6, dash: DASHES[one.axis], spanGaps: false,
         value: (_, value) => value === null || value === undefined ? "–" : `${+value.toFixed(unit === "m" || unit === "m/s" ? 3 : 1)} ${unit}`,
       }))],
     };
@@ -203,6 +214,29 @@ export function open(root, studio) {
     root.dataset.drawing = (performance.now() - drawn).toFixed(2);
   }
 
+  async function openFile(chosen) {
+    if (!chosen) return;
+    words.textContent = "reading …";
+    try {
+      opened = await readJsonl(chosen, studio.joints, share => { words.textContent = `reading, ${Math.round(100 * share)} %`; });
+      if (location.hash === `#plots/${FILE}`) offer(FILE);
+      else location.hash = `#plots/${FILE}`;
+    } catch (error) {
+      words.textContent = "";
+      note(error.message, true);
+    }
+  }
+  file.addEventListener("click", () => chooser.click());
+  chooser.addEventListener("change", () => {
+    openFile(chooser.files[0]);
+    chooser.value = "";
+  });
+  root.addEventListener("dragover", event => event.preventDefault());
+  root.addEventListener("drop", event => {
+    event.preventDefault();
+    openFile(event.dataTransfer.files[0]);
+  });
+
   from.addEventListener("change", () => { location.hash = from.value ? `#plots/${from.value}` : "#plots/live"; });
   of.addEventListener("change", redraw);
   span.addEventListener("change", redraw);
@@ -211,16 +245,15 @@ export function open(root, studio) {
     hold.textContent = held ? "Go on" : "Pause";
   });
   more.addEventListener("click", () => { addPlot().draw(); });
-  on("run", () => shown && offer(take?.id));
-  on("takes", () => shown && offer(take?.id));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  for (const what of ["run", "takes"]) on(what, () => shown && offer(take && (take.id ?? FILE)));
+  dark.addEventListener("change", () => {
     for (const plot of plots) plot.shape = "";
     redraw();
   });
   return {
     show(rest) {
       shown = true;
-      offer(rest === "live" ? "" : rest || take?.id);
+      offer(rest === "live" ? "" : rest || (take && (take.id ?? FILE)));
     },
     hide() { shown = false; listen(); },
   };

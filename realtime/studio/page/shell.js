@@ -27,11 +27,12 @@ export function address(path, params = {}) {
   return url;
 }
 
-export function socket(path, params = {}) {
+export function socketAddress(path, params = {}) {
   const url = address(path, params);
   url.protocol = url.protocol.replace("http", "ws");
-  return new WebSocket(url);
+  return url;
 }
+export const socket = (path, params) => new WebSocket(socketAddress(path, params));
 
 // JSON of the studio; `body` makes it a request that changes something. An Error has the sentence.
 export async function ask(path, body) {
@@ -94,7 +95,7 @@ function follow() {
 }
 
 // run: null where the studio shows takes alone; see /studio/api/run. ended: whether the run has.
-export const studio = { address, socket, ask, note, confirmed, on, tell, make, run: null, ended: false, recording: null, token };
+export const studio = { address, socket, socketAddress, ask, note, confirmed, on, tell, make, run: null, ended: false, recording: null, token };
 
 export function showState(text, tone) {
   at("state").textContent = text;
@@ -146,6 +147,7 @@ async function meet() {
   tokenless = null;
   studio.run = answer.run;
   studio.folder = answer.folder;
+  studio.joints = answer.joints;
   at("record").hidden = !answer.run;
   at("model").textContent = answer.run ? answer.run.model : `takes in ${answer.folder}`;
   tell("run", answer.run);

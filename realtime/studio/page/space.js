@@ -73,7 +73,7 @@ export function open(root, studio) {
       frames = all.map(lines => {
         const line = lines.find(one => one.space);
         const people = (line?.space ?? []).map(one => ({ ...one, filled: one.filled.flatMap((carried, k) => carried ? [k] : []) }));
-        return { time: lines[0].time - start, ground: null, people };
+        return { time: lines[0].time - start, ground: opened.card.floor, people };
       });
       offerTrails(opened.card.skeleton.keypoints);
       const back = studio.run ? [make("a", { href: "#space/live", textContent: "back to the cameras" })] : [];
@@ -236,13 +236,11 @@ export function open(root, studio) {
   function watch() {
     if (!shown || document.hidden || over || recorded || !options.pictures || !options.cameras || !studio.run?.space || !studio.run.pictures) return pictures?.close();
     if (pictures !== null && pictures.readyState < WebSocket.CLOSING) return;
-    pictures = studio.socket("pictures", { side: 320 });
+    pictures = studio.socket("pictures", { side: 320, fps: 1000 / PICTURE_MS });
     pictures.binaryType = "arraybuffer";
-    const came = [];
     pictures.onmessage = async message => {
-      const camera = new DataView(message.data).getUint16(0), moment = performance.now();
-      if (!live || moment - (came[camera] ?? 0) < PICTURE_MS) return;
-      came[camera] = moment;
+      const camera = new DataView(message.data).getUint16(0);
+      if (!live) return;
       try {
         const blob = new Blob([new Uint8Array(message.data, 2)], { type: "image/jpeg" });
         scene.setPicture(camera, await createImageBitmap(blob));

@@ -61,6 +61,3 @@ export function frameAt(times, time) {
   }
   return low;
 }
-
-// The colours of the labels in live pictures: steps of the golden ratio.
-export const colour = id => `hsl(${(Math.max(id, 0) * 0.618034 % 1) * 360} 90% 62%)`;

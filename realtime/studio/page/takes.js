@@ -1,6 +1,7 @@
 // Takes: a list, and a player that scrubs, cuts and exports.
 
-import { colour, frameAt, openTake } from "./take.js";
+import { drawPeople } from "./skeleton.js";
+import { frameAt, openTake } from "./take.js";
 
 const SPEEDS = [0.1, 0.25, 0.5, 1, 2];
 const AHEAD = 3; // frames whose pictures are fetched while one is shown
@@ -119,23 +120,11 @@ export function open(root, studio) {
       if (canvas.width !== wide || canvas.height !== high) [canvas.width, canvas.height] = [wide, high];
       if (picture) pen.drawImage(picture, 0, 0);
       else { pen.fillStyle = "#08090b"; pen.fillRect(0, 0, wide, high); }
-      const scale = wide / width, thick = Math.max(2, high / 200);
-      pen.lineCap = "round";
-      for (const person of line?.people ?? []) {
-        pen.strokeStyle = pen.fillStyle = colour(person.id);
-        pen.lineWidth = thick;
-        const at = k => { const [x, y, score] = person.keypoints[k]; return score > 0 ? [x * scale, y * scale] : null; };
-        pen.beginPath();
-        for (const [a, b] of card.skeleton.limbs) {
-          const p = at(a), q = at(b);
-          if (p && q) { pen.moveTo(...p); pen.lineTo(...q); }
-        }
-        pen.stroke();
-        for (let k = 0; k < names.length; k++) {
-          const p = at(k);
-          if (p) { pen.beginPath(); pen.arc(...p, thick * 0.9, 0, 7); pen.fill(); }
-        }
-      }
+      const scale = wide / width;
+      const people = (line?.people ?? []).map(({ id, keypoints }) => ({
+        id, points: keypoints.map(([x, y, score]) => score > 0 ? [x * scale, y * scale] : null),
+      }));
+      drawPeople(pen, people, card.skeleton, "id");
     }
 
     function showTable(lines) {
@@ -295,12 +284,14 @@ export function open(root, studio) {
         ...card.space ? [make("a", { className: "button", href: `#space/${take.id}`, textContent: "3D" })] : [],
         remove),
       make("div", { className: "films" }, ...views.map(one => make("figure", {}, one.canvas, make("figcaption", { textContent: one.view.name })))),
-      make("div", { className: "track" }, slider, make("div", { className: "marked" }, marked)),
-      make("div", { className: "row" }, back, toggle, on1, pace, where),
+      make("div", { className: "transport" },
+        make("div", { className: "track" }, slider, make("div", { className: "marked" }, marked)),
+        make("div", { className: "row" }, back, toggle, on1, pace, where)),
       make("div", { className: "card" }, make("h3", { textContent: "Cut" }), make("div", { className: "row" }, from1, to1, keep, another, whole), cutWords),
       make("div", { className: "card" }, make("h3", { textContent: "Export" }), exports, made),
       make("details", { className: "card" }, make("summary", { textContent: "Coordinates of this frame" }), who, make("div", { className: "scroll" }, table)),
     );
+    element.querySelector(".films").style.setProperty("--columns", Math.ceil(Math.sqrt(views.length)));
     showCut();
 
     function press(event) {

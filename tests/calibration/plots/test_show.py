@@ -210,6 +210,7 @@ async def visit(url: str) -> None:
             assert answer.status == 404
     # Reddish and greenish dots of the corners.
     count = """(() => {
+      const pen = canvas.getContext("2d");
       const p = pen.getImageData(0, 0, canvas.width, canvas.height).data;
       let red = 0, green = 0;
       for (let i = 0; i < p.length; i += 4) {
@@ -221,7 +222,7 @@ async def visit(url: str) -> None:
     async with browser(url) as page:
         await page.until(count)
         assert "3 cameras" in await page.evaluate("at('state').textContent")
-        before = await page.evaluate("eye.yaw")
+        before = await page.evaluate("view.eye.yaw")
         for kind, x in (("mousePressed", 600), ("mouseMoved", 700), ("mouseReleased", 700)):
             await page.call(
                 *("Input.dispatchMouseEvent",),
@@ -232,6 +233,6 @@ async def visit(url: str) -> None:
                 clickCount=1,
                 buttons=1,
             )
-        assert await page.evaluate("eye.yaw") != before
+        assert await page.evaluate("view.eye.yaw") != before
         if "SHOTS" in os.environ:
             await page.screenshot(Path(os.environ["SHOTS"]) / "rig.png")

@@ -17,6 +17,7 @@ from calibration.people.shift_statistic import beyond
 from calibration.reports.rig_check import verdict
 from calibration.verification.check import check_board, check_people
 from calibration.verification.readjust import readjust
+from calibration.verification.square_sizes import measured_squares, square_report
 from posestream.commands.calibrate.check import MOVED
 from posestream.commands.calibrate.main import main
 from tests.calibration.board.test_extrinsics import waved
@@ -142,6 +143,19 @@ def test_by_a_board() -> None:
     assert [one.camera for one in found.moved] == [2]
     assert found.moved[0].degrees == pytest.approx(0.5, abs=0.1)
     assert found.rest < 1
+
+
+def test_squares_of_a_board_tell_the_scale_of_a_rig() -> None:
+    truth = ring(4, radius=2.0)
+    seen = waved(truth, 10, noise=0.05)
+    sides, error = measured_squares(truth, seen, CHARUCO)
+    assert sides.mean() == pytest.approx(CHARUCO.square, rel=0.005)
+    larger = [replace(one, translation=1.02 * one.translation) for one in truth.cameras]
+    assert "(+2.0 %;" in square_report(Rig((*larger,)), seen, CHARUCO)
+    worse = measured_squares(bumped(truth, 2, 0.5), seen, CHARUCO)
+    assert worse[1] > 2 * error
+    with pytest.raises(CalibrationError, match="No two cameras saw the same corners"):
+        measured_squares(truth, [seen[0], {}, {}, {}], CHARUCO)
 
 
 def test_what_tells_nothing_is_refused() -> None:

@@ -170,14 +170,14 @@ def test_a_browser_shows_more_cameras_than_it_has_connections(tmp_path: Path) ->
             )
             assert sink._server is not None
             async with asyncio.timeout(PATIENCE):
-                while any(sink._server._pages.values()):
+                while sink._server._painter.looks:
                     await asyncio.sleep(0.02)
             await page.evaluate(
                 "Object.defineProperty(document, 'hidden', {value: false, configurable: true});"
                 "document.dispatchEvent(new Event('visibilitychange'))"
             )
             async with asyncio.timeout(PATIENCE):
-                while not any(sink._server._pages.values()):
+                while not sink._server._painter.looks:
                     await asyncio.sleep(0.02)
         filming.cancel()
 

@@ -16,6 +16,7 @@ from realtime.sinks.screens.web_sink import WebSink
 from realtime.types.frames import Frame
 from realtime.types.results import Result, View
 from realtime.web import server
+from realtime.web.pictures import painter
 from tests.realtime.results import grey, keypoints, result, tracks
 from tests.realtime.serving import following, pictures, play, settles, until
 from tests.synth import SKELETON, person
@@ -179,12 +180,12 @@ def test_a_picture_is_made_once_for_all_and_only_for_somebody(
 ) -> None:
     made: list[Result] = []
 
-    def counted(result: Result, *more: Any) -> tuple[bytes, float]:
+    def counted(result: Result, *more: Any) -> bytes:
         made.append(result)
         return original(result, *more)
 
-    original = server.timed_jpeg
-    monkeypatch.setattr(server, "timed_jpeg", counted)
+    original = painter.rendered
+    monkeypatch.setattr(painter, "rendered", counted)
 
     async def work(sink: WebSink, client: aiohttp.ClientSession, url: str) -> None:
         async with following(client, url) as ws:

@@ -165,6 +165,10 @@ def test_a_lens_and_the_rig_through_the_page(tmp_path: Path) -> None:
                 assert "reprojection error" in await guided(page, 10)
                 await press(page, "Look", "rig-")
                 await page.until("document.querySelector('#calibrate .stage canvas').width > 100")
+                await press(page, "Check by the board", "rig-")
+                said = await guided(page, 6)
+                assert "squares of 50 mm measure" in said
+                assert "median distances in pixels" in said
 
     asyncio.run(work())
     (path,) = (tmp_path / "rigs").glob("rig-*.toml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +14,19 @@ import pytest
 from calibration.board.target import Board
 from calibration.files.rig_toml import read_rig, write_rig
 from calibration.geometry.camera import Camera, Rig, rotation_matrix
+from realtime.assembly import _open_studio
+from realtime.studio.calibrate.boards_guided import checked_rig
 from realtime.studio.calibrate.calibration import Calibration, Filming, board_of
 from realtime.types.errors import OutputError
 from realtime.types.frames import Frame
 from realtime.types.results import Result, View
 from tests.bodies import body, sightings
+from tests.calibration.board.test_extrinsics import waved
+from tests.calibration.boards import CHARUCO
 from tests.calibration.cameras import ring
-from tests.realtime.results import grey, tracks
+from tests.realtime.results import grey, header, tracks
+from tests.realtime.studio_run import Camera as Filmed
+from tests.realtime.wanted import settings
 from tests.waiting import wait_for
 
 RIG = ring(4, radius=5)
@@ -154,6 +161,45 @@ def test_without_cameras_nothing_begins(tmp_path: Path) -> None:
         calibration.begin_lens("a", 1.0)
     told = calibration.told
     assert (told["cameras"], told["pictures"], told["rigs"]) == ([], False, [])
+
+
+def test_pictures_that_were_altered_calibrate_and_check_nothing(tmp_path: Path) -> None:
+    """What is seen in straightened or mirrored pictures is not what the cameras' lenses do."""
+    filming = Filming(NAMES, False, True, altered=("--undistort", "--flip"))
+    calibration = Calibration(tmp_path / "rigs", filming)
+    calibration.set_board(BOARD)
+    write_rig(RIG, tmp_path / "rigs" / "rig-1.toml")
+    begins: list[Callable[[], None]] = [
+        lambda: calibration.begin_lens(NAMES[0], 1.0),
+        lambda: calibration.begin_rig(1.0, origin=False),
+        lambda: calibration.begin_check("rig-1.toml"),
+        lambda: calibration.begin_check("rig-1.toml", board=True),
+    ]
+    for begin in begins:
+        with pytest.raises(OutputError, match="without --undistort and --flip to calibrate"):
+            begin()
+    assert "--flip" in calibration.told["refusal"]
+
+
+def test_a_run_says_how_it_alters_pictures(tmp_path: Path) -> None:
+    run = settings("a.mp4", flip=True, serve="0", takes=tmp_path)
+    studio, _ = _open_studio(run, header(names=["cam0"]), [Filmed("cam0", rate=25)])
+    assert "--flip" in studio.calibration.told["refusal"]
+
+
+def test_a_rig_is_checked_by_a_board(tmp_path: Path) -> None:
+    """In the words of the terminal, with the size of the squares."""
+    truth = ring(4, radius=2.0)
+    seen = waved(truth, 40)
+    right = checked_rig(seen, truth, CHARUCO)
+    assert right.good, right.report
+    assert "good: all cameras agree" in right.report
+    assert re.search(r"squares of \d+ mm measure \d+\.\d\d mm", right.report)
+    cameras = list(truth.cameras)
+    cameras[2] = turned(cameras[2], 1.5)
+    wrong = checked_rig(seen, Rig((*cameras,)), CHARUCO)
+    assert not wrong.good
+    assert f"{cameras[2].name} was moved" in wrong.report
 
 
 def test_a_rig_of_other_cameras_is_refused(tmp_path: Path, calibration: Calibration) -> None:

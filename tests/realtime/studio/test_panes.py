@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,9 +11,13 @@ from pathlib import Path
 import pytest
 
 from realtime.sinks.screens.web_sink import WebSink
-from realtime.web.view_jpeg import Wish
+from realtime.web.pictures.looks import Wish
+from realtime.writing.header import Header
+from realtime.writing.json_text import result_lines
+from tests.bodies import BODY25
 from tests.browser import CHROMIUM, Page, browser
-from tests.realtime.studio_run import NAMES, studio_run, walk_on
+from tests.realtime.results import Origin
+from tests.realtime.studio_run import NAMES, RIG, studio_run, walk, walk_on
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
 
@@ -42,7 +47,7 @@ async def choose(page: Page, select: str, value: str) -> None:
 def test_live_shows_all_cameras_and_people_once_and_changes_the_view(tmp_path: Path) -> None:
     async def work() -> None:
         async with pane(tmp_path, "live") as (sink, page):
-            await page.resize(390, 844)
+            await page.resize(1600, 1000)
             await page.until("document.querySelectorAll('#live figure').length === 4")
             await page.until("document.querySelector('#live').cards.every(one => one.drawn > 2)")
             await page.until(
@@ -57,20 +62,28 @@ def test_live_shows_all_cameras_and_people_once_and_changes_the_view(tmp_path: P
             caption = await page.evaluate("document.querySelector('#live figcaption').innerText")
             assert "cam0" in caption
             assert "3 people" in caption
-            assert await page.evaluate("document.documentElement.scrollWidth") == 390
             # What is chosen is asked of the server, in place of what was shown before.
             server = sink._server
             assert server is not None
 
-            def watched() -> set[Wish]:
-                return {wish for wish, boxes in server._pages.items() if boxes}
+            def asked() -> list[tuple[int, Wish]]:
+                return [one for look in server._painter.looks for one in look.wishes]
 
-            assert watched() == {Wish(side=320)}  # no more pixels than are seen
+            def watched() -> set[Wish]:
+                return {wish for _, wish in asked()}
+
+            assert [number for number, _ in asked()] == [0, 1, 2, 3]
+            assert watched() == {Wish(side=640, drawn=False)}
+            # No more pixels than are seen, and no picture that is scrolled away.
+            await page.resize(390, 844)
+            while watched() != {Wish(side=320, drawn=False)} or len(asked()) == 4:
+                await asyncio.sleep(0.05)
+            assert await page.evaluate("document.documentElement.scrollWidth") == 390
             await choose(page, "live-people3d", "only")
-            while watched() != {Wish(None, "only", 320)}:
+            while watched() != {Wish(None, "only", 320, drawn=False)}:
                 await asyncio.sleep(0.05)
             await choose(page, "live-view", "part:neck")
-            wish = Wish(server._shown.parse("part:neck"), "only", 320)
+            wish = Wish(server._shown.parse("part:neck"), "only", 320, drawn=False)
             while watched() != {wish}:
                 await asyncio.sleep(0.05)
             drawn = await page.evaluate("document.querySelector('#live').cards[0].drawn")
@@ -131,5 +144,41 @@ def test_space_is_turned_hides_people_and_goes_back(tmp_path: Path) -> None:
                 ".click()"
             )
             await page.until(f"{root}.querySelector('.state').textContent !== '{state}'")
+
+    asyncio.run(work())
+
+
+def test_a_file_of_the_users_own_is_plotted(tmp_path: Path) -> None:
+    """It is read by the page; one that is none says why."""
+    names = list(NAMES)
+    header = Header("tiny", BODY25, [Origin(name, rate=30) for name in names], RIG)
+    lines = [header.line, *(line for one in walk()[:40] for line in result_lines(one))]
+    root = "document.querySelector('#plots')"
+
+    async def choose_file(page: Page, name: str, text: str) -> None:
+        await page.until(f"{root}.querySelector('input[type=file]') !== null")
+        await page.evaluate(
+            f"""(() => {{
+                const given = new DataTransfer(), box = {root}.querySelector("input[type=file]");
+                given.items.add(new File([{json.dumps(text)}], {json.dumps(name)}));
+                box.files = given.files;
+                box.dispatchEvent(new Event("change"));
+            }})()"""
+        )
+
+    async def work() -> None:
+        with studio_run(tmp_path) as (_, _, url):
+            async with browser(f"{url}#plots") as page:
+                await page.until("document.querySelector('#model').textContent !== ''")
+                await choose_file(page, "notes.jsonl", "{}\n")
+                await page.until("document.querySelector('#notes .bad') !== null")
+                said = await page.evaluate("document.querySelector('#notes .bad').textContent")
+                assert said.startswith("notes.jsonl cannot be plotted: its first line")
+                await choose_file(page, "own.jsonl", "\n".join([*lines, '{"torn']))
+                await page.until(f"{root}.querySelector('.card[data-points=\"40\"]') !== null")
+                words = f"[...{root}.querySelectorAll('select')].map(one => one.selectedOptions[0]"
+                chosen = await page.evaluate(f"{words}.textContent).join()")
+                assert chosen.startswith("own.jsonl,3D, in metres")
+                assert "right elbow" in chosen
 
     asyncio.run(work())

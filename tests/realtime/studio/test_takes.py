@@ -19,6 +19,7 @@ from engines.types.poses import Poses
 from realtime.sources.openpose_json import read_people
 from realtime.studio.exports import FORMATS
 from realtime.studio.studio import Studio, StudioRun
+from realtime.studio.take_floor import floor_of
 from realtime.studio.take_folders import NoTakeError
 from realtime.studio.take_lines import TakeLines
 from realtime.studio.take_results import take_results
@@ -116,6 +117,23 @@ def test_a_take_is_what_was_recorded(tmp_path: Path) -> None:
         np.testing.assert_allclose(found.poses3d.xyz, wanted.poses3d.xyz, atol=6e-5)
         np.testing.assert_allclose(found.poses3d.covariance, wanted.poses3d.covariance, rtol=0.01)
         assert found.poses3d.views.tolist() == wanted.poses3d.views.tolist()
+
+
+@pytest.mark.parametrize(("raised", "floor"), [(0.0, 0.0), (0.05, 0.0), (0.6, 0.6)])
+def test_the_floor_of_a_take_is_where_people_stand(
+    raised: float, floor: float, tmp_path: Path
+) -> None:
+    """The rig's own, unless they stand elsewhere."""
+    one = studio(tmp_path)
+    identity = str(one.start("stairs", pictures=False)["id"])
+    with one:
+        for n in range(COUNT):
+            seen = instant(n)
+            assert seen.poses3d is not None
+            up = np.float32([0, 0, raised])
+            one.write(replace(seen, poses3d=replace(seen.poses3d, xyz=seen.poses3d.xyz + up)))
+    found = floor_of(one.card(identity), one.lines(identity), RIG)
+    assert found == pytest.approx(floor, abs=0.05)
 
 
 def test_any_picture_can_be_seen_in_any_order(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from engines.types.errors import EngineError
 from realtime.sinks.screens.web_sink import WebSink
 from realtime.web import connections, server
+from realtime.web.pictures import painter
 from tests.realtime.results import grey, result, tracks
 from tests.realtime.serving import HEADER, TOKEN, following, play, serving, settles, until
 from tests.synth import person
@@ -330,7 +331,7 @@ def test_a_defect_in_the_server_is_raised_at_the_end(monkeypatch: pytest.MonkeyP
     def break_down(*_: object) -> bytes:
         raise EngineError("broken")
 
-    monkeypatch.setattr(server, "timed_jpeg", break_down)
+    monkeypatch.setattr(painter, "rendered", break_down)
 
     async def visit() -> None:
         with serving() as (sink, url):

@@ -28,7 +28,7 @@ from realtime.types.errors import SettingsError
 from realtime.types.results import Result
 from realtime.web.address import Address
 from realtime.web.replay import Replay
-from realtime.web.space_json import space_header, space_line
+from realtime.web.space_json import space_header, space_line, space_page
 from tests.bodies import BODY25, body, sightings
 from tests.browser import CHROMIUM, browser
 from tests.calibration.cameras import ring
@@ -40,7 +40,8 @@ RIG = ring(4, radius=5)
 PEOPLE = [body((-0.5, 0.2)), body((0.8, -0.4), heading=1)]
 # How many pixels of the canvas have the colour of an id, at the middle of its limbs.
 COLOURED = """(() => {
-  const p = pen.getImageData(0, 0, canvas.width, canvas.height).data, t = [%s];
+  const pen = canvas.getContext("2d"), t = [%s];
+  const p = pen.getImageData(0, 0, canvas.width, canvas.height).data;
   let n = 0;
   for (let i = 0; i < p.length; i += 4) n += t.every((v, c) => Math.abs(p[i + c] - v) < 4);
   return n;
@@ -164,7 +165,7 @@ def test_a_browser_shows_the_people_live_and_turns(tmp_path: Path) -> None:
                 await page.until("at('who').textContent === '1.50 s  ids 0, 1'")
                 for colour in (FIRST, SECOND):
                     await page.until(f"{COLOURED % colour} > 200")
-                before = await page.evaluate("eye.yaw")
+                before = await page.evaluate("view.eye.yaw")
                 for kind, x in (("mousePressed", 600), ("mouseMoved", 700), ("mouseReleased", 700)):
                     await page.call(
                         "Input.dispatchMouseEvent",
@@ -175,7 +176,7 @@ def test_a_browser_shows_the_people_live_and_turns(tmp_path: Path) -> None:
                         clickCount=1,
                         buttons=1,
                     )
-                assert await page.evaluate("eye.yaw") == pytest.approx(before - 0.6)
+                assert await page.evaluate("view.eye.yaw") == pytest.approx(before - 0.6)
                 await page.screenshot(tmp_path / "space.png")
                 poses = seen().poses3d
                 assert poses is not None
@@ -197,7 +198,8 @@ def test_a_browser_plays_a_recording_without_a_run(tmp_path: Path) -> None:
         const some = n => new File([{json.dumps(text)}], `rig_${{n}}_keypoints.json`);
         return open([some(10), some(9), some(11)]);
     }})()"""
-    page_file = Path(str(files("realtime.web") / "space.html"))
+    page_file = tmp_path / "space.html"
+    page_file.write_text(space_page())
 
     async def visit() -> None:
         async with browser(page_file.as_uri(), dark=True) as page:

@@ -1,7 +1,8 @@
 // A canvas with 3D people, their cameras and the floor, that mouse and fingers turn. World axes are
 // turned to ones of which the third is up.
 
-import { rim, tint } from "./parts.js";
+import { rim, tint } from "./colours.js";
+import { turnable } from "./turning.js";
 
 const NEAR = 0.05, SPAN = 6; // metres: what is nearer is not drawn; of the floor to each side
 const HEAD = 0.11; // metres, its radius
@@ -19,27 +20,30 @@ const unit = a => a.map(x => x / Math.hypot(...a));
 const mean = list => list.reduce((sum, a) => plus(sum, a, 1 / list.length), [0, 0, 0]);
 const known = one => one.xyz.filter(p => p);
 
-// canvas: fills its parent. options: { cameras, pictures, names, trails, ghosts, floor, axes: whether they are
+// canvas: fills its parent, or the window. options: { cameras, pictures, names, trails, ghosts, floor, axes: whether they are
 // drawn; trailOf: a keypoint; hidden: a Set of ids }. An instant is { time, ground, people: [{ id, xyz,
 // filled }] } as the server sends it.
 export function createScene(canvas, options) {
   const pen = canvas.getContext("2d"), dark = matchMedia("(prefers-color-scheme: dark)");
-  let scene = { limbs: [], keypoints: [], cameras: [], up: [0, 0, 1] }, basis = [], eye = null, awaited = false;
+  let scene = { limbs: [], keypoints: [], cameras: [], dots: [], up: [0, 0, 1] }, basis = [], eye = null, awaited = false;
   let now = { people: [] }, before = []; // instants of the last seconds, the oldest first
   const drawn = { frames: 0, time: 0 }; // ms
   const turned = p => basis.map(axis => dot(axis, p));
 
-  // next: { up, cameras, skeleton: { limbs, keypoints } }, of the server.
+  // next: { up, cameras, skeleton: { limbs, keypoints } }, of the server. A rig alone may have { step,
+  // reach, corners }: metres of a square of the floor, and of the cameras' sights; corners of boards
+  // as [x, y, z, how wrong from 0 to 1]. Its cameras have colours of their own.
   function setScene(next) {
     const up = next.up, side = unit(cross(up, Math.abs(up[0]) < 0.9 ? [1, 0, 0] : [0, 1, 0]));
     basis = [side, cross(up, side), up];
     scene = {
-      limbs: next.skeleton.limbs, keypoints: next.skeleton.keypoints, up,
+      limbs: next.skeleton?.limbs ?? [], keypoints: next.skeleton?.keypoints ?? [], up, step: next.step,
+      dots: (next.corners ?? []).map(([x, y, z, share]) => ({ at: turned([x, y, z]), share })),
       cameras: next.cameras.map(one => ({ ...one, image: null, at: turned(one.centre), ends: one.corners.map(turned) })),
     };
     const centres = scene.cameras.map(one => one.at);
     const span = Math.max(0, ...[0, 1, 2].map(k => Math.max(...centres.map(p => p[k])) - Math.min(...centres.map(p => p[k]))));
-    scene.reach = span > 1e-6 ? 0.18 * span : 0.35;
+    scene.reach = next.reach ?? (span > 1e-6 ? 0.18 * span : 0.35);
     eye = null;
     wake();
   }
@@ -47,9 +51,9 @@ export function createScene(canvas, options) {
   function home(yaw = -0.7, pitch = 0.45) {
     const people = now.people.flatMap(known).map(turned), cameras = scene.cameras.map(one => one.at);
     const middle = mean(people.length ? people : cameras.length ? cameras : [[0, 0, 0]]);
-    const least = people.length ? 2.5 : Math.min(2.5, 10 * scene.reach); // small rigs are looked at from near by
+    const least = scene.step ? 2.5 * scene.step : people.length ? 2.5 : Math.min(2.5, 10 * scene.reach); // small rigs are looked at from near by
     const far = Math.max(least, ...[...cameras, ...people].map(p => Math.hypot(...plus(p, middle, -1))));
-    eye = { yaw, pitch, far: far * 1.9, target: middle, people: people.length > 0 };
+    eye = { yaw, pitch, far: far * 2.1, target: middle, people: people.length > 0 };
     wake();
   }
 
@@ -84,6 +88,7 @@ export function createScene(canvas, options) {
     const people = now.people.filter(one => !options.hidden.has(one.id));
     if (floor !== null) drawFloor(view, floor, colour("--line"));
     if (options.axes) drawAxes(view);
+    drawDots(view);
     if (options.cameras) drawCameras(view, colour("--soft"));
     if (floor !== null) drawShadows(view, people, floor, colour("--track"));
     if (options.ghosts) drawGhosts(view);
@@ -124,10 +129,21 @@ export function createScene(canvas, options) {
   }
 
   function drawFloor({ line }, floor, colour) {
-    const [x, y] = eye.target.map(Math.round);
-    for (let n = -SPAN; n <= SPAN; n += 1) {
-      line([x + n, y - SPAN, floor], [x + n, y + SPAN, floor], colour, 1);
-      line([x - SPAN, y + n, floor], [x + SPAN, y + n, floor], colour, 1);
+    const step = scene.step ?? 1, side = SPAN * step, [x, y] = eye.target.map(p => Math.round(p / step) * step);
+    for (let n = -side; n <= side + step / 2; n += step) {
+      line([x + n, y - side, floor], [x + n, y + side, floor], colour, 1);
+      line([x - side, y + n, floor], [x + side, y + n, floor], colour, 1);
+    }
+  }
+
+  // Corners of boards, from green to red.
+  function drawDots({ zoom, look, spot }) {
+    for (const { at, share } of scene.dots) {
+      const seen = look(at);
+      if (seen[2] < NEAR) continue;
+      const [u, v] = spot(seen), wide = Math.min(6, Math.max(2, 0.02 * scene.reach * zoom / seen[2]));
+      pen.fillStyle = `hsl(${130 * (1 - share)} 80% 45%)`;
+      pen.fillRect(u - wide / 2, v - wide / 2, wide, wide);
     }
   }
 
@@ -135,7 +151,7 @@ export function createScene(canvas, options) {
     pen.textAlign = "center";
     pen.font = "600 12px system-ui, sans-serif";
     AXES.forEach(([name, colour], n) => {
-      const end = turned([0, 1, 2].map(k => k === n ? AXIS : 0));
+      const end = turned([0, 1, 2].map(k => k === n ? scene.step ?? AXIS : 0));
       line([0, 0, 0], end, colour, 2);
       label(end.map(p => 1.15 * p), name, colour);
     });
@@ -151,14 +167,14 @@ export function createScene(canvas, options) {
     }
     pen.font = "12px system-ui, sans-serif";
     pen.textAlign = "center";
-    for (const one of scene.cameras) {
-      const ends = corners(one);
+    scene.cameras.forEach((one, k) => {
+      const ends = corners(one), own = scene.step ? `hsl(${(0.58 + 0.618034 * k) % 1 * 360} 67% ${dark.matches ? 60 : 41}%)` : colour;
       ends.forEach((end, n) => {
-        line(one.at, end, colour, 1);
-        line(end, ends[(n + 1) % 4], colour, n ? 1 : 3); // the thick side is the picture's top
+        line(one.at, end, own, 1);
+        line(end, ends[(n + 1) % 4], own, n ? 1 : 3); // the thick side is the picture's top
       });
-      if (options.names) label(plus(one.at, [0, 0, 0.43 * scene.reach]), one.name, colour);
-    }
+      if (options.names) label(plus(one.at, [0, 0, (scene.step ? 0.2 : 0.43) * scene.reach]), one.name, own);
+    });
   }
 
   // A picture before its camera, in triangles: a canvas knows no perspective, but small pieces need
@@ -285,67 +301,15 @@ export function createScene(canvas, options) {
     pen.fillText(length < 1 ? `${Math.round(100 * length)} cm` : `${length} m`, 22, high - 20);
   }
 
-  // Mouse and fingers: one turns; right or shift, or two fingers, move; wheel or a pinch zooms.
-  const down = new Map();
-  const spread = () => {
-    const [a, b] = [...down.values()];
-    return Math.max(1, Math.hypot(a[0] - b[0], a[1] - b[1]));
-  };
-  canvas.addEventListener("pointerdown", event => {
-    canvas.setPointerCapture(event.pointerId);
-    down.set(event.pointerId, [event.clientX, event.clientY]);
-  });
-  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, event => down.delete(event.pointerId));
-  canvas.addEventListener("pointermove", event => {
-    const start = down.get(event.pointerId);
-    if (!start || !eye) return;
-    const two = down.size === 2, gap = two && spread(), [dx, dy] = [event.clientX - start[0], event.clientY - start[1]];
-    down.set(event.pointerId, [event.clientX, event.clientY]);
-    eye.moved = true;
-    if (two || event.buttons & 2 || event.shiftKey) {
-      const step = eye.far / Math.min(canvas.clientWidth, canvas.clientHeight) / (two ? 2 : 1), { yaw, pitch } = eye;
-      const right = [Math.sin(yaw), -Math.cos(yaw), 0];
-      const up = [Math.sin(pitch) * Math.cos(yaw), Math.sin(pitch) * Math.sin(yaw), Math.cos(pitch)];
-      eye.target = plus(plus(eye.target, right, -dx * step), up, dy * step);
-      if (two) zoomBy(gap / spread());
-    } else {
-      eye.yaw -= dx * 0.006;
-      eye.pitch = Math.max(-1.5, Math.min(1.5, eye.pitch + dy * 0.006));
-    }
-    wake();
-  });
-  function zoomBy(factor) {
-    eye.far = Math.max(0.3, Math.min(200, eye.far * factor));
-    eye.moved = true;
-    wake();
-  }
-  canvas.addEventListener("wheel", event => {
-    event.preventDefault();
-    if (eye) zoomBy(Math.exp(event.deltaY * 0.0012));
-  }, { passive: false });
-  canvas.addEventListener("contextmenu", event => event.preventDefault());
-  canvas.addEventListener("dblclick", () => home());
-  // Keys do the same for who has no mouse.
-  canvas.tabIndex = 0;
-  canvas.addEventListener("keydown", event => {
-    const turn = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, 0.1], ArrowDown: [0, -0.1] }[event.key];
-    if (turn && eye) {
-      eye.yaw += turn[0];
-      eye.pitch = Math.max(-1.5, Math.min(1.5, eye.pitch + turn[1]));
-      eye.moved = true;
-      wake();
-    } else if (event.key === "+" || event.key === "-") zoomBy(event.key === "+" ? 0.9 : 1.1);
-    else return;
-    event.preventDefault();
-  });
+  turnable(canvas, () => eye, home, wake);
   new ResizeObserver(wake).observe(canvas.parentElement);
   dark.addEventListener("change", wake);
 
   return {
     setScene, show, wake, home, drawn,
-    // image: an ImageBitmap, or null.
+    // image: an ImageBitmap or Image, or null.
     setPicture(camera, image) {
-      scene.cameras[camera]?.image?.close();
+      scene.cameras[camera]?.image?.close?.();
       if (scene.cameras[camera]) scene.cameras[camera].image = image;
       wake();
     },

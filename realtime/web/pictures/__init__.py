@@ -1,0 +1,1 @@
+"""Pictures for browsers: who looks at which, and what they may cost."""
