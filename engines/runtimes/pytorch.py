@@ -65,6 +65,9 @@ class TorchLane:
         self._torch, self._device = torch, torch.device(device)
         on_gpu = self._device.type == "cuda"
         self._stream = torch.cuda.Stream(self._device) if on_gpu else None
+        if self._stream is not None:
+            # There the network was brought to this GPU; streams of torch's do not wait for it.
+            self._stream.wait_stream(torch.cuda.default_stream(self._device))
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -13,6 +13,7 @@ from engines.types.toml_tables import build, check_keys, table, tables
 
 FOLDER = Path(__file__).parents[1] / "skeletons"
 FOLLOWERS = ("feet", "left_hand", "right_hand", "face")  # groups beside the body
+LONGEST_LIMB_M = 0.8  # no person has a longer one
 MAX_KEYPOINTS = 135  # OpenPose's BODY_135
 
 
@@ -33,6 +34,7 @@ class Skeleton:
         ankles, and without which people in 3D were told apart less well (Shelf).
     body: indices of all others, the core that tracking, similarity, scores and association go by.
         What has no body (a single hand, a face, a car) is a body altogether.
+    longest_limb: metres; in 3D nothing is a limb of the body that is longer.
     base: the skeleton that groups were added to, see `skeleton_groups.with_groups`; its keypoints
         come first.
     """
@@ -48,6 +50,7 @@ class Skeleton:
     right_hand: tuple[int, ...] = ()
     face: tuple[int, ...] = ()
     deciding: tuple[str, ...] = ()
+    longest_limb: float = LONGEST_LIMB_M
     base: Skeleton | None = None
     body: tuple[int, ...] = field(init=False)
 
@@ -116,7 +119,8 @@ def parse_skeleton(name: str, data: Any) -> Skeleton:
     """A skeleton from its TOML table (see skeletons/coco18.toml); CardError says what is wrong."""
     data = table(f"skeleton {name}", data)
     needed = ("keypoints", "limbs")
-    check_keys(f"skeleton {name}", data, (*needed, "redundant", "groups", "deciding"), needed)
+    known = (*needed, "redundant", "groups", "deciding", "longest_limb")
+    check_keys(f"skeleton {name}", data, known, needed)
     points = [build(Keypoint, "keypoints", one) for one in tables("keypoints", data["keypoints"])]
     names = tuple(point.name for point in points)
     if len(set(names)) < len(names):
@@ -136,11 +140,18 @@ def parse_skeleton(name: str, data: Any) -> Skeleton:
         sigmas=tuple(point.sigma for point in points),
         colours=tuple((p.colour[2], p.colour[1], p.colour[0]) for p in points),
         deciding=_deciding(data.get("deciding", [])),
+        longest_limb=_metres("longest_limb", data.get("longest_limb", LONGEST_LIMB_M)),
         feet=groups.get("feet", ()),
         left_hand=groups.get("left_hand", ()),
         right_hand=groups.get("right_hand", ()),
         face=groups.get("face", ()),
     )
+
+
+def _metres(where: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise CardError(f"{where} must be a number of metres above 0, not {value!r}.")
+    return float(value)
 
 
 def _deciding(data: Any) -> tuple[str, ...]:

@@ -22,7 +22,6 @@ from realtime.multiview.body_proportions import (
 from realtime.types.mirrored_parts import mirrored_parts
 
 AVERAGED_MEASUREMENTS = 60  # 2 s at 30 fps: each later measurement moves the mean by a 60th
-MAX_LIMB_M = 0.8  # bounds what may be a limb: no person has a longer one
 MAX_STRETCH = 0.15  # share by which a bone may differ from the mean length of that person's
 MIN_SIGHTINGS = 5  # of a limb without usual length, from which on its mean is used
 # Normalised residuals from which on a sighting counts less, with the square of how far it is off:
@@ -35,7 +34,8 @@ class BoneLengths:
     """The limbs of a skeleton, from the trunk outwards, then the pairs of rigid heads and feet.
 
     rigid: (L,) limbs that are a bone; necks, backs and shoulders bend. held: (L,) those that keep
-    their length, of heads, feet and fingers too. body: (L,) limbs whose both ends are of the body.
+    their length, of heads, feet and fingers too. body: (L,) limbs whose both ends are of the body,
+    none of which is longer than `longest` metres.
     Lengths are (P, L), NaN = not known yet; left and right share what they learn.
     """
 
@@ -57,6 +57,7 @@ class BoneLengths:
             np.int64,
         )
         self.mirror = np.array(mirror)
+        self.longest = skeleton.longest_limb
         names = [[skeleton.keypoints[n] for n in limb] for limb in self.limbs.tolist()]
         shares = np.array([limb_share(*ends) for ends in names])
         heads = np.array([head_length(*ends) for ends in names])

@@ -15,7 +15,7 @@ from calibration.geometry.triangulation import triangulate
 from engines.types.arrays import Doubles
 from engines.types.skeleton import Skeleton
 from realtime.multiview.association import Association
-from realtime.multiview.bone_lengths import MAX_LIMB_M, BoneLengths
+from realtime.multiview.bone_lengths import BoneLengths
 from realtime.types.results import Result
 from realtime.types.sightings import keypoints_seen
 
@@ -101,5 +101,5 @@ class Labeller:
         lengths = self._bones.measured(points)
         ratio = lengths / lengths[:, self._bones.twins]
         with np.errstate(invalid="ignore"):
-            wrong = (lengths > MAX_LIMB_M) | ((ratio > MAX_ASYMMETRY) & self._bones.rigid)
+            wrong = (lengths > self._bones.longest) | ((ratio > MAX_ASYMMETRY) & self._bones.rigid)
         return np.asarray(~wrong[:, self._bones.body].any(1), bool)

@@ -19,7 +19,7 @@ from realtime.multiview.association import (
     body_similarity,
     middles,
 )
-from realtime.multiview.bone_lengths import MAX_LIMB_M, BoneLengths
+from realtime.multiview.bone_lengths import BoneLengths
 from realtime.multiview.bone_refinement import BoneRefinement
 from realtime.multiview.head_sides import HeadSides
 from realtime.multiview.left_right_3d import LeftRightConsistency
@@ -263,7 +263,7 @@ class MultiViewReconstructor:
         measured = self._measure(bodies, deviations).beginning()
         limbs = self._bones.measured(measured.xyz)[:, self._bones.body]
         good = (measured.views[:, self._body] >= 2).sum(1) >= MIN_COMMON_KEYPOINTS
-        good &= (limbs > MAX_LIMB_M).sum(1) <= 0.25 * np.isfinite(limbs).sum(1)
+        good &= (limbs > self._bones.longest).sum(1) <= 0.25 * np.isfinite(limbs).sum(1)
         good &= ~self._is_there(measured.xyz)
         for n in np.flatnonzero(good):
             one = measured.at(slice(n, n + 1))

@@ -85,9 +85,7 @@ class Session:
     def _seen(self, result: Result) -> Iterator[tuple[str, int, float, Movement, float, Floats]]:
         nan = float("nan")
         if (poses := result.poses3d) is not None:
-            for number, angles in zip(
-                poses.id.tolist(), joint_angles(poses.as_measured()), strict=True
-            ):
+            for number, angles in zip(poses.id.tolist(), joint_angles(poses), strict=True):
                 movement = result.movements3d.get(number, NO_MOVEMENT)
                 yield "", number, result.time, movement, nan, angles
             return

@@ -22,7 +22,8 @@ Movements = Mapping[int, Movement]
 
 class MovementAnalysis:
     """Adds movements to results, one after the other. With a rig those of the 3D people, else those
-    of each camera's, whose picture must be level.
+    of each camera's, whose picture must be level; how far a camera that is not still moves the
+    background is taken out.
 
     stature: metres of everybody's height, by which the pictures have a scale; None = unknown.
     SettingsError where the skeleton is no whole body.
@@ -36,6 +37,7 @@ class MovementAnalysis:
         self._up = None if rig is None else upwards(rig)
         self._space: dict[int, Athlete] = {}
         self._pictures: list[dict[int, Athlete]] = [{} for _ in range(cameras)]
+        self._shifts = np.zeros((cameras, 2))  # pixels, of the background since the beginning
 
     def add_to(self, result: Result) -> Result:
         """The result with the movements of its people, see Result.movements."""
@@ -45,8 +47,10 @@ class MovementAnalysis:
         return replace(
             result,
             movements=tuple(
-                self._of_picture(view.frame.time, view.tracks, people) if view else {}
-                for view, people in zip(result.views, self._pictures, strict=True)
+                self._of_picture(view.frame.time, view.tracks, people, shift) if view else {}
+                for view, people, shift in zip(
+                    result.views, self._pictures, self._shifts, strict=True
+                )
             ),
         )
 
@@ -64,9 +68,14 @@ class MovementAnalysis:
         _forget(self._space)
         return found
 
-    def _of_picture(self, time: float, tracks: Tracks, people: dict[int, Athlete]) -> Movements:
+    def _of_picture(
+        self, time: float, tracks: Tracks, people: dict[int, Athlete], shift: Doubles
+    ) -> Movements:
+        """shift: (2,) of the background until the frame before, which this one adds to."""
         found = {}
-        xy = np.where(tracks.filled[..., None], np.nan, tracks.poses.xy.astype(float))
+        if tracks.camera is not None:
+            shift += tracks.camera
+        xy = np.where(tracks.filled[..., None], np.nan, tracks.poses.xy.astype(float)) - shift
         speeds = [float("nan")] * len(tracks) if tracks.speed is None else tracks.speed.tolist()
         for person, points, speed in zip(tracks.id.tolist(), xy, speeds, strict=True):
             if person < 0:  # nobody knows who that is in the next frame

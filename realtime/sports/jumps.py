@@ -14,6 +14,7 @@ from realtime.sports.window import Window, fit_parabola
 CLEAR = 0.05  # feet so high over where they stand are in the air, beyond the noise of keypoints,
 HIPS_RISE = 0.04  # and so far the hips are then above where they are when standing
 LONGEST_S = 1.3  # in the air: 2 m high; who is up for longer has climbed
+SHORTEST_S = 0.2  # 5 cm high: less is a step, or the noise of keypoints
 # Of half the gravity that a flight may show, as legs are drawn up and the scale is not certain.
 MIN_GRAVITY, MAX_GRAVITY = 0.35, 2.5
 HALF_GRAVITY = 9.81 / 2
@@ -81,6 +82,8 @@ class Jumps:
         if not jumps:
             return None
         lower = min(jumps, key=lambda one: one.height)
+        if lower.end - lower.start < SHORTEST_S:
+            return None
         curve = lower.height / ((lower.end - lower.start) / 2) ** 2
         metres = USUAL_LEG_M / leg if np.isnan(scale) else scale
         return lower if MIN_GRAVITY <= curve * metres / HALF_GRAVITY <= MAX_GRAVITY else None

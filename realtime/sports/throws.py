@@ -13,7 +13,8 @@ from realtime.sports.window import Window, bridged, fit_parabola
 FAST = 2.2  # leg lengths a second of the wrist against the shoulder: 1.9 m/s of an adult
 BELOW = 0.1  # leg lengths by which a releasing wrist may be below the shoulder
 STRETCHED_BY, STRETCHED = 40.0, 120.0  # degrees of the elbow: by how much, and how far at least
-BEFORE_S, AFTER_S = 0.6, 0.12  # of the release, in which the elbow is bent, and stretched
+BEFORE_S, AFTER_S = 0.6, 0.12  # of the release, in which the elbow is bent, and stretched,
+AFTER_FRAMES = 2.1  # or so many frames if that is longer: in the first it may be half stretched
 FIT_S = 0.05  # of a wrist's way before and after, whose fit tells its velocity: longer blunts it
 BRIDGE_S = 0.2  # longest time between two frames that know a keypoint which others do not
 STARTED_BY = 5.0  # degrees by which an elbow is stretched when a throw has begun
@@ -57,13 +58,13 @@ class Throws:
         for at in times[(times > self._fitted) & (times <= time - 2 * reach)].tolist():
             self._fit(at, reach)
             self._fitted = at
-        times = self._wrists[0].times
-        ripe = np.flatnonzero((times > self._judged) & (times < self._fitted - PEAK_S))
+        times, after = self._wrists[0].times, max(AFTER_S, AFTER_FRAMES * step)
+        ripe = np.flatnonzero((times > self._judged) & (times < self._fitted - max(PEAK_S, after)))
         found = [
             one
             for at in ripe.tolist()
             for side in (0, 1)
-            if (one := self._peak(side, at, leg)) is not None
+            if (one := self._peak(side, at, after, leg)) is not None
         ]
         if len(ripe):
             self._judged = float(times[ripe[-1]])
@@ -95,8 +96,8 @@ class Throws:
             row[-1] = bend(shoulder[here], elbow[here], wrist[here])
             self._wrists[side].add(at, *row)
 
-    def _peak(self, side: int, at: int, leg: float) -> Throw | None:
-        """A throw whose release is near this row."""
+    def _peak(self, side: int, at: int, after_s: float, leg: float) -> Throw | None:
+        """A throw whose release is near this row. after_s: in which the arm is stretched."""
         wrist = self._wrists[side]
         times, values = wrist.times, wrist.values
         if not 0 < at < len(times) - 1:
@@ -109,7 +110,7 @@ class Throws:
         if np.nanmax(values[near, 0]) > speed:
             return None
         bent = (times >= release - BEFORE_S) & (times <= release)
-        later = (times >= release) & (times <= release + AFTER_S)
+        later = (times >= release) & (times <= release + after_s)
         before, after = values[bent, -1], values[later, -1]
         if np.isnan(before).all() or np.isnan(after).all():
             return None
@@ -117,6 +118,10 @@ class Throws:
         if stretched < STRETCHED or stretched - float(np.nanmin(before)) < STRETCHED_BY:
             return None
         start = times[bent][before <= np.nanmin(before) + STARTED_BY][-1]
+        # An arm that was out of sight meanwhile may be somebody else's.
+        seen = times[(times >= start) & (times <= release) & ~np.isnan(values[:, -1])]
+        if np.diff([*seen, release]).max() > max(BRIDGE_S, after_s):
+            return None
         # The fastest moment lies between frames: where a parabola through three speeds has its top.
         share = 0.0
         a, b, c = values[at - 1 : at + 2, 0]

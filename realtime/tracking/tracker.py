@@ -146,7 +146,7 @@ class PoseTracker:
         self._confirm(len(rows))
         shown = (people.id != TENTATIVE_ID) & self._presentable(expected)
         shown[rows] = True
-        tracks = shown_tracks(people, shown, self._skeleton, now)
+        tracks = self._shown(shown, motion)
         self._forget()
         return tracks
 
@@ -211,7 +211,13 @@ class PoseTracker:
             followed = np.flatnonzero(expected.follows & ~people.missing)
             self._speed_up(followed, before, expected, motion)
         shown = (people.id != TENTATIVE_ID) & self._presentable(expected)
-        return shown_tracks(people, shown, self._skeleton, self._clock.now)
+        return self._shown(shown, motion)
+
+    def _shown(
+        self, shown: NDArray[np.bool_], motion: Motion | None, others: Poses | None = None
+    ) -> Tracks:
+        tracks = shown_tracks(self._people, shown, self._skeleton, self._clock.now, others)
+        return tracks if motion is None else replace(tracks, camera=motion.camera)
 
     def _speed_up(
         self, rows: Indices, before: Floats, expected: Prediction, motion: Motion
@@ -255,7 +261,7 @@ class PoseTracker:
         carried[:older] &= self._presentable(expected)
         shown |= carried & ~covered(people, carried, shown, self._skeleton)
         others = poses.some(np.flatnonzero(row_of < 0))
-        tracks = shown_tracks(people, shown, self._skeleton, now, others)
+        tracks = self._shown(shown, motion, others)
         self._forget()
         return tracks
 

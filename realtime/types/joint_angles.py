@@ -37,12 +37,18 @@ def joint_angles(poses: Poses | Poses3D) -> Floats:
     """(P, joints) degrees, 0 = folded up, 180 = straight; NaN = unknown.
 
     Of Poses as seen in the picture, where a limb that points at the camera looks short; of Poses3D
-    in space.
+    in space, by what the views of this instant say: a filter is late where bodies speed up. Where
+    they do not say all three places, by the filtered ones.
     """
     ends = np.array(list(joints(poses.skeleton).values()), np.intp).reshape(-1, 3)
-    places = poses.xy if isinstance(poses, Poses) else poses.xyz
-    middle = places[:, ends[:, 1]]
-    one, other = places[:, ends[:, 0]] - middle, places[:, ends[:, 2]] - middle
+    if isinstance(poses, Poses):
+        three = poses.xy[:, ends]
+    else:
+        three = poses.as_measured().xyz[:, ends]
+        unknown = np.isnan(three).any(axis=(2, 3), keepdims=True)
+        three = np.where(unknown, poses.xyz[:, ends], three)
+    middle = three[:, :, 1]
+    one, other = three[:, :, 0] - middle, three[:, :, 2] - middle
     if isinstance(poses, Poses):
         across = np.abs(one[..., 0] * other[..., 1] - one[..., 1] * other[..., 0])
     else:

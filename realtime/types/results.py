@@ -24,12 +24,14 @@ class Tracks:
 
     id: (P,) int64, -1 = untracked. filled: (P, K) keypoints carried over rather than seen.
     speed: (P,) pixels / second against the background, NaN = unknown; None = of nobody.
+    camera: (2,) pixels by which the background has moved since the frame before; None = unknown.
     """
 
     id: NDArray[np.int64]
     poses: Poses
     filled: NDArray[np.bool_]
     speed: Floats | None = None
+    camera: Floats | None = None
 
     def __post_init__(self) -> None:
         check_shape("Tracks", "id", self.id, len(self.poses))
@@ -75,7 +77,8 @@ class Tracks:
             ]
             speed = np.concatenate(parts)
         ids = np.concatenate([self.id, others.id])
-        return Tracks(ids, poses, np.concatenate([self.filled, others.filled]), speed)
+        filled = np.concatenate([self.filled, others.filled])
+        return Tracks(ids, poses, filled, speed, self.camera)
 
     def some(self, which: NDArray[np.int_]) -> Self:
         """The people in these rows."""

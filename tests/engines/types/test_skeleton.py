@@ -131,6 +131,13 @@ def test_feet_of_body25_decide_with_the_body() -> None:
         parse_skeleton("own", {**GOOD, "deciding": ["toes"]})
 
 
+@pytest.mark.parametrize("value", [0, -1, True, "6", float("nan")])
+def test_a_longest_limb_is_metres(value: object) -> None:
+    assert parse_skeleton("own", {**GOOD, "longest_limb": 6}).longest_limb == 6
+    with pytest.raises(CardError, match="longest_limb must be a number of metres above 0"):
+        parse_skeleton("own", {**GOOD, "longest_limb": value})
+
+
 def test_limbs_join_two_keypoints_each_and_reach_all(skeleton: Skeleton) -> None:
     assert all(a != b for a, b in skeleton.limbs)
     assert len({frozenset(limb) for limb in skeleton.limbs}) == len(skeleton.limbs)

@@ -11,7 +11,7 @@ import pytest
 from engines.types.arrays import Doubles, Floats
 from realtime.multiview.reconstructor import MultiViewReconstructor
 from realtime.sports.analysis import MAX_PEOPLE, MovementAnalysis
-from realtime.types.joint_angles import joint_angles
+from realtime.types.joint_angles import joint_angles, joints
 from realtime.types.movement import Event
 from realtime.types.results import Poses3D, Result
 from tests.bodies import BODY25, body, sightings
@@ -21,6 +21,7 @@ from tests.realtime.results import result, tracks
 from tests.realtime.sports.athletes import (
     Motion,
     jumps,
+    knee_angle,
     moments,
     pictured,
     posed,
@@ -60,9 +61,27 @@ def test_angles_in_space_are_those_of_the_body(motion: Motion, noise: float, mos
     for points, one in in_space(motion, 4, noise):
         assert one.poses3d is not None
         if len(one.poses3d):
-            errors.append(joint_angles(one.poses3d.as_measured())[0] - angles_of(points))
+            errors.append(joint_angles(one.poses3d)[0] - angles_of(points))
     assert len(errors) > 100
     assert np.nanmean(np.abs(errors)) <= most
+
+
+def test_an_angle_that_an_instant_does_not_say_is_the_filtered_one() -> None:
+    poses = instant([posed()], [0]).poses3d
+    assert poses is not None
+    straight, bent = posed(), posed(hips=0.5)
+    knee, elbow = (BODY25.keypoints.index(f"left_{name}") for name in ("knee", "elbow"))
+    measured = bent.copy()
+    measured[elbow] = np.nan
+    seen = replace(poses, xyz=straight[None].astype(np.float32), measured=measured[None])
+    angles = dict(zip(joints(BODY25), joint_angles(seen)[0].tolist(), strict=True))
+    expected = dict(zip(joints(BODY25), angles_of(straight).tolist(), strict=True))
+    assert angles["left_knee"] == pytest.approx(knee_angle(0.5), abs=0.1)
+    assert angles["left_elbow"] == pytest.approx(expected["left_elbow"], abs=0.1)
+    filled = seen.filled.copy()
+    filled[0, knee] = True  # carried along: the instant says nothing of it
+    angles = dict(zip(joints(BODY25), joint_angles(replace(seen, filled=filled))[0], strict=True))
+    assert angles["left_knee"] == pytest.approx(expected["left_knee"], abs=0.1)
 
 
 @pytest.mark.parametrize("noise", [0.0, 2.0])
@@ -115,6 +134,25 @@ def test_people_of_one_picture_are_kept_apart_and_nobody_is_left_out() -> None:
         assert sorted(one.movements[0]) == [3, 8]  # without an id nobody can be followed
         counts = {who: dict(does.counts) for who, does in one.movements[0].items()}
     assert counts == {3: {"squat": 2}, 8: {"jump": 2}}
+
+
+def shaken(motion: Motion, seconds: float) -> dict[str, int]:
+    """What is counted of somebody of 315 px whom a hand-held camera shakes by 40 px."""
+    analysis, last = MovementAnalysis(BODY25, 1, None, None), np.zeros(2)
+    rng = np.random.default_rng(0)
+    for time in moments(30, seconds):
+        shake = 40 * np.array([np.sin(7 * time), np.sin(11 * time)])
+        people = [pictured(motion(time)) + shake + rng.normal(0, 1, (len(BODY25.keypoints), 2))]
+        moved = (shake - last + rng.normal(0, 0.3, 2)).astype(np.float32)
+        seen, last = replace(tracks(people, ids=[1], skeleton=BODY25), camera=moved), shake
+        (movements,) = analysis.add_to(result(seen, time=time)).movements
+    return dict(movements[1].counts)
+
+
+def test_a_camera_in_somebodys_hand_jumps_for_nobody() -> None:
+    assert shaken(walk, 12) == {}
+    assert shaken(jumps(2), 7) == {"jump": 2}
+    assert shaken(squats(2), 9) == {"squat": 2}
 
 
 def test_thousands_of_ids_do_not_fill_the_memory() -> None:

@@ -98,6 +98,29 @@ def test_missing_and_shaking_keypoints_change_no_count(fps: float, seed: int) ->
     assert np.mean(heights) == pytest.approx(0.3, abs=0.02)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_noise_hides_no_throw_at_fifteen_frames_a_second(seed: int) -> None:
+    """1.5 px on people of 315; an arm is stretched within two frames."""
+    found = events_of(throws(3), 15, 8, flat=True, stature=STATURE, change=noisy(1.5, 0, seed))
+    assert kinds(found) == [("throw", 1), ("throw", 2), ("throw", 3)]
+    for n, one in enumerate(found):
+        assert one.time == pytest.approx(1.25 + 2 * n, abs=0.02)
+        assert one.measures["release_angle"] == pytest.approx(52, abs=4)
+
+
+def test_an_arm_that_was_out_of_sight_has_thrown_nothing() -> None:
+    """Bent before, stretched after: between them a third of a second in which nobody saw it."""
+
+    def hidden(n: int, points: Doubles) -> Doubles:
+        if 1.02 <= n / 30 + 0.013 <= 1.24:
+            points[[BODY25.keypoints.index(f"right_{part}") for part in ("elbow", "wrist")]] = (
+                np.nan
+            )
+        return points
+
+    assert events_of(throws(1), 30, 4, flat=True, stature=STATURE, change=hidden) == []
+
+
 def test_what_no_body_does_between_two_frames_is_nobodys() -> None:
     """Every tenth frame has a hip or a foot of somebody else's."""
 

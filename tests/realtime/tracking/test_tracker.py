@@ -71,6 +71,18 @@ def test_a_swinging_camera_loses_nobody() -> None:
     assert misses <= 0.06 * hits
 
 
+def test_how_the_camera_moved_is_told_with_the_people() -> None:
+    scene, tracker = pan(), PoseTracker(SKELETON)
+    steps = list(scene.steps())[:6]
+    moved = [
+        tracker.update(frame(step.time, step.image), poses).camera
+        for step, poses in zip(steps, scene.detections(steps), strict=True)
+    ]
+    assert moved[0] is None  # nothing was before
+    places = np.array([scene.camera(step.time) for step in steps])
+    np.testing.assert_allclose(np.stack(moved[1:]), -np.diff(places, axis=0), atol=0.5)
+
+
 def test_missing_keypoints_are_filled_and_marked() -> None:
     tracker = PoseTracker(SKELETON)
     for n in range(8):
