@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time as clock
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 from typing import Any, Literal, Self, overload
@@ -19,14 +19,14 @@ from engines.opening import engine_opener
 from engines.parts.kinds import GROUPS
 from engines.parts.opening import parts_opener
 from engines.parts.parts_look import PartsLook
-from engines.refining import refined_skeleton, second_look_opener
+from engines.refining import refined_skeleton, second_look_opener, with_finders
 from engines.runtimes.second_look import SecondLook
 from engines.types.arrays import Image
 from engines.types.device import DeviceChoice
 from posestream.arguments import checked
 from posestream.errors import PosestreamError, translated
 from posestream.people import People
-from realtime.default_model import usual_model
+from realtime.default_model import usual_model, with_needed_refine
 from realtime.looks import Looks
 from realtime.presets import with_preset
 from realtime.settings.model import ModelSettings
@@ -47,10 +47,14 @@ class Pose:
     one. preset: "fast", "balanced", "best" or "auto" sets model, height and refine together, except
     those that you give. device: "auto", "cuda", "cuda:1" or "cpu". height: rows of the network's
     input; more find smaller people, in more time. refine: a crop network that looks again at each
-    person, "auto" or "off"; None is the preset's, or the model's own (pafnet has cropnet). hands,
-    face, feet: also find these, by networks of their own; whole_body: all three. color: channel
-    order of arrays, "bgr" (OpenCV) or "rgb" (Pillow, matplotlib). smooth: whether `track` smooths
-    keypoints.
+    person, "auto" or "off"; None is the preset's, or the model's own (pafnet has cropnet).
+    detector: the card of a network that finds boxes of people, whom the model may have missed, for
+    refine to look at. crowd: "graph" tells whose the keypoints of overlapping people are, by one
+    assignment over all of their crops (CrowdPose). assemble: "ilp" makes people of all keypoints at
+    once, by an integer linear program (DeepCut), for photos; it needs scipy. hands, face, feet:
+    also find these, by networks of their own; whole_body: all three. max_people: those with the
+    best scores; of `track`, with the oldest ids. color: channel order of arrays, "bgr" (OpenCV) or
+    "rgb" (Pillow, matplotlib). smooth: whether `track` smooths keypoints.
 
     Weights are fetched when an object is made, unless they are here. One object serves one thread.
     PosestreamError for what cannot be had.
@@ -66,6 +70,9 @@ class Pose:
         precision: Literal["auto", "int8", "fp16", "fp32", "bf16"] = "auto",
         height: int | None = None,
         refine: str | None = None,
+        detector: str | os.PathLike[str] | None = None,
+        crowd: Literal["crops", "graph"] = "crops",
+        assemble: Literal["limbs", "ilp"] | None = None,
         hands: bool = False,
         face: bool = False,
         feet: bool = False,
@@ -83,26 +90,32 @@ class Pose:
             "precision": precision,
             "height": height,
             "refine": refine,
+            "detector": detector,
+            "crowd": crowd,
+            "assemble": assemble,
             "hands": hands,
             "face": face,
             "feet": feet,
             "whole_body": whole_body,
             "max_people": max_people,
         }
-        wanted = with_preset(build(ModelSettings, checked(ModelSettings, options, "")))
+        asked = build(ModelSettings, checked(ModelSettings, options, ""))
+        wanted = with_preset(asked)
         card = load_card(wanted.model) if wanted.model else usual_model(wanted.precision)
         self._opener = engine_opener(card, wanted, live=True)
         own = card.refine if self._opener.device == "cpu" else ""
-        look_again = wanted.refine or own or "off"
+        usual = replace(wanted, refine=wanted.refine or own or "off")
+        look_again = with_needed_refine(usual, asked).refine or "off"
         groups = {group for part in wanted.parts for group in GROUPS[part]}
         body = refined_skeleton(look_again, card, groups)
-        self._second_opener = second_look_opener(
+        second = second_look_opener(
             look_again,
             card,
             skeleton=body,
             device=self._opener.device,
             gpu=DeviceChoice.parse(device).number,
         )
+        self._second_opener = second and with_finders(second, wanted.detector, wanted.crowd)
         self._parts_opener = parts_opener(wanted.parts, body)
         self.model = card.name
         self.skeleton = self._parts_opener.skeleton if self._parts_opener else body

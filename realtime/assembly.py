@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal
 from calibration.geometry.camera import Rig
 from engines.answers.store import Answers
 from engines.console.import_errors import explain_import_error
-from engines.decoders.crop_decoder import CropDecoder
 from engines.decoders.decoder import Showable, check_showable
 from engines.decoders.paf import paf_decoder
 from engines.estimator import check_height
@@ -25,7 +24,7 @@ from engines.parts.opening import PartsOpener, parts_opener
 from engines.refining import SecondLookOpener, refined_skeleton, second_look_opener, with_finders
 from engines.types.device import DeviceChoice
 from engines.types.skeleton import Skeleton
-from realtime.default_model import DEFAULT, decided
+from realtime.default_model import DEFAULT, decided, with_needed_refine
 from realtime.multiview.stage import RigStage
 from realtime.pipeline import Pipeline
 from realtime.presets import with_preset
@@ -118,7 +117,8 @@ def stream(
             refuse_parts(models.parts, models.detector)
         else:
             device = choose(models.device, models.gpus)
-            models = with_detector(decided(models, device, rig=rig is not None), settings.models)
+            usual = decided(models, device, rig=rig is not None)
+            models = with_needed_refine(usual, settings.models)
             assert models.model is not None
             model = card = load_card(models.model)
         keypoints = model.skeleton.keypoints
@@ -235,22 +235,6 @@ def map_reading(card: Card, models: ModelSettings) -> MapReading:
     decoder = paf_decoder(with_thresholds(card, models).decoder, "a folder of heat maps")
     sizing = check_height(card, models.height)
     return MapReading(decoder, partial(card.input.letterbox, sizing))
-
-
-def with_detector(models: ModelSettings, asked: ModelSettings) -> ModelSettings:
-    """The same with a second look, where a detector needs one; asked: as the user gave them. A
-    model of one person, or thing, looks into the boxes itself.
-    """
-    if models.detector is None:
-        return models
-    if asked.refine == "off":
-        raise SettingsError(
-            "--detector finds boxes for --refine to look at; leave out --refine off."
-        )
-    if models.refine not in (None, "off"):
-        return models
-    one = models.model is not None and isinstance(load_card(models.model).decoder, CropDecoder)
-    return replace(models, refine=models.model if one else "auto")
 
 
 def refuse_parts(parts: frozenset[Part], detector: str | None = None) -> None:

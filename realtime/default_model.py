@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Literal
 
+from engines.decoders.crop_decoder import CropDecoder
 from engines.models.bundled import shipped
 from engines.models.card import Card, Precision, load_card
 from engines.models.download import download_bar
@@ -14,6 +15,7 @@ from engines.models.weights import Device, locate
 from engines.refining import OWN
 from engines.types.errors import CardError, UnreachableError, WeightsError
 from realtime.settings.model import ModelSettings
+from realtime.types.errors import SettingsError
 
 DEFAULT = "human-pose-estimation-0001"
 REFINE = "movenet-lightning"
@@ -55,6 +57,29 @@ def decided(models: ModelSettings, device: Device, *, rig: bool) -> ModelSetting
         fetch = first_run and card.name == DEFAULT
         models = replace(models, refine=usual_refine(fetch=fetch))
     return replace(models, model=card.name)
+
+
+def with_needed_refine(models: ModelSettings, asked: ModelSettings) -> ModelSettings:
+    """The same with a second look, where a detector or a rule for crowds needs one; asked: as the
+    user gave them.
+
+    A model of one person, or thing, looks into a detector's boxes itself. The graph needs a network
+    with maps, so where none is named it is the bundled one. SettingsError with `refine` "off".
+    """
+    graph = models.crowd == "graph"
+    if models.detector is None and not graph:
+        return models
+    if asked.refine == "off":
+        what = "--crowd graph compares the crops of" if graph else "--detector finds boxes for"
+        raise SettingsError(f"{what} --refine; leave out --refine off.")
+    if asked.refine is not None:
+        return models
+    if models.model is not None and isinstance(load_card(models.model).decoder, CropDecoder):
+        own = models.model if models.detector is not None else models.refine
+        return replace(models, refine=own)
+    if graph:
+        return replace(models, refine=OWN)
+    return models if models.refine not in (None, "off") else replace(models, refine="auto")
 
 
 @cache  # once a process, however many models a program makes

@@ -69,6 +69,15 @@ def test_a_picture_in_memory_or_in_a_file_gives_its_people(card: str, tmp_path: 
     assert picture.flags.writeable
 
 
+def test_people_are_made_of_all_keypoints_at_once(card: str) -> None:
+    two = [TRUTH[0], person((230, 128), 180, "walking")]
+    with posestream.Pose(card, assemble="ilp") as pose:
+        found = pose(scene(two, SIZE)).keypoints
+    for one, truth in zip(found[np.argsort(np.nanmean(found[..., 0], 1))], two, strict=True):
+        seen = ~np.isnan(truth[:, 0])
+        assert np.abs(one[seen] - truth[seen]).max() <= 1.5
+
+
 def test_a_person_is_read_by_names(card: str) -> None:
     with posestream.Pose(card) as pose:
         (one,) = pose(scene([TRUTH[2]], SIZE))

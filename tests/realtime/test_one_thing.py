@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import posestream
 from realtime.assembly import stream
 from tests.realtime.clips import write
 from tests.realtime.wanted import settings
@@ -98,11 +99,32 @@ def test_each_box_has_one_thing_and_the_whole_picture_none(cards: Path) -> None:
     for one in results:
         view = one.views[0]
         assert view is not None
-        found = view.tracks.poses.xy
-        assert len(found) == 2
-        middles = found[np.argsort(found[:, 2, 0]), 2]
-        wanted = [[(low + high) / 2 for low, high in ((b[0], b[2]), (b[1], b[3]))] for b in BOXES]
-        np.testing.assert_allclose(middles, wanted, atol=1.5)
+        check_middles(view.tracks.poses.xy)
+
+
+def check_middles(found: np.ndarray) -> None:
+    assert len(found) == 2
+    middles = found[np.argsort(found[:, 2, 0]), 2]
+    wanted = [[(low + high) / 2 for low, high in ((b[0], b[2]), (b[1], b[3]))] for b in BOXES]
+    np.testing.assert_allclose(middles, wanted, atol=1.5)
+
+
+def test_python_programs_give_a_detector_too(cards: Path) -> None:
+    picture = np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
+    thing, boxes = cards / "thing.toml", cards / "boxes.toml"
+    with posestream.Pose(thing, detector=boxes, precision="fp32") as pose:
+        check_middles(pose(picture).keypoints)
+        assert len(pose.track(picture, 0.0)) == 2
+    wrong = {
+        r"--crowd graph .* map for each": lambda: posestream.Pose(
+            thing, detector=boxes, crowd="graph"
+        ),
+        "thing .*assemble": lambda: posestream.Pose(thing, assemble="ilp"),
+        "leave out --refine off": lambda: posestream.Pose(thing, detector=boxes, refine="off"),
+    }
+    for words, call in wrong.items():
+        with pytest.raises(posestream.PosestreamError, match=words):
+            call()
 
 
 def test_without_a_detector_it_is_one_thing_a_picture(cards: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from engines.opening import engine_opener
 from engines.types.arrays import Arrays, Floats
 from engines.types.errors import CardError
 from engines.types.network_input import NetworkInput
-from realtime.assembly import refuse_parts, with_detector
+from realtime.assembly import refuse_parts
+from realtime.default_model import with_needed_refine
 from realtime.settings.model import ModelSettings
 from realtime.types.errors import SettingsError
 
@@ -204,11 +206,20 @@ def test_a_detector_is_no_model_and_a_model_no_detector(own: Path) -> None:
 
 def test_a_detector_brings_a_second_look() -> None:
     asked = ModelSettings(detector="own.toml")
-    assert with_detector(asked, asked).refine == "auto"
+    assert with_needed_refine(asked, asked).refine == "auto"
     named = ModelSettings(detector="own.toml", refine="cropnet")
-    assert with_detector(named, named) is named
+    assert with_needed_refine(named, named) is named
     none = ModelSettings(detector="own.toml", refine="off")
     with pytest.raises(SettingsError, match="leave out --refine off"):
-        with_detector(none, none)
+        with_needed_refine(none, none)
     with pytest.raises(SettingsError, match="--detector needs pictures"):
         refuse_parts(frozenset(), "own.toml")
+
+
+def test_the_graph_of_a_crowd_brings_a_network_with_maps() -> None:
+    asked = ModelSettings(model="human-pose-estimation-0001", crowd="graph")
+    usual = replace(asked, refine="movenet-lightning")  # one place a keypoint, and nobody named it
+    assert with_needed_refine(usual, asked).refine == "cropnet"
+    none = replace(asked, refine="off")
+    with pytest.raises(SettingsError, match=r"--crowd graph .* leave out --refine off"):
+        with_needed_refine(none, none)
