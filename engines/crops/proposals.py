@@ -6,11 +6,13 @@ import numpy as np
 
 from engines.crops.fusion import BOX_TO_KEYPOINTS_AREA
 from engines.decoders.boxes.people_boxes import BOX
-from engines.types.arrays import Floats
+from engines.types.arrays import Floats, Mask
 from engines.types.oks import boxes, iou
 from engines.types.poses import Poses
 
 MIN_IOU = 0.5  # with somebody's box, from which on a detector's box is that person's
+MIN_SCORE = 0.1  # of keypoints that tell where in a box somebody is; see tests.bench.recrop
+MIN_KEYPOINTS = 4  # of them, or the box stays
 BOX_SHARE = BOX_TO_KEYPOINTS_AREA**-0.5  # of a side of a box that a person's keypoints take
 
 
@@ -33,6 +35,21 @@ def unclaimed(corners: Floats, people: Floats) -> Floats:
     mine = iou(corners, people).max(axis=1)
     free: Floats = corners[mine < MIN_IOU]
     return free
+
+
+def centred(corners: Floats, people: Poses) -> tuple[Floats, Mask]:
+    """(B, 4) boxes as large as they were, with who was found in each of them in the middle: where
+    a box is off its size is still right, but the size of a pose that the box cut is not. And (B,)
+    whether enough of somebody was found.
+    """
+    sure = (people.score >= MIN_SCORE) & people.found
+    low = np.where(sure[..., None], people.xy, np.inf).min(axis=1, initial=np.inf)
+    high = np.where(sure[..., None], people.xy, -np.inf).max(axis=1, initial=-np.inf)
+    told = sure.sum(axis=1) >= MIN_KEYPOINTS
+    middle = (corners[:, :2] + corners[:, 2:]) / 2
+    low, high = np.where(told[:, None], low, middle), np.where(told[:, None], high, middle)
+    way = (low + high) / 2 - middle
+    return (corners + np.tile(way, 2)).astype(np.float32), told
 
 
 def _scaled(corners: Floats, factor: float) -> Floats:

@@ -21,14 +21,15 @@ from engines.crops.fusion import (
 )
 from engines.crops.joint_owners import owned
 from engines.crops.keypoint_cascade import KeypointCascade
-from engines.crops.proposals import as_keypoints, boxes_of_people, unclaimed
+from engines.crops.known_people import Known, Looked, covered, joined, unseen
+from engines.crops.proposals import as_keypoints, boxes_of_people, centred, unclaimed
 from engines.crops.rule import CropRule
 from engines.decoders.crop_decoder import CropDecoder, CropPoints
 from engines.runtimes.crop_network import CropNetwork
 from engines.types.arrays import Floats, Image
 from engines.types.evidence import JointCandidates
 from engines.types.expected import Expected
-from engines.types.oks import areas, expected_oks, oks
+from engines.types.oks import areas, expected_oks
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
 from engines.types.skeleton_conversion import converted, origins
@@ -36,20 +37,9 @@ from engines.types.skeleton_groups import fitted
 
 Points = Callable[[Sequence[Image], Sequence[Crops]], CropPoints]
 
-MIN_COVERED_OKS = 0.4  # at which somebody who is expected is one of those found
 MAX_WAIT_S = 1e3  # who was never looked at has waited for so long
 Crowd = Literal["crops", "graph"]
 PACE_SHARE = 0.1  # of the newest frame in what a crop is known to take
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Looked:
-    """What the crop network says of P people: poses in the first network's skeleton, one a person
-    and in their order, and (P,) whether it looked at all.
-    """
-
-    poses: Poses
-    at: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,12 +142,12 @@ class SecondLook:
         expected = [one.fitted(self._skeleton) for one in expected]
         if self._detector is not None:
             expected = self._proposed(images, found, expected, self._detector, most)
-        known = [_Known.of(poses, one) for poses, one in zip(found, expected, strict=True)]
+        known = [Known.of(poses, one) for poses, one in zip(found, expected, strict=True)]
         looks = self.look(images, [one.poses for one in known], [one.waited for one in known], most)
         out = []
         for one, look in zip(known, looks, strict=True):
             told = one.stand_in(look)
-            poses = replace(one.poses, looked=look.at)
+            poses = replace(one.poses, looked=look.at | (one.waited == 0))
             out.append(fuse(poses, look.poses, self._known, told, self._fusion, one.guess))
         return out
 
@@ -195,16 +185,18 @@ class SecondLook:
     ) -> list[Looked]:
         """What the crop network says of these people of each picture.
 
-        waited: (P,) seconds since it last looked at each, inf or None = it never has.
+        waited: (P,) seconds since it last looked at each, inf or None = it never has. Whom it has
+        looked at just now, 0, it leaves out.
         """
         if waited is None:
             waited = [np.full(len(poses), np.inf, np.float32) for poses in people]
         size = self._decoder.size
         boxes = [self._rule.crops(poses.xy, poses.skeleton, size) for poses in people]
-        extents, ok = [crops.extent for crops, _ in boxes], [ok for _, ok in boxes]
+        extents = [crops.extent for crops, _ in boxes]
+        ok = [ok & (since > 0) for (_, ok), since in zip(boxes, waited, strict=True)]
         chosen = self._chosen(extents, ok, waited, most)
         some = [crops.some(which) for (crops, _), which in zip(boxes, chosen, strict=True)]
-        looks = [Looked(_unseen(self._skeleton, len(which)), which) for which in chosen]
+        looks = [Looked(unseen(self._skeleton, len(which)), which) for which in chosen]
         if not sum(map(len, some)):
             return looks
         self.crops += sum(map(len, some))
@@ -256,19 +248,37 @@ class SecondLook:
         most: int | None,
     ) -> list[Expected]:
         """Those expected, and whom the crop network sees in boxes that are nobody's."""
-        known = [_joined(one, two.poses) for one, two in zip(found, expected, strict=True)]
+        known = [joined(one, two.poses) for one, two in zip(found, expected, strict=True)]
         boxes = [
-            as_keypoints(unclaimed(one, boxes_of_people(people.xy)))
+            unclaimed(one, boxes_of_people(people.xy))
             for one, people in zip(detector.find(images), known, strict=True)
         ]
         out = []
-        for one, people, look in zip(
-            expected, known, self.look(images, boxes, most=most), strict=True
+        for one, people, inside in zip(
+            expected, known, self.look_into(images, boxes, most), strict=True
         ):
-            sure = confidence(look.poses, self._known) >= self._fusion.alone
-            there = look.poses.some(np.flatnonzero(sure))
-            out.append(one.and_also(there.some(_covered(people, there)[1])))
+            sure = confidence(inside, self._known) >= self._fusion.alone
+            there = inside.some(np.flatnonzero(sure))
+            out.append(one.and_also(there.some(covered(people, there)[1]), seen=True))
         return out
+
+    def look_into(
+        self, images: Sequence[Image], corners: Sequence[Floats], most: int | None = None
+    ) -> list[Poses]:
+        """Who is in (B, 4) boxes of each picture that may be off: by a look into the box, and where
+        somebody is there, by another around them (RMPE, Fang et al., ICCV'17, section 3.2, without
+        its weights). Without keypoints where there was no time to look.
+        """
+        first = [one.poses for one in self.look(images, [*map(as_keypoints, corners)], most=most)]
+        around = [centred(boxes, poses) for boxes, poses in zip(corners, first, strict=True)]
+        rows = [np.flatnonzero(there) for _, there in around]
+        boxes = [as_keypoints(one[which]) for (one, _), which in zip(around, rows, strict=True)]
+        for poses, which, again in zip(
+            first, rows, self.look(images, boxes, most=most), strict=True
+        ):
+            poses.xy[which[again.at]] = again.poses.xy[again.at]
+            poses.score[which[again.at]] = again.poses.score[again.at]
+        return first
 
     def _asked(self, images: Sequence[Image], crops: Sequence[Crops]) -> CropPoints:
         return self._decoder.points(self._network.run(images, crops))
@@ -301,76 +311,3 @@ class SecondLook:
             self._pace = seconds
         else:
             self._pace = min(self._pace, seconds) + PACE_SHARE * max(seconds - self._pace, 0)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Known:
-    """P people whom the first network found, and behind them those whom only a tracker expects.
-
-    guess: (P,) who these are. waited: as of Expected. before: of each person the row of `expected`,
-    -1 = not expected.
-    """
-
-    poses: Poses
-    guess: NDArray[np.bool_]
-    waited: Floats
-    before: NDArray[np.intp]
-    expected: Expected
-
-    @classmethod
-    def of(cls, found: Poses, expected: Expected) -> _Known:
-        before, missed = _covered(found, expected.poses)
-        people = _joined(found, expected.poses.some(missed))
-        before = np.concatenate([before, missed])
-        waited = np.append(expected.waited, np.float32(np.inf))[before]  # -1: the last, nobody
-        guess = np.repeat([False, True], [len(found), len(missed)])
-        return cls(people, guess, waited, before, expected)
-
-    def stand_in(self, look: Looked) -> NDArray[np.bool_]:
-        """Of whom the crop network tells, now or a moment ago.
-
-        Whom it did not look at now it sees where its last look, carried on, has them.
-        """
-        rows = np.flatnonzero(~look.at & ~self.guess & (self.before >= 0))
-        before, told = self.expected, look.at.copy()
-        old = self.before[rows]
-        carried = before.carried[old]
-        look.poses.xy[rows] = np.where(carried[..., None], before.poses.xy[old], np.float32(np.nan))
-        look.poses.score[rows] = np.where(carried, before.poses.score[old], np.float32(0))
-        told[rows] = carried.any(axis=1)
-        return told
-
-
-def _unseen(skeleton: Skeleton, people: int) -> Poses:
-    """People of whom nothing is known."""
-    shape = people, len(skeleton.keypoints)
-    xy = np.full((*shape, 2), np.nan, np.float32)
-    return Poses(skeleton, xy, np.zeros(shape, np.float32), np.zeros(people, np.float32))
-
-
-def _covered(found: Poses, expected: Poses) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """(P,) of each of those found the row of who was expected there, -1 = nobody; and the rows of
-    those expected who are none of those found.
-    """
-    out = np.full(len(found), -1, np.intp)
-    if not len(expected) or not len(found):
-        return out, np.arange(len(expected))
-    area = np.maximum(areas(expected.xy)[:, None], areas(found.xy)[None])
-    sigmas = np.array(expected.skeleton.sigmas, np.float32)
-    alike, _ = oks(expected.xy, found.xy, area, sigmas)
-    near = alike.max(axis=1) >= MIN_COVERED_OKS
-    best = alike.argmax(axis=0)
-    out = np.where(alike.max(axis=0) >= MIN_COVERED_OKS, best, -1)
-    return out, np.flatnonzero(~near)
-
-
-def _joined(one: Poses, other: Poses) -> Poses:
-    """The people of both."""
-    if not len(other):
-        return one
-    return replace(
-        one,
-        xy=np.concatenate([one.xy, other.xy]),
-        score=np.concatenate([one.score, other.score]),
-        person_score=np.concatenate([one.person_score, other.person_score]),
-    )

@@ -40,11 +40,15 @@ class Expected:
         never = np.full(len(poses), np.inf, np.float32)
         return cls(poses, never, np.zeros(poses.score.shape, bool))
 
-    def and_also(self, others: Poses) -> Self:
-        """These, and behind them people of the same skeleton at whom nobody has looked yet."""
+    def and_also(self, others: Poses, *, seen: bool = False) -> Self:
+        """These, and behind them people of the same skeleton at whom nobody has looked yet, or, if
+        they were seen, whom a crop network has just seen there.
+        """
         if not len(others):
             return self
         more, own = self.of(others), self.poses
+        if seen:
+            more = replace(more, waited=np.zeros_like(more.waited), carried=others.found)
         poses = replace(
             own,
             xy=np.concatenate([own.xy, others.xy]),
