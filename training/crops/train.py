@@ -26,7 +26,7 @@ from training.crops.proposals import Proposals
 from training.crops.samples import CropBatch, make_batch, plain, stacked
 from training.data.errors import TrainingError
 from training.data.photos import Photo, read_photos
-from training.learning.checkpoints import rate_at
+from training.learning.checkpoints import rate_at, share_left
 from training.learning.train import HELD_OUT_EVERY
 
 CHECKPOINT_INTERVAL_S = 120.0  # at least, between checkpoints
@@ -51,7 +51,7 @@ class CropsTrainSettings:
     minutes: float = 60.0
     """Stop after so many minutes of this call."""
     steps: int | None = None
-    """Stop at this step of the run, if that is sooner."""
+    """Stop at this step of the run, if that is sooner; the learning rate falls to nothing there."""
     width: int = 160
     """Of the crops in pixels, a multiple of 32; small ones learn more in the same time."""
     height: int = 224
@@ -61,7 +61,8 @@ class CropsTrainSettings:
     rate: float = 1e-3
     """Learning rate."""
     decay: float = 0.0
-    """Share of the minutes, at their end, over which the learning rate falls to nothing."""
+    """Share of the minutes or steps, at their end, over which the learning rate falls to
+    nothing."""
     seed: int = 1
     """Of the crops."""
     pose_guided: bool = False
@@ -97,7 +98,7 @@ def train_crops(settings: CropsTrainSettings) -> None:
         learner = _learner(settings, path, batch_of)
         coming = ahead.submit(batch_of, learner.step)
         began = saved = checked = time.monotonic()
-        before, crops = learner.seconds, learner.crops
+        before, first, crops = learner.seconds, learner.step, learner.crops
         recent: list[float] = []
         over = False
         while not over:
@@ -105,7 +106,7 @@ def train_crops(settings: CropsTrainSettings) -> None:
             coming = ahead.submit(batch_of, learner.step + 1)
             passed = time.monotonic() - began
             learner.seconds = before + passed
-            left = 1 - passed / (60 * settings.minutes)
+            left = share_left(settings.minutes, passed, settings.steps, first, learner.step)
             rate = rate_at(settings.rate, learner.step, WARM_UP_STEPS, left, settings.decay)
             recent.append(learner.learn(batch, rate))
             over = left <= 0 or learner.step == settings.steps or (settings.run / "stop").exists()

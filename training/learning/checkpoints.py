@@ -31,8 +31,18 @@ def saved_state(path: Path, device: str, whose: str = "this network") -> Iterato
 
 
 def rate_at(rate: float, step: int, warm_up: int, left: float, decay: float) -> float:
-    """The learning rate of a step. left: share of the minutes; decay: of them, at their end, over
-    which it falls to nothing.
+    """The learning rate of a step. left: share of the minutes or steps; decay: of them, at their
+    end, over which it falls to nothing.
     """
     rate *= min(1.0, (step + 1) / warm_up)
     return rate * max(0.0, min(1.0, left / decay)) if decay else rate
+
+
+def share_left(minutes: float, passed: float, steps: int | None, first: int, step: int) -> float:
+    """Of a run until it stops, 1 to 0: after these minutes, of which `passed` seconds are over, or
+    at the step `steps`, for which it set out at step `first`; whichever comes sooner.
+    """
+    left = max(0.0, 1 - passed / (60 * minutes))
+    if steps is None or steps <= first:
+        return left
+    return min(left, 1 - (step - first) / (steps - first))

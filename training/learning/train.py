@@ -21,7 +21,7 @@ from training.data.batches import MapBatch, make_batch
 from training.data.device_batches import DeviceBatches, torch_teacher
 from training.data.photos import NOBODY, often, read_photos
 from training.data.teacher import Teacher
-from training.learning.checkpoints import rate_at
+from training.learning.checkpoints import rate_at, share_left
 from training.learning.loss_curve import draw_curve
 from training.learning.student import Student
 
@@ -43,7 +43,7 @@ class TrainSettings:
     minutes: float = 60.0
     """Stop after this many minutes."""
     steps: int | None = None
-    """Stop at this step of the run, if it comes sooner."""
+    """Stop at this step of the run, if it comes sooner; the learning rate falls to zero there."""
     size: int = 128
     """Side of the crops in pixels, a multiple of 32; start small and finish with larger ones."""
     batch: int = 96
@@ -51,7 +51,7 @@ class TrainSettings:
     rate: float = 2e-3
     """Learning rate."""
     decay: float = 0.0
-    """Final share of the minutes over which the learning rate falls to zero."""
+    """Final share of the minutes or steps over which the learning rate falls to zero."""
     seed: int = 1
     """Random seed of the weights and the crops."""
     threads: int = 2
@@ -73,7 +73,7 @@ def train(settings: TrainSettings) -> None:
         bar = progress.add_task("reading photos", total=60 * settings.minutes, said="")
         make, test = _batches(settings, student.device, pool)
         began = saved = time.monotonic()
-        before, crops = student.seconds, student.crops
+        before, first, crops = student.seconds, student.step, student.crops
         recent: list[float] = []
         over = False
         while not over:
@@ -81,7 +81,7 @@ def train(settings: TrainSettings) -> None:
             batch = make(settings.batch, settings.size, seed=(settings.seed, student.step))
             passed = time.monotonic() - began
             student.seconds = before + passed
-            left = 1 - passed / (60 * settings.minutes)
+            left = share_left(settings.minutes, passed, settings.steps, first, student.step)
             rate = rate_at(settings.rate, student.step, WARM_UP_STEPS, left, settings.decay)
             recent.append(student.learn(batch, rate))
             over = left <= 0 or student.step == settings.steps or (settings.run / "stop").exists()

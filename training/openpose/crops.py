@@ -1,4 +1,4 @@
-"""Crops of labelled photos, as OpenPose makes them: scaled, turned, moved and mirrored."""
+"""Crops of labelled photos: scaled, turned, moved and mirrored as OpenPose does, or as they are."""
 
 from __future__ import annotations
 
@@ -46,6 +46,25 @@ def crop(
     linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag([-1 if mirror else 1, 1])
     to = size / 2 + rng.uniform(-MOVED_SHARE, MOVED_SHARE, 2) * size
     return placed(photo, image, judged, skeleton, size, linear, to - linear @ ((low + high) / 2))
+
+
+def unaltered(
+    photo: LabelledPhoto,
+    image: Image,
+    judged: Mask,
+    skeleton: Skeleton,
+    size: int,
+    rng: np.random.Generator,
+) -> Crop:
+    """A square of the photo as a run with --height `size` sees it: as high as the crop, neither
+    turned nor mirrored. Of a wider photo any part; a narrower one begins at the left.
+    """
+    wide, high = photo.size
+    scale = size / high
+    left = rng.uniform() * max(0.0, wide * scale - size)
+    # Pixel centres are whole numbers, edges lie half a pixel before the first.
+    shift = np.array([(scale - 1) / 2 - left, (scale - 1) / 2])
+    return placed(photo, image, judged, skeleton, size, np.eye(2) * scale, shift)
 
 
 def placed(

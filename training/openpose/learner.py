@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from engines.networks import CROP_NETWORKS, NETWORKS
 from engines.types.arrays import Image
 from engines.types.skeleton import Skeleton
+from training.data.arithmetic import autocast
 from training.data.errors import TrainingError
 from training.learning.checkpoints import save_whole, saved_state
 from training.openpose.loss import Wanted, stages_loss
@@ -49,7 +50,7 @@ class Learner:
     """Any module with `stages`, see engines/networks; steps and seconds are of all runs."""
 
     def __init__(self, module: nn.Module, device: str = "cpu") -> None:
-        self.module = module.to(device)
+        self.module = module.to(device, memory_format=torch.channels_last)
         self.optimiser = torch.optim.Adam(self.module.parameters())
         self.device = device
         self.step = 0
@@ -59,7 +60,10 @@ class Learner:
         """One step on (N, S, S, 3) pictures; the loss."""
         self.module.train()
         stages: Any = self.module.stages
-        maps, fields = stages(prepared(pictures).to(self.device))
+        with autocast(self.device):
+            found = stages(prepared(pictures).to(self.device))
+        # The loss is a sum over thousands of places: bfloat16 has 8 bits.
+        maps, fields = ([one.float() for one in branch] for branch in found)
         loss = stages_loss(maps, fields, wanted(targets, self.device))
         self.optimiser.zero_grad()
         torch.autograd.backward(loss)
@@ -89,7 +93,8 @@ class Learner:
 
 def prepared(pictures: Image) -> Tensor:
     """(N, H, W, 3) uint8 to (N, 3, H, W) as OpenPose's networks want them."""
-    return ((torch.as_tensor(pictures).float() - MEAN) / SCALE).permute(0, 3, 1, 2)
+    pixels = (torch.as_tensor(pictures).float() - MEAN) / SCALE
+    return pixels.permute(0, 3, 1, 2)  # channels last in memory, as the module's weights are
 
 
 def wanted(targets: list[Targets], device: str = "cpu") -> Wanted:

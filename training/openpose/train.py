@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 
 from engines.types.arrays import Image, Mask
 from engines.types.skeleton import Skeleton, named_skeleton
 from training.data.errors import TrainingError
-from training.learning.checkpoints import rate_at
+from training.learning.checkpoints import rate_at, share_left
 from training.learning.train import training_progress
-from training.openpose.crops import crop
+from training.openpose.crops import GREY, Crop, crop, unaltered
 from training.openpose.labels import LabelledPhoto, read_labels
 from training.openpose.learner import MEAN, SCALE, Learner, made
 from training.openpose.targets import STRIDE, Targets, make_targets
@@ -26,6 +28,7 @@ from training.openpose.targets import STRIDE, Targets, make_targets
 CHECKPOINT_INTERVAL_S = 120.0  # at least, between checkpoints
 PHOTOS_IN_MEMORY = 256  # decoded
 WARM_UP_STEPS = 100
+Cropping = Callable[[LabelledPhoto, Image, Mask, Skeleton, int, np.random.Generator], Crop]
 CHECKPOINT, WEIGHTS, CARD = "checkpoint.pt", "network.pt", "network.toml"
 
 
@@ -48,7 +51,7 @@ class OpenPoseTrainSettings:
     minutes: float = 60.0
     """Stop after this many minutes."""
     steps: int | None = None
-    """Stop at this step of the run, if it comes sooner."""
+    """Stop at this step of the run, if it comes sooner; the learning rate falls to zero there."""
     size: int = 368
     """Side of the crops in pixels, a multiple of 8."""
     batch: int = 10
@@ -56,7 +59,10 @@ class OpenPoseTrainSettings:
     rate: float = 1e-4
     """Learning rate."""
     decay: float = 0.3
-    """Final share of the minutes over which the learning rate falls to zero."""
+    """Final share of the minutes or steps over which the learning rate falls to zero."""
+    augment: bool = True
+    """Scale, turn, move and mirror the crops; without it the photos as a run sees them, to check
+    that a network learns a few of them by heart."""
     mask: bool = True
     """Do not judge where people are whom nobody labelled."""
     seed: int = 1
@@ -75,25 +81,27 @@ def train_openpose(settings: OpenPoseTrainSettings) -> str:
     photos = read_labels(settings.labels, settings.images, skeleton)
     settings.run.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(settings.threads)
+    cv2.setNumThreads(1)  # crops are made side by side
     torch.manual_seed(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     learner = Learner(made(settings.network, skeleton), device)
     path = settings.run / CHECKPOINT
     if path.exists():
         learner.load(path)
-    batches = Batches(photos, skeleton, settings.size, masked=settings.mask)
+    cropping = crop if settings.augment else unaltered
+    batches = Batches(photos, skeleton, settings.size, cropping, masked=settings.mask)
     with ThreadPoolExecutor(settings.threads) as pool, training_progress() as progress:
         bar = progress.add_task("training", total=60 * settings.minutes, said="")
         began = saved = time.monotonic()
-        before, recent, over = learner.seconds, list[float](), False
+        before, first, recent, over = learner.seconds, learner.step, list[float](), False
         while not over:
             made_now = batches.make(settings.batch, (settings.seed, learner.step), pool)
             passed = time.monotonic() - began
             learner.seconds = before + passed
-            left = max(0.0, 1 - passed / (60 * settings.minutes))
+            left = share_left(settings.minutes, passed, settings.steps, first, learner.step)
             rate = rate_at(settings.rate, learner.step, WARM_UP_STEPS, left, settings.decay)
             recent.append(learner.learn(*made_now, rate))
-            over = not left or learner.step == settings.steps or (settings.run / "stop").exists()
+            over = left <= 0 or learner.step == settings.steps or (settings.run / "stop").exists()
             progress.update(bar, completed=passed, said=f"loss {recent[-1]:.1f}")
             if over or time.monotonic() - saved >= CHECKPOINT_INTERVAL_S:
                 learner.save(path)
@@ -104,13 +112,22 @@ def train_openpose(settings: OpenPoseTrainSettings) -> str:
 
 
 class Batches:
-    """Crops of photos with what a network is to give for them. masked: see the settings."""
+    """Crops of photos with what a network is to give for them.
+
+    cropping: how crops are made, see training.openpose.crops. masked: see the settings.
+    """
 
     def __init__(
-        self, photos: list[LabelledPhoto], skeleton: Skeleton, size: int, *, masked: bool = True
+        self,
+        photos: list[LabelledPhoto],
+        skeleton: Skeleton,
+        size: int,
+        cropping: Cropping = crop,
+        *,
+        masked: bool = True,
     ) -> None:
         self._photos, self._skeleton, self._size = photos, skeleton, size
-        self._masked = masked
+        self._cropping, self._masked = cropping, masked
         self._opened = lru_cache(PHOTOS_IN_MEMORY)(self._open)
 
     def make(
@@ -126,7 +143,7 @@ class Batches:
         rng = np.random.default_rng(seed)
         number = int(rng.integers(len(self._photos)))
         photo, (image, judged) = self._photos[number], self._opened(number)
-        cut = crop(photo, image, judged, self._skeleton, self._size, rng)
+        cut = self._cropping(photo, image, judged, self._skeleton, self._size, rng)
         sides = self._size, self._size
         targets = make_targets(cut.points, photo.labelled, cut.judged, self._skeleton, sides)
         return cut.image, targets
@@ -156,6 +173,7 @@ skeleton = "{skeleton.name}"
 
 [input]
 stride = {STRIDE}
+pad = {GREY}
 colour = "bgr"
 mean = [{MEAN}, {MEAN}, {MEAN}]
 scale = [{SCALE}, {SCALE}, {SCALE}]

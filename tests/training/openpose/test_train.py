@@ -17,10 +17,12 @@ from tests.synth import crowd, person, scene
 torch = pytest.importorskip("torch", reason="for training: pip install -r requirements-train.txt")
 
 from engines.models.card import load_card  # noqa: E402
+from engines.types.letterbox import Letterbox  # noqa: E402
 from engines.types.skeleton import named_skeleton  # noqa: E402
 from training.commands import main  # noqa: E402
 from training.data.errors import TrainingError  # noqa: E402
-from training.openpose.crops import placed  # noqa: E402
+from training.learning.checkpoints import share_left  # noqa: E402
+from training.openpose.crops import GREY, placed, unaltered  # noqa: E402
 from training.openpose.labels import LabelledPhoto, outline, read_labels  # noqa: E402
 from training.openpose.learner import Learner, made  # noqa: E402
 from training.openpose.train import Batches  # noqa: E402
@@ -133,6 +135,46 @@ def test_what_is_out_of_the_crop_is_not_drawn() -> None:
     assert cut.judged.all()
 
 
+@pytest.mark.parametrize("size", [(300, 200), (120, 200)], ids=["wide", "upright"])
+def test_without_augmentation_a_crop_is_what_a_run_sees(size: tuple[int, int]) -> None:
+    """A part of the network's input at the crop's height."""
+    someone = person((size[0] / 2, 100), 90).astype(np.float32)[None]
+    image = np.random.default_rng(0).integers(0, 255, (size[1], size[0], 3)).astype(np.uint8)
+    image = np.asarray(cv2.GaussianBlur(image, (0, 0), 2), np.uint8)
+    photo = LabelledPhoto(Path("x"), size, someone, np.ones(18, bool), (), ())
+    box = Letterbox.fit(size, 160, 8)
+    seen, wide = box.apply(image, GREY), min(160, box.scaled[0])
+    lefts = set()
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        cut = unaltered(photo, image, np.ones(image.shape[:2], bool), COCO18, 160, rng)
+        shift = np.nanmean(box.to_network(someone[0]) - cut.points[0], axis=0)
+        assert shift[1] == pytest.approx(0, abs=0.01)
+        left = round(float(shift[0]))
+        assert 0 <= left <= max(0, box.scaled[0] - 160)
+        off = cut.image[:, :wide].astype(int) - seen[:160, left : left + wide]
+        assert np.abs(off).mean() < 6  # of parts of pixels
+        assert (cut.image[:, wide:] == GREY).all()
+        lefts.add(left)
+    assert len(lefts) > 1 or size[0] < size[1]
+
+
+@pytest.mark.parametrize(
+    ("passed", "steps", "step", "left"),
+    [
+        (150, None, 30, 0.75),
+        (150, 110, 60, 0.5),  # of the steps 10 to 110
+        (480, 110, 60, 0.2),  # the minutes are over sooner
+        (700, 110, 60, 0.0),
+        (150, 10, 10, 0.75),  # the run was there already
+    ],
+)
+def test_the_rate_falls_to_the_end_that_comes_sooner(
+    passed: float, steps: int | None, step: int, left: float
+) -> None:
+    assert share_left(10, passed, steps, 10, step) == pytest.approx(left)
+
+
 def test_a_network_learns_what_is_labelled(tmp_path: Path) -> None:
     """Sixty steps on two pictures."""
     photos = read_labels(*write_labels(tmp_path), COCO17)
@@ -151,7 +193,7 @@ def test_a_run_stops_resumes_and_leaves_a_network_that_runs(
     words = ["openpose", "--run", str(run), "--labels", str(labels), "--images", str(images)]
     words += ["--network", "pafnet", "--skeleton", "coco17", "--size", "64", "--batch", "2"]
     assert main([*words, "--steps", "2", "--threads", "1"], "posestream train") == 0
-    assert main([*words, "--steps", "3", "--threads", "1"], "posestream train") == 0
+    assert main([*words, "--steps", "3", "--threads", "1", "--no-augment"], "posestream train") == 0
     assert "network.toml" in capsys.readouterr().out
     points = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert [one["step"] for one in points] == [2, 3]
