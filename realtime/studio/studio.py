@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Any, Self
 
 from engines.types.skeleton import Skeleton
+from realtime.drawing.skeletons import FINE_GROUPS
 from realtime.studio.calibrate.calibration import Calibration, Filming
 from realtime.studio.exports import export
 from realtime.studio.take_card import TakeCard, label
@@ -251,11 +252,13 @@ class Studio:
 
 def described(skeleton: Skeleton) -> dict[str, Any]:
     """A skeleton for the page. joints: each with its three keypoints, whose angle it is. colours:
-    of keypoints, and of the limbs that end in them.
+    of keypoints, and of the limbs that end in them. fine: those of hands and faces.
     """
+    fine = ([n for n in skeleton.groups[name] if n not in skeleton.body] for name in FINE_GROUPS)
     return {
         "keypoints": list(skeleton.keypoints),
         "limbs": [list(limb) for limb in skeleton.drawn],
         "colours": [f"rgb({r} {g} {b})" for b, g, r in skeleton.colours],
+        "fine": [group for group in fine if group],
         "joints": {name: list(three) for name, three in joints(skeleton).items()},
     }

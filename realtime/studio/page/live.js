@@ -93,7 +93,7 @@ export function open(root, studio) {
     seen.disconnect();
     worker?.terminate();
     worker = null;
-    if (cards.length && run.pictures) {
+    if (cards.length) {
       const canvases = cards.map(one => one.canvas.transferControlToOffscreen());
       worker = new Worker("studio/page/pictures.js", { type: "module" });
       asked = null;

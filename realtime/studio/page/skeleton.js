@@ -4,23 +4,25 @@ import { tint } from "./colours.js";
 
 const OPACITY = 0.6; // of limbs, as in OpenPose
 const WIDTH = 0.11, LEAST = 2, MOST = 1 / 55; // of a limb: of the person's longest one; pixels; of the picture's short side
+const FINE = 0.024, LEAST_FINE = 1, SEEN_PX = 16; // of hands and faces: of their longer side; pixels; longer side below which they are left out
 const PLATE = "600 {px}px system-ui, sans-serif";
 
 // people: [{ id, points: [x, y, whether it was carried over, or null] }] in pixels of the canvas.
-// skeleton: { limbs, colours } as the server describes it. by: "limb", or "id" for one colour a person.
+// skeleton: { limbs, colours, fine } as the server describes it. by: "limb", or "id" for one colour a person.
 export function drawPeople(pen, people, skeleton, by = "limb") {
   const { width, height } = pen.canvas, plates = [];
   pen.lineCap = "round";
   for (const { id, points } of people) {
-    const limbs = skeleton.limbs.filter(([a, b]) => points[a] && points[b]);
+    const fine = fineWidths(points, skeleton.fine), there = k => points[k] && fine.get(k) !== 0;
+    const limbs = skeleton.limbs.filter(([a, b]) => there(a) && there(b));
     const long = limbs.map(([a, b]) => Math.hypot(points[a][0] - points[b][0], points[a][1] - points[b][1]));
-    const longest = Math.max(0, ...long);
+    const longest = Math.max(0, ...long.filter((_, n) => !fine.has(limbs[n][1])));
     const thick = Math.max(LEAST, Math.min(WIDTH * longest, MOST * Math.min(width, height)));
     const colour = k => by === "id" ? tint(id) : skeleton.colours[k];
     pen.globalAlpha = OPACITY;
     limbs.forEach(([a, b], n) => {
       pen.strokeStyle = colour(b);
-      pen.lineWidth = Math.max(LEAST, Math.min(thick, long[n] / 2));
+      pen.lineWidth = fine.get(b) ?? Math.max(LEAST, Math.min(thick, long[n] / 2));
       pen.beginPath();
       pen.moveTo(points[a][0], points[a][1]);
       pen.lineTo(points[b][0], points[b][1]);
@@ -28,9 +30,9 @@ export function drawPeople(pen, people, skeleton, by = "limb") {
     });
     pen.globalAlpha = 1;
     points.forEach((point, k) => {
-      if (!point) return;
+      if (!there(k)) return;
       pen.beginPath();
-      pen.arc(point[0], point[1], 0.55 * thick, 0, 7);
+      pen.arc(point[0], point[1], 0.55 * (fine.get(k) ?? thick), 0, 7);
       pen.fillStyle = pen.strokeStyle = colour(k);
       pen.lineWidth = 1.5;
       if (point[2]) pen.stroke();
@@ -38,6 +40,17 @@ export function drawPeople(pen, people, skeleton, by = "limb") {
     });
     if (id >= 0) drawPlate(pen, id, points, longest, plates);
   }
+}
+
+// Of keypoints of hands and faces, the width of their lines; 0 = too small to be seen.
+function fineWidths(points, groups) {
+  const widths = new Map();
+  for (const group of groups) {
+    const known = group.map(k => points[k]).filter(one => one);
+    const side = known.length ? Math.max(...[0, 1].map(n => Math.max(...known.map(p => p[n])) - Math.min(...known.map(p => p[n])))) : 0;
+    for (const k of group) widths.set(k, side < SEEN_PX ? 0 : Math.max(LEAST_FINE, FINE * side));
+  }
+  return widths;
 }
 
 // The id above the head, within the picture, and above the plates of others.

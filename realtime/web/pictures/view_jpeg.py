@@ -22,12 +22,13 @@ def rendered(
 ) -> bytes:
     """A view as it was wished for: a JPEG, or one `with_people`.
 
-    Views of maps, and those on black, are drawn here in any case, and nobody is beside them.
+    Views of maps, and of a style of their own, are drawn here in any case; nobody is beside them.
     """
     mode, threshold, style = wish.granted(shown)
     view = result.views[number]
     assert view is not None
-    if wish.drawn or mode.of_maps or style.backdrop == "black":
+    own = style.backdrop == "black" or style.opacity is not None  # which pages do not draw
+    if wish.drawn or mode.of_maps or own:
         picture = jpeg(result, number, mode, threshold, style, bodies, wish.side)
         return picture if wish.drawn else with_people(number, picture)
     image, tracks = scaled(view, _scale(view.frame.size, wish.side))

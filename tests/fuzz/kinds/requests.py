@@ -22,6 +22,7 @@ PATHS = (
     "/",
     "/ws",
     "/pictures",
+    "/frames",
     "/video",
     "/video/0",
     "/video/9",

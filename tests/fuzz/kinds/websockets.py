@@ -28,7 +28,7 @@ class Kind(Served):
     def case(self, rng: Random) -> bool:
         self.show()
         place = rng.randrange(2)
-        path = rng.choice(("/ws", "/pictures"))
+        path = rng.choice(("/ws", "/pictures", "/frames"))
         head = f"GET {path}{HANDSHAKE}{rng.choice(EXTENSIONS)}\r\n".encode("latin-1")
         frames = b"".join(_frame(rng) for _ in range(rng.choice((1, 1, 2, 5, 50))))
         if rng.random() < 0.2:

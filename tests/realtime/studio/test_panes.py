@@ -182,3 +182,31 @@ def test_a_file_of_the_users_own_is_plotted(tmp_path: Path) -> None:
                 assert "right elbow" in chosen
 
     asyncio.run(work())
+
+
+def test_hands_are_fine_and_left_out_where_they_are_small(tmp_path: Path) -> None:
+    """A limb of 160 pixels, and one of a hand as long as is said; counted is what is blue."""
+    script = """(async () => {
+        const { drawPeople } = await import("./studio/page/skeleton.js");
+        const skeleton = {
+            limbs: [[0, 1], [2, 3]], fine: [[2, 3]], colours: ["red", "red", "blue", "blue"],
+        };
+        window.counted = [8, 60].map(long => {
+            const pen = new OffscreenCanvas(200, 200).getContext("2d");
+            const points = [[20, 20], [20, 180], [100, 100], [100 + long, 100]];
+            drawPeople(pen, [{ id: -1, points }], skeleton);
+            const { data } = pen.getImageData(0, 0, 200, 200);
+            return data.filter((value, n) => n % 4 === 2 && value > 100 && !data[n - 2]).length;
+        });
+    })()"""
+
+    async def work() -> None:
+        with studio_run(tmp_path) as (_, _, url):
+            async with browser(f"{url}#plots") as page:
+                await page.until("document.querySelector('#model').textContent !== ''")
+                await page.evaluate(script)
+                small, large = await page.until("window.counted")
+                assert small == 0
+                assert 50 < large < 300
+
+    asyncio.run(work())
