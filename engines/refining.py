@@ -19,7 +19,8 @@ from engines.models.measured import crop_cost
 from engines.models.weights import Device, Located, locate
 from engines.runtimes.crop_network import CropNetwork, CropsOnHost, SparedCrops
 from engines.runtimes.openvino_cpu import OpenVino
-from engines.runtimes.second_look import Crowd, SecondLook
+from engines.second_look.body_crops import BodyCrops, CropLimits, Crowd
+from engines.second_look.second_look import SecondLook
 from engines.types.errors import CardError, UnreachableError, WeightsError
 from engines.types.skeleton import Skeleton
 from engines.types.skeleton_conversion import origins
@@ -45,7 +46,7 @@ class SecondLookOpener:
     the first's input, None = its own.
     on_gpu: the weights for a GPU, where one is to do it; where it cannot, the CPU does. gpu: its
     number, None = the first usable. answers: it asks only what has none yet. detector: of boxes of
-    people, to look into them too. crowd: as of SecondLook. stages: of the cascade that the card
+    people, to look into them too. crowd: as of BodyCrops. stages: of the cascade that the card
     asks for.
     """
 
@@ -71,19 +72,18 @@ class SecondLookOpener:
         points = None
         if self.answers is not None:
             points = AnsweredPoints(crops, decoder, self.card.name, self.answers)
-        return SecondLook(
-            crops,
-            decoder,
-            rule,
-            self.card.fusion_beside(self.first.name),
-            self.skeleton or self.first.skeleton,
-            self.max_people,
-            self.budget,
-            crop_cost(self.first.name, self.card.name, self.height),
+        bodies = BodyCrops(
+            *(crops, decoder, rule, self.skeleton or self.first.skeleton),
+            CropLimits(self.max_people, self.budget),
             points=points,
-            detector=None if self.detector is None else self.detector(),
             crowd=self.crowd,
             cascade=self._cascade(),
+        )
+        return SecondLook(
+            bodies,
+            self.card.fusion_beside(self.first.name),
+            crop_cost(self.first.name, self.card.name, self.height),
+            None if self.detector is None else self.detector(),
             boxes_alone=isinstance(self.first.decoder, CropDecoder),
         )
 

@@ -20,7 +20,7 @@ from engines.parts.kinds import GROUPS
 from engines.parts.opening import parts_opener
 from engines.parts.parts_look import PartsLook
 from engines.refining import refined_skeleton, second_look_opener, with_finders
-from engines.runtimes.second_look import SecondLook
+from engines.second_look.second_look import SecondLook
 from engines.types.arrays import Image
 from engines.types.device import DeviceChoice
 from posestream.arguments import checked

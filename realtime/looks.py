@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from engines.parts.kinds import Part
 from engines.parts.parts_look import PartsLook
-from engines.runtimes.second_look import SecondLook
+from engines.second_look.second_look import SecondLook
 from engines.types.arrays import Image
 from engines.types.evidence import Evidence
 from engines.types.expected import Expected

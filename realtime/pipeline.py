@@ -14,7 +14,7 @@ from engines.decoders.decoder import Decoder
 from engines.estimator import Estimator
 from engines.parts.kinds import Part
 from engines.parts.parts_look import PartsLook
-from engines.runtimes.second_look import SecondLook
+from engines.second_look.second_look import SecondLook
 from engines.types.evidence import Evidence
 from realtime.looks import Looks, Seen, Views
 from realtime.multiview.identity import share_ids

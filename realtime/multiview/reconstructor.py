@@ -11,7 +11,7 @@ from calibration.geometry.linear_triangulation import GATE_SIGMAS, SPACE_DIMENSI
 from calibration.geometry.triangulation import triangulate
 from engines.types.arrays import Doubles, Floats, Indices, Mask
 from engines.types.skeleton import Skeleton
-from realtime.multiview import head_sides, kalman
+from realtime.multiview import kalman
 from realtime.multiview.association import (
     MIN_COMMON_KEYPOINTS,
     Association,
@@ -21,8 +21,7 @@ from realtime.multiview.association import (
 )
 from realtime.multiview.bone_lengths import BoneLengths
 from realtime.multiview.bone_refinement import BoneRefinement
-from realtime.multiview.head_sides import HeadSides
-from realtime.multiview.left_right_3d import LeftRightConsistency
+from realtime.multiview.left_right_3d import HEAD_VARIANCE, HeadSides, LeftRightConsistency
 from realtime.multiview.reliability import (
     FilterVarianceRatio,
     trust_judged,
@@ -92,7 +91,7 @@ class MultiViewReconstructor:
             people.trust = trust_later(people.trust, seconds)
             xyz, turned = self._heads.put_right(people.state[..., :3], MIN_HEAD_COSINE)
             people.state[turned], people.covariance[turned] = kalman.fresh(
-                xyz[turned], head_sides.VARIANCE
+                xyz[turned], HEAD_VARIANCE
             )
         expected = self._expected()
         there = self._association.project_undistorted(expected)
@@ -257,7 +256,7 @@ class MultiViewReconstructor:
         rough = self._measure(bodies, deviations)
         deviations = self._deviations(rough.xyz)
         xyz, turned = self._heads.put_right(rough.xyz, MIN_NEW_HEAD_COSINE)
-        spread = np.where(turned[..., None, None], head_sides.VARIANCE, np.nan)
+        spread = np.where(turned[..., None, None], HEAD_VARIANCE, np.nan)
         there, prior = self._association.project_undistorted(xyz), Expected.of(xyz, spread)
         bodies = self._consistency.corrected(there, bodies, deviations, prior, self._deadline)
         measured = self._measure(bodies, deviations).beginning()

@@ -9,7 +9,7 @@ from typing import Literal
 from engines.decoders.limb_matching import Matching
 from engines.decoders.partition.ilp import Assembling
 from engines.parts.kinds import Part
-from engines.runtimes.second_look import Crowd
+from engines.second_look.body_crops import Crowd
 from engines.types.device import DeviceChoice
 from engines.types.errors import DeviceError
 from realtime.types.errors import SettingsError

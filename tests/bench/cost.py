@@ -26,7 +26,7 @@ from engines.models.card import load_card
 from engines.models.measured import Machine, measured
 from engines.models.weights import locate
 from engines.refining import second_look_opener
-from engines.runtimes.second_look import SecondLook
+from engines.second_look.second_look import SecondLook
 from engines.types.arrays import Image
 from engines.types.poses import Poses
 from tests.bench.accuracy import REFINE

@@ -96,7 +96,7 @@ def main() -> None:
         looks: list[list[tuple[int, Poses]]] = [[], []]
         for number, image, corners in every:
             boxes = change(corners)
-            (once,) = look.look([image], [as_keypoints(boxes)])
+            (once,) = look.bodies.look([image], [as_keypoints(boxes)])
             (twice,) = look.look_into([image], [boxes])
             for kept, poses in zip(looks, (once.poses, twice), strict=True):
                 kept.append((number, poses))

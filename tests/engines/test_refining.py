@@ -12,7 +12,7 @@ import pytest
 from engines.models.card import load_card
 from engines.parts.opening import parts_opener
 from engines.refining import AUTO, OWN, refined_skeleton, second_look_opener, with_finders
-from engines.runtimes.second_look import SecondLook
+from engines.second_look.second_look import SecondLook
 from engines.types.errors import CardError, DeviceError, WeightsError
 from engines.types.poses import Poses
 from engines.types.skeleton import named_skeleton
@@ -75,7 +75,7 @@ def test_network_of_rtmposes_contract_runs_from_its_card(tmp_path: Path) -> None
         body = person((x + 9, y - 14), 200)[None].astype(np.float32)
         score = np.full((1, 18), 0.5, np.float32)
         people.append(Poses(SKELETON, body, score, score.sum(axis=1)))
-    looks = second.look(images, people)
+    looks = second.bodies.look(images, people)
     second.close()
     for look, lamp in zip(looks, lamps, strict=True):
         assert look.at.all()
@@ -197,7 +197,7 @@ def test_movenet_finds_joints_where_photos_have_them(
         side = np.sqrt(one["bbox"][2] * one["bbox"][3])
         shifted = Poses(coco17, xy + np.float32(0.1 * side), seen.astype(np.float32), seen.sum(1))
         image = cv2.imread(str(data / "coco-dev" / "images" / files[one["image_id"]]))
-        (look,) = second.look([image], [converted(shifted, SKELETON)])
+        (look,) = second.bodies.look([image], [converted(shifted, SKELETON)])
         found = converted(look.poses, coco17).xy
         near = np.linalg.norm(found - xy, axis=-1) <= 0.1 * side
         right, every = right + int(near[seen].sum()), every + int(seen.sum())
@@ -221,7 +221,7 @@ def test_a_gpu_that_is_not_there_leaves_it_to_the_cpu(
     body = person((200, 200), 200)[None].astype(np.float32)
     score = np.full((1, 18), 0.5, np.float32)
     image = np.zeros((400, 600, 3), np.uint8)
-    (look,) = second.look([image], [Poses(SKELETON, body, score, score.sum(axis=1))])
+    (look,) = second.bodies.look([image], [Poses(SKELETON, body, score, score.sum(axis=1))])
     second.close()
     assert look.at.all()
     assert [record.getMessage() for record in caplog.records] == [
@@ -266,7 +266,7 @@ def test_a_card_names_the_stages_of_its_cascade(tmp_path: Path) -> None:
     image = np.zeros((300, 300, 3), np.uint8)
     xy = person((150, 150), 200)[None].astype(np.float32)
     ones = np.ones(xy.shape[:2], np.float32)
-    (seen,) = look.look([image], [Poses(SKELETON, xy, ones, ones[:, 0])])
+    (seen,) = look.bodies.look([image], [Poses(SKELETON, xy, ones, ones[:, 0])])
     assert seen.at.all()
     look.close()
     again.write_text(text.replace("coco17", "mpi15"))

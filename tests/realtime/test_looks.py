@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from engines.runtimes.second_look import Followed
+from engines.second_look.second_look import Followed
 from engines.types.arrays import Image
 from engines.types.expected import Expected
 from engines.types.poses import Poses

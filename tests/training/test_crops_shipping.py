@@ -61,7 +61,7 @@ def test_a_run_and_what_is_exported_of_it_see_the_same(tmp_path: Path) -> None:
     score = np.full((2, 18), 0.5, np.float32)
     people = Poses(first.skeleton, xy, score, score.sum(axis=1))
     looks = [
-        second_look_of(path, first, (64, 96), trust).look([image], [people])[0].poses
+        second_look_of(path, first, (64, 96), trust).bodies.look([image], [people])[0].poses
         for path, trust in ((tmp_path, None), (card, 0.1))
     ]
     assert looks[0].found.any()

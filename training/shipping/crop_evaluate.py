@@ -24,7 +24,8 @@ from engines.networks.cropnet import heatmaps
 from engines.runtimes.crop_network import CropsOnHost
 from engines.runtimes.network import Network
 from engines.runtimes.openvino_cpu import OpenVino
-from engines.runtimes.second_look import SecondLook
+from engines.second_look.body_crops import BodyCrops
+from engines.second_look.second_look import SecondLook
 from engines.types.arrays import Arrays, Image
 from engines.types.poses import Poses
 from engines.types.skeleton_conversion import converted
@@ -103,7 +104,8 @@ def second_look_of(path: Path, first: Card, size: Size, trust: float | None) -> 
         decoder, rule, fusion = card.decoder, card.crop, card.fusion_beside(first.name)
     if trust is not None:
         fusion = replace(fusion, own=trust)
-    return SecondLook(CropsOnHost(network, rule.border), decoder, rule, fusion, first.skeleton)
+    crops = CropsOnHost(network, rule.border)
+    return SecondLook(BodyCrops(crops, decoder, rule, first.skeleton), fusion)
 
 
 def evaluate_crops(settings: CropsEvaluateSettings) -> None:

@@ -13,7 +13,7 @@ from engines.crops.joint_owners import owned
 from engines.crops.proposals import boxes_of_people
 from engines.crops.rule import CropRule
 from engines.decoders.crop_heatmaps import CropHeatmaps, HeatmapDecoder
-from engines.runtimes.second_look import Crowd, SecondLook
+from engines.second_look.body_crops import BodyCrops, Crowd
 from engines.types.arrays import Arrays, Floats, Image
 from engines.types.evidence import JointCandidates
 from engines.types.oks import iou
@@ -129,10 +129,8 @@ def right_owner(crowd: Crowd) -> float:
     for seed in range(40):
         people, visible = couple(rng)
         decoder = HeatmapDecoder(COCO, SIZE, CropHeatmaps(stride=STRIDE))
-        look = SecondLook(
-            *(Shown(people, visible, seed), decoder, CropRule(), {}, COCO),  # type: ignore[arg-type]
-            crowd=crowd,
-        )
+        shown = Shown(people, visible, seed)
+        look = BodyCrops(shown, decoder, CropRule(), COCO, crowd=crowd)  # type: ignore[arg-type]
         ones = np.ones(people.shape[:2], np.float32)
         rough = Poses(COCO, people + rng.normal(0, 3, people.shape), ones, ones[:, 0])
         (found,) = look.look([np.zeros((600, 600, 3), np.uint8)], [rough])

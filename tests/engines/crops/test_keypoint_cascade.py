@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 
 from engines.crops.affine import Crops
-from engines.crops.fusion import FusionSettings
 from engines.crops.keypoint_cascade import KeypointCascade, diameters
 from engines.crops.rule import CropRule
 from engines.decoders.crop_decoder import CropDecoder
 from engines.decoders.crop_heatmaps import CropHeatmaps, HeatmapDecoder
 from engines.decoders.regression import Regression, RegressionDecoder
-from engines.runtimes.second_look import SecondLook
+from engines.second_look.body_crops import BodyCrops
 from engines.types.arrays import Arrays, Floats, Image
 from engines.types.poses import Poses
 from engines.types.skeleton import named_skeleton
@@ -105,10 +104,7 @@ def test_a_second_look_ends_with_its_cascade() -> None:
     first, fine = Knows(truth, "heatmap"), Knows(truth, "heatmap")
     decoder = decoder_of("heatmap")
     cascade = KeypointCascade([(fine, decoder)], side=0.25)
-    look = SecondLook(
-        *(first, decoder, CropRule(), FusionSettings(), COCO),  # type: ignore[arg-type]
-        cascade=cascade,
-    )
+    look = BodyCrops(first, decoder, CropRule(), COCO, cascade=cascade)  # type: ignore[arg-type]
     ones = np.ones((1, 17), np.float32)
     (seen,) = look.look([IMAGE], [Poses(COCO, truth[None] + 5, ones, ones[:, 0])])
     assert np.abs(seen.poses.xy[0] - truth).max() < 1.1

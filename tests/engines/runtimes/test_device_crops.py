@@ -15,12 +15,13 @@ from engines.crops.rule import CropRule
 from engines.decoders.regression import Regression, RegressionDecoder
 from engines.runtimes.crop_network import CropsOnHost, SparedCrops
 from engines.runtimes.device_crops import BATCHES, KEPT_GRAPHS, CropsOnDevice
-from engines.runtimes.second_look import SecondLook
+from engines.second_look.body_crops import BodyCrops
+from engines.second_look.second_look import SecondLook
 from engines.types.arrays import Floats, Image
 from engines.types.errors import DeviceError
 from engines.types.network_input import NetworkInput
 from tests.engines.host import HostNetwork, OpenLane
-from tests.engines.runtimes.test_second_look import (
+from tests.engines.second_look.test_second_look import (
     COCO17,
     ONE,
     SIZE,
@@ -154,9 +155,10 @@ def test_a_second_look_on_a_device_is_that_on_the_host(open_lane: OpenLane) -> N
     )
     images = [drawn(in17(ONE, TWO)), drawn(in17(THREE), (700, 500))]
     rough = [poses(ONE + 6, TWO - 5), poses(THREE + 3)]
-    given = decoder, rule, FusionSettings(), SKELETON
-    ours = SecondLook(device, *given).refine(images, rough)
-    right = SecondLook(CropsOnHost(DotNetwork(), rule.border), *given).refine(images, rough)
+    given = decoder, rule, SKELETON
+    ours = SecondLook(BodyCrops(device, *given), FusionSettings()).refine(images, rough)
+    host = BodyCrops(CropsOnHost(DotNetwork(), rule.border), *given)
+    right = SecondLook(host, FusionSettings()).refine(images, rough)
     for mine, one in zip(ours, right, strict=True):
         assert len(mine) == len(one) > 0
         np.testing.assert_allclose(mine.xy, one.xy, atol=0.5)

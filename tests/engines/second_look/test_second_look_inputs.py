@@ -12,7 +12,8 @@ from engines.crops.affine import Crops
 from engines.crops.fusion import FusionSettings
 from engines.crops.rule import CropRule
 from engines.decoders.regression import Regression, RegressionDecoder
-from engines.runtimes.second_look import SecondLook
+from engines.second_look.body_crops import BodyCrops
+from engines.second_look.second_look import SecondLook
 from engines.types.arrays import Arrays, Floats, Image
 from engines.types.expected import Expected
 from engines.types.poses import Poses
@@ -65,7 +66,8 @@ def poses(*people: np.ndarray, score: float = 0.5, skeleton: Skeleton = SKELETON
 
 def looking(network: Knowing, skeleton: Skeleton, first: Skeleton = SKELETON) -> SecondLook:
     decoder = RegressionDecoder(skeleton, SIZE, Regression())
-    return SecondLook(network, decoder, CropRule(padding=1.4), FusionSettings(weight=1000), first)
+    bodies = BodyCrops(network, decoder, CropRule(padding=1.4), first)
+    return SecondLook(bodies, FusionSettings(weight=1000))
 
 
 def by_place(found: Poses) -> Floats:

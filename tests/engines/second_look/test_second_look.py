@@ -12,7 +12,8 @@ from engines.crops.proposals import boxes_of_people
 from engines.crops.rule import CropRule
 from engines.decoders.regression import Regression, RegressionDecoder
 from engines.runtimes.crop_network import CropsOnHost
-from engines.runtimes.second_look import SecondLook
+from engines.second_look.body_crops import BodyCrops, CropLimits
+from engines.second_look.second_look import BoxFinder, SecondLook
 from engines.types.arrays import Arrays, Floats, Image
 from engines.types.expected import Expected
 from engines.types.poses import Poses
@@ -85,13 +86,17 @@ def limbs(people: Poses) -> Floats:
     return xy[np.argsort(xy[:, 0, 0])]
 
 
-def second_look(**settings: object) -> tuple[SecondLook, DotNetwork]:
+ALL = CropLimits()
+
+
+def second_look(
+    limits: CropLimits = ALL, detector: BoxFinder | None = None
+) -> tuple[SecondLook, DotNetwork]:
     network = DotNetwork()
     decoder = RegressionDecoder(COCO17, SIZE, Regression())
     rule, fusion = CropRule(padding=1.4), FusionSettings(weight=1000)
-    crops = CropsOnHost(network, rule.border)
-    look = SecondLook(crops, decoder, rule, fusion, SKELETON, **settings)  # type: ignore[arg-type]
-    return look, network
+    bodies = BodyCrops(CropsOnHost(network, rule.border), decoder, rule, SKELETON, limits)
+    return SecondLook(bodies, fusion, detector=detector), network
 
 
 ONE, TWO, THREE = (
@@ -179,7 +184,7 @@ def test_an_empty_box_is_nobody() -> None:
 
 
 def test_largest_people_come_first_where_not_all_can_be_looked_at() -> None:
-    look, network = second_look(max_people=1)
+    look, network = second_look(CropLimits(people=1))
     images = [drawn(in17(TWO, THREE)), drawn(in17(ONE))]
     first, second = look.refine(images, [poses(TWO + 5, THREE + 5), poses(ONE + 5)])
     assert network.batches == [1]
@@ -189,7 +194,7 @@ def test_largest_people_come_first_where_not_all_can_be_looked_at() -> None:
 
 
 def test_budget_leaves_one_person_at_least() -> None:
-    look, network = second_look(budget=1e-9)
+    look, network = second_look(CropLimits(seconds=1e-9))
     image = drawn(in17(ONE, TWO, THREE))
     for _ in range(2):
         look.refine([image], [poses(ONE, TWO, THREE)])
@@ -200,9 +205,9 @@ def test_budget_bounds_the_frame_of_a_crowd_and_all_have_their_turn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Fifty people, a crop takes 6 ms, and a frame has 50: eight crops, the large more often."""
-    look, network = second_look(budget=0.05)
+    look, network = second_look(CropLimits(seconds=0.05))
     monkeypatch.setattr(
-        "engines.runtimes.second_look.time.perf_counter", lambda: 0.006 * sum(network.batches)
+        "engines.second_look.body_crops.time.perf_counter", lambda: 0.006 * sum(network.batches)
     )
     heights = np.linspace(60, 180, 50)
     crowd = poses(*(person((40 + 60 * n, 200), high) for n, high in enumerate(heights)))
@@ -243,7 +248,7 @@ def test_who_is_not_looked_at_stays_where_the_last_look_has_them() -> None:
 
 
 def test_fifty_people_are_one_batch() -> None:
-    look, network = second_look(max_people=20)
+    look, network = second_look(CropLimits(people=20))
     crowd = [person((40 + 12 * n, 200), 100) for n in range(50)]
     (found,) = look.refine([drawn([])], [poses(*crowd)])
     assert network.batches == [20]

@@ -1,0 +1,1 @@
+"""Looking again at people whom another network found, or whom a tracker expects."""
