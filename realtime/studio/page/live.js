@@ -94,7 +94,9 @@ export function open(root, studio) {
     seen.disconnect();
     worker?.terminate();
     worker = null;
-    if (cards.length) {
+    const able = "transferControlToOffscreen" in HTMLCanvasElement.prototype;
+    if (cards.length && !able) studio.note("This browser is too old for live pictures; they need Chrome or Edge 80, Firefox 114 or Safari 17.", true);
+    if (cards.length && able) {
       const canvases = cards.map(one => one.canvas.transferControlToOffscreen());
       worker = new Worker("studio/page/pictures.js", { type: "module" });
       asked = null;
