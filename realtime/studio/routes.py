@@ -62,6 +62,8 @@ class StudioPages:
             ("/studio/api/run", self._run),
             ("/studio/api/recording", self._recording),
             ("/studio/api/takes", self._takes),
+            ("/studio/api/files", self._tables),
+            ("/studio/api/files/{name}", self._table),
             (one, self._take),
             (one + "/frames", self._frames),
             (one + r"/picture/{camera:\d{1,3}}/{frame:\d{1,9}}", self._picture),
@@ -133,6 +135,17 @@ class StudioPages:
 
     async def _takes(self, _: web.Request) -> web.Response:
         return answer([card.plain for card in await asyncio.to_thread(self._studio.takes)])
+
+    async def _tables(self, _: web.Request) -> web.Response:
+        """Names of the files of JSON lines beside the takes, which can be plotted."""
+        return answer([*await asyncio.to_thread(self._studio.folders.tables)])
+
+    async def _table(self, request: web.Request) -> web.StreamResponse:
+        found = await asyncio.to_thread(self._studio.folders.tables)
+        path = found.get(request.match_info["name"])
+        if path is None:
+            raise web.HTTPNotFound(text="There is no such file.\n")
+        return web.FileResponse(path, headers={hdrs.CONTENT_TYPE: "application/x-ndjson"})
 
     async def _take(self, request: web.Request) -> web.Response:
         """A take's card, skeleton, the times of all frames, and what it can be exported to."""

@@ -20,6 +20,7 @@ LINES = "frames.jsonl"  # the results, a line a view, as --jsonl writes them
 RIG = "rig.toml"
 PICTURES = "pictures"  # a folder as --record writes it
 EXPORTS = "exports"
+JSON_LINES = ".jsonl"
 ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}")
 
 
@@ -63,6 +64,16 @@ class TakeFolders:
         for place in sorted(self._places(), reverse=True):
             with suppress(OutputError):
                 yield TakeCard.read(place)
+
+    def tables(self) -> dict[str, Path]:
+        """Files of JSON lines that lie beside the takes, by their names."""
+        try:
+            with os.scandir(self.folder) as entries:
+                found = [one for one in entries if one.name.endswith(JSON_LINES)]
+        except OSError:
+            return {}
+        files = [one.name for one in found if one.is_file(follow_symlinks=False)]
+        return {name: self.folder / name for name in sorted(files)}
 
     def copy(self, card: TakeCard) -> TakeCard:
         """Another take of the same frames, which share their room on the disk where it can."""

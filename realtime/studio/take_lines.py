@@ -21,7 +21,7 @@ BEGIN = re.compile(
     rb'\{"source":("(?:[^"\\]|\\.)*"),"index":[0-9]+,"time":([-0-9.e+]+),"people":\['
 )
 SPACE = b'],"space":['
-MIN_SEEN = 5  # frames, below which somebody is not counted
+MIN_SEEN, MIN_SHARE = 5, 0.25  # frames, and of a short take, below which somebody is not counted
 ABSENT = -1
 
 
@@ -110,6 +110,6 @@ class TakeLines:
 
 def people_of(seen: list[Counter[int]], frames: int) -> int:
     """How many there were. seen: frames by id of each view, and last those in 3D."""
-    least = min(MIN_SEEN, max(1, frames))
+    least = min(MIN_SEEN, max(1, round(MIN_SHARE * frames)))
     counts = [sum(n >= least for n in one.values()) for one in seen]
     return counts[-1] or max(counts)

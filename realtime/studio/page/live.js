@@ -73,7 +73,8 @@ export function open(root, studio) {
     const { run } = studio;
     hint.hidden = body.hidden = Boolean(run) === false;
     hint.hidden = Boolean(run);
-    hint.textContent = "No cameras run. Start the program with some, for example: posestream studio webcam. Takes that were recorded are under Takes.";
+    hint.replaceChildren("No cameras run. Start the program with some, for example: posestream studio webcam. Takes that were recorded are under ",
+      make("a", { href: "#takes", textContent: "Takes" }), ".");
     cards = (run?.cameras ?? []).map(camera => {
       const picture = make("canvas", { role: "img", ariaLabel: `live picture of ${camera.name}` });
       const frame = make("div", { className: "frame", role: "button", tabIndex: 0, title: "enlarge it, or make it small again" }, picture);
@@ -93,7 +94,9 @@ export function open(root, studio) {
     seen.disconnect();
     worker?.terminate();
     worker = null;
-    if (cards.length) {
+    const able = "transferControlToOffscreen" in HTMLCanvasElement.prototype;
+    if (cards.length && !able) studio.note("This browser is too old for live pictures; they need Chrome or Edge 80, Firefox 114 or Safari 17.", true);
+    if (cards.length && able) {
       const canvases = cards.map(one => one.canvas.transferControlToOffscreen());
       worker = new Worker("studio/page/pictures.js", { type: "module" });
       asked = null;

@@ -11,7 +11,7 @@ const REDRAW = 100; // ms between two drawings of live plots
 const KINDS = { angle: "Angle", speed: "Speed", position: "Position" };
 const DASHES = [[], [8, 4], [2, 4]]; // of x, y and z
 const dark = matchMedia("(prefers-color-scheme: dark)");
-const FILE = "file"; // what follows #plots/ for a file of the user's
+const FILE = "file"; // what follows #plots/ for a file of the user's; with :NAME one that lies beside the takes
 const readable = name => name.replaceAll("_", " ");
 
 export function open(root, studio) {
@@ -38,13 +38,14 @@ export function open(root, studio) {
   const camera = () => of.value === "" ? null : of.value;
 
   async function offer(wanted) {
-    let takes = [];
-    try { takes = await studio.ask("takes"); } catch { /* live plots need none */ }
-    const options = takes.map(one => make("option", { value: one.id, textContent: one.name }));
+    let takes = [], files = [];
+    try { [takes, files] = await Promise.all([studio.ask("takes"), studio.ask("files")]); } catch { /* live plots need none */ }
+    const options = [...takes.map(one => make("option", { value: one.id, textContent: one.name })),
+      ...files.map(name => make("option", { value: `${FILE}:${name}`, textContent: name }))];
     if (studio.run) options.unshift(make("option", { value: "", textContent: "the cameras, live" }));
     if (opened) options.unshift(make("option", { value: FILE, textContent: opened.card.name }));
     from.replaceChildren(...options);
-    const chosen = wanted || (studio.run ? "" : opened ? FILE : takes[0]?.id ?? "");
+    const chosen = wanted || (studio.run ? "" : opened ? FILE : options[0]?.value ?? "");
     if ([...from.options].some(one => one.value === chosen)) from.value = chosen;
     await choose(from.value);
   }
@@ -59,7 +60,7 @@ export function open(root, studio) {
     } else if (take?.id !== id) {
       words.textContent = "reading …";
       try {
-        take = await openTake(studio, id);
+        take = id.startsWith(`${FILE}:`) ? await openBeside(id) : await openTake(studio, id);
         const mine = take;
         const all = await mine.all(share => { words.textContent = `reading, ${Math.round(100 * share)} %`; });
         if (take !== mine) return;
@@ -133,7 +134,7 @@ export function open(root, studio) {
         plot.chart = new uPlot(options(lines, unit, place), [x, ...lines.map(one => one.y)], place);
         plot.chart.over.addEventListener("click", () => {
           const n = plot.chart.cursor.idx;
-          if (take?.id && n !== null && plot.chart.select.width === 0) goTo(n);
+          if (take?.card.times && n !== null && plot.chart.select.width === 0) goTo(n);
         });
       } else {
         plot.chart.setData([x, ...lines.map(one => one.y)], take === null);
@@ -212,6 +213,14 @@ export function open(root, studio) {
     if (!shown) return;
     for (const plot of plots) plot.draw();
     root.dataset.drawing = (performance.now() - drawn).toFixed(2);
+  }
+
+  async function openBeside(id) {
+    const name = id.slice(FILE.length + 1);
+    const answer = await fetch(studio.address(`studio/api/files/${encodeURIComponent(name)}`));
+    if (!answer.ok) throw new Error(await answer.text());
+    const size = Number(answer.headers.get("Content-Length")) || Infinity;
+    return { ...await readJsonl({ name, size, stream: () => answer.body }, studio.joints), id };
   }
 
   async function openFile(chosen) {

@@ -149,7 +149,7 @@ async function meet() {
   studio.folder = answer.folder;
   studio.joints = answer.joints;
   at("record").hidden = !answer.run;
-  at("model").textContent = answer.run ? answer.run.model : `takes in ${answer.folder}`;
+  at("model").textContent = answer.run ? answer.run.model : `folder ${answer.folder}`;
   tell("run", answer.run);
   const wanted = answer.run ? "live" : "takes";
   if (!location.hash) location.replace(`#${wanted}`);

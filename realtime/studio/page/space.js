@@ -253,8 +253,9 @@ export function open(root, studio) {
     const known = studio.run?.space;
     body.hidden = !known;
     hint.hidden = Boolean(known);
-    hint.textContent = !studio.run ? "No cameras run; takes with 3D people are under Takes."
-      : "3D people need calibrated cameras. Calibrate makes a rig file of the cameras that run; then start the program with --rig and that file.";
+    const link = (href, textContent) => make("a", { href, textContent });
+    hint.replaceChildren(...!studio.run ? ["No cameras run; takes with 3D people are under ", link("#takes", "Takes"), "."]
+      : ["3D people need calibrated cameras. ", link("#calibrate", "Calibrate"), " makes a rig file of the cameras that run; then start the program with --rig and that file."]);
     if (!over) [frames, at, live] = [[], -1, true];
     over = false;
     root.scene = scene; // for measurements

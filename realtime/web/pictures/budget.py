@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from engines.machine import cores
 
-SHARE = 0.04  # of what the program takes, also where no core is idle: the run loses no twentieth
+SHARE = 0.035  # of what the program takes, also where no core is idle: the run loses no twentieth
 IDLE_SHARE = 0.5  # of what nobody uses
 LOOK_S = 0.5  # seconds over which use is measured
 MAX_PAUSE_S = 0.5  # however little there is

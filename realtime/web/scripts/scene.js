@@ -20,7 +20,7 @@ const unit = a => a.map(x => x / Math.hypot(...a));
 const mean = list => list.reduce((sum, a) => plus(sum, a, 1 / list.length), [0, 0, 0]);
 const known = one => one.xyz.filter(p => p);
 
-// canvas: fills its parent, or the window. options: { cameras, pictures, names, trails, ghosts, floor, axes: whether they are
+// canvas: fills its parent, or the window. options: { cameras, pictures, names, trails, ghosts, floor, axes, scale: whether they are
 // drawn; trailOf: a keypoint; hidden: a Set of ids }. An instant is { time, ground, people: [{ id, xyz,
 // filled }] } as the server sends it.
 export function createScene(canvas, options) {
@@ -95,7 +95,7 @@ export function createScene(canvas, options) {
     drawPeople(view, people, 1);
     if (options.trails) drawTrails(view);
     if (options.names) drawNames(view, people, colour("--ink"));
-    drawScale(view, wide, high, colour("--ink"));
+    if (options.scale !== false) drawScale(view, wide, high, colour("--ink"));
     drawn.frames += 1;
     drawn.time += performance.now() - began;
   }

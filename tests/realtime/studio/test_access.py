@@ -130,6 +130,15 @@ def test_no_path_comes_from_a_client(tmp_path: Path, caplog: pytest.LogCaptureFi
         for path in ("../take.json", "%2e%2e%2fserver.py", "style.css%00", "vendor", "nothing.js"):
             async with client.get(f"{url}/studio/page/{path}{query}") as answer:
                 assert answer.status == 404
+        (folder / "own.jsonl").write_text("{}")
+        (folder / "linked.jsonl").symlink_to(outside / "take.json")
+        async with client.get(f"{api}/files{query}") as answer:
+            assert await answer.json() == ["own.jsonl"]
+        for name in ("linked.jsonl", "..%2fown.jsonl", "%2e%2e", "nothing.jsonl"):
+            async with client.get(f"{api}/files/{name}{query}") as answer:
+                assert answer.status == 404
+        async with client.get(f"{api}/files/own.jsonl") as answer:
+            assert answer.status == 401
         where = f"{api}/takes/{made['id']}"
         async with client.post(f"{where}/export", json={"format": "csv"}, headers=OWN) as answer:
             assert (await answer.json())["file"] == "x.csv"

@@ -167,9 +167,12 @@ def test_a_file_of_the_users_own_is_plotted(tmp_path: Path) -> None:
         )
 
     async def work() -> None:
+        (tmp_path / "beside.jsonl").write_text("\n".join(lines[:1] + lines[1:81]))
         with studio_run(tmp_path) as (_, _, url):
-            async with browser(f"{url}#plots") as page:
-                await page.until("document.querySelector('#model').textContent !== ''")
+            async with browser(f"{url}#plots/file:beside.jsonl") as page:
+                # One that lies beside the takes,
+                await page.until(f"{root}.querySelector('.card[data-points=\"20\"]') !== null")
+                # and one that the user chooses.
                 await choose_file(page, "notes.jsonl", "{}\n")
                 await page.until("document.querySelector('#notes .bad') !== null")
                 said = await page.evaluate("document.querySelector('#notes .bad').textContent")

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import zipfile
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from realtime.studio.exports import FORMATS
 from realtime.studio.studio import Studio, StudioRun
 from realtime.studio.take_floor import floor_of
 from realtime.studio.take_folders import NoTakeError
-from realtime.studio.take_lines import TakeLines
+from realtime.studio.take_lines import TakeLines, people_of
 from realtime.studio.take_results import take_results
 from realtime.types.errors import OutputError
 from realtime.types.frames import Frame
@@ -117,6 +118,12 @@ def test_a_take_is_what_was_recorded(tmp_path: Path) -> None:
         np.testing.assert_allclose(found.poses3d.xyz, wanted.poses3d.xyz, atol=6e-5)
         np.testing.assert_allclose(found.poses3d.covariance, wanted.poses3d.covariance, rtol=0.01)
         assert found.poses3d.views.tolist() == wanted.poses3d.views.tolist()
+
+
+@pytest.mark.parametrize(("frames", "seen", "people"), [(100, 4, 0), (100, 5, 1), (10, 3, 1)])
+def test_who_is_seen_for_a_moment_is_not_counted(frames: int, seen: int, people: int) -> None:
+    """In a short take, or a slow one, a moment is fewer frames."""
+    assert people_of([Counter({3: seen}), Counter()], frames) == people
 
 
 @pytest.mark.parametrize(("raised", "floor"), [(0.0, 0.0), (0.05, 0.0), (0.6, 0.6)])
