@@ -17,6 +17,7 @@ import pytest
 from calibration.files.rig_toml import write_rig
 from calibration.geometry.camera import Camera, Rig
 from realtime.assembly import stream
+from realtime.mocap.take import SAME_FRAME_SHARE
 from tests.bodies import body
 from tests.browser import CHROMIUM, Page, browser
 from tests.calibration.cameras import ring
@@ -176,7 +177,7 @@ def test_a_take_is_recorded_played_cut_and_exported(tmp_path: Path) -> None:
         at = np.array([rate * (one["time"] - kept[0]["time"]) for one in kept])
         first = np.unique(at.round(), return_index=True)[1]
         exact = first[np.abs(at[first] - at[first].round()) < 0.04]
-        assert len(points) == round(at[-1]) + 1
+        assert len(points) == int(at[-1] + SAME_FRAME_SHARE) + 1
         assert len(exact) >= 4
         wanted = np.array([kept[n]["space"][0]["xyz"] for n in exact], float)
         np.testing.assert_allclose(points[at[exact].round().astype(int)], wanted, atol=2e-4)
