@@ -139,7 +139,7 @@ def trained(asked: argparse.Namespace, hall: Path, folder: Path) -> Path:
             *("--card", "cropnet", "--rate", str(asked.rate), "--steps", str(asked.steps)),
             *("--decay", "0.7", "--minutes", "600"),
         ],
-        ["crops-export", "--run", str(run), "--output", str(card)],
+        ["crops-export", "--run", str(run), *map(str, asked.beside), "--output", str(card)],
     ):
         more = [] if words[0] == "crops-export" else ["--threads", str(asked.threads)]
         subprocess.run([sys.executable, "-m", "training", *words, *more], check=True, cwd=ROOT)
@@ -161,6 +161,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--beside", type=Path, nargs="*", default=[], help="runs to average with")
     parser.add_argument("--keep", type=Path, help="folder for what is made; goes on with it")
     asked = parser.parse_args()
     rig = read_rig(asked.rig)
