@@ -38,7 +38,7 @@ from training.shipping.evaluate import photo_figures
 COCO = named_skeleton("coco17")
 ROOT = Path(__file__).parents[2]
 SHARES = (0.2, 0.1)  # of the torso
-MIN_VIEWS, MAX_ERROR_PX = 3, 8.0  # of a 3D keypoint that is taken for the truth
+MIN_VIEWS, MAX_ERROR = 3, 0.1  # of a 3D keypoint that is taken for the truth; shares of the torso
 Truth = dict[int, list[Floats]]  # of a frame, (17, 2) a person
 
 
@@ -58,13 +58,19 @@ def taught(
                 continue
             people = seen.people3d
             order = in_coco(people.names)
-            sure = (people.views >= MIN_VIEWS) & (people.errors <= MAX_ERROR_PX)
-            xyz = np.where(sure[..., None], people.keypoints, np.nan)[:, order]
-            pixels = camera.project(xyz.astype(float))
+            pixels = camera.project(people.keypoints[:, order].astype(float))
+            error = people.errors[:, order] / torso(pixels)[:, None]
             wide, high = camera.size
-            inside = ((pixels >= 0) & (pixels <= (wide - 1, high - 1))).all(axis=-1)
-            truth[number] = [*np.where(inside[..., None], pixels, np.nan).astype(np.float32)]
+            sure = ((pixels >= 0) & (pixels <= (wide - 1, high - 1))).all(axis=-1)
+            sure &= (people.views[:, order] >= MIN_VIEWS) & (error <= MAX_ERROR)
+            truth[number] = [*np.where(sure[..., None], pixels, np.nan).astype(np.float32)]
     return truth
+
+
+def torso(points: Any) -> Any:
+    """Pixels from between the shoulders to between the hips of (..., 17, 2) points."""
+    ends = points[..., [5, 6], :].mean(-2) - points[..., [11, 12], :].mean(-2)
+    return np.linalg.norm(ends, axis=-1)
 
 
 def pck(video: Path, truth: Truth, refine: str) -> list[float]:
@@ -74,17 +80,16 @@ def pck(video: Path, truth: Truth, refine: str) -> list[float]:
         for number, seen in enumerate(frames):
             found = seen.people.keypoints[:, in_coco(seen.people.names)]
             for person in truth.get(number, []):
-                torso = np.linalg.norm(person[[5, 6]].mean(0) - person[[11, 12]].mean(0))
-                known = ~np.isnan(person[:, 0])
-                if not torso > 0:  # unknown
+                known, size = ~np.isnan(person[:, 0]), float(torso(person))
+                if size != size:
                     continue
-                away = np.linalg.norm(found - person, axis=-1) / torso
+                away = np.linalg.norm(found - person, axis=-1) / size
                 near = np.stack([(away <= share)[:, known].sum(1) for share in SHARES])
                 # Of all who were found, the one who is most of this person.
                 best = int(near[0].argmax()) if len(found) else -1
                 right += near[:, best] if best >= 0 else 0
                 every += int(known.sum())
-    return [float(one) / every for one in right]
+    return [float(one) / max(every, 1) for one in right]
 
 
 def precision(images: Path, labels: Path, refine: str, folder: Path) -> float:
@@ -134,7 +139,7 @@ def trained(asked: argparse.Namespace, hall: Path, folder: Path) -> Path:
             *("--card", "cropnet", "--rate", str(asked.rate), "--steps", str(asked.steps)),
             *("--decay", "0.7", "--minutes", "600"),
         ],
-        ["crops-export", "--run", str(run), "--output", str(card)],
+        ["crops-export", "--run", str(run), *map(str, asked.beside), "--output", str(card)],
     ):
         more = [] if words[0] == "crops-export" else ["--threads", str(asked.threads)]
         subprocess.run([sys.executable, "-m", "training", *words, *more], check=True, cwd=ROOT)
@@ -156,6 +161,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--beside", type=Path, nargs="*", default=[], help="runs to average with")
     parser.add_argument("--keep", type=Path, help="folder for what is made; goes on with it")
     asked = parser.parse_args()
     rig = read_rig(asked.rig)

@@ -1,6 +1,6 @@
 """Whether W(p) of CVPR'17, section 2.1 is worth having: crowds of whom half were not labelled.
 
-    python -m tests.bench.masks [--steps 300] [--threads 1]
+    python -m tests.bench.masks [--steps 200] [--threads 1]
 
 Crowds of coloured figures, in which a small network learns in minutes where people are. Of each
 picture half of the people, chosen at random, have keypoints; of the others the box alone is known,
@@ -103,7 +103,7 @@ def figures(card: Path, labels: Path) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", default="300")
+    parser.add_argument("--steps", default="200")
     parser.add_argument("--network", default="pafnet")
     parser.add_argument("--threads", default="1")
     asked = parser.parse_args()

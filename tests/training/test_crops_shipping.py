@@ -25,14 +25,18 @@ from training.crops.learner import Learner  # noqa: E402
 from training.crops.people import COCO  # noqa: E402
 from training.data.errors import TrainingError  # noqa: E402
 from training.shipping.crop_evaluate import as_results, second_look_of  # noqa: E402
-from training.shipping.crop_export import CropsExportSettings, export_crops  # noqa: E402
+from training.shipping.crop_export import CropsExportSettings, averaged, export_crops  # noqa: E402
 
 
 def test_what_is_exported_gives_the_same_maps(tmp_path: Path) -> None:
     learner = Learner(1)
     learner.save(tmp_path / "checkpoint.pt")
     card = load_card(
-        str(export_crops(CropsExportSettings(tmp_path, tmp_path / "net.toml", width=64, height=96)))
+        str(
+            export_crops(
+                CropsExportSettings((tmp_path,), tmp_path / "net.toml", width=64, height=96)
+            )
+        )
     )
     assert isinstance(card.decoder, CropDecoder)
     assert (card.decoder.settings, card.crop) == (HEAD, RULE)
@@ -45,15 +49,32 @@ def test_what_is_exported_gives_the_same_maps(tmp_path: Path) -> None:
     assert found.shape == (2, 17, 24, 16)
     np.testing.assert_allclose(found, wanted, atol=1e-4)
     with pytest.raises(TrainingError, match="no checkpoint"):
-        export_crops(CropsExportSettings(tmp_path / "none", tmp_path / "net.toml"))
+        export_crops(CropsExportSettings((tmp_path / "none",), tmp_path / "net.toml"))
     with pytest.raises(TrainingError, match=r"must end in \.toml"):
-        export_crops(CropsExportSettings(tmp_path, tmp_path / "net.onnx"))
+        export_crops(CropsExportSettings((tmp_path,), tmp_path / "net.onnx"))
+
+
+def test_the_weights_of_several_runs_are_averaged() -> None:
+    first, second = Learner(1), Learner(2)
+    second.crops = 10
+    wanted = {
+        name: (one + second.slow.module.state_dict()[name]) / 2
+        for name, one in first.slow.module.state_dict().items()
+        if one.is_floating_point()
+    }
+    mean = averaged([first, second])
+    assert mean.crops == 10
+    for name, one in mean.slow.module.state_dict().items():
+        if name in wanted:
+            torch.testing.assert_close(one, wanted[name])
 
 
 def test_a_run_and_what_is_exported_of_it_see_the_same(tmp_path: Path) -> None:
     """The second look of the one in torch, and of the other as run.py takes it."""
     Learner(1).save(tmp_path / "checkpoint.pt")
-    card = export_crops(CropsExportSettings(tmp_path, tmp_path / "net.toml", width=64, height=96))
+    card = export_crops(
+        CropsExportSettings((tmp_path,), tmp_path / "net.toml", width=64, height=96)
+    )
     first = load_card("pafnet")
     rng = np.random.default_rng(1)
     image = rng.integers(0, 256, (400, 400, 3)).astype(np.uint8)

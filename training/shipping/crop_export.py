@@ -36,8 +36,8 @@ SAMPLES = 300  # crops from which the ranges of the activations are taken
 class CropsExportSettings:
     """Write a run's crop network as ONNX with its model card, for run.py --refine."""
 
-    run: Path
-    """Folder of the run."""
+    run: tuple[Path, ...] = field(metadata={"values": True})
+    """Folder of the run; the weights of several are averaged."""
     output: Path
     """Model card to write, NAME.toml; the network goes beside it as NAME.onnx."""
     width: int = 160
@@ -65,7 +65,7 @@ def export_crops(settings: CropsExportSettings) -> Path:
     """The card's path. TrainingError where the run has no checkpoint or the place is no .toml."""
     if settings.output.suffix != ".toml":
         raise TrainingError(f"--output {settings.output} must end in .toml: it is the model card.")
-    learner = trained(settings.run)
+    learner = averaged([trained(one) for one in settings.run])
     size = settings.width, settings.height
     path = settings.output.with_suffix(".onnx")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,6 +90,24 @@ def trained(run: Path) -> Learner:
     learner = Learner(0)
     learner.load(path)
     return learner
+
+
+def averaged(learners: Sequence[Learner]) -> Learner:
+    """The one that learnt longest, with the mean of all weights.
+
+    That of a network and of what it became on new photos knows these and forgets little of what
+    was before (Wortsman et al., CVPR'22, "Robust fine-tuning of zero-shot models").
+    """
+    longest = max(learners, key=lambda one: one.crops)
+    states = [one.slow.module.state_dict() for one in learners]
+    mean = {
+        name: torch.stack([one[name] for one in states]).mean(0)
+        if value.is_floating_point()
+        else value
+        for name, value in longest.slow.module.state_dict().items()
+    }
+    longest.slow.module.load_state_dict(mean)
+    return longest
 
 
 def network_of(learner: Learner) -> CropNet:
