@@ -97,7 +97,8 @@ class LandmarkNet(nn.Module):
         out = self.head(features).float()
         logits = out[:, : self.points]
         maps = logits.flatten(2).softmax(2).reshape(logits.shape)
-        depth = (out[:, self.points :] * maps).sum((2, 3)) if self.deep else None
+        # Were the maps not left alone, landmarks would go where depths are easily told.
+        depth = (out[:, self.points :] * maps.detach()).sum((2, 3)) if self.deep else None
         return Found(mean_place(maps), maps, depth, logits, features)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engines.networks.landmark_features import OnnxFeatures
-from engines.networks.landmarks import POOLED, STRIDE, Found, LandmarkNet
+from engines.networks.landmarks import POOLED, STRIDE, Found, LandmarkNet, sureness
 from engines.types.arrays import Image, Ints
 from training.data.arithmetic import autocast
 from training.discover.clip import Clip
@@ -26,7 +26,8 @@ from training.discover.losses import (
     separation,
     unexplained,
 )
-from training.discover.space import Stage, consistency, together
+from training.discover.motion import Motion
+from training.discover.space import Stage, consistency
 from training.discover.warps import ThinPlate, grid, random_warps, warped
 from training.learning.checkpoints import save_whole, saved_state
 
@@ -40,6 +41,8 @@ EVER = 0.3  # how likely the thing is where it ever was, beside where it is seen
 EVER_OF = 64  # pictures
 PRESENT = 0.3  # of the weight of presence stays after coverage has faded
 COVERED_UNTIL = 0.5  # share of the run over which coverage fades
+LATER = 6  # pictures, up to which landmarks are followed by optical flow
+LATER_SHARE = 0.5  # of the pairs: the warped picture is a later one
 AGREE_FROM = 0.15  # share of the run, after which views are to agree, twice as late in full
 
 
@@ -53,8 +56,8 @@ class Weights:
     reconstruction: float = 1.5
     coverage: float = 1.0
     presence: float = 0.6
-    consistency: float = 8.0  # of the places of two views, in shares of the rig's size
-    reprojection: float = 16.0  # of the views' mean, on each view
+    consistency: float = 4.0  # of what views say with the place they agree on; of depths alone
+    reprojection: float = 16.0  # of the triangulated place, on each view
 
 
 class Learner:
@@ -98,6 +101,7 @@ class Learner:
         self._bases = None if clip.bases is None else self._small(clip.bases, FINER)
         if self._bases is not None:
             self._ever = self._changes_ever()
+        self._motion = Motion(clip.pictures, clip.camera, clip.split()[1])
 
     def learn(self, chosen: Ints, rate: float, done: float) -> dict[str, float]:
         """One step on (F, V) pictures; each loss. done: share of the run so far."""
@@ -105,25 +109,31 @@ class Learner:
         self.decoder.train()
         flat = chosen.reshape(-1)
         large = self._tensor(self.clip.pictures[flat])
-        here, there, warp = self._pair(large)
+        later = self._later(chosen)
+        here, there, warp = self._pair(large, later)
         seen = torch.cat([self._tinted(here), self._tinted(there)])
         with autocast(self.device):
             both: Found = self.network(seen.contiguous(memory_format=torch.channels_last))
         first, second = both.some(slice(len(flat))), both.some(slice(len(flat), None))
-        losses = self._geometry(first, second, warp)
+        losses = self._geometry(first, second, warp, flat, later)
         places = first.xy
         if self.stage is not None:
             # Views that are to agree at once do so in the thing's middle, and stay there.
             agree = min(1.0, max(0.0, (done - AGREE_FROM) / AGREE_FROM))
-            more, mean = self._space(first, chosen.shape)
-            places = torch.lerp(places, mean, 0.5 * agree)
-            losses |= {name: loss * agree for name, loss in more.items()}
+            more, agreed = self._space(first, chosen.shape)
+            places = torch.lerp(places, agreed, 0.5 * agree)
+            losses |= {
+                name: torch.lerp(losses.get(name, torch.zeros_like(loss)), loss, agree)
+                for name, loss in more.items()
+            }
         losses["reconstruction"] = self._reconstruct(first, places, here, flat, chosen.shape[1])
         if self._bases is not None:
             fade = max(0.0, 1 - done / COVERED_UNTIL)
             away = self._change(here, flat)
-            share = away / away.sum((1, 2), keepdim=True).clamp(min=1e-3)
+            around = functional.avg_pool2d(away, 3, 1, 1)
+            share = around / around.sum((1, 2), keepdim=True).clamp(min=1e-3)
             losses["coverage"] = coverage(first.maps, share) * fade
+            # Not around: what is thin has most of its surroundings beside it.
             ever = EVER * self._ever[self.clip.camera[flat]]
             likely = torch.maximum((away / CHANGED).clamp(max=1), ever)
             losses["presence"] = presence(first.maps, likely) * max(fade, PRESENT)
@@ -147,11 +157,28 @@ class Learner:
             found: Found = self.slow.module(self._small(pictures))
         return found
 
-    def _pair(self, large: Tensor) -> tuple[Tensor, Tensor, ThinPlate]:
-        """Pictures, and the same warped."""
+    def _later(self, chosen: Ints) -> Ints:
+        """(F V,) pictures some frames after those chosen, of some instants; else the same ones."""
+        which = torch.randint(1, LATER + 1, (len(chosen),), generator=self.chance)
+        which *= torch.rand(len(chosen), generator=self.chance) < LATER_SHARE
+        steps = np.repeat(which.numpy(), chosen.shape[1])
+        return self._motion.arrival(chosen.reshape(-1), steps)
+
+    def shown(self, which: Ints) -> Tensor | None:
+        """(N, h, w) 0..1, whether cells of these pictures show what is not always there; None where
+        that is not known.
+        """
+        if self._bases is None:
+            return None
+        away = self._change(self._small(self.clip.pictures[which]), which)
+        return (away / CHANGED).clamp(max=1)
+
+    def _pair(self, large: Tensor, later: Ints) -> tuple[Tensor, Tensor, ThinPlate]:
+        """Pictures, and later ones warped. large: the first, as the clip has them."""
         warp = random_warps(len(large), self.clip.aspect, self.chance, self.device)
         wide, high = self.clip.size
-        return functional.avg_pool2d(large, POOLED), warped(large, warp, (high, wide)), warp
+        there = warped(self._tensor(self.clip.pictures[later]), warp, (high, wide))
+        return functional.avg_pool2d(large, POOLED), there, warp
 
     def _tinted(self, pictures: Tensor) -> Tensor:
         def some(*shape: int) -> Tensor:
@@ -161,33 +188,40 @@ class Learner:
         gain = torch.exp(some(count, 1, 1, 1) * 0.2 + some(count, 3, 1, 1) * 0.08)
         return pictures * gain + some(count, 1, 1, 1) * 0.06
 
-    def _geometry(self, first: Found, second: Found, warp: ThinPlate) -> dict[str, Tensor]:
-        """What needs no other picture than the warped one."""
+    def _geometry(
+        self, first: Found, second: Found, warp: ThinPlate, flat: Ints, later: Ints
+    ) -> dict[str, Tensor]:
+        """What needs no other picture than the later one that was warped."""
+        moved, told = self._motion.carry(first.xy, flat, later)
         back = warp(second.xy)
         # Whether the warped picture shows a landmark: one of its cells comes from nearby.
         cells = warp(grid(first.maps.shape[2], first.maps.shape[3]).to(back)).flatten(1, 2)
-        near = torch.cdist(first.xy.detach(), cells).amin(2)
-        seen = near < 2 * STRIDE / min(self.clip.size)
+        near = torch.cdist(moved.detach(), cells).amin(2)
+        seen = told & (near < 2 * STRIDE / min(self.clip.size))
+        places = torch.cat([first.xy, second.xy]) * self._aspect / 2
         return {
-            "equivariance": equivariance(first.xy, back, seen, self._aspect),
-            "separation": separation(first.xy, self._aspect) + separation(second.xy, self._aspect),
+            "equivariance": equivariance(moved, back, seen, self._aspect),
+            "separation": 2 * separation(places),
             "concentration": concentration(first.maps, first.xy, self._aspect)
             + concentration(second.maps, second.xy, self._aspect),
         }
 
     def _space(self, found: Found, shape: tuple[int, ...]) -> tuple[dict[str, Tensor], Tensor]:
-        """Losses of several views, and where the mean of their places lies in each."""
+        """Losses of several views, and where the place that they agree on lies in each."""
         assert self.stage is not None
         assert found.depth is not None
-        xy = found.xy.reshape(*shape, -1, 2)
-        world = self.stage.to_world(self.stage.local(xy, found.depth.reshape(*shape, -1)))
-        sure = found.logits.amax((2, 3)).reshape(*shape, -1)
-        mean = self.stage.project(together(world, sure))
+        xy, depth = found.xy.reshape(*shape, -1, 2), found.depth.reshape(*shape, -1)
+        agreed = self.stage.triangulate(xy, sureness(found.maps).reshape(*shape, -1))
+        placed = self.stage.project(agreed)
+        # The views' depths are told what they are; they are too rough to move landmarks.
+        world = self.stage.to_world(self.stage.local(xy.detach(), depth))
         losses = {
-            "consistency": consistency(world, self.stage.scale),
-            "reprojection": distance(mean.clamp(-2, 2), xy, self._aspect).mean(),
+            "consistency": consistency(world, agreed.detach(), self.stage.scale),
+            "reprojection": distance(placed.clamp(-2, 2), xy, self._aspect).mean(),
+            # Where a view sees one part behind another they may meet; else they leave the thing.
+            "separation": 2 * separation(agreed / self.stage.side),
         }
-        return losses, mean.clamp(-1.5, 1.5).reshape(found.xy.shape)
+        return losses, placed.clamp(-1.5, 1.5).reshape(found.xy.shape)
 
     def _reconstruct(
         self, found: Found, places: Tensor, here: Tensor, flat: Ints, views: int
@@ -221,8 +255,7 @@ class Learner:
         # What most of the picture differs by is the light or the camera's exposure.
         level = (wanted - base).flatten(2).median(2).values[..., None, None]
         away = (wanted - base - level).abs().mean(1, keepdim=True)
-        away = functional.avg_pool2d((away - NOISE).clamp(min=0), FINER)
-        return functional.avg_pool2d(away, 3, 1, 1)[:, 0]
+        return functional.avg_pool2d((away - NOISE).clamp(min=0), FINER)[:, 0]
 
     def _changes_ever(self) -> Tensor:
         """(C, h, w) 0..1, whether something is ever there that is not always, by source."""
@@ -230,8 +263,9 @@ class Learner:
         for source in range(self.clip.camera.max() + 1):
             mine = np.flatnonzero(self.clip.camera == source)
             some = mine[np.linspace(0, len(mine) - 1, min(len(mine), EVER_OF)).astype(int)]
-            away = self._change(self._small(self.clip.pictures[some]), some)
-            most.append((away / CHANGED).clamp(max=1).quantile(0.95, 0))
+            shown = self.shown(some)
+            assert shown is not None
+            most.append(shown.quantile(0.95, 0))
         return torch.stack(most)
 
     def _tensor(self, pictures: Image) -> Tensor:

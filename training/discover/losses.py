@@ -13,7 +13,7 @@ from torch import Tensor
 from engines.networks.landmarks import axis
 
 ENOUGH = 0.005  # below it, distances are as good as none
-APART = 0.07  # between two landmarks, from which on they do not push each other away
+APART = 0.06  # between two landmarks, from which on they do not push each other away
 WIDE = 0.03  # standard deviation of a map along each axis, that costs nothing
 TINY = 1e-6
 LITTLE = 0.004  # of colours 0..1: pictures that differ by less have nothing to explain
@@ -36,14 +36,17 @@ def distance(one: Tensor, other: Tensor, aspect: Tensor) -> Tensor:
     return (square + ENOUGH**2).sqrt() - ENOUGH
 
 
-def separation(xy: Tensor, aspect: Tensor) -> Tensor:
+def separation(places: Tensor) -> Tensor:
     """Two landmarks do not share a place (Zhang et al., CVPR'18, equation 7; here without a force
     between those that are apart).
+
+    places: (N, K, D) in the plane or in space.
     """
-    away = distance(xy[:, :, None], xy[:, None], aspect)
+    square = ((places[:, :, None] - places[:, None]) ** 2).sum(-1)
+    away = (square + ENOUGH**2).sqrt() - ENOUGH
     close = (1 - away / APART).clamp(min=0) ** 2
-    alone = 1 - torch.eye(xy.shape[1], device=xy.device)
-    return (close * alone).sum((1, 2)).mean() / xy.shape[1]
+    alone = 1 - torch.eye(places.shape[1], device=places.device)
+    return (close * alone).sum((1, 2)).mean() / places.shape[1]
 
 
 def concentration(maps: Tensor, xy: Tensor, aspect: Tensor) -> Tensor:

@@ -8,9 +8,9 @@ from itertools import combinations
 import numpy as np
 import torch
 
+from engines.networks.landmarks import sureness
 from engines.types.arrays import Doubles
 from training.data.errors import TrainingError
-from training.discover.clip import Pinholes
 from training.discover.learner import Learner
 from training.discover.space import kabsch, together, turn_between
 
@@ -34,7 +34,7 @@ class RigMeasures:
 class Landmarks3D:
     """mean: (F, K, 3) metres, what the views say, weighted (Keypoint3D). local: (F, V, K, 3) what
     each says in its own axes; world: the same in the world's. triangulated: (F, K, 3) from the
-    places in the pictures alone, as the program does it with a card. pixels: (F, V, K, 2).
+    places in the pictures alone. pixels: (F, V, K, 2).
     """
 
     mean: Doubles
@@ -52,6 +52,7 @@ def landmarks_3d(learner: Learner, instants: np.ndarray) -> Landmarks3D:
     means: list[Doubles] = []
     locals_: list[Doubles] = []
     worlds: list[Doubles] = []
+    solved: list[Doubles] = []
     pixels: list[Doubles] = []
     for start in range(0, len(instants), AT_ONCE):
         some = instants[start : start + AT_ONCE]
@@ -59,30 +60,17 @@ def landmarks_3d(learner: Learner, instants: np.ndarray) -> Landmarks3D:
         assert found.depth is not None
         shape = (*some.shape, learner.points)
         with torch.inference_mode():
-            local = stage.local(found.xy.reshape(*shape, 2), found.depth.reshape(shape))
+            placed = found.xy.reshape(*shape, 2)
+            agreed = stage.triangulate(placed, sureness(found.maps).reshape(shape))
+            local = stage.local(placed, found.depth.reshape(shape))
             world = stage.to_world(local)
             mean = together(world, found.logits.amax((2, 3)).reshape(shape))
         xy = found.xy.reshape(*shape, 2).double().cpu().numpy()
         pixels.append((xy + 1) / 2 * np.array(clip.size) - 0.5)
-        for kept, one in ((means, mean), (locals_, local), (worlds, world)):
+        every = (means, mean), (locals_, local), (worlds, world), (solved, agreed)
+        for kept, one in every:
             kept.append(one.double().cpu().numpy())
-    every = np.concatenate(pixels)
-    solved = triangulated(every, clip.pinholes)
-    return Landmarks3D(
-        np.concatenate(means), np.concatenate(locals_), np.concatenate(worlds), solved, every
-    )
-
-
-def triangulated(pixels: Doubles, pinholes: Pinholes) -> Doubles:
-    """(F, V, K, 2) -> (F, K, 3) by the direct linear transform (Hartley and Zisserman, 12.2)."""
-    shift = pinholes.translation[:, :, None]
-    matrices = pinholes.matrix @ np.concatenate([pinholes.rotation, shift], 2)
-    third = matrices[None, :, None, 2]
-    rows = [pixels[..., n, None] * third - matrices[None, :, None, n] for n in (0, 1)]
-    system = np.stack(rows, -2).transpose(0, 2, 1, 3, 4)
-    system = system.reshape(*system.shape[:2], -1, 4)
-    last = np.linalg.svd(system)[2][..., -1, :]
-    return np.asarray(last[..., :3] / last[..., 3:])
+    return Landmarks3D(*map(np.concatenate, (means, locals_, worlds, solved, pixels)))
 
 
 def measure_rig(learner: Learner) -> RigMeasures:

@@ -108,6 +108,20 @@ def test_edges_learn_their_weights_and_are_the_limbs(clip: Clip) -> None:
     assert len(found) == 6  # a tree over six landmarks, and the edge that closes a ring
 
 
+def test_lines_that_leave_the_thing_are_no_limbs(clip: Clip) -> None:
+    """Three landmarks on the arm's lowest link, and three on the wall, which never change places:
+    the closest of all."""
+    learner = small_learner(clip)
+    links = arm(FRAMES, 0, flat=True)[:, :2]
+    on = [links[:, 0] + share * (links[:, 1] - links[:, 0]) for share in (0.1, 0.5, 0.9)]
+    seen = camera(0.0, SIZE).project(np.stack(on, 1))[..., :2]
+    half = max(SIZE) / 2
+    places = (seen + 0.5) / half - np.array(SIZE) / max(SIZE)
+    wall_ = np.broadcast_to([[-0.9, -0.6], [-0.8, -0.6], [-0.9, -0.5]], (FRAMES, 3, 2))
+    found = limbs(learner, np.concatenate([places, wall_], 1))
+    assert sorted(found) == [(0, 1), (1, 2)]
+
+
 def test_several_views_come_to_agree(still_rig: Clip) -> None:
     """The same steps without the losses of several views leave them further apart."""
     agreed, alone = small_learner(still_rig), small_learner(still_rig)

@@ -61,10 +61,12 @@ def test_a_landmark_that_follows_the_warp_costs_nothing() -> None:
 
 
 def test_only_those_that_are_near_each_other_are_pushed() -> None:
-    apart = torch.tensor([[[0.0, 0.0], [2.5 * APART, 0.0]]])
-    assert separation(apart, SQUARE).item() == 0
-    same = torch.zeros(1, 2, 2)
-    assert separation(same, SQUARE).item() == pytest.approx(1)
+    for one in (2, 3):  # in the plane, and in space
+        apart = torch.zeros(1, 2, one)
+        apart[0, 1, -1] = 1.25 * APART
+        assert separation(apart).item() == 0
+        assert separation(apart / 2).item() > 0
+        assert separation(torch.zeros(1, 2, one)).item() == pytest.approx(1)
 
 
 def test_wide_maps_cost_their_standard_deviation() -> None:

@@ -9,7 +9,6 @@ torch = pytest.importorskip("torch", reason="for training: pip install -r requir
 
 from tests.articulated import AROUND, arm, camera  # noqa: E402
 from training.discover.clip import Pinholes, input_size, letterbox_into, make_clip  # noqa: E402
-from training.discover.rig_measures import triangulated  # noqa: E402
 from training.discover.space import (  # noqa: E402
     REACH,
     Stage,
@@ -45,10 +44,13 @@ def test_places_and_depths_of_every_view_are_the_points() -> None:
     wanted = torch.tensor(JOINTS, dtype=torch.float32)
     for view in range(4):
         torch.testing.assert_close(world[:, view], wanted, atol=1e-4, rtol=0)
-    assert consistency(world, stage.scale).item() < 1e-4
+    assert consistency(world, wanted, stage.scale).item() < 1e-4
+    off = consistency(world + torch.tensor([0.3, 0.0, 0.4]), wanted, 1.0).item()
+    assert off == pytest.approx(0.5, abs=2e-3)
     back = stage.project(wanted)
     torch.testing.assert_close(back, torch.tensor(xy, dtype=torch.float32), atol=1e-4, rtol=0)
     np.testing.assert_allclose(PINHOLES.focus, [0, 0.75, 0], atol=1e-9)
+    assert stage.side == pytest.approx(4 / 1.15, abs=0.02)
 
 
 def test_the_mean_of_views_goes_by_their_confidence() -> None:
@@ -57,11 +59,24 @@ def test_the_mean_of_views_goes_by_their_confidence() -> None:
     torch.testing.assert_close(even[0, 0], torch.tensor([0.5, 1.0, 2.0]))
     sure = together(world, torch.tensor([[[0.0], [np.log(3)]]], dtype=torch.float32))
     torch.testing.assert_close(sure[0, 0], torch.tensor([0.75, 1.5, 3.0]))
-    assert consistency(world, 1.0).item() == pytest.approx(np.sqrt(21), abs=2e-3)
 
 
-def test_triangulated_places_are_the_points() -> None:
-    np.testing.assert_allclose(triangulated(views()[0], PINHOLES), JOINTS, atol=1e-8)
+def test_triangulated_places_are_the_points_whatever_one_view_says() -> None:
+    """Also what all but one of four views see; and views are told where to go."""
+    pixels, _ = views()
+    stage = Stage(PINHOLES, SIZE)
+    xy = torch.tensor((pixels + 0.5) / np.array(SIZE) * 2 - 1, dtype=torch.float32)
+    sure, wanted = torch.ones(xy.shape[:3]), torch.tensor(JOINTS, dtype=torch.float32)
+    torch.testing.assert_close(stage.triangulate(xy, sure), wanted, atol=5e-3, rtol=0)
+    wrong = xy.clone()
+    wrong[:, 1] += torch.tensor([0.5, -0.4])
+    torch.testing.assert_close(stage.triangulate(wrong, sure), wanted, atol=0.04, rtol=0)
+    sure[:, 1] = 0
+    torch.testing.assert_close(stage.triangulate(wrong, sure), wanted, atol=5e-3, rtol=0)
+    near = (xy + 0.02).requires_grad_()
+    ((stage.triangulate(near, torch.ones_like(sure)) - wanted) ** 2).sum().backward()
+    assert near.grad is not None
+    assert (near.grad > 0).float().mean() > 0.8
 
 
 @pytest.mark.parametrize("flat", [False, True])
