@@ -216,7 +216,8 @@ def learnt_by_heart(name: str, steps: int) -> float:
         if step == steps // 2:  # of few values, what is kept is not what a step sees: learn with it
             for one in norms:
                 one.eval()
-        optimiser.param_groups[0]["lr"] = RATE * min(1, 2 * (1 - step / steps))
+        if norms:  # without them a network still learns at the end
+            optimiser.param_groups[0]["lr"] = RATE * min(1, 2 * (1 - step / steps))
         stages = getattr(module, "stages", None)
         found = stages(pictures) if stages else module(pictures)
         loss = loss_of(CROP_NETWORKS[name][1], found, wanted)
