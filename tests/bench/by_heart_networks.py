@@ -14,7 +14,7 @@ import time
 from engines.networks import CROP_NETWORKS
 from tests.engines.networks.test_single_person import learnt_by_heart
 
-STEPS = {"deeppose-r50": 100, "simcc-r50": 80, "mspn-4": 60, "cpm": 120}  # others learn maps, in 30
+STEPS = {"deeppose-r50": 100, "simcc-r50": 80, "mspn-4": 60, "cpm": 240}  # others learn maps, in 30
 
 
 def main() -> None:
