@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from engines.machine import cores
 
@@ -17,7 +18,7 @@ MAX_CREDIT_S = 0.1  # of a pause, saved by what came late
 
 class Budget:
     """Paces what is done for pages. clock: monotonic seconds; used: processor seconds of the whole
-    program; load: cores that all programs keep busy, as far as the system tells.
+    program; load: cores that all programs kept busy since it was asked last.
     """
 
     def __init__(
@@ -27,7 +28,7 @@ class Budget:
         load: Callable[[], float] | None = None,
         count: int | None = None,
     ) -> None:
-        self._clock, self._used, self._load = clock, used, load or _load
+        self._clock, self._used, self._load = clock, used, load or BusyCores()
         self._cores = count or cores()
         self._since = clock(), used()
         self._own, self._idle = 0.0, 0.0  # cores that are busy with the program, and with nothing
@@ -55,8 +56,30 @@ class Budget:
         return max(0.0, self._ready - now)
 
 
-def _load() -> float:
-    try:
-        return os.getloadavg()[0]
-    except (AttributeError, OSError):  # Windows does not tell
-        return 0.0
+class BusyCores:
+    """How many cores all programs kept busy since it was asked last, as far as the system tells.
+
+    file: Linux's, of what its cores spent their time with (proc_stat(5)). The average load, which
+    other systems have too, forgets what is over only after a minute.
+    """
+
+    def __init__(self, file: Path = Path("/proc/stat")) -> None:
+        self._file = file
+        self._last = self._ticks()
+
+    def __call__(self) -> float:
+        before, self._last = self._last, self._ticks()
+        if before is None or self._last is None:
+            return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+        busy, every = (now - then for now, then in zip(self._last, before, strict=True))
+        return (os.cpu_count() or 1) * busy / every if every > 0 else 0.0
+
+    def _ticks(self) -> tuple[int, int] | None:
+        """Of all cores together, busy and in all; None where the system does not tell."""
+        try:
+            words = self._file.read_text().split(maxsplit=9)[1:9]
+            user, nice, system, idle, waiting, *interrupts = map(int, words)
+        except (OSError, ValueError):
+            return None
+        busy = user + nice + system + sum(interrupts)
+        return busy, busy + idle + waiting

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import struct
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,7 +14,7 @@ from realtime.drawing.reprojection import Reprojection
 from realtime.types.errors import SettingsError
 from realtime.types.results import Result
 from realtime.types.view_mode import PAFS, Shown
-from realtime.web.pictures.budget import SHARE, Budget
+from realtime.web.pictures.budget import SHARE, Budget, BusyCores
 from realtime.web.pictures.looks import Look, Wish
 from realtime.web.pictures.view_jpeg import rendered
 from tests.bodies import BODY25
@@ -52,6 +54,18 @@ def test_where_no_core_is_idle_pages_take_no_twentieth_of_the_run(
 
 def test_pages_that_cost_much_get_a_frame_a_second_all_the_same() -> None:
     assert shown_fps(2, 0.5, 9, 0.2) > 1
+
+
+def test_cores_are_busy_with_all_that_is_not_idle_or_waiting(tmp_path: Path) -> None:
+    """User, nice, system, idle, waiting, interrupts, stolen: 60 of 100 ticks, of all cores."""
+    file, count = tmp_path / "stat", os.cpu_count() or 1
+    file.write_text("cpu  100 0 50 800 30 0 10 0 0 0\ncpu0 1 2 3\n")
+    busy = BusyCores(file)
+    file.write_text("cpu  130 10 55 830 40 5 15 5 0 0\ncpu0 1 2 3\n")
+    assert busy() == pytest.approx(0.6 * count)
+    assert busy() == 0  # no time has passed
+    file.unlink()
+    assert busy() >= 0  # the average load
 
 
 def test_a_page_says_how_large_each_picture_is() -> None:
