@@ -30,6 +30,7 @@ def skeleton_table(skeleton: Skeleton) -> dict[str, Any]:
             "redundant": pairs(skeleton.limbs[n] for n in sorted(skeleton.redundant)),
             "groups": {name: [names[n] for n in group] for name, group in groups.items() if group},
             "deciding": list(skeleton.deciding),
+            "longest_limb": skeleton.longest_limb,
         },
     }
 

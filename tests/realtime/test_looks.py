@@ -14,6 +14,7 @@ from engines.types.poses import Poses
 from realtime.looks import Looks, Seen
 from realtime.settings.tracking import TrackSettings
 from realtime.tracking.camera_tracker import CameraTracker
+from realtime.tracking.crop_budget import CROPS_SHARE
 from realtime.types.frames import Frame
 from tests.scenes import Scene, Step, Walker, apart, straight
 from tests.synth import SKELETON
@@ -214,12 +215,12 @@ def test_a_crowd_that_is_looked_at_frugally_keeps_its_ids_for_a_fraction_of_the_
     assert np.median([worst for _, worst in instants]) < 20  # pixels, people are 190 tall
 
 
-def test_frugal_crops_cost_no_more_than_half_of_whole_looks() -> None:
+def test_frugal_crops_cost_no_more_than_their_share_of_whole_looks() -> None:
     """Several people far from each other, and a crop network that is dearer than the first one."""
     truth, steps = Truth(cost=1.5), list(spaced(2).steps())
     instants = run(truth, [steps], frugal=True)
     assert all(ids == ([1, 2],) for ids, _ in instants)
-    assert 0.2 * len(steps) < truth.crops <= 0.5 * len(steps) / truth.cost + 2
+    assert 0.2 * len(steps) < truth.crops <= CROPS_SHARE * len(steps) / truth.cost + 2
     assert len(truth.looked) < len(steps) / 2.5
     assert np.median([worst for _, worst in instants]) < 20
 

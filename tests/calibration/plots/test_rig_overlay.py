@@ -167,7 +167,8 @@ def test_the_command_draws_into_videos(tmp_path: Path, capsys: pytest.CaptureFix
 async def visit(path: Path) -> None:
     """The pictures hang before their cameras, and can be enlarged."""
     count = """(() => {
-      const p = pen.getImageData(0, 0, canvas.width, canvas.height).data;
+      const canvas = document.querySelector("canvas");
+      const p = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
       let grey = 0;
       for (let i = 0; i < p.length; i += 4) {
         grey += Math.abs(p[i] - 117) < 12 && Math.abs(p[i + 1] - 117) < 12;
