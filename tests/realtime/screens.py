@@ -9,8 +9,9 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,27 @@ NEEDED = ("Xvfb", "xdotool")
 SIZE = (900, 700)
 ATTEMPTS = 6  # at a window that is painted
 PAINTED_WITHIN_LOOKS = 24  # at the screen, four a second
+
+
+WINDOW_PATIENCE = 90.0  # seconds in which nothing happens, after which a window is taken for deaf
+
+
+def once_more(test: Callable[[Path], None]) -> Callable[[Path], None]:
+    """The test, and where that fails again, on another screen: a window that was painted may lose
+    events as well (see `painted`). What is wrong fails both times.
+    """
+
+    @wraps(test)
+    def either(tmp_path: Path) -> None:
+        first, second = tmp_path / "first", tmp_path / "second"
+        first.mkdir()
+        second.mkdir()
+        try:
+            test(first)
+        except AssertionError:
+            test(second)
+
+    return either
 
 
 @contextmanager

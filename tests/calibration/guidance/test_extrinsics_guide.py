@@ -34,7 +34,15 @@ from tests.calibration.boards import CHARUCO, photograph
 from tests.calibration.looks import Looks
 from tests.conftest import ROOT
 from tests.realtime.clips import write
-from tests.realtime.screens import painted, press, screen, screenshot, window
+from tests.realtime.screens import (
+    WINDOW_PATIENCE,
+    once_more,
+    painted,
+    press,
+    screen,
+    screenshot,
+    window,
+)
 from tests.realtime.sources.test_webcam import FakeCamera
 from tests.waiting import PATIENCE, wait_for
 
@@ -266,6 +274,7 @@ def test_cameras_that_never_see_the_board_say_which_one_they_see(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Xvfb is of Linux")
+@once_more
 def test_the_window_shows_all_cameras_and_enter_ends_it(tmp_path: Path) -> None:
     """Videos in place of the cameras."""
     films = []
@@ -283,15 +292,15 @@ def test_the_window_shows_all_cameras_and_enter_ends_it(tmp_path: Path) -> None:
                 picture = screenshot(tmp_path).astype(int)
                 return bool((np.abs(picture - GREEN).max(-1) < 30).sum() > 100)
 
-            wait_for(joined)
+            wait_for(joined, process=child, patience=WINDOW_PATIENCE)
             assert child.poll() is None
             while child.poll() is None and window(display, "posestream"):
                 press(display, number, "Return")  # a window may miss one while it gets the focus
                 time.sleep(0.3)
-            child.communicate(timeout=PATIENCE)
+            _, said = child.communicate(timeout=PATIENCE)
         finally:
             child.kill()
-    assert (tmp_path / "rig.boards.csv").exists()
+    assert (tmp_path / "rig.boards.csv").exists(), said
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")

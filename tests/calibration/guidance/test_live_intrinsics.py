@@ -31,7 +31,15 @@ from realtime.types.errors import SourceError
 from tests.calibration.boards import CHARUCO, CHESS, photograph, pose
 from tests.calibration.looks import Looks
 from tests.cameras import NetworkCamera
-from tests.realtime.screens import painted, press, screen, screenshot, window
+from tests.realtime.screens import (
+    WINDOW_PATIENCE,
+    once_more,
+    painted,
+    press,
+    screen,
+    screenshot,
+    window,
+)
 from tests.realtime.sources.test_webcam import FakeCamera
 from tests.waiting import PATIENCE, wait_for
 
@@ -137,6 +145,7 @@ class BoardCamera(NetworkCamera):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="Xvfb is of Linux")
+@once_more
 def test_the_window_shows_the_guidance_and_q_ends_with_a_calibration(tmp_path: Path) -> None:
     """Of a camera that films for ever."""
     with screen(tmp_path) as display, BoardCamera(fps=15) as camera:
@@ -157,7 +166,7 @@ def test_the_window_shows_the_guidance_and_q_ends_with_a_calibration(tmp_path: P
                 camera.turn(taken > before)
                 return taken
 
-            wait_for(lambda: views() >= 1, process=child)
+            wait_for(lambda: views() >= 1, process=child, patience=WINDOW_PATIENCE)
             press(display, number, "space")
             wait_for(lambda: views() >= 4, process=child, progress=lambda: taken)
             while child.poll() is None and window(display, "posestream"):
