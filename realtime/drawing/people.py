@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from engines.types.arrays import Image
+from engines.types.arrays import Floats, Image
 from realtime.drawing.heatmaps import draw_view
 from realtime.drawing.movements import write_movements
 from realtime.drawing.numbers import Numbers, write_angles
 from realtime.drawing.reprojection import Reprojection, draw_outlines, replaced
 from realtime.drawing.scaling import scaled
-from realtime.types.results import Result, View
+from realtime.types.results import Poses3D, Result, Tracks, View
 from realtime.types.view_mode import Style, ViewMode
 
 
@@ -31,19 +31,34 @@ def draw_people(
     people, each of whom has one skeleton, as style.people3d says. angles, events: whether to write
     them, where there is room.
     """
-    image, tracks = scaled(view, scale)
-    poses = result.poses3d if bodies is not None and style.people3d != "off" else None
-    xy = None
-    if bodies is not None and poses is not None and len(poses):
-        xy = bodies.place(number, view, poses, (image.shape[1], image.shape[0]))
-        if style.people3d == "only":
-            tracks = replaced(tracks, poses, xy)
+    image, tracks, seen = with_3d_people(view, number, result, style, scale, bodies)
     picture = draw_view(image, tracks, view.maps, mode, threshold, style)
-    if poses is not None and xy is not None and (style.people3d == "outline" or mode.of_maps):
-        draw_outlines(picture, xy, poses)
+    if seen is not None and (style.people3d == "outline" or mode.of_maps):
+        draw_outlines(picture, *seen)
     numbers = Numbers(picture)
     if events:
         write_movements(numbers, tracks, result.movements[number])
     if angles:
         write_angles(numbers, tracks)
     return picture
+
+
+def with_3d_people(
+    view: View,
+    number: int,
+    result: Result,
+    style: Style,
+    scale: float,
+    bodies: Reprojection | None,
+) -> tuple[Image, Tracks, tuple[Floats, Poses3D] | None]:
+    """The view's picture and people, so many times as large, and where the 3D people lie in it, of
+    whom (S, K, 2) pixels; None without any. Where those alone are shown they are the people.
+    """
+    image, tracks = scaled(view, scale)
+    poses = result.poses3d
+    if bodies is None or poses is None or not len(poses) or style.people3d == "off":
+        return image, tracks, None
+    xy = bodies.place(number, view, poses, (image.shape[1], image.shape[0]))
+    if style.people3d == "only":
+        tracks = replaced(tracks, poses, xy)
+    return image, tracks, (xy, poses)

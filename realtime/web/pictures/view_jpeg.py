@@ -6,9 +6,8 @@ import cv2
 
 from engines.types.arrays import Image
 from realtime.drawing.heatmaps import confident
-from realtime.drawing.people import draw_people
-from realtime.drawing.reprojection import Reprojection, replaced
-from realtime.drawing.scaling import scaled
+from realtime.drawing.people import draw_people, with_3d_people
+from realtime.drawing.reprojection import Reprojection
 from realtime.types.results import Result
 from realtime.types.view_mode import PLAIN, Shown, Style, ViewMode
 from realtime.web.pictures.looks import MAX_SIDE_PX, Wish
@@ -31,17 +30,13 @@ def rendered(
     if wish.drawn or mode.of_maps or own:
         picture = jpeg(result, number, mode, threshold, style, bodies, wish.side)
         return picture if wish.drawn else with_people(number, picture)
-    image, tracks = scaled(view, _scale(view.frame.size, wish.side))
-    tracks = confident(tracks, threshold)
-    poses = result.poses3d if bodies is not None and style.people3d != "off" else None
+    scale = _scale(view.frame.size, wish.side)
+    image, tracks, seen = with_3d_people(view, number, result, style, scale, bodies)
     outlined = None
-    if bodies is not None and poses is not None and len(poses):
-        xy = bodies.place(number, view, poses, (image.shape[1], image.shape[0]))
-        if style.people3d == "only":
-            tracks = replaced(tracks, poses, xy)
-        else:
-            outlined = poses.id, xy
-    return with_people(number, _encoded(image), tracks, outlined)
+    if seen is not None and style.people3d == "outline":
+        xy, poses = seen
+        outlined = poses.id, xy
+    return with_people(number, _encoded(image), confident(tracks, threshold), outlined)
 
 
 def jpeg(
