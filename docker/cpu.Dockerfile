@@ -9,6 +9,7 @@ WORKDIR /app
 COPY requirements.txt .
 RUN pip install --no-cache-dir -r requirements.txt
 COPY run.py ./
+COPY posestream posestream
 COPY engines engines
 COPY realtime realtime
 COPY calibration calibration

@@ -15,6 +15,7 @@ WORKDIR /app
 COPY requirements.txt requirements-gpu.txt ./
 RUN pip install --no-cache-dir -r requirements-gpu.txt
 COPY run.py ./
+COPY posestream posestream
 COPY engines engines
 COPY realtime realtime
 COPY calibration calibration

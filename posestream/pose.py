@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time as clock
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from typing import Any, Literal, Self, overload
@@ -15,6 +15,7 @@ import numpy as np
 from engines.console.options import build
 from engines.estimator import Estimator
 from engines.models.card import load_card
+from engines.nvidia.open import choose
 from engines.opening import engine_opener
 from engines.parts.kinds import GROUPS
 from engines.parts.opening import parts_opener
@@ -26,7 +27,7 @@ from engines.types.device import DeviceChoice
 from posestream.arguments import checked
 from posestream.errors import PosestreamError, translated
 from posestream.people import People
-from realtime.default_model import usual_model, with_needed_refine
+from realtime.default_model import decided, with_needed_refine
 from realtime.looks import Looks
 from realtime.presets import with_preset
 from realtime.settings.model import ModelSettings
@@ -43,18 +44,19 @@ Picture = Image | str | os.PathLike[str]
 class Pose:
     """Finds people in pictures.
 
-    model: a name that `posestream models list` shows, or the path of a card; None for the usual
-    one. preset: "fast", "balanced", "best" or "auto" sets model, height and refine together, except
-    those that you give. device: "auto", "cuda", "cuda:1" or "cpu". height: rows of the network's
-    input; more find smaller people, in more time. refine: a crop network that looks again at each
-    person, "auto" or "off"; None is the preset's, or the model's own (pafnet has cropnet).
-    detector: the card of a network that finds boxes of people, whom the model may have missed, for
-    refine to look at. crowd: "graph" tells whose the keypoints of overlapping people are, by one
-    assignment over all of their crops (CrowdPose). assemble: "ilp" makes people of all keypoints at
-    once, by an integer linear program (DeepCut), for photos; it needs scipy. hands, face, feet:
-    also find these, by networks of their own; whole_body: all three. max_people: those with the
-    best scores; of `track`, with the oldest ids. color: channel order of arrays, "bgr" (OpenCV) or
-    "rgb" (Pillow, matplotlib). smooth: whether `track` smooths keypoints.
+    model: a name that `posestream models list` shows, or the path of a card; None for the most
+    accurate of the usual two that is here. preset: "fast", "balanced", "best" or "auto" sets model,
+    height and refine together, except those that you give. device: "auto", "cuda", "cuda:1" or
+    "cpu". height: rows of the network's input; more find smaller people, in more time. refine: a
+    crop network that looks again at each person, "auto" or "off"; None is the preset's, or the
+    usual one of the model. detector: the card of a network that finds boxes of people, whom the
+    model may have missed, for refine to look at. crowd: "graph" tells whose the keypoints of
+    overlapping people are, by one assignment over all of their crops (CrowdPose). assemble: "ilp"
+    makes people of all keypoints at once, by an integer linear program (DeepCut), for photos; it
+    needs scipy. hands, face, feet: also find these, by networks of their own; whole_body: all
+    three. max_people: those with the best scores; of `track`, with the oldest ids. color: channel
+    order of arrays, "bgr" (OpenCV) or "rgb" (Pillow, matplotlib). smooth: whether `track` smooths
+    keypoints.
 
     Weights are fetched when an object is made, unless they are here. One object serves one thread.
     PosestreamError for what cannot be had.
@@ -100,12 +102,12 @@ class Pose:
             "max_people": max_people,
         }
         asked = build(ModelSettings, checked(ModelSettings, options, ""))
-        wanted = with_preset(asked)
-        card = load_card(wanted.model) if wanted.model else usual_model(wanted.precision)
-        self._opener = engine_opener(card, wanted, live=True)
-        own = card.refine if self._opener.device == "cpu" else ""
-        usual = replace(wanted, refine=wanted.refine or own or "off")
-        look_again = with_needed_refine(usual, asked).refine or "off"
+        applied = with_preset(asked)
+        kind = choose(applied.device, applied.gpus)
+        wanted = with_needed_refine(decided(applied, kind, rig=False), asked)
+        assert wanted.model is not None
+        card, look_again = load_card(wanted.model), wanted.refine or "off"
+        self._opener = engine_opener(card, wanted, live=True, device=kind)
         groups = {group for part in wanted.parts for group in GROUPS[part]}
         body = refined_skeleton(look_again, card, groups)
         second = second_look_opener(

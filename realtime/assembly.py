@@ -24,7 +24,7 @@ from engines.parts.opening import PartsOpener, parts_opener
 from engines.refining import SecondLookOpener, refined_skeleton, second_look_opener, with_finders
 from engines.types.device import DeviceChoice
 from engines.types.skeleton import Skeleton
-from realtime.default_model import DEFAULT, decided, with_needed_refine
+from realtime.default_model import DEFAULT, decided, say_bundled, with_needed_refine
 from realtime.multiview.stage import RigStage
 from realtime.pipeline import Pipeline
 from realtime.presets import with_preset
@@ -118,6 +118,8 @@ def stream(
         else:
             device = choose(models.device, models.gpus)
             usual = decided(models, device, rig=rig is not None)
+            if announce and models.model is None and usual.model != DEFAULT:
+                say_bundled()
             models = with_needed_refine(usual, settings.models)
             assert models.model is not None
             model = card = load_card(models.model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from dataclasses import replace
 from functools import cache
 from typing import Literal
@@ -19,11 +20,23 @@ from realtime.types.errors import SettingsError
 
 DEFAULT = "human-pose-estimation-0001"
 REFINE = "movenet-lightning"
+MORE_ACCURATE = DEFAULT, REFINE  # than what is bundled; they run by default once they are here
 LOG = logging.getLogger(__name__)
 
 
 def usual_model(precision: Precision | Literal["auto"] = "auto", device: Device = "cpu") -> Card:
-    """The default, its weights for the device fetched where they are not here.
+    """The bundled model, unless the more accurate one is here: nothing is fetched unasked.
+
+    A GPU is fast enough for the more accurate one, and takes no second look: see `obtained_model`.
+    """
+    own = shipped(precision, device) if device == "cpu" else None
+    if own is None or here(DEFAULT, precision):
+        return obtained_model(precision, device)
+    return own
+
+
+def obtained_model(precision: Precision | Literal["auto"] = "auto", device: Device = "cpu") -> Card:
+    """The more accurate model, its weights for the device fetched where they are not here.
 
     Where they cannot be downloaded: the bundled model, with a warning;
     WeightsError if there is none.
@@ -50,13 +63,9 @@ def decided(models: ModelSettings, device: Device, *, rig: bool) -> ModelSetting
     if models.model is not None:
         refine = load_card(models.model).refine
         return replace(models, refine=refine) if again and refine else models
-    first_run = not here(DEFAULT, models.precision)
-    card = usual_model(models.precision, device)
     if again:
-        # With the usual model, which was just fetched as well: nobody waits at each start.
-        fetch = first_run and card.name == DEFAULT
-        models = replace(models, refine=usual_refine(fetch=fetch))
-    return replace(models, model=card.name)
+        models = replace(models, refine=usual_refine())
+    return replace(models, model=usual_model(models.precision, device).name)
 
 
 def with_needed_refine(models: ModelSettings, asked: ModelSettings) -> ModelSettings:
@@ -82,6 +91,15 @@ def with_needed_refine(models: ModelSettings, asked: ModelSettings) -> ModelSett
     return models if models.refine not in (None, "off") else replace(models, refine="auto")
 
 
+@cache  # once a process, however many sources it runs
+def say_bundled() -> None:
+    """One line about what runs where nothing was fetched."""
+    sys.stderr.write(
+        "posestream: the bundled models run; more accurate ones take their place after "
+        "posestream models fetch\n"
+    )
+
+
 @cache  # once a process, however many models a program makes
 def say_instead(wanted: str, why: str, own: str) -> None:
     """The sentence about the bundled model."""
@@ -101,31 +119,8 @@ def here(model: str, precision: Precision | Literal["auto"] = "auto") -> bool:
     return True
 
 
-def usual_refine(*, fetch: bool) -> str:
-    """The crop network of a second look: the bundled one where the usual one is not here, and
-    "off" where neither is.
-
-    fetch: whether to download its weights then. Where that fails, one sentence says so.
+def usual_refine() -> str:
+    """The crop network of a second look: the bundled one where the more accurate one is not here,
+    and "off" where neither is.
     """
-    if here(REFINE):
-        return REFINE
-    own = OWN if here(OWN) else "off"
-    if not fetch:
-        return own
-    try:
-        with download_bar() as progress:
-            locate(load_card(REFINE), progress=progress)
-    except CardError:
-        return own
-    except WeightsError as error:
-        instead = f"The bundled {OWN}, which is less accurate, looks at people again"
-        LOG.warning(
-            "The weights of %s cannot be downloaded (%s). %s. To try again: python -m engines "
-            "fetch %s.",
-            REFINE,
-            str(error.__cause__ or error).rstrip("."),
-            instead if own == OWN else "People get no second look",
-            REFINE,
-        )
-        return own
-    return REFINE
+    return next((one for one in (REFINE, OWN) if here(one)), "off")

@@ -16,7 +16,7 @@ from engines.opening import engine_opener
 from engines.refining import second_look_opener
 from engines.types.errors import DeviceError
 from engines.types.poses import Poses
-from realtime.default_model import DEFAULT, usual_model
+from realtime.default_model import DEFAULT, obtained_model
 from realtime.settings.model import ModelSettings
 
 PresetName = Literal["fast", "balanced", "best"]
@@ -92,7 +92,7 @@ class _Applied:
             return model
         if self._usual is None:
             device = choose(self._models.device, self._models.gpus)
-            self._usual = usual_model(self._models.precision, device).name
+            self._usual = obtained_model(self._models.precision, device).name
         return self._usual
 
     def _refined(self, refine: str, first: Card) -> str:

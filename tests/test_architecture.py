@@ -1,6 +1,7 @@
 """The shape of the house: who may import whom, and what may lie where."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -140,3 +141,11 @@ def test_runtimes_are_imported_only_when_used() -> None:
         "assert not loaded, loaded"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_containers_get_every_package_that_runs() -> None:
+    """Training alone is not for them."""
+    wanted = {one.parent.name for one in ROOT.glob("*/__init__.py")} - {"tests", "training"}
+    for file in (ROOT / "docker").glob("*.Dockerfile"):
+        copied = set(re.findall(r"^COPY (\w+) \1$", file.read_text(), re.MULTILINE))
+        assert copied == wanted, file.name

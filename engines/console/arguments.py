@@ -96,7 +96,7 @@ class _Parser(ArgumentParser):
 
     def _add(self, option: Option) -> Action:
         if option.positional:
-            return self.add_argument(_dest(option))
+            return self.add_argument(_dest(option), nargs=None if option.required else "?")
         names = [option.short, option.name] if option.short else [option.name]
         if option.flag:
             return self.add_argument(

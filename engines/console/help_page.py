@@ -22,7 +22,9 @@ VALUES: dict[object, str] = {int: "N", float: "X"}
 
 def help_page(prog: str, settings: type, description: str, options: Sequence[Option]) -> str:
     """Usage, description, and the options in groups: a group for each (nested) dataclass."""
-    positional = [_shown(one) for one in options if one.positional]
+    positional = [
+        _shown(one) if one.required else f"[{_shown(one)}]" for one in options if one.positional
+    ]
     named = [_usage(one) for one in options if one.required and not one.positional]
     usage = textwrap.fill(
         f"usage: {' '.join([prog, *positional, *named, '[options]'])}",

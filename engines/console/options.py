@@ -1,7 +1,8 @@
 """The fields of frozen dataclasses as options of a command line.
 
 A field's name, type and default make the option; the string literal below it is its help. More
-is said in the field's metadata: `positional` (no `--name` before the value), `values` (one
+is said in the field's metadata: `positional` (no `--name` before the value;
+needed unless it has a default), `values` (one
 `--name` takes several values), `short` (one letter for `-x`), `rest` (words that follow no option
 are values of this one) and `metavar` (what stands for the value in help).
 """

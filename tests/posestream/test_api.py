@@ -142,13 +142,15 @@ def test_a_source_is_streamed_with_outputs_of_the_command_line(
 
 
 @pytest.mark.usefixtures("nowhere")
-def test_that_the_bundled_model_runs_instead_is_said_once_with_how_to_silence_it(
+def test_the_bundled_models_run_where_nothing_was_fetched_and_a_preset_says_once_what_it_lacks(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    assert [posestream.Pose().model for _ in range(2)] == ["pafnet"] * 2
-    (said,) = (record.getMessage() for record in caplog.records)
-    assert "The bundled pafnet runs instead" in said
-    assert "add --model pafnet (in Python: model='pafnet')" in said
+    assert posestream.Pose().model == "pafnet"
+    assert not caplog.records
+    assert [posestream.Pose(preset="best").model for _ in range(2)] == ["pafnet"] * 2
+    said = [record.getMessage() for record in caplog.records]
+    (instead,) = (one for one in said if "The bundled pafnet runs instead" in one)
+    assert "add --model pafnet (in Python: model='pafnet')" in instead
 
 
 def test_a_stream_left_early_finishes_its_outputs(card: str, clip: Path, tmp_path: Path) -> None:

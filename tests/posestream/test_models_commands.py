@@ -289,14 +289,14 @@ def test_doctor_tells_of_weights_and_how_to_get_them(
     engines: Engines, data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     said = engines("doctor")
-    assert re.search(rf"note .*weights of model {MODEL} are not on this machine", said.out)
-    assert f"or run python -m engines fetch {MODEL}." in said.out
+    assert re.search(rf"note .*more accurate than the bundled models: {MODEL} and ", said.out)
+    assert "-> posestream models fetch\n" in said.out
     monkeypatch.setenv("POSE_WEIGHTS", f"{data / 'models'}{os.pathsep}{tmp_path / 'gone'}")
     said = engines("doctor")
     assert re.search(rf"ok +{MODEL}, int8: {data / 'models'}", said.out)
     assert f"POSE_WEIGHTS names {tmp_path / 'gone'}, which is not a folder" in said.out
     assert re.search(rf"ok +{MODEL}, INT8, default height: AP 0\.\d\d\d, \d+ ms with one", said.out)
-    (others,) = re.findall(r"^note .*downloaded when they are used: (.*)$", said.out, re.MULTILINE)
+    (others,) = re.findall(r"^note .*downloaded when you name them: (.*)$", said.out, re.MULTILINE)
     assert "movenet-thunder" in others
     assert "+ movenet" not in said.out  # whose weights are not here in the form that is published
 

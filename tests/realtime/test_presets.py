@@ -14,7 +14,7 @@ import engines.models.card
 from engines.refining import OWN
 from realtime import presets
 from realtime.assembly import stream
-from realtime.default_model import DEFAULT, REFINE, decided, usual_refine
+from realtime.default_model import DEFAULT, REFINE, decided
 from realtime.presets import PRESETS, with_preset
 from realtime.settings.model import ModelSettings
 from tests.conftest import ROOT
@@ -85,12 +85,16 @@ def test_stats_say_which_preset_was_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("nowhere")
-@pytest.mark.parametrize("fetch", [False, True])
-def test_without_the_usual_crop_network_the_bundled_one_and_one_sentence_at_most(
-    fetch: bool, caplog: pytest.LogCaptureFixture
-) -> None:
-    assert usual_refine(fetch=fetch) == OWN
-    assert len(caplog.records) == fetch
+def test_what_is_bundled_runs_where_nothing_was_fetched(caplog: pytest.LogCaptureFixture) -> None:
+    taken = decided(ModelSettings(), "cpu", rig=False)
+    assert (taken.model, taken.refine) == ("pafnet", OWN)
+    assert not caplog.records
+
+
+@pytest.mark.usefixtures("cards")
+def test_the_more_accurate_models_run_once_they_are_here() -> None:
+    taken = decided(ModelSettings(), "cpu", rig=False)
+    assert (taken.model, taken.refine) == (DEFAULT, REFINE)
 
 
 def test_a_models_own_crop_network_looks_again_unless_something_else_is_asked_for() -> None:

@@ -216,24 +216,28 @@ def weights() -> Iterator[Finding]:
     from engines.models.places import cache_folder, named_folders
     from engines.models.weights import locate
     from engines.types.errors import WeightsError
-    from realtime.default_model import DEFAULT
+    from realtime.default_model import MORE_ACCURATE
 
     elsewhere = []
     for card in map(load_card, card_names()):
         try:
             located = locate(card, download=False)
-        except WeightsError as error:
-            if card.name == DEFAULT:
-                yield Finding("note", str(error))
-            else:
-                elsewhere.append(card.name)
+        except WeightsError:
+            elsewhere.append(card.name)
         else:
             yield Finding("ok", f"{card.name}, {located.precision}: {located.paths[0]}")
-    if elsewhere:
+    better = [name for name in MORE_ACCURATE if name in elsewhere]
+    if better:
         yield Finding(
             "note",
-            f"not here, and downloaded when they are used: {', '.join(elsewhere)}",
-            "python -m engines info NAME says where from",
+            f"not here, and more accurate than the bundled models: {' and '.join(better)}",
+            "posestream models fetch",
+        )
+    if others := [name for name in elsewhere if name not in better]:
+        yield Finding(
+            "note",
+            f"not here, and downloaded when you name them: {', '.join(others)}",
+            "posestream models info NAME says where from",
         )
     for folder in named_folders():
         if not folder.is_dir():
