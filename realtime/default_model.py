@@ -57,15 +57,14 @@ def obtained_model(precision: Precision | Literal["auto"] = "auto", device: Devi
 def decided(models: ModelSettings, device: Device, *, rig: bool) -> ModelSettings:
     """The same with the model and the crop network that are taken where none is named.
 
-    A GPU and a rig take no second look that nobody asked for.
+    A GPU takes no second look that nobody asked for, and a rig none but the model's own.
     """
-    again = models.refine is None and device == "cpu" and not rig
-    if models.model is not None:
-        refine = load_card(models.model).refine
-        return replace(models, refine=refine) if again and refine else models
-    if again:
-        models = replace(models, refine=usual_refine())
-    return replace(models, model=usual_model(models.precision, device).name)
+    card = load_card(models.model) if models.model else usual_model(models.precision, device)
+    named, refine = models.model or card.name, models.refine
+    if refine is None and device == "cpu":
+        own_alone = rig or models.model is not None
+        refine = (card.refine or None) if own_alone else usual_refine()
+    return replace(models, model=named, refine=refine)
 
 
 def with_needed_refine(models: ModelSettings, asked: ModelSettings) -> ModelSettings:

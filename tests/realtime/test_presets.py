@@ -101,7 +101,7 @@ def test_a_models_own_crop_network_looks_again_unless_something_else_is_asked_fo
     named = ModelSettings("pafnet")
     assert decided(named, "cpu", rig=False).refine == OWN
     assert decided(named, "cuda", rig=False) == named
-    assert decided(named, "cpu", rig=True) == named
+    assert decided(named, "cpu", rig=True).refine == OWN
     for refine in ("off", "movenet-thunder"):
         assert decided(replace(named, refine=refine), "cpu", rig=False).refine == refine
 
