@@ -11,7 +11,7 @@ PROG = "python -m engines"
 COMMANDS = {
     "list": "List all models with their licence, skeleton and weights on this machine.",
     "info": "Describe a model: its input, its decoder and where its files are.",
-    "fetch": "Download a model's weights now, unless they are here already.",
+    "fetch": "Download weights now, unless they are here already.",
     "bench": "Measure how fast a model runs on this machine.",
     "build": "Build a TensorRT engine for this machine's NVIDIA GPU.",
     "export": "Write a PyTorch network as ONNX, for OpenVINO and TensorRT.",
