@@ -160,16 +160,18 @@ def second_look_opener(
 
 
 def refined_skeleton(refine: str, first: Card, wanted: Collection[Group] = ()) -> Skeleton:
-    """That of people after a second look: the first's, and the feet that the crop network finds.
+    """That of people after a second look: the first's, and the feet that the crop network finds
+    unless its card has them on request.
 
-    wanted: other groups to take from a crop network that has them. A network has a group if it
-    knows all of it, but for small toes.
+    wanted: groups to take from a crop network that has them. A network has a group if it knows all
+    of it, but for small toes.
     """
     if refine in ("off", "auto"):
         return first.skeleton
-    known = load_card(refine).skeleton.keypoints
-    has = [group for group, telling in TELLING.items() if {*telling} <= {*known}]
-    return with_groups(first.skeleton, tuple(g for g in has if g == "feet" or g in wanted))
+    card = load_card(refine)
+    unasked = {"feet"} - {*card.on_request}
+    has = [group for group, telling in TELLING.items() if {*telling} <= {*card.skeleton.keypoints}]
+    return with_groups(first.skeleton, tuple(g for g in has if g in unasked or g in wanted))
 
 
 def _for_gpu(card: Card) -> Located | None:

@@ -13,6 +13,7 @@ from engines.types.errors import EngineError
 from training.crops.teach import CropsTeachSettings, teach
 from training.crops.train import CropsTrainSettings, train_crops
 from training.data.errors import TrainingError
+from training.feet.train import CropsFeetSettings, teach_feet
 from training.learning.train import TrainSettings, train
 from training.openpose.train import OpenPoseTrainSettings, train_openpose
 from training.shipping.crop_evaluate import CropsEvaluateSettings, evaluate_crops
@@ -29,6 +30,7 @@ COMMANDS: dict[str, tuple[type, Any]] = {
     "openpose": (OpenPoseTrainSettings, train_openpose),
     "crops-teach": (CropsTeachSettings, teach),
     "crops-train": (CropsTrainSettings, train_crops),
+    "crops-feet": (CropsFeetSettings, teach_feet),
     "crops-export": (CropsExportSettings, export_crops),
     "crops-evaluate": (CropsEvaluateSettings, evaluate_crops),
 }

@@ -18,7 +18,7 @@ from engines.models.weight_file import Archive, WeightFile
 from engines.networks import NETWORKS
 from engines.types.errors import CardError
 from engines.types.network_input import NetworkInput
-from engines.types.skeleton import Skeleton, named_skeleton, parse_skeleton
+from engines.types.skeleton import FOLLOWERS, Skeleton, named_skeleton, parse_skeleton
 from engines.types.toml_tables import build, check_keys, table, tables
 
 FOLDER = Path(__file__).parents[1] / "cards"
@@ -48,7 +48,8 @@ class Card:
     network, by the name of that network's model; "" = beside all others. claim: how accurate its
     owners say that it is, where that was not measured here. refine: the crop network that looks
     again at its people where none is named; "" = none. cascade: of a network for one person, what
-    looks at each of their keypoints once more.
+    looks at each of their keypoints once more. on_request: groups of its keypoints that people have
+    only where they are asked for.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Card:
     claim: str = ""
     refine: str = ""
     cascade: CascadeRule | None = None
+    on_request: tuple[str, ...] = ()
 
     def fusion_beside(self, model: str) -> FusionSettings:
         """The constants of the fusion with the people of this model."""
@@ -108,8 +110,20 @@ def _parse(path: Path, data: dict[str, Any]) -> Card:
     needed = ("skeleton", "input", "decoder", "weights")
     if kind == BoxDecoder.kind:  # boxes have corners alone
         data = {**data, "skeleton": BOX}
-    known = ("title", "licence", "home", "claim", "refine", "crop", "cascade", "fusion", *needed)
-    check_keys("the card", data, known, needed)
+    known = (
+        "title",
+        "licence",
+        "home",
+        "claim",
+        "refine",
+        "on_request",
+        "crop",
+        "cascade",
+        "fusion",
+    )
+    check_keys("the card", data, (*known, *needed), needed)
+    if unknown := [one for one in data.get("on_request", []) if one not in FOLLOWERS]:
+        raise CardError(f"on_request is of {', '.join(FOLLOWERS)}, not {unknown[0]!r}.")
     skeleton = data["skeleton"]
     if isinstance(skeleton, str):
         skeleton = named_skeleton(skeleton)
@@ -138,6 +152,7 @@ def _parse(path: Path, data: dict[str, Any]) -> Card:
         fusions=_parse_fusions(data.get("fusion", {})),
         claim=str(data.get("claim", "")),
         refine=str(data.get("refine", "")),
+        on_request=tuple(data.get("on_request", ())),
         cascade=build(CascadeRule, "cascade", data["cascade"]) if "cascade" in data else None,
     )
 

@@ -28,6 +28,7 @@ FROZEN = 2  # stages, down to stride 4
 EPSILON = 1e-3  # of the normalisation, as the trunk was trained with
 SIXTEENTH, HEAD = 128, 80  # channels of the way back, at strides 16 and 8
 KEYPOINTS = 17
+FEET, FEET_WIDTH = 4, 40  # keypoints of feet, and channels of what finds them
 STRIDE = 4  # of the maps
 FINE = 2  # cells of the maps along a cell of the features
 SIGMA = 1.25  # cells, of a keypoint's peak
@@ -136,6 +137,25 @@ class Trunk(nn.Module):
         return features[0], features[1], features[3], features[4]
 
 
+class Feet(nn.Module):
+    """Maps of heels and big toes, learnt when all else of the network is done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maps = nn.Sequential(
+            Convolution(HEAD, FEET_WIDTH, 3),
+            nn.ReLU(inplace=True),
+            Convolution(FEET_WIDTH, FEET_WIDTH, 3),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(FEET_WIDTH, FEET * FINE**2, 1),
+        )
+        self.nowhere = nn.Linear(SIXTEENTH, FEET)
+
+    def forward(self, shared: Tensor, whole: Tensor) -> tuple[Tensor, Tensor]:
+        """As CropNet's, of four keypoints."""
+        return functional.pixel_shuffle(self.maps(shared), FINE), self.nowhere(whole)
+
+
 class CropNet(nn.Module):
     """Crops of people to a probability for each place of each keypoint, or for none at all.
 
@@ -145,9 +165,11 @@ class CropNet(nn.Module):
     scores over all places and "nowhere" go through one softmax (SuperPoint, CVPRW'18, section 3.2).
 
     Input: (N, 3, H, W) RGB, normalised by the card's mean and scale, H and W multiples of 32.
+
+    feet: with maps of heels and big toes after those of the body, from what the body's are made of.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, feet: bool = False) -> None:
         super().__init__()
         fourth, eighth, sixteenth, last = (STAGES[n][3] for n in (1, 2, 4, 5))
         self.trunk = Trunk()
@@ -161,9 +183,20 @@ class CropNet(nn.Module):
         self.head = Residual(HEAD)
         self.keypoints = nn.Conv2d(HEAD, KEYPOINTS * FINE**2, 1)
         self.nowhere = nn.Linear(SIXTEENTH, KEYPOINTS)
+        self.feet = Feet() if feet else None
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 17, H/4, W/4) scores of the places and (N, 17) of "nowhere", before the softmax."""
+        """(N, K, H/4, W/4) scores of the places and (N, K) of "nowhere", before the softmax."""
+        shared, whole = self.shared(picture)
+        maps = functional.pixel_shuffle(self.keypoints(self.head(shared)), FINE)
+        nowhere = self.nowhere(whole)
+        if self.feet is None:
+            return maps, nowhere
+        feet, no_feet = self.feet(shared, whole)
+        return torch.cat([maps, feet], 1), torch.cat([nowhere, no_feet], 1)
+
+    def shared(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 80, H/8, W/8) features that all maps are made of, and (N, 128) of the whole crop."""
         fourth, eighth, sixteenth, last = self.trunk(picture)
         places = self.places
         if places.shape[-2:] != last.shape[-2:]:
@@ -171,9 +204,7 @@ class CropNet(nn.Module):
         up = _grown(self.from_last(last + places))
         middle = self.sixteenth(functional.relu(self.at_sixteenth(sixteenth) + up))
         fine = self.at_eighth(eighth) + self.from_fourth(fourth)
-        head = self.head(functional.relu(fine + _grown(self.from_sixteenth(middle))))
-        maps = functional.pixel_shuffle(self.keypoints(head), FINE)
-        return maps, self.nowhere(middle.mean((2, 3)))
+        return functional.relu(fine + _grown(self.from_sixteenth(middle))), middle.mean((2, 3))
 
 
 def _grown(small: Tensor) -> Tensor:
@@ -181,7 +212,7 @@ def _grown(small: Tensor) -> Tensor:
 
 
 def heatmaps(places: Tensor, nowhere: Tensor) -> Tensor:
-    """(N, 17, h, w) heat maps: each peak is as high as the keypoint is sure, 0..1.
+    """(N, K, h, w) heat maps: each peak is as high as the keypoint is sure, 0..1.
 
     The probabilities, gathered from about each place (a Gaussian as wide as the one learnt), so
     that a peak that is exactly what was learnt is as high as its share of the probability.

@@ -25,9 +25,10 @@ PICTURES = 32  # at a time
 def start_from_graph(network: CropNet, graph: Path, crops: Image) -> None:
     """Give a crop network the weights of an OpenVINO graph that crops-export wrote of one.
 
-    Exporting folds each normalisation into the convolution before it. Here it gets the moments of
-    what this convolution says of the crops, and scale and shift that take them back: the network
-    answers as the graph does, and learns as if it had never been exported.
+    Feet that the graph knows nothing of begin at random. Exporting folds each normalisation into
+    the convolution before it. Here it gets the moments of what this convolution says of the crops,
+    and scale and shift that take them back: the network answers as the graph does, and learns as if
+    it had never been exported.
 
     crops: (N, H, W, 3) uint8 BGR, a few hundred, as they will be learnt. TrainingError where the
     graph is none of this network.
@@ -43,8 +44,8 @@ def start_from_graph(network: CropNet, graph: Path, crops: Image) -> None:
                 _set(_bias_of(network, name, part), bias[0].reshape(-1))
     except (RuntimeError, ValueError) as error:
         raise TrainingError(f"{graph} holds no crop network of ours.") from error
-    if layers:
-        raise TrainingError(f"{graph} lacks {len(layers)} layers of our crop network.")
+    if lacking := [name for name in layers if not name.startswith("feet.")]:
+        raise TrainingError(f"{graph} lacks {len(lacking)} layers of our crop network.")
     _measure(network, crops)
 
 

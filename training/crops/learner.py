@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -27,10 +27,10 @@ MAX_OFF_SHARE = 0.05  # of the crop's longer side by which a point may lie off
 class Learner:
     """Network, its slow average, optimiser and how far they are; on the GPU if there is one."""
 
-    def __init__(self, seed: int, trunk: Path | None = None) -> None:
-        """trunk: file of the trunk's first weights, or None for random ones."""
+    def __init__(self, seed: int, trunk: Path | None = None, *, feet: bool = False) -> None:
+        """trunk: file of the trunk's first weights, or None for random ones. feet: of CropNet."""
         torch.manual_seed(seed)
-        self.network = CropNet()
+        self.network = CropNet(feet=feet)
         if trunk is not None:
             start_from_classes(self.network, trunk)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -112,14 +112,17 @@ class Learner:
         }
         save_whole(state, path)
 
-    def load(self, path: Path) -> None:
-        """TrainingError where the file is no checkpoint of this network."""
-        with saved_state(path, self.device) as state:
-            self.network.load_state_dict(state["network"])
-            self.slow.load_state_dict(state["slow"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            self.step, self.crops, self.seconds = state["figures"]
-            self.curve = state["curve"]
+    @classmethod
+    def saved(cls, path: Path, seed: int = 0) -> Self:
+        """As a checkpoint has it; TrainingError where the file is none of this network."""
+        with saved_state(path, "cuda" if torch.cuda.is_available() else "cpu") as state:
+            one = cls(seed, feet=any(name.startswith("feet.") for name in state["network"]))
+            one.network.load_state_dict(state["network"])
+            one.slow.load_state_dict(state["slow"])
+            one.optimiser.load_state_dict(state["optimiser"])
+            one.step, one.crops, one.seconds = state["figures"]
+            one.curve = state["curve"]
+        return one
 
 
 def _slowly(slow: torch.Tensor, now: torch.Tensor, count: torch.Tensor | int) -> torch.Tensor:

@@ -14,16 +14,18 @@ from engines.types.skeleton import named_skeleton
 from training.data.errors import TrainingError
 
 COCO = named_skeleton("coco17")  # the keypoints that are learnt
+WITH_FEET = named_skeleton("coco21")  # and these by crops-feet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class People:
     """P people of many photos.
 
-    photo: (P,) the photo's number in the order of read_photos. xy: (P, 17, 2) pixels of it (COCO's
-    17; NaN = nobody knows). score: (P, 17) 0..1, how surely the point is there. weight: (P, 17)
-    how much the point counts in learning. box: (P, 17, 2) the keypoints as a bottom-up network
-    found them, around which the crop is made; NaN = not found. done: photos below are complete.
+    photo: (P,) the photo's number in the order of read_photos. xy: (P, K, 2) pixels of it (COCO's
+    17, and 4 more of crops-feet; NaN = nobody knows). score: (P, K) 0..1, how surely the point is
+    there. weight: (P, K) how much the point counts in learning. box: (P, K, 2) the keypoints as a
+    bottom-up network found them, around which the crop is made; NaN = not found. done: photos below
+    are complete.
     """
 
     photo: NDArray[np.int32]

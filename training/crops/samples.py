@@ -10,7 +10,7 @@ import numpy as np
 
 from engines.types.arrays import Floats, Image, Indices
 from training.crops.boxes import Size, around, cut, matrix_of, moved
-from training.crops.people import COCO, People
+from training.crops.people import COCO, WITH_FEET, People
 from training.crops.proposals import Proposals
 from training.data.augmentation import worsened
 from training.data.photos import Photo
@@ -29,7 +29,7 @@ EDGE = 0.02  # of the longer side beyond the crop a keypoint is not in it
 
 
 class Sample(NamedTuple):
-    """image: (h, w, 3). xy: (17, 2) pixels of it. score: (17,) 0 outside. weight: (17,)."""
+    """image: (h, w, 3). xy: (K, 2) pixels of it. score: (K,) 0 outside. weight: (K,)."""
 
     image: Image
     xy: Floats
@@ -109,7 +109,7 @@ def _sample(
 ) -> Sample:
     xy, score, weight = moved(people.xy[n], matrix), people.score[n], people.weight[n]
     if mirror:
-        order = list(COCO.mirror)
+        order = list((COCO if len(xy) == len(COCO.keypoints) else WITH_FEET).mirror)
         xy, score, weight = xy[order], score[order], weight[order]
     far = np.array(size)
     edge = EDGE * far.max()

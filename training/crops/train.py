@@ -136,9 +136,7 @@ def _learner(
 ) -> Learner:
     """As the checkpoint has it, or a new one."""
     if path.exists():
-        learner = Learner(settings.seed)
-        learner.load(path)
-        return learner
+        return Learner.saved(path, settings.seed)
     if settings.card is None:
         trunk = None if settings.fresh else settings.trunk or packaged_trunk()
         return Learner(settings.seed, trunk)

@@ -82,8 +82,10 @@ class RunNetwork:
         import torch
 
         with torch.inference_mode():
-            maps = heatmaps(*self._network(prepared(self._flying.popleft()))).numpy()
-        return [{"heatmaps": one} for one in maps]
+            maps = heatmaps(*self._network(prepared(self._flying.popleft())))[
+                :, : len(COCO.keypoints)
+            ]
+        return [{"heatmaps": one} for one in maps.numpy()]
 
     def close(self) -> None:
         """There is nothing to let go of."""

@@ -16,10 +16,11 @@ from torch import Tensor, nn
 
 from engines.networks.cropnet import CropNet, heatmaps
 from engines.types.arrays import Image
+from engines.types.skeleton import Skeleton
 from training.crops.boxes import RULE, Size
 from training.crops.head import HEAD, MEAN, SCALE, prepared
 from training.crops.learner import Learner
-from training.crops.people import COCO, People, load_people
+from training.crops.people import COCO, WITH_FEET, People, load_people
 from training.crops.samples import varied
 from training.data.errors import TrainingError
 from training.data.photos import Photo, read_photos
@@ -51,7 +52,7 @@ class CropsExportSettings:
 
 
 class Exported(nn.Module):
-    """Pictures to heat maps (N, 17, H/4, W/4), which is what a decoder reads."""
+    """Pictures to heat maps (N, K, H/4, W/4), which is what a decoder reads."""
 
     def __init__(self, network: CropNet) -> None:
         super().__init__()
@@ -77,7 +78,8 @@ def export_crops(settings: CropsExportSettings) -> Path:
         forms.append(
             quantise_on(path, pictures, settings.output.with_suffix(".xml"), FLOATING, prepared)
         )
-    text = card_text(forms, size, learner.crops, learner.seconds)
+    skeleton = COCO if network_of(learner).feet is None else WITH_FEET
+    text = card_text(forms, size, skeleton, learner.crops, learner.seconds)
     settings.output.write_text(text, encoding="utf-8")
     return settings.output
 
@@ -87,9 +89,7 @@ def trained(run: Path) -> Learner:
     path = run / "checkpoint.pt"
     if not path.exists():
         raise TrainingError(f"{run} has no checkpoint of a crop network; train it first.")
-    learner = Learner(0)
-    learner.load(path)
-    return learner
+    return Learner.saved(path)
 
 
 def averaged(learners: Sequence[Learner]) -> Learner:
@@ -117,12 +117,14 @@ def network_of(learner: Learner) -> CropNet:
     return network
 
 
-def card_text(forms: Sequence[tuple[Path, ...]], size: Size, crops: int, seconds: float) -> str:
+def card_text(
+    forms: Sequence[tuple[Path, ...]], size: Size, skeleton: Skeleton, crops: int, seconds: float
+) -> str:
     """The card of a crop network for a second look. forms: files of each, the graph first."""
     return f"""title = "Our own crop network, taught by {TEACHER} and MoveNet Thunder"
 licence = "Apache-2.0"
 home = ""
-skeleton = "{COCO.name}"
+skeleton = "{skeleton.name}"
 # Started from EfficientNet-Lite0's trunk, trained on ImageNet (Apache-2.0).
 # Trained on {crops} crops in {seconds / 3600:.1f} hours.
 

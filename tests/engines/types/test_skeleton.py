@@ -22,6 +22,7 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.toml"))
 LAYOUTS = {
     "coco17": (17, 0, 0, 0, 0),
     "coco18": (18, 0, 0, 0, 0),
+    "coco21": (17, 4, 0, 0, 0),
     "mpi15": (15, 0, 0, 0, 0),
     "body19": (19, 0, 0, 0, 0),
     "body25": (25, 6, 0, 0, 0),  # its feet decide too

@@ -1,0 +1,1 @@
+"""Feet for a crop network that knows bodies."""
