@@ -32,10 +32,10 @@ def quantise_on(
 ) -> tuple[Path, Path]:
     """Write an ONNX network as OpenVINO IR in INT8, .xml and .bin; returns the two paths.
 
-    Post-training quantisation by NNCF: weights per channel and symmetric, activations by the
-    ranges that they take on the (h, w, 3) pictures. Weights have seven bits: without VNNI, a
-    processor adds products of eight bits in sixteen, where they saturate. floating: OpenVINO's types of operations that
-    stay as they are. prepare: (N, h, w, 3) pictures to the network's input.
+    Post-training quantisation by NNCF: weights per channel and symmetric, activations by the ranges
+    that they take on the (h, w, 3) pictures. Weights have seven bits: without VNNI, a processor
+    adds products of eight bits in sixteen, where they saturate. floating: OpenVINO's types of
+    operations that stay as they are. prepare: (N, h, w, 3) pictures to the network's input.
     """
     openvino = load_openvino()
     with no_telemetry():
