@@ -75,7 +75,7 @@ class Expected:
 class Lines:
     """The N points' rays in V views, as linear equations; DLT: Hartley and Zisserman, 12.2.
 
-    undistorted: (V, N, 2) undistorted sightings. weight: (V, N), 0 = not seen. scale: (V, N) 1 /
+    undistorted: (2, V, N) sightings. weight: (V, N), 0 = not seen. scale: (V, N) 1 /
     pixels of a standard deviation. expected: where points are thought to be, and how sure that is.
     Where views contradict each other it has a say in which of them are right, as one more view;
     the points rest on views alone.
@@ -93,7 +93,7 @@ class Lines:
         self._expected = expected
         self._weight = weight
         self.seen: Mask = weight > 0
-        self._undistorted = np.where(self.seen, undistorted.transpose(2, 0, 1), 0.0)
+        self._undistorted = np.where(self.seen, undistorted, 0.0)
         # From normalised coordinates to standard deviations.
         self._unit = rig.focals.T[..., None] * scale
         rows = np.empty((4, *self._undistorted.shape))
@@ -127,11 +127,17 @@ class Lines:
         return xyz, used
 
     def solve(self, used: Mask) -> Doubles:
-        """(3, N) points of these views; errors are weighed by the depths, which are known or those
-        of a first solution.
+        """(3, N) points of these views; errors are weighed by the depths, which are those of what
+        is expected, or else of a first solution.
         """
-        rough = self._solved(used.astype(float))
-        return self._solved(used / self._depths(rough) ** 2)
+        prior = self._expected
+        if prior is None:
+            near = self._solved(used.astype(float))
+        elif prior.known.all():
+            near = prior.xyz
+        else:
+            near = np.where(prior.known, prior.xyz, self._solved(used.astype(float)))
+        return self._solved(used / self._depths(near) ** 2)
 
     def agreeing(self) -> tuple[Mask, Doubles]:
         """(V, N) the views that fit the best pair, by Geman and McClure's loss (1985), and where
@@ -212,11 +218,14 @@ class Lines:
         seen, unit = self._undistorted, self._unit
         if xyz.ndim > 2:
             seen, unit = seen[:, :, None], unit[:, :, None]
+        off, depth = inside[:2], inside[2]
         with np.errstate(all="ignore"):
-            off = (inside[:2] / inside[2] - seen) * unit
+            off /= depth
+            off -= seen
+            off *= unit
             off *= off
             square = off[0] + off[1]
-        return np.where((inside[2] > 0) & np.isfinite(square), square, np.inf)
+        return np.where((depth > 0) & (square < np.inf), square, np.inf)
 
     def _apart(self, used: Mask) -> Mask:
         """(N,) whether the rays of the used views do not all run the same way."""

@@ -98,7 +98,9 @@ class TimeOffsets:
         # All views could be late together: that is no error, and nothing tells of it.
         inverse = np.linalg.pinv(self._curvature[np.ix_(known, known)], rcond=1e-6, hermitian=True)
         offsets[known] = inverse @ self._gradient[known]
-        offsets[known] -= np.median(offsets[known])
+        # By hand: numpy.median loads a module of its own when first called, 70 ms of a frame.
+        among = np.sort(offsets[known])
+        offsets[known] -= (among[(len(among) - 1) // 2] + among[len(among) // 2]) / 2
         deviations[known] = np.sqrt(np.diag(inverse))
         return offsets, deviations
 
@@ -111,10 +113,10 @@ class TimeOffsets:
         speed = way / (after.time - before.time)
         moving = np.linalg.norm(speed, axis=-1) > MIN_SPEED
         xyz, velocity = now.xyz[other][moving], speed[moving]
-        xy, score, sigma = (
-            array[:, other][:, moving]
-            for array in (now.bodies.undistorted, now.bodies.score, self._sigma(now.xyz))
+        score, sigma = (
+            array[:, other][:, moving] for array in (now.bodies.score, self._sigma(now.xyz))
         )
+        xy = now.bodies.undistorted[:, :, other][:, :, moving].transpose(1, 2, 0)
         ideal, across = self._rig.linearised(xyz.T)
         ideal, slope = ideal.transpose(1, 2, 0), across.transpose(2, 3, 1, 0)
         by_time = (slope @ velocity[..., None])[..., 0]
