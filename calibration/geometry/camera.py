@@ -198,8 +198,12 @@ class Rig:
 
     def project(self, points: Doubles) -> Doubles:
         """(..., 3) world points to (V, ..., 2) pixels; NaN where not in front of a camera."""
-        shape = points.shape[:-1]
-        return self.linearise(points.reshape(-1, 3))[0].reshape(len(self), *shape, 2)
+        ideal = self.ideal(points.reshape(-1, 3).T).transpose(1, 2, 0)
+        for at, k, fisheye in self._lenses:
+            model = distort_fisheye if fisheye else distort
+            ideal[at] = model(ideal[at], k[:, None])[0]
+        pixels = ideal * self.focals[:, None] + self.principals[:, None]
+        return pixels.reshape(len(self), *points.shape[:-1], 2)
 
     def linearise(self, points: Doubles) -> tuple[Doubles, Doubles]:
         """(N, 3) world points to (V, N, 2) pixels and their (V, N, 2, 3) derivative by the points;
@@ -214,14 +218,28 @@ class Rig:
         pixels = ideal * self.focals[:, None] + self.principals[:, None]
         return pixels, slope * self.focals[:, None, :, None]
 
+    def ideal(self, points: Doubles) -> Doubles:
+        """(3, N) world points to (2, V, N) undistorted (normalised) coordinates; NaN where not in
+        front of a camera.
+        """
+        inside = self.inside(points)
+        depth = inside[2]
+        ahead = depth > 0
+        if not ahead.all():
+            depth = np.where(ahead, depth, np.nan)
+        return np.asarray(inside[:2] / depth, np.float64)
+
     def linearised(self, points: Doubles) -> tuple[Doubles, Doubles]:
         """(3, N) world points to (2, V, N) undistorted (normalised) coordinates and (3, 2, V, N),
         their derivative by the points; NaN where not in front of a camera. Components come first,
         so that numpy works on long rows.
         """
         inside = self.inside(points)
-        with np.errstate(all="ignore"):
-            inverse = 1 / np.where(inside[2] > 0, inside[2], np.nan)
+        depth = inside[2]
+        ahead = depth > 0
+        if not ahead.all():
+            depth = np.where(ahead, depth, np.nan)
+        inverse = 1 / depth
         ideal = inside[:2] * inverse
         # d(ideal) / d(inside) is [[1/z, 0, -x/z^2], [0, 1/z, -y/z^2]].
         turn = self.turns

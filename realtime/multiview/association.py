@@ -154,10 +154,7 @@ class Association:
 
         NaN behind a camera.
         """
-        inside = self._rig.inside(xyz.reshape(-1, 3).T)
-        with np.errstate(all="ignore"):
-            ideal = inside[:2] / np.where(inside[2] > 0, inside[2], np.nan)
-        return np.asarray(ideal, np.float64).reshape(2, len(self._rig), *xyz.shape[:2])
+        return self._rig.ideal(xyz.reshape(-1, 3).T).reshape(2, len(self._rig), *xyz.shape[:2])
 
     def alike(self, one: Doubles, other: Doubles) -> Doubles:
         """(N,) OKS in 3D of N pairs of bodies (N, K, 3)."""
