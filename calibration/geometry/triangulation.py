@@ -101,25 +101,32 @@ def triangulate_undistorted(
     """The same of (2, V, N) undistorted sightings, components first. scale: (V, N), 1 / sigma."""
     count = weight.shape[1]
     weight = np.where(np.isfinite(undistorted[0]), weight, 0.0)
-    start, used = Lines(rig, undistorted, weight, scale, expected).select()
-    good = np.flatnonzero(np.add.reduce(used, 0) >= 2)
+    which = np.flatnonzero(np.add.reduce(weight > 0, 0) >= 2)
     # What is found out of each point: its place, its covariance, then four numbers.
     found = np.full((13, count), np.nan)
-    known, in_time = np.zeros((used.shape[0], count), bool), True
-    if len(good):
-        weight, on = weight.take(good, 1), used.take(good, 1)
-        points = _Points(
-            rig, undistorted.take(good, 2), np.where(on, np.sqrt(weight) * scale.take(good, 1), 0.0)
-        )
-        fit = points.refined(start.take(good, 1), deadline, clock)
+    used, in_time = np.zeros(weight.shape, bool), True
+    if len(which):
+        undistorted, weight = undistorted.take(which, 2), weight.take(which, 1)
+        scale = scale.take(which, 1)
+        if expected is not None:
+            expected = expected.at(which)
+        start, on = Lines(rig, undistorted, weight, scale, expected).select()
+        agreed = np.flatnonzero(on.any(0))
+        if len(agreed) < len(which):
+            which, start, on = which.take(agreed), start.take(agreed, 1), on.take(agreed, 1)
+            undistorted, weight = undistorted.take(agreed, 2), weight.take(agreed, 1)
+            scale = scale.take(agreed, 1)
+    if len(which):
+        points = _Points(rig, undistorted, np.where(on, np.sqrt(weight) * scale, 0.0))
+        fit = points.refined(start, deadline, clock)
         in_time = not (fit.stop == Stop.TIME).any()
+        numbers = _summed_up(fit, on, points.whitening, weight)
         lost = fit.stop == Stop.INVALID
-        found[:, good] = _summed_up(fit, on, points.whitening, weight)
         if lost.any():
-            found[:, good[lost]], on[:, lost] = np.nan, False
-        known[:, good] = on
+            numbers[:, lost], on[:, lost] = np.nan, False
+        found[:, which], used[:, which] = numbers, on
     return Triangulation(
-        *(found[:3].T, found[9], known, unpacked(found[3:9])),
+        *(found[:3].T, found[9], used, unpacked(found[3:9])),
         *(found[10], found[11], found[12], in_time),
     )
 

@@ -69,8 +69,7 @@ class MultiViewReconstructor:
         self._next = 0
         self._now = 0.0
         self._time: float | None = None
-        self._step = FIRST_INTERVAL_S
-        self._learnt = -np.inf
+        self._step, self._learnt = FIRST_INTERVAL_S, -np.inf
         self._variances = FilterVarianceRatio(len(skeleton.keypoints))
         self.timing = TimeOffsets(rig, self._deviations)
 
@@ -91,9 +90,10 @@ class MultiViewReconstructor:
             )
             people.trust = trust_later(people.trust, seconds)
             xyz, turned = self._heads.put_right(people.state[..., :3], MIN_HEAD_COSINE)
-            people.state[turned], people.covariance[turned] = kalman.fresh(
-                xyz[turned], HEAD_VARIANCE
-            )
+            if turned.any():
+                people.state[turned], people.covariance[turned] = kalman.fresh(
+                    xyz[turned], HEAD_VARIANCE
+                )
         expected = self._expected()
         there = self._association.project_undistorted(expected)
         deviations = self._deviations(expected)
@@ -322,14 +322,13 @@ class MultiViewReconstructor:
     def _learn(self, views: Indices) -> None:
         """Bone lengths are learnt where both ends are reliable, and imposed where one is not."""
         people = self._people
-        weak = views < RELIABLE_VIEWS
         if self._now >= self._learnt + LEARNING_INTERVAL_S:
-            self._learnt = self._now
             self._learn_lengths(views)
-        people.state[..., :3] = self._bones.fitted(people.state[..., :3], people.believed, weak)
+        xyz, weak = people.state[..., :3], views < RELIABLE_VIEWS
+        people.state[..., :3] = self._bones.fitted(xyz, people.believed, weak)
 
     def _learn_lengths(self, views: Indices) -> None:
-        people = self._people
+        people, self._learnt = self._people, self._now
         enough = RELIABLE_VIEWS if views.max(initial=0) >= RELIABLE_VIEWS else 2
         reliable = np.where((views >= enough)[..., None], people.state[..., :3], np.nan)
         # Two views may agree on what is wrong, frame after frame.
@@ -371,9 +370,8 @@ class MultiViewReconstructor:
     def _leave(self, chosen: Indices, views: Indices, error: Doubles) -> Poses3D:
         """Delete tracks that were lost for too long; return the confirmed ones."""
         people, away = self._people, self._now - self._people.seen_at
-        keep = (
-            away <= np.where(people.confirmed, MAX_LOST_S, MAX_CARRIED_S)
-        ) & ~self._association.duplicates(self._expected())
+        keep = away <= np.where(people.confirmed, MAX_LOST_S, MAX_CARRIED_S)
+        keep &= ~self._association.duplicates(self._expected())
         if not keep.all():
             self._people = people = people.only(keep)
             chosen, views, error, away = chosen[keep], views[keep], error[keep], away[keep]
@@ -381,17 +379,18 @@ class MultiViewReconstructor:
         stale = self._now - people.measured_at > MAX_CARRIED_S
         xyz = np.where(stale[..., None], np.nan, self._whole(views))
         shown &= np.isfinite(xyz[:, self._body, 0]).sum(1) >= MIN_COMMON_KEYPOINTS
+        rows = np.flatnonzero(shown)
         return Poses3D(
             self._skeleton,
-            people.id[shown],
-            xyz[shown].astype(np.float32),
-            error[shown].astype(np.float32),
-            views[shown],
-            ((views < 2) & ~stale)[shown],
-            chosen[shown],
+            people.id.take(rows),
+            xyz.take(rows, 0).astype(np.float32),
+            error.take(rows, 0).astype(np.float32),
+            views.take(rows, 0),
+            ((views < 2) & ~stale).take(rows, 0),
+            chosen.take(rows, 0),
             self._refined,
-            covariance=self._uncertainty(xyz)[shown],
-            measured=people.measured[shown].astype(np.float32),
+            covariance=self._uncertainty(xyz).take(rows, 0),
+            measured=people.measured.take(rows, 0).astype(np.float32),
         )
 
     def _uncertainty(self, xyz: Doubles) -> Floats:
