@@ -198,8 +198,12 @@ class Rig:
 
     def project(self, points: Doubles) -> Doubles:
         """(..., 3) world points to (V, ..., 2) pixels; NaN where not in front of a camera."""
-        shape = points.shape[:-1]
-        return self.linearise(points.reshape(-1, 3))[0].reshape(len(self), *shape, 2)
+        ideal = self.ideal(points.reshape(-1, 3).T).transpose(1, 2, 0)
+        for at, k, fisheye in self._lenses:
+            model = distort_fisheye if fisheye else distort
+            ideal[at] = model(ideal[at], k[:, None])[0]
+        pixels = ideal * self.focals[:, None] + self.principals[:, None]
+        return pixels.reshape(len(self), *points.shape[:-1], 2)
 
     def linearise(self, points: Doubles) -> tuple[Doubles, Doubles]:
         """(N, 3) world points to (V, N, 2) pixels and their (V, N, 2, 3) derivative by the points;
@@ -214,36 +218,62 @@ class Rig:
         pixels = ideal * self.focals[:, None] + self.principals[:, None]
         return pixels, slope * self.focals[:, None, :, None]
 
+    def ideal(self, points: Doubles) -> Doubles:
+        """(3, N) world points to (2, V, N) undistorted (normalised) coordinates; NaN where not in
+        front of a camera.
+        """
+        inside = self.inside(points)
+        depth = inside[2]
+        ahead = depth > 0
+        if not ahead.all():
+            depth = np.where(ahead, depth, np.nan)
+        return np.asarray(inside[:2] / depth, np.float64)
+
     def linearised(self, points: Doubles) -> tuple[Doubles, Doubles]:
         """(3, N) world points to (2, V, N) undistorted (normalised) coordinates and (3, 2, V, N),
         their derivative by the points; NaN where not in front of a camera. Components come first,
         so that numpy works on long rows.
         """
         inside = self.inside(points)
-        with np.errstate(all="ignore"):
-            inverse = 1 / np.where(inside[2] > 0, inside[2], np.nan)
+        depth = inside[2]
+        ahead = depth > 0
+        if not ahead.all():
+            depth = np.where(ahead, depth, np.nan)
+        inverse = 1 / depth
         ideal = inside[:2] * inverse
         # d(ideal) / d(inside) is [[1/z, 0, -x/z^2], [0, 1/z, -y/z^2]].
-        turn = self.rotations.T[..., None]  # by world, then by camera axes
+        turn = self.turns
         return ideal, (turn[:, :2] - ideal * turn[:, 2:]) * inverse
 
     def pixels_by_ideal(self, undistorted: Doubles) -> Doubles:
         """(2, 2, V, N), or (2, 2, V, 1) where no camera has a lens: the derivative of pixels, the
-        first axis, by undistorted coordinates, at these (V, N, 2).
+        first axis, by undistorted coordinates, at these (2, V, N).
         """
-        count = undistorted.shape[1] if self._lenses else 1
+        count = undistorted.shape[2] if self._lenses else 1
         slope = np.zeros((2, 2, len(self), count))
         slope[0, 0] = slope[1, 1] = 1
         for at, k, fisheye in self._lenses:
             model = distort_fisheye if fisheye else distort
-            slope[:, :, at] = model(undistorted[at], k[:, None])[1].transpose(2, 3, 0, 1)
+            bent = model(undistorted[:, at].transpose(1, 2, 0), k[:, None])[1]
+            slope[:, :, at] = bent.transpose(2, 3, 0, 1)
         slope *= self.focals.T[:, None, :, None]
         return slope
 
     def inside(self, points: Doubles) -> Doubles:
         """(3, N) world points to (3, V, N) in the cameras' own frames, metres."""
-        turned = self._stacked @ points
-        return turned.reshape(3, len(self), -1) + self.translations.T[..., None]
+        turned = (self._stacked @ points).reshape(3, len(self), -1)
+        turned += self._shifts
+        return turned
+
+    @cached_property
+    def turns(self) -> Doubles:
+        """(3, 3, V, 1) rotations, by the world's, then by the cameras' axes."""
+        return np.ascontiguousarray(self.rotations.T)[..., None]
+
+    @cached_property
+    def _shifts(self) -> Doubles:
+        """(3, V, 1)"""
+        return np.ascontiguousarray(self.translations.T)[..., None]
 
     @cached_property
     def _stacked(self) -> Doubles:

@@ -12,7 +12,7 @@ from calibration.geometry.arrays import Doubles
 
 MAX_NEWTON_STEPS = 30  # of Newton's method; a usable lens needs about five
 # Of a normalised coordinate: a step that short leaves about its square, which is nothing.
-NEWTON_TOLERANCE = 1e-7
+NEWTON_TOLERANCE = 1e-5
 
 
 def distort(xy: Doubles, k: Doubles) -> tuple[Doubles, Doubles]:
@@ -72,12 +72,21 @@ def _plain(x: Doubles, y: Doubles, k: Doubles) -> tuple[Doubles, ...]:
     k1, k2, p1, p2, k3 = (k[..., n] for n in range(5))
     xx, yy = x * x, y * y
     r2 = xx + yy
-    radial = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
-    slope = 2 * (k1 + r2 * (2 * k2 + r2 * (3 * k3)))
-    across, along = 2 * p2 * x, 2 * p1 * y
-    grown = radial + (across + along)
-    one, other = grown + 2 * across + xx * slope, grown + 2 * along + yy * slope
-    both = x * y * slope + 2 * (p1 * x + p2 * y)
+    cubic = r2 * k3
+    grown = r2 * (k1 + r2 * (k2 + cubic))
+    grown += 1
+    slope = 2 * k1 + r2 * (4 * k2 + 6 * cubic)
+    across, along = (2 * p2) * x, (2 * p1) * y
+    grown += across
+    grown += along
+    one, other, both = xx * slope, yy * slope, x * y
+    one += grown
+    one += 2 * across
+    other += grown
+    other += 2 * along
+    both *= slope
+    both += (2 * p1) * x
+    both += (2 * p2) * y
     return x * grown + p2 * r2, y * grown + p1 * r2, one, both, other
 
 
@@ -178,13 +187,15 @@ def _undistort_plainly(xy: Doubles, k: Doubles) -> Doubles:
     with np.errstate(all="ignore"):
         for _ in range(MAX_NEWTON_STEPS):
             u, v, a, b, d = _plain(x, y, k)
-            u, v, determinant = wide - u, high - v, a * d - b * b
+            u -= wide
+            v -= high
+            determinant = a * d - b * b
             right, down = (d * u - b * v) / determinant, (a * v - b * u) / determinant
-            x, y = x + right, y + down
-            if not (np.maximum(np.abs(right), np.abs(down)) > NEWTON_TOLERANCE).any():
+            x, y = x - right, y - down
+            moved = np.maximum(np.abs(right, out=right), np.abs(down, out=down))
+            if not (moved > NEWTON_TOLERANCE).any():
                 break
-        u, v, a, b, d = _plain(x, y, k)
-        wrong = ~(np.maximum(np.abs(u - wide), np.abs(v - high)) < 1e-9) | ~(a * d - b * b > 0)
     out = np.stack([x, y], axis=-1)
-    out[wrong] = np.nan
+    # A solution beyond the fold of the polynomial is none of this lens.
+    out[~((moved <= NEWTON_TOLERANCE) & (determinant > 0))] = np.nan
     return out

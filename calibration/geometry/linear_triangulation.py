@@ -29,6 +29,7 @@ MAX_JOINING_MISFIT = 9.2
 # A point with a view beyond so many is in doubt: views that are wrong alike may have drawn it away
 # from the right ones. Of right views with Gaussian noise a third is beyond it.
 DOUBT_SIGMAS = 1.5
+FEW_VIEWS = 5  # up to which all points are taken for such
 # Where the loss of a view reaches half of its most: narrower than the gate, as networks miss by
 # little as a rule and by far where they mistake something, and a point between is then neither.
 CORE_SIGMAS = 1.0
@@ -75,7 +76,7 @@ class Expected:
 class Lines:
     """The N points' rays in V views, as linear equations; DLT: Hartley and Zisserman, 12.2.
 
-    undistorted: (V, N, 2) undistorted sightings. weight: (V, N), 0 = not seen. scale: (V, N) 1 /
+    undistorted: (2, V, N) sightings. weight: (V, N), 0 = not seen. scale: (V, N) 1 /
     pixels of a standard deviation. expected: where points are thought to be, and how sure that is.
     Where views contradict each other it has a say in which of them are right, as one more view;
     the points rest on views alone.
@@ -93,7 +94,7 @@ class Lines:
         self._expected = expected
         self._weight = weight
         self.seen: Mask = weight > 0
-        self._undistorted = np.where(self.seen, undistorted.transpose(2, 0, 1), 0.0)
+        self._undistorted = np.where(self.seen, undistorted, 0.0)
         # From normalised coordinates to standard deviations.
         self._unit = rig.focals.T[..., None] * scale
         rows = np.empty((4, *self._undistorted.shape))
@@ -105,33 +106,49 @@ class Lines:
 
     def select(self) -> tuple[Doubles, Mask]:
         """(3, N) points and the (V, N) views that agree on them; none where no two do."""
-        used = self.seen.copy()
-        xyz = self.solve(used)
-        off = self._errors(xyz)
-        doubtful = (used & ~(off < DOUBT_SIGMAS**2)).any(0)
+        # Of few views one is in doubt nearly always, and there are few pairs to try.
+        if len(self.seen) <= FEW_VIEWS:
+            used, xyz = self._agreed()
+        else:
+            used = self.seen.copy()
+            xyz = self.solve(used)
+            hard = np.flatnonzero(self._doubtful(xyz))
+            if len(hard):
+                used[:, hard], xyz[:, hard] = self._some(hard)._agreed()
+        used &= self._apart(used)
+        used &= np.isfinite(xyz[0]) & (np.add.reduce(used, 0) >= 2)
+        return xyz, used
+
+    def _doubtful(self, xyz: Doubles) -> Mask:
+        """(N,)"""
+        doubtful = (self.seen & ~(self._errors(xyz) < DOUBT_SIGMAS**2)).any(0)
         if self._expected is not None:
             far = self._expected.off(xyz)
             doubtful |= DIMENSIONS / SPACE_DIMENSIONS * far > DOUBT_SIGMAS**2
-        hard = np.flatnonzero(doubtful & (used.sum(0) >= 2))
-        if len(hard):
-            some = self._some(hard)
-            chosen, near = some.agreeing()
-            for _ in range(2):  # once more with all views that fit the better point
-                near, fitting = some.fitting(chosen, near)
-                if (fitting == chosen).all():
-                    break
-                chosen = fitting
-            used[:, hard], xyz[:, hard] = chosen, near
-        used &= self._apart(used)
-        used &= np.isfinite(xyz[0]) & (used.sum(0) >= 2)
-        return xyz, used
+        return np.asarray(doubtful, bool)
+
+    def _agreed(self) -> tuple[Mask, Doubles]:
+        """(V, N) the views that fit a pair and those that fit the better point, (3, N)."""
+        used, xyz = self.agreeing()
+        for _ in range(2):
+            xyz, fitting = self.fitting(used, xyz)
+            if (fitting == used).all():
+                break
+            used = fitting
+        return used, xyz
 
     def solve(self, used: Mask) -> Doubles:
-        """(3, N) points of these views; errors are weighed by the depths, which are known or those
-        of a first solution.
+        """(3, N) points of these views; errors are weighed by the depths, which are those of what
+        is expected, or else of a first solution.
         """
-        rough = self._solved(used.astype(float))
-        return self._solved(used / self._depths(rough) ** 2)
+        prior = self._expected
+        if prior is not None and prior.known.all():
+            near = prior.xyz
+        else:
+            near = self._solved(used.astype(float))
+            if prior is not None:
+                near = np.where(prior.known, prior.xyz, near)
+        return self._solved(used / self._depths(near) ** 2)
 
     def agreeing(self) -> tuple[Mask, Doubles]:
         """(V, N) the views that fit the best pair, by Geman and McClure's loss (1985), and where
@@ -190,9 +207,9 @@ class Lines:
         some = object.__new__(Lines)
         some._rig = self._rig
         some._expected = self._expected and self._expected.at(which)
-        some._weight, some.seen = self._weight[:, which], self.seen[:, which]
-        some._undistorted, some._unit = self._undistorted[..., which], self._unit[..., which]
-        some._normal = self._normal[..., which]
+        some._weight, some.seen = self._weight.take(which, 1), self.seen.take(which, 1)
+        some._undistorted = self._undistorted.take(which, 2)
+        some._unit, some._normal = self._unit.take(which, 2), self._normal.take(which, 2)
         return some
 
     def _depths(self, xyz: Doubles) -> Doubles:
@@ -212,11 +229,14 @@ class Lines:
         seen, unit = self._undistorted, self._unit
         if xyz.ndim > 2:
             seen, unit = seen[:, :, None], unit[:, :, None]
+        off, depth = inside[:2], inside[2]
         with np.errstate(all="ignore"):
-            off = (inside[:2] / inside[2] - seen) * unit
+            off /= depth
+            off -= seen
+            off *= unit
             off *= off
             square = off[0] + off[1]
-        return np.where((inside[2] > 0) & np.isfinite(square), square, np.inf)
+        return np.where((depth > 0) & (square < np.inf), square, np.inf)
 
     def _apart(self, used: Mask) -> Mask:
         """(N,) whether the rays of the used views do not all run the same way."""

@@ -24,6 +24,7 @@ _COFACTORS = np.array(
 # Of rows (4, ...), three coefficients and the right side, the products that make up normal
 # equations: a packed matrix, then the right side.
 _LEFT, _BY = np.append(ROWS, [0, 1, 2]), np.append(COLUMNS, [3, 3, 3])
+_PRODUCTS = 4 * _LEFT + _BY  # where these are among all products of two rows
 
 
 def normal_equations(rows: Doubles) -> Doubles:
@@ -41,7 +42,7 @@ def summed_equations(rows: Doubles, by: Doubles | None = None) -> Doubles:
     rows = rows.reshape(4, two * views, count)
     by = rows if by is None else by.reshape(rows.shape)
     products: Doubles = np.einsum("ivn,jvn->ijn", by, rows)
-    return np.asarray(products.reshape(16, count)[4 * _LEFT + _BY], np.float64)
+    return np.asarray(products.reshape(16, count).take(_PRODUCTS, 0), np.float64)
 
 
 def packed(matrix: Doubles) -> Doubles:
@@ -59,12 +60,15 @@ def unpacked(elements: Doubles) -> Doubles:
 
 def inverse(elements: Doubles) -> Doubles:
     """(6, ...) of the inverses; NaN where there is none."""
-    one, other, less, by = (elements.take(at, 0) for at in _COFACTORS)
-    cofactors = one * other - less * by
-    determinant = np.einsum("i...,i...->...", elements[:3], cofactors[:3])
-    trace = elements[0] + elements[3] + elements[5]
-    regular = determinant > MIN_DETERMINANT * trace * trace * trace
-    return np.asarray(cofactors / np.where(regular, determinant, np.nan), np.float64)
+    cofactors, other, less, by = elements.take(_COFACTORS, 0)
+    cofactors *= other
+    less *= by
+    cofactors -= less
+    determinant = np.add.reduce(elements[:3] * cofactors[:3], 0)
+    least = np.add.reduce(elements.take(DIAGONAL, 0), 0)  # the trace, then its cube
+    least *= MIN_DETERMINANT * least * least
+    cofactors /= np.where(determinant > least, determinant, np.nan)
+    return np.asarray(cofactors, np.float64)
 
 
 def solved(elements: Doubles, right: Doubles) -> Doubles:

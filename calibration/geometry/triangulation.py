@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from calibration.geometry.arrays import Doubles, Indices, Mask
 from calibration.geometry.camera import Rig
 from calibration.geometry.dense_least_squares import minimise
-from calibration.geometry.levenberg_marquardt import MIN_FALL, Stop
+from calibration.geometry.levenberg_marquardt import Stop
 from calibration.geometry.linear_triangulation import GATE_SIGMAS, Expected, Lines
 from calibration.geometry.small_matrices import (
     DIAGONAL,
@@ -26,6 +26,9 @@ from calibration.geometry.small_matrices import (
 HUBER_SIGMAS = 2.0
 MAX_STEPS = 12  # bounds the time of a point on which views disagree
 TOLERANCE = 1e-3  # share of its cost by which another step must be expected to lower a point's
+# Share of its cost and 1, by which a step lowers it, from which on the next one may matter: of
+# points on which views agree each step leaves a hundredth of what the one before did.
+ANOTHER_STEP = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +65,6 @@ def triangulate(
     weight: Doubles | None = None,
     *,
     sigma: Doubles | float = 1.0,
-    undistorted: Doubles | None = None,
     expected: Expected | None = None,
     deadline: float = np.inf,
     clock: Callable[[], float] = time.monotonic,
@@ -70,51 +72,86 @@ def triangulate(
     """(V, N, 2) pixels, NaN = not seen, to N points.
 
     weight: (V, N) confidences, 0 = not seen. sigma: pixels, or (V, N), that a sighting of
-    weight 1 is off by in each direction as a rule. undistorted: (V, N, 2) the sightings so,
-    where that is done already. expected: where points are thought to be; helps to choose between
-    views that contradict each other and is no part of the points. deadline: seconds on the clock.
+    weight 1 is off by in each direction as a rule. expected: where points are thought to be; helps
+    to choose between views that contradict each other and is no part of the points. deadline:
+    seconds on the clock.
     """
     views, count = xy.shape[:2]
-    weight = np.ones((views, count)) if weight is None else weight
-    undistorted = rig.normalise(xy) if undistorted is None else undistorted
-    weight = np.where(np.isfinite(undistorted[..., 0]), weight, 0.0)
-    scale = np.broadcast_to(1 / np.asarray(sigma, float), (views, count))
-    start, used = Lines(rig, undistorted, weight, scale, expected).select()
-    good = np.flatnonzero(used.sum(0) >= 2)
-    points = _Points(
-        rig, undistorted[:, good], np.where(used, np.sqrt(weight) * scale, 0.0)[:, good]
+    return triangulate_undistorted(
+        rig,
+        rig.normalise(xy).transpose(2, 0, 1),
+        np.ones((views, count)) if weight is None else weight,
+        np.broadcast_to(1 / np.asarray(sigma, float), (views, count)),
+        expected=expected,
+        deadline=deadline,
+        clock=clock,
     )
-    fit = points.refined(start[:, good], deadline, clock)
-    xyz, error = np.full((count, 3), np.nan), np.full(count, np.nan)
-    covariance = np.full((count, 3, 3), np.nan)
-    before, after, misfit = np.full((3, count), np.nan)
-    ok = np.flatnonzero(fit.stop != Stop.INVALID)
-    kept = good[ok]
-    lost = np.ones(count, bool)
-    lost[kept] = False
-    used[:, lost] = False
-    if len(kept):
-        xyz[kept], before[kept], after[kept] = fit.x[:, ok].T, fit.start[ok], fit.cost[ok]
-        rows, on = fit.rows[..., ok], used[:, kept]
-        seen_by = on.sum(0)
-        off = (rows[3] * rows[3]).sum(0)
-        factor = np.where(on, points.whitening[:, ok], 1.0)
-        error[kept] = np.sqrt((off / factor**2).sum(0) / seen_by)
-        information = summed_equations(rows)[:6]
-        information[DIAGONAL] += 1e-12
-        # Birge's ratio: where views miss each other by more than chance explains (three standard
-        # deviations of chi-squared above its mean), all of them are less certain.
-        freedom = 2 * seen_by - 3
-        total = off.sum(0)
-        # Of those beyond the gate none is left: of views that count little this takes much away.
-        half = np.maximum(0.5 * GATE_SIGMAS**2 * weight[:, kept], 1e-9)
-        within = np.where(on, 1 - half / np.expm1(half), 0).sum(0) / seen_by
-        misfit[kept] = total / (freedom * within)
-        chance = freedom + 3 * np.sqrt(2 * freedom)
-        ratio = np.where(total > chance, total / freedom, 1.0)
-        covariance[kept] = unpacked(ratio * inverse(information))
-    in_time = bool((fit.stop != Stop.TIME).all())
-    return Triangulation(xyz, error, used, covariance, misfit, before, after, in_time)
+
+
+def triangulate_undistorted(
+    rig: Rig,
+    undistorted: Doubles,
+    weight: Doubles,
+    scale: Doubles,
+    *,
+    expected: Expected | None = None,
+    deadline: float = np.inf,
+    clock: Callable[[], float] = time.monotonic,
+) -> Triangulation:
+    """The same of (2, V, N) undistorted sightings, components first. scale: (V, N), 1 / sigma."""
+    count = weight.shape[1]
+    weight = np.where(np.isfinite(undistorted[0]), weight, 0.0)
+    which = np.flatnonzero(np.add.reduce(weight > 0, 0) >= 2)
+    # What is found out of each point: its place, its covariance, then four numbers.
+    found = np.full((13, count), np.nan)
+    used, in_time = np.zeros(weight.shape, bool), True
+    if len(which):
+        undistorted, weight = undistorted.take(which, 2), weight.take(which, 1)
+        scale = scale.take(which, 1)
+        if expected is not None:
+            expected = expected.at(which)
+        start, on = Lines(rig, undistorted, weight, scale, expected).select()
+        agreed = np.flatnonzero(on.any(0))
+        if len(agreed) < len(which):
+            which, start, on = which.take(agreed), start.take(agreed, 1), on.take(agreed, 1)
+            undistorted, weight = undistorted.take(agreed, 2), weight.take(agreed, 1)
+            scale = scale.take(agreed, 1)
+    if len(which):
+        points = _Points(rig, undistorted, np.where(on, np.sqrt(weight) * scale, 0.0))
+        fit = points.refined(start, deadline, clock)
+        in_time = not (fit.stop == Stop.TIME).any()
+        numbers = _summed_up(fit, on, points.whitening, weight)
+        lost = fit.stop == Stop.INVALID
+        if lost.any():
+            numbers[:, lost], on[:, lost] = np.nan, False
+        found[:, which], used[:, which] = numbers, on
+    return Triangulation(
+        *(found[:3].T, found[9], used, unpacked(found[3:9])),
+        *(found[10], found[11], found[12], in_time),
+    )
+
+
+def _summed_up(fit: _Fit, on: Mask, whitening: Doubles, weight: Doubles) -> Doubles:
+    """(13, N): points, their packed covariances, errors, misfits, costs before and after, as
+    `Triangulation` has them.
+    """
+    rows = fit.rows
+    squared = rows[3] * rows[3]
+    off = squared[0] + squared[1]
+    total, seen_by = np.add.reduce(off, 0), np.add.reduce(on, 0)
+    pixels = np.add.reduce(off / np.where(on, whitening, 1.0) ** 2, 0)
+    information = summed_equations(rows)[:6]
+    information[DIAGONAL] += 1e-12
+    # Birge's ratio: where views miss each other by more than chance explains (three standard
+    # deviations of chi-squared above its mean), all of them are less certain.
+    freedom = 2 * seen_by - 3
+    chance = freedom + 3 * np.sqrt(2 * freedom)
+    ratio = np.where(total > chance, total / freedom, 1.0)
+    # Of those beyond the gate none is left: of views that count little this takes much away.
+    half = np.maximum(0.5 * GATE_SIGMAS**2 * weight, 1e-9)
+    within = np.add.reduce(np.where(on, 1 - half / np.expm1(half), 0.0), 0) / seen_by
+    numbers = np.sqrt(pixels / seen_by), total / (freedom * within), fit.start, fit.cost
+    return np.concatenate([fit.x, ratio * inverse(information), numbers])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +168,7 @@ class _Fit:
 
 
 class _Points:
-    """What N points miss their undistorted sightings (V, N, 2) by, in standard deviations.
+    """What N points miss their undistorted sightings (2, V, N) by, in standard deviations.
 
     Components come first, as in small_matrices.py. whitening: (V, N) 1 / pixels of a standard
     deviation, 0 where a view is not used. Lenses are taken as straight between a sighting and the
@@ -140,25 +177,32 @@ class _Points:
 
     def __init__(self, rig: Rig, undistorted: Doubles, whitening: Doubles) -> None:
         self._rig = rig
-        self._target = undistorted.transpose(2, 0, 1)
+        self._target = np.where(whitening > 0, undistorted, 0.0)
         self.whitening = whitening
-        self._used = whitening > 0
-        lens = rig.pixels_by_ideal(undistorted)
-        self._to_sigmas = np.where(self._used, lens * whitening, 0.0)
-        self._bent = bool(self._to_sigmas[0, 1].any())
+        lens = rig.pixels_by_ideal(self._target)
+        # Without lenses a pixel's x depends on x alone, and its y on y.
+        self._bent = bool(lens[0, 1].any())
+        self._to_sigmas = (lens if self._bent else lens[[0, 1], [0, 1]]) * whitening
 
     def rows(self, x: Doubles, which: Indices) -> Doubles:
         """(4, 2, V, M) derivatives and residuals of points x (3, M), places `which` of all."""
-        used, target, lens = self._used, self._target, self._to_sigmas
+        used, target, lens = self.whitening, self._target, self._to_sigmas
         if len(which) < used.shape[1]:
-            used, target, lens = used[:, which], target[..., which], lens[..., which]
-        rows = np.empty((4, 2, *used.shape))
-        ideal, rows[:3] = self._rig.linearised(x)
+            used, target, lens = used.take(which, 1), target.take(which, 2), lens.take(which, -1)
+        inside = self._rig.inside(x)
+        depth = inside[2]
+        ahead = depth > 0
+        if not ahead.all():
+            depth = np.where(ahead, depth, np.where(used > 0, np.nan, 1.0))
+        ideal = inside[:2] / depth
+        turn = self._rig.turns
+        rows = np.empty((4, *ideal.shape))
+        # d(ideal) / d(inside) is [[1/z, 0, -x/z^2], [0, 1/z, -y/z^2]].
+        np.subtract(turn[:, :2], ideal * turn[:, 2:], out=rows[:3])
+        rows[:3] /= depth
         np.subtract(ideal, target, out=rows[3])
-        if not used.all():
-            rows = np.where(used, rows, 0.0)
         if not self._bent:
-            rows *= lens[[0, 1], [0, 1]]
+            rows *= lens
             return rows
         out = lens[:, 0] * rows[:, :1]
         out += lens[:, 1] * rows[:, 1:]
@@ -177,25 +221,28 @@ class _Points:
             return _Fit(x, start, cost, np.where(stop, stop, Stop.TIME), rows)
         failed = np.zeros(len(live), bool)
         then = rows
-        for turn in range(MAX_STEPS):
+        for _ in range(MAX_STEPS):
             equations = summed_equations(then, then * weight)
-            step = solved(equations[:6], equations[6:])
-            if turn:
-                fall = 0.5 * (equations[6:] * step).sum(0)
-                more = ~(fall <= TOLERANCE * cost[live] + MIN_FALL)
-                live, step = live[more], step[:, more]
-                if not len(live):
-                    break
-            trial = x[:, live] - step
-            then = self.rows(trial, live)
+            trial = x.take(live, 1) - solved(equations[:6], equations[6:])
+            then, before = self.rows(trial, live), cost.take(live)
             now, weight = _robust(then[3])
             with np.errstate(invalid="ignore"):
-                better = now <= cost[live]
+                better = now <= before
             if not better.all():
                 failed[live[~better]] = True
-                live, trial, now = live[better], trial[:, better], now[better]
-                then, weight = then[..., better], weight[:, better]
-            x[:, live], cost[live], rows[..., live] = trial, now, then
+                some = np.flatnonzero(better)
+                live, trial = live.take(some), trial.take(some, 1)
+                now, before = now.take(some), before.take(some)
+                then, weight = then.take(some, 3), weight.take(some, 1)
+            if len(live) == len(cost):
+                x, cost, rows = trial, now, then
+            else:
+                x[:, live], cost[live], rows[..., live] = trial, now, then
+            more = np.flatnonzero(before - now > ANOTHER_STEP * (1 + now))
+            if not len(more):
+                break
+            if len(more) < len(live):
+                live, then, weight = live.take(more), then.take(more, 3), weight.take(more, 1)
         rest = np.flatnonzero(failed & (stop != Stop.INVALID))
         if len(rest):
             done = minimise(

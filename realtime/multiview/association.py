@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import lap
 import numpy as np
 
-from calibration.geometry.camera import Rig
+from calibration.geometry.camera import Camera, Rig
 from calibration.geometry.linear_triangulation import Lines, cross
-from engines.types.arrays import Doubles, Indices, Mask
+from engines.types.arrays import Doubles, Floats, Indices, Mask
 from engines.types.skeleton import Skeleton
 from realtime.types.results import View
-from realtime.types.sightings import keypoints_seen
 
 # s of COCO's OKS, the square root of a person's area: an upright adult's 1.7 m by 0.3 m.
 PERSON_SCALE_M = 0.7
@@ -31,6 +31,7 @@ MIN_COMMON_KEYPOINTS = 4  # bounds chance matches: two bodies with fewer in comm
 MIN_MATCH_OKS = 0.25
 MIN_CLUSTER_OKS = 0.35
 SAME_TRACK_BONUS = 0.15
+MIN_DUPLICATE_OKS = 0.6  # from which on two tracks are the same person
 FAR_WIDTHS = 4.0  # at which the OKS of a keypoint, 0.0003, is as good as none
 NOBODY = -1
 
@@ -39,19 +40,13 @@ NOBODY = -1
 class Sightings:
     """The detections of all views, padded to D a view.
 
-    xy: (V, D, K, 2) pixels of the rig's cameras, NaN = not found. score: (V, D, K), 0 = not found.
-    id: (V, D) of 2D tracks, -1 = none. undistorted: (V, D, K, 2) normalised coordinates.
+    undistorted: (2, V, D, K) normalised coordinates, components first, NaN = not found. score:
+    (V, D, K), 0 = not found. id: (V, D) of 2D tracks, -1 = none.
     """
 
-    xy: Doubles
+    undistorted: Doubles
     score: Doubles
     id: Indices
-    undistorted: Doubles
-
-    @property
-    def found(self) -> Mask:
-        """(V, D, K)"""
-        return self.score > 0
 
     @classmethod
     def of(cls, rig: Rig, views: Sequence[View | None], skeleton: Skeleton) -> Sightings:
@@ -59,19 +54,22 @@ class Sightings:
 
         Pictures of another size than the camera's are scaled; carried keypoints are no sightings.
         """
-        most = max((len(view.tracks) for view in views if view), default=0)
-        shape = len(rig), most, len(skeleton.keypoints)
+        there = [(v, view) for v, view in enumerate(views) if view is not None and len(view.tracks)]
+        counts = [len(view.tracks) for _, view in there]
+        shape = len(rig), max(counts, default=0), len(skeleton.keypoints)
         xy, score = np.full((*shape, 2), np.nan), np.zeros(shape)
         ids = np.full(shape[:2], NOBODY, np.int64)
-        for v, view in enumerate(views):
-            if view is None or not len(view.tracks):
-                continue
-            own = slice(len(view.tracks))
-            xy[v, own], score[v, own] = keypoints_seen(view.tracks, rig.cameras[v], view.frame.size)
-            ids[v, own] = view.tracks.id
-        undistorted = rig.normalise(xy)
-        score[~np.isfinite(undistorted[..., 0])] = 0
-        return cls(xy, score, ids, undistorted)
+        if there:
+            row = np.repeat([v for v, _ in there], counts)
+            place = np.concatenate([np.arange(count) for count in counts])
+            seen = [_given(view, rig.cameras[v]) for v, view in there]
+            own = [np.concatenate(array) for array in zip(*seen, strict=True)]
+            xy[row, place], score[row, place] = own[0], np.where(own[2], 0.0, own[1])
+            ids[row, place] = np.concatenate([view.tracks.id for _, view in there])
+        undistorted = np.ascontiguousarray(rig.normalise(xy).transpose(3, 0, 1, 2))
+        score = np.where(np.isfinite(undistorted[0]), np.maximum(score, 0.0), 0.0)
+        undistorted = np.where(score > 0, undistorted, np.nan)
+        return cls(undistorted, score, ids)
 
 
 class Association:
@@ -84,27 +82,29 @@ class Association:
         self._rig = rig
         self.body = np.array(skeleton.body)
         self._sigmas = np.array(skeleton.sigmas)
+        self._annotators = (PERSON_SCALE_M * self._sigmas) ** 2  # square metres
         heights = np.array([camera.size[1] for camera in rig.cameras])
         parts = {*skeleton.left_hand, *skeleton.right_hand, *skeleton.face} - {*skeleton.body}
         rasters = np.full(len(skeleton.keypoints), NETWORK_RASTER)
         rasters[list(parts)] = PART_RASTER
         self._raster = (heights / rig.focals.mean(1))[:, None] * rasters  # (V, K), undistorted
+        self._squared_raster = self._raster**2
 
     def deviations(self, depth: Doubles) -> Doubles:
         """(V, ..., K) standard deviations of sightings, in undistorted coordinates, at depths
         (V, ...), metres: what COCO's annotators differ by, and the network's raster.
         """
         views, keypoints = self._raster.shape
-        raster = self._raster.reshape(views, *[1] * (depth.ndim - 1), keypoints)
-        deviations: Doubles = np.hypot(
-            PERSON_SCALE_M * self._sigmas / np.maximum(depth, MIN_DEPTH_M)[..., None], raster
-        )
-        return deviations
+        raster = self._squared_raster.reshape(views, *[1] * (depth.ndim - 1), keypoints)
+        nearer = np.maximum(depth, MIN_DEPTH_M) ** -2
+        variances = nearer[..., None] * self._annotators
+        variances += raster
+        return np.sqrt(variances, out=variances)
 
     def deviations_of(self, depth: Doubles, keypoint: Indices) -> Doubles:
         """(V, M) the same of single keypoints (M,) at depths (V, M)."""
-        wide = PERSON_SCALE_M * self._sigmas[keypoint] / np.maximum(depth, MIN_DEPTH_M)
-        return np.asarray(np.hypot(wide, self._raster[:, keypoint]), np.float64)
+        wide = self._annotators[keypoint] / np.maximum(depth, MIN_DEPTH_M) ** 2
+        return np.asarray(np.sqrt(wide + self._squared_raster[:, keypoint]), np.float64)
 
     def depths(self, xyz: Doubles) -> Doubles:
         """(P, K, 3) bodies to (V, P) depths of their middles."""
@@ -116,43 +116,72 @@ class Association:
         """(V, P, D) OKS of people and detections; 0 with too little in common, and where one is
         far outside the box of the other.
 
-        there: (V, P, K, 2) undistorted, where they would be seen. deviations: (V, P, K) of that.
+        there: (2, V, P, K) undistorted, where they would be seen. deviations: (V, P, K) of that.
         """
-        there, boxes = there[:, :, self.body], seen.undistorted[:, :, self.body]
-        width = 2 * deviations[..., self.body]
-        least, most = np.fmin.reduce(there, 2), np.fmax.reduce(there, 2)
-        room = FAR_WIDTHS * width.max(2)[..., None]
-        inside = (least - room)[:, :, None] < np.fmax.reduce(boxes, 2)[:, None]
-        inside &= (most + room)[:, :, None] > np.fmin.reduce(boxes, 2)[:, None]
-        view, person, place = np.nonzero(inside.all(-1))
-        off = there[view, person] - boxes[view, place]
-        off = (off * off).sum(-1) / width[view, person] ** 2
-        known = np.isfinite(off)
-        alike = np.where(known, np.exp(-0.5 * np.where(known, off, 0)), 0)
-        common = known.sum(-1)
-        similarity = np.zeros(inside.shape[:3])
-        similarity[view, person, place] = np.where(
-            common >= MIN_COMMON_KEYPOINTS, alike.sum(-1) / np.maximum(common, 1), 0
+        # Keypoints come first, as smallest and greatest of the first axis are found quickest.
+        order = (3, 0, 1, 2)
+        there, boxes = (
+            np.ascontiguousarray(array.take(self.body, 3).transpose(order))
+            for array in (there, seen.undistorted)
+        )
+        width = np.ascontiguousarray(2 * deviations.take(self.body, 2).transpose(2, 0, 1))
+        room = FAR_WIDTHS * np.maximum.reduce(width, 0)
+        least, most = np.fmin.reduce(there, 0) - room, np.fmax.reduce(there, 0) + room
+        inside = least[..., None] < np.fmax.reduce(boxes, 0)[:, :, None]
+        inside &= most[..., None] > np.fmin.reduce(boxes, 0)[:, :, None]
+        both = inside[0] & inside[1]
+        # Places of pairs among all views' people and among all their detections.
+        at = np.flatnonzero(both)
+        person = at // both.shape[2]
+        place = (person // both.shape[1]) * both.shape[2] + at % both.shape[2]
+        bodies = len(self.body)
+        off = there.reshape(bodies, 2, -1).take(person, 2)
+        off -= boxes.reshape(bodies, 2, -1).take(place, 2)
+        off *= off
+        square = off[:, 0] + off[:, 1]
+        square *= (-0.5 / width**2).reshape(bodies, -1).take(person, 1)
+        known = np.isfinite(square)
+        alike = np.add.reduce(np.where(known, np.exp(square), 0.0), 0)
+        common = np.add.reduce(known, 0)
+        similarity = np.zeros(both.shape)
+        similarity.ravel()[at] = np.where(
+            common >= MIN_COMMON_KEYPOINTS, alike / np.maximum(common, 1), 0.0
         )
         return similarity
 
     def project_undistorted(self, xyz: Doubles) -> Doubles:
-        """(P, K, 3) world points to (V, P, K, 2) undistorted (normalised) coordinates.
+        """(P, K, 3) world points to (2, V, P, K) undistorted (normalised) coordinates.
 
         NaN behind a camera.
         """
-        inside = self._rig.inside(xyz.reshape(-1, 3).T)
-        with np.errstate(all="ignore"):
-            ideal = inside[:2] / np.where(inside[2] > 0, inside[2], np.nan)
-        shape = len(self._rig), *xyz.shape[:2], 2
-        return np.ascontiguousarray(ideal.transpose(1, 2, 0)).reshape(shape)
+        return self._rig.ideal(xyz.reshape(-1, 3).T).reshape(2, len(self._rig), *xyz.shape[:2])
+
+    def alike(self, one: Doubles, other: Doubles) -> Doubles:
+        """(N,) OKS in 3D of N pairs of bodies (N, K, 3)."""
+        off = one.take(self.body, 1) - other.take(self.body, 1)
+        square = np.vecdot(off, off)
+        known = np.isfinite(square)
+        wide = 4 * self._annotators[self.body]
+        fits = np.where(known, np.exp(-0.5 * square / wide), 0.0)
+        common = np.add.reduce(known, 1)
+        return np.where(
+            common >= MIN_COMMON_KEYPOINTS, np.add.reduce(fits, 1) / np.maximum(common, 1), 0.0
+        )
+
+    def duplicates(self, xyz: Doubles) -> Mask:
+        """(P,) which of the bodies (P, K, 3) are an earlier one again."""
+        newer, older = _pairs_of(len(xyz))
+        again = np.zeros(len(xyz), bool)
+        alike = self.alike(xyz.take(newer, 0), xyz.take(older, 0))
+        again[newer[alike > MIN_DUPLICATE_OKS]] = True
+        return again
 
     def follow(
         self, there: Doubles, deviations: Doubles, memory: Indices, seen: Sightings
     ) -> Indices:
         """(P, V) the detection of each person in each view, -1 = none.
 
-        there: (V, P, K, 2) undistorted, where they are expected. deviations: (V, P, K) of that.
+        there: (2, V, P, K) undistorted, where they are expected. deviations: (V, P, K) of that.
         memory: (P, V) 2D ids that they had last.
         """
         chosen = np.full(memory.shape, NOBODY, np.int64)
@@ -215,11 +244,9 @@ class Association:
         """(V, D, V, D) OKS of detections by the gaps between their rays; low ones are 0."""
         view, place = np.nonzero(free)
         one, other = np.nonzero(view[:, None] < view[None])
-        undistorted = seen.undistorted[view, place][:, self.body]
-        rays = (
-            np.concatenate([undistorted, np.ones_like(undistorted[..., :1])], -1)
-            @ self._rig.rotations[view]
-        )
+        undistorted = seen.undistorted[:, view, place][..., self.body]
+        ahead = np.stack([*undistorted, np.ones_like(undistorted[0])], -1)
+        rays = ahead @ self._rig.rotations[view]
         base = (self._rig.centres[view[other]] - self._rig.centres[view[one]])[:, None]
         a, b = rays[one], rays[other]
         normal = cross(a, b)
@@ -244,13 +271,13 @@ class Association:
     def _bodies(self, seen: Sightings, pairs: Indices) -> Doubles:
         """(H, K, 3) what each pair alone sees of the body."""
         count, keypoints = len(pairs), seen.score.shape[2]
-        undistorted = np.full((len(self._rig), count, len(self.body), 2), np.nan)
+        undistorted = np.full((2, len(self._rig), count, len(self.body)), np.nan)
         rows = np.arange(count)
         for view, place in ((0, 1), (2, 3)):
-            both = seen.undistorted[pairs[:, view], pairs[:, place]]
-            undistorted[pairs[:, view], rows] = both[:, self.body]
-        rays = undistorted.reshape(len(self._rig), -1, 2)
-        found = np.isfinite(rays[..., 0])
+            both = seen.undistorted[:, pairs[:, view], pairs[:, place]]
+            undistorted[:, pairs[:, view], rows] = both[..., self.body]
+        rays = undistorted.reshape(2, len(self._rig), -1)
+        found = np.isfinite(rays[0])
         xyz = Lines(self._rig, rays, found.astype(float), 1.0).solve(found).T
         xyz[found.sum(0) < 2] = np.nan
         whole = np.full((count, keypoints, 3), np.nan)
@@ -281,24 +308,25 @@ def _pairs(alike: Doubles, free: Mask) -> Indices:
     return np.stack([view[one], place[one], view[other], place[other]], 1)
 
 
+def _given(view: View, camera: Camera) -> tuple[Doubles, Floats, Mask]:
+    """Of a view's people: pixels of the calibrated camera, scores, and what is carried."""
+    tracks = view.tracks
+    xy = camera.from_picture(tracks.poses.xy.astype(np.float64), view.frame.size)
+    return xy, tracks.poses.score, tracks.filled
+
+
 def middles(xyz: Doubles) -> Doubles:
     """(P, 3) means of the known keypoints of bodies (P, K, 3), 0 where there are none."""
     known = np.isfinite(xyz)
-    return np.asarray(np.where(known, xyz, 0).sum(1) / np.maximum(known.sum(1), 1), np.float64)
+    total = np.add.reduce(np.where(known, xyz, 0.0), 1)
+    return np.asarray(total / np.maximum(np.add.reduce(known, 1), 1), np.float64)
 
 
-def body_similarity(one: Doubles, other: Doubles, sigmas: Doubles) -> Doubles:
-    """(A, B) OKS in 3D of bodies (A, K, 3) and (B, K, 3)."""
-    off = ((one[:, None] - other[None]) ** 2).sum(-1)
-    known = np.isfinite(off)
-    alike = np.where(
-        known, np.exp(-0.5 * np.where(known, off, 0) / (2 * PERSON_SCALE_M * sigmas) ** 2), 0
-    )
-    common = known.sum(-1)
-    likeness: Doubles = np.where(
-        common >= MIN_COMMON_KEYPOINTS, alike.sum(-1) / np.maximum(common, 1), 0
-    )
-    return likeness
+@cache
+def _pairs_of(people: int) -> tuple[Indices, Indices]:
+    """All pairs of so many: the newer and the older one of each."""
+    newer, older = np.tril_indices(people, -1)
+    return newer, older
 
 
 def _assigned(table: Doubles, min_oks: float) -> list[tuple[int, int]]:

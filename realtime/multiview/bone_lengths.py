@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +23,7 @@ from realtime.multiview.body_proportions import (
 )
 from realtime.types.mirrored_parts import mirrored_parts
 
-AVERAGED_MEASUREMENTS = 60  # 2 s at 30 fps: each later measurement moves the mean by a 60th
+AVERAGED_MEASUREMENTS = 60  # about 4 s: each later measurement moves the mean by a 60th
 MAX_STRETCH = 0.15  # share by which a bone may differ from the mean length of that person's
 MIN_SIGHTINGS = 5  # of a limb without usual length, from which on its mean is used
 # Normalised residuals from which on a sighting counts less, with the square of how far it is off:
@@ -41,8 +43,7 @@ class BoneLengths:
 
     def __init__(self, skeleton: Skeleton) -> None:
         limbs = _outwards(skeleton.drawn)
-        drawn_limbs = np.array(limbs, np.int64).reshape(-1, 2)
-        self._levels = [(at, *drawn_limbs[at].T) for at in _levels(drawn_limbs)]
+        self._chain = [(parent, child) for parent, child in limbs]
         drawn = {frozenset(limb) for limb in limbs}
         limbs += [pair for pair in rigid_pairs(skeleton) if frozenset(pair) not in drawn]
         self.limbs = np.array(limbs, np.int64).reshape(-1, 2)
@@ -81,8 +82,7 @@ class BoneLengths:
     def measured(self, xyz: Doubles) -> Doubles:
         """(P, L) lengths of bodies (P, K, 3)."""
         bone = xyz.take(self._parents, 1) - xyz.take(self._children, 1)
-        lengths: Doubles = np.sqrt((bone * bone).sum(-1))
-        return lengths
+        return np.asarray(np.sqrt(np.vecdot(bone, bone)), np.float64)
 
     def learn(
         self,
@@ -157,23 +157,25 @@ class BoneLengths:
         least, most = (1 - max_stretch) * lengths, (1 + max_stretch) * lengths
         now = self.measured(xyz)
         odd = weak.take(self._children, 1) & ((now < least) | (now > most))
-        # Work is to be done where a bone is odd, and where its parent was moved.
-        moved = np.zeros(xyz.shape[1], bool)
-        moved[self.limbs[: self._drawn, 1]] = odd[:, : self._drawn].any(0)
-        if not moved.any():
+        rows = np.flatnonzero(odd[:, : self._drawn].any(1)).tolist()
+        if not rows:
             return xyz
         xyz = xyz.copy()
-        for at, parent, child in self._levels:
-            if not (moved[child] | moved[parent]).any():
-                continue
-            bone = xyz[:, child] - xyz[:, parent]
-            have = np.sqrt((bone * bone).sum(-1))
-            with np.errstate(all="ignore"):
-                scale = np.clip(have, least[:, at], most[:, at]) / have
-            wrong = weak[:, child] & (np.abs(scale - 1) > 1e-9)
-            fitting = xyz[:, parent] + bone * scale[..., None]
-            xyz[:, child] = np.where(wrong[..., None], fitting, xyz[:, child])
-            moved[child] = wrong.any(0)
+        # Few bones of few people: numbers by themselves are quicker here than arrays.
+        for row in rows:
+            body, wrong, free = xyz[row].tolist(), odd[row].tolist(), weak[row].tolist()
+            low, high = least[row].tolist(), most[row].tolist()
+            moved = set()
+            for at, (parent, child) in enumerate(self._chain):
+                if not (free[child] and (wrong[at] or parent in moved)):
+                    continue
+                have = math.dist(body[child], body[parent])
+                want = min(max(have, low[at]), high[at])
+                if have > 0 and abs(want - have) > 1e-9 * have:
+                    ends = zip(body[parent], body[child], strict=True)
+                    body[child] = [a + want / have * (b - a) for a, b in ends]
+                    moved.add(child)
+            xyz[row] = body
         return xyz
 
 
@@ -191,12 +193,3 @@ def _outwards(limbs: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
         else:
             known.add(rest[0][0])
     return ordered
-
-
-def _levels(limbs: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Places of limbs that can be worked on at once, none hanging on another of the same list."""
-    depth: dict[int, int] = {}
-    for parent, child in limbs.tolist():
-        depth[child] = depth.get(parent, 0) + 1
-    level = np.array([depth[child] for child in limbs[:, 1].tolist()], np.int64)
-    return [np.flatnonzero(level == n) for n in range(1, level.max(initial=0) + 1)]

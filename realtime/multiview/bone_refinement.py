@@ -11,7 +11,7 @@ from engines.types.arrays import Doubles, Indices
 from realtime.multiview.bone_lengths import BoneLengths
 
 MAX_ROUNDS = 4  # the start is near, and bones are nearly straight functions of their ends
-MIN_STEP_M = 1e-3  # a smaller step is not worth another round
+SETTLED = 0.1  # share of its cost by less than which a step lowers it when it was the last
 
 
 class BoneRefinement:
@@ -69,34 +69,37 @@ class BoneRefinement:
         variance = np.where(held, sigma * sigma, 1.0)
         people, limbs = held.shape
         matrix = np.zeros((people, limbs * limbs))
-        body, change, done = start, np.inf, True
+        body, done = start, True
         moved = pull = np.zeros_like(start)  # by how much, and by what: prior @ pull
         best, strain, least = moved, np.zeros(known.shape), np.full(people, np.inf)
         for turn in range(MAX_ROUNDS):
             bone = body.take(child, 1) - body.take(parent, 1)
-            have = np.maximum(np.sqrt((bone * bone).sum(-1)), 1e-6)
+            have = np.maximum(np.sqrt(np.vecdot(bone, bone)), 1e-6)
             off = np.where(held, want - have, 0.0)
-            square = (moved * pull).sum(-1)
-            cost = square.sum(1) + (off * off / variance).sum(1)
+            square = np.vecdot(moved, pull)
+            cost = np.add.reduce(square, 1) + np.add.reduce(off * off / variance, 1)
             better = cost <= least
-            best = np.where(better[:, None, None], moved, best)
-            strain = np.where(better[:, None], square, strain)
-            least = np.minimum(cost, least)
+            settled = np.abs(least - cost) <= SETTLED * cost
+            if better.all():
+                best, strain, least = moved, square, cost
+            else:
+                best = np.where(better[:, None, None], moved, best)
+                strain = np.where(better[:, None], square, strain)
+                least = np.minimum(cost, least)
             done = clock() <= deadline
-            if not done or change < MIN_STEP_M or turn == MAX_ROUNDS - 1:
+            if not done or turn == MAX_ROUNDS - 1 or settled.all():
                 break
             ahead = bone * np.where(held, 1 / have, 0.0)[..., None]
             twice = np.concatenate([ahead, ahead], 1)
             across = np.einsum("plij,plj->pli", of_ends, twice)
-            between = np.einsum("pqi,pqi->pq", ahead.take(self._one, 1), across.take(self._end, 1))
+            between = np.vecdot(ahead.take(self._one, 1), across.take(self._end, 1))
             matrix[:, self._place] = between * self._sign
-            own = (twice * across).sum(-1)
+            own = np.vecdot(twice, across)
             matrix[:, self._diagonal] = own[:, :limbs] + own[:, limbs:] + variance
-            innovation = off + (ahead * (moved.take(child, 1) - moved.take(parent, 1))).sum(-1)
+            innovation = off + np.vecdot(ahead, moved.take(child, 1) - moved.take(parent, 1))
             weight = np.linalg.solve(matrix.reshape(people, limbs, limbs), innovation[..., None])
             pull = self._incidence @ (ahead * weight)
             moved = np.einsum("pkij,pkj->pki", prior, pull)
-            change = np.abs(start + moved - body).max()
             body = start + moved
         if bound is not None:
             far = np.sqrt(np.maximum(strain, 1e-18))

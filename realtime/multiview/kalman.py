@@ -76,13 +76,14 @@ def compared(
     """(...) Mahalanobis distances, squared, of measured points from where they were expected, and
     (...) the filter's gain, 0 to 1: which share of the way to them it goes, as a mean over axes.
     """
-    expected = packed(covariance[..., :3, :3])
-    information = inverse(expected + packed(noise))
-    off = np.moveaxis(xyz - state[..., :3], -1, 0)
-    squared: Doubles = (off * times(information, off)).sum(0)
+    shape = xyz.shape[:-1]
+    expected = packed(covariance[..., :3, :3]).reshape(6, -1)
+    information = inverse(expected + packed(noise).reshape(6, -1))
+    off = np.ascontiguousarray((xyz - state[..., :3]).reshape(-1, 3).T)
+    squared = np.add.reduce(off * times(information, off), 0)
     # The trace of the product of two symmetric matrices: off the diagonal each element is twice.
-    gain: Doubles = np.tensordot(TRACE_PRODUCT, expected * information, 1) / 3
-    return squared, gain
+    gain = TRACE_PRODUCT @ (expected * information) / 3
+    return squared.reshape(shape), gain.reshape(shape)
 
 
 def updated(
@@ -93,7 +94,9 @@ def updated(
     gain = covariance[..., :3] @ symmetric_inverse(innovation)
     state = state + (gain @ (xyz - state[..., :3])[..., None])[..., 0]
     covariance = covariance - gain @ covariance[..., :3, :]
-    return state, 0.5 * (covariance + covariance.swapaxes(-1, -2))
+    covariance += covariance.swapaxes(-1, -2).copy()
+    covariance *= 0.5
+    return state, covariance
 
 
 def guided(
@@ -104,16 +107,16 @@ def guided(
     variance: Doubles,
     max_deviations: float,
 ) -> tuple[Doubles, Doubles, Mask]:
-    """States (M, 6), covariances and (V, M) which views had a say, after sightings that agree with
-    what is expected, each by itself.
+    """Where (M, 3) points of states (M, 6) are by the sightings that agree with what is expected,
+    each by itself, the (M, 3, 3) covariances of that, and (V, M) which sightings these are.
 
     off: (2, V, M) from where points were expected to sightings, NaN = none. slope: (3, 2, V, M) of
     that by metres. variance: (V, M) of sightings. max_deviations: from expected.
     """
     prior = packed(covariance[:, :3, :3])[:, None, None]
     across = times(prior, slope)
-    a, d = (slope * across).sum(0) + variance
-    b = (slope[:, 0] * across[:, 1]).sum(0)
+    a, d = np.add.reduce(slope * across, 0) + variance
+    b = np.add.reduce(slope[:, 0] * across[:, 1], 0)
     x, y = off
     with np.errstate(invalid="ignore"):
         square = (d * x * x - 2 * b * x * y + a * y * y) / (a * d - b * b)
@@ -123,4 +126,4 @@ def guided(
     equations[DIAGONAL] += 1.0  # a metre where nothing is seen
     noise = inverse(equations[:6])
     step = times(noise, equations[6:]).T
-    return *updated(state, covariance, state[:, :3] + step, unpacked(noise)), on
+    return state[:, :3] + step, unpacked(noise), on

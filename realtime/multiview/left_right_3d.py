@@ -6,7 +6,7 @@ import numpy as np
 
 from calibration.geometry.camera import Rig
 from calibration.geometry.linear_triangulation import GATE_SIGMAS, Expected
-from calibration.geometry.triangulation import triangulate
+from calibration.geometry.triangulation import triangulate_undistorted
 from engines.types.arrays import Doubles, Mask
 from engines.types.skeleton import Skeleton
 from realtime.multiview.body_proportions import head_length
@@ -49,21 +49,24 @@ class LeftRightConsistency:
     ) -> Bodies:
         """The same with left and right as expected, where a view mistook them.
 
-        there: (V, P, K, 2) undistorted, where keypoints are expected. deviations: (V, P, K) of
+        there: (2, V, P, K) undistorted, where keypoints are expected. deviations: (V, P, K) of
         sightings. prior: of the P K keypoints, what is expected of them in space, where that does
         not come from these very views.
         """
-        if not there.shape[1]:
+        if not there.shape[2]:
             return bodies
         mirror = self._bones.mirror
 
         def misfit(points: Doubles) -> Doubles:
-            off: Doubles = ((points - there) ** 2).sum(-1) / deviations**2
-            return np.minimum(off, GATE_SIGMAS**2)
+            off = points - there
+            off /= deviations
+            off *= off
+            return np.asarray(np.minimum(off[0] + off[1], GATE_SIGMAS**2), np.float64)
 
-        straight, swapped = misfit(bodies.undistorted), misfit(bodies.undistorted[:, :, mirror])
-        both = np.isfinite(straight) & np.isfinite(swapped)
-        gain = np.where(both, straight - swapped, 0)
+        straight = misfit(bodies.undistorted)
+        gain = straight - misfit(bodies.undistorted.take(mirror, 3))
+        both = np.isfinite(gain)
+        gain = np.where(both, gain, 0)
         wrong: Mask = np.greater(gain @ self._parts, self._least_gain)
         if not wrong.any():
             return bodies
@@ -96,17 +99,16 @@ class LeftRightConsistency:
         heads, whose sides never pass each other, what is expected counts as one more view.
         """
         person, keypoint = np.nonzero(changed.any(0))
-        sigma = (deviations * self._rig.focals.mean(1)[:, None, None])[:, person, keypoint]
+        scale = 1 / (deviations * self._rig.focals.mean(1)[:, None, None])[:, person, keypoint]
         seen = [one.at((slice(None), person, keypoint)) for one in (bodies, turned)]
-        found = triangulate(
+        weight = np.concatenate([one.score for one in seen], 1)
+        found = triangulate_undistorted(
             self._rig,
-            np.concatenate([one.xy for one in seen], 1),
-            np.concatenate([one.score for one in seen], 1),
-            sigma=np.concatenate([sigma, sigma], 1),
-            undistorted=np.concatenate([one.undistorted for one in seen], 1),
+            np.concatenate([one.undistorted for one in seen], 2),
+            weight,
+            np.concatenate([scale, scale], 1),
             deadline=deadline,
         )
-        weight = np.concatenate([one.score for one in seen], 1)
         loss = np.nan_to_num(2 * found.after) + GATE_SIGMAS**2 * (weight * ~found.used).sum(0)
         if prior is not None:
             known = prior.at(np.tile(person * changed.shape[2] + keypoint, 2))
@@ -120,8 +122,7 @@ class LeftRightConsistency:
             total = np.bincount(person[of], gain[of], changed.shape[1])
             better[:, part.whole] = (total > 0)[:, None]
         return Bodies(
-            np.where(better[..., None], turned.xy, bodies.xy),
-            np.where(better[..., None], turned.undistorted, bodies.undistorted),
+            np.where(better, turned.undistorted, bodies.undistorted),
             np.where(better, turned.score, bodies.score),
         )
 

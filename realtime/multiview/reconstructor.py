@@ -8,7 +8,7 @@ import numpy as np
 
 from calibration.geometry.camera import Rig
 from calibration.geometry.linear_triangulation import GATE_SIGMAS, SPACE_DIMENSIONS, Expected
-from calibration.geometry.triangulation import triangulate
+from calibration.geometry.triangulation import triangulate_undistorted
 from engines.types.arrays import Doubles, Floats, Indices, Mask
 from engines.types.skeleton import Skeleton
 from realtime.multiview import kalman
@@ -16,7 +16,6 @@ from realtime.multiview.association import (
     MIN_COMMON_KEYPOINTS,
     Association,
     Sightings,
-    body_similarity,
     middles,
 )
 from realtime.multiview.bone_lengths import BoneLengths
@@ -40,7 +39,7 @@ MAX_LOST_S = 3.0  # after which a lost track is deleted
 WALKING_SPEED = 2.0  # metres / second, bounds how far a lost person may have walked
 RELIABLE_VIEWS = 3  # confirm a track at once: two may agree on what is wrong,
 CONFIRMING_FRAMES = 3  # and with two it takes so many frames
-MIN_DUPLICATE_OKS = 0.6  # from which on two tracks are the same person
+LEARNING_INTERVAL_S = 0.06  # between instants of which bone lengths learn: the next tells the same
 # Standard deviations past which no bone moves a keypoint on which so many views agree: 5 %.
 MAX_BONE_SIGMAS = 2.0
 # Share of a keypoint's assumed variance that stays where innovations are small: what networks miss
@@ -59,6 +58,7 @@ class MultiViewReconstructor:
     def __init__(self, rig: Rig, skeleton: Skeleton) -> None:
         self._rig = rig
         self._skeleton = skeleton
+        self._pixels = 1 / rig.focals.mean(1)[:, None, None]  # (V, 1, 1), one, undistorted
         self._association = Association(rig, skeleton)
         self._body = self._association.body
         self._bones = BoneLengths(skeleton)
@@ -69,7 +69,7 @@ class MultiViewReconstructor:
         self._next = 0
         self._now = 0.0
         self._time: float | None = None
-        self._step = FIRST_INTERVAL_S
+        self._step, self._learnt = FIRST_INTERVAL_S, -np.inf
         self._variances = FilterVarianceRatio(len(skeleton.keypoints))
         self.timing = TimeOffsets(rig, self._deviations)
 
@@ -90,9 +90,10 @@ class MultiViewReconstructor:
             )
             people.trust = trust_later(people.trust, seconds)
             xyz, turned = self._heads.put_right(people.state[..., :3], MIN_HEAD_COSINE)
-            people.state[turned], people.covariance[turned] = kalman.fresh(
-                xyz[turned], HEAD_VARIANCE
-            )
+            if turned.any():
+                people.state[turned], people.covariance[turned] = kalman.fresh(
+                    xyz[turned], HEAD_VARIANCE
+                )
         expected = self._expected()
         there = self._association.project_undistorted(expected)
         deviations = self._deviations(expected)
@@ -141,30 +142,27 @@ class MultiViewReconstructor:
 
     def _gathered(self, seen: Sightings, chosen: Indices) -> Bodies:
         """The bodies of which the detections (P, V) are."""
-        if not seen.score.shape[1]:
-            shape = len(self._rig), len(chosen), len(self._skeleton.keypoints)
-            nowhere = np.full((*shape, 2), np.nan)
-            return Bodies(nowhere, nowhere, np.zeros(shape))
-        view = np.arange(len(self._rig))[:, None]
+        views, most, keypoints = seen.score.shape
+        if not most:
+            shape = views, len(chosen), keypoints
+            return Bodies(np.full((2, *shape), np.nan), np.zeros(shape))
         there = (chosen.T >= 0)[..., None]
-        xy, undistorted = (
-            np.where(there[..., None], array[view, chosen.T], np.nan)
-            for array in (seen.xy, seen.undistorted)
-        )
-        return Bodies(xy, undistorted, np.where(there, seen.score[view, chosen.T], 0))
+        place = chosen.T + most * np.arange(views)[:, None]
+        undistorted = seen.undistorted.reshape(2, -1, keypoints).take(place, 1)
+        score = seen.score.reshape(-1, keypoints).take(place, 0)
+        return Bodies(np.where(there, undistorted, np.nan), np.where(there, score, 0.0))
 
     def _measure(
         self, bodies: Bodies, deviations: Doubles, prior: Expected | None = None
     ) -> Measured:
         """Bodies triangulated, whose sightings are off by (V, P, K) deviations."""
         views, people, keypoints = bodies.score.shape
-        sigma = deviations * self._rig.focals.mean(1)[:, None, None]
-        found = triangulate(
+        scale = self._pixels / deviations
+        found = triangulate_undistorted(
             self._rig,
-            bodies.xy.reshape(views, people * keypoints, 2),
+            bodies.undistorted.reshape(2, views, people * keypoints),
             bodies.score.reshape(views, people * keypoints),
-            sigma=sigma.reshape(views, people * keypoints),
-            undistorted=bodies.undistorted.reshape(views, people * keypoints, 2),
+            scale.reshape(views, people * keypoints),
             expected=prior,
             deadline=self._deadline,
         )
@@ -199,55 +197,61 @@ class MultiViewReconstructor:
         anew = measured.begins & ~near & (~known | (measured.views >= RELIABLE_VIEWS))
         state, covariance = people.state.reshape(-1, 6), people.covariance.reshape(-1, 6, 6)
         xyz, noise = measured.xyz.reshape(-1, 3), measured.covariance.reshape(-1, 3, 3)
+        met = near | anew
+        people.measured_at[met] = self._now
+        people.measured = np.where(met[..., None], measured.xyz, np.nan)
+        views = np.where(met, measured.views, 0)
+        error = np.where(met, measured.error, np.nan)
+        rest = known & ~met & (bodies.score > 0).any(0)
         rows = np.flatnonzero(near)
+        before, place, sigma = covariance.take(rows, 0), xyz.take(rows, 0), noise.take(rows, 0)
         # Two views alone may agree on what is wrong.
-        far = np.where(sure, off, 0.0).ravel()[rows]
-        state[rows], covariance[rows] = kalman.updated(
-            *(state[rows], kalman.widened(covariance[rows], far, seconds), xyz[rows], noise[rows])
-        )
+        before = kalman.widened(before, np.where(sure, off, 0.0).take(rows), seconds)
+        if rest.any():
+            guided, spread, views[rest] = self._guided(rest, bodies.at((slice(None), rest)))
+            others = np.flatnonzero(rest)
+            rows, before = np.append(rows, others), np.concatenate([before, covariance[others]])
+            place, sigma = np.concatenate([place, guided]), np.concatenate([sigma, spread])
+        state[rows], covariance[rows] = kalman.updated(state.take(rows, 0), before, place, sigma)
         rows = np.flatnonzero(anew)
         if len(rows):
             state[rows], covariance[rows] = kalman.fresh(xyz[rows], noise[rows])
-        people.measured_at[near | anew] = self._now
-        people.measured = np.where((near | anew)[..., None], measured.xyz, np.nan)
-        views = np.where(near | anew, measured.views, 0)
-        error = np.where(near | anew, measured.error, np.nan)
-        rest = known & ~near & ~anew & (bodies.score > 0).any(0)
-        if rest.any():
-            views[rest] = self._guide(rest, bodies.at((slice(None), rest)))
         return views, error
 
-    def _guide(self, rest: Mask, seen: Bodies) -> Indices:
-        """Keypoints on which no two views agree, by those that fit the expectation. seen: (V, M)"""
+    def _guided(self, rest: Mask, seen: Bodies) -> tuple[Doubles, Doubles, Indices]:
+        """Keypoints on which no two views agree by those that fit the expectation: (M, 3) where
+        these have them, the covariances of that, and how many they count as. seen: (V, M)
+        """
         people = self._people
         state, prior = people.state[rest], people.covariance[rest]
         there, slope = self._rig.linearised(state[:, :3].T)
         depth = self._rig.rotations[:, 2] @ state[:, :3].T + self._rig.translations[:, 2:]
         sigma = self._association.deviations_of(depth, np.nonzero(rest)[1])
-        off = np.where(seen.score > 0, seen.undistorted.transpose(2, 0, 1) - there, np.nan)
-        people.state[rest], people.covariance[rest], on = kalman.guided(
+        off = np.where(seen.score > 0, seen.undistorted - there, np.nan)
+        place, noise, on = kalman.guided(
             *(state, prior, off, slope, sigma**2 / np.maximum(seen.score, 1e-3), GATE_SIGMAS)
         )
-        return np.asarray(np.minimum(on.sum(0), 1), np.int64)
+        return place, noise, np.asarray(on.any(0), np.int64)
 
     def _remember(self, chosen: Indices, seen: Sightings, measured: Measured) -> None:
         people = self._people
-        for v in range(len(self._rig)):
-            there = chosen[:, v] >= 0
-            people.memory[there, v] = seen.id[v, chosen[there, v]]
-        met = (measured.views[:, self._body] >= 2).sum(1) >= MIN_COMMON_KEYPOINTS
+        if seen.id.shape[1]:
+            own = seen.id[np.arange(len(self._rig)), chosen]
+            people.memory = np.where(chosen >= 0, own, people.memory)
+        views = measured.views.take(self._body, 1)
+        met = (views >= 2).sum(1) >= MIN_COMMON_KEYPOINTS
         people.seen_at[met] = self._now
         people.sightings[met] += 1
-        most = np.where(met, measured.views[:, self._body].max(1, initial=0), 0)
+        most = np.where(met, views.max(1, initial=0), 0)
         people.confirmed |= (people.sightings >= CONFIRMING_FRAMES) | (most >= RELIABLE_VIEWS)
 
     def _welcome(
         self, seen: Sightings, chosen: Indices, views: Indices, error: Doubles
     ) -> tuple[Indices, Indices, Doubles]:
         """New people of the detections that are left, or those who were lost."""
-        free = seen.found[..., self._body].sum(-1) >= MIN_COMMON_KEYPOINTS
-        for v in range(len(self._rig)):
-            free[v, chosen[chosen[:, v] >= 0, v]] = False
+        free = np.add.reduce(seen.score.take(self._body, 2) > 0, 2) >= MIN_COMMON_KEYPOINTS
+        person, view = np.nonzero(chosen >= 0)
+        free[view, chosen[person, view]] = False
         clusters = self._association.cluster(seen, free)
         if not len(clusters):
             return chosen, views, error
@@ -295,8 +299,9 @@ class MultiViewReconstructor:
 
     def _is_there(self, xyz: Doubles) -> Mask:
         """(C,) whether a body is somebody who is tracked and was just seen."""
-        now = self._now - self._people.seen_at <= MAX_CARRIED_S
-        alike = self._alike(xyz, self._expected()[now])
+        there = self._expected()[self._now - self._people.seen_at <= MAX_CARRIED_S]
+        one, other = np.indices((len(xyz), len(there))).reshape(2, -1)
+        alike = self._association.alike(xyz[one], there[other]).reshape(len(xyz), -1)
         return np.asarray(alike.max(1, initial=0) > 0.3, bool)
 
     def _returned(self, xyz: Doubles) -> int | None:
@@ -317,6 +322,13 @@ class MultiViewReconstructor:
     def _learn(self, views: Indices) -> None:
         """Bone lengths are learnt where both ends are reliable, and imposed where one is not."""
         people = self._people
+        if self._now >= self._learnt + LEARNING_INTERVAL_S:
+            self._learn_lengths(views)
+        xyz, weak = people.state[..., :3], views < RELIABLE_VIEWS
+        people.state[..., :3] = self._bones.fitted(xyz, people.believed, weak)
+
+    def _learn_lengths(self, views: Indices) -> None:
+        people, self._learnt = self._people, self._now
         enough = RELIABLE_VIEWS if views.max(initial=0) >= RELIABLE_VIEWS else 2
         reliable = np.where((views >= enough)[..., None], people.state[..., :3], np.nan)
         # Two views may agree on what is wrong, frame after frame.
@@ -327,8 +339,6 @@ class MultiViewReconstructor:
             believed=(people.believed, people.deviation),
         )
         people.believed, people.deviation = self._bones.believed(people.lengths, people.evidence)
-        weak = views < RELIABLE_VIEWS
-        people.state[..., :3] = self._bones.fitted(people.state[..., :3], people.believed, weak)
 
     def _whole(self, views: Indices) -> Doubles:
         """(P, K, 3) people as their filters, views (P, K) and rigid bones together have them.
@@ -360,7 +370,8 @@ class MultiViewReconstructor:
     def _leave(self, chosen: Indices, views: Indices, error: Doubles) -> Poses3D:
         """Delete tracks that were lost for too long; return the confirmed ones."""
         people, away = self._people, self._now - self._people.seen_at
-        keep = (away <= np.where(people.confirmed, MAX_LOST_S, MAX_CARRIED_S)) & ~self._duplicates()
+        keep = away <= np.where(people.confirmed, MAX_LOST_S, MAX_CARRIED_S)
+        keep &= ~self._association.duplicates(self._expected())
         if not keep.all():
             self._people = people = people.only(keep)
             chosen, views, error, away = chosen[keep], views[keep], error[keep], away[keep]
@@ -368,17 +379,18 @@ class MultiViewReconstructor:
         stale = self._now - people.measured_at > MAX_CARRIED_S
         xyz = np.where(stale[..., None], np.nan, self._whole(views))
         shown &= np.isfinite(xyz[:, self._body, 0]).sum(1) >= MIN_COMMON_KEYPOINTS
+        rows = np.flatnonzero(shown)
         return Poses3D(
             self._skeleton,
-            people.id[shown],
-            xyz[shown].astype(np.float32),
-            error[shown].astype(np.float32),
-            views[shown],
-            ((views < 2) & ~stale)[shown],
-            chosen[shown],
+            people.id.take(rows),
+            xyz.take(rows, 0).astype(np.float32),
+            error.take(rows, 0).astype(np.float32),
+            views.take(rows, 0),
+            ((views < 2) & ~stale).take(rows, 0),
+            chosen.take(rows, 0),
             self._refined,
-            covariance=self._uncertainty(xyz)[shown],
-            measured=people.measured[shown].astype(np.float32),
+            covariance=self._uncertainty(xyz).take(rows, 0),
+            measured=people.measured.take(rows, 0).astype(np.float32),
         )
 
     def _uncertainty(self, xyz: Doubles) -> Floats:
@@ -386,14 +398,3 @@ class MultiViewReconstructor:
         covariance = self._people.covariance[..., :3, :3] * self._variances.ratio[:, None, None]
         covariance[np.isnan(xyz[..., 0])] = np.nan
         return covariance.astype(np.float32)
-
-    def _duplicates(self) -> Mask:
-        """(P,) tracks that duplicate an older one."""
-        expected = self._expected()
-        alike = self._alike(expected, expected)
-        older = np.tril(np.ones(alike.shape, bool), -1)
-        return np.asarray(((alike > MIN_DUPLICATE_OKS) & older).any(1), bool)
-
-    def _alike(self, one: Doubles, other: Doubles) -> Doubles:
-        sigmas = np.array(self._skeleton.sigmas)[self._body]
-        return body_similarity(one[:, self._body], other[:, self._body], sigmas)

@@ -4,8 +4,6 @@ are off, and which of them see something else for a while.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from engines.types.arrays import Doubles, Mask
@@ -109,7 +107,7 @@ def trust_learnt(trust: Doubles, squared: Doubles) -> Doubles:
 def trusted(bodies: Bodies, trust: Doubles) -> Bodies:
     """Bodies whose sightings count less in views that were wrong of late. trust: (P, V, K)."""
     share = np.minimum(trust / USUAL_TRUST, 1.0)
-    return replace(bodies, score=bodies.score * share.swapaxes(0, 1))
+    return Bodies(bodies.undistorted, bodies.score * share.swapaxes(0, 1))
 
 
 def trust_judged(
@@ -117,9 +115,12 @@ def trust_judged(
 ) -> Doubles:
     """The trust (P, V, K) after a frame, by where keypoints are thought to be since.
 
-    there: (V, P, K, 2) undistorted. deviations, used: (V, P, K) of sightings, and which of them
+    there: (2, V, P, K) undistorted. deviations, used: (V, P, K) of sightings, and which of them
     keypoints rest on. A view is judged where two others agree, and never by itself.
     """
-    off = ((bodies.undistorted - there) ** 2).sum(-1) / deviations**2 * bodies.score
-    off = np.where(used.sum(0) - used >= 2, off, np.nan)
-    return trust_learnt(trust, off.swapaxes(0, 1))
+    off = bodies.undistorted - there
+    off /= deviations
+    off *= off
+    squared = (off[0] + off[1]) * bodies.score
+    squared = np.where(np.add.reduce(used, 0) - used >= 2, squared, np.nan)
+    return trust_learnt(trust, squared.swapaxes(0, 1))

@@ -39,6 +39,7 @@ class RigMonitor:
     def __init__(self, rig: Rig, names: Sequence[str]) -> None:
         self._rig = rig
         self._names = names
+        self._sizes = np.array([camera.size for camera in rig.cameras])[:, None, None]
         views = len(names)
         self._told: set[tuple[str, int]] = set()
         self._instants = 0
@@ -120,11 +121,11 @@ class RigMonitor:
         if last is not None and 0 < time - last < self._period:
             self._period = time - last
         self._given[v] = time
-        image = view.frame.image[::16, ::16]
-        black = (
-            view.frame.poses is None and image.mean() < BLACK_MEAN and image.std() < BLACK_DEVIATION
-        )
         bright = self._bright[v]
+        if view.frame.poses is not None or (bright is not None and self._instants % CHECK_EVERY):
+            return
+        image = view.frame.image[::16, ::16]
+        black = image.mean() < BLACK_MEAN and image.std() < BLACK_DEVIATION
         if not black or bright is None:
             self._bright[v] = time
         elif time - bright > MAX_SILENCE_S:
@@ -136,7 +137,7 @@ class RigMonitor:
         for v, view in enumerate(views):
             if view is None or view.tracks.poses.found.sum() < MIN_COMMON_KEYPOINTS:
                 continue
-            one = first.setdefault(np.nan_to_num(view.tracks.poses.xy).tobytes(), v)
+            one = first.setdefault(view.tracks.poses.xy.tobytes(), v)
             if one != v:
                 raise SourceError(
                     f"{self._names[one]} and {self._names[v]} show the same picture. Give "
@@ -149,33 +150,30 @@ class RigMonitor:
         self._agreed += len(poses) > 0
         self._disagreed += seeing >= 2 and not len(poses)
         body = np.array(poses.skeleton.body)
-        xy = self._rig.project(poses.xyz[:, body].astype(float))
-        most = 0.5 * poses.found[:, body].sum(1)
-        there = poses.detections >= 0
-        others = there.sum(1, keepdims=True) - there >= 2
-        for v, view in enumerate(views):
-            if view is None:
-                continue
-            inside = ((xy[v] >= 0) & (xy[v] < self._rig.cameras[v].size)).all(-1)
-            looking = inside.sum(1) > most
-            self._looking += int(looking.sum())
-            self._seeing += int((looking & there[:, v]).sum())
-            expected = others[:, v] & looking
-            self._expected[v] += expected.sum()
-            self._matched[v] += (expected & there[:, v]).sum()
-            self._people[v] += min(len(view.tracks), expected.sum())
-            if (
-                self._expected[v] >= MIN_EXPECTED_PEOPLE
-                and self._people[v] > 0.5 * self._expected[v]
-                and self._matched[v] < MIN_MATCHED_SHARE * self._expected[v]
-            ):
-                self._tell(
-                    "stranger",
-                    v,
-                    "%s sees people, but mostly not where the other cameras see them. Check that "
-                    "it is the right camera of the rig, that it is in step with the others "
-                    "(--offsets), and that it was not moved.",
-                )
+        xy = self._rig.project(poses.xyz.take(body, 1).astype(float))
+        inside = ((xy >= 0) & (xy < self._sizes)).all(-1)
+        given = np.array([view is not None for view in views])
+        looking = inside.sum(2) > 0.5 * poses.found.take(body, 1).sum(1)  # (V, P)
+        looking &= given[:, None]
+        there = poses.detections.T >= 0
+        expected = (there.sum(0) - there >= 2) & looking
+        wanted, matched = expected.sum(1), (expected & there).sum(1)
+        self._looking += int(looking.sum())
+        self._seeing += int((looking & there).sum())
+        self._expected += wanted
+        self._matched += matched
+        self._people += np.minimum([len(view.tracks) if view else 0 for view in views], wanted)
+        strange = self._expected >= MIN_EXPECTED_PEOPLE
+        strange &= self._people > 0.5 * self._expected
+        strange &= self._matched < MIN_MATCHED_SHARE * self._expected
+        for v in np.flatnonzero(strange & given).tolist():
+            self._tell(
+                "stranger",
+                v,
+                "%s sees people, but mostly not where the other cameras see them. Check that "
+                "it is the right camera of the rig, that it is in step with the others "
+                "(--offsets), and that it was not moved.",
+            )
 
     def _check_steps(self, timing: TimeOffsets) -> None:
         if timing.moving_instants < MIN_MOVING_INSTANTS:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.geometry.camera import Rig
+from calibration.geometry.small_matrices import COLUMNS, DIAGONAL, ROWS, inverse, times
 from engines.types.arrays import Doubles
 from realtime.multiview.track_table_3d import Bodies
 
@@ -21,6 +22,7 @@ MIN_SPEED = 0.3  # metres / second, below which noise hides what time does to a 
 # Standard deviations beyond which residuals count linearly: Huber's usual, by which 5 % of what
 # Gaussian ones tell is lost.
 HUBER_SIGMAS = 1.345
+RENEWED = 1.2  # times as many instants as before, from which on offsets for weights are found anew
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +57,7 @@ class TimeOffsets:
         self._curvature = np.zeros((len(rig), len(rig)))
         self._gradient = np.zeros(len(rig))
         self._known: tuple[Doubles, Doubles] | None = None
+        self._for_weights, self._renewed_at = np.zeros(len(rig)), 0
 
     def add(
         self,
@@ -98,7 +101,9 @@ class TimeOffsets:
         # All views could be late together: that is no error, and nothing tells of it.
         inverse = np.linalg.pinv(self._curvature[np.ix_(known, known)], rcond=1e-6, hermitian=True)
         offsets[known] = inverse @ self._gradient[known]
-        offsets[known] -= np.median(offsets[known])
+        # By hand: numpy.median loads a module of its own when first called, 70 ms of a frame.
+        among = np.sort(offsets[known])
+        offsets[known] -= (among[(len(among) - 1) // 2] + among[len(among) // 2]) / 2
         deviations[known] = np.sqrt(np.diag(inverse))
         return offsets, deviations
 
@@ -107,39 +112,40 @@ class TimeOffsets:
         other, first, last = np.nonzero(alike)
         if not len(other):
             return
-        way = after.xyz[last] - before.xyz[first]
-        speed = way / (after.time - before.time)
-        moving = np.linalg.norm(speed, axis=-1) > MIN_SPEED
-        xyz, velocity = now.xyz[other][moving], speed[moving]
-        xy, score, sigma = (
-            array[:, other][:, moving]
-            for array in (now.bodies.undistorted, now.bodies.score, self._sigma(now.xyz))
-        )
-        ideal, across = self._rig.linearised(xyz.T)
-        ideal, slope = ideal.transpose(1, 2, 0), across.transpose(2, 3, 1, 0)
-        by_time = (slope @ velocity[..., None])[..., 0]
-        off = xy - ideal - by_time * now.late[:, None, None]
-        seen = (score > 0) & np.isfinite(off[..., 0]) & np.isfinite(sigma)
-        seen &= seen.sum(0) >= 2
+        speed = (after.xyz[last] - before.xyz[first]) / (after.time - before.time)
+        place, keypoint = np.nonzero(np.vecdot(speed, speed) > MIN_SPEED**2)
+        if not len(place):
+            return
+        velocity, which = speed[place, keypoint].T, (other[place], keypoint)
+        score, sigma = now.bodies.score[:, *which], self._sigma(now.xyz)[:, *which]
+        ideal, slope = self._rig.linearised(now.xyz[which].T)
+        by_time = np.add.reduce(slope * velocity[:, None, None], 0)
+        off = now.bodies.undistorted[:, :, *which] - ideal - by_time * now.late[:, None]
+        seen = (score > 0) & np.isfinite(off[0])
+        seen &= np.add.reduce(seen, 0) >= 2
         # Weights are of what is left when the offsets found so far are taken away: those of a view
         # that is late would shrink with how late it is.
-        left = off - by_time * self.offsets()[0][:, None, None]
-        length = np.linalg.norm(np.where(seen[..., None], left, 0), axis=-1)
-        with np.errstate(all="ignore"):
-            weight = (
-                score / sigma**2 * np.minimum(1, HUBER_SIGMAS * sigma / np.maximum(length, 1e-9))
-            )
-        weight = np.where(seen, weight, 0.0)[..., None]
-        off, by_time = np.where(seen[..., None], off, 0), np.where(seen[..., None], by_time, 0)
-        slope = np.where(seen[..., None, None], slope, 0)
-        across = (slope * weight[..., None]).swapaxes(-1, -2)
-        information = (across @ slope).sum(0) + 1e-6 * np.eye(3)
-        mixed = (across @ by_time[..., None])[..., 0]  # (V, N, 3)
-        place = np.linalg.solve(information, (across @ off[..., None])[..., 0].sum(0)[..., None])
-        by_place = np.linalg.solve(information, mixed.transpose(1, 2, 0))  # (N, 3, V)
-        self.moving_instants += bool(moving.any())
+        left = off - by_time * self._rough()[:, None]
+        length = np.sqrt(np.where(seen, left[0] ** 2 + left[1] ** 2, 0.0))
+        weight = score / sigma**2
+        weight *= np.minimum(1.0, HUBER_SIGMAS * sigma / np.maximum(length, 1e-9))
+        rows = np.where(seen, np.concatenate([slope, by_time[None], off[None]]), 0.0)
+        # Of each sighting: derivatives by the place and by time, and what it is off by.
+        products = np.einsum("ikvn,jkvn->ijvn", rows * weight, rows)
+        of_place = np.add.reduce(products[:3], 2)
+        information = of_place[ROWS, COLUMNS]
+        information[DIAGONAL] += 1e-6
+        by = inverse(information)
+        mixed = products[:3, 3]  # (3, V, N)
+        self.moving_instants += 1
         self._known = None
-        self._curvature += np.diag((weight * by_time**2).sum((1, 2)))
-        self._curvature -= np.einsum("vni,niw->vw", mixed, by_place)
-        self._gradient += (weight * by_time * off).sum((1, 2))
-        self._gradient -= np.einsum("vni,ni->v", mixed, place[..., 0])
+        self._curvature += np.diag(products[3, 3].sum(1))
+        self._curvature -= np.einsum("ivn,iwn->vw", mixed, times(by[:, None], mixed))
+        self._gradient += products[3, 4].sum(1)
+        self._gradient -= np.einsum("ivn,in->v", mixed, times(by, of_place[:, 4]))
+
+    def _rough(self) -> Doubles:
+        """(V,) offsets as they were a while ago: weights need no better ones."""
+        if self.moving_instants >= RENEWED * self._renewed_at:
+            self._for_weights, self._renewed_at = self.offsets()[0], self.moving_instants
+        return self._for_weights

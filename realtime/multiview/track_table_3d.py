@@ -79,17 +79,16 @@ class TrackTable3D:
 class Bodies:
     """What the views show of P bodies.
 
-    xy: (V, P, K, 2) pixels, undistorted: (V, P, K, 2) undistorted (normalised) coordinates, NaN =
-    not seen. score: (V, P, K).
+    undistorted: (2, V, P, K) undistorted (normalised) coordinates, NaN = not seen; components come
+    first, so that numpy works on long rows. score: (V, P, K).
     """
 
-    xy: Doubles
     undistorted: Doubles
     score: Doubles
 
     def at(self, which: Any) -> Bodies:
         """Those that an index picks."""
-        return Bodies(self.xy[which], self.undistorted[which], self.score[which])
+        return Bodies(self.undistorted[:, *which], self.score[which])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -99,8 +99,8 @@ def test_what_is_expected_chooses_among_views_that_contradict_each_other() -> No
     near = points + rng.normal(0, 0.02, points.shape)
     expected = Expected.of(near, np.broadcast_to(0.05**2 * np.eye(3), (100, 3, 3)))
     found = triangulate(rig, xy, sigma=3, expected=expected)
-    # The points rest on views alone.
-    np.testing.assert_allclose(found.xyz, points, atol=1e-6)
+    # The points rest on views alone, to a thousandth of what they may be off by.
+    np.testing.assert_allclose(found.xyz, points, atol=2e-5)
     assert found.used.tolist() == [[True] * 100] * 2 + [[False] * 100] * 2
     nothing = Expected.of(near * np.nan, np.full((100, 3, 3), np.nan))
     blind, plain = triangulate(rig, xy, sigma=3, expected=nothing), triangulate(rig, xy, sigma=3)

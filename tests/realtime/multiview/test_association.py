@@ -40,7 +40,7 @@ def test_boxes_leave_out_only_pairs_that_are_nothing_to_each_other(seed: int) ->
     alike = ASSOCIATION.similarity(there, deviations, seen)
     assert (alike > MIN_MATCH_OKS).sum() >= 3 * len(PLACES)
     for v, p, d in np.ndindex(alike.shape):
-        off = np.linalg.norm(there[v, p] - seen.undistorted[v, d], axis=-1)[ASSOCIATION.body]
+        off = np.linalg.norm(there[:, v, p] - seen.undistorted[:, v, d], axis=0)[ASSOCIATION.body]
         known = np.isfinite(off)
         oks = np.exp(-0.5 * (off[known] / (2 * deviations[v, p, ASSOCIATION.body][known])) ** 2)
         wanted = oks.mean() if known.sum() >= MIN_COMMON_KEYPOINTS else 0.0

@@ -65,9 +65,9 @@ def test_the_ratio_of_a_filter_is_that_of_its_errors(noise: float, wander: float
 def judged(off: list[float], used: list[bool], frames: int = 1) -> Doubles:
     """(V,) trust in views of one keypoint that were so many deviations off, frame after frame."""
     views = len(off)
-    xy = np.zeros((views, 1, 1, 2))
-    xy[:, 0, 0, 0] = off
-    bodies = Bodies(xy, xy, np.ones((views, 1, 1)))
+    xy = np.zeros((2, views, 1, 1))
+    xy[0, :, 0, 0] = off
+    bodies = Bodies(xy, np.ones((views, 1, 1)))
     trust = np.full((1, views, 1), USUAL_TRUST)
     for _ in range(frames):
         trust = trust_judged(
@@ -84,7 +84,7 @@ def test_a_view_that_is_off_where_three_agree_is_not_trusted_for_a_while() -> No
     trust = judged([0.5, 1.0, 0.3, 8.0], [True, True, True, False])
     assert trust[:3].min() > 0.95
     assert trust[3] < 0.01
-    bodies = Bodies(np.zeros((4, 1, 1, 2)), np.zeros((4, 1, 1, 2)), np.full((4, 1, 1), 0.7))
+    bodies = Bodies(np.zeros((2, 4, 1, 1)), np.full((4, 1, 1), 0.7))
     score = trusted(bodies, trust[None, :, None]).score[:, 0, 0]
     np.testing.assert_allclose(score[:3], 0.7)
     assert score[3] < 0.01
