@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 
@@ -20,6 +21,11 @@ from training.discover.skeleton import limbs
 from training.discover.train import DiscoverSettings, learn
 from training.shipping.landmark_export import export_landmarks
 
+MOVING = (
+    "The background is not the same in all pictures: the camera moves, or they are photos. So "
+    "landmarks may rest on the background; look for that on the contact sheet.\n"
+)
+
 
 def discover(options: Options, clock: Callable[[], float] = time.monotonic) -> str:
     """Learn, write the card with what goes beside it, and say how good the landmarks are."""
@@ -32,6 +38,8 @@ def discover(options: Options, clock: Callable[[], float] = time.monotonic) -> s
     )
     footage = read_footage(wanted, options.size, options.rig)
     clip = footage.clip
+    if clip.bases is None:
+        sys.stderr.write(MOVING)
     labels = read_labels(options.labels, footage) if options.labels else None
     settings = DiscoverSettings(
         options.run or options.output.with_suffix(".run"),

@@ -36,6 +36,7 @@ from training.discover.skeleton import limbs  # noqa: E402
 
 SIZE = (128, 96)
 FRAMES = 40
+JOINTS = arm(FRAMES, 0, flat=True)
 # Standing for any card's interpreter: the streaming program must not need torch.
 WITHOUT_TORCH = (
     "import sys; sys.modules['torch'] = None; sys.argv[0] = 'posestream'\n"
@@ -45,7 +46,7 @@ WITHOUT_TORCH = (
 
 def pictures(degrees: float = 0.0, seed: int = 0) -> list[Image]:
     seen_by, behind = camera(degrees, SIZE), wall(SIZE, seed)
-    return [render(joints, seen_by, behind) for joints in arm(FRAMES, 0, flat=True)]
+    return [render(joints, seen_by, behind) for joints in JOINTS]
 
 
 def small_learner(clip: Clip, *, edges: bool = False) -> Learner:
@@ -241,6 +242,20 @@ def test_labels_are_those_that_json_wrote(run: Path) -> None:
     told = compared(labels.xy[:, :2], labels, footage.clip)
     right, blind = told["nose"]
     assert right < 0.01 * blind
+
+
+def test_a_camera_that_moves_is_told_before_anything_is_learnt(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    behind = wall((SIZE[0] + 2 * FRAMES, SIZE[1]), 0)
+    panned = [behind[:, 2 * n :][:, : SIZE[0]] for n in range(FRAMES)]
+    things = [render(joints, camera(0.0, SIZE), panned[n]) for n, joints in enumerate(JOINTS)]
+    write(run / "panned.mp4", things)
+    words = ["--steps", "1", "--size", "64", "--points", "3"]
+    assert main([str(run / "panned.mp4"), "-o", str(run / "panned.toml"), *words]) == 0
+    assert "the camera moves" in capsys.readouterr().err.splitlines()[0]
+    assert main([str(run / "clip.mp4"), "-o", str(run / "still.toml"), *words]) == 0
+    assert "the camera moves" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
