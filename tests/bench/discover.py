@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from tests.articulated import AROUND, JOINTS, LINKS, SIZE, Camera, arm, camera, 
 from training.discover.clip import Clip, Pinholes, input_size, letterbox_into, make_clip
 from training.discover.learner import Learner
 from training.discover.measures import measure, places, regression_error
-from training.discover.rig_measures import Landmarks3D, landmarks_3d, measure_rig
+from training.discover.rig_measures import landmarks_3d, measure_rig
 from training.discover.skeleton import limbs
 from training.discover.train import DiscoverSettings, learn
 from training.shipping.landmark_export import export_landmarks
@@ -122,28 +123,28 @@ def in_space(learner: Learner, learnt: Arm, other: Arm) -> None:
     for name in ("triangulated", "mean"):
         both = np.concatenate([getattr(one, name), getattr(two, name)])
         tell(f"3D regression, {name}, of the size", both, joints, len(learnt.joints), SIZE)
-    moves = fixed(two, other.joints) / SIZE
+    moves = fixed(two.triangulated, other.joints, LINKS) / SIZE
     print(
         f"fixed to the arm, triangulated, of the size: mean {moves.mean():.2%}, median "
         f"{np.median(moves):.2%}, each {', '.join(f'{one:.1%}' for one in moves)}"
     )
 
 
-def fixed(found: Landmarks3D, joints: Doubles) -> Doubles:
-    """(K,) metres by which landmarks move, on average, in axes of the part that each stays with
-    best.
+def fixed(places: Doubles, joints: Doubles, links: Sequence[tuple[int, int]]) -> Doubles:
+    """(K,) metres by which (F, K, 3) landmarks move, on average, in axes of the part that each
+    stays with best. joints: (F, J, 3), NaN = not known; links: the parts' ends.
     """
     best = []
-    for landmark in found.triangulated.transpose(1, 0, 2):
+    for landmark in places.transpose(1, 0, 2):
         spreads = []
-        for start, end in LINKS:
+        for start, end in links:
             way = joints[:, end] - joints[:, start]
-            way /= np.linalg.norm(way, axis=1, keepdims=True)
+            way = way / np.linalg.norm(way, axis=1, keepdims=True)
             from_start = landmark - joints[:, start]
             along = (from_start * way).sum(1)
             across = np.linalg.norm(from_start - along[:, None] * way, axis=1)
-            spread = np.hypot(along - np.median(along), across - np.median(across))
-            spreads.append(np.mean(spread))
+            spread = np.hypot(along - np.nanmedian(along), across - np.nanmedian(across))
+            spreads.append(np.nanmean(spread))
         best.append(min(spreads))
     return np.array(best)
 
