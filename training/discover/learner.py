@@ -40,9 +40,9 @@ PATCHES = 8  # along the longer side
 NOISE, CHANGED = 0.06, 0.03  # of colours 0..1: what is none, and what beyond it is a change
 EVER = 0.3  # how likely the thing is where it ever was, beside where it is seen to be
 EVER_OF = 64  # pictures
-PRESENT = 0.3  # of the weight of presence stays after coverage has faded
-COVERED_UNTIL = 0.5  # share of the run over which coverage fades
-SEPARATED = 0.1  # of the weight of separation stays then: the thing may have no room for more
+FOUND_UNTIL = 0.5  # share of the run over which landmarks find their places; then they hold them
+PRESENT = 0.3  # of the weight of presence stays then
+SEPARATED = 0.1  # of that of separation: it drives landmarks off a thing that has no room for more
 LATER = 6  # pictures, up to which landmarks are followed by optical flow
 LATER_SHARE = 0.5  # of the pairs: the warped picture is a later one
 AGREE_FROM = 0.15  # share of the run, after which views are to agree, twice as late in full
@@ -130,22 +130,13 @@ class Learner:
                 for name, loss in more.items()
             }
         losses["reconstruction"] = self._reconstruct(first, places, here, flat, chosen.shape[1])
-        fade = max(0.0, 1 - done / COVERED_UNTIL)
-        losses["separation"] = losses["separation"] * max(fade, SEPARATED)
+        left = max(0.0, 1 - done / FOUND_UNTIL)  # of the time to find places; then they are held
         if self._bases is not None:
-            fine = self._change(here, flat)
-            away = functional.avg_pool2d(fine, FINER)
-            around = functional.avg_pool2d(away, 3, 1, 1)
-            share = around / around.sum((1, 2), keepdim=True).clamp(min=1e-3)
-            losses["coverage"] = coverage(first.maps, share) * fade
-            # Not around: what is thin has most of its surroundings beside it.
-            ever = EVER * self._ever[self.clip.camera[flat]]
-            likely = torch.maximum((away / CHANGED).clamp(max=1), ever)
-            losses["presence"] = presence(first.maps, likely) * max(fade, PRESENT)
-            ever = functional.interpolate(ever[:, None], fine.shape[1:], mode="nearest")[:, 0]
-            likely = torch.maximum((fine / CHANGED).clamp(max=1), ever)
-            losses["inside"] = inside(first.xy, likely) * (1 - fade)
-        total = sum(loss * getattr(self.weights, name) for name, loss in losses.items())
+            losses |= self._on_thing(first, here, flat)
+        shares = {"separation": max(left, SEPARATED), "coverage": left, "inside": 1 - left}
+        shares["presence"] = max(left, PRESENT)
+        weights = {name: getattr(self.weights, name) * shares.get(name, 1.0) for name in losses}
+        total = sum(loss * weights[name] for name, loss in losses.items())
         assert isinstance(total, Tensor)
         total.backward()
         for part in (self.network, self.decoder):
@@ -230,6 +221,25 @@ class Learner:
             "separation": 2 * separation(agreed / self.stage.side),
         }
         return losses, placed.clamp(-1.5, 1.5).reshape(found.xy.shape)
+
+    def _on_thing(self, found: Found, here: Tensor, flat: Ints) -> dict[str, Tensor]:
+        """Losses of landmarks that are not on what differs from what is always there."""
+        fine = self._change(here, flat)
+        away = functional.avg_pool2d(fine, FINER)
+        around = functional.avg_pool2d(away, 3, 1, 1)
+        share = around / around.sum((1, 2), keepdim=True).clamp(min=1e-3)
+        # Not around: what is thin has most of its surroundings beside it.
+        ever = EVER * self._ever[self.clip.camera[flat]]
+        wide = functional.interpolate(ever[:, None], fine.shape[1:], mode="nearest")[:, 0]
+        likely, exactly = (
+            torch.maximum((change / CHANGED).clamp(max=1), least)
+            for change, least in ((away, ever), (fine, wide))
+        )
+        return {
+            "coverage": coverage(found.maps, share),
+            "presence": presence(found.maps, likely),
+            "inside": inside(found.xy, exactly),
+        }
 
     def _reconstruct(
         self, found: Found, places: Tensor, here: Tensor, flat: Ints, views: int
