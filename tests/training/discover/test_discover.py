@@ -17,6 +17,7 @@ onnx = pytest.importorskip("onnx", reason=MISSING)
 
 from engines.models.card import load_card  # noqa: E402
 from engines.types.arrays import Image  # noqa: E402
+from posestream.commands.discover.job import report  # noqa: E402
 from posestream.commands.discover.labels import compared, read_labels  # noqa: E402
 from posestream.commands.discover.main import main  # noqa: E402
 from posestream.commands.discover.reading import read_footage  # noqa: E402
@@ -135,6 +136,17 @@ def test_several_views_come_to_agree(still_rig: Clip) -> None:
     found = landmarks_3d(learner, held)
     assert found.mean.shape == (len(held), 6, 3)
     assert np.abs(found.mean).max() < 5  # metres: in front of the cameras, near the thing
+
+
+def test_the_landmark_that_views_agree_on_least_is_named(still_rig: Clip) -> None:
+    learner = small_learner(still_rig)
+    _, held = still_rig.split()
+    rig = measure_rig(learner)
+    assert len(rig.each) == 6
+    assert rig.reprojection == pytest.approx(np.mean(rig.each))
+    rig = replace(rig, each=(0.2, 0.3, 0.2, 0.9, 0.2, 0.2))
+    said = report(learner, measure(learner.find, still_rig, held), rig, None)
+    assert "they agree least on landmark_3, within 0.9 pixels" in said
 
 
 def test_linear_labels_are_told_exactly() -> None:
