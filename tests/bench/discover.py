@@ -1,6 +1,6 @@
 """How good landmarks are that nobody labelled: a rendered arm with known joints, and clips.
 
-    python -m tests.bench.discover --folder OUT                     the arm, one camera
+    python -m tests.bench.discover --folder OUT [--pan]             the arm, one camera
     python -m tests.bench.discover --folder OUT --rig [--seed 11]   the arm, four cameras
     python -m tests.bench.discover --folder OUT --clip clip.mp4 [--labels poses/]
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ import torch
 
 from engines.models.card import load_card
 from engines.networks.landmarks import POOLED
-from engines.types.arrays import Doubles
+from engines.types.arrays import Doubles, Image
 from posestream.commands.discover.job import discover
 from posestream.commands.discover.main import Options
 from posestream.commands.discover.sheet import write_sheet
@@ -29,7 +30,7 @@ from tests.articulated import AROUND, JOINTS, LINKS, SIZE, Camera, arm, camera, 
 from training.discover.clip import Clip, Pinholes, input_size, letterbox_into, make_clip
 from training.discover.learner import Learner
 from training.discover.measures import measure, places, regression_error
-from training.discover.rig_measures import Landmarks3D, landmarks_3d, measure_rig
+from training.discover.rig_measures import landmarks_3d, measure_rig
 from training.discover.skeleton import limbs
 from training.discover.train import DiscoverSettings, learn
 from training.shipping.landmark_export import export_landmarks
@@ -48,15 +49,20 @@ class Arm:
     labels: Doubles
 
 
-def rendered(count: int, seed: int, longer: int, *, rig: bool) -> Arm:
-    """rig: of four cameras, and turned in depth; else about in the picture's plane."""
+def rendered(count: int, seed: int, longer: int, *, rig: bool, pan: bool = False) -> Arm:
+    """rig: of four cameras, and turned in depth; else about in the picture's plane. pan: by cameras
+    in somebody's hand, before a far wall.
+    """
     joints = arm(count, seed, flat=not rig)
     cameras = [camera(degrees, PICTURE) for degrees in (AROUND if rig else (0,))]
     box = letterbox_into(input_size(PICTURE, longer), PICTURE)
     walls = [wall(PICTURE, n) for n in range(len(cameras))]
+    wide = [wall((2 * PICTURE[0], 2 * PICTURE[1]), n) for n in range(len(cameras))]
     pictures, which, labels = [], [], []
-    for one in joints:
+    for instant, one in enumerate(joints):
         for n, (seen_by, behind) in enumerate(zip(cameras, walls, strict=True)):
+            if pan:
+                seen_by, behind = swung(seen_by, wide[n], instant / 12)
             pictures.append(box.apply(render(one, seen_by, behind)))
             which.append(n)
             placed = box.to_network(seen_by.project(one)[:, :2].astype(np.float32))
@@ -71,6 +77,20 @@ def rendered(count: int, seed: int, longer: int, *, rig: bool) -> Arm:
     return Arm(clip, joints, np.array(labels, np.float64))
 
 
+def swung(seen_by: Camera, far: Image, seconds: float) -> tuple[Camera, Image]:
+    """A camera that looks a few degrees aside, and what it sees of a wall far behind the thing.
+
+    far: of twice the picture's size.
+    """
+    turns = np.radians([2 * np.sin(0.8 * seconds), 6 * np.sin(0.5 * seconds), 2 * np.sin(seconds)])
+    turn, _ = cv2.Rodrigues(turns)
+    at_first = seen_by.matrix.copy()
+    at_first[:2, 2] = np.array(far.shape[1::-1]) / 2 - 0.5
+    way = seen_by.matrix @ turn @ np.linalg.inv(at_first)
+    moved = Camera(seen_by.matrix, turn @ seen_by.rotation, turn @ seen_by.translation)
+    return moved, np.asarray(cv2.warpPerspective(far, way, PICTURE), np.uint8)
+
+
 def _in_network(one: Camera, scale: float) -> Camera:
     matrix = one.matrix.copy()
     matrix[:2, 2] = (matrix[:2, 2] + 0.5) * scale - 0.5
@@ -79,8 +99,8 @@ def _in_network(one: Camera, scale: float) -> Camera:
 
 
 def on_arm(asked: argparse.Namespace) -> None:
-    learnt = rendered(LEARN, asked.seed, asked.size, rig=asked.rig)
-    other = rendered(TEST, asked.seed + OTHER, asked.size, rig=asked.rig)
+    learnt = rendered(LEARN, asked.seed, asked.size, rig=asked.rig, pan=asked.pan)
+    other = rendered(TEST, asked.seed + OTHER, asked.size, rig=asked.rig, pan=asked.pan)
     settings = DiscoverSettings(
         asked.folder / "arm.run",
         points=asked.points,
@@ -122,28 +142,28 @@ def in_space(learner: Learner, learnt: Arm, other: Arm) -> None:
     for name in ("triangulated", "mean"):
         both = np.concatenate([getattr(one, name), getattr(two, name)])
         tell(f"3D regression, {name}, of the size", both, joints, len(learnt.joints), SIZE)
-    moves = fixed(two, other.joints) / SIZE
+    moves = fixed(two.triangulated, other.joints, LINKS) / SIZE
     print(
         f"fixed to the arm, triangulated, of the size: mean {moves.mean():.2%}, median "
         f"{np.median(moves):.2%}, each {', '.join(f'{one:.1%}' for one in moves)}"
     )
 
 
-def fixed(found: Landmarks3D, joints: Doubles) -> Doubles:
-    """(K,) metres by which landmarks move, on average, in axes of the part that each stays with
-    best.
+def fixed(places: Doubles, joints: Doubles, links: Sequence[tuple[int, int]]) -> Doubles:
+    """(K,) metres by which (F, K, 3) landmarks move, on average, in axes of the part that each
+    stays with best. joints: (F, J, 3), NaN = not known; links: the parts' ends.
     """
     best = []
-    for landmark in found.triangulated.transpose(1, 0, 2):
+    for landmark in places.transpose(1, 0, 2):
         spreads = []
-        for start, end in LINKS:
+        for start, end in links:
             way = joints[:, end] - joints[:, start]
-            way /= np.linalg.norm(way, axis=1, keepdims=True)
+            way = way / np.linalg.norm(way, axis=1, keepdims=True)
             from_start = landmark - joints[:, start]
             along = (from_start * way).sum(1)
             across = np.linalg.norm(from_start - along[:, None] * way, axis=1)
-            spread = np.hypot(along - np.median(along), across - np.median(across))
-            spreads.append(np.mean(spread))
+            spread = np.hypot(along - np.nanmedian(along), across - np.nanmedian(across))
+            spreads.append(np.nanmean(spread))
         best.append(min(spreads))
     return np.array(best)
 
@@ -159,6 +179,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--rig", action="store_true")
+    parser.add_argument("--pan", action="store_true", help="the arm, before a camera in a hand")
     parser.add_argument("--edges", action="store_true")
     parser.add_argument("--clip", nargs="*", default=[])
     parser.add_argument("--labels", nargs="*", default=[])

@@ -11,6 +11,7 @@ from engines.networks.landmarks import MULTIPLE, POOLED
 from engines.types.arrays import Doubles, Image, Ints
 from engines.types.letterbox import FixedSize, Letterbox
 from training.data.errors import TrainingError
+from training.discover.camera_motion import stands_still
 
 HELD_OUT_EVERY = 8  # every so many pictures (instants) is kept for the measures
 MIN_PICTURES = 16
@@ -114,11 +115,13 @@ def make_clip(pictures: list[Image], camera: list[int], pinholes: Pinholes | Non
 
 
 def _bases(pictures: Image, camera: Ints) -> Image | None:
-    """Medians over time, unless most of a picture is not what its median is."""
+    """Medians over time, unless a camera moves or most of a picture is not what its median is."""
     bases = []
     for source in range(camera.max() + 1):
         mine = np.flatnonzero(camera == source)
         some = pictures[mine[np.linspace(0, len(mine) - 1, min(len(mine), MEDIAN_OF)).astype(int)]]
+        if not stands_still(pictures[mine]):
+            return None
         base = np.median(some, axis=0).astype(np.uint8)
         away = np.abs(some.astype(np.int16) - base).mean(-1)
         if np.median(away, axis=(1, 2)).mean() > STILL_LEVELS:

@@ -22,6 +22,7 @@ from training.discover.losses import (
     coverage,
     distance,
     equivariance,
+    inside,
     presence,
     separation,
     unexplained,
@@ -39,8 +40,9 @@ PATCHES = 8  # along the longer side
 NOISE, CHANGED = 0.06, 0.03  # of colours 0..1: what is none, and what beyond it is a change
 EVER = 0.3  # how likely the thing is where it ever was, beside where it is seen to be
 EVER_OF = 64  # pictures
-PRESENT = 0.3  # of the weight of presence stays after coverage has faded
-COVERED_UNTIL = 0.5  # share of the run over which coverage fades
+FOUND_UNTIL = 0.5  # share of the run over which landmarks find their places; then they hold them
+PRESENT = 0.3  # of the weight of presence stays then
+SEPARATED = 0.1  # of that of separation: it drives landmarks off a thing that has no room for more
 LATER = 6  # pictures, up to which landmarks are followed by optical flow
 LATER_SHARE = 0.5  # of the pairs: the warped picture is a later one
 AGREE_FROM = 0.15  # share of the run, after which views are to agree, twice as late in full
@@ -56,6 +58,7 @@ class Weights:
     reconstruction: float = 1.5
     coverage: float = 1.0
     presence: float = 0.6
+    inside: float = 0.3
     consistency: float = 4.0  # of what views say with the place they agree on; of depths alone
     reprojection: float = 16.0  # of the triangulated place, on each view
 
@@ -127,17 +130,13 @@ class Learner:
                 for name, loss in more.items()
             }
         losses["reconstruction"] = self._reconstruct(first, places, here, flat, chosen.shape[1])
+        left = max(0.0, 1 - done / FOUND_UNTIL)  # of the time to find places; then they are held
         if self._bases is not None:
-            fade = max(0.0, 1 - done / COVERED_UNTIL)
-            away = self._change(here, flat)
-            around = functional.avg_pool2d(away, 3, 1, 1)
-            share = around / around.sum((1, 2), keepdim=True).clamp(min=1e-3)
-            losses["coverage"] = coverage(first.maps, share) * fade
-            # Not around: what is thin has most of its surroundings beside it.
-            ever = EVER * self._ever[self.clip.camera[flat]]
-            likely = torch.maximum((away / CHANGED).clamp(max=1), ever)
-            losses["presence"] = presence(first.maps, likely) * max(fade, PRESENT)
-        total = sum(loss * getattr(self.weights, name) for name, loss in losses.items())
+            losses |= self._on_thing(first, here, flat)
+        shares = {"separation": max(left, SEPARATED), "coverage": left, "inside": 1 - left}
+        shares["presence"] = max(left, PRESENT)
+        weights = {name: getattr(self.weights, name) * shares.get(name, 1.0) for name in losses}
+        total = sum(loss * weights[name] for name, loss in losses.items())
         assert isinstance(total, Tensor)
         total.backward()
         for part in (self.network, self.decoder):
@@ -171,7 +170,7 @@ class Learner:
         if self._bases is None:
             return None
         away = self._change(self._small(self.clip.pictures[which]), which)
-        return (away / CHANGED).clamp(max=1)
+        return (functional.avg_pool2d(away, FINER) / CHANGED).clamp(max=1)
 
     def _pair(self, large: Tensor, later: Ints) -> tuple[Tensor, Tensor, ThinPlate]:
         """Pictures, and later ones warped. large: the first, as the clip has them."""
@@ -223,6 +222,25 @@ class Learner:
         }
         return losses, placed.clamp(-1.5, 1.5).reshape(found.xy.shape)
 
+    def _on_thing(self, found: Found, here: Tensor, flat: Ints) -> dict[str, Tensor]:
+        """Losses of landmarks that are not on what differs from what is always there."""
+        fine = self._change(here, flat)
+        away = functional.avg_pool2d(fine, FINER)
+        around = functional.avg_pool2d(away, 3, 1, 1)
+        share = around / around.sum((1, 2), keepdim=True).clamp(min=1e-3)
+        # Not around: what is thin has most of its surroundings beside it.
+        ever = EVER * self._ever[self.clip.camera[flat]]
+        wide = functional.interpolate(ever[:, None], fine.shape[1:], mode="nearest")[:, 0]
+        likely, exactly = (
+            torch.maximum((change / CHANGED).clamp(max=1), least)
+            for change, least in ((away, ever), (fine, wide))
+        )
+        return {
+            "coverage": coverage(found.maps, share),
+            "presence": presence(found.maps, likely),
+            "inside": inside(found.xy, exactly),
+        }
+
     def _reconstruct(
         self, found: Found, places: Tensor, here: Tensor, flat: Ints, views: int
     ) -> Tensor:
@@ -248,14 +266,14 @@ class Learner:
         return wanted * known + 0.5 * (1 - known), known
 
     def _change(self, here: Tensor, flat: Ints) -> Tensor:
-        """(N, h, w) by how much pictures differ from what is always there, beyond noise."""
+        """(N, 2h, 2w) by how much pictures differ from what is always there, beyond noise."""
         assert self._bases is not None
         base = self._bases[self.clip.camera[flat]]
         wanted = functional.avg_pool2d(here, STRIDE // FINER)
         # What most of the picture differs by is the light or the camera's exposure.
         level = (wanted - base).flatten(2).median(2).values[..., None, None]
         away = (wanted - base - level).abs().mean(1, keepdim=True)
-        return functional.avg_pool2d((away - NOISE).clamp(min=0), FINER)[:, 0]
+        return (away - NOISE).clamp(min=0)[:, 0]
 
     def _changes_ever(self) -> Tensor:
         """(C, h, w) 0..1, whether something is ever there that is not always, by source."""

@@ -15,6 +15,7 @@ from engines.networks.landmarks import axis
 ENOUGH = 0.005  # below it, distances are as good as none
 APART = 0.06  # between two landmarks, from which on they do not push each other away
 WIDE = 0.03  # standard deviation of a map along each axis, that costs nothing
+OUTSIDE = 0.02  # how likely at least a place is the thing's, whatever is seen there
 TINY = 1e-6
 LITTLE = 0.004  # of colours 0..1: pictures that differ by less have nothing to explain
 
@@ -76,6 +77,16 @@ def presence(maps: Tensor, likely: Tensor) -> Tensor:
     likely: (N, h, w) 0..1, how far a place is known to be the thing's.
     """
     return -((maps * likely[:, None]).sum((2, 3)) + 1e-4).log().mean()
+
+
+def inside(xy: Tensor, likely: Tensor) -> Tensor:
+    """Every landmark's place is the thing's, -log of how likely: a map may be half on a thin part
+    with its mean beside it.
+
+    xy: (N, K, 2), -1..1. likely: (N, h, w) 0..1, in cells as fine as there are.
+    """
+    there = torch.nn.functional.grid_sample(likely[:, None], xy[:, :, None], align_corners=False)
+    return -(there + OUTSIDE).log().mean()
 
 
 def unexplained(made: Tensor, wanted: Tensor, before: Tensor) -> Tensor:

@@ -15,8 +15,8 @@ from torch.nn import functional
 
 from engines.networks.landmarks import POOLED
 from engines.types.arrays import Floats, Image, Ints, Mask
+from training.discover.camera_motion import flow_between
 
-NO_RETURN = 0.01  # shares of the longer side between a place and where flow there and back leads
 VALID_SHARE = 0.7  # of a picture that must come back, or what follows is another scene
 SURE = 0.75  # of the cells around a landmark that must
 
@@ -68,13 +68,8 @@ def _flows(pictures: Image, camera: Ints) -> tuple[Floats, Ints]:
     small = wide // POOLED, high // POOLED
     flows = np.zeros((len(pictures), 3, small[1], small[0]), np.float16)
     after = np.full(len(pictures), -1)
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    at = np.stack(np.meshgrid(np.arange(wide), np.arange(high)), -1).astype(np.float32)
     for one, other in _neighbours(camera):
-        first, second = (cv2.cvtColor(pictures[n], cv2.COLOR_BGR2GRAY) for n in (one, other))
-        there, back = search.calc(first, second, None), search.calc(second, first, None)
-        returned = cv2.remap(back, at + there, None, cv2.INTER_LINEAR, borderValue=(1e3, 1e3))
-        valid = np.linalg.norm(there + returned, axis=-1) < NO_RETURN * max(wide, high)
+        there, valid = flow_between(pictures[one], pictures[other])
         if valid.mean() < VALID_SHARE:
             continue
         way = there * np.array([2 / wide, 2 / high], np.float32)

@@ -19,15 +19,20 @@ AT_ONCE = 16  # instants
 
 @dataclass(frozen=True, slots=True)
 class RigMeasures:
-    """disagreement: metres from where a view puts a landmark to the mean of all. reprojection:
-    pixels of the network's pictures from a landmark to its triangulated place. turn: degrees, the
+    """disagreement: metres from where a view puts a landmark to the mean of all. each: of each
+    landmark, pixels of the network's pictures to its triangulated place. turn: degrees, the
     median error of the relative rotation of two views that Kabsch finds from their landmarks in
     their own axes (KeypointNet, section 4.1).
     """
 
     disagreement: float
-    reprojection: float
+    each: tuple[float, ...]
     turn: float
+
+    @property
+    def reprojection(self) -> float:
+        """Pixels, of all landmarks."""
+        return float(np.mean(self.each))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,5 +96,7 @@ def measure_rig(learner: Learner) -> RigMeasures:
             rotation, _ = kabsch(points[one], points[other])
             turns.append(turn_between(rotation, wanted))
     return RigMeasures(
-        float(away.mean()), float(np.linalg.norm(off, axis=-1).mean()), float(np.median(turns))
+        float(away.mean()),
+        tuple(np.linalg.norm(off, axis=-1).mean((0, 1)).tolist()),
+        float(np.median(turns)),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 
@@ -16,9 +17,14 @@ from realtime.settings.sources import SourceSettings
 from training.discover.learner import Learner
 from training.discover.measures import Measures, measure, places
 from training.discover.rig_measures import RigMeasures, measure_rig
-from training.discover.skeleton import limbs
+from training.discover.skeleton import limbs, name_of
 from training.discover.train import DiscoverSettings, learn
 from training.shipping.landmark_export import export_landmarks
+
+MOVING = (
+    "The background is not the same in all pictures: the camera moves, or they are photos. So "
+    "landmarks may rest on the background; look for that on the contact sheet.\n"
+)
 
 
 def discover(options: Options, clock: Callable[[], float] = time.monotonic) -> str:
@@ -32,6 +38,8 @@ def discover(options: Options, clock: Callable[[], float] = time.monotonic) -> s
     )
     footage = read_footage(wanted, options.size, options.rig)
     clip = footage.clip
+    if clip.bases is None:
+        sys.stderr.write(MOVING)
     labels = read_labels(options.labels, footage) if options.labels else None
     settings = DiscoverSettings(
         options.run or options.output.with_suffix(".run"),
@@ -84,11 +92,13 @@ def report(
             "the thing moved"
         )
     if rig is not None:
-        lines.append(
+        worst = name_of(int(np.argmax(rig.each)), learner.points)
+        lines += [
             f"  views agree on places in 3D within {rig.disagreement:.3f} m and on triangulated "
             f"ones within {rig.reprojection:.1f} pixels of {max(learner.clip.size)}; their "
-            f"relative pose, from the landmarks alone, is {rig.turn:.1f} degrees off"
-        )
+            f"relative pose, from the landmarks alone, is {rig.turn:.1f} degrees off",
+            f"  they agree least on {worst}, within {max(rig.each):.1f} pixels: trust it least",
+        ]
     if errors:
         lines.append(
             "  labels by linear regression, in shares of the thing's size (the torso), and by "

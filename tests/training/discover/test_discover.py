@@ -17,6 +17,7 @@ onnx = pytest.importorskip("onnx", reason=MISSING)
 
 from engines.models.card import load_card  # noqa: E402
 from engines.types.arrays import Image  # noqa: E402
+from posestream.commands.discover.job import report  # noqa: E402
 from posestream.commands.discover.labels import compared, read_labels  # noqa: E402
 from posestream.commands.discover.main import main  # noqa: E402
 from posestream.commands.discover.reading import read_footage  # noqa: E402
@@ -36,6 +37,7 @@ from training.discover.skeleton import limbs  # noqa: E402
 
 SIZE = (128, 96)
 FRAMES = 40
+JOINTS = arm(FRAMES, 0, flat=True)
 # Standing for any card's interpreter: the streaming program must not need torch.
 WITHOUT_TORCH = (
     "import sys; sys.modules['torch'] = None; sys.argv[0] = 'posestream'\n"
@@ -45,7 +47,7 @@ WITHOUT_TORCH = (
 
 def pictures(degrees: float = 0.0, seed: int = 0) -> list[Image]:
     seen_by, behind = camera(degrees, SIZE), wall(SIZE, seed)
-    return [render(joints, seen_by, behind) for joints in arm(FRAMES, 0, flat=True)]
+    return [render(joints, seen_by, behind) for joints in JOINTS]
 
 
 def small_learner(clip: Clip, *, edges: bool = False) -> Learner:
@@ -134,6 +136,17 @@ def test_several_views_come_to_agree(still_rig: Clip) -> None:
     found = landmarks_3d(learner, held)
     assert found.mean.shape == (len(held), 6, 3)
     assert np.abs(found.mean).max() < 5  # metres: in front of the cameras, near the thing
+
+
+def test_the_landmark_that_views_agree_on_least_is_named(still_rig: Clip) -> None:
+    learner = small_learner(still_rig)
+    _, held = still_rig.split()
+    rig = measure_rig(learner)
+    assert len(rig.each) == 6
+    assert rig.reprojection == pytest.approx(np.mean(rig.each))
+    rig = replace(rig, each=(0.2, 0.3, 0.2, 0.9, 0.2, 0.2))
+    said = report(learner, measure(learner.find, still_rig, held), rig, None)
+    assert "they agree least on landmark_3, within 0.9 pixels" in said
 
 
 def test_linear_labels_are_told_exactly() -> None:
@@ -241,6 +254,20 @@ def test_labels_are_those_that_json_wrote(run: Path) -> None:
     told = compared(labels.xy[:, :2], labels, footage.clip)
     right, blind = told["nose"]
     assert right < 0.01 * blind
+
+
+def test_a_camera_that_moves_is_told_before_anything_is_learnt(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    behind = wall((SIZE[0] + 2 * FRAMES, SIZE[1]), 0)
+    panned = [behind[:, 2 * n :][:, : SIZE[0]] for n in range(FRAMES)]
+    things = [render(joints, camera(0.0, SIZE), panned[n]) for n, joints in enumerate(JOINTS)]
+    write(run / "panned.mp4", things)
+    words = ["--steps", "1", "--size", "64", "--points", "3"]
+    assert main([str(run / "panned.mp4"), "-o", str(run / "panned.toml"), *words]) == 0
+    assert "the camera moves" in capsys.readouterr().err.splitlines()[0]
+    assert main([str(run / "clip.mp4"), "-o", str(run / "still.toml"), *words]) == 0
+    assert "the camera moves" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

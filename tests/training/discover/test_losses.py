@@ -17,6 +17,7 @@ from training.discover.losses import (  # noqa: E402
     concentration,
     coverage,
     equivariance,
+    inside,
     presence,
     separation,
     unexplained,
@@ -87,6 +88,16 @@ def test_landmarks_beside_what_moves_cost_more_than_those_on_it() -> None:
     mixed = torch.cat([on, off], 1)
     assert coverage(mixed, change).item() == pytest.approx(math.log(2), abs=1e-3)
     assert presence(mixed, change) > 2
+
+
+def test_a_map_that_is_half_on_the_thing_has_its_place_beside_it() -> None:
+    thing = torch.zeros(1, 16, 16)
+    thing[:, :, 6:10] = 1
+    on, beside = torch.tensor([[[0.0, 0.3]]]), torch.tensor([[[0.4, 0.3]]])
+    assert inside(on, thing).item() < 0.01 < 3 < inside(beside, thing).item()
+    rim = torch.tensor([[[0.27, 0.3]]], requires_grad=True)
+    inside(rim, thing).backward()
+    assert rim.grad[0, 0, 0] > 1 > abs(rim.grad[0, 0, 1]).item()  # back across, not along
 
 
 def test_nothing_is_unexplained_in_the_picture_itself() -> None:

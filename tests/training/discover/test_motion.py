@@ -8,6 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="for training: pip install -r requirements-train.txt")
 
+from tests.articulated import LINKS, arm, camera, render, wall  # noqa: E402
 from training.discover.motion import Motion  # noqa: E402
 
 SIDE = 128  # of the pictures; the network sees half of it
@@ -45,3 +46,19 @@ def test_nothing_is_carried_to_another_scene_or_camera(pictures: np.ndarray) -> 
     assert motion.arrival(np.array([4]), np.array([3])).tolist() == [4]
     two = Motion(pictures[:4], np.array([0, 1, 0, 1]), np.array([], int))
     assert two.after.tolist() == [2, 3, -1, -1]
+
+
+def test_a_thin_thing_is_followed_before_a_wall_that_stands_still() -> None:
+    """Flow of a coarse picture takes thin parts half as far as they go."""
+    size = (160, 120)
+    seen_by, behind = camera(0.0, size), wall(size, 0)
+    joints = arm(30, 0, flat=True)
+    pictures = np.stack([render(one, seen_by, behind) for one in joints])
+    middles = np.stack([joints[:, [a, b]].mean(1) for a, b in LINKS], 1)
+    xy = (seen_by.project(middles)[..., :2] + 0.5) / np.array(size) * 2 - 1
+    motion = Motion(pictures, np.zeros(30, int), np.array([], int))
+    start = np.arange(26)
+    moved, _ = motion.carry(torch.from_numpy(xy[:26]), start, motion.arrival(start, 0 * start + 4))
+    way, wanted = moved.numpy() - xy[:26], xy[4:] - xy[:26]
+    along = (way * wanted).sum(-1) / (wanted**2).sum(-1)
+    assert np.median(along) > 0.8

@@ -104,6 +104,24 @@ def test_pictures_fill_the_networks_input() -> None:
     assert (box.scaled, box.offset) == ((256, 144), (0, 24))
 
 
+@pytest.mark.parametrize("step", [0, 2])
+def test_a_pan_over_a_plain_wall_shows_no_lasting_background(step: int) -> None:
+    """Half of such a picture is its median wherever the camera looks. A thing that crosses it is
+    no reason to think that the camera moves."""
+    wall = np.full((96, 220, 3), 120, np.uint8)
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        y, x = rng.integers(0, [84, 200])
+        wall[y : y + 10, x : x + 14] = rng.integers(40, 215, 3)
+    pictures = []
+    for n in range(40):
+        picture = wall[:, step * n :][:, :128].copy()
+        picture[30:60, 2 * n : 2 * n + 20] = rng.integers(0, 256, 3)
+        pictures.append(picture)
+    clip = make_clip(pictures, [0] * 40)
+    assert (clip.bases is None) == (step > 0)
+
+
 def test_what_a_still_camera_always_sees_is_its_median() -> None:
     rng = np.random.default_rng(0)
     wall = rng.integers(0, 256, (64, 64, 3)).astype(np.uint8)
