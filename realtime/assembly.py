@@ -62,8 +62,9 @@ if TYPE_CHECKING:
 # For the 3D people, and for the second looks, of an instant of live cameras: bound the latency.
 RIG_BUDGET_SECONDS = 0.01
 REFINE_BUDGET_SECONDS = 0.05
-# For hands, faces and feet each, of a live camera's frame: a quarter of the time at 30 fps.
-PARTS_BUDGET_SECONDS = 0.008
+# For hands, faces and feet each, of a live camera's frame: together less than half of the time at
+# 30 fps.
+PARTS_BUDGET_SECONDS = 0.005
 MIN_FOLLOWED_FPS = 5  # below it a look is due at nearly every frame, as at photos
 
 

@@ -24,7 +24,7 @@ EYES_SIDE = 3.4  # side of a face's crop, in distances between the eyes,
 EYES_SHIFT = 0.3  # and how far below the eyes its middle is
 FOREHEAD = 0.21  # what a mesh has above the brows, in heights from brows to chin
 FACE_SIDE = 1.5  # of a crop for one of the mesh's box (MediaPipe's face_landmark_landmarks_to_roi)
-RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)  # of OpenPose's 70
+EYES = slice(36, 48)  # of OpenPose's 70: six keypoints of the right eye, then the left one's
 
 Boxes = tuple[Crops, NDArray[np.bool_]]
 
@@ -98,7 +98,8 @@ def face_boxes(faces: Floats, size: tuple[int, int]) -> Boxes:
 
 def eyes_of(faces: Floats) -> tuple[Floats, Floats]:
     """(N, 2) middles of the right and the left eye of faces (N, 70, 2)."""
-    return faces[:, RIGHT_EYE].mean(axis=1), faces[:, LEFT_EYE].mean(axis=1)
+    both = faces[:, EYES].reshape(len(faces), 2, -1, 2).mean(axis=2)
+    return both[:, 0], both[:, 1]
 
 
 def either(which: Mask, one: Crops, other: Crops) -> Crops:

@@ -118,6 +118,8 @@ class Heads:
         """Crops by both eyes; of heads that are turned, by the side that is seen."""
         boxes = eye_boxes(self.eyes[0], self.eyes[1], size)
         for n, seen in enumerate(self._profiles[1]):
+            if not seen.any():
+                continue
             eye, ear, across = self.eyes[n], self.ears[n], self._across[n]
             side = profile_boxes(eye, ear, self.nose, across, self._scale, size)
             boxes = either(seen, side[0], boxes[0]), np.where(seen, side[1], boxes[1])

@@ -16,6 +16,7 @@ from engines.parts.turns import Turns
 from engines.types.arrays import Floats, Image, Indices, Mask
 
 MIN_HINT = 0.1  # presence in the body's crop from which on the part's own crop is tried
+SAME_PLACE = 0.5  # sides of a crop that a part has moved at most since its last turn
 PATIENCE = 3  # sets of pictures from one search for a part that was not found to the next
 
 
@@ -65,20 +66,28 @@ class PartCrops:
         self._network = network
         self._own = own
         self._turns = Turns(budget)
+        self._hurried = budget is not None
         self._sets = 0
+        self._lost = np.zeros((0, 2), np.float32)  # middles of own crops that showed nothing
 
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) of the network's input."""
         return self._network.size
 
+    def begin(self, most: int) -> bool:
+        """Whether to look at any of the next set of pictures, of so many parts at most."""
+        return self._turns.begin(most)
+
     def look(self, images: Sequence[Image], wanted: Sequence[Wanted]) -> list[Found]:
-        """The parts of each picture, in the order of those wanted."""
+        """The parts of each picture, in the order of those wanted; `begin` comes before."""
         ends = np.cumsum([len(one) for one in wanted])
         known = np.concatenate([one.known for one in wanted])
         first = _together([one.first[0] for one in wanted])
         has_first = np.concatenate([one.first[1] for one in wanted])
         own, has_own = self._own(known, self.size)
+        doubted = has_first & self._lost_at(own.centre, own.extent)
+        has_own &= ~doubted
         crops = either(has_own, own, first)
         waits = np.concatenate([one.waits for one in wanted])
         waits &= (np.arange(len(waits)) + self._sets) % PATIENCE != 0
@@ -92,12 +101,22 @@ class PartCrops:
         began, rows = time.perf_counter(), np.flatnonzero(ok)
         self._see(images, crops, rows, ends, found)
         # Found in its body's crop a part is seen better in its own; lost in its own, in its body's.
-        again, fits = self._own(found.xy, self.size)
-        fresh = ok & ~has_own & fits & (found.presence >= MIN_HINT)
-        lost = ok & has_own & has_first & (found.presence < self._head.present)
+        # Where time is short, both wait for the part's next turn, but for what is hardly seen.
+        unsure = found.presence < self._head.present
+        fresh, lost = ok & ~has_own & (found.presence >= MIN_HINT), ok & has_own & unsure
+        if self._hurried:
+            fresh &= unsure
+            self._lost = own.centre[lost | (doubted & ~ok)]
+            lost[:] = False
+        lost &= has_first
+        again = first
+        if fresh.any():
+            closer, fits = self._own(found.xy, self.size)
+            fresh &= fits
+            again = either(fresh, closer, first)
         anew = np.flatnonzero(fresh | lost)
-        self._see(images, either(fresh, again, first), anew, ends, found)
-        self._turns.learn(time.perf_counter() - began, len(rows) + len(anew))
+        self._see(images, again, anew, ends, found)
+        self._turns.learn(time.perf_counter() - began, len(rows) + len(anew), len(anew))
         there = found.presence >= self._head.present
         found.xy[~there] = np.nan
         found.presence[ok & ~there] = 0
@@ -107,6 +126,11 @@ class PartCrops:
     def close(self) -> None:
         """Let the device go."""
         self._network.close()
+
+    def _lost_at(self, centre: Floats, extent: Floats) -> Mask:
+        """(N,) whether an own crop there has shown nothing at its last turn."""
+        gaps = np.linalg.norm(centre[:, None] - self._lost[None], axis=-1)
+        return np.asarray((gaps < SAME_PLACE * extent[:, :1]).any(axis=1), bool)
 
     def _see(
         self, images: Sequence[Image], crops: Crops, rows: Indices, ends: Indices, found: Found

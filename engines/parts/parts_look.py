@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 
@@ -33,7 +34,7 @@ class PartsLook:
     skeleton: that of the people it gives on: keypoints of the body as they come, then the groups'.
     hands, face, feet: what looks for them, None = nobody; rule: where the one for feet crops.
     budget: seconds a set of pictures for feet, as Turns has them. seconds: how long the last look
-    took for each kind. Used and closed by one thread.
+    took for each kind that had a turn. Used and closed by one thread.
     """
 
     def __init__(
@@ -64,17 +65,18 @@ class PartsLook:
         """
         found = [_copy(fitted(poses, self.skeleton)) for poses in people]
         self.seconds = {}
-        if not sum(map(len, found)):
+        count = sum(map(len, found))
+        if not count:
             return found
         if expected is None:
             expected = [Poses.nobody(self.skeleton)] * len(found)
         known = [self._known(one, other) for one, other in zip(found, expected, strict=True)]
         with self._timed("feet"):
             legs = self._begin_feet(images, found)  # the longest of all, at work meanwhile
-        if self._hands is not None:
+        if self._hands is not None and self._hands.begin(2 * count):
             with self._timed("hands"):
                 self._add_hands(images, found, known, self._hands)
-        if self._face is not None:
+        if self._face is not None and self._face.begin(count):
             with self._timed("face"):
                 self._add_faces(images, found, known, self._face)
         if legs is not None:
@@ -150,8 +152,11 @@ class PartsLook:
         if self._feet is None:
             return None
         network, rule = self._feet
+        stand = [has_shank(poses) for poses in people]
+        if not self._legs.begin(sum(int(some.sum()) for some in stand)):
+            return None
         found = [rule.crops(poses.xy, poses.skeleton, network.size) for poses in people]
-        wanted = [ok & has_shank(poses) for (_, ok), poses in zip(found, people, strict=True)]
+        wanted = [ok & some for (_, ok), some in zip(found, stand, strict=True)]
         side = np.concatenate([boxes.extent[:, 1] for boxes, _ in found])
         chosen = self._legs.chosen(side, np.concatenate(wanted))
         ends = np.cumsum([len(one) for one in wanted])[:-1]
@@ -215,4 +220,4 @@ def _leave_out(poses: Poses, which: Mask) -> None:
 
 def _copy(poses: Poses) -> Poses:
     """To be changed in place."""
-    return Poses(poses.skeleton, poses.xy.copy(), poses.score.copy(), poses.person_score)
+    return replace(poses, xy=poses.xy.copy(), score=poses.score.copy())

@@ -19,6 +19,10 @@ from engines.types.errors import CardError, DeviceError
 from engines.types.network_input import CHANNELS
 
 RANK = 4  # of a network's input
+# Pictures of a set that are run one by one even where the network takes several at once: compiled
+# for any number of them it takes 1.3 to 4 ms more a set (hands, faces, cropnet; AVX2, 1 and 2
+# cores), which a batch never wins back there. Many cores share a large batch better.
+MAX_ALONE = 4
 ISAS_WITHOUT_BF16 = {"SSE41", "AVX", "AVX2", "AVX2_VNNI"}  # values of ONEDNN_MAX_CPU_ISA
 
 
@@ -27,9 +31,9 @@ class OpenVino:
 
     The shape that comes first is compiled for itself, which is the fastest; the first picture of
     any other shape compiles the network once more for all shapes (a new shape then costs some
-    30 ms, once). live: one set in flight on all cores; else one stream a core. batched: the
-    pictures of a set, all of one size, are one batch where the network takes several at once; else
-    each is a request of its own, all at work together.
+    30 ms, once). live: one set in flight on all cores; else one stream a core. batched: more than
+    MAX_ALONE pictures of a set, all of one size, are one batch where the network takes several at
+    once; else each is a request of its own, all at work together.
     """
 
     def __init__(self, card: Card, located: Located, *, live: bool, batched: bool = False) -> None:
@@ -43,23 +47,21 @@ class OpenVino:
             **self._arithmetic(),
         }
         self._file: Any = None  # as it was read: reading takes some tenths of a second
-        self._compiled: dict[tuple[int, int] | None, Any] = {}
+        self._compiled: dict[tuple[int, tuple[int, int] | None], Any] = {}
         self._idle: dict[int, list[Any]] = {}
         self._flying: deque[list[tuple[Any, Any, Image]]] = deque()
         self._usual: tuple[int, int] | None = None
         self._check_network(card.decoder)  # a bad file is reported now, not with the first picture
-        self._batch = -1 if batched and self._takes_batches() else 1
+        self._batches = batched and self._takes_batches()
         self.depth = 1 if live else self._streams() + 1
 
     def submit(self, pictures: Sequence[Image]) -> None:
         """Start on (h, w, 3) uint8 pictures; they must not change until their result."""
-        if self._batch == 1:
-            batches = [picture[None] for picture in pictures]
-        else:
-            batches = [np.stack(pictures)] if pictures else []
+        together = self._batches and len(pictures) > MAX_ALONE
+        batches = [np.stack(pictures)] if together else [picture[None] for picture in pictures]
         started = []
         for batch in batches:
-            network = self._network(batch.shape[1], batch.shape[2])
+            network = self._network(-1 if together else 1, batch.shape[1], batch.shape[2])
             idle = self._idle.setdefault(id(network), [])
             request = idle.pop() if idle else network.create_infer_request()
             request.set_input_tensor(self._ov.Tensor(batch, shared_memory=True))
@@ -87,26 +89,26 @@ class OpenVino:
         self._compiled.clear()
         self._file = None
 
-    def _network(self, high: int, wide: int) -> Any:
-        """The compiled network for a shape."""
+    def _network(self, batch: int, high: int, wide: int) -> Any:
+        """The compiled network for a shape; batch -1: for any number of pictures."""
         self._usual = self._usual or (high, wide)
-        key = self._usual if (high, wide) == self._usual else None
+        key = batch, self._usual if (high, wide) == self._usual else None
         if key not in self._compiled:
             config = tuple(self._config.items())
-            kind = self._located.paths, self._located.precision, self._entry, self._batch
-            self._compiled[key] = compiled((*kind, key, config), lambda: self._compile(key))
+            kind = self._located.paths, self._located.precision, self._entry
+            self._compiled[key] = compiled((*kind, *key, config), lambda: self._compile(*key))
         return self._compiled[key]
 
-    def _compile(self, shape: tuple[int, int] | None) -> Any:
+    def _compile(self, batch: int, shape: tuple[int, int] | None) -> Any:
         high, wide = shape or (-1, -1)
         entry, ov = self._entry, self._ov
         model = self._read()
         try:
-            self._reshape(model, self._batch, high, wide)
+            self._reshape(model, batch, high, wide)
             steps = ov.preprocess.PrePostProcessor(model)
             tensor = steps.input().tensor()
             tensor.set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
-            tensor.set_shape([self._batch, high, wide, CHANNELS])
+            tensor.set_shape([batch, high, wide, CHANNELS])
             steps.input().model().set_layout(ov.Layout(entry.layout.upper()))
             chain = steps.input().preprocess()
             if entry.element != "u8":

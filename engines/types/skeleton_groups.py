@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from engines.types.arrays import Indices
 from engines.types.poses import Poses
 from engines.types.skeleton import FOLLOWERS, Skeleton, named_skeleton
 
@@ -43,6 +44,15 @@ def group_names(group: str) -> tuple[str, ...]:
     )
 
 
+def groups_apart(skeleton: Skeleton) -> tuple[Indices, ...]:
+    """The keypoints of each hand and of the face, without those that count as body."""
+    own = (
+        set(skeleton.groups[name]) - set(skeleton.body)
+        for name in ("left_hand", "right_hand", "face")
+    )
+    return tuple(np.array(sorted(some), np.intp) for some in own if some)
+
+
 def core(skeleton: Skeleton) -> Skeleton:
     """The skeleton without the groups that `with_groups` has added."""
     return skeleton.base or skeleton
@@ -60,11 +70,10 @@ def fitted(poses: Poses, skeleton: Skeleton) -> Poses:
         return poses
     common = min(have, want)
     assert poses.skeleton.keypoints[:common] == skeleton.keypoints[:common], "no groups of one body"
-    xy, score = poses.xy[:, :want], poses.score[:, :want]
-    if want > have:
-        xy = np.pad(xy, ((0, 0), (0, want - have), (0, 0)), constant_values=np.nan)
-        score = np.pad(score, ((0, 0), (0, want - have)))
-    return Poses(skeleton, xy, score, poses.person_score)
+    xy = np.full((len(poses), want, 2), np.nan, np.float32)
+    score = np.zeros((len(poses), want), np.float32)
+    xy[:, :common], score[:, :common] = poses.xy[:, :common], poses.score[:, :common]
+    return replace(poses, skeleton=skeleton, xy=xy, score=score)
 
 
 def _joined(skeleton: Skeleton, group: str) -> Skeleton:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from realtime.tracking.track_table import TrackTable
 MIN_FLOW_KEYPOINTS = 3  # that optical flow must find again to speak for a person,
 MIN_FLOW_SHARE = 0.3  # and share of those that it could find,
 MIN_SHARE_AGAINST_MOTION = 0.5  # fewer may have gone along with who passes by
+MIN_PART_SHARE = 0.2  # of a hand or a face, that flow must find for the rest to go along with
 MAX_LIMB_SHIFT_SIDES = 0.35  # of a keypoint against its person, in sides of the person's area
 MAX_HIDDEN_STRAY = 0.03, 0.3  # of one not found: sides of the area, and shares of the usual step
 MAX_HIDDEN_S = 0.3  # for which optical flow is asked about such a keypoint
@@ -34,15 +37,29 @@ class Prediction:
     blind: bool = False
 
 
+class Step(NamedTuple):
+    """From the last frame to the next: where people were, where they should be, and what moved."""
+
+    before: Floats
+    expected: Prediction
+    motion: Motion | None
+
+
 def predict(
-    people: TrackTable, motion: Motion | None, now: float, seconds: float, body: Indices
+    people: TrackTable,
+    motion: Motion | None,
+    now: float,
+    seconds: float,
+    body: Indices,
+    groups: Sequence[Indices] = (),
 ) -> Prediction:
     """Where everybody is `now`, `seconds` after the last frame.
 
     motion: what flow made of `people.xy`; None = there was nothing to see. What the network did
     not find when it looked last may be hidden, and flow then follows what hides it: it has to
     agree with the person's own motion, and is asked for a moment only. body: the keypoints that
-    speak for a person; others go along.
+    speak for a person; others go along. groups: keypoints of each hand and face, of which those
+    that flow did not find go along with those that it found.
     """
     step = people.velocity * np.float32(seconds)
     if motion is None:
@@ -82,6 +99,12 @@ def predict(
         )
     sure &= apart & follows[:, None]
     moved = people.xy + np.where(sure[..., None], shift, way[:, None])
+    for at in groups:
+        share = sure[:, at].mean(axis=1)
+        for n in np.flatnonzero((share >= MIN_PART_SHARE) & (share < 1)).tolist():
+            found = sure[n, at]
+            own = np.median(shift[n, at[found]], axis=0)
+            moved[n, at[~found]] = people.xy[n, at[~found]] + own
     return Prediction(moved, sure, follows)
 
 

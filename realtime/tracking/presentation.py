@@ -15,6 +15,7 @@ from realtime.types.results import Tracks
 
 MIN_DUPLICATE_OKS = 0.5  # above which two poses show one body
 MAX_BLIND_S = 0.1  # for which what is missing is carried on without optical flow
+MAX_PART_STEPS = 3.5  # from frame to frame, instead, of hands and faces, which take turns
 MAX_UNSEEN_S = 0.5  # after which a keypoint that is not seen is unknown
 TIME_TOLERANCE_S = 1e-6
 
@@ -60,14 +61,26 @@ def covered(
     return out
 
 
+def part_patience(step: float) -> float:
+    """Seconds for which a hand, a face or a foot is shown that is not found, or has no turn.
+
+    step: from frame to frame.
+    """
+    return max(MAX_BLIND_S, MAX_PART_STEPS * step) + TIME_TOLERANCE_S
+
+
 def shown_tracks(
     people: TrackTable,
     shown: NDArray[np.bool_],
     skeleton: Skeleton,
     now: float,
+    step: float,
     others: Poses | None = None,
 ) -> Tracks:
-    """Those who are shown, eldest first; then tentative people, and poses of nobody."""
+    """Those who are shown, eldest first; then tentative people, and poses of nobody.
+
+    step: seconds from frame to frame.
+    """
     rows = np.flatnonzero(shown)
     # As an unsigned number -1 comes last.
     rows = rows[np.argsort(people.id[rows].astype(np.uint64), kind="stable")]
@@ -78,7 +91,7 @@ def shown_tracks(
     keep |= people.trackable[rows] & (away <= MAX_UNSEEN_S)
     # A hand that is not found for a while is elsewhere: no joint leaves its body so.
     part = ~np.isin(np.arange(xy.shape[1]), skeleton.body) & (people.last[rows] >= now)[:, None]
-    keep &= ~(part & (away > MAX_BLIND_S + TIME_TOLERANCE_S))
+    keep = np.where(part, away <= part_patience(step), keep)
     keep &= ~np.isnan(xy[..., 0])
     xy = np.where(keep[..., None], xy, np.float32(np.nan))
     score = np.where(keep, score, np.float32(0))

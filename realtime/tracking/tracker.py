@@ -6,7 +6,6 @@ Flow-propagated poses matched by OKS: Simple Baselines (Xiao et al., ECCV'18, se
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from engines.types.expected import Expected
 from engines.types.oks import areas
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
+from engines.types.skeleton_groups import groups_apart
 from realtime.settings.tracking import PoseNms
 from realtime.tracking.appearance import Clothing, blend, bones
 from realtime.tracking.frame_clock import FrameClock
@@ -23,10 +23,11 @@ from realtime.tracking.left_right import LeftRightConsistency
 from realtime.tracking.matching import Cue, Detections, clear, match
 from realtime.tracking.nms import NMS
 from realtime.tracking.optical_flow import Flow, Motion
-from realtime.tracking.prediction import Prediction, predict, speed_up
+from realtime.tracking.prediction import Prediction, Step, predict, speed_up
 from realtime.tracking.presentation import (
     MAX_UNSEEN_S,
     covered,
+    part_patience,
     presentable,
     shown_tracks,
     upon,
@@ -60,14 +61,6 @@ class TrackerSettings:
     nms: PoseNms = "ours"
 
 
-class Step(NamedTuple):
-    """From the last frame to the next: where people were, where they should be, and what moved."""
-
-    before: Floats
-    expected: Prediction
-    motion: Motion | None
-
-
 class PoseTracker:
     """Follows the people of one camera by their bodies; hands, feet and faces go along.
 
@@ -78,6 +71,8 @@ class PoseTracker:
     def __init__(self, skeleton: Skeleton, settings: TrackerSettings | None = None) -> None:
         self._skeleton = skeleton
         self._body = np.array(skeleton.body)
+        self._parts = ~np.isin(np.arange(len(skeleton.keypoints)), self._body)
+        self._groups = groups_apart(skeleton)
         self._settings = settings or TrackerSettings()
         self._flow = Flow(skeleton.body)
         self._left_right = LeftRightConsistency(skeleton)
@@ -136,7 +131,12 @@ class PoseTracker:
         poses = poses.some(np.flatnonzero(seen))
         rest = ~people.missing
         rest[rows] = False
-        before, expected, motion = self._go_on(flow=bool(rest.any()))
+        # Hands and faces without a turn in this frame are carried on by themselves.
+        apart = self._parts & (now - people.seen <= part_patience(self._clock.step))
+        apart[rows] &= ~poses.found
+        asked = apart | ~self._parts
+        flow = bool(rest.any() or apart[rows].any())
+        before, expected, motion = self._go_on(flow=flow, asked=asked)
         camera = np.zeros(2, np.float32) if motion is None else motion.camera
         if motion is not None:
             self._speed_up(np.flatnonzero(rest & expected.follows), before, expected, motion)
@@ -170,16 +170,23 @@ class PoseTracker:
         if cut or self._seconds > MAX_LOST_S:
             self._begin_anew()
 
-    def _go_on(self, *, flow: bool = True) -> Step:
-        """Everybody is where they should be in this frame now; asked again, it is the same."""
+    def _go_on(self, *, flow: bool = True, asked: NDArray[np.bool_] | None = None) -> Step:
+        """Everybody is where they should be in this frame now; asked again, it is the same.
+
+        asked: (N, K) which keypoints flow is to follow, None = all.
+        """
         if self._step is None:
             people, motion = self._people, None
             if flow and self._settings.flow:
-                motion = self._flow.follow(people.xy)
+                xy = people.xy
+                if asked is not None:
+                    xy = np.where(asked[..., None], xy, np.float32(np.nan))
+                motion = self._flow.follow(xy)
             if motion is not None and motion.lost:
                 self._begin_anew()
                 motion = None
-            expected = predict(people, motion, self._clock.now, self._seconds, self._body)
+            now = self._clock.now
+            expected = predict(people, motion, now, self._seconds, self._body, self._groups)
             self._step = Step(people.xy, expected, motion)
             people.xy = expected.xy
         return self._step
@@ -216,7 +223,8 @@ class PoseTracker:
     def _shown(
         self, shown: NDArray[np.bool_], motion: Motion | None, others: Poses | None = None
     ) -> Tracks:
-        tracks = shown_tracks(self._people, shown, self._skeleton, self._clock.now, others)
+        now, step = self._clock.now, self._clock.step
+        tracks = shown_tracks(self._people, shown, self._skeleton, now, step, others)
         return tracks if motion is None else replace(tracks, camera=motion.camera)
 
     def _speed_up(

@@ -1,6 +1,7 @@
 """Who is looked at when there is no time for all."""
 
 import numpy as np
+import pytest
 
 from engines.parts.turns import Turns
 
@@ -10,7 +11,12 @@ ALL = np.ones(4, bool)
 
 def run(turns: Turns, sets: int, ok: np.ndarray = ALL, side: np.ndarray = SIZES) -> np.ndarray:
     """How often each was looked at."""
-    return np.sum([turns.chosen(side, ok) for _ in range(sets)], axis=0)
+    return np.sum([look(turns, side, ok) for _ in range(sets)], axis=0)
+
+
+def look(turns: Turns, side: np.ndarray, ok: np.ndarray) -> np.ndarray:
+    """Who of the wanted is looked at in a set."""
+    return turns.chosen(side, ok) if turns.begin(int(ok.sum())) else np.zeros(len(ok), bool)
 
 
 def paced(budget: float | None, pace: float = 0.01) -> Turns:
@@ -37,16 +43,34 @@ def test_a_place_that_is_not_whole_is_saved_for_later_sets() -> None:
     assert run(paced(0.015), 8, np.array([True, True, False, False])).sum() == 12
 
 
-def test_one_alone_is_looked_at_in_every_other_set_at_least() -> None:
-    alone = np.array([False, False, True, False])
-    assert [run(turns, 1, alone)[2] for turns in [paced(1e-9)] for _ in range(6)] == [0, 1] * 3
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_each_of_few_is_looked_at_in_every_third_set_at_least(count: int) -> None:
+    few, turns = np.arange(4) < count, paced(1e-9)
+    seen = np.array([run(turns, 3, few) for _ in range(4)])
+    assert (seen == few).all()
+
+
+def test_second_looks_are_paid_for_by_the_sets_that_follow() -> None:
+    turns, looked = paced(0.01), []
+    for _ in range(8):
+        some = int(run(turns, 1).sum())
+        looked.append(some)
+        turns.learn(0.02, 2, some)
+    assert looked == [1, 0] * 4
+
+
+def test_sets_that_want_nobody_save_up_no_more_than_one_place() -> None:
+    turns = paced(0.01)
+    run(turns, 20, np.zeros(4, bool))
+    for _ in range(20):
+        turns.begin(4)
+    assert run(turns, 1).sum() == 2
 
 
 def test_two_that_change_sizes_all_the_time_still_take_turns() -> None:
     turns, both = paced(1e-9), np.array([True, True, False, False])
-    seen = [turns.chosen(SIZES if n % 2 else SIZES[::-1], both).tolist().index(True)
-            for n in range(6)]  # fmt: skip
-    assert seen == [0, 1] * 3
+    seen = [look(turns, SIZES if n % 2 else SIZES[::-1], both) for n in range(12)]
+    assert [one.tolist().index(True) for one in seen if one.any()] == [0, 1] * 4
 
 
 def test_a_machine_that_is_slow_for_a_moment_is_not_thought_slow_for_long() -> None:

@@ -16,7 +16,7 @@ from engines.estimator import open_estimator
 from engines.models.card import Card, WeightFile, Weights, load_card
 from engines.models.weights import Located, locate
 from engines.runtimes.host_estimator import OnHost
-from engines.runtimes.openvino_cpu import OpenVino
+from engines.runtimes.openvino_cpu import MAX_ALONE, OpenVino
 from engines.types.errors import CardError, DeviceError
 from engines.types.letterbox import Letterbox, Rows
 from engines.types.network_input import NetworkInput
@@ -212,17 +212,18 @@ class Sums:
 @pytest.mark.parametrize("layout", ["nchw", "nhwc"])
 @pytest.mark.parametrize("batch", [1, "n"])
 @pytest.mark.parametrize("live", [True, False])
-def test_crops_are_one_batch_where_the_network_takes_several(
+def test_many_crops_are_one_batch_where_the_network_takes_several(
     tmp_path: Path, layout: str, batch: int | str, live: bool
 ) -> None:
-    """And each a request of its own where it does not; none at all are none."""
+    """Few, and where it does not all, are each a request of its own; none at all are none."""
     card, located = little_onnx(tmp_path, batch=batch, layout=layout)
     network = OpenVino(card, located, live=live, batched=True)
     rng = np.random.default_rng(0)
-    for count in (3, 1, 0, 5):
+    for count in (MAX_ALONE, 1, 0, MAX_ALONE + 1, 2, 20):
         crops = [rng.integers(0, 256, (8, 8, 3)).astype(np.uint8) for _ in range(count)]
         network.submit(crops)
-        assert len(network._flying[0]) == (min(count, 1) if batch == "n" else count)
+        together = batch == "n" and count > MAX_ALONE
+        assert len(network._flying[0]) == (1 if together else count)
         found = network.result()
         assert len(found) == count
         for one, crop in zip(found, crops, strict=True):
