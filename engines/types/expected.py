@@ -78,10 +78,14 @@ class Expected:
     def core(self) -> Self:
         """The same without the groups that were added to their bodies."""
         poses = core_of(self.poses)
+        if poses is self.poses:
+            return self
         return replace(self, poses=poses, carried=self.carried[:, : poses.score.shape[1]])
 
     def fitted(self, skeleton: Skeleton) -> Self:
         """The same in a skeleton with more, or fewer, groups after the same keypoints."""
+        if skeleton is self.poses.skeleton:
+            return self
         poses, have = fitted(self.poses, skeleton), self.carried.shape[1]
         more = max(poses.score.shape[1] - have, 0)
         carried = np.pad(self.carried, ((0, 0), (0, more)))[:, : poses.score.shape[1]]

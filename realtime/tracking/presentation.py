@@ -53,8 +53,10 @@ def covered(
     people: TrackTable, carried: NDArray[np.bool_], shown: NDArray[np.bool_], skeleton: Skeleton
 ) -> NDArray[np.bool_]:
     """(N,) whether somebody carried on lies upon somebody seen: one body is shown once."""
-    one, other = np.flatnonzero(carried), np.flatnonzero(shown)
     out = np.zeros(len(people), bool)
+    if not carried.any():
+        return out
+    one, other = np.flatnonzero(carried), np.flatnonzero(shown)
     area = people.area[one][:, None]
     out[one] = upon(people.xy[one], people.xy[other], area, skeleton, 1)
     return out
