@@ -222,7 +222,7 @@ class Looks:
         watched: of no camera at which somebody was lost and it is time to look for them. flow:
         whether it may have to carry somebody.
         """
-        if self._second is None:
+        if self._second is None or not frames:
             return {}
         expected = [self._tracker(n).expect(frame, flow=flow) for n, frame in frames]
         if watched:
@@ -231,7 +231,7 @@ class Looks:
         images = [frame.image for _, frame in frames]
         followed = self._second.follow(images, [one.core() for one in expected], most)
         whole = [one.poses for one in followed]
-        if self._parts is not None and frames:
+        if self._parts is not None:
             guesses = [one.poses for one in expected]
             whole = self._with_parts(self._parts, images, whole, guesses)
         found = {}

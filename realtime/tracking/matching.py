@@ -91,6 +91,8 @@ def match(
         table: Callable[[], Floats],
         gate: float,
     ) -> None:
+        if not rest[0].any() or not rest[1].any():
+            return
         row, column = (np.flatnonzero(a & b) for a, b in zip(rest, (rows, columns), strict=True))
         if len(row) and len(column):
             one, other = assign(table()[np.ix_(row, column)], gate)

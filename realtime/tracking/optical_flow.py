@@ -124,13 +124,16 @@ class Flow:
         self, before: Image, after: Image, points: Floats
     ) -> tuple[Floats, NDArray[np.bool_]]:
         high, wide = after.shape
-        start = (points + 0.5) * self._scale - 0.5
-        inside = ((start >= 0) & (start <= (wide - 1, high - 1))).all(axis=1)
-        start = np.ascontiguousarray(np.clip(start, 0, (wide - 1, high - 1)), np.float32)
+        start = np.asarray((points + 0.5) * self._scale - 0.5, np.float32)
+        edge = np.array((wide - 1, high - 1), np.float32)
+        placed = np.minimum(np.maximum(start, 0), edge)
+        inside = _both(placed == start)
+        start = placed
         end, went, unlike = _lucas_kanade(before, after, start, LEVELS, start.copy())
         back, came, _ = _lucas_kanade(after, before, end, LEVELS_BACK, start.copy())
-        close = ((back - start) ** 2).sum(axis=1) <= MAX_FORWARD_BACKWARD_PX**2
-        kept = ((end >= 0) & (end <= (wide - 1, high - 1))).all(axis=1)
+        off = back - start
+        close = off[:, 0] ** 2 + off[:, 1] ** 2 <= MAX_FORWARD_BACKWARD_PX**2
+        kept = _both((end >= 0) & (end <= edge))
         good: NDArray[np.bool_] = (
             inside
             & kept
@@ -140,6 +143,11 @@ class Flow:
             & (came[:, 0] > 0)
         )
         return (end + 0.5) / self._scale - 0.5, good
+
+
+def _both(axes: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(N, 2) -> (N,) whether it is so along both axes."""
+    return axes[:, 0] & axes[:, 1]
 
 
 @lru_cache(maxsize=8)  # cameras have few sizes

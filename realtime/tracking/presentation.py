@@ -79,8 +79,11 @@ def shown_tracks(
     keep = seen | (away <= MAX_BLIND_S + TIME_TOLERANCE_S)
     keep |= people.trackable[rows] & (away <= MAX_UNSEEN_S)
     # A hand that is not found for a while is elsewhere: no joint leaves its body so.
-    part = ~np.isin(np.arange(xy.shape[1]), skeleton.body) & (people.last[rows] >= now)[:, None]
-    keep &= ~(part & (away > MAX_BLIND_S + TIME_TOLERANCE_S))
+    if len(skeleton.body) < xy.shape[1]:
+        part = np.ones(xy.shape[1], bool)
+        part[list(skeleton.body)] = False
+        here = (people.last[rows] >= now)[:, None]
+        keep &= ~(part & here & (away > MAX_BLIND_S + TIME_TOLERANCE_S))
     keep &= ~np.isnan(xy[..., 0])
     xy = np.where(keep[..., None], xy, np.float32(np.nan))
     score = np.where(keep, score, np.float32(0))

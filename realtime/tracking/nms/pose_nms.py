@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engines.types.arrays import Floats
 from engines.types.oks import areas
@@ -32,6 +31,7 @@ def suppress_duplicates(poses: Poses) -> Poses:
     unit = np.maximum(side[:, None], side[None])[..., None]
     say = np.tanh(poses.score / SCORE_SCALE)
     most = (say[:, body] ** 2).sum(axis=1) + DISTANCE_WEIGHT * poses.found[:, body].sum(axis=1)
+    # In shares of what the pose with less evidence could reach, so that a fragment is a duplicate.
     least = np.maximum(np.minimum(most[:, None], most[None]), 1e-6)[..., None]
     direct = _agreement(poses.xy, poses.xy, say, say, unit) / least
     crossed = _agreement(poses.xy, poses.xy[:, mirror], say, say[:, mirror], unit) / least
@@ -58,13 +58,12 @@ def _agreement(one: Floats, other: Floats, say: Floats, others: Floats, unit: Fl
     """(P, P, K) what each keypoint adds to how alike two poses are: equations 8-10.
 
     Soft matching of scores within a box, plus closeness. one, other: (P, K, 2), say, others: (P, K)
-    what each keypoint has to say. unit: (P, P, 1) of distances. In shares of what the pose with
-    less evidence could reach, which are 0..1 in all of a body, a fragment is a duplicate too.
+    what each keypoint has to say. unit: (P, P, 1) of distances.
     """
     wide = np.abs(one[:, None, :, 0] - other[None, :, :, 0]) / unit
     high = np.abs(one[:, None, :, 1] - other[None, :, :, 1]) / unit
     within = (wide <= MATCH_BOX_SIDES) & (high <= MATCH_BOX_SIDES)  # False for NaN
     scores = np.where(within, say[:, None] * others[None], 0)
     near = np.exp(-(wide * wide + high * high) / (2 * DISTANCE_SCALE_SIDES**2))
-    agreement: Floats = scores + DISTANCE_WEIGHT * np.where(np.isnan(near), 0, near)
-    return agreement
+    near = np.where(np.isnan(near), 0, near)
+    return np.asarray(scores + DISTANCE_WEIGHT * near)
