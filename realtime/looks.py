@@ -28,8 +28,9 @@ class Looks:
 
     trackers: one for each camera, None = nobody has an id there. parts: looks at hands, faces and
     feet of all who are seen; the trackers' people have these groups then. frugal: where people
-    are followed, crops cost no more than a share of a whole look; who has no turn in a frame is
-    carried on by optical flow, and so are crowds between whole looks.
+    are followed, people take turns, so that looks cost half of what looking at all in every frame
+    does. Who has no turn in a frame is carried on by optical flow; who is close to somebody has one
+    beside whole looks only, and of two frames one is looked at whole then.
     """
 
     def __init__(
@@ -90,23 +91,23 @@ class Looks:
         self._part_seconds = {}
         there = [(n, frame) for n, frame in enumerate(frames) if frame is not None]
         people = {n: self._tracker(n).expect(frame) for n, frame in there}
-        crowds = {n for n, _ in there if crowded(people[n].poses)}
+        crowds = {n for n, _ in there if crowded(people[n].poses).any()}
         total = sum(map(len, people.values()))
         most = self._second.most if self._second is not None else 0
-        if self._frugal:
-            most = self._budget.most(len(there), len(crowds))
-        else:
+        if not self._frugal:
             whole |= most is not None and total > most
         alone = [
             (n, frame)
             for n, frame in there
             if not whole and not self._due(n, frame, people[n], n in crowds)
         ]
+        if self._frugal:
+            most = self._budget.most(len(there), total, len(there) - len(alone))
         before = self._crops
-        # Crops show two of those who are close: only beside a whole look they tell who is who.
-        cropped = [(n, frame) for n, frame in alone if most != 0 and n not in crowds]
-        carried = [(n, frame) for n, frame in alone if most == 0 or n in crowds]
-        tracks = self._follow(cropped, most, watched=True, flow=most is not None and total > most)
+        cropped = [(n, frame) for n, frame in alone if most != 0]
+        carried = [(n, frame) for n, frame in alone if most == 0]
+        flow = bool(crowds) or (most is not None and total > most)
+        tracks = self._follow(cropped, most, watched=True, flow=flow)
         tracks |= {n: self._tracker(n).update(frame, None) for n, frame in carried}
         seen: dict[int, Evidence | None] = dict.fromkeys(tracks)
         asked = [(n, frame) for n, frame in there if n not in tracks]
@@ -134,8 +135,8 @@ class Looks:
         gone = not len(people) and camera in self._shown
         if gone or (crowd and not self._frugal):
             return True
-        carried = crowd or (self._frugal and people.waited.max(initial=0) >= CARRIED_INTERVAL_S)
-        return self._schedules[camera].due(frame.time, len(people), carried=carried)
+        carried = self._frugal and people.waited.max(initial=0) >= CARRIED_INTERVAL_S
+        return self._schedules[camera].due(frame.time, len(people), carried=carried, crowd=crowd)
 
     @property
     def _crops(self) -> int:
@@ -221,13 +222,16 @@ class Looks:
         watched: of no camera at which somebody was lost and it is time to look for them. flow:
         whether it may have to carry somebody.
         """
-        if self._second is None:
+        if self._second is None or not frames:
             return {}
         expected = [self._tracker(n).expect(frame, flow=flow) for n, frame in frames]
+        if watched:
+            # Their crops show somebody else too: only beside a whole look they tell who is who.
+            expected = [one.but_not(crowded(one.poses)) for one in expected]
         images = [frame.image for _, frame in frames]
         followed = self._second.follow(images, [one.core() for one in expected], most)
         whole = [one.poses for one in followed]
-        if self._parts is not None and frames:
+        if self._parts is not None:
             guesses = [one.poses for one in expected]
             whole = self._with_parts(self._parts, images, whole, guesses)
         found = {}

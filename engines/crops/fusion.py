@@ -74,20 +74,22 @@ def fuse(
     the first network did not find: `first` has where the tracker expects them, and what the crop
     network does not confirm of that is left out.
     """
-    agree = agreement(first, seen)
+    alike = _similarity(first, seen)
+    agree, near = _mean_agreement(alike, first), alike >= NEAR
     sure = confidence(seen, known)
     guess = np.zeros(len(first), bool) if expected is None else expected
     taken = looked & (agree >= settings.guard) & (~guess | (sure >= settings.alone))
     better = known & ~np.isnan(seen.xy[..., 0])
     better &= (seen.score >= settings.own) | ~first.found | guess[:, None]
     better &= taken[:, None]
-    fused = _mixed(first, seen, known, better, taken, agree, guess, settings)
+    fused = _mixed(first, seen, known, better, near, taken, agree, guess, settings)
     # Whose crop showed a neighbour is where the first network says, unless that saw one person too.
     twins = same_as_better(fused, settings.same)
     if (twins >= 0).any():
         apart = (twins >= 0) & ~guess & ~_upon(first, twins, settings.same)
         taken &= ~apart
-        fused = _mixed(first, seen, known, better & ~apart[:, None], taken, agree, guess, settings)
+        better &= ~apart[:, None]
+        fused = _mixed(first, seen, known, better, near, taken, agree, guess, settings)
         twins = same_as_better(fused, settings.same)
     order = np.argsort(-fused.person_score, kind="stable")
     return fused.some(order[((twins < 0) & fused.found.any(axis=1))[order]])
@@ -98,15 +100,16 @@ def _mixed(
     seen: Poses,
     known: NDArray[np.bool_],
     better: NDArray[np.bool_],
+    near: NDArray[np.bool_],
     taken: NDArray[np.bool_],
     agree: Floats,
     guess: NDArray[np.bool_],
     settings: FusionSettings,
 ) -> Poses:
     """The same people; keypoints of the crop network where it is `better`, (P, K), and the mean
-    of both where they are near each other.
+    of both where they are `near` each other, (P, K).
     """
-    near = better & ~guess[:, None] & (_similarity(first, seen) >= NEAR)
+    near = near & better & ~guess[:, None]
     trust = settings.weight * seen.score
     share = trust / np.maximum(trust + first.score, 1e-6)
     mean = first.xy + share[..., None] * (seen.xy - first.xy)
@@ -123,7 +126,12 @@ def _mixed(
 
 def agreement(first: Poses, seen: Poses) -> Floats:
     """(P,) OKS between two opinions of each body, over the keypoints that both have."""
-    alike = _similarity(first, seen)[:, np.array(first.skeleton.body)]
+    return _mean_agreement(_similarity(first, seen), first)
+
+
+def _mean_agreement(similarity: Floats, first: Poses) -> Floats:
+    """(P, K) similarity of keypoints -> (P,) of bodies."""
+    alike = similarity[:, np.array(first.skeleton.body)]
     common = ~np.isnan(alike)
     mean: Floats = np.where(common, alike, 0).sum(axis=1) / np.maximum(common.sum(axis=1), 1)
     return mean

@@ -43,7 +43,7 @@ class Known:
     @classmethod
     def of(cls, found: Poses, expected: Expected) -> Known:
         before, missed = covered(found, expected.poses)
-        people = joined(found, expected.poses.some(missed))
+        people = joined(found, expected.poses.some(missed)) if len(missed) else found
         before = np.concatenate([before, missed])
         waited = np.append(expected.waited, np.float32(np.inf))[before]  # -1: the last, nobody
         guess = np.repeat([False, True], [len(found), len(missed)])

@@ -25,6 +25,8 @@ from engines.types.oks import expected_oks
 from engines.types.poses import Poses
 from engines.types.skeleton_groups import fitted
 
+SAME_BODY = 0.5  # OKS of a crop's pose to where optical flow has brought the same person
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Followed:
@@ -128,19 +130,21 @@ class SecondLook:
         """
         out = []
         expected = [one.fitted(self._skeleton) for one in expected]
-        people, waited = [one.poses for one in expected], [one.waited for one in expected]
+        people, waited = [one.poses for one in expected], [one.pressing for one in expected]
         looks = self.bodies.look(images, people, waited, most)
         for one, look in zip(expected, looks, strict=True):
             seen, wanted = look.poses, self._fusion
             agree, sure = agreement(one.poses, seen), confidence(seen, self.bodies.known)
-            ok = look.at & (agree >= wanted.guard) & (sure >= wanted.alone)
+            guard = np.where(one.carried.any(axis=1), max(SAME_BODY, wanted.guard), wanted.guard)
+            ok = look.at & (agree >= guard) & (sure >= wanted.alone)
             weak = ~ok[:, None] | (seen.score < wanted.least)
             xy = np.where(weak[..., None], np.float32(np.nan), seen.xy)
             score = np.where(weak, np.float32(0), seen.score)
             person = person_scores(sure, agree, wanted) * expected_oks(xy, self._skeleton)
             person = np.where(ok, person, 0).astype(np.float32)
             poses = Poses(self._skeleton, xy, score, person)
-            twins = same_as_better(poses, wanted.same)  # two expected people, one body
+            # Two expected people, one body: it is that of who was expected nearer to it.
+            twins = same_as_better(replace(poses, person_score=np.where(ok, agree, 0)), wanted.same)
             out.append(Followed(poses, look.at, ok & (twins < 0)))
         return out
 

@@ -34,6 +34,21 @@ class Expected:
     def __len__(self) -> int:
         return len(self.poses)
 
+    @property
+    def pressing(self) -> Floats:
+        """(P,) `waited`, up to twice as long for whom optical flow carries badly: who moves fast,
+        turns or is being hidden needs a look sooner.
+        """
+        found = self.poses.found
+        lost = (found & ~self.carried).sum(axis=1) / np.maximum(found.sum(axis=1), 1)
+        return np.asarray(self.waited * (1 + lost), np.float32)
+
+    def but_not(self, which: NDArray[np.bool_]) -> Self:
+        """The same, where nobody is to look at some of them: as if somebody had just done so."""
+        if not which.any():
+            return self
+        return replace(self, waited=np.where(which, np.float32(0), self.waited))
+
     @classmethod
     def of(cls, poses: Poses) -> Self:
         """People at whom nobody has looked yet."""
@@ -63,10 +78,14 @@ class Expected:
     def core(self) -> Self:
         """The same without the groups that were added to their bodies."""
         poses = core_of(self.poses)
+        if poses is self.poses:
+            return self
         return replace(self, poses=poses, carried=self.carried[:, : poses.score.shape[1]])
 
     def fitted(self, skeleton: Skeleton) -> Self:
         """The same in a skeleton with more, or fewer, groups after the same keypoints."""
+        if skeleton is self.poses.skeleton:
+            return self
         poses, have = fitted(self.poses, skeleton), self.carried.shape[1]
         more = max(poses.score.shape[1] - have, 0)
         carried = np.pad(self.carried, ((0, 0), (0, more)))[:, : poses.score.shape[1]]

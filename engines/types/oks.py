@@ -19,7 +19,7 @@ def boxes(xy: Floats) -> Floats:
     """(P, K, 2) poses -> (P, 4) left, top, right, bottom of what was found; NaN for nobody."""
     # fmin and fmax leave NaN out.
     corners = np.concatenate([np.fmin.reduce(xy, axis=1), np.fmax.reduce(xy, axis=1)], axis=-1)
-    return np.where(np.isinf(corners), np.nan, corners).astype(np.float32)
+    return np.where(np.isinf(corners), np.nan, corners).astype(np.float32, copy=False)
 
 
 def areas(xy: Floats) -> Floats:
@@ -59,9 +59,8 @@ def oks(
     common = ~np.isnan(apart)
     unsure = 2 * (2 * sigmas) ** 2
     if spread is not None:
-        unsure = unsure + 2 * np.broadcast_to(spread, apart.shape[:2])[..., None] ** 2
-    scale = unsure * np.broadcast_to(area, apart.shape[:2])[..., None]
-    alike = np.where(common, np.exp(-np.where(common, apart, 0) / scale), 0)
+        unsure = unsure + 2 * np.asarray(spread)[..., None] ** 2
+    alike = np.where(common, np.exp(-apart / (unsure * np.asarray(area)[..., None])), 0)
     count = common.sum(axis=-1)
     similarity: Floats = (alike.sum(axis=-1) / np.maximum(count, 1)).astype(np.float32)
     return similarity, count

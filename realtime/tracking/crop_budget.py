@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-# Chosen on street.avi and TUD-Campus, for less than half the work of a look at every frame, and so
-# that somebody alone is looked at in each by the small crop networks, whatever the processor.
-CROPS_SHARE = 0.6  # of a whole look, that the crops of a frame may cost,
-CROWD_SHARE = 0.2  # or less, where the whole picture is looked at often
+# Of the work of looks at the whole picture and at everybody in it in every frame. In a crowd, that
+# is the whole picture in every second frame, and half of the people in each.
+WORK_SHARE = 0.5
+# Of a whole look, that the crop of somebody alone may cost in any case: the small crop networks
+# look at them in every frame, whatever the processor.
+ALONE_SHARE = 0.6
 MAX_SAVED = 2.0  # whole looks that can be saved up for later frames
 
 
 class CropBudget:
-    """Counts crops, not seconds, so that a file gives the same each time.
+    """Counts looks, not seconds, so that a file gives the same each time.
 
     cost: of a crop, in looks at a whole picture.
     """
@@ -19,9 +21,14 @@ class CropBudget:
         self._cost = cost
         self._saved = 0.0
 
-    def most(self, cameras: int, crowds: int) -> int:
-        """How many people to look at in the next frames of so many cameras, some with crowds."""
-        income = CROWD_SHARE * crowds + CROPS_SHARE * (cameras - crowds)
+    def most(self, cameras: int, people: int, looks: int) -> int:
+        """How many people to look at in the next frames of so many cameras, with so many people.
+
+        looks: how many of the frames are looked at whole.
+        """
+        income = WORK_SHARE * (cameras + people * self._cost) - looks
+        if people <= cameras:
+            income = max(income, min(ALONE_SHARE, self._cost) * cameras)
         self._saved = min(self._saved, max(MAX_SAVED, self._cost)) + income
         return max(0, int(self._saved / self._cost + 1e-9))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import lap
@@ -71,28 +73,37 @@ def match(
     acquainted = np.minimum((people.last - people.born) / FULL_ACQUAINTANCE_S, 1).astype(np.float32)
     trust = APPEARANCE_SHARE * acquainted[:, None]
     near = _nearness(people, expected, found, skeleton, cue) * (1 - trust + trust * alike)
-    position_std = LOST_STD_SIDES_PER_S * np.minimum(away, MAX_STD_GROWTH_S)
-    far = (
-        _nearness(people, expected, found, skeleton, cue, position_std) * alike
-        if sure.any()
-        else near
-    )
+
+    @cache  # needed only where somebody was lost, or is left over
+    def far() -> Floats:
+        std = LOST_STD_SIDES_PER_S * np.minimum(away, MAX_STD_GROWTH_S)
+        return _nearness(people, expected, found, skeleton, cue, std) * alike
+
+    def first() -> Floats:
+        if brief[sure].all():
+            return near
+        back = np.where(far() >= MIN_LOST_AFFINITY, LOST_WEIGHT * far(), 0)
+        return np.where(brief[:, None], near, back)
 
     def round_(
-        rows: NDArray[np.bool_], columns: NDArray[np.bool_], table: Floats, gate: float
+        rows: NDArray[np.bool_],
+        columns: NDArray[np.bool_],
+        table: Callable[[], Floats],
+        gate: float,
     ) -> None:
+        if not rest[0].any() or not rest[1].any():
+            return
         row, column = (np.flatnonzero(a & b) for a, b in zip(rest, (rows, columns), strict=True))
         if len(row) and len(column):
-            one, other = assign(table[np.ix_(row, column)], gate)
+            one, other = assign(table()[np.ix_(row, column)], gate)
             row, column = row[one], column[other]
             rest[0][row], rest[1][column] = False, False
             pairs.append((row, column))
 
-    back = np.where(far >= MIN_LOST_AFFINITY, LOST_WEIGHT * far, 0)
-    round_(sure, found.strong, np.where(brief[:, None], near, back), MIN_AFFINITY)
-    round_(sure & brief, ~found.strong, near, MIN_WEAK_AFFINITY)
+    round_(sure, found.strong, first, MIN_AFFINITY)
+    round_(sure & brief, ~found.strong, lambda: near, MIN_WEAK_AFFINITY)
     round_(sure, found.strong, far, MIN_LOST_AFFINITY)
-    round_(~sure, found.strong, near, MIN_AFFINITY)
+    round_(~sure, found.strong, lambda: near, MIN_AFFINITY)
     if not pairs:
         return np.zeros(0, int), np.zeros(0, int)
     return np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])

@@ -63,6 +63,7 @@ class Flow:
         self._size = (0, 0)
         self._scale = np.ones(2, np.float32)
         self._thumb: NDArray[np.float32] | None = None
+        self._places: NDArray[np.float32] | None = None  # of the thumb, by contrast alone
         self._unlike = False
 
     def see(self, image: Image) -> bool:
@@ -78,11 +79,17 @@ class Flow:
             self._scale = np.array(np.divide(picture.grey_size, picture.size), np.float32)
         self._before, self._now = self._now, None
         thumb = _thumb(image)
-        if thumb.std() < MIN_CONTRAST:
+        contrast = thumb - thumb.mean()
+        deviation = float(np.sqrt((contrast * contrast).mean()))
+        if deviation < MIN_CONTRAST:
             return False
+        places = contrast / np.float32(deviation)
+        before, self._places = self._places, places
         last, self._thumb = self._thumb, thumb
         self._now = picture
-        self._unlike = last is not None and _alike_places(last, thumb) < MIN_PLACES_ALIKE
+        # -1..1 whether it is light and dark in the same places
+        alike = 1.0 if before is None else float((before * places).mean())
+        self._unlike = alike < MIN_PLACES_ALIKE
         if last is None or not self._unlike:
             return False
         # Without a picture of this size before it, flow cannot say that it is the same scene.
@@ -117,13 +124,16 @@ class Flow:
         self, before: Image, after: Image, points: Floats
     ) -> tuple[Floats, NDArray[np.bool_]]:
         high, wide = after.shape
-        start = (points + 0.5) * self._scale - 0.5
-        inside = ((start >= 0) & (start <= (wide - 1, high - 1))).all(axis=1)
-        start = np.ascontiguousarray(np.clip(start, 0, (wide - 1, high - 1)), np.float32)
+        start = np.asarray((points + 0.5) * self._scale - 0.5, np.float32)
+        edge = np.array((wide - 1, high - 1), np.float32)
+        placed = np.minimum(np.maximum(start, 0), edge)
+        inside = _both(placed == start)
+        start = placed
         end, went, unlike = _lucas_kanade(before, after, start, LEVELS, start.copy())
         back, came, _ = _lucas_kanade(after, before, end, LEVELS_BACK, start.copy())
-        close = ((back - start) ** 2).sum(axis=1) <= MAX_FORWARD_BACKWARD_PX**2
-        kept = ((end >= 0) & (end <= (wide - 1, high - 1))).all(axis=1)
+        off = back - start
+        close = off[:, 0] ** 2 + off[:, 1] ** 2 <= MAX_FORWARD_BACKWARD_PX**2
+        kept = _both((end >= 0) & (end <= edge))
         good: NDArray[np.bool_] = (
             inside
             & kept
@@ -133,6 +143,11 @@ class Flow:
             & (came[:, 0] > 0)
         )
         return (end + 0.5) / self._scale - 0.5, good
+
+
+def _both(axes: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(N, 2) -> (N,) whether it is so along both axes."""
+    return axes[:, 0] & axes[:, 1]
 
 
 @lru_cache(maxsize=8)  # cameras have few sizes
@@ -198,12 +213,6 @@ def _thumb(image: Image) -> NDArray[np.float32]:
     )
     grey = cv2.cvtColor(np.ascontiguousarray(image[::step, ::step]), cv2.COLOR_BGR2GRAY)
     return np.asarray(cv2.resize(grey, THUMB_SIZE_PX, interpolation=cv2.INTER_AREA), np.float32)
-
-
-def _alike_places(one: Floats, other: Floats) -> float:
-    """-1..1 whether it is light and dark in the same places."""
-    a, b = one - one.mean(), other - other.mean()
-    return float((a * b).mean() / (one.std() * other.std()))
 
 
 def _alike_shades(one: Floats, other: Floats) -> float:

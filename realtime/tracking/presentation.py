@@ -54,8 +54,10 @@ def covered(
     people: TrackTable, carried: NDArray[np.bool_], shown: NDArray[np.bool_], skeleton: Skeleton
 ) -> NDArray[np.bool_]:
     """(N,) whether somebody carried on lies upon somebody seen: one body is shown once."""
-    one, other = np.flatnonzero(carried), np.flatnonzero(shown)
     out = np.zeros(len(people), bool)
+    if not carried.any():
+        return out
+    one, other = np.flatnonzero(carried), np.flatnonzero(shown)
     area = people.area[one][:, None]
     out[one] = upon(people.xy[one], people.xy[other], area, skeleton, 1)
     return out
@@ -90,8 +92,11 @@ def shown_tracks(
     keep = seen | (away <= MAX_BLIND_S + TIME_TOLERANCE_S)
     keep |= people.trackable[rows] & (away <= MAX_UNSEEN_S)
     # A hand that is not found for a while is elsewhere: no joint leaves its body so.
-    part = ~np.isin(np.arange(xy.shape[1]), skeleton.body) & (people.last[rows] >= now)[:, None]
-    keep = np.where(part, away <= part_patience(step), keep)
+    if len(skeleton.body) < xy.shape[1]:
+        part = np.ones(xy.shape[1], bool)
+        part[list(skeleton.body)] = False
+        here = part & (people.last[rows] >= now)[:, None]
+        keep = np.where(here, away <= part_patience(step), keep)
     keep &= ~np.isnan(xy[..., 0])
     xy = np.where(keep[..., None], xy, np.float32(np.nan))
     score = np.where(keep, score, np.float32(0))

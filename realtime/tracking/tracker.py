@@ -260,7 +260,8 @@ class PoseTracker:
         row_of = np.full(len(poses), -1)
         row_of[columns] = rows
         row_of[fresh] = len(people) + np.arange(len(fresh))
-        people.add(self._fresh(poses, found, fresh))
+        if len(fresh):
+            people.add(self._fresh(poses, found, fresh))
         self._confirm(len(poses))
         shown = np.zeros(len(people), bool)
         shown[row_of[row_of >= 0]] = True

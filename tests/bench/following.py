@@ -22,6 +22,7 @@ from pathlib import Path
 import motmetrics as mm
 import numpy as np
 
+from engines.refining import OWN
 from engines.types.oks import areas, iou, oks
 from realtime.assembly import stream
 from realtime.sinks.files.mot_challenge import person_boxes
@@ -61,7 +62,7 @@ def people(clip: str, start: int, options: dict[str, object]) -> tuple[list[Trac
 
 
 def card(refine: str) -> str:
-    return str(ROOT / "tests" / "cards" / f"movenet-{refine}.toml")
+    return refine if refine == OWN else str(ROOT / "tests" / "cards" / f"movenet-{refine}.toml")
 
 
 def best(clip: str, step: int) -> list[Tracks]:
@@ -116,7 +117,7 @@ def main() -> None:
     ask.add_argument("clips", nargs="*", metavar="clip", help=", ".join(CLIPS))
     ask.add_argument("--model", default="pafnet")
     ask.add_argument("--height", type=int, default=256)
-    ask.add_argument("--refine", default="lightning", help="lightning or thunder")
+    ask.add_argument("--refine", default="lightning", help="lightning, thunder or cropnet")
     ask.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
     ask.add_argument("--judge", type=int, metavar="N")
     ask.add_argument("--starts", type=int, nargs="+", default=[0, 3, 6], help="frames, of campus")

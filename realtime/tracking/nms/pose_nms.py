@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engines.types.arrays import Floats
 from engines.types.oks import areas
@@ -28,8 +27,15 @@ def suppress_duplicates(poses: Poses) -> Poses:
     if len(poses) < 2:
         return poses
     mirror, body = np.array(poses.skeleton.mirror), np.array(poses.skeleton.body)
-    direct = _agreement(poses, np.arange(len(mirror)))
-    crossed = _agreement(poses, mirror)[..., mirror]  # by the keypoints of the other pose as well
+    side = np.sqrt(areas(poses.xy[:, body]))
+    unit = np.maximum(side[:, None], side[None])[..., None]
+    say = np.tanh(poses.score / SCORE_SCALE)
+    most = (say[:, body] ** 2).sum(axis=1) + DISTANCE_WEIGHT * poses.found[:, body].sum(axis=1)
+    # In shares of what the pose with less evidence could reach, so that a fragment is a duplicate.
+    least = np.maximum(np.minimum(most[:, None], most[None]), 1e-6)[..., None]
+    direct = _agreement(poses.xy, poses.xy, say, say, unit) / least
+    crossed = _agreement(poses.xy, poses.xy[:, mirror], say, say[:, mirror], unit) / least
+    crossed = crossed[..., mirror]  # by the keypoints of the other pose as well
     twins = np.maximum(direct, crossed)[..., body].sum(axis=-1) > MIN_DUPLICATE_SHARE
     np.fill_diagonal(twins, False)
     if not twins.any():
@@ -48,23 +54,16 @@ def suppress_duplicates(poses: Poses) -> Poses:
     return replace(poses, xy=xy, score=score).some(np.flatnonzero(kept))
 
 
-def _agreement(poses: Poses, way: NDArray[np.int_]) -> Floats:
-    """(P, P, K) what each keypoint adds to how alike two poses are, 0..1 in all of a body.
+def _agreement(one: Floats, other: Floats, say: Floats, others: Floats, unit: Floats) -> Floats:
+    """(P, P, K) what each keypoint adds to how alike two poses are: equations 8-10.
 
-    Soft matching of scores within a box, plus closeness, as in equations 8-10, in shares of what
-    the pose with less evidence could reach, so that a fragment is a duplicate. way: the keypoints
-    of the other pose, in the order in which they are compared.
+    Soft matching of scores within a box, plus closeness. one, other: (P, K, 2), say, others: (P, K)
+    what each keypoint has to say. unit: (P, P, 1) of distances.
     """
-    body = np.array(poses.skeleton.body)
-    side = np.sqrt(areas(poses.xy[:, body]))
-    unit = np.maximum(side[:, None], side[None])[..., None]
-    apart = np.abs(poses.xy[:, None] - poses.xy[None, :, way]) / unit[..., None]
-    within: NDArray[np.bool_] = (apart <= MATCH_BOX_SIDES).all(axis=-1)  # False for NaN
-    say = np.tanh(poses.score / SCORE_SCALE)
-    scores = np.where(within, say[:, None] * say[None, :, way], 0)
-    distance = np.nan_to_num((apart**2).sum(axis=-1), nan=np.inf)
-    near = np.exp(-distance / (2 * DISTANCE_SCALE_SIDES**2))
-    most = (say[:, body] ** 2).sum(axis=1) + DISTANCE_WEIGHT * poses.found[:, body].sum(axis=1)
-    least = np.maximum(np.minimum(most[:, None], most[None]), 1e-6)
-    agreement: Floats = (scores + DISTANCE_WEIGHT * near) / least[..., None]
-    return agreement
+    wide = np.abs(one[:, None, :, 0] - other[None, :, :, 0]) / unit
+    high = np.abs(one[:, None, :, 1] - other[None, :, :, 1]) / unit
+    within = (wide <= MATCH_BOX_SIDES) & (high <= MATCH_BOX_SIDES)  # False for NaN
+    scores = np.where(within, say[:, None] * others[None], 0)
+    near = np.exp(-(wide * wide + high * high) / (2 * DISTANCE_SCALE_SIDES**2))
+    near = np.where(np.isnan(near), 0, near)
+    return np.asarray(scores + DISTANCE_WEIGHT * near)

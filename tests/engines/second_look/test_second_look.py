@@ -275,6 +275,42 @@ def test_two_expected_at_one_body_are_one() -> None:
     assert followed.ok.tolist() == [True, False]
 
 
+def test_of_two_expected_at_one_body_it_is_that_of_who_was_expected_nearer() -> None:
+    """Whatever their order: who stands behind somebody does not take their place."""
+    look, _ = second_look()
+    for off, other in ((3, 30), (30, 3)):
+        expected = Expected.of(poses(ONE + off, ONE + other))
+        (followed,) = look.follow([drawn(in17(ONE))], [expected])
+        assert followed.ok.tolist() == [off < other, other < off]
+
+
+def test_a_crop_that_shows_somebody_else_than_flow_brought_is_not_believed() -> None:
+    """Without flow the same body is that of who has moved fast."""
+    look, _ = second_look()
+    far = Expected.of(poses(TWO + 15))
+    brought = replace(far, carried=far.poses.found)
+    image = drawn(in17(TWO))
+    assert [look.follow([image], [one])[0].ok.tolist() for one in (far, brought)] == [
+        [True],
+        [False],
+    ]
+
+
+def test_whom_flow_carries_badly_has_a_turn_sooner() -> None:
+    look, _ = second_look()
+    expected = Expected.of(poses(ONE, TWO, THREE))
+    carried = expected.poses.found
+    carried[2] = False
+    # Three is half as tall as one, and has waited for a little longer.
+    waited = np.array([0.04, 0.04, 0.06], np.float32)
+    image = drawn(in17(ONE, TWO, THREE))
+    turns = [
+        look.follow([image], [replace(expected, waited=waited, carried=one)], 1)[0].at.tolist()
+        for one in (expected.poses.found, carried)
+    ]
+    assert turns == [[True, False, False], [False, False, True]]
+
+
 def test_picture_narrower_than_the_crop_and_people_at_its_border() -> None:
     thin = person((45, 240), 300)
     look, _ = second_look()

@@ -53,6 +53,30 @@ def test_an_empty_picture_and_a_lost_person_are_looked_at_soon() -> None:
     assert max(gaps(looks(100, 5, lost=True))) == pytest.approx(LOST_INTERVAL_S, abs=0.011)
 
 
+def test_looks_are_rare_again_some_time_after_somebody_has_come() -> None:
+    schedule, found = LookSchedule(), []
+    for n in range(500):
+        if schedule.due(n / 50, 1):
+            found.append(n / 50)
+            schedule.looked(n / 50, changed=len(found) == 6)
+    after = gaps(found[5:])
+    assert after[0] == pytest.approx(MIN_INTERVAL_S, abs=0.021)
+    assert after[-1] == pytest.approx(MAX_INTERVAL_S, abs=0.021)
+    np.testing.assert_allclose(after, sorted(after))
+
+
+@pytest.mark.parametrize("rate", [10, 25, 30, 50])
+def test_a_crowd_is_looked_at_in_every_second_frame(rate: float) -> None:
+    schedule, found = LookSchedule(), []
+    for n in range(40):
+        due = [schedule.due(n / rate, 5, crowd=True) for _ in range(2)]
+        assert due[0] == due[1]  # asked again, it is the same
+        if due[0]:
+            schedule.looked(n / rate, changed=False)
+            found.append(n)
+    assert found == [*range(0, 40, 2)]
+
+
 def test_time_that_stands_or_runs_back_does_not_blind() -> None:
     schedule = LookSchedule()
     schedule.looked(100.0, changed=False)
@@ -63,24 +87,24 @@ def test_time_that_stands_or_runs_back_does_not_blind() -> None:
 @pytest.mark.parametrize(
     ("places", "close"),
     [
-        ([], False),
-        ([(200, 200)], False),
-        ([(200, 200), (260, 200)], True),  # shoulder to shoulder
-        ([(200, 200), (200, 330)], True),  # one before the other
-        ([(200, 200), (500, 200)], False),
-        ([(200, 200), (500, 200), (540, 220)], True),
+        ([], []),
+        ([(200, 200)], [False]),
+        ([(200, 200), (260, 200)], [True, True]),  # shoulder to shoulder
+        ([(200, 200), (200, 330)], [True, True]),  # one before the other
+        ([(200, 200), (500, 200)], [False, False]),
+        ([(200, 200), (500, 200), (540, 220)], [False, True, True]),
     ],
 )
 def test_people_are_crowded_where_a_crop_shows_two(
-    places: list[tuple[float, float]], close: bool
+    places: list[tuple[float, float]], close: list[bool]
 ) -> None:
     xy = np.array([person(place, 160) for place in places], np.float32).reshape(-1, 18, 2)
     people = Poses(SKELETON, xy, np.ones(xy.shape[:2], np.float32), np.ones(len(xy), np.float32))
-    assert crowded(people) is close
+    assert crowded(people).tolist() == close
 
 
 def test_who_has_no_keypoints_crowds_nobody() -> None:
     xy = np.array([person((200, 200), 160), person((210, 200), 160)], np.float32)
     xy[1] = np.nan
     score = np.where(np.isnan(xy[..., 0]), 0, 1).astype(np.float32)
-    assert not crowded(Poses(SKELETON, xy, score, np.ones(2, np.float32)))
+    assert not crowded(Poses(SKELETON, xy, score, np.ones(2, np.float32))).any()
