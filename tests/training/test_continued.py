@@ -39,7 +39,7 @@ def crops() -> Image:
 def test_what_was_shipped_goes_on_where_it_was() -> None:
     """Beside OpenVINO on the shipped file, which rounds activations to eight bits."""
     (graph, _) = locate(load_card("cropnet"), "int8").paths
-    network, seen = CropNet(), crops()
+    network, seen = CropNet(feet=True), crops()
     start_from_graph(network, graph, seen)
     core = load_openvino().Core()
     shipped = core.compile_model(
