@@ -28,21 +28,22 @@ from training.discover.learner import Learner
 from training.discover.measures import regression_error
 from training.discover.rig_measures import landmarks_3d
 
-# OpenPose's BODY_25: head and trunk, upper and lower arms and legs.
-BONES = ((1, 0), (1, 8), (2, 3), (3, 4), (5, 6), (6, 7), (9, 10), (10, 11), (12, 13), (13, 14))
-KEYPOINTS = {0: "nose", 1: "neck", 3: "right elbow", 4: "right wrist", 6: "left elbow"}
-KEYPOINTS |= {7: "left wrist", 8: "pelvis", 10: "right knee", 11: "right ankle", 13: "left knee"}
-KEYPOINTS |= {14: "left ankle"}
+# OpenPose's COCO order: head, both sides of the trunk, upper and lower arms and legs.
+BONES = ((1, 0), (1, 8), (1, 11), (2, 3), (3, 4), (5, 6), (6, 7), (8, 9), (9, 10), (11, 12))
+BONES += ((12, 13),)
+KEYPOINTS = ("nose", "neck", "right shoulder", "right elbow", "right wrist", "left shoulder")
+KEYPOINTS += ("left elbow", "left wrist", "right hip", "right knee", "right ankle", "left hip")
+KEYPOINTS += ("left knee", "left ankle")
 
 
 def people(folder: Path, frames: list[int]) -> Doubles:
-    """(F, 25, 3) metres of the first person in these frames, NaN = not told."""
-    out = np.full((len(frames), 25, 3), np.nan)
+    """(F, J, 3) metres of the first person in these frames, NaN = not told."""
+    out = np.full((len(frames), len(KEYPOINTS), 3), np.nan)
     for n, frame in enumerate(frames):
         (file,) = folder.glob(f"*_{frame:012d}_keypoints.json")
         found = json.loads(file.read_text())["people"]
         if found:
-            points = np.array(found[0]["pose_keypoints_3d"]).reshape(-1, 4)[:25]
+            points = np.array(found[0]["pose_keypoints_3d"]).reshape(-1, 4)[: len(KEYPOINTS)]
             out[n] = np.where(points[:, 3:] > 0, points[:, :3], np.nan)
     return out
 
@@ -109,7 +110,7 @@ def main() -> None:
         100 * regression_error(places, bodies, learnt, held, ones)
         for places in (found.triangulated, np.zeros((len(bodies), 1, 3)))
     )
-    for joint, name in KEYPOINTS.items():
+    for joint, name in enumerate(KEYPOINTS):
         print(f"  {name} by regression: {told[joint]:.1f}, by its mean place {blind[joint]:.1f}")
 
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import cv2
 import numpy as np
 
 from engines.types.arrays import Floats, Image, Mask
 
 NO_RETURN = 0.01  # shares of the longer side between a place and where flow there and back leads
-LOOKED_AT = 12  # pictures, spread evenly: far enough apart for a slow pan to show
+LOOKED_AT = 24  # pictures, spread evenly
+LATER = 5  # pictures, between which a slow pan shows and a fast one is still followed
 CELLS = 32  # along the longer side, whose flow is looked at
 MIN_BELIEVED = 0.3  # of these cells, whose flow leads back
 MIN_ALIKE = 0.4  # of those, that move alike
 NEAR = 0.005  # shares of the longer side: cells that are nearer than this to a motion have it
-STILL = (
-    0.005  # shares of the longer side, by which a camera that stands still seems to move at most
-)
+STILL = 0.003  # shares of the longer side, by which a still camera seems to move at most
 
 
 def flow_between(one: Image, other: Image) -> tuple[Floats, Mask]:
@@ -37,13 +34,12 @@ def flow_between(one: Image, other: Image) -> tuple[Floats, Mask]:
 
 
 def stands_still(pictures: Image) -> bool:
-    """Whether pictures of a camera, (P, H, W, 3), lie where those before them do, as far as that
-    can be told.
+    """Whether pictures of a camera, (P, H, W, 3), lie where those a little before them do, as far
+    as that can be told.
     """
-    pictures = pictures[
-        np.linspace(0, len(pictures) - 1, min(len(pictures), LOOKED_AT)).astype(int)
-    ]
-    shifts = [_shift(one, other) for one, other in pairwise(pictures)]
+    last = len(pictures) - 1
+    starts = np.unique(np.linspace(0, max(0, last - LATER), LOOKED_AT).astype(int))
+    shifts = [_shift(pictures[n], pictures[min(n + LATER, last)]) for n in starts]
     told = [shift for shift in shifts if shift is not None]
     return not told or float(np.median(told)) <= STILL
 
