@@ -69,6 +69,8 @@ def predict(
     shift = motion.xy - people.xy
     side = np.sqrt(people.area)
     doubtful = people.missing[:, None] | (people.seen < people.last[:, None])
+    for at in groups:  # which may have had no turn to be looked at
+        doubtful[:, at] = people.missing[:, None]
     stray = (
         MAX_HIDDEN_STRAY[0] * side
         + MAX_HIDDEN_STRAY[1] * np.linalg.norm(people.velocity, axis=1) * seconds
