@@ -78,7 +78,7 @@ def _watched(
     second = second_look_opener(refine, card)
     assert second is not None
     engine = engine_opener(card, ModelSettings(), live=True)
-    tracker = CameraTracker(skeleton, TrackSettings())
+    tracker = CameraTracker(skeleton, TrackSettings(), turns=budget is not None)
     looks = Looks([tracker], second(), opener() if parts else None, frugal=True)
     out, began, lap = [], 0.0, len(frames) // 2
     with closing(engine()) as estimator, closing(looks):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from engines.types.skeleton_groups import with_groups
-from realtime.tracking.tracker import PoseTracker
+from realtime.tracking.tracker import PoseTracker, TrackerSettings
 from tests.realtime.tracked import found, frame, texture, walk
 from tests.synth import SKELETON
 
@@ -36,7 +36,7 @@ def test_a_hand_is_carried_for_a_moment_alone() -> None:
 def test_a_hand_without_a_turn_moves_as_its_picture_does() -> None:
     """A body that is followed by crops stands still, while its hand goes 6 pixels a frame."""
     background, patch = texture(), texture((90, 90), seed=1)
-    tracker, body = PoseTracker(WHOLE), walk(150, 0, 0)
+    tracker, body = PoseTracker(WHOLE, TrackerSettings(turns=True)), walk(150, 0, 0)
     hand = HAND + np.array([60.0, 20.0])
 
     def shown(n: int) -> np.ndarray:
