@@ -20,8 +20,9 @@ from engines.types.network_input import CHANNELS
 
 RANK = 4  # of a network's input
 # Pictures of a set that are run one by one even where the network takes several at once: compiled
-# for any number of them it takes 1.3 to 4 ms more a set (hands, faces, cropnet; AVX2, 1 and 2
-# cores), which a batch never wins back there. Many cores share a large batch better.
+# for any number of them it takes 5 to 8 % longer for one, and 1.6 to 3 ms more a set where their
+# number changes from set to set (hands, faces, cropnet; AVX2, one core). With more, batches are
+# about as fast, and many cores share them better.
 MAX_ALONE = 4
 ISAS_WITHOUT_BF16 = {"SSE41", "AVX", "AVX2", "AVX2_VNNI"}  # values of ONEDNN_MAX_CPU_ISA
 

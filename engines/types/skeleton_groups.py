@@ -45,11 +45,13 @@ def group_names(group: str) -> tuple[str, ...]:
 
 
 def groups_apart(skeleton: Skeleton) -> tuple[Indices, ...]:
-    """The keypoints of each hand and of the face, without those that count as body."""
-    own = (
-        set(skeleton.groups[name]) - set(skeleton.body)
-        for name in ("left_hand", "right_hand", "face")
-    )
+    """Keypoints of each hand, of the face and of each foot, without those that count as body."""
+    feet = [
+        [n for n in skeleton.feet if skeleton.keypoints[n].startswith(side)]
+        for side in ("left_", "right_")
+    ]
+    every = (skeleton.left_hand, skeleton.right_hand, skeleton.face, *feet)
+    own = (set(some) - set(skeleton.body) for some in every)
     return tuple(np.array(sorted(some), np.intp) for some in own if some)
 
 

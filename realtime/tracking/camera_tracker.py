@@ -19,27 +19,35 @@ from realtime.types.frames import Frame
 from realtime.types.protocols import FollowingTracker
 from realtime.types.results import TrackedFrame, Tracks
 
-MakeTracker = Callable[[Skeleton, PoseNms], FollowingTracker]
+MakeTracker = Callable[[Skeleton, PoseNms, bool], FollowingTracker]
 TRACKERS: dict[str, MakeTracker] = {  # by the words of --tracker
-    "ours": lambda skeleton, nms: PoseTracker(skeleton, TrackerSettings(nms=nms)),
-    "simple-baselines": SimpleBaselinesTracker,
+    "ours": lambda skeleton, nms, turns: PoseTracker(
+        skeleton, TrackerSettings(nms=nms, turns=turns)
+    ),
+    "simple-baselines": lambda skeleton, nms, turns: SimpleBaselinesTracker(skeleton, nms),
 }
 
 
 class CameraTracker:
     """The people of one camera.
 
-    max_people: how many of them to give on; those with the oldest ids.
+    max_people: how many of them to give on; those with the oldest ids. turns: whether their hands,
+    faces and feet are not looked at in every frame.
     """
 
     def __init__(
-        self, skeleton: Skeleton, settings: TrackSettings, max_people: int | None = None
+        self,
+        skeleton: Skeleton,
+        settings: TrackSettings,
+        max_people: int | None = None,
+        *,
+        turns: bool = False,
     ) -> None:
         self._skeleton = skeleton
         self._nms = settings.pose_nms or ("ours" if settings.track else "off")
         self._tracker: FollowingTracker | None = None
         if settings.track:
-            self._tracker = TRACKERS[settings.tracker](skeleton, self._nms)
+            self._tracker = TRACKERS[settings.tracker](skeleton, self._nms, turns)
         self._smoother = OneEuro() if settings.smooth == "one-euro" else None
         self._max_people = max_people
 

@@ -16,7 +16,7 @@ from realtime.tracking.track_table import TrackTable
 MIN_FLOW_KEYPOINTS = 3  # that optical flow must find again to speak for a person,
 MIN_FLOW_SHARE = 0.3  # and share of those that it could find,
 MIN_SHARE_AGAINST_MOTION = 0.5  # fewer may have gone along with who passes by
-MIN_PART_SHARE = 0.2  # of a hand or a face, that flow must find for the rest to go along with
+MIN_PART_SHARE = 0.2  # of a hand, a face or a foot, that flow must find for the rest to go along
 MAX_LIMB_SHIFT_SIDES = 0.35  # of a keypoint against its person, in sides of the person's area
 MAX_HIDDEN_STRAY = 0.03, 0.3  # of one not found: sides of the area, and shares of the usual step
 MAX_HIDDEN_S = 0.3  # for which optical flow is asked about such a keypoint
@@ -58,8 +58,8 @@ def predict(
     motion: what flow made of `people.xy`; None = there was nothing to see. What the network did
     not find when it looked last may be hidden, and flow then follows what hides it: it has to
     agree with the person's own motion, and is asked for a moment only. body: the keypoints that
-    speak for a person; others go along. groups: keypoints of each hand and face, of which those
-    that flow did not find go along with those that it found.
+    speak for a person; others go along. groups: keypoints of each hand, face and foot, of which
+    those that flow did not find go along with those that it found.
     """
     step = people.velocity * np.float32(seconds)
     if motion is None:
@@ -69,6 +69,8 @@ def predict(
     shift = motion.xy - people.xy
     side = np.sqrt(people.area)
     doubtful = people.missing[:, None] | (people.seen < people.last[:, None])
+    for at in groups:  # which may have had no turn to be looked at
+        doubtful[:, at] = people.missing[:, None]
     stray = (
         MAX_HIDDEN_STRAY[0] * side
         + MAX_HIDDEN_STRAY[1] * np.linalg.norm(people.velocity, axis=1) * seconds

@@ -15,7 +15,7 @@ from realtime.types.results import Tracks
 
 MIN_DUPLICATE_OKS = 0.5  # above which two poses show one body
 MAX_BLIND_S = 0.1  # for which what is missing is carried on without optical flow
-MAX_PART_STEPS = 3.5  # from frame to frame, instead, of hands and faces, which take turns
+MAX_PART_STEPS = 3.5  # from frame to frame, instead, of hands and faces that take turns
 MAX_UNSEEN_S = 0.5  # after which a keypoint that is not seen is unknown
 TIME_TOLERANCE_S = 1e-6
 
@@ -81,7 +81,7 @@ def shown_tracks(
 ) -> Tracks:
     """Those who are shown, eldest first; then tentative people, and poses of nobody.
 
-    step: seconds from frame to frame.
+    step: seconds from frame to frame, where hands, faces and feet take turns; else 0.
     """
     rows = np.flatnonzero(shown)
     # As an unsigned number -1 comes last.

@@ -49,8 +49,8 @@ MAX_ASPECT_DIFFERENCE = 0.02  # relative, of one picture in two sizes
 
 @dataclass(frozen=True, slots=True)
 class TrackerSettings:
-    """Which cues a tracker uses, all of them unless to compare; and how people found twice become
-    one.
+    """Which cues a tracker uses, all of them unless to compare; how people found twice become one;
+    and whether hands, faces and feet take turns, so that who has none is carried on by flow.
     """
 
     cue: Cue = "oks"
@@ -59,6 +59,7 @@ class TrackerSettings:
     bones: bool = True
     fill: float = MAX_CARRY_S
     nms: PoseNms = "ours"
+    turns: bool = False
 
 
 class PoseTracker:
@@ -71,9 +72,11 @@ class PoseTracker:
     def __init__(self, skeleton: Skeleton, settings: TrackerSettings | None = None) -> None:
         self._skeleton = skeleton
         self._body = np.array(skeleton.body)
-        self._parts = ~np.isin(np.arange(len(skeleton.keypoints)), self._body)
-        self._groups = groups_apart(skeleton)
         self._settings = settings or TrackerSettings()
+        self._groups = groups_apart(skeleton) if self._settings.turns else ()
+        self._parts = np.zeros(len(skeleton.keypoints), bool)  # those that take turns
+        for at in self._groups:
+            self._parts[at] = True
         self._flow = Flow(skeleton.body)
         self._left_right = LeftRightConsistency(skeleton)
         self._clothing = Clothing(skeleton)
@@ -223,7 +226,7 @@ class PoseTracker:
     def _shown(
         self, shown: NDArray[np.bool_], motion: Motion | None, others: Poses | None = None
     ) -> Tracks:
-        now, step = self._clock.now, self._clock.step
+        now, step = self._clock.now, self._clock.step if self._settings.turns else 0.0
         tracks = shown_tracks(self._people, shown, self._skeleton, now, step, others)
         return tracks if motion is None else replace(tracks, camera=motion.camera)
 

@@ -1,13 +1,15 @@
 """Hands, faces and feet on real pictures, through the program's own pipeline.
 
-    python -m tests.bench.parts {clips,photos,labelled,peer,rig,cost} ... [--mediapipe PYTHON]
+    python -m tests.bench.parts {clips,turns,photos,labelled,peer,rig,cost} ...
+                                [--mediapipe PYTHON]
 
-clips: hands of the webcam clips: how many, how far from their arms, sides exchanged. photos: faces
-of coco-dev against labelled eyes, beside the body network's own eyes and what others labelled, and
-faces that are nobody's. labelled: hands, faces and feet of shared/data/parts, cropped by their
-labels. peer: hands beside MediaPipe's own, by an interpreter that has mediapipe 0.10.9. rig: feet
-in 3D on rig-single. cost: processor time of a hand, a face and a person's feet beside the INT8 PAF
-network; run it on one core (taskset -c 0).
+clips: hands of the webcam clips: how many, how far from their arms, sides exchanged. turns: the
+same clips as of a live camera: processor time, and how well optical flow carries hands and faces.
+photos: faces of coco-dev against labelled eyes, beside the body network's own eyes and what others
+labelled, and faces that are nobody's. labelled: hands, faces and feet of shared/data/parts, cropped
+by their labels. peer: hands beside MediaPipe's own, by an interpreter that has mediapipe 0.10.9.
+rig: feet in 3D on rig-single. cost: processor time of a hand, a face and a person's feet beside the
+INT8 PAF network. Run turns and cost on one core (taskset -c 0).
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,7 @@ from realtime.settings.model import ModelSettings
 from realtime.types.results import Result, Tracks
 from tests.bench.parts_labelled import around, labelled, part, photos_of
 from tests.bench.parts_peer import beside_mediapipe
+from tests.bench.parts_turns import turns
 from tests.conftest import DATA, ROOT
 from tests.realtime.wanted import settings
 
@@ -40,6 +44,8 @@ REFINE = str(ROOT / "tests" / "cards" / "movenet-lightning.toml")
 NEAR = 0.25  # forearms between a hand's wrist and the body's
 MIN_EYES_PX = 15.0
 EYE_OFF = 0.10  # eye distances
+STANDING_M_S = 0.5  # of a heel or a toe that rests, beside 3 m/s of one that swings
+RIG_FPS = 60
 
 
 def run(*sources: Path, **options: Any) -> Iterator[Result]:
@@ -151,7 +157,11 @@ def human() -> float:
 
 
 def rig() -> None:
-    """Feet of rig-single by BlazePose: views, heel to toe, and height over the floor."""
+    """Feet of rig-single by BlazePose: views, heel to toe, and height over the floor.
+
+    A foot stands while its heel or its toe rests. The lowest of both is then the toe, a keypoint on
+    the tip of the shoe, some 2 or 3 cm above the sole; the heel's is higher.
+    """
     folder = DATA / "rig-single"
     views: list[Any] = []
     feet: list[Any] = []
@@ -170,13 +180,22 @@ def rig() -> None:
     for side, (heel, toe) in (("left", (0, 1)), ("right", (2, 3))):
         both = np.minimum(seen[:, heel], seen[:, toe])
         length = np.linalg.norm(xyz[:, toe] - xyz[:, heel], axis=-1)
-        low = np.minimum(xyz[:, heel, 2], xyz[:, toe, 2])
+        stands = np.fmin(*(speeds(xyz[:, n]) for n in (heel, toe))) < STANDING_M_S
+        low = np.fmin(xyz[stands, heel, 2], xyz[stands, toe, 2])
         print(
             f"{side}: >= 3 views in {(both >= 3).mean():.2f} of {len(both)} instants, >= 2 in "
             f"{(both >= 2).mean():.2f}; heel to toe {np.nanmedian(length):.3f} m, "
-            f"+- {np.nanstd(length) / np.nanmean(length):.3f}; lowest point "
-            f"{np.nanquantile(low, 0.25):.3f} m (lower quarter)"
+            f"+- {np.nanstd(length) / np.nanmean(length):.3f}; standing in {stands.sum()} "
+            f"instants, lowest point then {np.nanmedian(low):.3f} m, "
+            f"heel {np.nanmedian(xyz[stands, heel, 2]):.3f} m"
         )
+
+
+def speeds(xyz: Doubles) -> Doubles:
+    """(N,) metres a second of a point (N, 3), over seven instants; NaN at the ends."""
+    out = np.full(len(xyz), np.nan)
+    out[3:-3] = np.linalg.norm(xyz[6:] - xyz[:-6], axis=-1) * RIG_FPS / 6
+    return out
 
 
 def cost() -> None:
@@ -203,7 +222,14 @@ def cost() -> None:
         print(f"{name}: {ms:.2f} ms, {ms / least['PAF 256']:.3f} of the PAF network")
 
 
-WHAT = {"clips": clips, "photos": photos, "labelled": labelled, "rig": rig, "cost": cost}
+WHAT = {
+    "clips": clips,
+    "turns": partial(turns, REFINE),
+    "photos": photos,
+    "labelled": labelled,
+    "rig": rig,
+    "cost": cost,
+}
 PEER = "peer"
 
 

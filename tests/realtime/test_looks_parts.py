@@ -83,7 +83,7 @@ def test_all_cameras_hands_are_looked_at_together_and_expected_next(refined: boo
             for one, view in zip(parts.expected, views, strict=True):
                 assert view is not None
                 gaps = one.xy[:, None, OWN:] - view.tracks.poses.xy[None, :, OWN:]
-                assert np.linalg.norm(gaps, axis=-1).mean(axis=-1).min(axis=1).max() < 10
+                assert np.linalg.norm(gaps, axis=-1).mean(axis=-1).min(axis=1).max() < 8
     looks.close()
     assert parts.closed
 

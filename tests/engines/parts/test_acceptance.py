@@ -9,7 +9,7 @@ from engines.parts.part_crops import Found
 from engines.types.arrays import Floats
 from engines.types.poses import Poses
 from engines.types.skeleton import named_skeleton
-from tests.engines.parts.hands import body, flat_hand, moved
+from tests.engines.parts.hands import COCO, body, flat_hand, moved
 
 ARMS = body(
     left_shoulder=(300, 100),
@@ -56,6 +56,24 @@ def test_one_hand_in_two_crops_is_that_of_its_own_side() -> None:
     assert arms.accepted(right_hand).tolist() == [False, True]
     left_hand = seen(moved(HAND, 208, 300), moved(HAND, 207, 301), right=(0.1, 0.1))
     assert arms.accepted(left_hand).tolist() == [True, False]
+
+
+def test_crossed_hands_stay_with_their_arms() -> None:
+    crossed = body(left_elbow=(300, 200), left_wrist=(220, 300), right_elbow=(200, 200),
+                   right_wrist=(280, 300))  # fmt: skip
+    hands = seen(moved(HAND, 222, 302), moved(HAND, 278, 301), right=(0.1, 0.9))
+    assert Arms.of(crossed).accepted(hands).tolist() == [True, True]
+
+
+def test_a_hand_that_lies_on_somebody_else_is_of_its_own_arm_alone() -> None:
+    """The first person's right hand on the second one's left wrist: both crops show it."""
+    one = body(right_elbow=(150, 260), right_wrist=(250, 300))
+    other = body(left_elbow=(256, 200), left_wrist=(256, 300))
+    both = Poses(COCO, np.concatenate([one.xy, other.xy]), np.concatenate([one.score, other.score]),
+                 np.ones(2, np.float32))  # fmt: skip
+    hand = moved(HAND, 251, 300)
+    hands = seen(hand, hand, hand, hand, right=(0.9, 0.9, 0.9, 0.9))
+    assert Arms.of(both).accepted(hands).tolist() == [False, False, True, False]
 
 
 def test_crop_follows_a_hand_until_the_arm_leaves_it() -> None:

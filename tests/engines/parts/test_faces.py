@@ -84,6 +84,18 @@ def test_one_eye_alone_gives_no_crop() -> None:
     assert not Heads.of(lone).wanted(*nobody_knows(), SIZE).first[1].any()
 
 
+def test_the_back_of_a_head_and_a_tiny_face_give_no_crop() -> None:
+    """Ears alone; eyes so near each other that the crop has less than twelve pixels."""
+    behind = body(right_ear=(290, 200), left_ear=(310, 200))
+    tiny = body(right_eye=(300, 200), left_eye=(303.4, 200))
+    near = body(right_eye=(300, 200), left_eye=(303.6, 200))
+    cropped = [
+        bool(Heads.of(one).wanted(*nobody_knows(), SIZE).first[1][0])
+        for one in (behind, tiny, near)
+    ]
+    assert cropped == [False, False, True]
+
+
 def test_in_profile_the_face_must_have_the_eye_that_is_seen() -> None:
     yaw = np.radians(70)
     heads = Heads.of(head(yaw, hidden=("left_eye", "left_ear")))

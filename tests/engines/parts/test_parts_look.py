@@ -202,6 +202,23 @@ def test_within_a_budget_hands_take_turns() -> None:
     assert look.seconds["hands"] > 0
 
 
+def test_within_a_budget_a_hand_that_is_lost_is_sought_by_its_arm_at_its_next_turn() -> None:
+    """No set costs two looks at it, neither when it is lost nor when it was found by its arm."""
+    network = LampNetwork(flat_hand() * 60)
+    look = PartsLook(WHOLE, hand_parts(network, budget=1.0))
+    [known] = look.look([picture((302, 262))], [RIGHT_ARM])
+    at = list(WHOLE.right_hand)
+    assert network.crops == [1]
+    stray = moved(flat_hand() * 6, 330, 260)  # shows no lamp
+    known.xy[0, at] = stray
+    found = []
+    for _ in range(3):
+        [whole] = look.look([picture((302, 262))], [RIGHT_ARM], [known])
+        found.append(bool(whole.found[0, at[0]]))
+    assert network.crops == [1] * 4
+    assert found == [False, True, False]
+
+
 def test_faces_are_found_by_the_eyes() -> None:
     """The lamp is between the eyes; a face's keypoints lie about it as the network says."""
     card = load_card("mediapipe-face")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from engines.types.skeleton_groups import with_groups
-from realtime.tracking.tracker import PoseTracker
+from realtime.tracking.tracker import PoseTracker, TrackerSettings
 from tests.realtime.tracked import found, frame, texture, walk
 from tests.synth import SKELETON
 
@@ -31,3 +31,29 @@ def test_a_hand_is_carried_for_a_moment_alone() -> None:
             assert not there[18:].any()
     assert hands == [True] * 11 + [False] * 9  # 0.1 s are three frames
     assert sum(joints) > 13
+
+
+def test_a_hand_without_a_turn_moves_as_its_picture_does() -> None:
+    """A body that is followed by crops stands still, while its hand goes 6 pixels a frame."""
+    background, patch = texture(), texture((90, 90), seed=1)
+    tracker, body = PoseTracker(WHOLE, TrackerSettings(turns=True)), walk(150, 0, 0)
+    hand = HAND + np.array([60.0, 20.0])
+
+    def shown(n: int) -> np.ndarray:
+        image = background.copy()
+        image[180:270, 330 + 6 * n : 420 + 6 * n] = patch
+        return image
+
+    for n in range(6):
+        now, looked = frame(n / 30, shown(n), n), n % 3 == 0
+        at = hand + np.array([6.0 * n, 0.0])
+        points = np.concatenate([body, at if looked else HAND * np.nan])
+        people = found([points], skeleton=WHOLE)
+        if n == 0:
+            tracks = tracker.update(now, people)
+        else:
+            assert len(tracker.expect(now)) == 1
+            yes = np.ones(1, bool)
+            tracks = tracker.follow(now, people, yes, yes)
+        np.testing.assert_allclose(tracks.poses.xy[0, 18:], at, atol=1.0)
+        assert (tracks.filled[0, 18:] == (not looked)).all()
