@@ -29,8 +29,8 @@ class Looks:
     trackers: one for each camera, None = nobody has an id there. parts: looks at hands, faces and
     feet of all who are seen; the trackers' people have these groups then. frugal: where people
     are followed, people take turns, so that looks cost half of what looking at all in every frame
-    does. Who has no turn in a frame is carried on by optical flow; who is close to somebody has one
-    beside whole looks only, and of two frames one is looked at whole then.
+    does. Who has no turn in a frame is carried on by optical flow. Where people are close to each
+    other, every second frame is looked at, and that whole.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Looks:
         self._part_seconds = {}
         there = [(n, frame) for n, frame in enumerate(frames) if frame is not None]
         people = {n: self._tracker(n).expect(frame) for n, frame in there}
-        crowds = {n for n, _ in there if crowded(people[n].poses).any()}
+        crowds = {n for n, _ in there if crowded(people[n].poses)}
         total = sum(map(len, people.values()))
         most = self._second.most if self._second is not None else 0
         if not self._frugal:
@@ -104,9 +104,10 @@ class Looks:
         if self._frugal:
             most = self._budget.most(len(there), total, len(there) - len(alone))
         before = self._crops
-        cropped = [(n, frame) for n, frame in alone if most != 0]
-        carried = [(n, frame) for n, frame in alone if most == 0]
-        flow = bool(crowds) or (most is not None and total > most)
+        # Crops show two of those who are close: only beside a whole look they tell who is who.
+        cropped = [(n, frame) for n, frame in alone if most != 0 and n not in crowds]
+        carried = [(n, frame) for n, frame in alone if most == 0 or n in crowds]
+        flow = most is not None and total > most
         tracks = self._follow(cropped, most, watched=True, flow=flow)
         tracks |= {n: self._tracker(n).update(frame, None) for n, frame in carried}
         seen: dict[int, Evidence | None] = dict.fromkeys(tracks)
@@ -225,9 +226,6 @@ class Looks:
         if self._second is None or not frames:
             return {}
         expected = [self._tracker(n).expect(frame, flow=flow) for n, frame in frames]
-        if watched:
-            # Their crops show somebody else too: only beside a whole look they tell who is who.
-            expected = [one.but_not(crowded(one.poses)) for one in expected]
         images = [frame.image for _, frame in frames]
         followed = self._second.follow(images, [one.core() for one in expected], most)
         whole = [one.poses for one in followed]

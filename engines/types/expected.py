@@ -43,12 +43,6 @@ class Expected:
         lost = (found & ~self.carried).sum(axis=1) / np.maximum(found.sum(axis=1), 1)
         return np.asarray(self.waited * (1 + lost), np.float32)
 
-    def but_not(self, which: NDArray[np.bool_]) -> Self:
-        """The same, where nobody is to look at some of them: as if somebody had just done so."""
-        if not which.any():
-            return self
-        return replace(self, waited=np.where(which, np.float32(0), self.waited))
-
     @classmethod
     def of(cls, poses: Poses) -> Self:
         """People at whom nobody has looked yet."""

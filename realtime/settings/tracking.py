@@ -20,7 +20,7 @@ class TrackSettings:
     """Run the network on every N-th frame only; optical flow follows people in between, or with
     --refine its network. auto: as often as people come and go, with crops and optical flow in
     between; it needs --refine, and is the default with it for cameras. For videos it is too, but
-    frames of people close to each other are all looked at, unless you say auto yourself."""
+    frames of people close to each other are all looked at; say auto yourself for half of that."""
     smooth: Literal["off", "one-euro"] = "off"
     """Smooth jittering keypoints."""
     tracker: Literal["ours", "simple-baselines"] = "ours"

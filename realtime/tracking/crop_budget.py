@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Of the work of looks at the whole picture and at everybody in it in every frame. In a crowd, that
-# is the whole picture in every second frame, and half of the people in each.
+# is all of it in every second frame.
 WORK_SHARE = 0.5
 # Of a whole look, that the crop of somebody alone may cost in any case: the small crop networks
 # look at them in every frame, whatever the processor.

@@ -6,7 +6,6 @@ from math import inf
 
 import numpy as np
 
-from engines.types.arrays import Mask
 from engines.types.oks import boxes
 from engines.types.poses import Poses
 
@@ -67,16 +66,16 @@ class LookSchedule:
         self._gap = min(gap, MAX_INTERVAL_S)
 
 
-def crowded(people: Poses) -> Mask:
-    """(P,) who is so close to somebody that the crop of one may show the other.
+def crowded(people: Poses) -> bool:
+    """Whether two people are so close that the crop of one may show the other.
 
     Crops cannot tell such people apart: the network that sees the whole picture can.
     """
     if len(people) < 2:
-        return np.zeros(len(people), bool)
+        return False
     corners = boxes(people.xy[:, people.skeleton.body])
     margin = APART_HEIGHTS * (corners[:, 3:] - corners[:, 1:2])
     low, high = corners[:, :2] - margin, corners[:, 2:] + margin
     meet = np.asarray(((low[:, None] < high[None]) & (low[None] < high[:, None])).all(axis=-1))
     np.fill_diagonal(meet, False)
-    return np.asarray(meet.any(axis=1), bool)
+    return bool(meet.any())
