@@ -168,7 +168,7 @@ def test_crowds_of_a_video_are_looked_at_whole_in_every_frame_unless_auto_is_ask
         return [view.evidence is not None for one in stream(wanted) for view in one.views if view]
 
     assert looks() == [True] * 9
-    assert sum(looks(detect_every="auto")) <= 4
+    assert sum(looks(detect_every="auto")) <= 5  # every second one
 
 
 def test_a_presets_height_and_refinement_give_way_to_the_users(
