@@ -49,7 +49,7 @@ RIG_FPS = 60
 
 
 def run(*sources: Path, **options: Any) -> Iterator[Result]:
-    return stream(settings(*map(str, sources), refine=REFINE, **options))
+    return stream(settings(*map(str, sources), **{"refine": REFINE, **options}))
 
 
 def column(tracks: Tracks, name: str) -> Floats:
@@ -157,15 +157,27 @@ def human() -> float:
 
 
 def rig() -> None:
-    """Feet of rig-single by BlazePose: views, heel to toe, and height over the floor.
+    """Feet of rig-single by BlazePose and by cropnet: views, heel to toe, height over the floor.
 
     A foot stands while its heel or its toe rests. The lowest of both is then the toe, a keypoint on
     the tip of the shoe, some 2 or 3 cm above the sole; the heel's is higher.
     """
     folder = DATA / "rig-single"
+    ways: dict[str, dict[str, Any]] = {
+        "BlazePose": {},
+        "pafnet and cropnet": {"model": "pafnet", "refine": "cropnet"},
+    }
+    for way, options in ways.items():
+        sources = sorted(folder.glob("cam*.mp4"))
+        print(f"{way}:")
+        describe_feet(run(*sources, feet=True, rig=folder / "rig.toml", **options))
+
+
+def describe_feet(results: Iterator[Result]) -> None:
+    """A line for each foot of the first person."""
     views: list[Any] = []
     feet: list[Any] = []
-    for result in run(*sorted(folder.glob("cam*.mp4")), feet=True, rig=folder / "rig.toml"):
+    for result in results:
         if result.poses3d is None or not len(result.poses3d):
             continue
         names = result.poses3d.skeleton.keypoints
