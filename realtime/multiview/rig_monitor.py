@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from math import inf
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from realtime.types.results import Poses3D, View
 
 LOG = logging.getLogger(__name__)
 MAX_SILENCE_S = 1.0  # for which a camera may be black or give no frame
+WATCH_INTERVAL_S = 0.2  # between pictures of a camera that are looked at for being black
 BLACK_MEAN, BLACK_DEVIATION = 12.0, 6.0  # of 255: a picture below both is black
 CHECK_EVERY = 5  # frames: bounds the time of the checks
 MIN_EXPECTED_PEOPLE = 15  # whom a camera should have seen before it is judged by them
@@ -47,6 +49,7 @@ class RigMonitor:
         self._missing = np.zeros(views, np.int64)
         self._given: list[float | None] = [None] * views  # when a view last gave anything
         self._bright: list[float | None] = [None] * views  # and when that was not black
+        self._watched = [-inf] * views  # and when it was looked at for that
         self._expected, self._matched, self._people = np.zeros((3, views), np.int64)
         self._agreed = self._disagreed = 0
         self._looking = self._seeing = 0  # cameras that face a 3D person, and those that see them
@@ -122,8 +125,9 @@ class RigMonitor:
             self._period = time - last
         self._given[v] = time
         bright = self._bright[v]
-        if view.frame.poses is not None or (bright is not None and self._instants % CHECK_EVERY):
+        if view.frame.poses is not None or time - self._watched[v] < WATCH_INTERVAL_S:
             return
+        self._watched[v] = time
         image = view.frame.image[::16, ::16]
         black = image.mean() < BLACK_MEAN and image.std() < BLACK_DEVIATION
         if not black or bright is None:

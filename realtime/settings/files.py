@@ -13,6 +13,7 @@ TAKE_FILES = ("trc", "c3d", "bvh", "glb")  # made when the run has ended, of its
 JsonSkeleton = Literal[
     "coco17",
     "coco18",
+    "coco21",
     "body19",
     "body25",
     "halpe26",
