@@ -122,8 +122,9 @@ def _parse(path: Path, data: dict[str, Any]) -> Card:
         "fusion",
     )
     check_keys("the card", data, (*known, *needed), needed)
-    if unknown := [one for one in data.get("on_request", []) if one not in FOLLOWERS]:
-        raise CardError(f"on_request is of {', '.join(FOLLOWERS)}, not {unknown[0]!r}.")
+    on_request = data.get("on_request", [])
+    if not isinstance(on_request, list) or any(one not in FOLLOWERS for one in on_request):
+        raise CardError(f"on_request lists some of {', '.join(FOLLOWERS)}, not {on_request!r}.")
     skeleton = data["skeleton"]
     if isinstance(skeleton, str):
         skeleton = named_skeleton(skeleton)
@@ -152,7 +153,7 @@ def _parse(path: Path, data: dict[str, Any]) -> Card:
         fusions=_parse_fusions(data.get("fusion", {})),
         claim=str(data.get("claim", "")),
         refine=str(data.get("refine", "")),
-        on_request=tuple(data.get("on_request", ())),
+        on_request=tuple(on_request),
         cascade=build(CascadeRule, "cascade", data["cascade"]) if "cascade" in data else None,
     )
 

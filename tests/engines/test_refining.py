@@ -46,9 +46,10 @@ def test_feet_that_the_crop_network_knows_are_added(tmp_path: Path) -> None:
     later.write_text('on_request = ["feet"]\n' + Path(card).read_text())
     assert refined_skeleton(str(later), FIRST) is FIRST.skeleton
     assert refined_skeleton(str(later), FIRST, ["feet"]).keypoints == whole.keypoints
-    later.write_text('on_request = ["toes"]\n' + Path(card).read_text())
-    with pytest.raises(CardError, match=r"on_request is of feet, left_hand, .*, not 'toes'"):
-        load_card(str(later))
+    for wrong in ('["toes"]', '"feet"', "5"):
+        later.write_text(f"on_request = {wrong}\n" + Path(card).read_text())
+        with pytest.raises(CardError, match=r"on_request lists some of feet, left_hand, .*, not"):
+            load_card(str(later))
     opener = second_look_opener(card, FIRST, skeleton=whole)
     assert opener is not None
     second = opener()

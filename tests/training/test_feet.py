@@ -19,10 +19,10 @@ from tests.training.test_continued import crops  # noqa: E402
 from training.crops.continued import start_from_graph  # noqa: E402
 from training.crops.head import HEAD, prepared  # noqa: E402
 from training.crops.learner import Learner  # noqa: E402
-from training.crops.people import WITH_FEET  # noqa: E402
+from training.crops.people import BODY, WITH_FEET  # noqa: E402
 from training.crops.samples import varied  # noqa: E402
 from training.data.photos import Photo  # noqa: E402
-from training.feet.people import BODY, _as_people  # noqa: E402
+from training.feet.people import _as_people  # noqa: E402
 from training.feet.shared import Shared  # noqa: E402
 from training.feet.train import CropsFeetSettings, learn  # noqa: E402
 

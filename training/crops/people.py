@@ -15,6 +15,7 @@ from training.data.errors import TrainingError
 
 COCO = named_skeleton("coco17")  # the keypoints that are learnt
 WITH_FEET = named_skeleton("coco21")  # and these by crops-feet
+BODY = len(COCO.keypoints)  # where those of feet begin
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,11 +16,10 @@ from engines.refining import second_look_opener
 from engines.types.arrays import Floats, Image
 from engines.types.poses import Poses
 from engines.types.skeleton_conversion import converted
-from training.crops.people import COCO, WITH_FEET, People, load_people
+from training.crops.people import BODY, WITH_FEET, People, load_people
 from training.data.photos import Photo
 
 FIRST = "pafnet"  # finds the people
-BODY = len(COCO.keypoints)
 FOUND = 0.95  # score to learn of a keypoint that was found; what was not is not judged
 MIN_FOUND = 2  # keypoints of feet of somebody to learn from
 MIN_SPAN_PX = 120.0  # of somebody's keypoints: BlazePose needs large people

@@ -12,10 +12,8 @@ from torch import Tensor
 from engines.networks.cropnet import CropNet
 from engines.types.arrays import Floats
 from training.crops.head import prepared
-from training.crops.people import COCO
+from training.crops.people import BODY
 from training.crops.samples import CropBatch
-
-BODY = len(COCO.keypoints)
 
 
 @dataclass(frozen=True)

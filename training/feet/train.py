@@ -28,6 +28,7 @@ from training.crops.head import HEAD
 from training.crops.learner import Learner
 from training.crops.loss import crop_loss
 from training.crops.samples import CropBatch, make_batch, plain, stacked
+from training.crops.train import MEASURE_CROPS
 from training.data.errors import TrainingError
 from training.data.photos import read_photos
 from training.feet.people import people_with_feet
@@ -36,7 +37,6 @@ from training.learning.checkpoints import rate_at
 from training.learning.train import HELD_OUT_EVERY
 
 VARIANTS = 5  # crops of each person
-MEASURE_CROPS = 256  # see crops-train
 BATCH, CHECK_BATCH, WARM_UP_STEPS = 32, 16, 60
 DECAY = 0.6  # share of the time over which the learning rate falls to nothing
 REPORT_STEPS = 400

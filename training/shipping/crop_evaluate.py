@@ -31,7 +31,7 @@ from engines.types.poses import Poses
 from engines.types.skeleton_conversion import converted
 from training.crops.boxes import RULE, Size
 from training.crops.head import HEAD, prepared
-from training.crops.people import COCO
+from training.crops.people import BODY, COCO
 from training.data.errors import TrainingError
 from training.shipping.crop_export import network_of, trained
 from training.shipping.evaluate import photo_figures
@@ -82,9 +82,7 @@ class RunNetwork:
         import torch
 
         with torch.inference_mode():
-            maps = heatmaps(*self._network(prepared(self._flying.popleft())))[
-                :, : len(COCO.keypoints)
-            ]
+            maps = heatmaps(*self._network(prepared(self._flying.popleft())))[:, :BODY]
         return [{"heatmaps": one} for one in maps.numpy()]
 
     def close(self) -> None:
