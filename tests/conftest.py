@@ -11,6 +11,10 @@ from typing import NoReturn
 
 import pytest
 
+# Tests take all cores side by side: threads that spin while they wait for a core that another test
+# has would take most of the processor's time (PyTorch's: six times the time of a test of training).
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from posestream.main import ENDS
 
 ROOT = Path(__file__).parents[1]
