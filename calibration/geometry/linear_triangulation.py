@@ -62,7 +62,7 @@ class Expected:
         return cls(place, np.concatenate([information, times(information, place)]), known)
 
     def at(self, which: Indices) -> Expected:
-        return Expected(self.xyz[:, which], self.normal[:, which], self.known[which])
+        return Expected(self.xyz.take(which, 1), self.normal.take(which, 1), self.known.take(which))
 
     def off(self, xyz: Doubles) -> Doubles:
         """(..., N) squared deviations of points (3, ..., N) from there."""
@@ -115,8 +115,7 @@ class Lines:
             hard = np.flatnonzero(self._doubtful(xyz))
             if len(hard):
                 used[:, hard], xyz[:, hard] = self._some(hard)._agreed()
-        used &= self._apart(used)
-        used &= np.isfinite(xyz[0]) & (np.add.reduce(used, 0) >= 2)
+        used &= self._apart(used) & np.isfinite(xyz[0])
         return xyz, used
 
     def _doubtful(self, xyz: Doubles) -> Mask:
@@ -195,11 +194,12 @@ class Lines:
             total += (self._expected.off(near) < GATE_SIGMAS**2) * self._expected.normal
         xyz = solved(total[:6], total[6:])
         off = self._errors(xyz)
-        slope = times(own[:6], xyz[:, None]) - own[6:]
-        eased = (slope * solved(total[:6, None] + own[:6], slope)).sum(0)
-        squared = off - np.where(used, 0, eased / np.maximum(self._weight, 1e-9))
-        gate = np.where(used, GATE_SIGMAS**2, MAX_JOINING_MISFIT)
-        fits = self.seen & (squared < gate)
+        view, point = np.nonzero(self.seen & ~used)
+        own = own[:, view, point]
+        slope = times(own[:6], xyz.take(point, 1)) - own[6:]
+        eased = slope * solved(total[:6].take(point, 1) + own[:6], slope)
+        off[view, point] -= np.add.reduce(eased, 0) / np.maximum(self._weight[view, point], 1e-9)
+        fits = self.seen & (off < np.where(used, GATE_SIGMAS**2, MAX_JOINING_MISFIT))
         return xyz, np.where(fits.sum(0) >= 2, fits, used)
 
     def _some(self, which: Indices) -> Lines:
@@ -239,15 +239,15 @@ class Lines:
         return np.where((depth > 0) & (square < np.inf), square, np.inf)
 
     def _apart(self, used: Mask) -> Mask:
-        """(N,) whether the rays of the used views do not all run the same way."""
-        u = self._undistorted
-        turn = self._rig.rotations.transpose(2, 0, 1)[..., None]  # by world axes, V, by own axes
-        rays = turn[:, :, 0] * u[0] + turn[:, :, 1] * u[1] + turn[:, :, 2]
-        rays *= used / np.sqrt(1 + u[0] * u[0] + u[1] * u[1])
+        """(N,) whether two or more views are used whose rays do not all run the same way."""
+        u, views = self._undistorted, np.add.reduce(used, 0)
+        length = used / np.sqrt(1 + np.add.reduce(u * u, 0))
+        rays = np.concatenate([u * length, length[None]]).reshape(-1, len(views))
+        turn = self._rig.rotations.transpose(2, 1, 0).reshape(3, -1)  # by world axes
         # The mean of unit vectors that agree within an angle is hardly shorter than one.
-        along = rays.sum(1)
-        square = (along * along).sum(0) / np.maximum(used.sum(0), 1) ** 2
-        apart: Mask = square < np.cos(MIN_RAY_ANGLE / 2) ** 2
+        along = turn @ rays
+        square = np.add.reduce(along * along, 0)
+        apart: Mask = (views >= 2) & (square < (np.cos(MIN_RAY_ANGLE / 2) * views) ** 2)
         return apart
 
 

@@ -14,6 +14,7 @@ from calibration.geometry.arrays import Doubles
 MIN_DETERMINANT = 1e-14  # relative to the cube of the trace, below which a matrix is singular
 ROWS, COLUMNS = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 1, 2, 1, 2, 2])
 DIAGONAL = np.array([0, 3, 5])
+IDENTITY = np.array([1.0, 0, 0, 1, 0, 1])[:, None]
 _UPPER = 3 * ROWS + COLUMNS
 _WHOLE = np.array([[0, 1, 2], [1, 3, 4], [2, 4, 5]])  # where each element of a whole matrix is
 # Each cofactor is the product of the first two elements less that of the other two.
@@ -36,13 +37,12 @@ def normal_equations(rows: Doubles) -> Doubles:
     return np.asarray(one[:, 0] + one[:, 1], np.float64)
 
 
-def summed_equations(rows: Doubles, by: Doubles | None = None) -> Doubles:
-    """(9, N) sums over views of the normal equations of (4, 2, V, N). by: the same with weights."""
+def summed_equations(rows: Doubles, weight: Doubles | None = None) -> Doubles:
+    """(9, N) sums over views of the normal equations of (4, 2, V, N), by weights (V, N)."""
     _, two, views, count = rows.shape
-    rows = rows.reshape(4, two * views, count)
-    by = rows if by is None else by.reshape(rows.shape)
-    products: Doubles = np.einsum("ivn,jvn->ijn", by, rows)
-    return np.asarray(products.reshape(16, count).take(_PRODUCTS, 0), np.float64)
+    left = (rows[:3] if weight is None else rows[:3] * weight).reshape(3, two * views, count)
+    products: Doubles = np.einsum("ivn,jvn->ijn", left, rows.reshape(4, two * views, count))
+    return np.asarray(products.reshape(12, count).take(_PRODUCTS, 0), np.float64)
 
 
 def packed(matrix: Doubles) -> Doubles:

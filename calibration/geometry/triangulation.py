@@ -15,7 +15,7 @@ from calibration.geometry.dense_least_squares import minimise
 from calibration.geometry.levenberg_marquardt import Stop
 from calibration.geometry.linear_triangulation import GATE_SIGMAS, Expected, Lines
 from calibration.geometry.small_matrices import (
-    DIAGONAL,
+    IDENTITY,
     inverse,
     solved,
     summed_equations,
@@ -26,8 +26,8 @@ from calibration.geometry.small_matrices import (
 HUBER_SIGMAS = 2.0
 MAX_STEPS = 12  # bounds the time of a point on which views disagree
 TOLERANCE = 1e-3  # share of its cost by which another step must be expected to lower a point's
-# Share of its cost and 1, by which a step lowers it, from which on the next one may matter: of
-# points on which views agree each step leaves a hundredth of what the one before did.
+# Share of its cost and 1, by which that differs from what a step had promised, from which on the
+# next one may matter: of points on which views agree most of them keep their promises.
 ANOTHER_STEP = 0.1
 
 
@@ -119,11 +119,11 @@ def triangulate_undistorted(
     if len(which):
         points = _Points(rig, undistorted, np.where(on, np.sqrt(weight) * scale, 0.0))
         fit = points.refined(start, deadline, clock)
-        in_time = not (fit.stop == Stop.TIME).any()
+        in_time = fit.in_time
         numbers = _summed_up(fit, on, points.whitening, weight)
-        lost = fit.stop == Stop.INVALID
-        if lost.any():
-            numbers[:, lost], on[:, lost] = np.nan, False
+        valid = np.isfinite(fit.start)
+        if not valid.all():
+            numbers[:, ~valid], on[:, ~valid] = np.nan, False
         found[:, which], used[:, which] = numbers, on
     return Triangulation(
         *(found[:3].T, found[9], used, unpacked(found[3:9])),
@@ -139,9 +139,8 @@ def _summed_up(fit: _Fit, on: Mask, whitening: Doubles, weight: Doubles) -> Doub
     squared = rows[3] * rows[3]
     off = squared[0] + squared[1]
     total, seen_by = np.add.reduce(off, 0), np.add.reduce(on, 0)
-    pixels = np.add.reduce(off / np.where(on, whitening, 1.0) ** 2, 0)
-    information = summed_equations(rows)[:6]
-    information[DIAGONAL] += 1e-12
+    pixels = np.add.reduce(off / np.where(on, whitening * whitening, 1.0), 0)
+    information = summed_equations(rows)[:6] + 1e-12 * IDENTITY
     # Birge's ratio: where views miss each other by more than chance explains (three standard
     # deviations of chi-squared above its mean), all of them are less certain.
     freedom = 2 * seen_by - 3
@@ -156,14 +155,14 @@ def _summed_up(fit: _Fit, on: Mask, whitening: Doubles, weight: Doubles) -> Doub
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Fit:
-    """N points x (3, N), costs at the start and after, Stop, and rows (4, 2, V, N): the derivatives
-    of the residuals, and the residuals.
+    """N points x (3, N), costs at the start, NaN = behind a camera, and after, whether there was
+    time, and rows (4, 2, V, N): the derivatives of the residuals, and the residuals.
     """
 
     x: Doubles
     start: Doubles
     cost: Doubles
-    stop: NDArray[np.int64]
+    in_time: bool
     rows: Doubles
 
 
@@ -216,15 +215,16 @@ class _Points:
         rows = self.rows(x, live)
         cost, weight = _robust(rows[3])
         start = cost.copy()
-        stop = np.where(np.isfinite(cost), Stop.CONVERGED, Stop.INVALID).astype(np.int64)
         if clock() > deadline:
-            return _Fit(x, start, cost, np.where(stop, stop, Stop.TIME), rows)
+            return _Fit(x, start, cost, False, rows)
         failed = np.zeros(len(live), bool)
         then = rows
         for _ in range(MAX_STEPS):
-            equations = summed_equations(then, then * weight)
-            trial = x.take(live, 1) - solved(equations[:6], equations[6:])
-            then, before = self.rows(trial, live), cost.take(live)
+            equations = summed_equations(then, weight)
+            step, before = solved(equations[:6], equations[6:]), cost.take(live)
+            promised = before - 0.5 * np.add.reduce(step * equations[6:], 0)
+            trial = x.take(live, 1) - step
+            then = self.rows(trial, live)
             now, weight = _robust(then[3])
             with np.errstate(invalid="ignore"):
                 better = now <= before
@@ -232,18 +232,18 @@ class _Points:
                 failed[live[~better]] = True
                 some = np.flatnonzero(better)
                 live, trial = live.take(some), trial.take(some, 1)
-                now, before = now.take(some), before.take(some)
+                now, promised = now.take(some), promised.take(some)
                 then, weight = then.take(some, 3), weight.take(some, 1)
             if len(live) == len(cost):
                 x, cost, rows = trial, now, then
             else:
                 x[:, live], cost[live], rows[..., live] = trial, now, then
-            more = np.flatnonzero(before - now > ANOTHER_STEP * (1 + now))
+            more = np.flatnonzero(np.abs(now - promised) > ANOTHER_STEP * (1 + now))
             if not len(more):
                 break
             if len(more) < len(live):
                 live, then, weight = live.take(more), then.take(more, 3), weight.take(more, 1)
-        rest = np.flatnonzero(failed & (stop != Stop.INVALID))
+        in_time, rest = True, np.flatnonzero(failed & np.isfinite(start))
         if len(rest):
             done = minimise(
                 lambda x, which: self._dense(x, rest[which]),
@@ -254,9 +254,10 @@ class _Points:
                 deadline=deadline,
                 clock=clock,
             )
-            x[:, rest], cost[rest], stop[rest] = done.x.T, done.cost, done.stop
+            in_time = not (done.stop == Stop.TIME).any()
+            x[:, rest], cost[rest] = done.x.T, done.cost
             rows[..., rest] = self.rows(x[:, rest], rest)
-        return _Fit(x, start, cost, stop, rows)
+        return _Fit(x, start, cost, in_time, rows)
 
     def _dense(self, x: Doubles, which: Indices) -> tuple[Doubles, Doubles]:
         """(M, V, 2) residuals and (M, V, 2, 3) derivatives of points (M, 3), as `minimise` has

@@ -14,9 +14,9 @@ from functools import cache
 import lap
 import numpy as np
 
-from calibration.geometry.camera import Camera, Rig
+from calibration.geometry.camera import Rig
 from calibration.geometry.linear_triangulation import Lines, cross
-from engines.types.arrays import Doubles, Floats, Indices, Mask
+from engines.types.arrays import Doubles, Indices, Mask
 from engines.types.skeleton import Skeleton
 from realtime.types.results import View
 
@@ -32,7 +32,6 @@ MIN_MATCH_OKS = 0.25
 MIN_CLUSTER_OKS = 0.35
 SAME_TRACK_BONUS = 0.15
 MIN_DUPLICATE_OKS = 0.6  # from which on two tracks are the same person
-FAR_WIDTHS = 4.0  # at which the OKS of a keypoint, 0.0003, is as good as none
 NOBODY = -1
 
 
@@ -54,18 +53,17 @@ class Sightings:
 
         Pictures of another size than the camera's are scaled; carried keypoints are no sightings.
         """
-        there = [(v, view) for v, view in enumerate(views) if view is not None and len(view.tracks)]
-        counts = [len(view.tracks) for _, view in there]
+        counts = [0 if view is None else len(view.tracks) for view in views]
         shape = len(rig), max(counts, default=0), len(skeleton.keypoints)
         xy, score = np.full((*shape, 2), np.nan), np.zeros(shape)
         ids = np.full(shape[:2], NOBODY, np.int64)
-        if there:
-            row = np.repeat([v for v, _ in there], counts)
-            place = np.concatenate([np.arange(count) for count in counts])
-            seen = [_given(view, rig.cameras[v]) for v, view in there]
-            own = [np.concatenate(array) for array in zip(*seen, strict=True)]
-            xy[row, place], score[row, place] = own[0], np.where(own[2], 0.0, own[1])
-            ids[row, place] = np.concatenate([view.tracks.id for _, view in there])
+        for v, (view, count) in enumerate(zip(views, counts, strict=True)):
+            if view is None or not count:
+                continue
+            poses, camera = view.tracks.poses, rig.cameras[v]
+            xy[v, :count] = camera.from_picture(poses.xy.astype(np.float64), view.frame.size)
+            score[v, :count] = np.where(view.tracks.filled, 0.0, poses.score)
+            ids[v, :count] = view.tracks.id
         undistorted = np.ascontiguousarray(rig.normalise(xy).transpose(3, 0, 1, 2))
         score = np.where(np.isfinite(undistorted[0]), np.maximum(score, 0.0), 0.0)
         undistorted = np.where(score > 0, undistorted, np.nan)
@@ -81,6 +79,7 @@ class Association:
     def __init__(self, rig: Rig, skeleton: Skeleton) -> None:
         self._rig = rig
         self.body = np.array(skeleton.body)
+        self._ones = np.ones(len(self.body), np.float32)
         self._sigmas = np.array(skeleton.sigmas)
         self._annotators = (PERSON_SCALE_M * self._sigmas) ** 2  # square metres
         heights = np.array([camera.size[1] for camera in rig.cameras])
@@ -113,41 +112,26 @@ class Association:
         return depth
 
     def similarity(self, there: Doubles, deviations: Doubles, seen: Sightings) -> Doubles:
-        """(V, P, D) OKS of people and detections; 0 with too little in common, and where one is
-        far outside the box of the other.
+        """(V, P, D) OKS of people and detections; 0 with too little in common.
 
         there: (2, V, P, K) undistorted, where they would be seen. deviations: (V, P, K) of that.
         """
-        # Keypoints come first, as smallest and greatest of the first axis are found quickest.
-        order = (3, 0, 1, 2)
-        there, boxes = (
-            np.ascontiguousarray(array.take(self.body, 3).transpose(order))
-            for array in (there, seen.undistorted)
+        # Single precision tells as much of likeness, in half of the time.
+        ours, theirs = (
+            array.take(self.body, 3).astype(np.float32) for array in (there, seen.undistorted)
         )
-        width = np.ascontiguousarray(2 * deviations.take(self.body, 2).transpose(2, 0, 1))
-        room = FAR_WIDTHS * np.maximum.reduce(width, 0)
-        least, most = np.fmin.reduce(there, 0) - room, np.fmax.reduce(there, 0) + room
-        inside = least[..., None] < np.fmax.reduce(boxes, 0)[:, :, None]
-        inside &= most[..., None] > np.fmin.reduce(boxes, 0)[:, :, None]
-        both = inside[0] & inside[1]
-        # Places of pairs among all views' people and among all their detections.
-        at = np.flatnonzero(both)
-        person = at // both.shape[2]
-        place = (person // both.shape[1]) * both.shape[2] + at % both.shape[2]
-        bodies = len(self.body)
-        off = there.reshape(bodies, 2, -1).take(person, 2)
-        off -= boxes.reshape(bodies, 2, -1).take(place, 2)
-        off *= off
-        square = off[:, 0] + off[:, 1]
-        square *= (-0.5 / width**2).reshape(bodies, -1).take(person, 1)
-        known = np.isfinite(square)
-        alike = np.add.reduce(np.where(known, np.exp(square), 0.0), 0)
-        common = np.add.reduce(known, 0)
-        similarity = np.zeros(both.shape)
-        similarity.ravel()[at] = np.where(
-            common >= MIN_COMMON_KEYPOINTS, alike / np.maximum(common, 1), 0.0
-        )
-        return similarity
+        off = ours[:, :, :, None] - theirs[:, :, None]
+        width = 2 * deviations.take(self.body, 2)
+        with np.errstate(over="ignore"):  # of what is all but beside a camera
+            off *= off
+            square = off[0] + off[1]
+            square *= (-0.5 / width**2).astype(np.float32)[:, :, None]
+        fits = np.exp(square)
+        known = np.isfinite(fits)
+        # Sums over keypoints, as products with ones.
+        common, alike = known @ self._ones, np.where(known, fits, np.float32(0)) @ self._ones
+        few = common < MIN_COMMON_KEYPOINTS
+        return np.where(few, 0.0, alike / np.maximum(common, 1)).astype(np.float64)
 
     def project_undistorted(self, xyz: Doubles) -> Doubles:
         """(P, K, 3) world points to (2, V, P, K) undistorted (normalised) coordinates.
@@ -191,11 +175,12 @@ class Association:
         known = (memory.T[:, :, None] == seen.id[:, None]) & (seen.id >= 0)[:, None]
         alike = np.where(alike > 0, alike + SAME_TRACK_BONUS * known, 0)
         best = np.where(alike.max(2) >= MIN_MATCH_OKS, alike.argmax(2), NOBODY)
-        for view, own in enumerate(best):
-            there = own[own >= 0].tolist()
-            if len(set(there)) == len(there):  # nobody is in the way of anybody
-                chosen[:, view] = own
+        chosen[:] = best.T
+        for view, own in enumerate(best.tolist()):
+            taken = [detection for detection in own if detection >= 0]
+            if len(set(taken)) == len(taken):  # nobody is in the way of anybody
                 continue
+            chosen[:, view] = NOBODY
             for person, detection in _assigned(alike[view], MIN_MATCH_OKS):
                 chosen[person, view] = detection
         return chosen
@@ -215,7 +200,8 @@ class Association:
             support = self._support(seen, pairs, left)
             before = len(clusters)
             while (total := support.max(2).sum(0)).max() >= 2 * MIN_CLUSTER_OKS:
-                best = int(total.argmax())
+                # People on whom views agree alike come as they were seen, not as sums are rounded.
+                best = int(total.round(4).argmax())
                 row = np.where(support[:, best].max(1) > 0, support[:, best].argmax(1), NOBODY)
                 clusters.append(row)
                 views = np.flatnonzero(row >= 0)
@@ -306,13 +292,6 @@ def _pairs(alike: Doubles, free: Mask) -> Indices:
     codes = codes[np.diff(codes, prepend=-1) > 0]
     one, other = codes // len(view), codes % len(view)
     return np.stack([view[one], place[one], view[other], place[other]], 1)
-
-
-def _given(view: View, camera: Camera) -> tuple[Doubles, Floats, Mask]:
-    """Of a view's people: pixels of the calibrated camera, scores, and what is carried."""
-    tracks = view.tracks
-    xy = camera.from_picture(tracks.poses.xy.astype(np.float64), view.frame.size)
-    return xy, tracks.poses.score, tracks.filled
 
 
 def middles(xyz: Doubles) -> Doubles:

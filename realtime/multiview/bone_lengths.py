@@ -154,20 +154,22 @@ class BoneLengths:
 
         max_stretch: share by which they may be nearer or farther.
         """
+        free = weak.take(self._children, 1)
         least, most = (1 - max_stretch) * lengths, (1 + max_stretch) * lengths
         now = self.measured(xyz)
-        odd = weak.take(self._children, 1) & ((now < least) | (now > most))
+        odd = free & ((now < least) | (now > most))
         rows = np.flatnonzero(odd[:, : self._drawn].any(1)).tolist()
         if not rows:
             return xyz
         xyz = xyz.copy()
         # Few bones of few people: numbers by themselves are quicker here than arrays.
         for row in rows:
-            body, wrong, free = xyz[row].tolist(), odd[row].tolist(), weak[row].tolist()
+            body, wrong = xyz[row].tolist(), odd[row].tolist()
             low, high = least[row].tolist(), most[row].tolist()
             moved = set()
-            for at, (parent, child) in enumerate(self._chain):
-                if not (free[child] and (wrong[at] or parent in moved)):
+            for at in np.flatnonzero(free[row, : self._drawn]).tolist():
+                parent, child = self._chain[at]
+                if not (wrong[at] or parent in moved):
                     continue
                 have = math.dist(body[child], body[parent])
                 want = min(max(have, low[at]), high[at])

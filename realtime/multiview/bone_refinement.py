@@ -11,7 +11,9 @@ from engines.types.arrays import Doubles, Indices
 from realtime.multiview.bone_lengths import BoneLengths
 
 MAX_ROUNDS = 4  # the start is near, and bones are nearly straight functions of their ends
-SETTLED = 0.1  # share of its cost by less than which a step lowers it when it was the last
+# Share of its cost and 1, by which that may be more than a step had promised when the step was the
+# last: about as much is left for others to take away.
+SETTLED = 0.01
 
 
 class BoneRefinement:
@@ -69,17 +71,20 @@ class BoneRefinement:
         variance = np.where(held, sigma * sigma, 1.0)
         people, limbs = held.shape
         matrix = np.zeros((people, limbs * limbs))
-        body, done = start, True
+        straight = start.take(child, 1) - start.take(parent, 1)
+        done = True
         moved = pull = np.zeros_like(start)  # by how much, and by what: prior @ pull
         best, strain, least = moved, np.zeros(known.shape), np.full(people, np.inf)
+        promised = np.zeros(people)
         for turn in range(MAX_ROUNDS):
-            bone = body.take(child, 1) - body.take(parent, 1)
+            change = moved.take(child, 1) - moved.take(parent, 1)
+            bone = straight + change
             have = np.maximum(np.sqrt(np.vecdot(bone, bone)), 1e-6)
             off = np.where(held, want - have, 0.0)
             square = np.vecdot(moved, pull)
             cost = np.add.reduce(square, 1) + np.add.reduce(off * off / variance, 1)
             better = cost <= least
-            settled = np.abs(least - cost) <= SETTLED * cost
+            settled = cost - promised <= SETTLED * (1 + cost)
             if better.all():
                 best, strain, least = moved, square, cost
             else:
@@ -96,11 +101,11 @@ class BoneRefinement:
             matrix[:, self._place] = between * self._sign
             own = np.vecdot(twice, across)
             matrix[:, self._diagonal] = own[:, :limbs] + own[:, limbs:] + variance
-            innovation = off + np.vecdot(ahead, moved.take(child, 1) - moved.take(parent, 1))
+            innovation = off + np.vecdot(ahead, change)
             weight = np.linalg.solve(matrix.reshape(people, limbs, limbs), innovation[..., None])
+            promised = np.vecdot(innovation, weight[..., 0])
             pull = self._incidence @ (ahead * weight)
             moved = np.einsum("pkij,pkj->pki", prior, pull)
-            body = start + moved
         if bound is not None:
             far = np.sqrt(np.maximum(strain, 1e-18))
             best = best * np.minimum(1.0, bound / far)[..., None]

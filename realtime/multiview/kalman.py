@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from calibration.geometry.small_matrices import (
-    DIAGONAL,
+    IDENTITY,
     inverse,
     packed,
     summed_equations,
@@ -24,6 +24,8 @@ MAX_ACCELERATION = 150.0  # metres / second^2, bounds what limbs of people reach
 MANOEUVRE_DISTANCE = 3.0
 SPEED_DECAY_S = 0.3  # seconds in which the speed of what is not seen falls to 1 / e
 AXES = np.eye(3)
+# (4, 36): matrices of which one block of 2 by 2, each alike for all three axes, is 1.
+BLOCKS = np.kron(np.eye(4).reshape(4, 2, 2), AXES).reshape(4, 36)
 TRACE_PRODUCT = np.array([1.0, 2, 2, 1, 2, 1])  # of packed matrices
 INITIAL_SPEED_SIGMA = 3.0  # metres / second, standard deviation of a speed that is not known
 
@@ -42,20 +44,19 @@ def predicted(state: Doubles, covariance: Doubles, seconds: float) -> tuple[Doub
     high, as limbs that are quick soon turn.
     """
     fade = float(np.exp(-seconds / SPEED_DECAY_S))
-    onward = _alike([[1.0, SPEED_DECAY_S * (1 - fade)], [0.0, fade]]).T
+    onward = _alike(1.0, SPEED_DECAY_S * (1 - fade), 0.0, fade).T
     speed = state[..., 3:]
     wander = SPEED_DIFFUSION + SQUARED_SPEED_DIFFUSION * (speed * speed).sum(-1)
-    grown = _alike([[seconds**3 / 3, seconds**2 / 2], [seconds**2 / 2, seconds]])
+    grown = _alike(seconds**3 / 3, seconds**2 / 2, seconds**2 / 2, seconds)
     # One large product from either side takes a fraction of the time of many small ones.
     half = (covariance.reshape(-1, 6) @ onward).reshape(covariance.shape).swapaxes(-1, -2)
     moved = (half.reshape(-1, 6) @ onward).reshape(covariance.shape)
     return state @ onward, moved + wander[..., None, None] * grown
 
 
-def _alike(block: list[list[float]]) -> Doubles:
-    """(6, 6) of (2, 2) numbers that are the same for all three axes."""
-    whole: Doubles = np.array(block)[:, None, :, None] * AXES[:, None]
-    return whole.reshape(6, 6)
+def _alike(*block: float) -> Doubles:
+    """(6, 6) of a block of 2 by 2 numbers that are the same for all three axes."""
+    return np.asarray(np.array(block) @ BLOCKS, np.float64).reshape(6, 6)
 
 
 def widened(covariance: Doubles, far: Doubles, seconds: float) -> Doubles:
@@ -66,7 +67,7 @@ def widened(covariance: Doubles, far: Doubles, seconds: float) -> Doubles:
     if not quick.any():
         return covariance
     place, speed = MAX_ACCELERATION * 0.5 * seconds**2, MAX_ACCELERATION * seconds
-    gained = _alike([[place**2, place * speed], [place * speed, speed**2]])
+    gained = _alike(place**2, place * speed, place * speed, speed**2)
     return covariance + np.where(quick[..., None, None], gained, 0.0)
 
 
@@ -123,7 +124,6 @@ def guided(
         on: Mask = square < max_deviations**2
     rows = np.concatenate([slope, off[None]])
     equations = summed_equations(np.where(on, rows / np.sqrt(variance), 0.0))
-    equations[DIAGONAL] += 1.0  # a metre where nothing is seen
-    noise = inverse(equations[:6])
+    noise = inverse(equations[:6] + IDENTITY)  # a metre where nothing is seen
     step = times(noise, equations[6:]).T
     return state[:, :3] + step, unpacked(noise), on

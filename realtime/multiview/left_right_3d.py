@@ -157,11 +157,11 @@ class HeadSides:
             return xyz, changed
         left, right = self._shoulders
         across = xyz[:, left] - xyz[:, right]
-        across = across / np.linalg.norm(across, axis=-1, keepdims=True)
-        apart = xyz[:, self._left] - xyz[:, self._right]
-        along = np.einsum("phi,pi->ph", apart, across)
+        across = across / np.sqrt(np.vecdot(across, across))[:, None]
+        apart = xyz.take(self._left, 1) - xyz.take(self._right, 1)
+        along = np.vecdot(apart, across[:, None])
         # What is not known, NaN, is not wrong.
-        person, pair = np.nonzero(along < least_cosine * np.linalg.norm(apart, axis=-1))
+        person, pair = np.nonzero(along < least_cosine * np.sqrt(np.vecdot(apart, apart)))
         if not len(person):
             return xyz, changed
         ends = self._left[pair], self._right[pair]

@@ -202,15 +202,14 @@ class MultiViewReconstructor:
         people.measured = np.where(met[..., None], measured.xyz, np.nan)
         views = np.where(met, measured.views, 0)
         error = np.where(met, measured.error, np.nan)
-        rest = known & ~met & (bodies.score > 0).any(0)
+        others = np.flatnonzero(known & ~met & (bodies.score > 0).any(0))
         rows = np.flatnonzero(near)
         before, place, sigma = covariance.take(rows, 0), xyz.take(rows, 0), noise.take(rows, 0)
         # Two views alone may agree on what is wrong.
         before = kalman.widened(before, np.where(sure, off, 0.0).take(rows), seconds)
-        if rest.any():
-            guided, spread, views[rest] = self._guided(rest, bodies.at((slice(None), rest)))
-            others = np.flatnonzero(rest)
-            rows, before = np.append(rows, others), np.concatenate([before, covariance[others]])
+        if len(others):
+            guided, spread, views.ravel()[others] = self._guided(others, bodies)
+            rows, before = np.append(rows, others), np.append(before, covariance[others], 0)
             place, sigma = np.concatenate([place, guided]), np.concatenate([sigma, spread])
         state[rows], covariance[rows] = kalman.updated(state.take(rows, 0), before, place, sigma)
         rows = np.flatnonzero(anew)
@@ -218,19 +217,20 @@ class MultiViewReconstructor:
             state[rows], covariance[rows] = kalman.fresh(xyz[rows], noise[rows])
         return views, error
 
-    def _guided(self, rest: Mask, seen: Bodies) -> tuple[Doubles, Doubles, Indices]:
-        """Keypoints on which no two views agree by those that fit the expectation: (M, 3) where
-        these have them, the covariances of that, and how many they count as. seen: (V, M)
+    def _guided(self, rows: Indices, bodies: Bodies) -> tuple[Doubles, Doubles, Indices]:
+        """Keypoints on which no two views agree, places (M,) of all, by views that fit what their
+        filters expect: (M, 3) where these have them, covariances, and how many they count as.
         """
-        people = self._people
-        state, prior = people.state[rest], people.covariance[rest]
+        views, _, keypoints = bodies.score.shape
+        state = self._people.state.reshape(-1, 6).take(rows, 0)
+        prior = self._people.covariance.reshape(-1, 6, 6).take(rows, 0)
+        score = bodies.score.reshape(views, -1).take(rows, 1)
         there, slope = self._rig.linearised(state[:, :3].T)
         depth = self._rig.rotations[:, 2] @ state[:, :3].T + self._rig.translations[:, 2:]
-        sigma = self._association.deviations_of(depth, np.nonzero(rest)[1])
-        off = np.where(seen.score > 0, seen.undistorted - there, np.nan)
-        place, noise, on = kalman.guided(
-            *(state, prior, off, slope, sigma**2 / np.maximum(seen.score, 1e-3), GATE_SIGMAS)
-        )
+        sigma = self._association.deviations_of(depth, rows % keypoints)
+        off = bodies.undistorted.reshape(2, views, -1).take(rows, 2) - there  # NaN = not seen
+        variance = sigma**2 / np.maximum(score, 1e-3)
+        place, noise, on = kalman.guided(state, prior, off, slope, variance, GATE_SIGMAS)
         return place, noise, np.asarray(on.any(0), np.int64)
 
     def _remember(self, chosen: Indices, seen: Sightings, measured: Measured) -> None:

@@ -21,7 +21,7 @@ AVERAGED = 1500  # residuals after which older ones fade: 15 s of four people at
 
 
 class VarianceRatio:
-    """By what the covariances of K keypoints are to be multiplied to be true.
+    """By what the covariances of K keypoints are to be multiplied to be true, (..., K).
 
     How far a network misses differs by network, picture and keypoint; what is assumed
     beforehand is what people differ by who label pictures. The mean of normalised residuals
@@ -29,21 +29,20 @@ class VarianceRatio:
     against each other (the variance of unit weight of adjustments).
     """
 
-    def __init__(self, keypoints: int) -> None:
-        self.ratio: Doubles = np.ones(keypoints)
-        self._sum, self._count = np.zeros((2, keypoints))
+    def __init__(self, *shape: int) -> None:
+        self.ratio: Doubles = np.ones(shape)
+        self._sum, self._count = np.zeros((2, *shape))
 
     def add(self, squared: Doubles) -> None:
-        """(P, K) squared residuals, of what is usual where covariances are right; NaN = none."""
+        """(..., P, K) squared residuals, of what is usual if covariances are right; NaN = none."""
         known = np.isfinite(squared)
-        if not known.any():
-            return
-        self._count += known.sum(0)
-        self._sum += np.minimum(np.where(known, squared, 0.0), MAX_RATIO).sum(0)
+        self._count += np.add.reduce(known, -2)
+        self._sum += np.add.reduce(np.minimum(np.where(known, squared, 0.0), MAX_RATIO), -2)
         fade = np.minimum(1.0, AVERAGED / np.maximum(self._count, 1.0))
         self._count, self._sum = self._count * fade, self._sum * fade
         # Where little is known of a keypoint, it is as the others.
-        others = (self._sum.sum() + PRIOR_COUNT) / (self._count.sum() + PRIOR_COUNT)
+        total, count = self._sum.sum(-1, keepdims=True), self._count.sum(-1, keepdims=True)
+        others = (total + PRIOR_COUNT) / (count + PRIOR_COUNT)
         self.ratio = (self._sum + PRIOR_COUNT * others) / (self._count + PRIOR_COUNT)
 
 
@@ -54,35 +53,30 @@ class FilterVarianceRatio:
     measures, its error has the variance (1-k)^2 A + k^2 rho R, where A is that of what it expected
     and rho R that of what it measured. Innovations are alpha times as large as assumed,
     A + rho R = alpha R / (1-k); what is assumed after a step is k R. Thus the ratio is
-    rho + (alpha - rho) (1-k) / k: rho shows between views, alpha over time.
+    rho + (alpha - rho) (1-k) / k: rho shows between views, alpha over time. ratio: (K,), never less
+    than what shows between views, which do not show what they miss by together, and never more than
+    the greater of both.
     """
 
     def __init__(self, keypoints: int) -> None:
-        self._innovations = VarianceRatio(keypoints)
-        self._residuals = VarianceRatio(keypoints)
+        self._both = VarianceRatio(2, keypoints)  # of residuals and of innovations
         self._gains, self._count = np.zeros((2, keypoints))
+        self.ratio: Doubles = np.ones(keypoints)
 
     def add(self, innovations: Doubles, gains: Doubles, residuals: Doubles) -> None:
         """(P, K) squared innovations and residuals, of what is usual where covariances are right,
         NaN = none; and the gains of these innovations.
         """
         known = np.isfinite(innovations)
-        self._innovations.add(innovations)
-        self._residuals.add(residuals)
+        self._both.add(np.stack([residuals, innovations]))
         self._count += known.sum(0)
         self._gains += np.where(known, gains, 0.0).sum(0)
         fade = np.minimum(1.0, AVERAGED / np.maximum(self._count, 1.0))
         self._count, self._gains = self._count * fade, self._gains * fade
-
-    @property
-    def ratio(self) -> Doubles:
-        """(K,); never less than what shows between views, which do not show what they miss by
-        together, and never more than the greater of both.
-        """
         gain = (self._gains + PRIOR_COUNT / 2) / (self._count + PRIOR_COUNT)
         share = np.minimum((1 - gain) / gain, 1.0)
-        between, over = self._residuals.ratio, self._innovations.ratio
-        return np.asarray(between + share * np.maximum(over - between, 0.0), np.float64)
+        between, over = self._both.ratio
+        self.ratio = between + share * np.maximum(over - between, 0.0)
 
 
 def trust_later(trust: Doubles, seconds: float) -> Doubles:

@@ -1,11 +1,12 @@
 """How good and how fast 3D people are.
 
-    python -m tests.bench.space [clips|shelf|crowd] ... [--heights 512]
+    python -m tests.bench.space [clips|shelf|unseen|crowd] ... [--heights 512]
 
 clips: rig-multi and rig-single end to end with the network, at several heights of its input: who is
 found and for how long, by how much bones vary, by how much keypoints miss the views that they rest
-on. shelf: milliseconds a frame on the keypoints of five cameras. crowd: the same for ten people
-before sixteen cameras, synthetic. Times are of one core (set OPENBLAS_NUM_THREADS=1).
+on. shelf: milliseconds a frame on the keypoints of five cameras. unseen: how far the 3D people of
+four of these are from the rays of what the fifth surely sees, each in turn. crowd: milliseconds for
+ten people before sixteen cameras, synthetic. Times are of one core (set OPENBLAS_NUM_THREADS=1).
 """
 
 from __future__ import annotations
@@ -17,18 +18,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from calibration.files.rig_toml import read_rig
-from calibration.geometry.camera import Rig
+from calibration.geometry.camera import Camera, Rig
 from engines.types.arrays import Doubles
 from engines.types.skeleton import Skeleton
 from realtime.assembly import stream
 from realtime.multiview.bone_lengths import BoneLengths
 from realtime.multiview.stage import RigStage
-from realtime.types.results import Result, View
+from realtime.types.results import Poses3D, Result, View
 from tests.bodies import BODY25, body, sightings
 from tests.calibration.cameras import ring
 from tests.conftest import DATA
 from tests.realtime.wanted import settings
 
+SURE = 0.5  # score from which on a keypoint of the view that is left out counts
+SAME_PERSON_M = 0.3  # median distance of keypoints up to which they are of one person
 PARTS = {"shoulder", "elbow", "wrist", "hip", "knee", "ankle"}
 
 
@@ -119,6 +122,45 @@ def shelf() -> None:
     timed(RigStage(rig, skeleton), [(one.time, one.views) for one in frames])
 
 
+def unseen() -> None:
+    frames = results("shelf-dev", [f"cam{n}" for n in range(5)])
+    rig = read_rig(DATA / "shelf-dev" / "rig.toml")
+    off: dict[str, list[Doubles]] = {"without it": [], "with it": []}
+    for out, camera in enumerate(rig.cameras):
+        some = Rig(tuple(one for one in rig.cameras if one is not camera))
+        stages = [RigStage(one, skeleton_of(frames)) for one in (some, rig)]
+        for one in frames:
+            view, others = one.views[out], [*one.views[:out], *one.views[out + 1 :]]
+            for name, stage, views in zip(off, stages, (others, one.views), strict=True):
+                poses = stage.update(one.time, views)
+                if view is not None and len(poses) and len(view.tracks):
+                    off[name].append(ray_misses(camera, view, poses))
+    for name, metres in off.items():
+        all_of = 100 * np.concatenate(metres)
+        print(
+            f"shelf-dev, 3D {name} to what a camera sees: {len(all_of)} keypoints, "
+            f"{all_of.mean():.2f} cm mean, {np.median(all_of):.2f} median, "
+            f"{100 * (all_of > 10).mean():.1f} % beyond 10"
+        )
+
+
+def ray_misses(camera: Camera, view: View, poses: Poses3D) -> Doubles:
+    """(M,) metres from the rays of keypoints of limbs that a view surely sees to those in 3D."""
+    seen = view.tracks.poses
+    limb = [n for n, one in enumerate(seen.skeleton.keypoints) if one.partition("_")[2] in PARTS]
+    way = poses.xyz[:, None, limb].astype(float) - camera.centre
+    off = np.linalg.norm(np.cross(way, camera.rays(seen.xy[:, limb].astype(float))), axis=-1)
+    sure = (seen.score >= SURE) & ~view.tracks.filled
+    off[:, ~sure[:, limb]] = np.nan
+    # Who is who, of those of whom half can be seen: each other's nearest by median distance.
+    half = np.isfinite(off).sum(-1) >= len(limb) // 2
+    middle = np.nanmedian(np.where(half[..., None], off, np.inf), -1)
+    near = middle.argmin(0)
+    same = (middle.argmin(1)[near] == np.arange(len(seen))) & (middle.min(0) < SAME_PERSON_M)
+    own = off[near[same], np.flatnonzero(same)]
+    return np.asarray(own[np.isfinite(own)], np.float64)
+
+
 def skeleton_of(frames: Sequence[Result]) -> Skeleton:
     assert frames[0].poses3d is not None
     return frames[0].poses3d.skeleton
@@ -140,13 +182,15 @@ def crowd() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("parts", nargs="*", default=["clips", "shelf", "crowd"])
+    parser.add_argument("parts", nargs="*", default=["clips", "shelf", "unseen", "crowd"])
     parser.add_argument("--heights", nargs="+", type=int, default=[None, 736])
     wanted = parser.parse_args()
     if "clips" in wanted.parts:
         clips(wanted.heights)
     if "shelf" in wanted.parts:
         shelf()
+    if "unseen" in wanted.parts:
+        unseen()
     if "crowd" in wanted.parts:
         crowd()
 

@@ -46,6 +46,6 @@ def test_normal_equations_are_products_of_rows() -> None:
     np.testing.assert_allclose(np.moveaxis(equations[6:], 0, -1), vector)
     np.testing.assert_allclose(summed_equations(rows), equations.sum(1))
     np.testing.assert_allclose(
-        summed_equations(rows, rows * weight), (equations * weight).sum(1), atol=1e-12
+        summed_equations(rows, weight), (equations * weight).sum(1), atol=1e-12
     )
     np.testing.assert_array_equal(unpacked(packed(matrix)), matrix)
