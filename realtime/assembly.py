@@ -66,8 +66,8 @@ REFINE_BUDGET_SECONDS = 0.05
 # 30 fps.
 PARTS_BUDGET_SECONDS = 0.005
 MIN_FOLLOWED_FPS = 5  # below it a look is due at nearly every frame, as at photos
-# Of a crop, in whole looks, from which on crops of three people cost as much as the look does. Below
-# it most of what a frame left out saves is the larger network's look, and people are lost with it.
+# Of a crop, in whole looks, from which on crops of three people cost as much as a whole look. Below
+# it a frame left out saves above all the larger network's look, and people are lost with it.
 MIN_FRUGAL_COST = 1 / 3
 
 
@@ -279,9 +279,7 @@ def _every(
     return "auto" if fast and not any(_to_show(mode, settings.files)) else 1
 
 
-def _frugal(
-    settings: Settings, sources: Sequence[Source], second: SecondLookOpener | None
-) -> bool:
+def _frugal(settings: Settings, sources: Sequence[Source], second: SecondLookOpener | None) -> bool:
     """Whether people are followed with half of the work. A camera's frames that are not looked at
     in time are lost; a video's are not, and ids come first there.
     """

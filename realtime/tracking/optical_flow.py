@@ -112,9 +112,7 @@ class Flow:
         grid = grid[~_within_people(grid, xy)]
         points = xy[there]
         count = len(points)
-        now, good = self._track(
-            self._before.grey, self._now.grey, np.concatenate([points, grid])
-        )
+        now, good = self._track(self._before.grey, self._now.grey, np.concatenate([points, grid]))
         moved[there], sure[there] = now[:count], good[:count]
         still = good[count:]
         if still.sum() >= MIN_GRID_POINTS:
