@@ -82,7 +82,7 @@ class SecondLookOpener:
         return SecondLook(
             bodies,
             self.card.fusion_beside(self.first.name),
-            crop_cost(self.first.name, self.card.name, self.height),
+            self.cost,
             None if self.detector is None else self.detector(),
             boxes_alone=isinstance(self.first.decoder, CropDecoder),
         )
@@ -113,6 +113,11 @@ class SecondLookOpener:
     @property
     def model(self) -> str:
         return self.card.name
+
+    @property
+    def cost(self) -> float:
+        """Of a crop, in looks at whole pictures by the first network."""
+        return crop_cost(self.first.name, self.card.name, self.height)
 
 
 def second_look_opener(

@@ -66,6 +66,9 @@ REFINE_BUDGET_SECONDS = 0.05
 # 30 fps.
 PARTS_BUDGET_SECONDS = 0.005
 MIN_FOLLOWED_FPS = 5  # below it a look is due at nearly every frame, as at photos
+# Of a crop, in whole looks, from which on crops of three people cost as much as a whole look. Below
+# it a frame left out saves above all the larger network's look, and people are lost with it.
+MIN_FRUGAL_COST = 1 / 3
 
 
 def run(settings: Settings) -> None:
@@ -218,8 +221,7 @@ def stream(
             whole=shown.wants_maps,
             limit=None if limit is None else RateLimit(limit, live=sources[0].live),
             min_score=models.min_score or 0.0,
-            # A camera's frames that are not looked at in time are lost. 3D needs what is seen.
-            frugal=rig is None and (sources[0].live or settings.tracks.detect_every == "auto"),
+            frugal=rig is None and _frugal(settings, sources, open_second),
         )
         fresh = files.overwrite
         if not fresh:
@@ -275,6 +277,15 @@ def _every(
     fast = all(source.live or (source.rate or 0) >= MIN_FOLLOWED_FPS for source in sources)
     mode = parse_view_mode(settings.pictures.view, card.skeleton.keypoints)
     return "auto" if fast and not any(_to_show(mode, settings.files)) else 1
+
+
+def _frugal(settings: Settings, sources: Sequence[Source], second: SecondLookOpener | None) -> bool:
+    """Whether people are followed with half of the work. A camera's frames that are not looked at
+    in time are lost; a video's are not, and ids come first there.
+    """
+    if sources[0].live or second is None:
+        return sources[0].live
+    return settings.tracks.detect_every == "auto" and second.cost >= MIN_FRUGAL_COST
 
 
 def _open_space(

@@ -19,12 +19,12 @@ from engines.types.arrays import Floats, Image
 from engines.types.oks import boxes
 
 MAX_ROWS_PX = 360  # of the grey picture that flow is computed on
-WINDOW_PX = (13, 13)
+WINDOW_PX = (11, 11)
 LEVELS, LEVELS_BACK = 3, 1  # halvings; the way back begins close to its end
 STOP_CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 8, 0.03)
 MAX_FORWARD_BACKWARD_PX = 1.0  # grey pixels between a point and where it comes back to
 MAX_SHADE_DIFFERENCE = 25.0  # mean, of 0..255, around a point before and after
-CAMERA_GRID = (8, 6)  # columns and rows of points that show the camera's own motion
+CAMERA_GRID = (6, 4)  # columns and rows of points that show the camera's own motion
 MIN_GRID_POINTS = 6  # found again off people, to give the camera's motion
 MIN_FOUND_SHARE = 0.15  # of all points in a picture unlike the last; below it, another scene
 THUMB_SIZE_PX = (32, 18)
@@ -109,16 +109,20 @@ class Flow:
         camera = np.zeros(2, np.float32)
         there = ~np.isnan(xy[..., 0])
         grid = _grid(self._size)
-        points = np.concatenate([xy[there], grid])
-        now, good = self._track(self._before.grey, self._now.grey, points)
-        moved[there], sure[there] = now[: -len(grid)], good[: -len(grid)]
-        still = good[-len(grid) :] & ~_within_people(grid, xy)
+        grid = grid[~_within_people(grid, xy)]
+        points = xy[there]
+        count = len(points)
+        now, good = self._track(self._before.grey, self._now.grey, np.concatenate([points, grid]))
+        moved[there], sure[there] = now[:count], good[:count]
+        still = good[count:]
         if still.sum() >= MIN_GRID_POINTS:
-            shift = np.sort((now[-len(grid) :] - grid)[still], axis=0)
+            shift = np.sort((now[count:] - grid)[still], axis=0)
             camera = (shift[(len(shift) - 1) // 2] + shift[len(shift) // 2]) / 2  # the median
-        again = np.concatenate([sure[:, self._body][there[:, self._body]], good[-len(grid) :]])
-        lost = self._unlike and again.mean() < MIN_FOUND_SHARE
-        return Motion(moved, sure, camera, bool(lost))
+        lost = False
+        if self._unlike:
+            again = np.concatenate([sure[:, self._body][there[:, self._body]], still])
+            lost = bool(again.mean() < MIN_FOUND_SHARE)
+        return Motion(moved, sure, camera, lost)
 
     def _track(
         self, before: Image, after: Image, points: Floats
@@ -130,18 +134,19 @@ class Flow:
         inside = _both(placed == start)
         start = placed
         end, went, unlike = _lucas_kanade(before, after, start, LEVELS, start.copy())
-        back, came, _ = _lucas_kanade(after, before, end, LEVELS_BACK, start.copy())
-        off = back - start
-        close = off[:, 0] ** 2 + off[:, 1] ** 2 <= MAX_FORWARD_BACKWARD_PX**2
-        kept = _both((end >= 0) & (end <= edge))
         good: NDArray[np.bool_] = (
             inside
-            & kept
-            & close
+            & _both((end >= 0) & (end <= edge))
             & (unlike[:, 0] <= MAX_SHADE_DIFFERENCE)
             & (went[:, 0] > 0)
-            & (came[:, 0] > 0)
         )
+        rows = np.flatnonzero(good)  # nobody asks for the way back of others
+        if len(rows):
+            begun = start[rows]
+            back, came, _ = _lucas_kanade(after, before, end[rows], LEVELS_BACK, begun.copy())
+            off = back - begun
+            close = off[:, 0] ** 2 + off[:, 1] ** 2 <= MAX_FORWARD_BACKWARD_PX**2
+            good[rows] = close & (came[:, 0] > 0)
         return (end + 0.5) / self._scale - 0.5, good
 
 

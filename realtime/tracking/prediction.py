@@ -87,11 +87,10 @@ def predict(
     sure &= most[:, None] | agrees
     # Those that were found speak for the body, where there are enough of them.
     first, speaking, shifts = (sure & ~doubtful)[:, body], sure[:, body], shift[:, body]
-    way = np.where(
-        (first.sum(axis=1) >= MIN_FLOW_KEYPOINTS)[:, None],
-        _median(shifts, first),
-        _median(shifts, speaking),
-    )
+    way = _median(shifts, first)
+    few = first.sum(axis=1) < MIN_FLOW_KEYPOINTS
+    if few.any():
+        way[few] = _median(shifts[few], speaking[few])
     count = speaking.sum(axis=1)
     follows = (count >= MIN_FLOW_KEYPOINTS) & (count >= MIN_FLOW_SHARE * trackable)
     way = np.where(follows[:, None], way, step)
