@@ -173,8 +173,8 @@ def test_widest_picture_does_not_eat_the_memory() -> None:
 
 
 def little_onnx(folder: Path, *, batch: int | str, layout: str) -> tuple[Card, Located]:
-    """A network whose three numbers of a picture are its channels' sums, and the card for it; it has
-    an output more that the card does not name.
+    """A network whose three numbers of a picture are its channels' sums, and the card for it, which
+    leaves out another output.
     """
     onnx = pytest.importorskip("onnx", reason="onnx is not installed (requirements-gpu.txt)")
     helper, kind = onnx.helper, onnx.TensorProto
