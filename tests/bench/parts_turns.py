@@ -3,8 +3,8 @@
 The webcam clips go through networks and tracker frame by frame, as without options, and with hands,
 face and feet: as of files, where everybody is looked at in every frame, and as of a live camera on
 a computer that has time for the fewest turns. Nothing is dropped, so that all runs see the same
-frames. Each clip runs twice in a row; the second time counts, when all networks are compiled. All
-that is done in several rounds, and of each frame the fastest counts: other programs disturb it least.
+frames. Each clip runs twice in a row; the second time counts, when all networks are compiled. Of
+several rounds each frame's fastest counts, which other programs disturb least.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from realtime.types.frames import Frame
 from realtime.types.results import Tracks
 from tests.conftest import DATA
 
-ROUNDS = 5
+ROUNDS = 3
 FEWEST_TURNS = 1e-9  # seconds
 PCK = 0.2  # of the longer side of a part's box
 CLIPS = "want", "walk"
