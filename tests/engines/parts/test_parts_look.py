@@ -271,7 +271,7 @@ def test_a_hand_has_gone_where_its_wrist_has() -> None:
     """A crop where it was, half a hand away, would not show it: one look at it is enough."""
     trunk = {"right_shoulder": (300, 60), "left_shoulder": (420, 60), "left_hip": (400, 300)}
     network = LampNetwork(flat_hand() * 40)
-    look = PartsLook(WHOLE, hand_parts(network))
+    look = PartsLook(WHOLE, hand_parts(network), budget=1.0)
     before, now = (
         body(right_elbow=(300, 160), right_wrist=wrist, **trunk)
         for wrist in ((300, 260), (330, 255))
