@@ -145,7 +145,7 @@ class PartsLook:
         wrists = [self.skeleton.keypoints.index(f"{side}_wrist") for side in SIDES]
         arms = [Arms.of(poses) for poses in people]
         # With a look in every frame hands are found more often where they were.
-        strays = 0 if self._hurried else np.float32(np.nan)
+        strays = np.float32(0 if self._hurried else np.nan)
         wanted = [
             arm.wanted(
                 np.concatenate([xy[:, at] for at in groups]),
