@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from engines.parts.boxes import Boxes, either, eye_boxes, eyes_of, profile_boxes
+from engines.parts.boxes import Boxes, either, eye_boxes, eyes_of, lengths, profile_boxes
 from engines.parts.part_crops import Found, Wanted
 from engines.types.arrays import Floats, Mask
 from engines.types.poses import Poses
@@ -64,7 +64,7 @@ class Heads:
         right, left = eyes_of(found.xy)
         middle, apart = (right + left) / 2, _apart(found.xy)
         rows = np.flatnonzero(ok)
-        gaps = np.linalg.norm(middle[rows, None] - middle[None, rows], axis=-1)
+        gaps = lengths(np.asarray(middle[rows, None] - middle[None, rows], np.float32))
         same = gaps < SAME_FACE * np.minimum(apart[rows, None], apart[None, rows])
         off = self._off(found.xy) / apart
         kept: list[int] = []
@@ -81,10 +81,10 @@ class Heads:
         the two is seen, both False where the head is not turned.
         """
         eyes = np.stack(self.eyes)
-        by_ear = np.linalg.norm(eyes - self.ears, axis=-1) * np.float32(EYES_M / EYE_TO_EAR_M)
-        by_nose = np.linalg.norm(eyes - self.nose, axis=-1) * np.float32(EYES_M / EYE_TO_NOSE_M)
+        by_ear = lengths(eyes - self.ears) * np.float32(EYES_M / EYE_TO_EAR_M)
+        by_nose = lengths(eyes - self.nose) * np.float32(EYES_M / EYE_TO_NOSE_M)
         scale = np.maximum(by_ear, by_nose)
-        apart = np.linalg.norm(eyes[1] - eyes[0], axis=-1)
+        apart = lengths(eyes[1] - eyes[0])
         across = self._across
         nose = self.nose - eyes
         below = across[..., 0] * nose[..., 1] - across[..., 1] * nose[..., 0]
@@ -110,7 +110,7 @@ class Heads:
     def _scale(self) -> Floats:
         """(P,) pixels between the eyes, were the head not turned; NaN = not known."""
         scale, seen = self._profiles
-        apart = np.linalg.norm(self.eyes[1] - self.eyes[0], axis=-1)
+        apart = lengths(self.eyes[1] - self.eyes[0])
         scales: Floats = np.where(seen.any(axis=0), np.where(seen[0], *scale), apart)
         return scales
 
@@ -132,7 +132,7 @@ class Heads:
         gap = np.where(
             seen[0, :, None], right, np.where(seen[1, :, None], left, (right + left) / 2)
         )
-        off: Floats = np.linalg.norm(gap, axis=-1)
+        off: Floats = lengths(gap)
         return off
 
     def _near(self, faces: Floats) -> Mask:
@@ -147,6 +147,6 @@ class Heads:
 def _apart(faces: Floats) -> Floats:
     """(P,) pixels between the eyes of faces (P, 70, 2), were they not turned to the side."""
     right, left = eyes_of(faces)
-    high = np.linalg.norm(faces[:, BROWS].mean(axis=1) - faces[:, CHIN], axis=-1)
-    apart: Floats = np.maximum(np.linalg.norm(left - right, axis=-1), FACE_HEIGHTS * high)
+    high = lengths(faces[:, BROWS].mean(axis=1) - faces[:, CHIN])
+    apart: Floats = np.maximum(lengths(left - right), FACE_HEIGHTS * high)
     return apart

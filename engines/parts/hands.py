@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engines.parts.boxes import forearm_boxes, forearms
+from engines.parts.boxes import forearm_boxes, forearms, lengths
 from engines.parts.part_crops import Found, Wanted
 from engines.types.arrays import Floats, Mask
 from engines.types.poses import Poses
@@ -21,39 +21,44 @@ WRONG_SIDE = 0.25  # forearms that a hand of the other side counts as further of
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arms:
-    """P people's arms, the left ones, then the right ones: (2 P, 2) picture pixels each."""
+    """P people's arms, the left ones, then the right ones: (2 P, 2) picture pixels each, and the
+    forearms' lengths (2 P,).
+    """
 
     wrist: Floats
     elbow: Floats
-    shoulder: Floats
+    forearm: Floats
 
     @classmethod
     def of(cls, people: Poses) -> Arms:
         """NaN where a joint was not found, or the skeleton has none of this name."""
-        return cls(*(_joint(people, name) for name in ("wrist", "elbow", "shoulder")))
+        wrist, elbow, shoulder = (_joint(people, name) for name in ("wrist", "elbow", "shoulder"))
+        return cls(wrist, elbow, forearms(wrist, elbow, shoulder))
 
-    def wanted(self, known: Floats, tracked: Mask, size: tuple[int, int]) -> Wanted:
-        """Their hands to look for. known: (2 P, 21, 2) where they should be, NaN = not known.
+    def wanted(self, known: Floats, wrist: Floats, tracked: Mask, size: tuple[int, int]) -> Wanted:
+        """Their hands to look for. known: (2 P, 21, 2) where they should be, and wrist: (2 P, 2)
+        where the arms' wrists should, NaN = not known.
 
-        tracked: (2 P,) whether the person was there before. Nobody looks where a hand was that its
-        arm has left.
+        tracked: (2 P,) whether the person was there before. A hand has gone with its wrist. Nobody
+        looks where a hand was that its arm has left.
         """
-        off = np.linalg.norm(known[:, 0] - self.wrist, axis=-1)
+        off = lengths(known[:, 0] - self.wrist)
         with np.errstate(invalid="ignore"):
-            near = off <= MAX_WRIST_OFF * forearms(self.wrist, self.elbow, self.shoulder)
+            near = off <= MAX_WRIST_OFF * self.forearm
         waits = tracked & np.isnan(off)
-        known = np.where(near[:, None, None], known, np.float32(np.nan))
-        return Wanted(forearm_boxes(self.wrist, self.elbow, self.shoulder, size), known, waits)
+        strayed = self.wrist - wrist
+        strayed[np.isnan(strayed)] = 0
+        known = np.where(near[:, None, None], known + strayed[:, None], np.float32(np.nan))
+        return Wanted(forearm_boxes(self.wrist, self.elbow, self.forearm, size), known, waits)
 
     def accepted(self, found: Found) -> Mask:
         """(2 P,) which hands found are these arms' own.
 
         One hand that two crops have found is that of the nearer wrist, sides considered.
         """
-        forearm = forearms(self.wrist, self.elbow, self.shoulder)
-        hands = found.xy
-        palm = np.linalg.norm(hands[:, MIDDLE_KNUCKLE] - hands[:, 0], axis=-1)
-        off = np.linalg.norm(hands[:, 0] - self.wrist, axis=-1) / forearm
+        forearm, hands = self.forearm, found.xy
+        palm = lengths(hands[:, MIDDLE_KNUCKLE] - hands[:, 0])
+        off = lengths(hands[:, 0] - self.wrist) / forearm
         with np.errstate(invalid="ignore"):
             ok = (found.presence > 0) & (off <= MAX_WRIST_OFF) & (palm <= MAX_PALM * forearm)
         count = len(hands) // 2
@@ -62,7 +67,7 @@ class Arms:
         rows = np.flatnonzero(ok)
         if len(rows) < 2:
             return np.asarray(ok, bool)
-        apart = np.linalg.norm(hands[rows, None] - hands[None, rows], axis=-1).mean(axis=-1)
+        apart = lengths(hands[rows, None] - hands[None, rows]).mean(axis=-1)
         same = apart < SAME_HAND * np.minimum(palm[rows, None], palm[None, rows])
         kept: list[int] = []
         for n in np.argsort(off[rows] + WRONG_SIDE * wrong[rows], kind="stable").tolist():

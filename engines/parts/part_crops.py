@@ -90,6 +90,8 @@ class PartCrops:
         has_own &= ~doubted
         crops = either(has_own, own, first)
         waits = np.concatenate([one.waits for one in wanted])
+        if self._hurried and (has_own | (has_first & ~waits)).any():
+            waits[:] = False  # each has its turns, and the others should not take them
         waits &= (np.arange(len(waits)) + self._sets) % PATIENCE != 0
         self._sets += 1
         ok = self._turns.chosen(crops.extent[:, 1], has_own | (has_first & ~waits))
@@ -120,8 +122,8 @@ class PartCrops:
         there = found.presence >= self._head.present
         found.xy[~there] = np.nan
         found.presence[ok & ~there] = 0
-        arrays = (np.split(one, ends[:-1]) for one in (found.xy, found.presence, found.right))
-        return [Found(*some) for some in zip(*arrays, strict=True)]
+        places = zip([0, *ends.tolist()], ends.tolist(), strict=False)
+        return [Found(found.xy[a:b], found.presence[a:b], found.right[a:b]) for a, b in places]
 
     def close(self) -> None:
         """Let the device go."""
@@ -129,6 +131,8 @@ class PartCrops:
 
     def _lost_at(self, centre: Floats, extent: Floats) -> Mask:
         """(N,) whether an own crop there has shown nothing at its last turn."""
+        if not len(self._lost):
+            return np.zeros(len(centre), bool)
         gaps = np.linalg.norm(centre[:, None] - self._lost[None], axis=-1)
         return np.asarray((gaps < SAME_PLACE * extent[:, :1]).any(axis=1), bool)
 
@@ -138,8 +142,8 @@ class PartCrops:
         """What the network says of these rows, unless what is there already is surer."""
         if not len(rows):
             return
-        cuts = np.searchsorted(rows, ends)[:-1]
-        boxes = [crops.some(some) for some in np.split(rows, cuts)]
+        cuts = np.searchsorted(rows, ends).tolist()
+        boxes = [crops.some(rows[a:b]) for a, b in zip([0, *cuts], cuts, strict=False)]
         xy, _, arrays = self._network.look(images, boxes)
         presence, before = self._head.presence(arrays), np.nan_to_num(found.presence[rows])
         better = (presence >= self._head.present) | (presence >= before)
@@ -151,6 +155,8 @@ class PartCrops:
 
 def _together(crops: Sequence[Crops]) -> Crops:
     """Those of all pictures."""
+    if len(crops) == 1:
+        return crops[0]
     return Crops(
         np.concatenate([one.centre for one in crops]),
         np.concatenate([one.extent for one in crops]),

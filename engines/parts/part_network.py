@@ -47,9 +47,11 @@ class PartNetwork:
         """What `look` says, of the crops that were begun."""
         arrays = self._crops.end()
         xy, score = self.decoder.points(arrays)
-        ends = np.cumsum([len(one) for one in crops])[:-1]
-        pairs = zip(crops, np.split(xy, ends), strict=True)
-        placed = [one.to_picture(some) for one, some in pairs if len(one)]
+        placed, begin = [], 0
+        for one in crops:
+            if len(one):
+                placed.append(one.to_picture(xy[begin : begin + len(one)]))
+                begin += len(one)
         return np.concatenate(placed), score, arrays
 
     def close(self) -> None:

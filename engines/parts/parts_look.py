@@ -13,9 +13,9 @@ from engines.crops.affine import Crops
 from engines.crops.rule import CropRule
 from engines.parts.faces import Heads
 from engines.parts.feet import feet_of, has_shank
-from engines.parts.hands import Arms
+from engines.parts.hands import SIDES, Arms
 from engines.parts.kinds import Part
-from engines.parts.part_crops import PartCrops
+from engines.parts.part_crops import PATIENCE, PartCrops
 from engines.parts.part_network import PartNetwork
 from engines.parts.turns import Turns
 from engines.types.arrays import Floats, Image, Indices, Mask
@@ -50,6 +50,11 @@ class PartsLook:
         self._face = face
         self._feet = feet
         self._legs = Turns(budget)
+        self._hurried = budget is not None
+        self._sets = 0
+        self._own = len(core(skeleton).keypoints)  # of the bodies; the groups' come after them
+        groups = (np.array(skeleton.groups[name], np.intp) for name in (*HANDS, "face"))
+        self._whole = [at[at >= self._own] for at in groups]
         self.seconds: dict[Part, float] = {}
 
     def look(
@@ -65,6 +70,7 @@ class PartsLook:
         """
         found = [_copy(fitted(poses, self.skeleton)) for poses in people]
         self.seconds = {}
+        self._sets += 1
         count = sum(map(len, found))
         if not count:
             return found
@@ -72,7 +78,7 @@ class PartsLook:
             expected = [Poses.nobody(self.skeleton)] * len(found)
         known = [self._known(one, other) for one, other in zip(found, expected, strict=True)]
         with self._timed("feet"):
-            legs = self._begin_feet(images, found)  # the longest of all, at work meanwhile
+            legs = self._begin_feet(images, found, known)  # the longest of all, at work meanwhile
         if self._hands is not None and self._hands.begin(2 * count):
             with self._timed("hands"):
                 self._add_hands(images, found, known, self._hands)
@@ -84,7 +90,7 @@ class PartsLook:
                 self._add_feet(found, *legs)
             self._legs.learn(self.seconds["feet"], sum(map(len, legs[1])))
         for image, poses in zip(images, found, strict=True):
-            _leave_out(poses, _outside(poses, image))
+            self._leave_out_beyond(poses, image)
         return found
 
     def close(self) -> None:
@@ -98,6 +104,24 @@ class PartsLook:
         began = time.perf_counter()
         yield
         self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - began
+
+    def _leave_out_beyond(self, poses: Poses, image: Image) -> None:
+        """Without keypoints of groups beyond the picture's edge: a guess, seen by nobody.
+
+        Of a hand or a face of which less than half can be seen all are left out.
+        """
+        high, wide = image.shape[:2]
+        added = poses.xy[:, self._own :]
+        beyond = np.zeros(poses.score.shape, bool)
+        off = (added < -0.5) | (added >= (wide - 0.5, high - 0.5))  # never of NaN
+        beyond[:, self._own :] = off[..., 0] | off[..., 1]
+        if not beyond.any():
+            return
+        for at in self._whole:
+            mostly = 2 * beyond[:, at].sum(axis=1) > len(at)
+            beyond[np.ix_(np.flatnonzero(mostly), at)] = True
+        poses.xy[beyond] = np.nan
+        poses.score[beyond] = 0
 
     def _known(self, found: Poses, expected: Poses) -> Floats:
         """(P, K, 2) where each of those found should be by what came before; NaN = not known."""
@@ -118,10 +142,16 @@ class PartsLook:
         self, images: Sequence[Image], people: list[Poses], known: list[Floats], hands: PartCrops
     ) -> None:
         groups = [np.array(self.skeleton.groups[name]) for name in HANDS]
+        wrists = [self.skeleton.keypoints.index(f"{side}_wrist") for side in SIDES]
         arms = [Arms.of(poses) for poses in people]
+        # With a look in every frame hands are found more often where they were.
+        strays = np.float32(0 if self._hurried else np.nan)
         wanted = [
             arm.wanted(
-                np.concatenate([xy[:, at] for at in groups]), np.tile(_tracked(xy), 2), hands.size
+                np.concatenate([xy[:, at] for at in groups]),
+                np.concatenate([xy[:, at] for at in wrists]) + strays,
+                np.tile(_tracked(xy), 2),
+                hands.size,
             )
             for arm, xy in zip(arms, known, strict=True)
         ]
@@ -146,15 +176,23 @@ class PartsLook:
             _place(poses, at, found.xy, found.presence, head.accepted(found))
 
     def _begin_feet(
-        self, images: Sequence[Image], people: list[Poses]
+        self, images: Sequence[Image], people: list[Poses], known: list[Floats]
     ) -> tuple[list[Crops], list[Indices]] | None:
-        """The crops of whom the network for feet was set to work on, and whose these are."""
+        """The crops of whom the network for feet was set to work on, and whose these are.
+
+        Where time is short, feet of somebody known that were not found lately wait for every ninth
+        set: all have a turn in every third.
+        """
         if self._feet is None:
             return None
         network, rule = self._feet
         stand = [has_shank(poses) for poses in people]
         if not self._legs.begin(sum(int(some.sum()) for some in stand)):
             return None
+        if self._hurried and self._sets % PATIENCE**2:
+            feet = np.array(self.skeleton.feet)
+            for some, xy in zip(stand, known, strict=True):
+                some &= ~(_tracked(xy) & np.isnan(xy[:, feet, 0]).all(axis=1))
         found = [rule.crops(poses.xy, poses.skeleton, network.size) for poses in people]
         wanted = [ok & some for (_, ok), some in zip(found, stand, strict=True)]
         side = np.concatenate([boxes.extent[:, 1] for boxes, _ in found])
@@ -194,28 +232,6 @@ def _place(poses: Poses, at: Indices, xy: Floats, presence: Floats, ok: Mask) ->
     rows = np.flatnonzero(ok)
     poses.xy[np.ix_(rows, at)] = xy[rows]
     poses.score[np.ix_(rows, at)] = presence[rows, None]
-
-
-def _outside(poses: Poses, image: Image) -> Mask:
-    """(P, K) keypoints of groups beyond the picture's edge: a network's guess, seen by nobody.
-
-    Of a hand or a face of which less than half can be seen all are left out.
-    """
-    high, wide = image.shape[:2]
-    added = np.arange(poses.xy.shape[1]) >= len(core(poses.skeleton).keypoints)
-    with np.errstate(invalid="ignore"):
-        there = ((poses.xy >= -0.5) & (poses.xy < (wide - 0.5, high - 0.5))).all(axis=-1)
-    beyond = added & poses.found & ~there
-    for name in (*HANDS, "face"):
-        at = np.array([n for n in poses.skeleton.groups[name] if added[n]], np.intp)
-        mostly = 2 * beyond[:, at].sum(axis=1) > len(at)
-        beyond[np.ix_(np.flatnonzero(mostly), at)] = True
-    return np.asarray(beyond, bool)
-
-
-def _leave_out(poses: Poses, which: Mask) -> None:
-    poses.xy[which] = np.nan
-    poses.score[which] = 0
 
 
 def _copy(poses: Poses) -> Poses:

@@ -7,7 +7,7 @@ to where it began (forward-backward check, Kalal et al., ICPR'10).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.types.arrays import Floats, Image
+from engines.types.arrays import Floats, Image, Indices
 from engines.types.oks import boxes
 
 MAX_ROWS_PX = 360  # of the grey picture that flow is computed on
@@ -47,6 +47,13 @@ class Motion:
     sure: NDArray[np.bool_]
     camera: Floats
     lost: bool = False
+
+    def with_known(self, rows: Indices, xy: Floats, known: NDArray[np.bool_]) -> Motion:
+        """With points (M, K, 2) of these rows where they are known (M, K) to be now."""
+        moved, sure = self.xy.copy(), self.sure.copy()
+        moved[rows] = np.where(known[..., None], xy, moved[rows])
+        sure[rows] |= known
+        return replace(self, xy=moved, sure=sure)
 
 
 class Flow:
@@ -98,20 +105,23 @@ class Flow:
         self._before = None
         return True
 
-    def follow(self, xy: Floats) -> Motion | None:
+    def follow(self, xy: Floats, *, background: bool = True) -> Motion | None:
         """(N, K, 2) points of the picture before, NaN = none, in the picture of now.
 
-        None where there is nothing to follow, or no picture that shows anything.
+        None where there is nothing to follow, or no picture that shows anything. background:
+        whether the camera's motion is wanted, and whether the scene is still the same.
         """
         if self._before is None or self._now is None or not len(xy):
             return None
         moved, sure = xy.copy(), np.zeros(xy.shape[:2], bool)
         camera = np.zeros(2, np.float32)
         there = ~np.isnan(xy[..., 0])
-        grid = _grid(self._size)
-        grid = grid[~_within_people(grid, xy)]
         points = xy[there]
         count = len(points)
+        grid = _grid(self._size) if background else points[:0]
+        grid = grid[~_within_people(grid, xy)]
+        if not count + len(grid):
+            return Motion(moved, sure, camera)
         now, good = self._track(self._before.grey, self._now.grey, np.concatenate([points, grid]))
         moved[there], sure[there] = now[:count], good[:count]
         still = good[count:]
@@ -119,9 +129,9 @@ class Flow:
             shift = np.sort((now[count:] - grid)[still], axis=0)
             camera = (shift[(len(shift) - 1) // 2] + shift[len(shift) // 2]) / 2  # the median
         lost = False
-        if self._unlike:
+        if background and self._unlike:
             again = np.concatenate([sure[:, self._body][there[:, self._body]], still])
-            lost = bool(again.mean() < MIN_FOUND_SHARE)
+            lost = bool(len(again) and again.mean() < MIN_FOUND_SHARE)
         return Motion(moved, sure, camera, lost)
 
     def _track(

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.parts.boxes import forearms, lengths
+from engines.parts.hands import MAX_WRIST_OFF, SIDES
 from engines.types.arrays import Floats, Indices
 from engines.types.oks import oks_both_ways
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
-from realtime.tracking.prediction import Prediction
+from realtime.tracking.prediction import (
+    MAX_BLIND_S,
+    TIME_TOLERANCE_S,
+    Prediction,
+    part_patience,
+)
 from realtime.tracking.track_table import TrackTable
 from realtime.types.results import Tracks
 
 MIN_DUPLICATE_OKS = 0.5  # above which two poses show one body
-MAX_BLIND_S = 0.1  # for which what is missing is carried on without optical flow
-MAX_PART_STEPS = 3.5  # from frame to frame, instead, of hands and faces that take turns
 MAX_UNSEEN_S = 0.5  # after which a keypoint that is not seen is unknown
-TIME_TOLERANCE_S = 1e-6
 
 
 def presentable(
@@ -63,14 +69,6 @@ def covered(
     return out
 
 
-def part_patience(step: float) -> float:
-    """Seconds for which a hand, a face or a foot is shown that is not found, or has no turn.
-
-    step: from frame to frame.
-    """
-    return max(MAX_BLIND_S, MAX_PART_STEPS * step) + TIME_TOLERANCE_S
-
-
 def shown_tracks(
     people: TrackTable,
     shown: NDArray[np.bool_],
@@ -97,6 +95,8 @@ def shown_tracks(
         part[list(skeleton.body)] = False
         here = part & (people.last[rows] >= now)[:, None]
         keep = np.where(here, away <= part_patience(step), keep)
+        for hand, gone in _left_behind(xy, seen, skeleton):
+            keep[np.ix_(gone, hand)] &= seen[np.ix_(gone, hand)]
     keep &= ~np.isnan(xy[..., 0])
     xy = np.where(keep[..., None], xy, np.float32(np.nan))
     score = np.where(keep, score, np.float32(0))
@@ -106,6 +106,22 @@ def shown_tracks(
     speed[people.last[rows] == people.born[rows]] = np.nan
     tracks = Tracks(people.id[rows], poses, keep & ~seen, speed)
     return tracks if others is None or not len(others) else tracks.with_others(others)
+
+
+def _left_behind(
+    xy: Floats, seen: NDArray[np.bool_], skeleton: Skeleton
+) -> Iterator[tuple[Indices, Indices]]:
+    """Keypoints of hands, and the people (rows) whose arm is seen elsewhere."""
+    for side in SIDES:
+        joints = [f"{side}_{joint}" for joint in ("wrist", "elbow", "shoulder")]
+        hand = np.array(skeleton.groups[f"{side}_hand"], np.intp)
+        if not len(hand) or not set(joints) <= {*skeleton.keypoints}:
+            continue
+        wrist, elbow, shoulder = (skeleton.keypoints.index(name) for name in joints)
+        arm = forearms(xy[:, wrist], xy[:, elbow], xy[:, shoulder])
+        with np.errstate(invalid="ignore"):
+            off = lengths(xy[:, hand[0]] - xy[:, wrist]) > MAX_WRIST_OFF * arm
+        yield hand, np.flatnonzero(off & seen[:, wrist] & ~seen[:, hand[0]])
 
 
 def _within(xy: Floats, size: tuple[int, int]) -> NDArray[np.bool_]:

@@ -15,7 +15,6 @@ from engines.types.expected import Expected
 from engines.types.oks import areas
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
-from engines.types.skeleton_groups import groups_apart
 from realtime.settings.tracking import PoseNms
 from realtime.tracking.appearance import Clothing, blend, bones
 from realtime.tracking.frame_clock import FrameClock
@@ -23,11 +22,10 @@ from realtime.tracking.left_right import LeftRightConsistency
 from realtime.tracking.matching import Cue, Detections, clear, match
 from realtime.tracking.nms import NMS
 from realtime.tracking.optical_flow import Flow, Motion
-from realtime.tracking.prediction import Prediction, Step, predict, speed_up
+from realtime.tracking.prediction import FoundBodies, Parts, Prediction, Step, predict, speed_up
 from realtime.tracking.presentation import (
     MAX_UNSEEN_S,
     covered,
-    part_patience,
     presentable,
     shown_tracks,
     upon,
@@ -73,10 +71,7 @@ class PoseTracker:
         self._skeleton = skeleton
         self._body = np.array(skeleton.body)
         self._settings = settings or TrackerSettings()
-        self._groups = groups_apart(skeleton) if self._settings.turns else ()
-        self._parts = np.zeros(len(skeleton.keypoints), bool)  # those that take turns
-        for at in self._groups:
-            self._parts[at] = True
+        self._parts = Parts(skeleton, turns=self._settings.turns)
         self._flow = Flow(skeleton.body)
         self._left_right = LeftRightConsistency(skeleton)
         self._clothing = Clothing(skeleton)
@@ -134,12 +129,11 @@ class PoseTracker:
         poses = poses.some(np.flatnonzero(seen))
         rest = ~people.missing
         rest[rows] = False
-        # Hands and faces without a turn in this frame are carried on by themselves.
-        apart = self._parts & (now - people.seen <= part_patience(self._clock.step))
-        apart[rows] &= ~poses.found
-        asked = apart | ~self._parts
-        flow = bool(rest.any() or apart[rows].any())
-        before, expected, motion = self._go_on(flow=flow, asked=asked)
+        flow, found = bool(rest.any()), None
+        if self._settings.turns:
+            found = self._parts.beside(rows, poses, now - people.seen, self._clock.step, flow)
+            flow |= found.torn
+        before, expected, motion = self._go_on(flow=flow, found=found)
         camera = np.zeros(2, np.float32) if motion is None else motion.camera
         if motion is not None:
             self._speed_up(np.flatnonzero(rest & expected.follows), before, expected, motion)
@@ -173,23 +167,25 @@ class PoseTracker:
         if cut or self._seconds > MAX_LOST_S:
             self._begin_anew()
 
-    def _go_on(self, *, flow: bool = True, asked: NDArray[np.bool_] | None = None) -> Step:
+    def _go_on(self, *, flow: bool = True, found: FoundBodies | None = None) -> Step:
         """Everybody is where they should be in this frame now; asked again, it is the same.
 
-        asked: (N, K) which keypoints flow is to follow, None = all.
+        found: whose bodies were found already.
         """
         if self._step is None:
             people, motion = self._people, None
+            asked = self._parts.followed & (True if found is None else found.asked)
+            asked = asked & ~np.isnan(people.xy[..., 0])
             if flow and self._settings.flow:
-                xy = people.xy
-                if asked is not None:
-                    xy = np.where(asked[..., None], xy, np.float32(np.nan))
-                motion = self._flow.follow(xy)
+                xy = np.where(asked[..., None], people.xy, np.float32(np.nan))
+                motion = self._flow.follow(xy, background=found is None or found.background)
             if motion is not None and motion.lost:
                 self._begin_anew()
                 motion = None
-            now = self._clock.now
-            expected = predict(people, motion, now, self._seconds, self._body, self._groups)
+            if motion is not None and found is not None:
+                motion = motion.with_known(found.rows, found.xy, found.known)
+            now, body = self._clock.now, self._body
+            expected = predict(people, motion, now, self._seconds, body, self._parts, asked)
             self._step = Step(people.xy, expected, motion)
             people.xy = expected.xy
         return self._step

@@ -79,19 +79,25 @@ def test_a_hand_that_lies_on_somebody_else_is_of_its_own_arm_alone() -> None:
 def test_crop_follows_a_hand_until_the_arm_leaves_it() -> None:
     arms = Arms.of(ARMS)
     known = np.stack([moved(HAND, 310, 310), moved(HAND, 270, 300)]).astype(np.float32)
-    wanted = arms.wanted(known, np.ones(2, bool), (224, 224))
+    wanted = arms.wanted(known, arms.wrist, np.ones(2, bool), (224, 224))
     assert wanted.first[1].tolist() == [True, True]
     assert np.isnan(wanted.known[:, 0, 0]).tolist() == [False, True]
     assert not wanted.waits.any()
+    # Its wrist has gone further than expected, and so has the hand.
+    strayed = arms.wanted(known, arms.wrist - (4, 2), np.ones(2, bool), (224, 224))
+    np.testing.assert_allclose(strayed.known[0], known[0] + (4, 2))
     known[1] = np.nan
-    assert arms.wanted(known, np.ones(2, bool), (224, 224)).waits.tolist() == [False, True]
-    assert not arms.wanted(known, np.zeros(2, bool), (224, 224)).waits.any()
+    nowhere = np.full((2, 2), np.nan, np.float32)
+    alone = arms.wanted(known, nowhere, np.ones(2, bool), (224, 224))
+    assert alone.waits.tolist() == [False, True]
+    np.testing.assert_allclose(alone.known[0], known[0])
+    assert not arms.wanted(known, arms.wrist, np.zeros(2, bool), (224, 224)).waits.any()
 
 
 def test_no_hands_without_wrist_or_elbow() -> None:
     lone = Arms.of(body(left_wrist=(300, 300), right_elbow=(200, 200)))
     nothing = np.full((2, 21, 2), np.nan, np.float32)
-    assert not lone.wanted(nothing, np.zeros(2, bool), (224, 224)).first[1].any()
+    assert not lone.wanted(nothing, lone.wrist, np.zeros(2, bool), (224, 224)).first[1].any()
     found = seen(moved(HAND, 300, 300), moved(HAND, 200, 300), right=(0.1, 0.9))
     assert not lone.accepted(found).any()
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engines.parts.boxes import eye_boxes, face_boxes, forearm_boxes, hand_boxes
+from engines.parts.boxes import eye_boxes, face_boxes, forearm_boxes, forearms, hand_boxes
 from tests.engines.parts.hands import flat_hand, moved, turned
 
 SIZE = (224, 224)
@@ -18,7 +18,7 @@ def points(*rows: tuple[float, float]) -> np.ndarray:
 def test_forearm_points_up_in_the_crop(degrees: float) -> None:
     """The hand's middle is a third of a forearm beyond the wrist, whichever way the arm points."""
     elbow, wrist = points((300, 200)), points((300, 200)) + turned(points((0, -90)), degrees)
-    crops, ok = forearm_boxes(wrist, elbow, NOWHERE, SIZE)
+    crops, ok = forearm_boxes(wrist, elbow, forearms(wrist, elbow, NOWHERE), SIZE)
     assert ok.all()
     np.testing.assert_allclose(crops.centre, wrist + 0.33 * (wrist - elbow), rtol=1e-5)
     np.testing.assert_allclose(crops.extent, 90 * 1.05, rtol=1e-5)
@@ -28,7 +28,8 @@ def test_forearm_points_up_in_the_crop(degrees: float) -> None:
 
 
 def test_foreshortened_forearm_is_measured_by_the_upper_arm() -> None:
-    crops, _ = forearm_boxes(points((100, 110)), points((100, 100)), points((100, 200)), SIZE)
+    wrist, elbow, shoulder = points((100, 110)), points((100, 100)), points((100, 200))
+    crops, _ = forearm_boxes(wrist, elbow, forearms(wrist, elbow, shoulder), SIZE)
     np.testing.assert_allclose(crops.extent, 0.9 * 100 * 1.05, rtol=1e-5)
 
 
@@ -44,7 +45,7 @@ def test_foreshortened_forearm_is_measured_by_the_upper_arm() -> None:
 )
 def test_no_crop_without_a_forearm_to_go_by(wrist: np.ndarray, elbow: np.ndarray) -> None:
     """Not found, of no length, too small to show fingers, gone astray."""
-    crops, ok = forearm_boxes(wrist, elbow, NOWHERE, SIZE)
+    crops, ok = forearm_boxes(wrist, elbow, forearms(wrist, elbow, NOWHERE), SIZE)
     assert not ok.any()
     assert np.isfinite(crops.matrices()).all()
 

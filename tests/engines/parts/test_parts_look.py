@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from engines.decoders.crop_decoder import CropDecoder
 from engines.decoders.parts import FaceMesh, FaceMeshDecoder, HandDecoder
 from engines.models.card import load_card
 from engines.parts.boxes import face_boxes, hand_boxes
@@ -19,7 +20,7 @@ from engines.types.arrays import Arrays, Floats, Image
 from engines.types.errors import CardError
 from engines.types.poses import Poses
 from engines.types.skeleton import named_skeleton
-from engines.types.skeleton_groups import core_of, with_groups
+from engines.types.skeleton_groups import core_of, fitted, with_groups
 from tests.engines.parts.hands import COCO, body, flat_hand, moved
 
 SIZE = (640, 480)
@@ -217,6 +218,70 @@ def test_within_a_budget_a_hand_that_is_lost_is_sought_by_its_arm_at_its_next_tu
         found.append(bool(whole.found[0, at[0]]))
     assert network.crops == [1] * 4
     assert found == [False, True, False]
+
+
+@pytest.mark.parametrize(("budget", "looks"), [(None, 18), (1e-9, 2)])
+def test_within_a_budget_feet_that_were_not_found_wait(budget: float | None, looks: int) -> None:
+    """They could not be helped by optical flow either; in files everybody is looked at."""
+
+    class Nothing:
+        depth, asked = 1, 0
+
+        def submit(self, pictures: Sequence[Image]) -> None:
+            self.asked += len(pictures)
+
+        def result(self) -> list[Arrays]:
+            return [{"points": np.zeros(195, np.float32), "flag": np.zeros(1, np.float32)}]
+
+        def close(self) -> None: ...
+
+    card, network = load_card("blazepose-full"), Nothing()
+    assert isinstance(card.decoder, CropDecoder)
+    whole, leg = with_groups(COCO, ("feet",)), {"left_knee": (300, 100), "left_ankle": (300, 200)}
+    known = fitted(body(left_hip=(300, 20), right_hip=(340, 20), **leg), whole)
+    feet = PartNetwork(network, card.decoder), card.crop
+    look = PartsLook(whole, feet=feet, budget=budget)
+    for _ in range(2):  # nothing is known of the time yet
+        look.look([picture()], [core_of(known)])
+    network.asked = 0
+    for _ in range(18):
+        look.look([picture()], [core_of(known)], [known])
+    assert network.asked == looks
+
+
+def test_within_a_budget_a_hand_that_is_sought_has_as_many_turns_as_one_that_is_found() -> None:
+    trunk = {"left_shoulder": (420, 60), "left_elbow": (420, 160), "left_wrist": (420, 260)}
+    both = body(right_elbow=(300, 160), right_wrist=(300, 260), **trunk)
+    network = LampNetwork(flat_hand() * 60)
+    look = PartsLook(WHOLE, hand_parts(network, budget=1e-9))
+    known, seen = None, 0
+    for turn in range(20):
+        if turn == 2:  # what takes turns: the first set warms up, the second tells the time
+            network.crops.clear()
+            seen = 0
+        [found] = look.look([picture((302, 262))], [both], known and [known])
+        right = found.found[0, WHOLE.right_hand[0]]
+        known = found if right or known is None else known
+        seen += int(right)
+    assert sum(network.crops) == 12
+    assert seen == 6
+
+
+def test_a_hand_has_gone_where_its_wrist_has() -> None:
+    """A crop where it was, half a hand away, would not show it: one look at it is enough."""
+    trunk = {"right_shoulder": (300, 60), "left_shoulder": (420, 60), "left_hip": (400, 300)}
+    network = LampNetwork(flat_hand() * 40)
+    look = PartsLook(WHOLE, hand_parts(network), budget=1.0)
+    before, now = (
+        body(right_elbow=(300, 160), right_wrist=wrist, **trunk)
+        for wrist in ((300, 260), (330, 255))
+    )
+    [known] = look.look([picture((302, 262))], [before])
+    network.crops.clear()
+    [found] = look.look([picture((332, 257))], [now], [known])
+    assert network.crops == [1]
+    gone = (found.xy - known.xy)[0, WHOLE.right_hand[0]]
+    np.testing.assert_allclose(gone, (30, -5), atol=1)
 
 
 def test_faces_are_found_by_the_eyes() -> None:

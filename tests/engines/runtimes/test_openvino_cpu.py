@@ -173,7 +173,9 @@ def test_widest_picture_does_not_eat_the_memory() -> None:
 
 
 def little_onnx(folder: Path, *, batch: int | str, layout: str) -> tuple[Card, Located]:
-    """A network whose three numbers of a picture are its channels' sums, and the card for it."""
+    """A network whose three numbers of a picture are its channels' sums, and the card for it, which
+    leaves out another output.
+    """
     onnx = pytest.importorskip("onnx", reason="onnx is not installed (requirements-gpu.txt)")
     helper, kind = onnx.helper, onnx.TensorProto
     sides = [batch, 3, 8, 8] if layout == "nchw" else [batch, 8, 8, 3]
@@ -190,7 +192,8 @@ def little_onnx(folder: Path, *, batch: int | str, layout: str) -> tuple[Card, L
         helper.make_tensor("axes", kind.INT64, [2], axes),
         helper.make_tensor("shape", kind.INT64, [2], [1 if batch == 1 else -1, 3]),
     ]
-    graph = helper.make_graph(nodes, "sums", [entry], [out], constants)
+    unread = helper.make_tensor_value_info("f", kind.FLOAT, sides)
+    graph = helper.make_graph(nodes, "sums", [entry], [out, unread], constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     path = folder / "sums.onnx"
     onnx.save(model, path)
@@ -228,6 +231,16 @@ def test_many_crops_are_one_batch_where_the_network_takes_several(
         assert len(found) == count
         for one, crop in zip(found, crops, strict=True):
             np.testing.assert_array_equal(one["sums"], crop.sum(axis=(0, 1))[::-1])
+    network.close()
+
+
+def test_what_nobody_reads_is_left_out(tmp_path: Path) -> None:
+    card, located = little_onnx(tmp_path, batch=1, layout="nhwc")
+    network = OpenVino(card, located, live=True)
+    network.submit([np.zeros((8, 8, 3), np.uint8)])
+    [(compiled, _, _)] = network._flying[0]
+    [output] = compiled.outputs
+    assert "y" in output.names
     network.close()
 
 
