@@ -18,7 +18,6 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -236,7 +235,7 @@ def cost() -> None:
 
 WHAT = {
     "clips": clips,
-    "turns": partial(turns, REFINE),
+    "turns": lambda: [turns(refine) for refine in ("cropnet", REFINE)],
     "photos": photos,
     "labelled": labelled,
     "rig": rig,

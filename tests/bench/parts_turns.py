@@ -1,10 +1,11 @@
 """Hands and faces in turns, for tests/bench/parts.py: what that saves, and what carrying costs.
 
-The webcam clips go through networks and tracker frame by frame, as without options, and with hands,
-face and feet: as of files, where everybody is looked at in every frame, and as of a live camera on
-a computer that has time for the fewest turns. Nothing is dropped, so that all runs see the same
-frames. Each clip runs twice in a row; the second time counts, when all networks are compiled. Of
-several rounds each frame's fastest counts, which other programs disturb least.
+The webcam clips go through networks and tracker frame by frame, bodies alone, and with hands, face
+and feet, which a crop network that has them finds itself: as of files, where everybody is looked at
+in every frame, and as of a live camera on a computer that has time for the fewest turns. Nothing is
+dropped, so that all runs see the same frames. Each clip runs twice in a row; the second time
+counts, when all networks are compiled. Of several rounds each frame's fastest counts, which other
+programs disturb least.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ import numpy as np
 from engines.estimator import Estimator
 from engines.models.card import load_card
 from engines.opening import engine_opener
+from engines.parts.kinds import GROUPS
 from engines.parts.opening import parts_opener
-from engines.refining import second_look_opener
+from engines.refining import refined_skeleton, second_look_opener
 from engines.types.arrays import Doubles
-from engines.types.skeleton import Skeleton
 from realtime.default_model import DEFAULT
 from realtime.looks import Looks, Seen
 from realtime.settings.model import ModelSettings
@@ -39,6 +40,7 @@ ROUNDS = 3
 FEWEST_TURNS = 1e-9  # seconds
 PCK = 0.2  # of the longer side of a part's box
 CLIPS = "want", "walk"
+WANTED = "hands", "face", "feet"
 
 
 def turns(refine: str) -> None:
@@ -54,7 +56,7 @@ def turns(refine: str) -> None:
                 seconds, tracks[name] = _watched(frames, refine, budget)
                 spent[name].append(seconds)
         least = {name: np.min(some, axis=0).mean() for name, some in spent.items()}
-        print(f"webcam-{clip}: " + ", ".join(
+        print(f"webcam-{clip}, {Path(refine).stem}: " + ", ".join(
             f"{name} {1e3 * each:.1f} ms a frame ({least['bodies'] / each:.2f} of the bodies' fps)"
             for name, each in least.items()))  # fmt: skip
         for part, groups in (("hands", ("left_hand", "right_hand")), ("face", ("face",))):
@@ -74,14 +76,16 @@ def _watched(
 ) -> tuple[Doubles, list[Tracks]]:
     """Seconds of processor time of each frame of the second lap, and its people."""
     card = load_card(DEFAULT)
-    opener = parts_opener({"hands", "face", "feet"}, card.skeleton, budget=budget)
-    assert opener is not None
-    skeleton: Skeleton = opener.skeleton if parts else card.skeleton
-    second = second_look_opener(refine, card)
+    groups = [group for part in WANTED for group in GROUPS[part]] if parts else []
+    skeleton = body = refined_skeleton(refine, card, groups)
+    opener = parts_opener(WANTED, body, budget=budget) if parts else None
+    if opener is not None:
+        skeleton = opener.skeleton
+    second = second_look_opener(refine, card, skeleton=body)
     assert second is not None
     engine = engine_opener(card, ModelSettings(), live=True)
     tracker = CameraTracker(skeleton, TrackSettings(), turns=budget is not None)
-    looks = Looks([tracker], second(), opener() if parts else None, frugal=True)
+    looks = Looks([tracker], second(), opener and opener(), frugal=True)
     out, spent, lap = [], [], len(frames) // 2
     with closing(engine()) as estimator, closing(looks):
         for frame in frames:
