@@ -19,12 +19,12 @@ from engines.types.arrays import Floats, Image, Indices
 from engines.types.oks import boxes
 
 MAX_ROWS_PX = 360  # of the grey picture that flow is computed on
-WINDOW_PX = (11, 11)
+WINDOW_PX = (13, 13)
 LEVELS, LEVELS_BACK = 3, 1  # halvings; the way back begins close to its end
 STOP_CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 8, 0.03)
 MAX_FORWARD_BACKWARD_PX = 1.0  # grey pixels between a point and where it comes back to
 MAX_SHADE_DIFFERENCE = 25.0  # mean, of 0..255, around a point before and after
-CAMERA_GRID = (6, 4)  # columns and rows of points that show the camera's own motion
+CAMERA_GRID = (8, 6)  # columns and rows of points that show the camera's own motion
 MIN_GRID_POINTS = 6  # found again off people, to give the camera's motion
 MIN_FOUND_SHARE = 0.15  # of all points in a picture unlike the last; below it, another scene
 THUMB_SIZE_PX = (32, 18)
