@@ -119,18 +119,20 @@ class Flow:
         points = xy[there]
         count = len(points)
         grid = _grid(self._size) if background else points[:0]
-        grid = grid[~_within_people(grid, xy)]
+        off_people = ~_within_people(grid, xy)
+        if not self._unlike:  # else all points tell whether it is another scene
+            grid, off_people = grid[off_people], off_people[off_people]
         if not count + len(grid):
             return Motion(moved, sure, camera)
         now, good = self._track(self._before.grey, self._now.grey, np.concatenate([points, grid]))
         moved[there], sure[there] = now[:count], good[:count]
-        still = good[count:]
+        still = good[count:] & off_people
         if still.sum() >= MIN_GRID_POINTS:
             shift = np.sort((now[count:] - grid)[still], axis=0)
             camera = (shift[(len(shift) - 1) // 2] + shift[len(shift) // 2]) / 2  # the median
         lost = False
         if background and self._unlike:
-            again = np.concatenate([sure[:, self._body][there[:, self._body]], still])
+            again = np.concatenate([sure[:, self._body][there[:, self._body]], good[count:]])
             lost = bool(len(again) and again.mean() < MIN_FOUND_SHARE)
         return Motion(moved, sure, camera, lost)
 
