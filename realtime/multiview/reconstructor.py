@@ -208,7 +208,7 @@ class MultiViewReconstructor:
         # Two views alone may agree on what is wrong.
         before = kalman.widened(before, np.where(sure, off, 0.0).take(rows), seconds)
         if len(others):
-            guided, spread, views.ravel()[others] = self._guided(others, bodies)
+            guided, spread, views.flat[others] = self._guided(others, bodies)
             rows, before = np.append(rows, others), np.append(before, covariance[others], 0)
             place, sigma = np.concatenate([place, guided]), np.concatenate([sigma, spread])
         state[rows], covariance[rows] = kalman.updated(state.take(rows, 0), before, place, sigma)

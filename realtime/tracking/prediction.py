@@ -35,15 +35,15 @@ class FoundBodies(NamedTuple):
     """Bodies that were found in the next frame before flow was asked.
 
     rows: (M,) whose. xy, known: (M, K, 2) and (M, K) their keypoints. asked: (N, K) what flow is
-    still to follow. torn: whether parts of these bodies are among that. background: whether it
-    carries on anybody else, for whom the camera's motion counts.
+    still to follow. parts: whether hands, faces or feet of these bodies are among that. background:
+    whether it carries on anybody else, for whom the camera's motion counts.
     """
 
     rows: Indices
     xy: Floats
     known: NDArray[np.bool_]
     asked: NDArray[np.bool_]
-    torn: bool
+    parts: bool
     background: bool
 
 

@@ -132,7 +132,7 @@ class PoseTracker:
         flow, found = bool(rest.any()), None
         if self._settings.turns:
             found = self._parts.beside(rows, poses, now - people.seen, self._clock.step, flow)
-            flow |= found.torn
+            flow |= found.parts
         before, expected, motion = self._go_on(flow=flow, found=found)
         camera = np.zeros(2, np.float32) if motion is None else motion.camera
         if motion is not None:

@@ -18,6 +18,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -235,7 +236,7 @@ def cost() -> None:
 
 WHAT = {
     "clips": clips,
-    "turns": lambda: [turns(refine) for refine in ("cropnet", REFINE)],
+    "turns": partial(turns, ("cropnet", REFINE)),
     "photos": photos,
     "labelled": labelled,
     "rig": rig,

@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -43,9 +44,9 @@ CLIPS = "want", "walk"
 WANTED = "hands", "face", "feet"
 
 
-def turns(refine: str) -> None:
+def turns(refines: Sequence[str]) -> None:
     """Print processor time beside bodies alone, and how far carried parts are off."""
-    for clip in CLIPS:
+    for refine, clip in product(refines, CLIPS):
         frames = _frames(DATA / "video" / f"webcam-{clip}.mkv")
         kinds: dict[str, float | None] = {"every frame": None, "fewest turns": FEWEST_TURNS}
         spent: dict[str, list[Doubles]] = {"bodies": [], **{name: [] for name in kinds}}
