@@ -207,11 +207,15 @@ def stream(
         own = most if rig is None else None  # with a rig people are those in 3D
         limit = settings.sources.max_fps
         turns = open_parts is not None and sources[0].live
+        moves = settings.movements
         pipeline = Pipeline(
             sources,
             open_engine,
             recorder,
-            [CameraTracker(model.skeleton, tracks, own, turns=turns) for _ in sources],
+            [
+                CameraTracker(model.skeleton, tracks, own, turns=turns, camera=moves)
+                for _ in sources
+            ],
             every,
             idle=sinks.idle,
             reconstructor=space,

@@ -15,7 +15,7 @@ from realtime.runtime.synchronizer import FrameSet
 from realtime.tracking.crop_budget import CropBudget
 from realtime.tracking.look_schedule import CARRIED_INTERVAL_S, LookSchedule, crowded
 from realtime.types.frames import Frame
-from realtime.types.protocols import FollowingTracker, Tracker
+from realtime.types.protocols import FlowWhen, FollowingTracker, Tracker
 from realtime.types.results import Tracks, View
 
 Seen = tuple[Poses, Evidence | None]
@@ -107,7 +107,7 @@ class Looks:
         # Crops show two of those who are close: only beside a whole look they tell who is who.
         cropped = [(n, frame) for n, frame in alone if most != 0 and n not in crowds]
         carried = [(n, frame) for n, frame in alone if most == 0 or n in crowds]
-        flow = most is not None and total > most
+        flow: FlowWhen = "always" if most is not None and total > most else "never"
         tracks = self._follow(cropped, most, watched=True, flow=flow)
         tracks |= {n: self._tracker(n).update(frame, None) for n, frame in carried}
         seen: dict[int, Evidence | None] = dict.fromkeys(tracks)
@@ -163,7 +163,10 @@ class Looks:
             for n, (frame, one) in enumerate(zip(frames, seen, strict=True))
             if frame is not None and one is not None
         ]
-        expected = [self._expected(n, frame, one[0]).core() for n, frame, one in there]
+        # A crop of somebody tells how they moved; hands and faces are sought where flow has them.
+        told = most is None and self._second.most is None and self._parts is None
+        flow: FlowWhen = "several" if told else "always"
+        expected = [self._expected(n, frame, one[0], flow).core() for n, frame, one in there]
         images, found = [frame.image for _, frame, _ in there], [one[0] for _, _, one in there]
         out: list[Seen | None] = [None] * len(seen)
         refined = self._second.refine(images, found, expected, most)
@@ -203,10 +206,12 @@ class Looks:
             self._part_seconds[part] = self._part_seconds.get(part, 0.0) + seconds
         return whole
 
-    def _expected(self, camera: int, frame: Frame, seen: Poses) -> Expected:
+    def _expected(
+        self, camera: int, frame: Frame, seen: Poses, flow: FlowWhen = "always"
+    ) -> Expected:
         """Where a camera's people should be; nobody where its tracker does not say."""
         if (tracker := self._following[camera]) is not None:
-            return tracker.expect(frame, flow=True)
+            return tracker.expect(frame, flow=flow)
         skeleton = self._parts.skeleton if self._parts else seen.skeleton
         return Expected.of(Poses.nobody(skeleton))
 
@@ -216,7 +221,7 @@ class Looks:
         most: int | None = None,
         *,
         watched: bool = False,
-        flow: bool = True,
+        flow: FlowWhen = "always",
     ) -> dict[int, Tracks]:
         """People of frames at which the network did not look, so many at most by crops.
 

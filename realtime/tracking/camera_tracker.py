@@ -10,21 +10,19 @@ from numpy.typing import NDArray
 from engines.types.expected import Expected
 from engines.types.poses import Poses
 from engines.types.skeleton import Skeleton
-from realtime.settings.tracking import PoseNms, TrackSettings
+from realtime.settings.tracking import TrackSettings
 from realtime.tracking.nms import NMS
 from realtime.tracking.one_euro import OneEuro
 from realtime.tracking.simple_baselines import SimpleBaselinesTracker
 from realtime.tracking.tracker import PoseTracker, TrackerSettings
 from realtime.types.frames import Frame
-from realtime.types.protocols import FollowingTracker
+from realtime.types.protocols import FlowWhen, FollowingTracker
 from realtime.types.results import TrackedFrame, Tracks
 
-MakeTracker = Callable[[Skeleton, PoseNms, bool], FollowingTracker]
+MakeTracker = Callable[[Skeleton, TrackerSettings], FollowingTracker]
 TRACKERS: dict[str, MakeTracker] = {  # by the words of --tracker
-    "ours": lambda skeleton, nms, turns: PoseTracker(
-        skeleton, TrackerSettings(nms=nms, turns=turns)
-    ),
-    "simple-baselines": lambda skeleton, nms, turns: SimpleBaselinesTracker(skeleton, nms),
+    "ours": PoseTracker,
+    "simple-baselines": lambda skeleton, wanted: SimpleBaselinesTracker(skeleton, wanted.nms),
 }
 
 
@@ -32,7 +30,7 @@ class CameraTracker:
     """The people of one camera.
 
     max_people: how many of them to give on; those with the oldest ids. turns: whether their hands,
-    faces and feet are not looked at in every frame.
+    faces and feet are not looked at in every frame. camera: whether its own motion must be known.
     """
 
     def __init__(
@@ -42,12 +40,14 @@ class CameraTracker:
         max_people: int | None = None,
         *,
         turns: bool = False,
+        camera: bool = False,
     ) -> None:
         self._skeleton = skeleton
         self._nms = settings.pose_nms or ("ours" if settings.track else "off")
         self._tracker: FollowingTracker | None = None
         if settings.track:
-            self._tracker = TRACKERS[settings.tracker](skeleton, self._nms, turns)
+            wanted = TrackerSettings(nms=self._nms, turns=turns, camera=camera)
+            self._tracker = TRACKERS[settings.tracker](skeleton, wanted)
         self._smoother = OneEuro() if settings.smooth == "one-euro" else None
         self._max_people = max_people
 
@@ -65,10 +65,10 @@ class CameraTracker:
             tracks = Tracks.untracked(NMS[self._nms](seen))
         return self._given(tracks, frame)
 
-    def expect(self, frame: Frame, *, flow: bool = False) -> Expected:
+    def expect(self, frame: Frame, *, flow: FlowWhen = "never") -> Expected:
         """Where people should be in the next frame, asked before `update` or `follow` of it.
 
-        flow: by optical flow, not by their own motion alone.
+        flow: when to ask optical flow, in place of their own motion.
         """
         if self._tracker is None:
             return Expected.of(Poses.nobody(self._skeleton))

@@ -71,7 +71,7 @@ class Flow:
         self._scale = np.ones(2, np.float32)
         self._thumb: NDArray[np.float32] | None = None
         self._places: NDArray[np.float32] | None = None  # of the thumb, by contrast alone
-        self._unlike = False
+        self.unlike = False  # whether the picture is unlike the one before
 
     def see(self, image: Image) -> bool:
         """Take the next picture; True where it is another scene than the one before.
@@ -96,8 +96,8 @@ class Flow:
         self._now = picture
         # -1..1 whether it is light and dark in the same places
         alike = 1.0 if before is None else float((before * places).mean())
-        self._unlike = alike < MIN_PLACES_ALIKE
-        if last is None or not self._unlike:
+        self.unlike = alike < MIN_PLACES_ALIKE
+        if last is None or not self.unlike:
             return False
         # Without a picture of this size before it, flow cannot say that it is the same scene.
         if not resized and _alike_shades(last, thumb) >= MIN_SHADES_ALIKE:
@@ -105,22 +105,27 @@ class Flow:
         self._before = None
         return True
 
-    def follow(self, xy: Floats, *, background: bool = True) -> Motion | None:
-        """(N, K, 2) points of the picture before, NaN = none, in the picture of now.
+    def follow(
+        self, xy: Floats, asked: NDArray[np.bool_] | None = None, *, background: bool = True
+    ) -> Motion | None:
+        """(N, K, 2) points of people in the picture before, NaN = none, in the picture of now.
 
-        None where there is nothing to follow, or no picture that shows anything. background:
-        whether the camera's motion is wanted, and whether the scene is still the same.
+        None where there is nothing to follow, or no picture that shows anything. asked: (N, K)
+        which of them to follow, None = all; the others stay where they were, and are not believed.
+        background: whether the camera's motion is wanted, and whether the scene is still the same.
         """
         if self._before is None or self._now is None or not len(xy):
             return None
         moved, sure = xy.copy(), np.zeros(xy.shape[:2], bool)
         camera = np.zeros(2, np.float32)
         there = ~np.isnan(xy[..., 0])
+        if asked is not None:
+            there &= asked
         points = xy[there]
         count = len(points)
         grid = _grid(self._size) if background else points[:0]
         off_people = ~_within_people(grid, xy)
-        if not self._unlike:  # else all points tell whether it is another scene
+        if not self.unlike:  # else all points tell whether it is another scene
             grid, off_people = grid[off_people], off_people[off_people]
         if not count + len(grid):
             return Motion(moved, sure, camera)
@@ -131,7 +136,7 @@ class Flow:
             shift = np.sort((now[count:] - grid)[still], axis=0)
             camera = (shift[(len(shift) - 1) // 2] + shift[len(shift) // 2]) / 2  # the median
         lost = False
-        if background and self._unlike:
+        if background and self.unlike:
             again = np.concatenate([sure[:, self._body][there[:, self._body]], good[count:]])
             lost = bool(len(again) and again.mean() < MIN_FOUND_SHARE)
         return Motion(moved, sure, camera, lost)

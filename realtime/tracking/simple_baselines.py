@@ -27,6 +27,7 @@ from realtime.tracking.frame_clock import FrameClock
 from realtime.tracking.nms import NMS
 from realtime.tracking.optical_flow import Flow
 from realtime.types.frames import Frame
+from realtime.types.protocols import FlowWhen
 from realtime.types.results import Tracks
 
 QUEUE_FRAMES = 10  # the paper's L_Q
@@ -66,7 +67,7 @@ class SimpleBaselinesTracker:
         self._begun: Frame | None = None
         self._next = 1
 
-    def expect(self, frame: Frame, *, flow: bool = False) -> Expected:
+    def expect(self, frame: Frame, *, flow: FlowWhen = "never") -> Expected:
         """Where flow has taken the people of the last frame, for who estimates their poses anew."""
         self._begin(frame)
         if not self._queue:

@@ -84,6 +84,13 @@ class TrackTable:
             for field in fields(self):
                 setattr(self, field.name, getattr(self, field.name)[which])
 
+    def scale(self, factor: Floats) -> None:
+        """The picture has become larger by these (2,) factors."""
+        self.xy = (self.xy + 0.5) * factor - 0.5
+        self.velocity = self.velocity * factor
+        self.area = self.area * factor.prod()
+        self.bones = self.bones + np.log(factor.mean())
+
     def add(self, other: TrackTable) -> None:
         """Take in more people."""
         for field in fields(self):

@@ -19,6 +19,7 @@ from realtime.settings.tracking import PoseNms
 from realtime.tracking.appearance import Clothing, blend, bones
 from realtime.tracking.frame_clock import FrameClock
 from realtime.tracking.left_right import LeftRightConsistency
+from realtime.tracking.lone import answers, lone
 from realtime.tracking.matching import Cue, Detections, clear, match
 from realtime.tracking.nms import NMS
 from realtime.tracking.optical_flow import Flow, Motion
@@ -32,6 +33,7 @@ from realtime.tracking.presentation import (
 )
 from realtime.tracking.track_table import TENTATIVE_ID, TrackTable
 from realtime.types.frames import Frame
+from realtime.types.protocols import FlowWhen
 from realtime.types.results import Tracks
 
 MIN_CONFIDENT_SCORE = 0.12  # mean over all keypoints of the body, of a confident pose,
@@ -48,7 +50,8 @@ MAX_ASPECT_DIFFERENCE = 0.02  # relative, of one picture in two sizes
 @dataclass(frozen=True, slots=True)
 class TrackerSettings:
     """Which cues a tracker uses, all of them unless to compare; how people found twice become one;
-    and whether hands, faces and feet take turns, so that who has none is carried on by flow.
+    whether hands, faces and feet take turns, so that who has none is carried on by flow; and
+    whether the camera's own motion must be known in every frame.
     """
 
     cue: Cue = "oks"
@@ -58,6 +61,7 @@ class TrackerSettings:
     fill: float = MAX_CARRY_S
     nms: PoseNms = "ours"
     turns: bool = False
+    camera: bool = False
 
 
 class PoseTracker:
@@ -86,17 +90,19 @@ class PoseTracker:
         nobody, nothing = Poses.nobody(skeleton), np.zeros((1, 1, 3), np.uint8)
         self._people = self._fresh(nobody, self._describe(nothing, nobody), np.zeros(0, int))
 
-    def expect(self, frame: Frame, *, flow: bool = False) -> Expected:
+    def expect(self, frame: Frame, *, flow: FlowWhen = "never") -> Expected:
         """Where in the next frame those should be who were seen in the last.
 
         Before `update` or `follow` of this frame, once or more often; nobody where another scene
-        begins. flow: by optical flow, which `follow` needs not where all are looked at; else by
-        their own motion.
+        begins. flow: when optical flow is to say it, not their own motion: never, which is enough
+        for `follow` where all are looked at; unless one is alone, for `update`; or always.
         """
         if self._begun is not frame:
             self._begin(frame)
         people, now = self._people, self._clock.now
-        step = self._go_on() if flow else self._step
+        if flow == "always" or (flow == "several" and not self._lone.size):
+            self._go_on()
+        step = self._step
         there = ~people.missing
         if step is not None:  # who is carried on
             there |= step.expected.follows & (now - people.last <= MAX_CARRY_S)
@@ -122,28 +128,30 @@ class PoseTracker:
         """
         assert self._begun is frame, "follow comes after expect"
         self._begun = None
-        people, now, seconds = self._people, self._clock.now, self._seconds
+        people, now = self._people, self._clock.now
         rows = self._expected[seen]
         people.looked[self._expected[looked]] = now
         people.refined[rows] = now
         poses = poses.some(np.flatnonzero(seen))
         rest = ~people.missing
         rest[rows] = False
-        flow, found = bool(rest.any()), None
+        flow, found = bool(rest.any()) or self._settings.camera, None
         if self._settings.turns:
             found = self._parts.beside(rows, poses, now - people.seen, self._clock.step, flow)
             flow |= found.parts
-        before, expected, motion = self._go_on(flow=flow, found=found)
-        camera = np.zeros(2, np.float32) if motion is None else motion.camera
-        if motion is not None:
-            self._speed_up(np.flatnonzero(rest & expected.follows), before, expected, motion)
+        step = self._go_on(flow=flow, found=found)
+        self._speed_up(np.flatnonzero(rest & step.expected.follows), step)
+        return self._found(rows, poses, step)
+
+    def _found(self, rows: Indices, poses: Poses, step: Step) -> Tracks:
+        """These people (rows) were found, in this order; others have been carried on."""
         columns = np.arange(len(rows))
-        poses = self._repair(poses, rows, columns, now)
-        self._see(poses, None, rows, columns, before, camera, seconds)
+        poses = self._repair(poses, rows, columns, self._clock.now)
+        self._see(poses, None, rows, columns, step)
         self._confirm(len(rows))
-        shown = (people.id != TENTATIVE_ID) & self._presentable(expected)
+        shown = (self._people.id != TENTATIVE_ID) & self._presentable(step.expected)
         shown[rows] = True
-        tracks = self._shown(shown, motion)
+        tracks = self._shown(shown, step.motion)
         self._forget()
         return tracks
 
@@ -152,11 +160,20 @@ class PoseTracker:
         if self._begun is not frame:
             self._begin(frame)
         self._begun = None
-        before, expected, motion = self._go_on()
         if poses is None:
-            return self._carry(before, expected, motion)
+            return self._carry(self._go_on())
         poses = NMS[self._settings.nms](poses)
-        return self._meet(frame, poses, before, expected, motion, self._seconds)
+        if answers(poses, self._people, rows := self._lone, self._seconds):
+            return self._found(rows, poses, self._go_on(flow=False))
+        return self._meet(frame, poses, self._go_on())
+
+    @property
+    def _lone(self) -> Indices:
+        """The row of somebody alone whom flow need not follow."""
+        wanted = self._settings
+        asked = wanted.camera or wanted.turns or self._flow.unlike or self._step is not None
+        rows = lone(self._people, self._clock.now, MAX_CARRY_S)
+        return rows[:0] if asked else rows
 
     def _begin(self, frame: Frame) -> None:
         """Go on to the next frame."""
@@ -175,10 +192,10 @@ class PoseTracker:
         if self._step is None:
             people, motion = self._people, None
             asked = self._parts.followed & (True if found is None else found.asked)
-            asked = asked & ~np.isnan(people.xy[..., 0])
+            asked = asked & people.trackable & ~np.isnan(people.xy[..., 0])
             if flow and self._settings.flow:
-                xy = np.where(asked[..., None], people.xy, np.float32(np.nan))
-                motion = self._flow.follow(xy, background=found is None or found.background)
+                background = found is None or found.background
+                motion = self._flow.follow(people.xy, asked, background=background)
             if motion is not None and motion.lost:
                 self._begin_anew()
                 motion = None
@@ -203,21 +220,15 @@ class PoseTracker:
         scale = np.array([size[0] / last[0], size[1] / last[1]], np.float32)
         if abs(scale[0] / scale[1] - 1) > MAX_ASPECT_DIFFERENCE:
             return False
-        people = self._people
-        people.xy = (people.xy + 0.5) * scale - 0.5
-        people.velocity = people.velocity * scale
-        people.area = people.area * scale.prod()
-        people.bones = people.bones + np.log(scale.mean())
+        self._people.scale(scale)
         return True
 
-    def _carry(self, before: Floats, expected: Prediction, motion: Motion | None) -> Tracks:
+    def _carry(self, step: Step) -> Tracks:
         """Everybody a frame further without having been looked for."""
-        people = self._people
-        if motion is not None:
-            followed = np.flatnonzero(expected.follows & ~people.missing)
-            self._speed_up(followed, before, expected, motion)
+        people, expected = self._people, step.expected
+        self._speed_up(np.flatnonzero(expected.follows & ~people.missing), step)
         shown = (people.id != TENTATIVE_ID) & self._presentable(expected)
-        return self._shown(shown, motion)
+        return self._shown(shown, step.motion)
 
     def _shown(
         self, shown: NDArray[np.bool_], motion: Motion | None, others: Poses | None = None
@@ -226,24 +237,15 @@ class PoseTracker:
         tracks = shown_tracks(self._people, shown, self._skeleton, now, step, others)
         return tracks if motion is None else replace(tracks, camera=motion.camera)
 
-    def _speed_up(
-        self, rows: Indices, before: Floats, expected: Prediction, motion: Motion
-    ) -> None:
+    def _speed_up(self, rows: Indices, step: Step) -> None:
         """Velocities of those whom flow alone has followed."""
-        if len(rows) and self._seconds > 0:
+        before, expected, motion = step
+        if motion is not None and len(rows) and self._seconds > 0:
             bodies = np.ix_(rows, self._body)
             now = np.where(expected.sure[bodies][..., None], expected.xy[bodies], np.nan)
             speed_up(self._people, rows, before[bodies], now, motion.camera, self._seconds)
 
-    def _meet(
-        self,
-        frame: Frame,
-        poses: Poses,
-        before: Floats,
-        expected: Prediction,
-        motion: Motion | None,
-        seconds: float,
-    ) -> Tracks:
+    def _meet(self, frame: Frame, poses: Poses, step: Step) -> Tracks:
         """Everybody meets the poses of the frame."""
         people, now = self._people, self._clock.now
         found = self._describe(frame.image, poses)
@@ -251,8 +253,7 @@ class PoseTracker:
         poses = self._repair(poses, rows, columns, now)
         people.missing[:] = True
         if len(rows):
-            camera = np.zeros(2, np.float32) if motion is None else motion.camera
-            self._see(poses, found, rows, columns, before, camera, seconds)
+            self._see(poses, found, rows, columns, step)
         left = np.ones(len(poses), bool)
         left[columns] = False
         fresh = self._newcomers(poses, found, left)
@@ -266,10 +267,10 @@ class PoseTracker:
         shown[row_of[row_of >= 0]] = True
         older = len(people) - len(fresh)
         carried = (people.id != TENTATIVE_ID) & people.missing
-        carried[:older] &= self._presentable(expected)
+        carried[:older] &= self._presentable(step.expected)
         shown |= carried & ~covered(people, carried, shown, self._skeleton)
         others = poses.some(np.flatnonzero(row_of < 0))
-        tracks = self._shown(shown, motion, others)
+        tracks = self._shown(shown, step.motion, others)
         self._forget()
         return tracks
 
@@ -310,12 +311,11 @@ class PoseTracker:
         found: Detections | None,
         rows: Indices,
         columns: Indices,
-        before: Floats,
-        camera: Floats,
-        seconds: float,
+        step: Step,
     ) -> None:
         """People (rows) are where poses (columns) say. found: to learn their appearance from."""
-        people, now = self._people, self._clock.now
+        people, now, seconds = self._people, self._clock.now, self._seconds
+        camera = np.zeros(2, np.float32) if step.motion is None else step.motion.camera
         xy, score = poses.xy[columns], poses.score[columns]
         here = ~np.isnan(xy[..., 0])
         away = now - people.last[rows]
@@ -323,7 +323,7 @@ class PoseTracker:
         if seconds > 0:
             some = rows[just]
             filled = people.seen[some] < people.last[some, None]
-            past = np.where(filled[..., None], np.nan, before[some])[:, self._body]
+            past = np.where(filled[..., None], np.nan, step.before[some])[:, self._body]
             speed_up(people, some, past, xy[just][:, self._body], camera, seconds)
         people.trackable[rows] = here | (
             people.trackable[rows] & (now - people.seen[rows] < MAX_UNSEEN_S)

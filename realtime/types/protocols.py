@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from engines.types.expected import Expected
 from engines.types.poses import Poses
 from realtime.types.frames import Frame
 from realtime.types.results import Poses3D, Tracks, View
+
+FlowWhen = Literal["never", "several", "always"]
 
 
 class Tracker(Protocol):
@@ -26,11 +28,12 @@ class Tracker(Protocol):
 class FollowingTracker(Tracker, Protocol):
     """A Tracker that knows beforehand where people should be, for whoever looks there alone."""
 
-    def expect(self, frame: Frame, *, flow: bool = False) -> Expected:
+    def expect(self, frame: Frame, *, flow: FlowWhen = "never") -> Expected:
         """Where those should be in the next frame who were seen in the last.
 
         Asked before `update` or `follow` of this frame, once or more often; nobody where another
-        scene begins. flow: as well as can be said; else as cheaply, for whoever looks at all.
+        scene begins. flow: when to say it as well as can be said, which costs more: never, for
+        whoever looks at all of them; several, unless somebody is there alone; or always.
         """
         ...
 

@@ -41,7 +41,7 @@ def walk(scene: Scene, every: int, *, turns: bool = False) -> list[tuple[list[in
         if n % every == 0:
             tracks = tracker.update(frame, true)
         else:
-            expected = tracker.expect(frame, flow=turns)
+            expected = tracker.expect(frame, flow="always" if turns else "never")
             seen, looked = nearest(expected.poses, true), np.ones(len(expected), bool)
             if turns:
                 looked[:] = np.arange(len(expected)) == expected.waited.argmax()
@@ -86,7 +86,7 @@ def test_flow_expects_people_where_they_went_and_says_what_a_crop_network_saw() 
         frame, true = frame_of(step.image, n, step.time), exact(step.people)
         seen = replace(true, looked=np.ones(1, bool), refined=np.ones(1, bool))
         if n == 14:  # just after the turn
-            for tracker, flow in ((moved, False), (flown, True)):
+            for tracker, flow in ((moved, "never"), (flown, "always")):
                 (one,) = tracker.expect(frame, flow=flow).poses.xy
                 errors.append(float(np.nanmedian(np.abs(one - true.xy[0]))))
             assert not moved.expect(frame).carried.any()
@@ -105,7 +105,7 @@ def test_who_was_looked_at_begins_to_wait_anew_also_where_nobody_was_seen() -> N
         if n < 5:
             tracker.update(frame, true)
             continue
-        expected = tracker.expect(frame, flow=True)
+        expected = tracker.expect(frame, flow="always")
         if n == 5:
             assert np.isinf(expected.waited).all()
             looked, seen = np.array([True, True, False]), np.array([True, False, False])
@@ -133,7 +133,7 @@ def test_expect_may_be_asked_twice_and_update_may_follow() -> None:
     for n, step in enumerate(apart(2).steps()):
         frame, true = frame_of(step.image, n, step.time), exact(step.people)
         asked.expect(frame)
-        asked.expect(frame, flow=True)
+        asked.expect(frame, flow="always")
         one, other = asked.update(frame, true), plain.update(frame, true)
         assert one.id.tolist() == other.id.tolist()
         np.testing.assert_array_equal(one.poses.xy, other.poses.xy)
