@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -93,6 +93,34 @@ def _process_as_it_was() -> Iterator[None]:
     log.setLevel(level)
     for one, handler in handlers.items():
         signal.signal(one, handler)
+
+
+@pytest.fixture
+def program(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `python run.py WORDS` without a display and in this process, which spares it the start
+    (a second or two).
+    """
+    import run
+
+    def done(*words: object) -> subprocess.CompletedProcess[str]:
+        given = [str(word) for word in words]
+        monkeypatch.setattr(sys, "argv", ["run.py", *given])
+        capfd.readouterr()  # of what was before
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(logging.root, "handlers", [])  # which take warnings from stderr
+            try:
+                code = run.main()
+            except SystemExit as end:
+                code = end.code if isinstance(end.code, int) else 1
+        return subprocess.CompletedProcess(given, code, *capfd.readouterr())
+
+    monkeypatch.chdir(ROOT)
+    for name in [name for name in os.environ if "DISPLAY" in name]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("POSE_WEIGHTS", with_weights()["POSE_WEIGHTS"])
+    return done
 
 
 @pytest.fixture
