@@ -49,7 +49,7 @@ def test_the_body_is_found_as_before_with_feet_and_without(tmp_path: Path) -> No
 
 def test_the_branch_learns_where_features_tell_of_feet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four channels of noise have a spot each where a keypoint is; held-out spots are found."""
-    monkeypatch.setattr(train, "REPORT_STEPS", 120)
+    monkeypatch.setattr(train, "REPORT_STEPS", 80)
     rng = np.random.default_rng(0)
     count, held = 160, 32
     xy = rng.uniform(16, (112, 144), (count, 4, 2)).astype(np.float32)

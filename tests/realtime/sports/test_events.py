@@ -23,7 +23,7 @@ from tests.realtime.sports.athletes import (
     throws,
 )
 
-RATES = (15, 24, 30, 60)
+RATES = (15, 24, 60)
 
 
 def kinds(events: Sequence[Event]) -> list[tuple[str, int]]:
@@ -72,7 +72,7 @@ def test_without_a_scale_times_and_angles_are_known_and_metres_are_not() -> None
     assert jump.measures["flight"] == pytest.approx(0.495, abs=0.01)
 
 
-@pytest.mark.parametrize("fps", [24, 30, 60])
+@pytest.mark.parametrize("fps", [24, 60])
 @pytest.mark.parametrize("angle", [35.0, 52.0, 65.0])
 def test_a_release_is_where_the_wrist_is_fastest(fps: float, angle: float) -> None:
     found = events_of(throws(3, angle=angle), fps, 9)
@@ -85,8 +85,8 @@ def test_a_release_is_where_the_wrist_is_fastest(fps: float, angle: float) -> No
         assert one.measures["knee_angle"] > 170
 
 
-@pytest.mark.parametrize("fps", [15, 30, 60])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("fps", [15, 30])
+@pytest.mark.parametrize("seed", range(2))
 def test_missing_and_shaking_keypoints_change_no_count(fps: float, seed: int) -> None:
     """2 px on people of 315, and every eighth keypoint missing."""
     given = {"flat": True, "stature": STATURE, "change": noisy(2, 0.125, seed)}
@@ -98,7 +98,7 @@ def test_missing_and_shaking_keypoints_change_no_count(fps: float, seed: int) ->
     assert np.mean(heights) == pytest.approx(0.3, abs=0.02)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_noise_hides_no_throw_at_fifteen_frames_a_second(seed: int) -> None:
     """1.5 px on people of 315; an arm is stretched within two frames."""
     found = events_of(throws(3), 15, 8, flat=True, stature=STATURE, change=noisy(1.5, 0, seed))
