@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
@@ -26,21 +27,28 @@ ALONE = "POSE_TEST_ALONE"  # in the environment of a process that runs one test
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Tests that are marked so run in a process of their own."""
+    """Tests that are marked so run in a process beside this one."""
     if pyfuncitem.get_closest_marker("own_process") is None or ALONE in os.environ:
         return None
-    words = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"]
+    file, _, name = pyfuncitem.nodeid.partition("::")
+    said = _alone(file)
+    assert f"PASSED {file}::{name}\n" in said, said
+    return True
+
+
+@cache
+def _alone(file: str) -> str:
+    """What is said of the tests of a file that are marked so: one process for all of them."""
+    words = [sys.executable, "-m", "pytest", "-q", "-rA", "-n", "0", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [*words, pyfuncitem.nodeid],
+        [*words, "-m", "own_process", file],
         cwd=ROOT,
         env={**os.environ, ALONE: "1"},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
-    assert "1 passed" in done.stdout
-    return True
+    return done.stdout[-30_000:] + done.stderr[-1000:]
 
 
 def with_weights() -> dict[str, str]:
@@ -93,6 +101,34 @@ def _process_as_it_was() -> Iterator[None]:
     log.setLevel(level)
     for one, handler in handlers.items():
         signal.signal(one, handler)
+
+
+@pytest.fixture
+def program(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `python run.py WORDS` without a display and in this process, which spares it the start
+    (a second or two).
+    """
+    import run
+
+    def done(*words: object) -> subprocess.CompletedProcess[str]:
+        given = [str(word) for word in words]
+        monkeypatch.setattr(sys, "argv", ["run.py", *given])
+        capfd.readouterr()  # of what was before
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(logging.root, "handlers", [])  # which take warnings from stderr
+            try:
+                code = run.main()
+            except SystemExit as end:
+                code = end.code if isinstance(end.code, int) else 1
+        return subprocess.CompletedProcess(given, code, *capfd.readouterr())
+
+    monkeypatch.chdir(ROOT)
+    for name in [name for name in os.environ if "DISPLAY" in name]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("POSE_WEIGHTS", with_weights()["POSE_WEIGHTS"])
+    return done
 
 
 @pytest.fixture

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 
 from engines.nvidia import nvcc
 from engines.nvidia import open as nvidia
-from engines.nvidia.driver import Gpu, find_gpus
+from engines.nvidia.driver import LIBRARY, Gpu
 from engines.types.errors import DeviceError
 from tests import synth
 from tests.conftest import ROOT
@@ -35,13 +37,27 @@ def job(tmp_path: Path) -> list[str]:
     return [*words, "--json", str(tmp_path / "json")]
 
 
-def run(
-    words: list[str], folder: Path, program: tuple[str, ...] = ("run.py",)
-) -> subprocess.CompletedProcess[str]:
-    """A run that finds the driver in a folder, and no compiler or library for GPUs."""
+Program = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: Program) -> Program:
+    """Runs the program where the driver is that in tmp_path, if any; no compiler is found."""
+    load = ctypes.CDLL
+
+    def found(library: str, *more: Any, **how: Any) -> ctypes.CDLL:
+        return load(str(tmp_path / library) if library == LIBRARY else library, *more, **how)
+
+    monkeypatch.setattr(ctypes, "CDLL", found)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    return program
+
+
+def process(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """A run of its own process, whose loader finds the driver in a folder."""
     environment = {**os.environ, "LD_LIBRARY_PATH": str(folder), "PATH": "/usr/bin:/bin"}
     return subprocess.run(
-        [sys.executable, *program, *words],
+        [sys.executable, "run.py", *words],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -55,27 +71,27 @@ def people(folder: Path) -> int:
     return len(json.loads(path.read_text())["people"])
 
 
-def no_driver() -> None:
-    try:
-        find_gpus()
-    except DeviceError:
-        return
-    pytest.skip("this machine has a GPU")
-
-
-def test_without_a_driver_the_cpu_is_taken_in_silence(job: list[str], tmp_path: Path) -> None:
-    no_driver()
-    done = run(job, tmp_path)
+def test_without_a_driver_the_cpu_is_taken_in_silence(
+    job: list[str], tmp_path: Path, run: Program
+) -> None:
+    done = run(*job)
     assert (done.returncode, done.stderr) == (0, "")
     assert people(tmp_path) == 1
 
 
-def test_cuda_without_a_driver_is_one_sentence(job: list[str], tmp_path: Path) -> None:
-    no_driver()
-    done = run([*job, "--device", "cuda"], tmp_path)
+def test_cuda_without_a_driver_is_one_sentence(job: list[str], run: Program) -> None:
+    done = run(*job, "--device", "cuda")
     assert done.returncode == 2
     assert done.stderr.startswith("posestream: There is no --device cuda here. There is no NVIDIA")
     assert done.stderr.count("\n") == 1
+
+
+def test_the_driver_of_the_system_is_found(job: list[str], tmp_path: Path) -> None:
+    make_driver(tmp_path / "libcuda.so.1", init=804)
+    done = process(job, tmp_path)
+    assert done.returncode == 0
+    assert "update the host's driver" in done.stderr
+    assert done.stderr.endswith("The CPU is used.\n")
 
 
 @pytest.mark.parametrize(
@@ -88,26 +104,26 @@ def test_cuda_without_a_driver_is_one_sentence(job: list[str], tmp_path: Path) -
     ],
 )
 def test_a_gpu_that_cannot_be_used_is_told_of_and_the_cpu_taken(
-    job: list[str], tmp_path: Path, driver: dict[str, int], said: str
+    job: list[str], tmp_path: Path, run: Program, driver: dict[str, int], said: str
 ) -> None:
     make_driver(tmp_path / "libcuda.so.1", **driver)  # type: ignore[arg-type]
-    done = run(job, tmp_path)
+    done = run(*job)
     assert done.returncode == 0
     assert said in done.stderr
     assert done.stderr.endswith("The CPU is used.\n")
     assert done.stderr.count("\n") == 1
     assert people(tmp_path) == 1
-    forced = run([*job, "--device", "cuda"], tmp_path)
+    forced = run(*job, "--device", "cuda")
     assert forced.returncode == 2
     assert said in forced.stderr
     assert forced.stderr.count("\n") == 1
-    spared = run([*job, "--device", "cpu"], tmp_path)
+    spared = run(*job, "--device", "cpu")
     assert (spared.returncode, spared.stderr) == (0, "")
 
 
-def test_doctor_names_what_a_gpu_lacks_and_the_command(tmp_path: Path) -> None:
+def test_doctor_names_what_a_gpu_lacks_and_the_command(tmp_path: Path, run: Program) -> None:
     make_driver(tmp_path / "libcuda.so.1", capabilities=(90, 61), cuda=12040)
-    done = run(["doctor"], tmp_path, ("-m", "engines"))
+    done = run("doctor")
     assert (
         "First, compute capability 9.0, 8 GiB: not used, because something is missing"
         in done.stdout
@@ -273,11 +289,11 @@ def test_a_compiler_is_asked_for_where_pycuda_must_be_built(
     ],
 )
 def test_gpus_that_are_not_there_are_told_in_a_sentence(
-    tmp_path: Path, words: list[str], said: str
+    tmp_path: Path, run: Program, words: list[str], said: str
 ) -> None:
     make_driver(tmp_path / "libcuda.so.1", capabilities=(90, 86))
     source = ["--source", str(ROOT / "docs" / "astronaut.jpg"), "--model", "pafnet", "--no-show"]
-    done = run([*source, *words], tmp_path)
+    done = run(*source, *words)
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from engines.models import card
 from tests.conftest import ROOT, without_anything
 from tests.synth import crowd, scene, write_picture, write_tiny_network
 
 SIZE = (320, 256)
 USUAL = "human-pose-estimation-0001"
-# The package's cards are the usual one and a tiny network that the photo was made for.
-PROGRAM = """
-import sys
-from pathlib import Path
-import engines.models.card
-engines.models.card.FOLDER = Path(sys.argv.pop(1))
-import run
-sys.exit(run.main())
-"""
+Program = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def posestream(cards: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(cards), *map(str, words)],
-        cwd=ROOT,
-        env=without_anything(cards),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.fixture
+def posestream(cards: Path, monkeypatch: pytest.MonkeyPatch, program: Program) -> Program:
+    """The package's cards are the usual one and a tiny network that the photo was made for."""
+    environment = without_anything(cards)
+    for name in [name for name in os.environ if name not in environment]:
+        monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(card, "FOLDER", cards)
+    return program
 
 
 @pytest.fixture
@@ -51,9 +46,9 @@ def photo(tmp_path: Path) -> Path:
 
 
 def test_what_comes_with_the_program_runs_and_one_sentence_says_so(
-    cards: Path, photo: Path, tmp_path: Path
+    posestream: Program, photo: Path, tmp_path: Path
 ) -> None:
-    done = posestream(cards, "--source", photo, "--json", tmp_path / "out")
+    done = posestream("--source", photo, "--json", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     [said] = [line for line in done.stderr.splitlines() if line.startswith("posestream:")]
     assert "posestream models fetch" in said
@@ -61,27 +56,27 @@ def test_what_comes_with_the_program_runs_and_one_sentence_says_so(
     assert (tmp_path / "out" / "two_keypoints.json").read_text().count("pose_keypoints_2d") == 2
 
 
-def test_quiet_says_nothing_of_it(cards: Path, photo: Path, tmp_path: Path) -> None:
-    done = posestream(cards, "--source", photo, "--quiet", "--json", tmp_path / "out")
+def test_quiet_says_nothing_of_it(posestream: Program, photo: Path, tmp_path: Path) -> None:
+    done = posestream("--source", photo, "--quiet", "--json", tmp_path / "out")
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_model_that_was_asked_for_is_not_replaced(
-    cards: Path, photo: Path, tmp_path: Path
+    posestream: Program, photo: Path, tmp_path: Path
 ) -> None:
-    done = posestream(cards, "--source", photo, "--model", USUAL, "--json", tmp_path / "out")
+    done = posestream("--source", photo, "--model", USUAL, "--json", tmp_path / "out")
     assert done.returncode == 2, done.stderr
     assert "instead" not in done.stderr
     assert done.stderr.count("posestream:") == 1
 
 
 def test_without_anything_shipped_the_error_is_what_it_was(
-    cards: Path, photo: Path, tmp_path: Path
+    posestream: Program, cards: Path, photo: Path, tmp_path: Path
 ) -> None:
     for path in cards.glob("*"):
         if path.stem != USUAL:
             path.unlink()
-    done = posestream(cards, "--source", photo, "--json", tmp_path / "out")
+    done = posestream("--source", photo, "--json", tmp_path / "out")
     assert done.returncode == 2, done.stderr
     assert f"weights of model {USUAL} are not on this machine: put " in done.stderr
     assert "Traceback" not in done.stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +16,14 @@ from realtime.settings.sources import SourceSettings
 from realtime.settings.tracking import TrackSettings
 from realtime.types.errors import SettingsError
 from tests import synth
-from tests.conftest import ROOT, with_weights
+from tests.conftest import ROOT
 from tests.engines.simcc_network import write_card
 
 LIGHTNING = "tests/cards/movenet-lightning.toml"
 
 
-def run(*options: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "run.py", "--no-show", "--model", "pafnet", *map(str, options)]
-    return subprocess.run(command, cwd=ROOT, env=with_weights(), capture_output=True, text=True)
+Program = Callable[..., subprocess.CompletedProcess[str]]
+PAFNET = ("--no-show", "--model", "pafnet")
 
 
 def people_of(path: Path) -> list[list[dict[str, object]]]:
@@ -48,17 +47,19 @@ def people_of(path: Path) -> list[list[dict[str, object]]]:
     ],
 )
 def test_what_cannot_be_is_one_sentence(
-    options: tuple[str, ...], said: str, tmp_path: Path
+    options: tuple[str, ...], said: str, program: Program
 ) -> None:
     picture = ROOT / "docs" / "astronaut.jpg"
-    done = run("--source", picture, *options)
+    done = program(*PAFNET, "--source", picture, *options)
     assert done.returncode == 2, done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_followed_video_is_the_same_every_time(data: Path, tmp_path: Path) -> None:
+def test_followed_video_is_the_same_every_time(
+    data: Path, tmp_path: Path, program: Program
+) -> None:
     """Which frames are looked at whole rests on the frames alone, not on how busy the machine is.
 
     People are followed by default, and the poses are those of a second look at every frame, at a
@@ -70,8 +71,9 @@ def test_followed_video_is_the_same_every_time(data: Path, tmp_path: Path) -> No
     for name, every in wanted.items():
         out = tmp_path / f"{name}.jsonl"
         asked = ("--detect-every", every) if every else ()
-        done = run(
-            *("--source", clip, "--end", "60", "--refine", LIGHTNING, *asked),
+        done = program(
+            *PAFNET,
+            *("--source", clip, "--end", "30", "--refine", LIGHTNING, *asked),
             *("--quiet", "--jsonl", out),
         )
         assert done.returncode == 0, done.stderr
@@ -99,7 +101,9 @@ def test_following_needs_somebody_who_follows() -> None:
 
 
 @pytest.mark.parametrize("awkward", ["nobody", "narrow", "crowd"])
-def test_awkward_pictures_have_the_people_that_they_had(awkward: str, tmp_path: Path) -> None:
+def test_awkward_pictures_have_the_people_that_they_had(
+    awkward: str, tmp_path: Path, program: Program
+) -> None:
     """Nobody; a picture narrower than any crop; fifty people, of whom the largest are looked at.
 
     What the crop network sees in them is nobody's pose, so that all stay as the first one saw them.
@@ -120,11 +124,8 @@ def test_awkward_pictures_have_the_people_that_they_had(awkward: str, tmp_path: 
     for refine in ("off", str(second)):
         out = tmp_path / f"{refine == 'off'}.jsonl"
         options = ("--refine", refine, "--jsonl", out, "--quiet", "--no-track")
-        command: list[object] = [sys.executable, "run.py", "--no-show", "--source", picture]
-        command += ["--model", first, "--height", size[1]]
-        done = subprocess.run(
-            [*map(str, (*command, *options))], cwd=ROOT, capture_output=True, text=True
-        )
+        words = ("--no-show", "--source", picture, "--model", first, "--height", size[1])
+        done = program(*words, *options)
         assert (done.returncode, done.stderr) == (0, "")
         (found[refine],) = people_of(out)
     plain, refined = (sorted(keypoints(one) for one in found[name]) for name in found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +12,6 @@ import cv2
 import numpy as np
 import pytest
 
-import run
 from tests.conftest import ROOT, with_weights
 from tests.run_files import SIZE, people_of
 from tests.synth import (
@@ -25,6 +23,8 @@ from tests.synth import (
     write_tiny_network,
     write_video,
 )
+
+Program = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def posestream(*words: object, **more: str) -> subprocess.CompletedProcess[str]:
@@ -38,28 +38,6 @@ def posestream(*words: object, **more: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
-
-
-@pytest.fixture
-def told(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str]]:
-    """Runs the program in this process, which spares it the start: exit code, what it said."""
-
-    def work(*words: object) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["run.py", *map(str, words)])
-        try:
-            code = run.main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 1
-        said = capfd.readouterr()
-        return code, said.out + said.err
-
-    monkeypatch.chdir(ROOT)
-    for name in [name for name in os.environ if "DISPLAY" in name]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("POSE_WEIGHTS", with_weights()["POSE_WEIGHTS"])
-    return work
 
 
 def same(found: list[Points], truth: list[Points], within: float = 1.5) -> bool:
@@ -118,7 +96,9 @@ def test_a_video_gives_its_people_in_every_output(
     assert all(one["category_id"] == 1 and len(one["keypoints"]) == 51 for one in results)
 
 
-def test_several_files_have_outputs_of_their_own(card: Path, tmp_path: Path) -> None:
+def test_several_files_have_outputs_of_their_own(
+    card: Path, tmp_path: Path, program: Program
+) -> None:
     """Two clips of one name in two folders, of different lengths."""
     truth = {
         "cam": [[person((60 + 12 * n, 128), 180, "walking")] for n in range(6)],
@@ -134,7 +114,7 @@ def test_several_files_have_outputs_of_their_own(card: Path, tmp_path: Path) -> 
             write_video(folder / "cam.mkv", pictures, [n / 30 for n in range(len(people))]),
         ]
     out = tmp_path / "out"
-    done = posestream(
+    done = program(
         *(*sources, "--model", card, "--json", out / "json", "--output", out / "poses.mp4"),
         *("--coco", out / "coco.json"),
     )
@@ -151,10 +131,10 @@ def test_several_files_have_outputs_of_their_own(card: Path, tmp_path: Path) -> 
 
 
 def test_start_end_and_step_keep_the_frames_numbers(
-    card: Path, clip: tuple[Path, list[list[Points]], list[float]], tmp_path: Path
+    card: Path, clip: tuple[Path, list[list[Points]], list[float]], tmp_path: Path, program: Program
 ) -> None:
     path, truth, _ = clip
-    done = posestream(
+    done = program(
         *("--source", path, "--model", card, "--json", tmp_path),
         *("--start", 1, "--end", 9, "--step", 3),
     )
@@ -164,7 +144,9 @@ def test_start_end_and_step_keep_the_frames_numbers(
     assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_a_folder_of_pictures_with_a_broken_one(card: Path, tmp_path: Path) -> None:
+def test_a_folder_of_pictures_with_a_broken_one(
+    card: Path, tmp_path: Path, program: Program
+) -> None:
     folder, out = tmp_path / "photos", tmp_path / "out"
     folder.mkdir()
     rng = np.random.default_rng(5)
@@ -172,7 +154,7 @@ def test_a_folder_of_pictures_with_a_broken_one(card: Path, tmp_path: Path) -> N
     for name, people in truth.items():
         write_picture(folder / f"{name}.png", scene(people, SIZE))
     (folder / "img3.png").write_bytes((folder / "img2.png").read_bytes()[:200])
-    done = posestream(
+    done = program(
         "--source", folder, "--model", card, "--json", out, "--output", tmp_path / "drawn"
     )
     assert done.returncode == 0, done.stderr
@@ -183,13 +165,15 @@ def test_a_folder_of_pictures_with_a_broken_one(card: Path, tmp_path: Path) -> N
     assert {file.stem for file in (tmp_path / "drawn").iterdir()} == set(truth)
 
 
-def test_flip_and_rotate_give_the_poses_of_the_picture_as_shown(card: Path, tmp_path: Path) -> None:
+def test_flip_and_rotate_give_the_poses_of_the_picture_as_shown(
+    card: Path, tmp_path: Path, program: Program
+) -> None:
     people = [person((160, 128), 180, "walking")]
     upright = scene(people, SIZE)
     # Stored turned left and mirrored; --flip --rotate 90 bring it back.
     stored = cv2.flip(cv2.rotate(upright, cv2.ROTATE_90_COUNTERCLOCKWISE), 1)
     write_picture(tmp_path / "one.png", stored)
-    done = posestream(
+    done = program(
         *("--source", tmp_path / "one.png", "--model", card, "--json", tmp_path),
         *("--flip", "--rotate", 90),
     )
@@ -197,9 +181,7 @@ def test_flip_and_rotate_give_the_poses_of_the_picture_as_shown(card: Path, tmp_
     assert same(people_of(tmp_path / "one_keypoints.json"), people)
 
 
-def test_thresholds_and_max_people(
-    card: Path, tmp_path: Path, told: Callable[..., tuple[int, str]]
-) -> None:
+def test_thresholds_and_max_people(card: Path, tmp_path: Path, program: Program) -> None:
     people = crowd(5, SIZE, np.random.default_rng(2))
     source = write_picture(tmp_path / "five.png", scene(people, SIZE))
     for option, value, count in (
@@ -214,8 +196,8 @@ def test_thresholds_and_max_people(
     ):
         out = tmp_path / f"{option}{value}"
         words = ("--source", source, "--model", card, "--json", out, "--no-show", option, value)
-        code, said = told(*words)
-        assert code == 0, said
+        done = program(*words)
+        assert done.returncode == 0, done.stderr
         assert len(people_of(out / "five_keypoints.json")) == count, (option, value)
 
 
@@ -250,10 +232,11 @@ def test_thresholds_and_max_people(
     ],
 )
 def test_a_users_mistake_is_one_sentence_and_exit_code_2(
-    words: list[str], says: str, told: Callable[..., tuple[int, str]]
+    words: list[str], says: str, program: Program
 ) -> None:
-    code, said = told(*words)
-    assert code == 2, said
+    done = program(*words)
+    assert done.returncode == 2, done.stderr
+    said = done.stdout + done.stderr
     assert says in said
     assert "secret" not in said
     assert "Traceback" not in said
@@ -269,7 +252,7 @@ def test_a_window_without_a_display_is_refused(card: Path, tmp_path: Path) -> No
 
 
 def test_outputs_that_cannot_be_written_are_refused_before_the_work(
-    card: Path, tmp_path: Path, told: Callable[..., tuple[int, str]]
+    card: Path, tmp_path: Path, program: Program
 ) -> None:
     source = write_picture(
         tmp_path / "one.png", scene(crowd(1, SIZE, np.random.default_rng(0)), SIZE)
@@ -282,10 +265,10 @@ def test_outputs_that_cannot_be_written_are_refused_before_the_work(
         ("--output", tmp_path / "file" / "film.mp4"),
         ("--coco", tmp_path / "file" / "coco.json"),
     ):
-        code, said = told("--source", source, "--model", card, option, target)
-        assert code == 2, (option, target, said)
-        assert "Traceback" not in said
-        assert said.count("posestream:") == 1
+        done = program("--source", source, "--model", card, option, target)
+        assert done.returncode == 2, (option, target, done.stderr)
+        assert "Traceback" not in done.stderr
+        assert done.stderr.count("posestream:") == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX limits")
@@ -323,11 +306,13 @@ def test_an_output_without_room_ends_alone(card: Path, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "stats.json").read_text())["results"] == 24
 
 
-def test_damaged_weights_are_refused(card: Path, clip: tuple[Path, object, object]) -> None:
+def test_damaged_weights_are_refused(
+    card: Path, clip: tuple[Path, object, object], program: Program
+) -> None:
     copy = card.with_name("damaged.toml")
     digest = card.read_text().split('sha256 = "')[1][:64]
     copy.write_text(card.read_text().replace(digest, "0" * 64))
-    done = posestream("--source", clip[0], "--model", copy)
+    done = program("--source", clip[0], "--model", copy)
     assert done.returncode == 2, done.stderr
     assert "sha256" in done.stderr
     assert "Traceback" not in done.stderr

@@ -24,12 +24,20 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_network(tmp_path_factory.mktemp("tiny"), height=SIZE[1])
 
 
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two people in 600 frames."""
+    people = crowd(2, SIZE, np.random.default_rng(0))
+    path = tmp_path_factory.mktemp("film") / "long.mkv"
+    write_video(path, [scene(people, SIZE)] * 600, [n / 30 for n in range(600)])
+    return path
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_finishes_every_output(card: Path, tmp_path: Path, stop: signal.Signals) -> None:
-    people = crowd(2, SIZE, np.random.default_rng(0))
-    film = tmp_path / "long.mkv"
-    write_video(film, [scene(people, SIZE)] * 600, [n / 30 for n in range(600)])
+def test_a_signal_finishes_every_output(
+    card: Path, film: Path, tmp_path: Path, stop: signal.Signals
+) -> None:
     program = subprocess.Popen(
         [
             *(sys.executable, "run.py", "--source", str(film), "--model", str(card)),
@@ -70,10 +78,15 @@ def test_a_signal_finishes_every_output(card: Path, tmp_path: Path, stop: signal
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_while_it_starts_ends_it_without_a_word(stop: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("stop", "moments"),
+    [(signal.SIGINT, (0.1, 0.3, 0.6)), (signal.SIGTERM, (0.3,)), (signal.SIGHUP, (0.1,))],
+)
+def test_a_signal_while_it_starts_ends_it_without_a_word(
+    stop: signal.Signals, moments: tuple[float, ...]
+) -> None:
     """At several moments of the second that loading takes."""
-    for seconds in (0.1, 0.3, 0.6):
+    for seconds in moments:
         program = subprocess.Popen(
             [
                 *(sys.executable, "-c"),

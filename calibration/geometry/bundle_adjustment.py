@@ -10,7 +10,7 @@ import numpy as np
 
 from calibration.geometry.arrays import Doubles, Indices, Mask
 from calibration.geometry.bundle_equations import Equations, Step, equations, runs
-from calibration.geometry.bundle_scene import CENTRE, FOCAL, Scene, Sights, linearise, moved
+from calibration.geometry.bundle_scene import CENTRE, FOCAL, LENS, Scene, Sights, linearise, moved
 from calibration.geometry.levenberg_marquardt import Stop, descend
 
 MAX_STEPS = 100  # bounds the time of a rig that cannot be solved
@@ -119,7 +119,8 @@ class _Bundle:
             self.equations = self._equations()
 
     def _state(self, scene: Scene, shift: Doubles) -> _State:
-        linear = linearise(scene, self._sights)
+        lenses = bool(self._free[:, LENS:].any())
+        linear = linearise(scene, self._sights, lenses=lenses)
         cost, weight = _robust(linear[0], self._sights.weight, self._huber)
         cost += float(np.einsum("vp,vpq,vq->", shift, self._information, shift)) / 2
         return _State(scene, shift, linear, weight, cost)

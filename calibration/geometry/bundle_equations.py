@@ -95,40 +95,46 @@ def equations(
     cameras' parameters, and the (V, P) gradient of what they add to the cost.
     """
     residuals, by_camera, by_target = linear
-    views, params = free.shape
     size = by_target.shape[-1]
-    # Sums over the corners of one target in one camera, then over targets and cameras.
-    left = (by_camera * weight[:, None, None]).transpose(0, 2, 1)
-    right = (by_target * weight[:, None, None]).transpose(0, 2, 1)
+    # Of cameras and of their parameters often hardly any move.
+    views, moves = np.flatnonzero(free.any(1)), np.flatnonzero(free.any(0))
+    cameras, params = len(views), len(moves)
     camera, target = sights.camera[begin], sights.target[begin]
-
-    def joined(parts: Doubles) -> Doubles:
-        """(C, ...) sums over the corners of one target in one camera."""
-        return parts if len(begin) == len(parts) else np.add.reduceat(parts, begin)
-
-    mixed = np.zeros((targets, views, params, size))
-    mixed[target, camera] = joined(left @ by_target)
-    blocks, right_cameras = np.zeros((views, params, params)), np.zeros((views, params))
+    mixed = np.zeros((targets, cameras, params, size))
+    blocks, right_cameras = np.zeros((cameras, params, params)), np.zeros((cameras, params))
     of_targets, right_targets = np.zeros((targets, size, size)), np.zeros((targets, size))
-    sums = (
-        joined(left @ by_camera),
-        joined((left @ residuals[..., None])[..., 0]),
-        joined(right @ by_target),
-        joined((right @ residuals[..., None])[..., 0]),
-    )
-    for view in range(views):  # in which no target comes twice
+    for view in np.unique(camera).tolist():
+        rows = slice(*np.searchsorted(sights.camera, [view, view + 1]))
         own = slice(*np.searchsorted(camera, [view, view + 1]))
-        blocks[view], right_cameras[view] = sums[0][own].sum(0), -sums[1][own].sum(0)
-        of_targets[target[own]] += sums[2][own]
-        right_targets[target[own]] -= sums[3][own]
-    right_cameras -= priors[1]
+        here, first = target[own], begin[own] - rows.start  # no target comes twice
+        error, slope = residuals[rows], by_target[rows]
+        right = slope * weight[rows, None, None]
+        of_targets[here] += _joined(np.einsum("nri,nrj->nij", right, slope), first)
+        right_targets[here] -= _joined(np.einsum("nri,nr->ni", right, error), first)
+        if free[view].any():
+            at = np.searchsorted(views, view)
+            own_slope = by_camera[rows][..., moves]
+            mixed[here, at] = _joined(np.einsum("nri,nrj->nij", own_slope, right), first)
+            left = (own_slope * weight[rows, None, None]).reshape(-1, params).T
+            blocks[at] = left @ own_slope.reshape(-1, params)
+            right_cameras[at] = -left @ error.ravel()
+    blocks += priors[0][views[:, None, None], moves[:, None], moves]
+    right_cameras -= priors[1][np.ix_(views, moves)]
+    free = free[np.ix_(views, moves)]
     moving = np.flatnonzero(free)
-    whole = np.zeros((views, params, views, params))
-    whole[np.arange(views), :, np.arange(views)] = blocks + priors[0]
+    whole = np.zeros((cameras, params, cameras, params))
+    whole[np.arange(cameras), :, np.arange(cameras)] = blocks
     return Equations(
-        whole.reshape(views * params, -1)[np.ix_(moving, moving)],
+        whole.reshape(free.size, free.size)[np.ix_(moving, moving)],
         of_targets,
-        mixed.reshape(targets, views * params, size)[:, moving],
+        mixed.reshape(targets, free.size, size)[:, moving],
         right_cameras[free],
         right_targets,
     )
+
+
+def _joined(parts: Doubles, first: Ints) -> Doubles:
+    """(C, ...) sums over the corners of one target in one camera, of which each has its first."""
+    if len(first) == len(parts):
+        return parts
+    return np.asarray(np.add.reduceat(parts, first), np.float64)

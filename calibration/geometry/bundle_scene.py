@@ -10,6 +10,7 @@ import numpy as np
 from calibration.geometry.arrays import Doubles, Ints, Mask
 from calibration.geometry.camera import Camera, padded, rotation_matrix
 from calibration.geometry.distortion import by_coefficients, distort, distort_fisheye
+from calibration.geometry.linear_triangulation import cross
 
 POSE, FOCAL, CENTRE, LENS = 0, 6, 8, 10  # where a camera's parameters begin
 RAYLEIGH_MEDIAN = 1.1774  # median length of a 2D residual of deviation 1: sqrt(2 ln 2)
@@ -50,7 +51,7 @@ class Scene:
 
     def residuals(self, sights: Sights) -> Doubles:
         """(N, 2) pixels, projected minus seen; NaN where behind its camera."""
-        return linearise(self, sights)[0]
+        return linearise(self, sights, lenses=False)[0]
 
 
 def free_poses(cameras: Sequence[Camera], *, first: bool = True) -> Mask:
@@ -60,10 +61,15 @@ def free_poses(cameras: Sequence[Camera], *, first: bool = True) -> Mask:
     return free
 
 
-def linearise(scene: Scene, sights: Sights) -> tuple[Doubles, Doubles, Doubles]:
-    """Residuals (N, 2), derivatives by the camera (N, 2, P) and by the target (N, 2, 6 or 3)."""
+def linearise(
+    scene: Scene, sights: Sights, *, lenses: bool = True
+) -> tuple[Doubles, Doubles, Doubles]:
+    """Residuals (N, 2), derivatives by the camera (N, 2, P) and by the target (N, 2, 6 or 3).
+
+    lenses: also by the coefficients of distortion, which are P's last.
+    """
     count = len(sights)
-    most = LENS + max(len(one.distortion) for one in scene.cameras)
+    most = LENS + (max(len(one.distortion) for one in scene.cameras) if lenses else 0)
     residuals = np.empty((count, 2))
     by_camera = np.zeros((count, 2, most))
     by_target = np.empty((count, 2, 3 if scene.rotations is None else 6))
@@ -72,7 +78,7 @@ def linearise(scene: Scene, sights: Sights) -> tuple[Doubles, Doubles, Doubles]:
         local = (scene.rotations[sights.target] @ sights.point[..., None])[..., 0]
     world = local + scene.translations[sights.target]
     for number, camera in enumerate(scene.cameras):
-        rows = np.flatnonzero(sights.camera == number)
+        rows = _rows(sights.camera, number)
         turned = world[rows] @ camera.rotation.T
         inside = turned + camera.translation
         with np.errstate(all="ignore"):
@@ -87,21 +93,29 @@ def linearise(scene: Scene, sights: Sights) -> tuple[Doubles, Doubles, Doubles]:
             by_inside = np.concatenate([slope, -(slope @ ideal[..., None])], axis=-1) * (
                 inverse[..., None] * focal[:, None]
             )
-            lens = by_coefficients(ideal, camera.distortion, fisheye=camera.fisheye)
+            if lenses:
+                lens = by_coefficients(ideal, camera.distortion, fisheye=camera.fisheye)
+                by_camera[rows, :, LENS : LENS + lens.shape[-1]] = lens * focal[:, None]
         residuals[rows] = bent * focal + camera.matrix[:2, 2] - sights.xy[rows]
         # A row g of the derivative by a point p gives g (w x p) = w (p x g) for a small turn w.
-        by_camera[rows, :, :3] = np.cross(turned[:, None], by_inside)
+        by_camera[rows, :, :3] = cross(turned[:, None], by_inside)
         by_camera[rows, :, 3:FOCAL] = by_inside
         by_camera[rows, 0, FOCAL] = bent[:, 0]
         by_camera[rows, 1, FOCAL + 1] = bent[:, 1]
         by_camera[rows, 0, CENTRE] = by_camera[rows, 1, CENTRE + 1] = 1
-        known = lens.shape[-1]
-        by_camera[rows, :, LENS : LENS + known] = lens * focal[:, None]
         by_world = by_inside @ camera.rotation
         if scene.rotations is not None:
-            by_target[rows, :, :3] = np.cross(local[rows][:, None], by_world)
+            by_target[rows, :, :3] = cross(local[rows][:, None], by_world)
         by_target[rows, :, -3:] = by_world
     return residuals, by_camera, by_target
+
+
+def _rows(camera: Ints, number: int) -> Ints | slice:
+    """Where a camera's sights are: of sorted ones a slice, which copies nothing."""
+    rows = np.flatnonzero(camera == number)
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1:
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
 
 
 def moved(

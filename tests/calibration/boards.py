@@ -28,10 +28,19 @@ def pose(
 
 
 @lru_cache(maxsize=32)
-def _ideal(camera: Camera) -> Doubles:
-    """(height, width, 2) where each pixel looks."""
-    x, y = np.meshgrid(np.arange(camera.size[0]), np.arange(camera.size[1]))
-    return camera.normalise(np.stack([x, y], axis=-1).astype(float))
+def _ideal(camera: Camera) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """x and y of where each pixel of a picture twice as fine looks."""
+    wide, high = camera.size
+    x, y = np.meshgrid(np.arange(wide), np.arange(high))
+    flat = camera.normalise(np.stack([x, y], axis=-1).astype(float))
+    fine = cv2.resize(flat, (2 * wide, 2 * high), interpolation=cv2.INTER_LINEAR)
+    x, y = np.ascontiguousarray(np.moveaxis(fine, 2, 0), np.float32)
+    return x, y
+
+
+@lru_cache(maxsize=32)
+def _grain(high: int, wide: int, noise: float) -> Doubles:
+    return np.random.default_rng(0).normal(0, noise, (high, wide))
 
 
 @lru_cache(maxsize=8)
@@ -54,22 +63,27 @@ def photograph(
     rim = board.square / 2
     wide, high = camera.size
     # Twice as fine as the picture, then halved: edges are as soft as a sensor makes them.
-    flat = cv2.resize(_ideal(camera), (2 * wide, 2 * high), interpolation=cv2.INTER_LINEAR)
-    rays = np.concatenate([flat, np.ones_like(flat[..., :1])], axis=-1) @ rotation
+    x, y = _ideal(camera)
+    right, down, away = (
+        x * np.float32(a) + y * np.float32(b) + np.float32(c) for a, b, c in rotation.T
+    )
     origin = -translation @ rotation
+    scale = TEXTURE_DPI / 0.0254
     with np.errstate(all="ignore"):
-        far = -origin[2] / rays[..., 2]
-    on = origin[:2] + far[..., None] * rays[..., :2] + rim
-    at = on * (TEXTURE_DPI / 0.0254) - 0.5 + 4
-    at[~(far > 0)] = -100
+        far = np.float32(-origin[2] * scale) / away
+    at = [
+        far * way + np.float32((begin + rim) * scale - 0.5 + 4)
+        for way, begin in ((right, origin[0]), (down, origin[1]))
+    ]
+    for one in at:
+        one[~(far > 0)] = -100
     fine = cv2.remap(
         _texture(board),
-        at[..., 0].astype(np.float32),
-        at[..., 1].astype(np.float32),
+        at[0],
+        at[1],
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=110,
     )
     small = cv2.resize(fine, (wide, high), interpolation=cv2.INTER_AREA).astype(float)
-    grain = np.random.default_rng(0).normal(0, noise, small.shape)
-    return np.asarray((40 + 0.7 * small + grain).clip(0, 255), np.uint8)
+    return np.asarray((40 + 0.7 * small + _grain(high, wide, noise)).clip(0, 255), np.uint8)

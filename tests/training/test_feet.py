@@ -22,6 +22,7 @@ from training.crops.learner import Learner  # noqa: E402
 from training.crops.people import BODY, WITH_FEET  # noqa: E402
 from training.crops.samples import varied  # noqa: E402
 from training.data.photos import Photo  # noqa: E402
+from training.feet import train  # noqa: E402
 from training.feet.people import _as_people  # noqa: E402
 from training.feet.shared import Shared  # noqa: E402
 from training.feet.train import CropsFeetSettings, learn  # noqa: E402
@@ -30,7 +31,7 @@ FEET = WITH_FEET.keypoints[BODY:]
 
 
 def test_the_body_is_found_as_before_with_feet_and_without(tmp_path: Path) -> None:
-    graph, seen = locate(load_card("cropnet"), "int8").paths[0], crops()
+    graph, seen = locate(load_card("cropnet"), "int8").paths[0], crops()[:16]
     body, learner = CropNet(), Learner(0, feet=True)
     for network in (body, learner.network):
         start_from_graph(network, graph, seen)
@@ -46,8 +47,9 @@ def test_the_body_is_found_as_before_with_feet_and_without(tmp_path: Path) -> No
         torch.testing.assert_close(heatmaps(*again(prepared(seen[:4]))), whole)
 
 
-def test_the_branch_learns_where_features_tell_of_feet() -> None:
+def test_the_branch_learns_where_features_tell_of_feet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four channels of noise have a spot each where a keypoint is; held-out spots are found."""
+    monkeypatch.setattr(train, "REPORT_STEPS", 80)
     rng = np.random.default_rng(0)
     count, held = 160, 32
     xy = rng.uniform(16, (112, 144), (count, 4, 2)).astype(np.float32)

@@ -23,7 +23,7 @@ pytest.importorskip("matplotlib", reason=MISSING)
 
 from engines.networks.pafnet import PafNet  # noqa: E402
 from engines.types.arrays import Floats, Image  # noqa: E402
-from training.data.batches import make_batch  # noqa: E402
+from training.data.batches import MapBatch, make_batch  # noqa: E402
 from training.data.errors import TrainingError  # noqa: E402
 from training.data.photos import Photo, often, read_photos  # noqa: E402
 from training.learning import train as trainer  # noqa: E402
@@ -42,11 +42,10 @@ def teach(crops: Image) -> tuple[Floats, Floats, Floats]:
     return heatmaps, pafs, np.repeat(heatmaps[:, :1], 128, 1)
 
 
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a shard of four pictures and something that is none."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("photos")
     rng = np.random.default_rng(0)
     with tarfile.open(folder / "shard_00.tar", "w") as tar:
         for name in ("a.webp", "b.webp", "c.png", "d.jpg", "labels.txt", "broken.webp"):
@@ -58,6 +57,18 @@ def photos(tmp_path: Path) -> Path:
             entry.size = len(data)
             tar.addfile(entry, io.BytesIO(data))
     return folder
+
+
+@pytest.fixture(scope="module")
+def taught(photos: Path) -> tuple[Student, MapBatch, list[float]]:
+    """A student that learnt one batch, and its losses."""
+    with ThreadPoolExecutor(1) as pool:
+        batch = make_batch(read_photos(photos), teach, 4, 64, (9,), pool)
+    student, threads = Student(1), torch.get_num_threads()
+    torch.set_num_threads(1)
+    losses = [student.learn(batch, 1e-3) for _ in range(20)]
+    torch.set_num_threads(threads)
+    return student, batch, losses
 
 
 def settings(photos: Path, run: Path, steps: int) -> TrainSettings:
@@ -158,11 +169,8 @@ def test_a_step_has_the_directions_of_the_gradient_and_all_of_one_length(
     assert found.diagonal().max() < 1.25
 
 
-def test_it_learns(photos: Path, tmp_path: Path) -> None:
-    with ThreadPoolExecutor(1) as pool:
-        batch = make_batch(read_photos(photos), teach, 4, 64, (9,), pool)
-    student = Student(1)
-    losses = [student.learn(batch, 1e-3) for _ in range(30)]
+def test_it_learns(taught: tuple[Student, MapBatch, list[float]]) -> None:
+    _, _, losses = taught
     assert losses[-1] < 0.3 * losses[0]
 
 
@@ -219,15 +227,14 @@ def test_of_several_stages_the_mean_of_the_weights_is_written(photos: Path, tmp_
 @pytest.mark.slow
 @pytest.mark.timeout(1800)  # quantising takes most of a minute of processor time
 def test_the_int8_form_finds_what_the_network_finds(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photos: Path,
+    taught: tuple[Student, MapBatch, list[float]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip("nncf", reason=MISSING)
     monkeypatch.setattr("training.shipping.quantise.SAMPLES", 16)  # four photos tell no more
-    student = Student(1)
-    with ThreadPoolExecutor(1) as pool:
-        batch = make_batch(read_photos(photos), teach, 4, 64, (9,), pool)
-    for _ in range(20):
-        student.learn(batch, 1e-3)
+    student, batch, _ = taught
     (tmp_path / "run").mkdir()
     student.save(tmp_path / "run" / "checkpoint.pt")
     card = load_card(

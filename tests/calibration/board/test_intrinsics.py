@@ -78,14 +78,14 @@ def test_formal_deviations_are_those_of_opencv() -> None:
 
 def test_wild_corners_are_left_out() -> None:
     truth = camera(distortion=LENSES[5])
-    seen = views(truth, 20)
+    seen = views(truth, 12)
     xy = seen[3].xy.copy()
     xy[2] += 25
     found = calibrate(
         [*seen[:3], replace(seen[3], xy=xy), *seen[4:]], CHARUCO, "cam", fisheye=False
     )
     assert found.wild >= 1
-    clean = calibrate(views(truth, 20), CHARUCO, "cam", fisheye=False)
+    clean = calibrate(views(truth, 12), CHARUCO, "cam", fisheye=False)
     assert found.rms == pytest.approx(clean.rms, rel=0.05)
 
 
@@ -176,10 +176,17 @@ def test_command_from_photos(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 def test_real_chessboards(
     number: int, focal: float, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Six or seven photos a camera: the focal length is right, the centre is not and is said so."""
-    folder = data / "rig-single" / "intrinsics" / f"int_cam0{number}_img"
-    words = f"intrinsics --source {folder} --board chessboard --columns 7 --rows 4 --square 0.06"
+    """Six or seven photos a camera: the focal length is right, the centre is not and is said so.
+
+    At half their size, in which the board is found in a fifth of the time.
+    """
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for path in (data / "rig-single" / "intrinsics" / f"int_cam0{number}_img").iterdir():
+        half = cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_2)
+        cv2.imwrite(str(photos / f"{path.stem}.png"), half)
+    words = f"intrinsics --source {photos} --board chessboard --columns 7 --rows 4 --square 0.06"
     assert main(f"{words} --lens pinhole --output {tmp_path}/cam.toml".split()) == 0
     (found,) = read_rig(tmp_path / "cam.toml").cameras
-    assert np.allclose(np.diag(found.matrix)[:2], focal, rtol=0.01)
+    assert np.allclose(np.diag(found.matrix)[:2], focal / 2, rtol=0.01)
     assert "principal point is poorly known" in capsys.readouterr().out

@@ -217,7 +217,7 @@ def test_another_chessboard_is_not_taken_for_a_part_of_it(shape: tuple[int, int]
     lens = Camera("c", (640, 480), np.array([[600.0, 0, 322], [0, 600, 238], [0, 0, 1]]))
     pictures = [
         photograph(CHESS, lens, *pose((0.1 + 0.2 * n, 0.3 - 0.2 * n, 0.1), (0, 0, 0.55), CHESS))
-        for n in range(3)
+        for n in range(2)
     ]
     wrong = replace(CHESS, columns=shape[0], rows=shape[1])
     assert not any(Finder(wrong).find(one) for one in pictures)

@@ -31,7 +31,7 @@ def test_it_ends_where_scipy_ends(huber: float) -> None:
     assert (ours.stop == Stop.CONVERGED).all()
     assert (ours.cost <= ours.start).all()
     assert (ours.steps > 0).all()
-    for n in range(100):
+    for n in range(0, 100, 4):
 
         def lengths(x: Doubles, n: int = n) -> Doubles:
             r, _ = residuals(x[None], np.array([n]))

@@ -310,8 +310,8 @@ def test_a_browser_shows_all_cameras_and_its_keys_are_heard(tmp_path: Path) -> N
     """Videos in place of the cameras."""
     films = []
     for name, pictures in zip(NAMES, scenes(), strict=True):
-        frames = [one for one in pictures for _ in range(20)]
-        write(tmp_path / f"{name}.mp4", frames, pts=list(range(0, 100 * len(frames), 100)))
+        frames = [one for one in pictures for _ in range(4)]  # two seconds each
+        write(tmp_path / f"{name}.mp4", frames, pts=list(range(0, 500 * len(frames), 500)))
         films += ["--source", str(tmp_path / f"{name}.mp4")]
     words = command(tmp_path, *films, "--realtime", "--web", "--port", "0")
     child = subprocess.Popen(

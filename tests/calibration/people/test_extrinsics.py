@@ -139,7 +139,7 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Rig]:
     """Three folders of OpenPose JSON, and lenses.toml that hides where the cameras stand."""
     room = tmp_path_factory.mktemp("walk")
     truth = ring(3, radius=5.0)
-    walk = Walk(instants=60, people=2)
+    walk = Walk(instants=40, people=2)
     for camera, crowd in zip(truth.cameras, walk.crowds(truth), strict=True):
         write_json(room / camera.name, crowd, walk.instants)
     write_rig(Rig(tuple(hidden(truth))), room / "lenses.toml")
@@ -263,9 +263,9 @@ def test_lenses_of_another_picture_are_noticed(
 
 
 def test_real_people(data: Path, tmp_path: Path) -> None:
-    """Every fifth frame of Shelf, five cameras; all frames: `python -m tests.bench.calibration`."""
+    """Every tenth frame of Shelf, five cameras; all frames: `python -m tests.bench.calibration`."""
     folder = data / "shelf-dev"
-    line = ["people", "--height-of", "1.8", "--step", "5", "--output", str(tmp_path / "rig.toml")]
+    line = ["people", "--height-of", "1.8", "--step", "10", "--output", str(tmp_path / "rig.toml")]
     for n in range(5):
         line += ["--source", str(folder / f"cam{n}")]
     assert main([*line, "--intrinsics", str(folder / "rig.toml")]) == 0

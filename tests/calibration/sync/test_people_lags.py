@@ -69,7 +69,7 @@ LATE = 14.5
 @pytest.fixture(scope="module")
 def brought() -> tuple[list[PeopleRecording], tuple[list[float], list[float]]]:
     """Recordings of which the second began LATE, and what is found of them."""
-    recordings = recorded(TWO, strolling(0, count=110), LATE)
+    recordings = recorded(TWO, strolling(0, count=70), LATE)
     return recordings, in_time(hidden(TWO), recordings)
 
 
@@ -100,7 +100,7 @@ def test_people_who_stand_still_and_other_people_tell_nothing() -> None:
     still = np.repeat(strolling(0)[:1], 60, axis=0)
     with pytest.raises(DegenerateError, match="cam1 cannot be synchronised with cam0"):
         in_time(hidden(TWO), recorded(TWO, still, 5))
-    ours, theirs = (recorded(TWO, strolling(seed, count=90), 0) for seed in (0, 7))
+    ours, theirs = (recorded(TWO, strolling(seed, count=60), 0) for seed in (0, 7))
     with pytest.raises(DegenerateError, match="does not determine the offset"):
         in_time(hidden(TWO), [ours[0], theirs[1]])
 

@@ -27,7 +27,7 @@ from tests.calibration.cameras import ring
 from tests.calibration.walking import Walk, angles
 
 STANDING = Walk(instants=30, people=2, still=True)
-WALK = Walk(instants=60, noise=3.0, missing=0.15, false=0.2)
+WALK = Walk(instants=30, noise=3.0, missing=0.15, false=0.2)
 NAMES = [f"cam{n}" for n in range(4)]
 
 
@@ -65,11 +65,10 @@ def test_a_bumped_camera_is_named(number: int, degrees: float) -> None:
     assert f"{NAMES[number]} was moved" in verdict(found, NAMES)[0]
 
 
-@pytest.mark.parametrize("degrees", [70.0, 180.0])
-def test_a_camera_that_would_not_see_what_it_saw_misses_it_by_its_width(degrees: float) -> None:
+def test_a_camera_that_would_not_see_what_it_saw_misses_it_by_its_width() -> None:
     """What should be behind it is missed by far, rather than not at all."""
     truth = ring(4, radius=5.0)
-    found = check_people(bumped(truth, 3, degrees), WALK.crowds(truth))
+    found = check_people(bumped(truth, 3, 180.0), WALK.crowds(truth))
     assert [one.camera for one in found.moved] == [3]
     assert found.error[3] > 1000
     assert found.error[:3].max() < 10
@@ -163,7 +162,7 @@ def test_what_tells_nothing_is_refused() -> None:
     truth = ring(3, radius=5.0)
     crowds = WALK.crowds(truth)
     late = [*crowds[:2], replace(crowds[2], instant=crowds[2].instant + 1000)]
-    with pytest.raises(CalibrationError, match="cam2 saw people in 60"):
+    with pytest.raises(CalibrationError, match="cam2 saw people in 30"):
         check_people(truth, late)
     board = waved(truth, 20)
     with pytest.raises(CalibrationError, match=r"cam1 saw the board 0 times together"):
@@ -182,7 +181,7 @@ def shaken(rig: Rig, degrees: float) -> Rig:
 def test_a_rig_that_is_off_a_little_is_put_right_by_people() -> None:
     truth = ring(4, radius=5.0)
     wrong = shaken(truth, 0.8)
-    found = readjust(wrong, replace(WALK, instants=30).crowds(truth))
+    found = readjust(wrong, WALK.crowds(truth))
     assert found.after.mean() < 0.8 * found.before.mean()
     # Nothing tells a turn of all cameras together: it is how they stand to each other that counts.
     for a, b in ((0, 1), (1, 2), (0, 3)):
@@ -196,7 +195,7 @@ def test_a_rig_that_is_off_a_little_is_put_right_by_people() -> None:
 
 def test_a_good_rig_does_not_get_better() -> None:
     truth = ring(4, radius=5.0)
-    found = readjust(truth, replace(WALK, instants=30).crowds(truth))
+    found = readjust(truth, WALK.crowds(truth))
     assert found.after.mean() > 0.9 * found.before.mean()
 
 
@@ -233,7 +232,7 @@ def test_real_people_put_a_rig_right(
 def test_real_people(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = data / "shelf-dev"
     sources = [word for n in range(5) for word in ("--source", str(folder / f"cam{n}"))]
-    more = [*sources, "--step", "5"]
+    more = [*sources, "--step", "10"]
     assert main(["check", str(folder / "rig.toml"), *more]) == 0
     assert "good: all cameras agree" in capsys.readouterr().out
     write_rig(bumped(read_rig(folder / "rig.toml"), 3, 1.5), tmp_path / "bumped.toml")

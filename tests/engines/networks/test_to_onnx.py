@@ -62,7 +62,7 @@ def test_pictures_of_any_number_and_size(shape: tuple[int, ...]) -> None:
         np.testing.assert_allclose(third, one, atol=1e-5)
 
 
-@pytest.mark.slow  # 26 and 52 million weights
+@pytest.mark.usefixtures("thin")
 @pytest.mark.parametrize(
     ("network", "skeleton"), [("openpose-cvpr17", "coco18"), ("openpose-tpami19", "body25")]
 )

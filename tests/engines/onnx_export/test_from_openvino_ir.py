@@ -37,9 +37,16 @@ def graph(data: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def pictures(data: Path) -> list[Image]:
-    """Photos of people, 3 of them in two shapes."""
+    """Photos of people, in two shapes."""
     paths = sorted((data / "coco-dev").rglob("*.jpg"))[:30:10]
-    return [cv2.imread(str(path)) for path in paths]
+    photos = [cv2.imread(str(path)) for path in paths]
+    return [*{fitted(one)[1].shape: one for one in photos}.values()]
+
+
+@pytest.fixture(scope="module")
+def exact(graph: Path) -> Any:
+    """The network in fp32."""
+    return convert_ir(graph, graph.with_suffix(".bin"))
 
 
 def run(
@@ -66,9 +73,8 @@ def fitted(picture: Image) -> tuple[Letterbox, Image]:
 
 
 def test_the_converted_network_computes_what_the_ir_does_without_its_quantisation(
-    graph: Path, pictures: list[Image]
+    graph: Path, exact: Any, pictures: list[Image]
 ) -> None:
-    converted = convert_ir(graph, graph.with_suffix(".bin"))
     for picture in pictures:
         _, small = fitted(picture)
         plain = ov.Core().read_model(str(graph))
@@ -76,27 +82,25 @@ def test_the_converted_network_computes_what_the_ir_does_without_its_quantisatio
             if node.get_type_name() == "FakeQuantize":
                 node.output(0).replace(node.input_value(0))
         # The IR's own constants are fp16, and so is some of OpenVINO's arithmetic on them.
-        for ours, theirs in zip(run(converted, small), run(plain, small), strict=True):
+        for ours, theirs in zip(run(exact, small), run(plain, small), strict=True):
             np.testing.assert_allclose(ours, theirs, atol=0.01)
             assert np.abs(ours - theirs).mean() < 1e-4
 
 
 def test_it_equals_the_fp32_network_that_was_exported_elsewhere(
-    graph: Path, pictures: list[Image]
+    graph: Path, exact: Any, pictures: list[Image]
 ) -> None:
     theirs = onnx.load(graph.with_name(f"{NAME}.onnx"))
-    converted = convert_ir(graph, graph.with_suffix(".bin"))
     for picture in pictures:
         _, small = fitted(picture)
-        for ours, other in zip(
-            run(converted, small), run(theirs, small, ("heat", "paf")), strict=True
-        ):
+        for ours, other in zip(run(exact, small), run(theirs, small, ("heat", "paf")), strict=True):
             np.testing.assert_allclose(ours, other, atol=1e-5)
 
 
 @pytest.mark.int8
-def test_int8_stays_as_near_to_fp32_as_the_ir_s_own(graph: Path, pictures: list[Image]) -> None:
-    exact = convert_ir(graph, graph.with_suffix(".bin"))
+def test_int8_stays_as_near_to_fp32_as_the_ir_s_own(
+    graph: Path, exact: Any, pictures: list[Image]
+) -> None:
     coarse = convert_ir(graph, graph.with_suffix(".bin"), quantised=True)
     kinds = [node.op_type for node in coarse.graph.node]
     assert kinds.count("QuantizeLinear") > 40
@@ -111,8 +115,7 @@ def test_int8_stays_as_near_to_fp32_as_the_ir_s_own(graph: Path, pictures: list[
         assert len(people(ours, box)) == len(people(truth, box))
 
 
-def test_half_precision_finds_the_same_people(graph: Path, pictures: list[Image]) -> None:
-    exact = convert_ir(graph, graph.with_suffix(".bin"))
+def test_half_precision_finds_the_same_people(exact: Any, pictures: list[Image]) -> None:
     half = to_half(exact)
     assert len(half.SerializeToString()) < 0.55 * len(exact.SerializeToString())
     assert {i.type.tensor_type.elem_type for i in half.graph.input} == {onnx.TensorProto.FLOAT}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,17 +41,25 @@ RATE = 25
 
 def clip(path: Path, *codec: str, offset: float = 0, seconds: float = LENGTH) -> Path:
     """Pictures of six seconds with the beep; offset: how late the sound begins."""
+    path.write_bytes(_made(path.suffix, codec, offset, seconds))
+    return path
+
+
+@cache
+def _made(suffix: str, codec: tuple[str, ...], offset: float, seconds: float) -> bytes:
     tone = f"sine=frequency=1000:sample_rate=44100:duration={seconds}"
-    b_frames = "0" if path.suffix == ".avi" else "2"  # an .avi would show them late
+    b_frames = "0" if suffix == ".avi" else "2"  # an .avi would show them late
     command = [
         *("ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i"),
         f"testsrc2=size=160x120:rate={RATE}:duration={LENGTH}",
         *("-itsoffset", str(offset), "-f", "lavfi", "-i"),
         f"{tone},volume=volume='between(t,{BEEP - offset},{BEEP - offset + 0.2})':eval=frame",
-        *("-c:v", "libx264", "-preset", "ultrafast", "-bf", b_frames, *codec, str(path)),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-bf", b_frames, *codec),
     ]
-    subprocess.run(command, check=True)
-    return path
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"clip{suffix}"
+        subprocess.run([*command, str(path)], check=True)
+        return path.read_bytes()
 
 
 def copy(source: Path, out: Path, **chosen: Any) -> Path:

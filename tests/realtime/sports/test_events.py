@@ -23,7 +23,12 @@ from tests.realtime.sports.athletes import (
     throws,
 )
 
-RATES = (15, 24, 30, 60)
+RATES = (15, 24, 60)
+WAYS = pytest.mark.parametrize(
+    ("fps", "flat"),
+    [(15, False), (15, True), (24, True), (60, False)],
+    ids=["3D at 15", "picture at 15", "picture at 24", "3D at 60"],
+)
 
 
 def kinds(events: Sequence[Event]) -> list[tuple[str, int]]:
@@ -41,8 +46,7 @@ def noisy(pixels: float, missing: float, seed: int) -> Callable[[int, Doubles], 
     return change
 
 
-@pytest.mark.parametrize("fps", RATES)
-@pytest.mark.parametrize("flat", [False, True], ids=["3D", "picture"])
+@WAYS
 def test_squats_are_counted_and_measured(fps: float, flat: bool) -> None:
     found = events_of(squats(3, low=0.5), fps, 12, flat=flat, stature=STATURE)
     assert kinds(found) == [("squat", 1), ("squat", 2), ("squat", 3)]
@@ -53,8 +57,7 @@ def test_squats_are_counted_and_measured(fps: float, flat: bool) -> None:
         assert one.measures["knee_angle"] == pytest.approx(knee_angle(0.5), abs=1)
 
 
-@pytest.mark.parametrize("fps", RATES)
-@pytest.mark.parametrize("flat", [False, True], ids=["3D", "picture"])
+@WAYS
 def test_a_jump_of_thirty_centimetres_is_that_high(fps: float, flat: bool) -> None:
     found = events_of(jumps(3, height=0.3), fps, 10, flat=flat, stature=STATURE)
     assert kinds(found) == [("jump", 1), ("jump", 2), ("jump", 3)]
@@ -72,7 +75,7 @@ def test_without_a_scale_times_and_angles_are_known_and_metres_are_not() -> None
     assert jump.measures["flight"] == pytest.approx(0.495, abs=0.01)
 
 
-@pytest.mark.parametrize("fps", [24, 30, 60])
+@pytest.mark.parametrize("fps", [24, 60])
 @pytest.mark.parametrize("angle", [35.0, 52.0, 65.0])
 def test_a_release_is_where_the_wrist_is_fastest(fps: float, angle: float) -> None:
     found = events_of(throws(3, angle=angle), fps, 9)
@@ -85,8 +88,8 @@ def test_a_release_is_where_the_wrist_is_fastest(fps: float, angle: float) -> No
         assert one.measures["knee_angle"] > 170
 
 
-@pytest.mark.parametrize("fps", [15, 30, 60])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("fps", [15, 30])
+@pytest.mark.parametrize("seed", range(2))
 def test_missing_and_shaking_keypoints_change_no_count(fps: float, seed: int) -> None:
     """2 px on people of 315, and every eighth keypoint missing."""
     given = {"flat": True, "stature": STATURE, "change": noisy(2, 0.125, seed)}
@@ -98,7 +101,7 @@ def test_missing_and_shaking_keypoints_change_no_count(fps: float, seed: int) ->
     assert np.mean(heights) == pytest.approx(0.3, abs=0.02)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_noise_hides_no_throw_at_fifteen_frames_a_second(seed: int) -> None:
     """1.5 px on people of 315; an arm is stretched within two frames."""
     found = events_of(throws(3), 15, 8, flat=True, stature=STATURE, change=noisy(1.5, 0, seed))
@@ -158,8 +161,8 @@ def test_who_walks_does_nothing_else(fps: float, pace: float) -> None:
     def walk(time: float) -> Doubles:
         return body((time * pace / 6, 0), phase=time * pace)
 
-    assert events_of(walk, fps, 12) == []
-    assert events_of(walk, fps, 12, flat=True, change=noisy(2, 0.1, 0)) == []
+    assert events_of(walk, fps, 6) == []
+    assert events_of(walk, fps, 6, flat=True, change=noisy(2, 0.1, 0)) == []
 
 
 def test_who_sits_down_to_stay_has_not_squatted() -> None:
