@@ -66,11 +66,10 @@ class MultiViewReconstructor:
         self._heads = HeadSides(skeleton)
         self._consistency = LeftRightConsistency(rig, self._bones)
         self._people = self._nobody(0)
-        self._next = 0
-        self._now = 0.0
+        self._next, self._now = 0, 0.0
         self._time: float | None = None
         self._step, self._learnt = FIRST_INTERVAL_S, -np.inf
-        self._variances = FilterVarianceRatio(len(skeleton.keypoints))
+        self._variances = FilterVarianceRatio(skeleton.sigmas)
         self.timing = TimeOffsets(rig, self._deviations)
 
     def update(
@@ -98,6 +97,7 @@ class MultiViewReconstructor:
         there = self._association.project_undistorted(expected)
         deviations = self._deviations(expected)
         chosen = self._association.follow(there, deviations, people.memory, seen)
+        deviations *= self._variances.share
         bodies = self._gathered(seen, chosen)
         prior = Expected.of(expected, people.covariance[..., :3, :3])
         bodies = self._consistency.corrected(there, bodies, deviations, prior, deadline)
@@ -186,9 +186,8 @@ class MultiViewReconstructor:
         people = self._people
         known = np.isfinite(people.state[..., 0]) & (self._now - people.measured_at <= MAX_LOST_S)
         agreed = measured.views >= 2
-        off, gain = kalman.compared(
-            people.state, people.covariance, measured.xyz, measured.covariance
-        )
+        place, noise = measured.xyz, measured.covariance
+        off, gain = kalman.compared(people.state, people.covariance, place, noise)
         near = known & agreed & (off < GATE_SIGMAS**2)
         sure = measured.views >= min(RELIABLE_VIEWS, len(self._rig))
         self._variances.add(
@@ -196,7 +195,7 @@ class MultiViewReconstructor:
         )
         anew = measured.begins & ~near & (~known | (measured.views >= RELIABLE_VIEWS))
         state, covariance = people.state.reshape(-1, 6), people.covariance.reshape(-1, 6, 6)
-        xyz, noise = measured.xyz.reshape(-1, 3), measured.covariance.reshape(-1, 3, 3)
+        xyz, noise = place.reshape(-1, 3), noise.reshape(-1, 3, 3)
         met = near | anew
         people.measured_at[met] = self._now
         people.measured = np.where(met[..., None], measured.xyz, np.nan)
@@ -229,7 +228,7 @@ class MultiViewReconstructor:
         depth = self._rig.rotations[:, 2] @ state[:, :3].T + self._rig.translations[:, 2:]
         sigma = self._association.deviations_of(depth, rows % keypoints)
         off = bodies.undistorted.reshape(2, views, -1).take(rows, 2) - there  # NaN = not seen
-        variance = sigma**2 / np.maximum(score, 1e-3)
+        variance = (sigma * self._variances.share[rows % keypoints]) ** 2 / np.maximum(score, 1e-3)
         place, noise, on = kalman.guided(state, prior, off, slope, variance, GATE_SIGMAS)
         return place, noise, np.asarray(on.any(0), np.int64)
 
@@ -363,9 +362,8 @@ class MultiViewReconstructor:
 
     def _time_views(self, time: float, views: Sequence[View | None], bodies: Bodies) -> None:
         """How far each view's sightings are from their time shows in people who move."""
-        people = self._people
         late = np.array([0.0 if view is None else view.frame.time - time for view in views])
-        self.timing.add(self._now, late, people.id, people.state[..., :3], bodies)
+        self.timing.add(self._now, late, self._people.id, self._people.state[..., :3], bodies)
 
     def _leave(self, chosen: Indices, views: Indices, error: Doubles) -> Poses3D:
         """Delete tracks that were lost for too long; return the confirmed ones."""

@@ -4,6 +4,8 @@ are off, and which of them see something else for a while.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from engines.types.arrays import Doubles, Mask
@@ -16,7 +18,15 @@ MEMORY_S = 0.5
 WRONG_SIGMAS = 10.0
 
 MAX_RATIO = 4.0  # bounds what a single odd one adds
-PRIOR_COUNT = 30  # residuals that the assumed covariances are worth
+PRIOR_COUNT = 30  # residuals of a keypoint that those of all keypoints together are worth
+# Residuals of all keypoints that the assumed covariances are worth: a person's first frame has
+# twenty, whose mean is within a fifth of what it tends to.
+ASSUMED_COUNT = 5
+# Of what sightings are taken to be off by: what residuals between views show and as much again
+# that views have in common, which no residual shows; and never less than so much of what is
+# assumed, as only views that agree have residuals.
+COMMON_VARIANCE, MIN_VARIANCE = 2.0, 0.5
+MAX_SKIN_SIGMA = 0.05  # of OKS, of what lies on the skin: eyes 0.025, ears 0.035, but wrists 0.062
 AVERAGED = 1500  # residuals after which older ones fade: 15 s of four people at 25 fps
 
 
@@ -42,7 +52,7 @@ class VarianceRatio:
         self._count, self._sum = self._count * fade, self._sum * fade
         # Where little is known of a keypoint, it is as the others.
         total, count = self._sum.sum(-1, keepdims=True), self._count.sum(-1, keepdims=True)
-        others = (total + PRIOR_COUNT) / (count + PRIOR_COUNT)
+        others = (total + ASSUMED_COUNT) / (count + ASSUMED_COUNT)
         self.ratio = (self._sum + PRIOR_COUNT * others) / (self._count + PRIOR_COUNT)
 
 
@@ -56,27 +66,38 @@ class FilterVarianceRatio:
     rho + (alpha - rho) (1-k) / k: rho shows between views, alpha over time. ratio: (K,), never less
     than what shows between views, which do not show what they miss by together, and never more than
     the greater of both.
+
+    share: (K,) of their assumed standard deviations that sightings are taken to be off by, R among
+    it. What is assumed is what annotators of pictures differ by, `sigmas` (K,) of OKS. Much of that
+    is where in the body a joint lies, and a network that learnt from all of them has one opinion of
+    it in all views. Of what is on the skin, on heads, annotators have one opinion, too: there all
+    of it stays.
     """
 
-    def __init__(self, keypoints: int) -> None:
-        self._both = VarianceRatio(2, keypoints)  # of residuals and of innovations
-        self._gains, self._count = np.zeros((2, keypoints))
-        self.ratio: Doubles = np.ones(keypoints)
+    def __init__(self, sigmas: Sequence[float]) -> None:
+        # Of residuals with what is assumed, of those with the share of then, and of innovations.
+        self._all = VarianceRatio(3, len(sigmas))
+        self._gains, self._count = np.zeros((2, len(sigmas)))
+        self._joints: Mask = np.array(sigmas) > MAX_SKIN_SIGMA
+        self.ratio: Doubles = np.ones(len(sigmas))
+        self.share: Doubles = np.ones(len(sigmas))
 
     def add(self, innovations: Doubles, gains: Doubles, residuals: Doubles) -> None:
-        """(P, K) squared innovations and residuals, of what is usual where covariances are right,
-        NaN = none; and the gains of these innovations.
+        """(P, K) squared innovations and residuals, of what is usual where covariances are right
+        with this share, NaN = none; and the gains of these innovations.
         """
         known = np.isfinite(innovations)
-        self._both.add(np.stack([residuals, innovations]))
+        self._all.add(np.stack([residuals * self.share**2, residuals, innovations]))
         self._count += known.sum(0)
         self._gains += np.where(known, gains, 0.0).sum(0)
         fade = np.minimum(1.0, AVERAGED / np.maximum(self._count, 1.0))
         self._count, self._gains = self._count * fade, self._gains * fade
-        gain = (self._gains + PRIOR_COUNT / 2) / (self._count + PRIOR_COUNT)
-        share = np.minimum((1 - gain) / gain, 1.0)
-        between, over = self._both.ratio
-        self.ratio = between + share * np.maximum(over - between, 0.0)
+        gain = (self._gains + ASSUMED_COUNT / 2) / (self._count + ASSUMED_COUNT)
+        lag = np.minimum((1 - gain) / gain, 1.0)
+        assumed, between, over = self._all.ratio
+        self.ratio = between + lag * np.maximum(over - between, 0.0)
+        variance = np.minimum(np.maximum(COMMON_VARIANCE * assumed, MIN_VARIANCE), 1.0)
+        self.share = np.where(self._joints, np.sqrt(variance), 1.0)
 
 
 def trust_later(trust: Doubles, seconds: float) -> Doubles:

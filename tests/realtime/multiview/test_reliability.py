@@ -45,7 +45,7 @@ def test_the_ratio_of_a_filter_is_that_of_its_errors(noise: float, wander: float
     """
     rng = np.random.default_rng(3)
     truth, state, variance = np.zeros(400), np.zeros(400), 1.0
-    ratio, squared = FilterVarianceRatio(1), []
+    ratio, squared = FilterVarianceRatio([0.1]), []
     for n in range(60):
         truth = truth + rng.normal(0, np.sqrt(1.5 * wander), 400)
         measured = truth + rng.normal(0, np.sqrt(noise), 400)
@@ -60,6 +60,17 @@ def test_the_ratio_of_a_filter_is_that_of_its_errors(noise: float, wander: float
             )
             squared.append(np.mean((state - truth) ** 2) / variance)
     assert ratio.ratio[0] == pytest.approx(np.mean(squared), rel=0.1)
+
+
+@pytest.mark.parametrize(("shown", "share"), [(0.1, 0.5), (0.35, 0.7), (2.0, 1.0)])
+def test_sightings_of_joints_are_off_by_twice_what_views_show(shown: float, share: float) -> None:
+    """In variance, and by half of what is assumed or more; an eye by what is assumed."""
+    rng = np.random.default_rng(0)
+    ratio, gains = FilterVarianceRatio([0.08, 0.025]), np.full((2, 2), 0.5)
+    for _ in range(300):
+        residuals = shown / ratio.share**2 * rng.chisquare(7, (2, 2)) / 7
+        ratio.add(np.full((2, 2), np.nan), gains, residuals)
+    np.testing.assert_allclose(ratio.share**2, [share, 1], rtol=0.1)
 
 
 def judged(off: list[float], used: list[bool], frames: int = 1) -> Doubles:
