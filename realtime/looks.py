@@ -164,8 +164,9 @@ class Looks:
             if frame is not None and one is not None
         ]
         # A crop of somebody tells how they moved; hands and faces are sought where flow has them.
-        told = most is None and self._second.most is None and self._parts is None
-        flow: FlowWhen = "several" if told else "always"
+        least = max(1, sum(len(one[0]) for _, _, one in there))
+        told = all(bound is None or bound >= least for bound in (most, self._second.most))
+        flow: FlowWhen = "several" if told and self._parts is None else "always"
         expected = [self._expected(n, frame, one[0], flow).core() for n, frame, one in there]
         images, found = [frame.image for _, frame, _ in there], [one[0] for _, _, one in there]
         out: list[Seen | None] = [None] * len(seen)
