@@ -29,7 +29,7 @@ from realtime.multiview.stage import RigStage
 from realtime.pipeline import Pipeline
 from realtime.presets import with_preset
 from realtime.runtime.rate_limit import RateLimit
-from realtime.settings.all import Settings
+from realtime.settings.all import NOBODY_FOLLOWS, Settings
 from realtime.settings.files import FileSettings
 from realtime.settings.model import ModelSettings
 from realtime.settings.sources import SourceSettings
@@ -273,7 +273,9 @@ def _every(
     asked = settings.tracks.detect_every
     if asked is not None and (asked != "auto" or second is not None):
         return asked
-    tracks = settings.tracks
+    tracks, models = settings.tracks, settings.models
+    if asked == "auto" and models.refine is None and models.preset is None:
+        raise SettingsError(NOBODY_FOLLOWS)
     if second is None or rig is not None or not tracks.track or tracks.tracker != "ours":
         return 1
     if second.card.fusion_beside(card.name).weight <= 1:

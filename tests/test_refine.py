@@ -37,7 +37,7 @@ def people_of(path: Path) -> list[list[dict[str, object]]]:
         (("--refine", "pafnet"), "knows one person"),
         (("--refine", "movenet-thundr"), "did you mean movenet-thunder"),
         (("--refine", "nowhere.toml"), "no model card nowhere.toml"),
-        (("--detect-every", "auto"), "--refine"),
+        (("--detect-every", "auto", "--refine", "off"), "--refine"),
         (("--detect-every", "auto", "--refine", LIGHTNING, "--no-track"), "--no-track"),
         (
             ("--refine", LIGHTNING, "--refine-people", "0"),
@@ -91,10 +91,31 @@ def test_followed_video_is_the_same_every_time(
     assert np.mean(near) > 0.9
 
 
+def test_people_are_followed_by_what_runs_by_default(
+    data: Path, tmp_path: Path, program: Program
+) -> None:
+    clip, out = data / "video" / "webcam-walk.mkv", tmp_path / "people.jsonl"
+    options = ("--end", "4", "--detect-every", "auto", "--quiet", "--jsonl", out)
+    done = program("--no-show", "--source", clip, *options)
+    assert done.returncode == 0, done.stderr
+    assert [len(people) for people in people_of(out)] == [1] * 4
+
+
+def test_a_model_beside_which_nothing_looks_again_follows_nobody(
+    tmp_path: Path, program: Program
+) -> None:
+    network = synth.write_tiny_network(tmp_path, height=128)
+    picture = ROOT / "docs" / "astronaut.jpg"
+    words = ("--no-show", "--model", network, "--source", picture, "--detect-every", "auto")
+    done = program(*words)
+    assert done.returncode == 2, done.stderr
+    assert "name one, for example --refine auto" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_following_needs_somebody_who_follows() -> None:
     sources, auto = SourceSettings("clip.mp4"), TrackSettings(detect_every="auto")
-    with pytest.raises(SettingsError, match="--refine"):
-        Settings(sources, tracks=auto)
+    Settings(sources, tracks=auto)  # by default a crop network is there
     with pytest.raises(SettingsError, match="--refine"):
         Settings(sources, ModelSettings(refine="off"), tracks=auto)
     Settings(sources, ModelSettings(preset="fast"), tracks=auto)

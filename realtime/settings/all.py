@@ -18,6 +18,10 @@ from realtime.types.errors import SettingsError
 from realtime.web.address import parse_address
 
 OUTPUTS_3D = ("json3d", "output3d", *TAKE_FILES, "bootstrap")
+NOBODY_FOLLOWS = (
+    "--detect-every auto follows people with the network of --refine; name one, for example "
+    "--refine auto."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +60,8 @@ class Settings:
             raise SettingsError("--mot needs ids; leave out --no-track.")
         self._check_sports()
         maps = self.files.heatmaps is not None or self.files.part_candidates
-        refines = self.models.preset or self.models.refine not in (None, "off")
-        if self.tracks.detect_every == "auto" and not refines:
-            raise SettingsError(
-                "--detect-every auto follows people with the network of --refine; name one, for "
-                "example --refine auto."
-            )
+        if self.tracks.detect_every == "auto" and self.models.refine == "off":
+            raise SettingsError(NOBODY_FOLLOWS)
         if maps and self.tracks.detect_every not in (None, 1):
             raise SettingsError(
                 "--heatmaps and --part-candidates need the network on every frame; leave out "
