@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 from engines.types.arrays import Image
@@ -56,6 +57,12 @@ class Overlay:
         self._angles, self._events = angles, events
         self._size = size
         self._latest: tuple[State, list[Picture]] | None = None
+
+    def of(self, camera: int) -> Overlay:
+        """For results that have this camera's view alone."""
+        one = copy(self)
+        one._latest, one._bodies = None, self._bodies and self._bodies.of(camera)
+        return one
 
     def pictures(self, result: Result) -> list[Picture]:
         """The pictures of the views; a camera that is out has none."""

@@ -22,9 +22,13 @@ MAX_OUTSIDE = 4  # picture sides beyond the picture: keeps ends within OpenCV's 
 class Reprojection:
     """Draws people into the views of a rig whose cameras are in the order of the sources."""
 
-    def __init__(self, rig: Rig) -> None:
-        self._rig = rig
+    def __init__(self, rig: Rig, only: int | None = None) -> None:
+        self._rig, self._only = rig, only
         self._cameras: dict[tuple[int, tuple[int, int]], Camera] = {}
+
+    def of(self, camera: int) -> Reprojection:
+        """For results that have this camera's view alone."""
+        return Reprojection(self._rig, camera)
 
     def place(self, number: int, view: View, poses: Poses3D, size: tuple[int, int]) -> Floats:
         """(P, K, 2) pixels of the people in the view's picture when it is (width, height); NaN =
@@ -32,7 +36,8 @@ class Reprojection:
         """
         key = number, view.frame.size
         if key not in self._cameras:
-            self._cameras[key] = self._rig.cameras[number].scaled(view.frame.size)
+            camera = self._rig.cameras[number if self._only is None else self._only]
+            self._cameras[key] = camera.scaled(view.frame.size)
         xy = self._cameras[key].project(poses.xyz.astype(np.float64))
         scale = np.array(size) / view.frame.size
         return np.asarray((xy + 0.5) * scale - 0.5, np.float32)

@@ -148,7 +148,8 @@ def _open_files(
         yield OF_EACH_SOURCE[0].open(settings.files.output, opening)
     origins = settings.sources.source
     for camera, (source, origin) in enumerate(zip(sources, origins, strict=True)):
-        one = replace(opening, source=source, origin=origin)
+        overlay = opening.overlay if len(sources) == 1 else opening.overlay.of(camera)
+        one = replace(opening, source=source, origin=origin, overlay=overlay)
         for output in OF_EACH_SOURCE[1:] if whole else OF_EACH_SOURCE:
             path = getattr(settings.files, output.option)
             if path is None:

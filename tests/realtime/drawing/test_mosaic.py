@@ -164,15 +164,35 @@ def test_the_grid_shows_pictures_as_large_as_it_can(
     assert grid(count, size) == (columns, cell)
 
 
-def test_one_video_of_all_sources(tmp_path: Path) -> None:
-    write_rig(RIG, tmp_path / "rig.toml")
+def recorded(folder: Path) -> list[str]:
+    """What each camera saw in three frames, as the folders that are the sources."""
+    write_rig(RIG, folder / "rig.toml")
     for view in sightings(RIG, PEOPLE):
         assert view is not None
-        (tmp_path / view.frame.camera).mkdir()
+        (folder / view.frame.camera).mkdir()
         for n in range(3):
-            file = tmp_path / view.frame.camera / f"{n}_keypoints.json"
+            file = folder / view.frame.camera / f"{n}_keypoints.json"
             file.write_text(openpose_json(view.tracks))
-    sources = [str(tmp_path / n) for n in NAMES]
+    return [str(folder / name) for name in NAMES]
+
+
+def test_a_video_of_each_source_has_people_where_its_camera_sees_them(tmp_path: Path) -> None:
+    sources, rig, video = recorded(tmp_path), tmp_path / "rig.toml", tmp_path / "one.mp4"
+    shown = {"rig": rig, "draw3d": "only", "output": video}
+    assert len(list(stream(settings(*sources, camera_size="1280x720", **shown)))) == 3
+    for camera in RIG.cameras:
+        ok, picture = cv2.VideoCapture(str(tmp_path / f"one_{camera.name}.mp4")).read()
+        assert ok
+        lit = cv2.dilate((picture.max(-1) > 100).astype(np.uint8), np.ones((9, 9), np.uint8))
+        at = np.concatenate([camera.project(xyz) for xyz in PEOPLE])
+        x, y = at[np.isfinite(at).all(-1)].round().astype(int).T
+        inside = (x >= 0) & (x < 1280) & (y >= 0) & (y < 720)
+        assert inside.sum() > 20
+        assert lit[y[inside], x[inside]].mean() > 0.95
+
+
+def test_one_video_of_all_sources(tmp_path: Path) -> None:
+    sources = recorded(tmp_path)
     video, rig = tmp_path / "all.mp4", tmp_path / "rig.toml"
     for given in (rig, None):
         wanted = settings(*sources, camera_size="1280x720", rig=given, mosaic=True, output=video)
